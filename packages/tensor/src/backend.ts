@@ -1,0 +1,290 @@
+import type { DType, FloatDType } from './dtype.js'
+
+declare const brand: unique symbol
+
+/** Opaque id of a device buffer. The backend checks id and length at every call: a wrong call is an IftError. */
+export type Buf = number & { readonly [brand]: 'Buf' }
+
+/** `0` overwrites the output, `1` adds to it. */
+export type Accumulate = 0 | 1
+
+/**
+ * y [m, n] = alpha · op(a) · op(b) + beta · y (+ bias [n] on every row), row-major.
+ * a is [m, k] ([k, m] when transA); b is [k, n] ([n, k] when transB, the layout of a linear layer's weight).
+ * Accumulation is in f32. `dtype` is that of a, b and bias; `outDtype` that of y.
+ */
+export interface Gemm {
+  m: number
+  n: number
+  k: number
+  transA: boolean
+  transB: boolean
+  alpha: number
+  beta: Accumulate
+  dtype: FloatDType
+  outDtype: FloatDType
+}
+
+/** Which keys a query sees, shared by the packed and the paged form. */
+export interface AttentionMask {
+  /** Query i of a sequence sees its keys j <= i + (kLen - qLen): the queries are the last of the keys. */
+  causal: boolean
+  /** i32 [segments]: keys before it are visible to every query of the sequence (GLM's prefix LM). */
+  visiblePrefix?: Buf | undefined
+  /** f32 [heads]: adds slope · (j - (i + kLen - qLen)) to the score (Press et al. 2022, arXiv:2108.12409). */
+  alibiSlopes?: Buf | undefined
+}
+
+/**
+ * q, out [Nq, heads, headDim]; k, v [Nk, kvHeads, headDim]; lse f32 [Nq, heads].
+ * Sequence s owns rows cuQ[s] .. cuQ[s+1] of q and cuK[s] .. cuK[s+1] of k and v. heads is a multiple of kvHeads.
+ */
+export interface Attention extends AttentionMask {
+  segments: number
+  /** i32 [segments + 1], ascending from 0 to Nq. */
+  cuQ: Buf
+  /** i32 [segments + 1], ascending from 0 to Nk. */
+  cuK: Buf
+  /** Longest sequence in q and in k. */
+  maxQ: number
+  maxK: number
+  /** Rows in q and in k, the last entries of cuQ and cuK. */
+  rowsQ: number
+  rowsK: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  scale: number
+  dtype: FloatDType
+}
+
+/**
+ * Decoding: keys and values lie in pages [pages, pageSize, kvHeads, headDim] of a shared pool; page p of sequence s
+ * is pageTable[s, p]. Row cuQ[s] + i of q is the query at position kvLengths[s] - qLen + i.
+ */
+export interface PagedAttention extends AttentionMask {
+  segments: number
+  /** i32 [segments + 1]. */
+  cuQ: Buf
+  maxQ: number
+  rowsQ: number
+  /** i32 [segments]: keys of each sequence, those of the new queries included. */
+  kvLengths: Buf
+  maxK: number
+  /** i32 [segments, maxPages]. */
+  pageTable: Buf
+  maxPages: number
+  pageSize: number
+  /** Pages in the pool. */
+  pages: number
+  heads: number
+  kvHeads: number
+  headDim: number
+  scale: number
+  dtype: FloatDType
+}
+
+/**
+ * Rotary embedding of x [rows, heads, headDim] at dimensions dimOffset .. dimOffset + dims; the others are copied.
+ * Pairs are (i, i + dims/2), or (2i, 2i+1) when interleaved (Su et al. 2021, arXiv:2104.09864). `inverse` rotates
+ * back, which is the gradient. cos and sin are multiplied by `scale` (the attention factor of YaRN; 1 otherwise).
+ */
+export interface Rope {
+  rows: number
+  heads: number
+  headDim: number
+  dimOffset: number
+  dims: number
+  interleaved: boolean
+  inverse: boolean
+  scale: number
+  dtype: FloatDType
+}
+
+/** Rows of a vocabulary-wide softmax. */
+export interface CrossEntropy {
+  rows: number
+  vocab: number
+  /** Factor of the gradient, usually 1 / trained tokens of the optimiser step. */
+  gradScale: number
+  dtype: FloatDType
+  gradDtype: FloatDType
+}
+
+/** Decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101); `step` counts from 1. */
+export interface AdamW {
+  n: number
+  lr: number
+  beta1: number
+  beta2: number
+  eps: number
+  weightDecay: number
+  step: number
+  /** dtype of `param`; gradient, moments and master are f32. */
+  dtype: FloatDType
+}
+
+export type Unary = 'geluTanh' | 'geluErf' | 'silu' | 'relu' | 'tanh' | 'sigmoid'
+
+/**
+ * The kernels of a device. Destination first; kernels never allocate what a caller can see; a call only enqueues.
+ * Outputs must not overlap inputs unless the text of a kernel allows it. Results are deterministic: the same call on the
+ * same data gives the same bits, whatever the number of threads.
+ */
+export interface Kernels {
+  // products
+  gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void
+  /** y f32 [cols] (+)= sum over rows of x [rows, cols]: the gradient of a bias. */
+  sumRows(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType, beta: Accumulate): void
+
+  // normalisation over cols; rstd and mean f32 [rows]; dw, db f32 [cols], always added to
+  rmsNorm(y: Buf, rstd: Buf, x: Buf, w: Buf, rows: number, cols: number, eps: number, dtype: FloatDType): void
+  /** dx (+)=, dw +=; dw may be null. */
+  rmsNormBackward(
+    dx: Buf, dw: Buf | null, dy: Buf, x: Buf, w: Buf, rstd: Buf,
+    rows: number, cols: number, dtype: FloatDType, beta: Accumulate,
+  ): void
+  layerNorm(
+    y: Buf, mean: Buf, rstd: Buf, x: Buf, w: Buf, b: Buf,
+    rows: number, cols: number, eps: number, dtype: FloatDType,
+  ): void
+  layerNormBackward(
+    dx: Buf, dw: Buf | null, db: Buf | null, dy: Buf, x: Buf, w: Buf, mean: Buf, rstd: Buf,
+    rows: number, cols: number, dtype: FloatDType, beta: Accumulate,
+  ): void
+
+  // attention
+  /** positions i32 [rows]; invFreq f32 [dims / 2]. y may be x. */
+  rope(y: Buf, x: Buf, positions: Buf, invFreq: Buf, p: Rope): void
+  attention(out: Buf, lse: Buf, q: Buf, k: Buf, v: Buf, p: Attention): void
+  attentionBackward(
+    dq: Buf, dk: Buf, dv: Buf, dout: Buf, out: Buf, lse: Buf, q: Buf, k: Buf, v: Buf, p: Attention,
+  ): void
+  attentionPaged(out: Buf, q: Buf, kPages: Buf, vPages: Buf, p: PagedAttention): void
+
+  // activations; y may be an input
+  /** y [n] = silu(gate) · up. */
+  swiglu(y: Buf, gate: Buf, up: Buf, n: number, dtype: FloatDType): void
+  /** dgate may be gate and dup may be up. */
+  swigluBackward(dgate: Buf, dup: Buf, dy: Buf, gate: Buf, up: Buf, n: number, dtype: FloatDType): void
+  unary(kind: Unary, y: Buf, x: Buf, n: number, dtype: FloatDType): void
+  unaryBackward(kind: Unary, dx: Buf, dy: Buf, x: Buf, n: number, dtype: FloatDType): void
+
+  // element-wise and data movement
+  /** y [n] = value; any dtype. */
+  fill(y: Buf, value: number, n: number, dtype: DType): void
+  /** y [n] = a·x + b·z; y may be x or z. */
+  axpby(y: Buf, a: number, x: Buf, b: number, z: Buf, n: number, dtype: FloatDType): void
+  /** y [n] = a·b; y may be a or b. */
+  mul(y: Buf, a: Buf, b: Buf, n: number, dtype: FloatDType): void
+  /** y [rows, cols] = x · s [cols] on every row; s f32. y may be x. */
+  scaleColumns(y: Buf, x: Buf, s: Buf, rows: number, cols: number, dtype: FloatDType): void
+  /** ds f32 [cols] += sum over rows of dy · x. */
+  scaleColumnsBackward(ds: Buf, dy: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType): void
+  /** y f32 [rows] = Euclidean norm of each row of x [rows, cols]. */
+  rowNorms(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType): void
+  cast(y: Buf, x: Buf, n: number, to: FloatDType, from: FloatDType): void
+  /**
+   * y [n] = x / (1 - p) where kept, else 0; the mask is Philox4x32-10 (Salmon et al. 2011) of (seed, stream, element
+   * index): element i uses word i mod 4 of the block with counter (i div 4, 0, stream, 0) and key (seed low, seed high),
+   * and is kept when word >= floor(p · 2^32). The same call on dy is the gradient. seed is a non-negative integer
+   * below 2^53, stream a u32. y may be x.
+   */
+  dropout(y: Buf, x: Buf, n: number, p: number, seed: number, stream: number, dtype: FloatDType): void
+  /**
+   * y [n] from Philox as in `dropout`. uniform: word / 2^32 in [0, 1). normal: Box-Muller on word pairs (0,1) and
+   * (2,3): r = sqrt(-2 ln((w0 + 1) / 2^32)), angle 2π w1 / 2^32; cos for the even element, sin for the odd one.
+   */
+  random(y: Buf, n: number, kind: 'normal' | 'uniform', seed: number, stream: number, dtype: FloatDType): void
+  /** Rows of cols elements between strided places: y[yOffset + r·yStride + c] (+)= x[xOffset + r·xStride + c]. */
+  copy2d(
+    y: Buf, yOffset: number, yStride: number, x: Buf, xOffset: number, xStride: number,
+    rows: number, cols: number, dtype: FloatDType, beta: Accumulate,
+  ): void
+
+  // rows by index; ids i32 [rows], 0 <= id < tableRows (checked when the kernel runs; the error surfaces at the next read)
+  /** y [rows, cols] = table[ids]. */
+  gatherRows(y: Buf, table: Buf, ids: Buf, rows: number, cols: number, tableRows: number, dtype: FloatDType): void
+  /** table [tableRows, cols] (+)= x at rows ids. With beta 0 ids must not repeat; with 1 repeats are summed in row order. */
+  scatterRows(
+    table: Buf, x: Buf, ids: Buf, rows: number, cols: number, tableRows: number,
+    dtype: FloatDType, tableDtype: FloatDType, beta: Accumulate,
+  ): void
+
+  // loss
+  /**
+   * loss f32 [rows] = -log softmax(logits [rows, vocab])[label]; grad [rows, vocab] = gradScale · (softmax - onehot), or
+   * nothing when null. labels i32 [rows]; a negative label gives loss 0 and gradient 0. grad may be logits when the
+   * dtypes are equal.
+   */
+  crossEntropy(loss: Buf, grad: Buf | null, logits: Buf, labels: Buf, p: CrossEntropy): void
+
+  // optimiser
+  /** y f32 [1] (+)= sum of squares of x [n]. */
+  squaredNorm(y: Buf, x: Buf, n: number, dtype: FloatDType, beta: Accumulate): void
+  /** y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm) + 1e-6)), PyTorch's clip_grad_norm_ factor. */
+  clipFactor(y: Buf, squaredNorm: Buf, maxNorm: number): void
+  /**
+   * One AdamW step. master f32 [n] is updated and rounded into param; when null (param f32) param is its own master.
+   * gradScale f32 [1], or null for 1, multiplies the gradient.
+   */
+  adamw(
+    param: Buf, master: Buf | null, grad: Buf, m: Buf, v: Buf, gradScale: Buf | null, p: AdamW,
+  ): void
+}
+
+/** Bytes in buffers now, at most so far, and taken from the system. Mapped files are counted apart. */
+export interface MemoryInfo {
+  allocated: number
+  peak: number
+  reserved: number
+  mapped: number
+  /** Buffers alive, views and maps included. */
+  buffers: number
+}
+
+/** What a backend says about the device it runs on. */
+export interface DeviceInfo {
+  readonly kind: 'cpu' | 'cuda' | 'reference'
+  readonly index: number
+  /** For people: processor or GPU name and the instruction sets in use. */
+  readonly description: string
+  /** Fastest dtype for weights and activations that loses nothing a fine-tune needs. */
+  readonly preferredDtype: FloatDType
+  readonly threads: number
+}
+
+/** A device: memory, a queue of kernels in order, and the only three ways to wait for it. */
+export interface Backend extends Kernels {
+  readonly name: string
+  readonly device: DeviceInfo
+  /** Uninitialised bytes, aligned to 64. Throws `IFT_OUT_OF_MEMORY`. */
+  alloc(bytes: number): Buf
+  /** A buffer that shares the bytes of `base`; freed on its own, and keeps the bytes alive. */
+  view(base: Buf, byteOffset: number, bytes: number): Buf
+  /** A read-only buffer over bytes of a file, mapped where the device allows it, streamed where not. */
+  mapFile(path: string, offset: number, bytes: number): Buf
+  /** Safe while queued kernels still use the buffer. */
+  free(buf: Buf): void
+  /** Host to device; `src` is copied before the call returns. Starts at byteOffset of dst. */
+  write(dst: Buf, src: ArrayBufferView, byteOffset?: number): void
+  /** Device to host, after everything queued so far. Rejects with the first error of a queued kernel. */
+  read(src: Buf, dst: ArrayBufferView, byteOffset?: number): Promise<void>
+  synchronize(): Promise<void>
+  memory(): MemoryInfo
+  /** Makes `peak` the bytes allocated now. */
+  resetPeak(): void
+  readonly comm: Communicator | null
+  /** Frees everything; later calls throw `IFT_BACKEND_CLOSED`. */
+  close(): void
+}
+
+/** Collectives over all ranks, queued behind the kernels that produced `buf`. */
+export interface Communicator {
+  readonly rank: number
+  readonly worldSize: number
+  allReduce(buf: Buf, n: number, dtype: DType, op: 'sum' | 'max'): void
+  reduceScatter(dst: Buf, src: Buf, n: number, dtype: DType): void
+  allGather(dst: Buf, src: Buf, n: number, dtype: DType): void
+  broadcast(buf: Buf, n: number, dtype: DType, root: number): void
+}
