@@ -141,16 +141,42 @@ export interface Kernels {
   rmsNorm(y: Buf, rstd: Buf, x: Buf, w: Buf, rows: number, cols: number, eps: number, dtype: FloatDType): void
   /** dx (+)=, dw +=; dw may be null. */
   rmsNormBackward(
-    dx: Buf, dw: Buf | null, dy: Buf, x: Buf, w: Buf, rstd: Buf,
-    rows: number, cols: number, dtype: FloatDType, beta: Accumulate,
+    dx: Buf,
+    dw: Buf | null,
+    dy: Buf,
+    x: Buf,
+    w: Buf,
+    rstd: Buf,
+    rows: number,
+    cols: number,
+    dtype: FloatDType,
+    beta: Accumulate,
   ): void
   layerNorm(
-    y: Buf, mean: Buf, rstd: Buf, x: Buf, w: Buf, b: Buf,
-    rows: number, cols: number, eps: number, dtype: FloatDType,
+    y: Buf,
+    mean: Buf,
+    rstd: Buf,
+    x: Buf,
+    w: Buf,
+    b: Buf,
+    rows: number,
+    cols: number,
+    eps: number,
+    dtype: FloatDType,
   ): void
   layerNormBackward(
-    dx: Buf, dw: Buf | null, db: Buf | null, dy: Buf, x: Buf, w: Buf, mean: Buf, rstd: Buf,
-    rows: number, cols: number, dtype: FloatDType, beta: Accumulate,
+    dx: Buf,
+    dw: Buf | null,
+    db: Buf | null,
+    dy: Buf,
+    x: Buf,
+    w: Buf,
+    mean: Buf,
+    rstd: Buf,
+    rows: number,
+    cols: number,
+    dtype: FloatDType,
+    beta: Accumulate,
   ): void
 
   // attention
@@ -158,7 +184,16 @@ export interface Kernels {
   rope(y: Buf, x: Buf, positions: Buf, invFreq: Buf, p: Rope): void
   attention(out: Buf, lse: Buf, q: Buf, k: Buf, v: Buf, p: Attention): void
   attentionBackward(
-    dq: Buf, dk: Buf, dv: Buf, dout: Buf, out: Buf, lse: Buf, q: Buf, k: Buf, v: Buf, p: Attention,
+    dq: Buf,
+    dk: Buf,
+    dv: Buf,
+    dout: Buf,
+    out: Buf,
+    lse: Buf,
+    q: Buf,
+    k: Buf,
+    v: Buf,
+    p: Attention,
   ): void
   attentionPaged(out: Buf, q: Buf, kPages: Buf, vPages: Buf, p: PagedAttention): void
 
@@ -198,17 +233,40 @@ export interface Kernels {
   random(y: Buf, n: number, kind: 'normal' | 'uniform', seed: number, stream: number, dtype: FloatDType): void
   /** Rows of cols elements between strided places: y[yOffset + r·yStride + c] (+)= x[xOffset + r·xStride + c]. */
   copy2d(
-    y: Buf, yOffset: number, yStride: number, x: Buf, xOffset: number, xStride: number,
-    rows: number, cols: number, dtype: FloatDType, beta: Accumulate,
+    y: Buf,
+    yOffset: number,
+    yStride: number,
+    x: Buf,
+    xOffset: number,
+    xStride: number,
+    rows: number,
+    cols: number,
+    dtype: FloatDType,
+    beta: Accumulate,
   ): void
 
   // rows by index; ids i32 [rows], 0 <= id < tableRows (checked when the kernel runs; the error surfaces at the next read)
   /** y [rows, cols] = table[ids]. */
-  gatherRows(y: Buf, table: Buf, ids: Buf, rows: number, cols: number, tableRows: number, dtype: FloatDType): void
+  gatherRows(
+    y: Buf,
+    table: Buf,
+    ids: Buf,
+    rows: number,
+    cols: number,
+    tableRows: number,
+    dtype: FloatDType,
+  ): void
   /** table [tableRows, cols] (+)= x at rows ids. With beta 0 ids must not repeat; with 1 repeats are summed in row order. */
   scatterRows(
-    table: Buf, x: Buf, ids: Buf, rows: number, cols: number, tableRows: number,
-    dtype: FloatDType, tableDtype: FloatDType, beta: Accumulate,
+    table: Buf,
+    x: Buf,
+    ids: Buf,
+    rows: number,
+    cols: number,
+    tableRows: number,
+    dtype: FloatDType,
+    tableDtype: FloatDType,
+    beta: Accumulate,
   ): void
 
   // loss
@@ -228,9 +286,7 @@ export interface Kernels {
    * One AdamW step. master f32 [n] is updated and rounded into param; when null (param f32) param is its own master.
    * gradScale f32 [1], or null for 1, multiplies the gradient.
    */
-  adamw(
-    param: Buf, master: Buf | null, grad: Buf, m: Buf, v: Buf, gradScale: Buf | null, p: AdamW,
-  ): void
+  adamw(param: Buf, master: Buf | null, grad: Buf, m: Buf, v: Buf, gradScale: Buf | null, p: AdamW): void
 }
 
 /** Bytes in buffers now, at most so far, and taken from the system. Mapped files are counted apart. */

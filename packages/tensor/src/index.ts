@@ -1,1 +1,3 @@
-export {}
+export * from './backend.js'
+export * from './dtype.js'
+export * from './errors.js'

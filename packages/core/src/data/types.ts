@@ -1,0 +1,73 @@
+/** One instruction with its answer, the record of the original platform; absent texts are ''. */
+export interface InstructionExample {
+  readonly instruction: string
+  readonly input: string
+  readonly output: string
+  readonly system?: string
+  /** Earlier rounds, oldest first. */
+  readonly history?: readonly (readonly [user: string, assistant: string])[]
+}
+
+export type Role = 'system' | 'user' | 'assistant' | 'tool'
+
+export interface Message {
+  readonly role: Role
+  readonly content: string
+}
+
+/** A conversation. `tools` is the JSON of callable functions that a chat template may render. */
+export interface MessagesExample {
+  readonly messages: readonly Message[]
+  readonly tools?: unknown
+}
+
+/** A document for language modelling: every token is trained. */
+export interface TextExample {
+  readonly text: string
+}
+
+/** Token ids made elsewhere. labels[i] is the id expected *at* position i, or -100 (Hugging Face's convention). */
+export interface TokenizedExample {
+  readonly ids: readonly number[]
+  readonly labels?: readonly number[]
+}
+
+/** What a dataset yields. */
+export type Example = InstructionExample | MessagesExample | TextExample | TokenizedExample
+
+export const isInstruction = (example: Example): example is InstructionExample => 'instruction' in example
+export const isMessages = (example: Example): example is MessagesExample => 'messages' in example
+export const isText = (example: Example): example is TextExample => 'text' in example
+export const isTokenized = (example: Example): example is TokenizedExample => 'ids' in example
+
+/** Text of one role as a template lays it out; concatenated, segments are the whole of what the model reads. */
+export interface Segment {
+  readonly role: Role | 'template'
+  readonly text: string
+  /** Whether the tokens that begin in this text are learned. */
+  readonly trained: boolean
+  /**
+   * Set when `text` names a special token ('bos', 'eos' or the token's own text such as '<|im_end|>') that goes in as
+   * its id and never passes through the tokenizer.
+   */
+  readonly special?: boolean
+}
+
+/** A tokenised example. labels[i] is the id expected at position i, or -100 where nothing is learned. */
+export interface Sample {
+  readonly ids: Int32Array
+  readonly labels: Int32Array
+}
+
+/**
+ * Sequences laid end to end, as the model takes them: N = all tokens. targets[i] is the id that position i must
+ * predict (the next token of its own sequence), or -1.
+ */
+export interface PackedBatch {
+  readonly ids: Int32Array
+  readonly positions: Int32Array
+  readonly targets: Int32Array
+  readonly lengths: readonly number[]
+  /** Positions with a target. */
+  readonly trainedTokens: number
+}

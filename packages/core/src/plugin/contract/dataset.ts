@@ -1,0 +1,39 @@
+import type { Example } from '../../data/types.js'
+
+/** Languages of a dataset: English, Chinese, many. The original platform's tags. */
+export type Language = 'EN' | 'CN' | 'ML'
+/** Many tasks, or one. */
+export type TaskScope = 'MT' | 'TS'
+/** Made by people, by self-instruction, by both, or collected from other sets. */
+export type Generation = 'HG' | 'SI' | 'MIX' | 'COL'
+
+export interface DatasetContext {
+  /** Folder of the config file. */
+  readonly rootDir: string
+  /**
+   * Local path of a file of the dataset: `name` inside the folder or file the user gave, or fetched from the hub.
+   * Fails with IFT_SOURCE_NOT_FOUND, naming where it looked.
+   */
+  file(name: string): Promise<string>
+  /** Seeds choices such as templates; the same seed gives the same examples. */
+  readonly seed: number
+}
+
+export interface DatasetDefinition {
+  readonly name: string
+  /** SPDX identifier or the licence's name, of the data. */
+  readonly license: string
+  /** Where the data comes from: a URL or a citation. */
+  readonly source: string
+  readonly description: string
+  readonly tags: {
+    readonly lang: readonly Language[]
+    readonly task: readonly TaskScope[]
+    readonly gen: readonly Generation[]
+  }
+  /** Records in the published set, with what is counted. */
+  readonly size?: { readonly count: number; readonly unit: string }
+  /** Hub id that `file` fetches from when the user names no folder. */
+  readonly hub?: string
+  load(context: DatasetContext): AsyncIterable<Example>
+}

@@ -1,0 +1,6 @@
+export type * from './backend.js'
+export type * from './dataset.js'
+export type * from './model.js'
+export type * from './peft.js'
+export type * from './template.js'
+export type * from './tokenizer.js'

@@ -1,0 +1,60 @@
+import type { CausalLM } from '@ift/tensor'
+
+/** How an untrained parameter starts. */
+export type Initializer =
+  { readonly kind: 'normal'; readonly std: number } | { readonly kind: 'constant'; readonly value: number }
+
+/** Sizes that memory plans and caches are made from. */
+export interface ModelShape {
+  readonly hidden: number
+  readonly intermediate: number
+  readonly layers: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly vocab: number
+  /** Longest sequence that the positions allow, or null when nothing limits it. */
+  readonly maxPositions: number | null
+}
+
+/** How a family's GGUF files map to its own layout. */
+export interface GgufMapping {
+  /** Value of general.architecture. */
+  readonly architecture: string
+  /** config.json of the model described by the file's metadata. */
+  config(metadata: ReadonlyMap<string, unknown>): Record<string, unknown>
+  /**
+   * Module path of a tensor, or null to skip it. `permutedHeads` says that the rows are stored pairwise per head, as
+   * llama.cpp's converter does for q and k, and into how many heads they fall.
+   */
+  tensor(
+    name: string,
+    config: Record<string, unknown>,
+  ): { readonly path: string; readonly permutedHeads?: number } | null
+}
+
+// A definition's config type is its own business; the session only passes it back to the definition.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export interface ModelDefinition<C = any> {
+  readonly name: string
+  /** Values of `architectures` in config.json that this plugin loads. */
+  readonly architectures: readonly string[]
+  /** Values of `model_type` that decide when a checkpoint names no architecture. */
+  readonly modelTypes: readonly string[]
+  /** Throws IFT_MODEL_CONFIG naming the field, what was expected and found. */
+  parseConfig(json: Readonly<Record<string, unknown>>): C
+  /** Modules only: no weights, no device. */
+  build(config: C): CausalLM
+  shape(config: C): ModelShape
+  /** Module path of a checkpoint's tensor; identity when omitted, null to skip it. */
+  mapWeight?(name: string, config: C): string | null
+  /** Start of a parameter trained from scratch. */
+  initialize(path: string, config: C): Initializer
+  /** Name of the tokenizer definition to use when the files leave a choice. */
+  readonly tokenizer: string
+  /** Name of the default template; 'chat' means the checkpoint's own. */
+  readonly template: string
+  readonly gguf?: GgufMapping
+  /** Targets of a PEFT method when the user names none: { lora: ['q_proj', 'v_proj'] }. */
+  readonly targetModules: Readonly<Record<string, readonly string[]>>
+}

@@ -1,0 +1,70 @@
+import type { Backend, CausalLM, FloatDType, ForwardInput, Parameter, Tensor } from '@ift/tensor'
+import type { z } from 'zod'
+import type { ModelDefinition, ModelShape } from './model.js'
+
+/** A parameter that the optimiser updates. */
+export interface TrainableParameter {
+  /** Name in the adapter file, or the module path when the model itself is trained. */
+  readonly name: string
+  readonly parameter: Parameter
+  /** Factor of the learning rate (LoRA+: B learns faster than A). */
+  readonly lrScale: number
+  /** Whether weight decay applies; norms and biases are exempt. */
+  readonly decay: boolean
+}
+
+/** An adapter as files: adapter_config.json and the tensors of adapter_model.safetensors. */
+export interface AdapterFiles {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+/** Tensors of an adapter file, read one at a time. The caller releases what it asked for. */
+export interface AdapterSource {
+  readonly config: Readonly<Record<string, unknown>>
+  /** File that errors name. */
+  readonly path: string
+  names(): Iterable<string>
+  shape(name: string): readonly number[]
+  /** Values as f32. */
+  read(name: string): Promise<Float32Array>
+}
+
+export interface PeftContext {
+  readonly definition: ModelDefinition
+  readonly shape: ModelShape
+  readonly backend: Backend
+  /** Type of weights and activations. */
+  readonly dtype: FloatDType
+  readonly seed: number
+  /** Recorded as base_model_name_or_path. */
+  readonly baseModel: string
+}
+
+/** A method attached to one model. */
+export interface PeftHandle {
+  trainable(): Iterable<TrainableParameter>
+  /** Virtual tokens or a key/value prefix enter here, before every forward pass. */
+  prepare?(input: ForwardInput): ForwardInput
+  /** In Hugging Face PEFT's names. Valid until the handle is released; tensors belong to the handle. */
+  save(): Promise<AdapterFiles>
+  /** Replaces the values by an adapter's; IFT_ADAPTER_* errors name tensor, expected and found. */
+  load(source: AdapterSource): Promise<void>
+  /** Folds the method into the base weights and takes it off the model; null when it cannot be folded. */
+  readonly merge: (() => Promise<void>) | null
+  /** Switches dropout and the like. */
+  setTraining(on: boolean): void
+  release(): void
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export interface PeftMethod<O = any> {
+  readonly name: string
+  /** Values of peft_type in adapter_config.json that this method loads. */
+  readonly peftTypes: readonly string[]
+  /** Options as the config writes them, `method` left out. */
+  readonly options: z.ZodType<O>
+  /** Options equal to those that made an adapter. */
+  fromAdapterConfig(config: Readonly<Record<string, unknown>>): O
+  attach(model: CausalLM, options: O, context: PeftContext): Promise<PeftHandle>
+}

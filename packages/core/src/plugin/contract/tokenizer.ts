@@ -1,0 +1,48 @@
+/** Token ids with the half-open range of UTF-16 code units that each came from. */
+export interface Encoding {
+  readonly ids: Int32Array
+  /** [n, 2] start and end of every token; an inserted token has an empty range. */
+  readonly offsets: Int32Array
+}
+
+/** Turns ids into text piece by piece, never splitting a character. */
+export interface DecodeStream {
+  /** Text that became certain with this id; '' while a character is incomplete. */
+  push(id: number): Promise<string>
+  /** What is left, with U+FFFD for a character that never completed. */
+  end(): Promise<string>
+}
+
+export interface Tokenizer {
+  /** Ids are below this. */
+  readonly vocabSize: number
+  readonly bosId: number | null
+  readonly eosId: number | null
+  /** Every special token by its text. */
+  readonly specials: ReadonlyMap<string, number>
+  /** Whether the checkpoint's tokenizer puts bos before, and eos after, a text. */
+  readonly addBos: boolean
+  readonly addEos: boolean
+  /** Jinja source of the checkpoint's chat template. */
+  readonly chatTemplate: string | null
+  /** sha256 over everything that decides ids: the same text gives the same ids exactly when this is equal. */
+  readonly fingerprint: string
+  /** No bos or eos is added. Text that looks like a special token is plain text unless `specials` is set. */
+  encode(text: string, options?: { specials?: boolean }): Promise<Encoding>
+  encodeBatch(texts: readonly string[], options?: { specials?: boolean }): Promise<Encoding[]>
+  /** Special tokens are left out unless `specials` is set. */
+  decode(ids: ArrayLike<number>, options?: { specials?: boolean }): Promise<string>
+  decodeStream(options?: { specials?: boolean }): DecodeStream
+  /** Text of one id as the vocabulary writes it. */
+  token(id: number): string | undefined
+  /** Writes the files that make the tokenizer loadable again, by ift and by transformers. Returns their names. */
+  save(dir: string): Promise<string[]>
+}
+
+/** Reads one kind of tokenizer file. */
+export interface TokenizerDefinition {
+  readonly name: string
+  /** Whether `dir` holds this kind. */
+  detect(dir: string): Promise<boolean>
+  load(dir: string): Promise<Tokenizer>
+}
