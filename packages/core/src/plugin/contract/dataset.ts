@@ -5,7 +5,7 @@ export type Language = 'EN' | 'CN' | 'ML'
 /** Many tasks, or one. */
 export type TaskScope = 'MT' | 'TS'
 /** Made by people, by self-instruction, by both, or collected from other sets. */
-export type Generation = 'HG' | 'SI' | 'MIX' | 'COL'
+export type GeneratedBy = 'HG' | 'SI' | 'MIX' | 'COL'
 
 export interface DatasetContext {
   /** Folder of the config file. */
@@ -29,7 +29,7 @@ export interface DatasetDefinition {
   readonly tags: {
     readonly lang: readonly Language[]
     readonly task: readonly TaskScope[]
-    readonly gen: readonly Generation[]
+    readonly gen: readonly GeneratedBy[]
   }
   /** Records in the published set, with what is counted. */
   readonly size?: { readonly count: number; readonly unit: string }

@@ -1,0 +1,84 @@
+import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { configJsonSchema, optionRows } from './json-schema.js'
+import { loadConfigFile } from './load.js'
+import { suggest } from './suggest.js'
+import { resolveConfig } from './validate.js'
+
+const folder = () => mkdtempSync(join(tmpdir(), 'ift-config-'))
+
+const fault = (input: unknown): string => {
+  try {
+    resolveConfig(input, 'ift.config.json')
+  } catch (error) {
+    return (error as Error).message
+  }
+  throw new Error('the config was accepted')
+}
+
+describe('validation', () => {
+  test('fills in every default', () => {
+    const config = resolveConfig({ weights: './m', data: 'alpaca' }, 'test')
+    expect(config.train.batchSize).toBe(128)
+    expect(config.peft).toEqual({ method: 'lora' })
+    expect(config.generate.temperature).toBe(1)
+  })
+
+  test('an unknown option names its place and the one that was meant', () => {
+    expect(fault({ train: { learning_rat: 1 } })).toContain(
+      'unknown option "train.learning_rat": did you mean "train.learningRate"?',
+    )
+    expect(fault({ wieghts: 'x' })).toContain('did you mean "weights"?')
+    expect(fault({ data: [{ path: 'a.json', colums: {} }] })).toContain('did you mean "data.0.columns"?')
+  })
+
+  test('a wrong value names the option and what was found', () => {
+    const message = fault({ train: { epochs: 'three' }, trainOn: 'everything' })
+    expect(message).toContain('train.epochs')
+    expect(message).toContain('"three"')
+    expect(message).toContain('trainOn')
+  })
+})
+
+describe('loading', () => {
+  test.each([
+    ['ift.config.json', '{"weights": "w"}'],
+    ['ift.config.yaml', 'weights: w\n'],
+    ['.iftrc', 'weights: w\n'],
+    ['package.json', '{"name": "x", "ift": {"weights": "w"}}'],
+    ['ift.config.mjs', 'export default { weights: "w" }\n'],
+    ['ift.config.ts', 'enum E { A = "w" }\nexport default { weights: E.A as string }\n'],
+  ])('%s', async (name, text) => {
+    const dir = folder()
+    writeFileSync(join(dir, name), text)
+    mkdirSync(join(dir, 'inner'))
+    const found = await loadConfigFile(join(dir, 'inner'))
+    expect(found.config).toEqual({ weights: 'w' })
+    expect(found.rootDir).toBe(dir)
+  })
+
+  test('a file that is named and absent, and one that is broken', async () => {
+    const dir = folder()
+    await expect(loadConfigFile(dir, 'none.json')).rejects.toMatchObject({ code: 'IFT_CONFIG_NOT_FOUND' })
+    writeFileSync(join(dir, 'ift.config.json'), '{"weights": ')
+    await expect(loadConfigFile(dir)).rejects.toMatchObject({ code: 'IFT_CONFIG_SYNTAX' })
+  })
+})
+
+test('suggest finds near names and leaves far ones alone', () => {
+  expect(suggest('learning_rate', ['learningRate', 'epochs'])).toBe('learningRate')
+  expect(suggest('zzzzzz', ['learningRate', 'epochs'])).toBeNull()
+})
+
+test('the JSON Schema describes every option and has no integer noise', () => {
+  const text = JSON.stringify(configJsonSchema())
+  expect(text).not.toContain('9007199254740991')
+  const rows = optionRows()
+  expect(rows.find((row) => row.path === 'train.learningRate')).toMatchObject({
+    type: 'number',
+    default: 3e-4,
+  })
+  expect(rows.filter((row) => !row.description)).toEqual([])
+})

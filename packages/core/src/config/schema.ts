@@ -1,0 +1,183 @@
+import { z } from 'zod'
+import type { IftPlugin } from '../plugin/define.js'
+
+// One declaration of every option: types, defaults, validation, help text, the editor's JSON Schema and the docs table
+// come from here.
+
+const positive = z.number().positive()
+const count = z.number().int().positive()
+const fraction = z.number().min(0).max(1)
+
+/** Declares an object whose unknown keys are errors. */
+const strict = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
+
+export const dataSourceSchema = strict({
+  name: z.string().optional().describe('Name of a dataset plugin, or of a composite such as alpaca-cot.'),
+  path: z.string().optional().describe('File or folder, or a hub id: org/name[@revision].'),
+  format: z
+    .enum(['alpaca', 'sharegpt', 'messages', 'completion', 'text', 'tokenized'])
+    .optional()
+    .describe('Form of the records; found out from the first ones when absent.'),
+  columns: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Field names of the form mapped to those of the file: { instruction: "question" }.'),
+  encoding: z.string().default('utf-8').describe('Character encoding of the file.'),
+  weight: positive
+    .optional()
+    .describe('How often the examples are taken relative to their number: 2 twice, 0.5 a seeded half.'),
+  limit: count.optional().describe('Take at most this many examples.'),
+})
+
+export const dataEntrySchema = z.union([z.string(), dataSourceSchema])
+
+export const generateSchema = strict({
+  maxNewTokens: count.default(512).describe('Tokens to generate at most.'),
+  minNewTokens: z.number().int().min(0).default(0).describe('Tokens before the end token is allowed.'),
+  doSample: z.boolean().default(false).describe('Sample instead of taking the likeliest token.'),
+  temperature: positive.default(1).describe('Divides the scores before sampling.'),
+  topK: z.number().int().min(0).default(0).describe('Sample among the k likeliest tokens; 0 is off.'),
+  topP: fraction.default(1).describe('Sample among the likeliest tokens that hold this much probability.'),
+  numBeams: count.default(1).describe('Beams; with doSample, beam sampling.'),
+  lengthPenalty: z.number().default(1).describe('Exponent of the length that divides a beam score.'),
+  earlyStopping: z
+    .boolean()
+    .default(false)
+    .describe('End a beam search at the first numBeams finished beams.'),
+  noRepeatNgramSize: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('No n-gram of this size occurs twice; 0 is off.'),
+  repetitionPenalty: positive
+    .default(1)
+    .describe('Divides the scores of tokens already seen (Keskar et al. 2019).'),
+  stop: z.array(z.string()).default([]).describe('Texts that end a generation.'),
+  seed: z.number().int().min(0).default(0).describe('Seed of sampling.'),
+})
+
+export const trainSchema = strict({
+  epochs: positive.default(3).describe('Passes over the data.'),
+  maxSteps: count.optional().describe('Optimiser steps at most; wins over epochs.'),
+  batchSize: count.default(128).describe('Sequences in an optimiser step, over all micro-batches and ranks.'),
+  tokensPerStep: count.optional().describe('Tokens in an optimiser step; wins over batchSize.'),
+  microBatchTokens: count.default(4096).describe('Tokens that pass through the model at once.'),
+  learningRate: positive.default(3e-4).describe('Peak learning rate.'),
+  schedule: z
+    .enum(['linear', 'cosine', 'constant'])
+    .default('linear')
+    .describe('Course of the learning rate after the warm-up.'),
+  warmupSteps: z.number().int().min(0).optional().describe('Steps of linear warm-up; wins over warmupRatio.'),
+  warmupRatio: fraction.default(0.03).describe('Share of all steps that warm up.'),
+  minLearningRateRatio: fraction.default(0).describe('Learning rate at the end as a share of the peak.'),
+  beta1: fraction.default(0.9).describe('Decay of the first moment.'),
+  beta2: fraction.default(0.999).describe('Decay of the second moment.'),
+  epsilon: positive.default(1e-8).describe('Added to the root of the second moment.'),
+  weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay of matrices.'),
+  clipNorm: z.number().min(0).default(1).describe('Clips the gradient to this norm; 0 is off.'),
+  recompute: z
+    .enum(['auto', 'none', 'all'])
+    .default('auto')
+    .describe('Recompute layers in the backward pass: only what does not fit (auto), nothing, everything.'),
+  memory: positive.optional().describe('GiB that recompute: auto may use; the free memory when absent.'),
+  shuffle: z
+    .boolean()
+    .default(true)
+    .describe('A new seeded order every epoch; otherwise the order of the data.'),
+  seed: z.number().int().min(0).default(42).describe('Seed of order, dropout and initial values.'),
+  evalEvery: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Steps between evaluations; a tenth of the run when absent, 0 never.'),
+  saveEvery: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Steps between checkpoints; a tenth of the run when absent, 0 only at the end.'),
+  keepCheckpoints: count.default(3).describe('Newest checkpoints to keep; the best one is kept besides.'),
+  logEvery: count.default(1).describe('Steps between lines of metrics.jsonl.'),
+  earlyStopping: count.optional().describe('Stop after this many evaluations without a better loss.'),
+})
+
+export const configSchema = strict({
+  $schema: z.string().optional().describe('Where an editor finds the schema of this file.'),
+  model: z.string().default('auto').describe('Model family; auto finds it from config.json.'),
+  weights: z.string().optional().describe('Model folder, file, or hub id: org/name[@revision].'),
+  initialize: z
+    .boolean()
+    .default(false)
+    .describe('Start from random values: weights names a folder with config.json and tokenizer only.'),
+  tokenizer: z.string().optional().describe('Tokenizer folder, when it is not that of the weights.'),
+  adapter: z.string().optional().describe('Adapter to start from or to use: folder or hub id.'),
+  device: z.string().default('auto').describe('cpu, cuda, cuda:1, or auto for the fastest there is.'),
+  threads: count.optional().describe('Threads of the CPU device; all cores when absent.'),
+  dtype: z
+    .enum(['auto', 'f32', 'bf16', 'f16'])
+    .default('auto')
+    .describe('Type of weights and activations; auto takes what is fastest without loss on the device.'),
+  peft: z
+    .looseObject({ method: z.string().describe('lora, …; none trains all parameters.') })
+    .default({ method: 'lora' })
+    .describe('Method and its options.'),
+  data: z
+    .union([dataEntrySchema, z.array(dataEntrySchema)])
+    .default([])
+    .describe('Datasets by name, files, or hub ids; several are mixed.'),
+  mix: z
+    .enum(['shuffled', 'sequential'])
+    .default('shuffled')
+    .describe('Order of several datasets: seeded through each other, or one after the other.'),
+  dedup: z.boolean().default(false).describe('Drop examples that occurred before, word for word.'),
+  validation: strict({
+    size: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe('Examples held out (a whole number) or their share (below 1).'),
+    data: z
+      .union([dataEntrySchema, z.array(dataEntrySchema)])
+      .optional()
+      .describe('Or data of its own.'),
+    seed: z.number().int().min(0).default(42).describe('Seed of the split.'),
+  })
+    .prefault({})
+    .describe('What evaluation runs on.'),
+  template: z
+    .string()
+    .optional()
+    .describe("Prompt template; the family's default when absent, chat for the checkpoint's own."),
+  trainOn: z
+    .enum(['assistant', 'last', 'all'])
+    .default('assistant')
+    .describe('Turns that are learned: every assistant turn, the last one, or all text.'),
+  maxLength: count.default(512).describe('Tokens of a sequence at most.'),
+  truncation: z
+    .enum(['right', 'left', 'drop'])
+    .default('right')
+    .describe(
+      'What gives way in a longer one: the end of the answer, the start of the prompt, or the whole example.',
+    ),
+  train: trainSchema.prefault({}).describe('The training run.'),
+  generate: generateSchema.prefault({}).describe('Decoding in generate, chat, predict and samples.'),
+  output: z.string().default('ift-runs/{model}-{data}-{method}').describe('Run folder.'),
+  plugins: z
+    .array(z.union([z.string(), z.literal(false), z.custom<IftPlugin>((value) => typeof value === 'object')]))
+    .default([])
+    .describe('Further plugins: package names, files, or objects.'),
+})
+
+/** A config as the user writes it. */
+export type IftConfig = z.input<typeof configSchema>
+/** The config with every default filled in. */
+export type ResolvedConfig = Readonly<z.output<typeof configSchema>>
+export type DataEntry = z.output<typeof dataEntrySchema>
+export type DataSource = z.output<typeof dataSourceSchema>
+export type TrainConfig = z.output<typeof trainSchema>
+export type GenerateConfig = z.output<typeof generateSchema>
+
+/** Types a config file for the editor. */
+export const defineConfig = (config: IftConfig): IftConfig => config

@@ -1,0 +1,95 @@
+import { IftError } from '@ift/tensor'
+import type { z } from 'zod'
+import { configSchema, type ResolvedConfig } from './schema.js'
+import { suggest } from './suggest.js'
+
+type Issue = z.core.$ZodIssue
+
+interface SchemaDef {
+  readonly type: string
+  readonly shape?: Record<string, z.ZodType>
+  readonly element?: z.ZodType
+  readonly innerType?: z.ZodType
+  readonly options?: readonly z.ZodType[]
+}
+
+const defOf = (schema: z.ZodType) => schema.def as unknown as SchemaDef
+
+/** Looks through defaults, optionals and unions to every object and array inside. */
+function alternatives(schema: z.ZodType): SchemaDef[] {
+  const def = defOf(schema)
+  if (def.innerType) return alternatives(def.innerType)
+  return def.options ? def.options.flatMap(alternatives) : [def]
+}
+
+/** Keys that the objects at a path know, for suggestions. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let here = alternatives(schema)
+  for (const key of path)
+    here = here.flatMap((def) => {
+      const next = typeof key === 'number' ? def.element : def.shape?.[String(key)]
+      return next ? alternatives(next) : []
+    })
+  return here.flatMap((def) => Object.keys(def.shape ?? {}))
+}
+
+const dotted = (path: readonly PropertyKey[]) => path.map(String).join('.')
+
+const show = (value: unknown) => {
+  const text = JSON.stringify(value) as string | undefined
+  return text === undefined ? typeof value : text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input)
+
+function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string): string[] {
+  const at = (path: readonly PropertyKey[]) => [prefix, dotted(path)].filter(Boolean).join('.')
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, issue.path)
+    return issue.keys.map((key) => {
+      const near = suggest(key, known)
+      return `unknown option "${at([...issue.path, key])}"${near ? `: did you mean "${at([...issue.path, near])}"?` : `; known here: ${known.join(', ')}`}`
+    })
+  }
+  if (issue.code === 'invalid_union') {
+    // Of the alternatives, the one that got furthest is the one that was meant.
+    const deepest = issue.errors
+      .map((errors) =>
+        errors.flatMap((e) =>
+          explain({ ...e, path: [...issue.path, ...e.path] } as Issue, schema, input, prefix),
+        ),
+      )
+      .sort((a, b) => a.length - b.length)
+      .find((lines) => lines.some((line) => line.startsWith('unknown option')))
+    if (deepest) return deepest
+  }
+  const found = valueAt(input, issue.path)
+  return [
+    `${at(issue.path) || 'config'}: ${issue.message}${found === undefined ? '' : `, found ${show(found)}`}`,
+  ]
+}
+
+/**
+ * Checks `input` against a schema. `where` names the file or the options for the message, `prefix` the place of the
+ * object in the config. Throws IFT_CONFIG_INVALID that lists every fault.
+ */
+export function check<S extends z.ZodType>(
+  schema: S,
+  input: unknown,
+  where: string,
+  prefix = '',
+): z.output<S> {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  const lines = result.error.issues.flatMap((issue) => explain(issue, schema, input, prefix))
+  throw new IftError(
+    'IFT_CONFIG_INVALID',
+    `${where} is not valid:\n${lines.map((line) => `  - ${line}`).join('\n')}`,
+    'Every option with its default: npx ift init --help, or docs/reference/config.md',
+  )
+}
+
+/** A config with every default filled in. */
+export const resolveConfig = (input: unknown, where: string): ResolvedConfig =>
+  check(configSchema, input, where)

@@ -1,0 +1,39 @@
+/**
+ * Settings of a decoder; names, defaults and meaning are those of Hugging Face `generate`, where
+ * `maxNewTokens` is required and everything else is off.
+ */
+export interface GenerateOptions {
+  readonly maxNewTokens: number
+  readonly minNewTokens?: number
+  /** Sample instead of taking the likeliest token. */
+  readonly doSample?: boolean
+  readonly temperature?: number
+  readonly topK?: number
+  readonly topP?: number
+  readonly numBeams?: number
+  readonly lengthPenalty?: number
+  readonly earlyStopping?: boolean
+  readonly noRepeatNgramSize?: number
+  readonly repetitionPenalty?: number
+  /** Texts that end a generation; the text itself is not returned. */
+  readonly stop?: readonly string[]
+  readonly seed?: number
+}
+
+/** Why a generation ended. */
+export type FinishReason = 'eos' | 'stop' | 'length'
+
+export interface Generation {
+  readonly text: string
+  /** Ids after the prompt, the end token left out. */
+  readonly ids: Int32Array
+  readonly finish: FinishReason
+  readonly promptTokens: number
+}
+
+/** State that a `logits` tap sees: scores are f32 [vocab] on the host and may be changed in place. */
+export interface LogitsContext {
+  /** Prompt and what was generated so far. */
+  readonly ids: readonly number[]
+  readonly promptTokens: number
+}

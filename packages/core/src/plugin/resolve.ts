@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { IftError } from '@ift/tensor'
+import { PLUGIN_API, type IftPlugin } from './define.js'
+
+/** Nouns whose names in a config resolve to packages. */
+export type PluginKind = 'model' | 'peft' | 'dataset' | 'template' | 'tokenizer' | 'kernels' | 'plugin'
+
+/** Package names tried, in order, for a name in the config. */
+export function candidates(kind: PluginKind, name: string): string[] {
+  if (name.startsWith('./') || name.startsWith('../') || isAbsolute(name)) return [name]
+  const infix = kind === 'plugin' ? '' : `${kind}-`
+  if (name.startsWith('@')) {
+    const [scope, rest = ''] = name.split('/', 2)
+    return [`${scope!}/ift-plugin-${infix}${rest}`, name]
+  }
+  if (name.startsWith('ift-plugin-')) return [name]
+  return kind === 'plugin' ? [`ift-plugin-${name}`] : [`@ift/${kind}-${name}`, `ift-plugin-${kind}-${name}`]
+}
+
+/** File of a package or path as seen from a folder, or null when nothing is there. */
+export function locate(specifier: string, rootDir: string): string | null {
+  if (isAbsolute(specifier) || specifier.startsWith('.')) {
+    const path = resolve(rootDir, specifier)
+    return existsSync(path) ? path : null
+  }
+  try {
+    return createRequire(join(rootDir, 'ift.config.js')).resolve(specifier)
+  } catch {
+    return locateImportOnly(specifier, rootDir)
+  }
+}
+
+/** A package whose `exports` name only the `import` condition is invisible to `require.resolve`. */
+function locateImportOnly(specifier: string, rootDir: string): string | null {
+  for (let dir = rootDir; ; dir = dirname(dir)) {
+    const folder = join(dir, 'node_modules', specifier)
+    const manifest = join(folder, 'package.json')
+    if (existsSync(manifest)) {
+      const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports?: unknown }
+      const target = importTarget(exports)
+      return target === null ? null : join(folder, target)
+    }
+    if (dirname(dir) === dir) return null
+  }
+}
+
+function importTarget(exports: unknown): string | null {
+  if (typeof exports === 'string') return exports
+  if (typeof exports !== 'object' || exports === null) return null
+  const conditions = exports as Record<string, unknown>
+  for (const key of ['.', 'import', 'node', 'default'])
+    if (key in conditions) return importTarget(conditions[key])
+  return null
+}
+
+/** Loads the plugin in a file; `what` is how the config wrote it. */
+export async function importPlugin(file: string, what: string): Promise<IftPlugin> {
+  let loaded: unknown
+  try {
+    loaded = /\.[cm]?ts$/.test(file)
+      ? await (await import('jiti')).createJiti(import.meta.url).import(file)
+      : await import(pathToFileURL(file).href)
+  } catch (cause) {
+    throw new IftError(
+      'IFT_PLUGIN_LOAD',
+      `Plugin "${what}" could not be loaded from ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      undefined,
+      { cause },
+    )
+  }
+  const plugin = (loaded as { plugin?: unknown }).plugin
+  if (!isPlugin(plugin))
+    throw new IftError(
+      'IFT_PLUGIN_INVALID',
+      `${file} does not export a plugin named "plugin" (found: ${Object.keys(loaded as object).join(', ') || 'nothing'}).`,
+      `Export one:\n\n    export const plugin = definePlugin('${what}', (ift) => { … })`,
+    )
+  return plugin
+}
+
+const isPlugin = (value: unknown): value is IftPlugin =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as IftPlugin).name === 'string' &&
+  typeof (value as IftPlugin).api === 'number' &&
+  typeof (value as IftPlugin).apply === 'function'
+
+/** Refuses what is not a plugin, or one written for another contract. */
+export function checkPlugin(plugin: unknown): asserts plugin is IftPlugin {
+  if (!isPlugin(plugin))
+    throw new IftError(
+      'IFT_PLUGIN_INVALID',
+      `Expected a plugin { name, api, apply }, found ${plugin === null ? 'null' : typeof plugin}${
+        typeof plugin === 'object' && plugin ? ` with ${Object.keys(plugin).join(', ')}` : ''
+      }.`,
+      `Make one with definePlugin, defineModel, definePeft, defineDataset, … from @ift/core.`,
+    )
+  if (plugin.api !== PLUGIN_API)
+    throw new IftError(
+      'IFT_PLUGIN_API',
+      `Plugin "${plugin.name}" was built for plugin API ${plugin.api}, but this @ift/core speaks API ${PLUGIN_API}.`,
+      plugin.api < PLUGIN_API
+        ? `Update the plugin: pnpm up ${plugin.name}`
+        : 'Update the core: pnpm up @ift/core',
+    )
+}
+
+/** The error for a name that no package provides. */
+export const notFound = (
+  kind: PluginKind,
+  name: string,
+  rootDir: string,
+  known: readonly string[],
+): IftError => {
+  const tried = candidates(kind, name)
+  return new IftError(
+    'IFT_PLUGIN_NOT_FOUND',
+    `No ${kind} plugin provides "${name}".`,
+    [
+      `Install it next to your config:\n\n    npm install ${tried[0]!}\n`,
+      `Looked for: ${tried.join(', ')}`,
+      `From: ${rootDir}`,
+      `Available ${kind} names: ${known.filter((other) => other !== name).join(', ') || '(none)'}`,
+    ].join('\n'),
+  )
+}

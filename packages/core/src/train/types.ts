@@ -1,0 +1,70 @@
+import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
+
+/** Where a run stands. Everything here is in a checkpoint and the same after a resume. */
+export interface TrainState {
+  /** Optimiser steps done. */
+  readonly step: number
+  readonly totalSteps: number
+  /** Passes over the data, fractional. */
+  readonly epoch: number
+  /** Tokens read, and those of them that were learned. */
+  readonly tokens: number
+  readonly trainedTokens: number
+}
+
+/** One optimiser step. Its numbers are on the device: asking for one waits for the queue. */
+export interface StepResult {
+  /** Steps done, this one included. */
+  readonly step: number
+  readonly learningRate: number
+  readonly tokens: number
+  readonly trainedTokens: number
+  readonly microBatches: number
+  /** Mean loss over the trained tokens of the step, in nats. */
+  loss(): Promise<number>
+  /** Euclidean norm of the gradient before clipping. */
+  gradientNorm(): Promise<number>
+}
+
+export interface EvalResult {
+  readonly step: number
+  /** Mean loss over all trained tokens of the validation split, in nats. */
+  readonly loss: number
+  readonly tokens: number
+  /** What plugins measured besides. */
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+/** One line of metrics.jsonl. */
+export interface LogRecord {
+  readonly step: number
+  readonly kind: 'train' | 'eval'
+  readonly values: Readonly<Record<string, number>>
+}
+
+/** A checkpoint that was written, complete and hashed. */
+export interface Checkpoint {
+  readonly dir: string
+  readonly step: number
+}
+
+export interface TrainResult {
+  readonly steps: number
+  /** Why the run ended. */
+  readonly reason: 'done' | 'stopped' | 'interrupted'
+  /** Text of the hook that stopped it, when one did. */
+  readonly stoppedBy?: string
+  readonly finalLoss: number
+  readonly bestEval?: { readonly step: number; readonly loss: number }
+  readonly tokens: number
+  readonly trainedTokens: number
+  readonly seconds: number
+  /** Folder of the adapter, or of the model when the model itself was trained. */
+  readonly output: string
+}
+
+/** What a trained model is made of, for hooks that look at it. */
+export interface TrainedModel {
+  readonly peft: PeftHandle | null
+  readonly trainable: readonly TrainableParameter[]
+}
