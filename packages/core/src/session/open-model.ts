@@ -1,0 +1,282 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
+import { openAdapter } from '../checkpoint/adapter.js'
+import { initializeWeights, loadWeights, openCheckpoint } from '../checkpoint/weights.js'
+import { hubSettings } from '../config/env.js'
+import type { ResolvedConfig } from '../config/schema.js'
+import { suggest } from '../config/suggest.js'
+import { check } from '../config/validate.js'
+import type {
+  AdapterSource,
+  ModelDefinition,
+  ModelShape,
+  PeftHandle,
+  PeftMethod,
+  PromptTemplate,
+  Tokenizer,
+  TrainableParameter,
+} from '../plugin/contract/index.js'
+import type { PluginSession } from '../plugin/session.js'
+import { resolveSource } from '../source/index.js'
+import { chatTemplate } from '../data/template/chat.js'
+import { builtinTemplates } from '../data/template/index.js'
+import { chooseDtype } from './open-backend.js'
+
+/** What is written beside an adapter so that everything after training reads it the way training did. */
+export interface AdapterRecord {
+  readonly template: string
+  readonly trainOn: string
+  readonly tokenizer: string
+  readonly ift: string
+}
+
+export const adapterRecordFile = 'ift.json'
+
+/** A model ready to run: weights on the device, tokenizer, template, method. */
+export interface OpenModel {
+  readonly definition: ModelDefinition
+  /** config.json as published. */
+  readonly json: Readonly<Record<string, unknown>>
+  readonly shape: ModelShape
+  readonly model: CausalLM
+  readonly backend: Backend
+  readonly dtype: FloatDType
+  readonly tokenizer: Tokenizer
+  readonly template: PromptTemplate
+  /** Null when no method is attached. */
+  readonly peft: PeftHandle | null
+  readonly trainable: readonly TrainableParameter[]
+  /** Folder of the weights, and how the config wrote it. */
+  readonly dir: string
+  readonly name: string
+  /** Ids that end a generation. */
+  readonly ends: ReadonlySet<number>
+  /** Names and sizes of the weight files: two models of equal fingerprint have the same files. */
+  readonly fingerprint: string
+  release(): void
+}
+
+export interface OpenOptions {
+  /** Attach the method for training; otherwise only an adapter that the config names. */
+  readonly training: boolean
+  readonly onProgress?: (event: { readonly file: string; readonly done: number; readonly total: number }) => void
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+  } catch (cause) {
+    throw new IftError('IFT_FILE_CORRUPT', `${path} is not JSON: ${(cause as Error).message}`, undefined, { cause })
+  }
+}
+
+/** Finds the family of a checkpoint: the one the config names, or the one that knows its architecture. */
+async function findDefinition(
+  session: PluginSession,
+  config: ResolvedConfig,
+  json: Readonly<Record<string, unknown>>,
+  where: string,
+): Promise<ModelDefinition> {
+  if (config.model !== 'auto') return session.model(config.model)
+  const architectures = (json['architectures'] as string[] | undefined) ?? []
+  const modelType = typeof json['model_type'] === 'string' ? json['model_type'] : ''
+  const fits = (definition: ModelDefinition) =>
+    architectures.some((name) => definition.architectures.includes(name)) ||
+    (!architectures.length && definition.modelTypes.includes(modelType))
+  const known = () =>
+    session.hooks.model
+      .names()
+      .map((name) => session.hooks.model.find(name))
+      .filter((definition) => definition !== undefined)
+  const used = known().find(fits)
+  if (used) return used
+  // A family's package is named after the model_type of its checkpoints, or after the architecture.
+  const guesses = new Set([modelType, ...architectures.map((name) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, '').toLowerCase())])
+  for (const guess of [...guesses, ...installedFamilies])
+    if (guess && session.installed('model', guess)) {
+      await session.model(guess)
+      const found = known().find(fits)
+      if (found) return found
+    }
+  const named = [...guesses].find(Boolean) ?? 'x'
+  throw new IftError(
+    'IFT_MODEL_UNKNOWN',
+    `${where}: no model plugin knows architecture ${architectures.join(', ') || '(none given)'}, model_type "${modelType}".`,
+    `Installed families: ${known().map((definition) => definition.name).join(', ') || '(none)'}\nInstall one: npm install @ift/model-${suggest(named, installedFamilies) ?? named}`,
+  )
+}
+
+/** Families of this project, for `model: auto`: one package may know several architectures. */
+const installedFamilies = ['llama', 'chatglm', 'bloom', 'moss', 'qwen', 'baichuan', 'internlm']
+
+async function openTokenizer(session: PluginSession, dir: string, preferred: string): Promise<Tokenizer> {
+  const names = session.hooks.tokenizer.names()
+  const ordered = [...names.filter((name) => name === preferred), ...names.filter((name) => name !== preferred)]
+  for (const name of ordered) {
+    const definition = await session.tokenizer(name)
+    if (await definition.detect(dir)) return definition.load(dir)
+  }
+  throw new IftError(
+    'IFT_TOKENIZER_NOT_FOUND',
+    `${dir} holds no tokenizer (looked for: ${ordered.join(', ') || 'no tokenizer plugin is in use'}).`,
+    'Put tokenizer.json, tokenizer.model or vocab.json + merges.txt there, or set tokenizer: to another folder.',
+  )
+}
+
+/** Patterns of the files that a model needs; weights in safetensors are preferred over pickles where both exist. */
+const modelPatterns = ['*.json', '*.safetensors', '*.bin', '*.model', '*.txt', '*.jinja', '*.gguf']
+const metadataPatterns = ['*.json', '*.model', '*.txt', '*.jinja']
+
+async function chooseTemplate(session: PluginSession, name: string, tokenizer: Tokenizer): Promise<PromptTemplate> {
+  if (name === 'chat') return chatTemplate(tokenizer)
+  return builtinTemplates.get(name) ?? session.template(name)
+}
+
+/** The method that reads a kind of adapter. */
+async function methodFor(session: PluginSession, source: AdapterSource): Promise<PeftMethod> {
+  const type = String(source.config['peft_type'])
+  const names = { LORA: 'lora', ADALORA: 'adalora', IA3: 'ia3', PREFIX_TUNING: 'prefix', P_TUNING: 'p-tuning', PROMPT_TUNING: 'prompt' }
+  const known = session.hooks.peft.names().map((name) => session.hooks.peft.find(name))
+  const used = known.find((method) => method?.peftTypes.includes(type))
+  if (used) return used
+  const name = (names as Record<string, string>)[type]
+  if (name === undefined)
+    throw new IftError('IFT_ADAPTER_CONFIG', `${source.path}: peft_type "${type}" is unknown.`, `Known: ${Object.keys(names).join(', ')}`)
+  return session.peft(name)
+}
+
+/** Resolves, loads and attaches everything that a config says about the model. */
+export async function openModel(
+  session: PluginSession,
+  config: ResolvedConfig,
+  backend: Backend,
+  options: OpenOptions,
+): Promise<OpenModel> {
+  if (config.weights === undefined)
+    throw new IftError('IFT_CONFIG_INVALID', 'No model is named.', 'Set weights: to a model folder or a hub id, or pass --weights.')
+  const { rootDir } = session
+  const hub = hubSettings(process.env)
+  const fetchSource = (spec: string, kind: 'model' | 'adapter', patterns: readonly string[]) =>
+    resolveSource(spec, { kind, rootDir, patterns, ...hub, ...(options.onProgress ? { onProgress: options.onProgress } : {}) })
+  const source = await fetchSource(config.weights, 'model', config.initialize ? metadataPatterns : modelPatterns)
+  const checkpoint = config.initialize ? null : await openCheckpoint(source.path)
+  const adapterDir = config.adapter === undefined ? null : (await fetchSource(config.adapter, 'adapter', ['*'])).path
+  const record = adapterDir === null ? null : await readRecord(adapterDir)
+
+  let json: Record<string, unknown>
+  if (checkpoint?.gguf) {
+    const definition = await ggufDefinition(session, config, checkpoint.gguf.architecture)
+    json = definition.gguf!.config(checkpoint.gguf.metadata)
+  } else {
+    const path = join(source.dir, 'config.json')
+    if (!existsSync(path))
+      throw new IftError('IFT_SOURCE_NOT_FOUND', `${source.dir} has no config.json.`, 'Is it a model folder?')
+    json = await readJson(path)
+  }
+  const definition = await findDefinition(session, config, json, source.dir)
+  const parsed: unknown = definition.parseConfig(json)
+  const shape = definition.shape(parsed)
+  const tokenizer = await openTokenizer(
+    session,
+    config.tokenizer === undefined ? source.dir : (await fetchSource(config.tokenizer, 'model', metadataPatterns)).dir,
+    definition.tokenizer,
+  )
+  if (tokenizer.vocabSize > shape.vocab)
+    throw new IftError(
+      'IFT_TOKENIZER_MISMATCH',
+      `The tokenizer has ${tokenizer.vocabSize} ids, the model's embedding ${shape.vocab} rows: it belongs to another model.`,
+      'Set tokenizer: to the folder that the model was published with.',
+    )
+  const templateName = config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+  const template = await chooseTemplate(session, templateName, tokenizer)
+
+  const dtype = chooseDtype(config, backend)
+  const model = definition.build(parsed)
+  if (checkpoint) await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
+  else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
+  await session.hooks.modelLoaded.promise(model, config)
+
+  const baseModel = config.weights
+  let peft: PeftHandle | null = null
+  const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel }
+  const { method: methodName, ...peftOptions } = config.peft
+  if (adapterDir !== null) {
+    const adapter = await openAdapter(adapterDir)
+    const method = await methodFor(session, adapter)
+    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(options.training ? peftOptions : {}) }
+    peft = await method.attach(model, check(method.options, merged, 'The adapter with the options of peft', 'peft'), context)
+    await peft.load(adapter)
+  } else if (options.training && methodName !== 'none') {
+    const method = await session.peft(methodName)
+    peft = await method.attach(model, check(method.options, peftOptions, 'The config', 'peft'), context)
+  }
+  const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
+  peft?.setTraining(false)
+  return {
+    definition,
+    json,
+    shape,
+    model,
+    backend,
+    dtype,
+    tokenizer,
+    template,
+    peft,
+    trainable,
+    dir: source.dir,
+    name: baseModel,
+    ends: await endTokens(source.dir, json, tokenizer),
+    fingerprint: checkpoint?.fingerprint ?? 'initialized',
+    release() {
+      peft?.release()
+      model.release()
+    },
+  }
+}
+
+async function ggufDefinition(session: PluginSession, config: ResolvedConfig, architecture: string): Promise<ModelDefinition> {
+  const definition = await session.model(config.model === 'auto' ? architecture : config.model)
+  if (definition.gguf?.architecture !== architecture)
+    throw new IftError(
+      'IFT_MODEL_UNKNOWN',
+      `The GGUF file holds a "${architecture}" model; family "${definition.name}" reads ${definition.gguf?.architecture ?? 'no GGUF'}.`,
+      `Set model: ${architecture}`,
+    )
+  return definition
+}
+
+/** Full-parameter training: every parameter, decay on matrices only. */
+function trainWhole(model: CausalLM): TrainableParameter[] {
+  const trainable: TrainableParameter[] = []
+  for (const [name, parameter] of model.namedParameters()) {
+    parameter.setTrainable(true)
+    trainable.push({ name, parameter, lrScale: 1, decay: parameter.shape.length > 1 })
+  }
+  return trainable
+}
+
+async function readRecord(dir: string): Promise<AdapterRecord | null> {
+  const path = join(dir, adapterRecordFile)
+  return existsSync(path) ? ((await readJson(path)) as unknown as AdapterRecord) : null
+}
+
+/** End tokens: the tokenizer's, config.json's, and those of generation_config.json. */
+async function endTokens(
+  dir: string,
+  json: Readonly<Record<string, unknown>>,
+  tokenizer: Tokenizer,
+): Promise<ReadonlySet<number>> {
+  const ends = new Set<number>()
+  const add = (value: unknown) => {
+    for (const id of Array.isArray(value) ? (value as unknown[]) : [value])
+      if (typeof id === 'number' && id >= 0 && id < tokenizer.vocabSize) ends.add(id)
+  }
+  add(tokenizer.eosId)
+  const path = join(dir, 'generation_config.json')
+  if (existsSync(path)) add((await readJson(path))['eos_token_id'])
+  // Early LLaMA conversions carry wrong ids here: believed only when nothing better is known.
+  if (!ends.size) add(json['eos_token_id'])
+  return ends
+}
