@@ -1,0 +1,6 @@
+//! The CPU backend of ift: a queue of kernels over a thread pool.
+
+pub mod dtype;
+pub mod element;
+pub mod isa;
+pub mod pool;
