@@ -2,5 +2,6 @@
 
 pub mod dtype;
 pub mod element;
+pub mod gemm;
 pub mod isa;
 pub mod pool;
