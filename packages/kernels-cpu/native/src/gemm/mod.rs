@@ -9,6 +9,8 @@ pub mod pack;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 
 use crate::dtype::FloatDType;
 #[cfg(target_arch = "x86_64")]
