@@ -136,9 +136,10 @@ mod x86 {
         }
     }
 
+    /// The values under the mask as f32.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn load<T: Element>(at: *const T, mask: __mmask16) -> __m512 {
+    pub unsafe fn load<T: Element>(at: *const T, mask: __mmask16) -> __m512 {
         unsafe {
             if size_of::<T>() == 4 {
                 _mm512_maskz_loadu_ps(mask, at.cast())
@@ -184,6 +185,8 @@ mod x86 {
         }
     }
 }
+#[cfg(target_arch = "x86_64")]
+pub use x86::load;
 #[cfg(target_arch = "x86_64")]
 use x86::{dot_512, dot_bf16};
 

@@ -14,10 +14,12 @@ pub(crate) mod tests;
 mod transpose;
 
 use crate::dtype::FloatDType;
+use crate::element::Element;
 #[cfg(target_arch = "x86_64")]
 use crate::element::f32_to_bf16;
 use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
+use crate::with_element;
 use micro::{MAX_ROWS, Micro, ROW_BYTES};
 use pack::Operand;
 
@@ -44,6 +46,10 @@ pub struct GemmParams {
 const PANEL_COLS: usize = 256;
 /// Rows of A packed at a time: a multiple of the height of every micro-kernel or close below one.
 const BLOCK_ROWS: usize = 112;
+/// Up to this k storing costs more than multiplying: the accumulators of a block must fit the first-level cache.
+const SHALLOW: usize = 64;
+const SHALLOW_ROWS: usize = 32;
+const SHALLOW_COLS: usize = 128;
 /// Most rows of a task: its accumulators, 1 MiB, stay in the last-level cache while k goes by.
 const TASK_ROWS: usize = 1024;
 
@@ -143,7 +149,14 @@ unsafe fn multiply(
         bias_dtype: dtype,
     };
     let (mut rows, mut cols) = (m, n);
-    if !p.trans_a && p.trans_b && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
+    // The narrow b of an adapter's gradient is turned at the price of a few of its rows.
+    let narrow = !p.trans_a && !p.trans_b && n <= DOT_ROWS && k >= DOT_DEPTH && m > n;
+    let mut turned = scratch::<u8>(if narrow { n * k * dtype.size() } else { 0 });
+    if narrow {
+        with_element!(dtype, T => unsafe { turn(turned.as_mut_ptr().cast::<T>(), b.cast::<T>(), k, n) });
+        right = Operand { at: turned.as_ptr(), ld: k, transposed: false, dtype };
+    }
+    if !left.transposed && !right.transposed && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
         dots(pool, isa, left, right, &out, (m, n, k));
         return;
     }
@@ -158,6 +171,15 @@ unsafe fn multiply(
         // SAFETY: the caller's operands; tasks write disjoint parts of y.
         unsafe { blocks.run(task, isa, micro, left, right, &out) };
     });
+}
+
+/// to [cols, rows] = x [rows, cols]^T.
+unsafe fn turn<T: Element>(to: *mut T, x: *const T, rows: usize, cols: usize) {
+    for col in 0..cols {
+        for row in 0..rows {
+            unsafe { *to.add(col * rows + row) = x.add(row * cols + col).read_unaligned() };
+        }
+    }
 }
 
 /// A product with few rows on one side; the other side is cut among the threads.
@@ -193,7 +215,7 @@ struct Blocks {
 impl Blocks {
     fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
         let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
-        let mut task_cols = PANEL_COLS;
+        let mut task_cols = if k <= SHALLOW { SHALLOW_COLS } else { PANEL_COLS };
         let mut task_rows = rows.div_ceil(rows.div_ceil(TASK_ROWS)).next_multiple_of(micro.mr);
         // A few tasks per thread even out what else the machine does; a thin one pays more for packing.
         let wanted = if threads == 1 { 1 } else { 3 * threads };
@@ -219,7 +241,8 @@ impl Blocks {
         let first = task / across * self.task_rows;
         let last = (first + self.task_rows).min(self.rows);
         let padded = micro.pad_n(cols);
-        let height = micro.block_rows(last - first, BLOCK_ROWS);
+        let height =
+            micro.block_rows(last - first, if self.k <= SHALLOW { SHALLOW_ROWS } else { BLOCK_ROWS });
         let mut b = scratch::<u8>(padded * micro.column_bytes(self.depth));
         let mut a = scratch::<u8>(height.next_multiple_of(MAX_ROWS) * ROW_BYTES);
         let mut c = scratch::<f32>((last - first).next_multiple_of(MAX_ROWS) * padded);
