@@ -8,7 +8,7 @@ pub mod micro;
 pub mod pack;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::dtype::FloatDType;
 #[cfg(target_arch = "x86_64")]

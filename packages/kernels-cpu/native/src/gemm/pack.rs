@@ -23,6 +23,16 @@ unsafe impl Send for Operand {}
 unsafe impl Sync for Operand {}
 
 impl Operand {
+    /// The operand with its two indices exchanged.
+    pub fn turned(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+
+    /// The operand from stored row `row` on.
+    pub fn from(self, row: usize) -> Self {
+        Self { at: self.at.wrapping_add(row * self.ld * self.dtype.size()), ..self }
+    }
+
     /// The address of element (i, p).
     ///
     /// # Safety
