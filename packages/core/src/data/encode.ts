@@ -232,7 +232,7 @@ function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptio
     }
     return { sample, cut: ids.length - end }
   }
-  const keepBos = ids[0] === tokenizer.bosId && tokenizer.bosId !== null ? 1 : 0
+  const keepBos = ids[0] === tokenizer.bosId ? 1 : 0
   let start = ids.length - (maxLength - keepBos)
   // An answer that lost its beginning would be learned without its question.
   if (options.trainOn !== 'all') while (start < ids.length && labels[start] !== ignored) start++

@@ -150,7 +150,7 @@ describe('steps', () => {
       ...options,
       samplesPerStep: undefined,
       tokensPerStep: 200,
-    } as PackerOptions)
+    })
     const counted = [...byTokens.restOfEpoch()]
     expect(counted).toHaveLength(byTokens.steps(1))
     for (const { tokens } of counted) expect(tokens).toBeLessThanOrEqual(200)

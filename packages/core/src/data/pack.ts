@@ -22,9 +22,9 @@ export interface PackerOptions {
   readonly rank?: number
   readonly worldSize?: number
   /** Samples of an optimiser step over all ranks; the last step of an epoch takes what is left. */
-  readonly samplesPerStep?: number
+  readonly samplesPerStep?: number | undefined
   /** Or tokens of an optimiser step over all ranks at most, and at least one sample. */
-  readonly tokensPerStep?: number
+  readonly tokensPerStep?: number | undefined
 }
 
 /** What one optimiser step reads. The numbers without `local` are over all ranks, and the same on each. */

@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 // Only tests read this.
-// eslint-disable-next-line no-restricted-properties
 const root =
+  // eslint-disable-next-line no-restricted-properties
   process.env['IFT_SHARED'] ?? resolve(fileURLToPath(new URL('../../../../../shared', import.meta.url)))
 
 /** Path of a file of the shared test data. */

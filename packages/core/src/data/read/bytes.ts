@@ -53,10 +53,10 @@ async function* gunzip(path: string, input: Chunks): Chunks {
 
 async function* unzstd(path: string, input: Chunks): Chunks {
   const ready: Uint8Array[] = []
-  let ended = false
+  const frame = { ended: false }
   const stream = new Decompress((data, final) => {
     if (data.length > 0) ready.push(data)
-    ended ||= final === true
+    frame.ended ||= final === true
   })
   const push = (chunk: Uint8Array, final: boolean) => {
     try {
@@ -68,63 +68,63 @@ async function* unzstd(path: string, input: Chunks): Chunks {
   }
   for await (const chunk of input) yield* push(chunk, false)
   yield* push(new Uint8Array(0), true)
-  if (!ended) throw corrupt(path, 'zstd', new Error('unexpected end of data'))
+  if (!frame.ended) throw corrupt(path, 'zstd', new Error('unexpected end of data'))
 }
 
-/** Turns any encoding into UTF-8 and drops a byte order mark. UTF-8 itself passes through unchecked. */
-async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
-  let decoder: TextDecoder | null = null
-  const encoder = new TextEncoder()
-  let started = false
-  let head = new Uint8Array(0)
-  const begin = (bytes: Uint8Array): Uint8Array => {
-    started = true
-    const [a, b, c] = bytes
-    const marked = a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : null
-    if (a === 0xef && b === 0xbb && c === 0xbf) return bytes.subarray(3)
-    const name = marked ?? encoding.toLowerCase()
-    if (!utf8.has(name))
-      try {
-        decoder = new TextDecoder(name, { fatal: true })
-      } catch (cause) {
-        throw new IftError(
-          'IFT_DATA_ENCODING',
-          `${path}: unknown encoding "${encoding}".`,
-          'Use a name of the WHATWG list: utf-8, gb18030, big5, shift_jis, utf-16le, windows-1252.',
-          { cause },
-        )
-      }
-    return bytes
+/** The decoder of a file whose first bytes are known; null for UTF-8, which passes through unchecked. */
+function decoderFor(path: string, encoding: string, [a, b]: Uint8Array): TextDecoder | null {
+  const marked = a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : null
+  const name = marked ?? encoding.toLowerCase()
+  if (utf8.has(name)) return null
+  try {
+    return new TextDecoder(name, { fatal: true })
+  } catch (cause) {
+    throw new IftError(
+      'IFT_DATA_ENCODING',
+      `${path}: unknown encoding "${encoding}".`,
+      'Use a name of the WHATWG list: utf-8, gb18030, big5, shift_jis, utf-16le, windows-1252.',
+      { cause },
+    )
   }
-  const convert = (bytes: Uint8Array, last: boolean): Uint8Array => {
-    if (!decoder) return bytes
+}
+
+/** Turns any encoding into UTF-8 and drops a byte order mark. */
+async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
+  const encoder = new TextEncoder()
+  const convert = (decoder: TextDecoder, bytes: Uint8Array, stream: boolean): Uint8Array => {
     try {
-      return encoder.encode(decoder.decode(bytes, { stream: !last }))
+      return encoder.encode(decoder.decode(bytes, { stream }))
     } catch (cause) {
       throw new IftError(
         'IFT_DATA_ENCODING',
         `${path}: the file is not ${decoder.encoding}.`,
-        'Set `encoding`.',
-        {
-          cause,
-        },
+        'Set `encoding` to that of the file, or leave it out for UTF-8.',
+        { cause },
       )
     }
   }
-  for await (const chunk of input) {
-    let bytes = chunk
-    if (!started) {
-      if (head.length > 0 || chunk.length < 3) {
-        head = new Uint8Array(Buffer.concat([head, chunk]))
-        if (head.length < 3) continue
-        bytes = head
-      }
-      bytes = begin(bytes)
-    }
-    if (bytes.length > 0) yield convert(bytes, false)
+  const chunks = input[Symbol.asyncIterator]()
+  let head: Uint8Array = new Uint8Array(0)
+  let done = false
+  while (!done && head.length < 3) {
+    const next = await chunks.next()
+    done = next.done === true
+    if (next.done !== true) head = head.length === 0 ? next.value : Buffer.concat([head, next.value])
   }
-  if (!started) yield convert(begin(head), true)
-  else if (decoder) yield convert(new Uint8Array(0), true)
+  const decoder =
+    head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? null : decoderFor(path, encoding, head)
+  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) head = head.subarray(3)
+  try {
+    if (head.length > 0) yield decoder ? convert(decoder, head, true) : head
+    while (!done) {
+      const next = await chunks.next()
+      done = next.done === true
+      if (next.done !== true) yield decoder ? convert(decoder, next.value, true) : next.value
+    }
+    if (decoder) yield convert(decoder, new Uint8Array(0), false)
+  } finally {
+    await chunks.return?.()
+  }
 }
 
 /** `file.jsonl.gz` is read as `file.jsonl`. */

@@ -11,8 +11,8 @@ async function* checked(path: string, encoding: string | undefined): AsyncGenera
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const end = bytes.lastIndexOf(0x0a) + 1
     line = check(path, bytes.subarray(0, end), line)
-    if (end > 0) yield bytes.slice(0, end)
-    rest = bytes.slice(end)
+    if (end > 0) yield bytes.subarray(0, end)
+    rest = bytes.subarray(end)
   }
   check(path, rest, line)
   if (rest.length > 0) yield rest
@@ -44,10 +44,10 @@ export async function* readCsv(
     skip_records_with_error: options.onProblem !== undefined,
     encoding: 'utf8',
   })
-  const problem = (cause: CsvError) =>
+  const problem = (cause: Error & { lines?: unknown }) =>
     new IftError(
       'IFT_DATA_SYNTAX',
-      `${path}:${cause.lines as number}: ${excerpt(cause.message, 200)}`,
+      `${path}:${Number(cause.lines)}: ${excerpt(cause.message, 200)}`,
       delimiter === ','
         ? 'Fields that hold commas, quotes or line breaks stand in double quotes; a double quote is written twice.'
         : 'Fields that hold tabs or line breaks stand in double quotes; a double quote is written twice.',
@@ -74,7 +74,7 @@ export async function* readCsv(
       line = info.lines + 1
     }
   } catch (cause) {
-    throw cause instanceof IftError || !(cause instanceof Error) ? cause : problem(cause as CsvError)
+    throw cause instanceof IftError || !(cause instanceof Error) ? cause : problem(cause)
   } finally {
     parser.destroy()
   }

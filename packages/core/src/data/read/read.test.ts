@@ -188,7 +188,7 @@ describe('folders and names', () => {
   test('Parquet, over row groups, with lists and 64-bit numbers', async () => {
     const path = join(dir, 'a.parquet')
     const rows = Array.from({ length: 25 }, (_, i) => ({ q: `漢${i}`, n: i, ids: [i, i + 1] }))
-    await parquetWriteFile({
+    parquetWriteFile({
       filename: path,
       rowGroupSize: 10,
       columnData: [
