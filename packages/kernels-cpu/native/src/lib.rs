@@ -1,6 +1,11 @@
 //! The CPU backend of ift: a queue of kernels over a thread pool.
 
+pub mod arena;
+pub mod device;
 pub mod dtype;
 pub mod element;
 pub mod isa;
+pub mod kernels;
+pub mod math;
 pub mod pool;
+pub mod queue;
