@@ -4,7 +4,7 @@ use crate::{Code, Error, Result};
 
 /// A count or an offset: a whole number from 0 to 2^53 - 1.
 pub fn size(name: &str, value: f64) -> Result<usize> {
-    if value >= 0.0 && value <= 9_007_199_254_740_991.0 && value.fract() == 0.0 {
+    if (0.0..=9_007_199_254_740_991.0).contains(&value) && value.fract() == 0.0 {
         Ok(value as usize)
     } else {
         Err(Error::new(Code::Argument, format!("{name} is {value}, expected a whole number from 0")))

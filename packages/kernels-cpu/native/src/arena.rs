@@ -187,14 +187,14 @@ fn available() -> Option<usize> {
     let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
     let group = group.map(|(limit, used)| {
         // Pages of files count as used and are given up on demand.
-        let files = read("/sys/fs/cgroup/memory.stat").and_then(|text| {
+        let files = read("/sys/fs/cgroup/memory.stat").map(|text| {
             let lines = text.lines().filter_map(|line| {
                 line.strip_prefix("inactive_file ")
                     .or(line.strip_prefix("active_file "))?
                     .parse::<usize>()
                     .ok()
             });
-            Some(lines.sum::<usize>())
+            lines.sum::<usize>()
         });
         (limit + files.unwrap_or(0)).saturating_sub(used)
     });

@@ -121,6 +121,22 @@ pub struct Device {
     isa: Isa,
 }
 
+/// Sets that work here, weakest first.
+fn instruction_sets() -> Vec<Isa> {
+    let mut known = Isa::supported();
+    let best = crate::gemm::choose().0;
+    if known.last() != Some(&best) {
+        known.push(best);
+    }
+    known
+}
+
+/// Names of the instruction sets that `Device.open` accepts here, weakest first.
+#[napi(js_name = "instructionSets")]
+pub fn instruction_set_names() -> Vec<&'static str> {
+    instruction_sets().into_iter().map(Isa::name).collect()
+}
+
 fn outcome(result: Result<()>) -> Option<Failure> {
     result.err().map(Failure::from)
 }
@@ -182,7 +198,7 @@ impl Device {
             return Err(Error::new(Code::FileUnreadable, message));
         }
         // Elements that are not aligned in the file cannot be used in place.
-        if offset % 4 != 0 || bytes == 0 {
+        if !offset.is_multiple_of(4) || bytes == 0 {
             let id = self.allocate(bytes)?;
             let read = file.seek(SeekFrom::Start(offset as u64)).and_then(|_| {
                 let mut data = vec![0; bytes];
@@ -292,17 +308,17 @@ impl Device {
     pub fn open(threads: u32, isa: String) -> napi::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if threads == 0 { cores } else { threads as usize };
-        let best = Isa::detect();
+        let known = instruction_sets();
         let isa = match isa.as_str() {
-            "" => Ok(best),
-            name => Isa::supported().into_iter().find(|isa| isa.name() == name).ok_or_else(|| {
-                let names: Vec<_> = Isa::supported().into_iter().map(Isa::name).collect();
+            "" => known.last().copied().unwrap_or(Isa::Portable),
+            name => known.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| {
+                let names: Vec<_> = known.iter().map(|isa| isa.name()).collect();
+                let names = names.join(", ");
                 napi::Error::from_reason(format!(
-                    "instruction set '{name}'; this processor has {}",
-                    names.join(", ")
+                    "no instruction set '{name}' here; this processor has {names}"
                 ))
-            }),
-        }?;
+            })?,
+        };
         Self::new(threads, isa).map_err(|error| napi::Error::from_reason(error.message))
     }
 
@@ -316,10 +332,10 @@ impl Device {
         self.isa.name()
     }
 
-    /// Instruction sets that `open` accepts here, weakest first.
-    #[napi]
-    pub fn instruction_sets() -> Vec<&'static str> {
-        Isa::supported().into_iter().map(Isa::name).collect()
+    /// What the user of this processor should know and see nothing of otherwise.
+    #[napi(getter)]
+    pub fn note(&self) -> Option<&'static str> {
+        crate::gemm::choose().1
     }
 
     #[napi]

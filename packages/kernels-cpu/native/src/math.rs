@@ -1,6 +1,8 @@
 //! Elementary functions without branches or calls, so that loops over them vectorise. Relative errors are a few units
 //! of 1e-7 where nothing else is said.
 
+#![expect(clippy::excessive_precision, reason = "coefficients as published")]
+
 use crate::isa::mul_add;
 
 /// Adding and taking away 1.5 · 2^23 rounds to the nearest whole number.

@@ -40,7 +40,7 @@ trait Activation: Copy + Send + Sync {
 #[derive(Clone, Copy)]
 struct GeluTanh;
 /// sqrt(2 / π).
-const GELU_SCALE: f32 = 0.797_884_56;
+const GELU_SCALE: f32 = 0.797_884_6;
 const GELU_CUBE: f32 = 0.044_715;
 
 impl Activation for GeluTanh {

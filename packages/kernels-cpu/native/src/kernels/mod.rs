@@ -3,10 +3,12 @@
 
 pub mod activations;
 pub mod adamw;
+pub mod attention;
 pub mod columns;
 pub mod copy;
 pub mod cross_entropy;
 pub mod elementwise;
+pub mod gemm;
 pub mod layer_norm;
 mod map;
 pub mod norms;

@@ -26,22 +26,22 @@ impl Philox {
     /// i div 4.
     #[inline(always)]
     pub fn blocks(self, first: u32) -> [[u32; WIDTH]; 4] {
-        let mut c = [[0; WIDTH], [0; WIDTH], [self.stream; WIDTH], [0; WIDTH]];
-        for (i, c) in c[0].iter_mut().enumerate() {
+        let (mut c0, mut c1) = ([0; WIDTH], [0; WIDTH]);
+        let (mut c2, mut c3) = ([self.stream; WIDTH], [0; WIDTH]);
+        for (i, c) in c0.iter_mut().enumerate() {
             *c = first.wrapping_add(i as u32);
         }
         let [mut k0, mut k1] = self.key;
         for _ in 0..10 {
             for i in 0..WIDTH {
-                let (high0, low0) = wide(0xd251_1f53, c[0][i]);
-                let (high1, low1) = wide(0xcd9e_8d57, c[2][i]);
-                (c[0][i], c[1][i], c[2][i], c[3][i]) =
-                    (high1 ^ c[1][i] ^ k0, low1, high0 ^ c[3][i] ^ k1, low0);
+                let (high0, low0) = wide(0xd251_1f53, c0[i]);
+                let (high1, low1) = wide(0xcd9e_8d57, c2[i]);
+                (c0[i], c1[i], c2[i], c3[i]) = (high1 ^ c1[i] ^ k0, low1, high0 ^ c3[i] ^ k1, low0);
             }
             k0 = k0.wrapping_add(0x9e37_79b9);
             k1 = k1.wrapping_add(0xbb67_ae85);
         }
-        c
+        [c0, c1, c2, c3]
     }
 }
 

@@ -71,7 +71,7 @@ unsafe fn random<E: Element>(y: *mut E, range: Range<usize>, philox: Philox, nor
             let word = words[i % 4][block];
             let value = if normal {
                 // Words 0 and 1, or 2 and 3; the angle belongs to the odd one.
-                let [a, b] = [words[i % 4 & 2][block], words[i % 4 | 1][block]];
+                let [a, b] = [words[(i % 4) & 2][block], words[(i % 4) | 1][block]];
                 let radius = (-2.0 * (unit(a) + 1.0 / 4_294_967_296.0).ln()).sqrt();
                 let angle = std::f64::consts::TAU * unit(b);
                 radius * if i % 2 == 0 { angle.cos() } else { angle.sin() }
