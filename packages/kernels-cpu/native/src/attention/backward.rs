@@ -1,7 +1,9 @@
 //! dq, dk and dv.
 
 use super::softmax::{Gradients, Scores};
-use super::{AttentionParams, KEY_BLOCK, LANES, RowBlock, Sequence, cover, pad_rows, store_row, tiles};
+use super::{
+    AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, RowBlock, Sequence, cover, pad_rows, store_row, tiles,
+};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
@@ -201,7 +203,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
     let blocks = count.div_ceil(depth);
     let ld = micro.pad_n(depth).next_multiple_of(LANES);
     let dims = micro.pad_n(dim);
-    let most_rows = (RowBlock::queries(group) * group).min(queries * group);
+    let most_rows = (RowBlock::queries(ROW_BLOCK, group) * group).min(queries * group);
     let padded = pad_rows(most_rows);
     let key_bytes = micro.pad_n(depth) * micro.column_bytes(dim);
     let dim_bytes = dims * micro.column_bytes(depth);
@@ -250,8 +252,8 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
             let to = k_turned.as_mut_ptr().add(block * dim_bytes);
             pack::panels(isa, micro, to, k.turned(), 0..dim, first..first + size);
         }
-        for first in (0..queries).step_by(RowBlock::queries(group)) {
-            let rows = RowBlock::queries(group).min(queries - first) * group;
+        for first in (0..queries).step_by(RowBlock::queries(ROW_BLOCK, group)) {
+            let rows = RowBlock::queries(ROW_BLOCK, group).min(queries - first) * group;
             let block =
                 RowBlock { sequence, offset, first, rows, head: task.kv_head * group, group, heads: p.heads };
             dq[..rows * dims].fill(0.0);

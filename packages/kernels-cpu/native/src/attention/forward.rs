@@ -6,7 +6,7 @@ use super::{
     tiles,
 };
 use crate::dtype::FloatDType;
-use crate::gemm::micro::{Micro, ROW_BYTES};
+use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
 use crate::gemm::pack::{self, Operand};
 use crate::isa::{Isa, vectorised};
 use crate::pool::{Pool, scratch};
@@ -38,7 +38,7 @@ pub unsafe fn forward(
 ) {
     let pointers = Pointers { out, lse, q, k, v };
     let group = p.heads / p.kv_heads;
-    let tasks = query_tasks(p.cu_q, p.kv_heads, group);
+    let tasks = query_tasks(p.cu_q, p.kv_heads, group, pool.threads());
     let micro = Micro::of(isa, p.dtype);
     pool.run(tasks.len(), &|index| {
         let pointers = &pointers;
@@ -108,8 +108,8 @@ impl Heads<'_> {
         let mut left = scratch::<u8>(padded * ROW_BYTES);
         let mut right = scratch::<u8>(micro.pad_n(depth) * micro.column_bytes(dim));
         let mut values = scratch::<u8>(dims * micro.column_bytes(depth));
-        let mut scores = scratch::<f32>(padded * ld);
-        let mut weights = scratch::<u8>(padded * ROW_BYTES);
+        let mut scores = scratch::<f32>(MAX_ROWS * ld);
+        let mut weights = scratch::<u8>(MAX_ROWS * ROW_BYTES);
         let mut sums = scratch::<f32>(padded * dims);
         let mut state = scratch::<f32>(2 * rows);
         let (max, sum) = state.split_at_mut(rows);
@@ -131,7 +131,7 @@ impl Heads<'_> {
                         continue;
                     }
                     let a = left.as_ptr().add(tile.start * ROW_BYTES);
-                    let s = scores.as_mut_ptr().add(tile.start * ld);
+                    let s = scores.as_mut_ptr();
                     let cols = cover(micro, visible, count);
                     micro.block(
                         tile.len(),
@@ -157,7 +157,7 @@ impl Heads<'_> {
                                 ld,
                             },
                             rows: tile.clone(),
-                            s: scores.as_mut_ptr(),
+                            s,
                             p: weights.as_mut_ptr(),
                             pair: micro.pair,
                             max: max.as_mut_ptr(),
@@ -167,7 +167,7 @@ impl Heads<'_> {
                             scale_out: key > 0,
                         },
                     );
-                    let a = weights.as_ptr().add(tile.start * ROW_BYTES);
+                    let a = weights.as_ptr();
                     let c = sums.as_mut_ptr().add(tile.start * dims);
                     let stride = micro.column_bytes(count);
                     micro.block(tile.len(), dims, visible, a, values.as_ptr(), stride, c, dims, true);
