@@ -142,7 +142,7 @@ pub unsafe fn backward(
                         *value += *from.add(i);
                     }
                 }
-                store_row(to, sum.as_ptr(), width, 1.0, p.dtype);
+                store_row(isa, to, sum.as_ptr(), width, 1.0, p.dtype);
             }
         }
     });
@@ -340,7 +340,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                 let index = block.index(row) * dim;
                 let from = dq.as_ptr().add(row * dims);
                 if count == all_keys {
-                    store_row(pointers.dq.add(index * dtype.size()), from, dim, 1.0, dtype);
+                    store_row(isa, pointers.dq.add(index * dtype.size()), from, dim, 1.0, dtype);
                 } else {
                     let size = p.cu_q[p.cu_q.len() - 1] as usize * p.heads * dim;
                     let to = pointers.partial.add(task.part * size + index);
@@ -350,7 +350,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
         }
         for (to, from) in [(pointers.dk, dk.as_ptr()), (pointers.dv, dv.as_ptr())] {
             for row in 0..count {
-                store_row(to.add(key_at(task.keys.start + row)), from.add(row * dims), dim, 1.0, dtype);
+                store_row(isa, to.add(key_at(task.keys.start + row)), from.add(row * dims), dim, 1.0, dtype);
             }
         }
     }

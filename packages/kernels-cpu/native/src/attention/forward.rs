@@ -178,7 +178,7 @@ impl Heads<'_> {
                 let some = block.end(row) > 0;
                 let factor = if some { 1.0 / sum[row] } else { 0.0 };
                 let to = out.add(index * dim * dtype.size());
-                store_row(to, sums.as_ptr().add(row * dims), dim, factor, dtype);
+                store_row(isa, to, sums.as_ptr().add(row * dims), dim, factor, dtype);
                 if !lse.is_null() {
                     *lse.add(index) = if some { max[row] + sum[row].ln() } else { f32::NEG_INFINITY };
                 }

@@ -20,6 +20,7 @@ use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{MAX_ROWS, Micro};
 use crate::gemm::pack::Operand;
+use crate::isa::{Isa, Loop, vectorised};
 use crate::with_element;
 
 /// Which keys a query sees.
@@ -207,12 +208,25 @@ fn pad_rows(rows: usize) -> usize {
 /// Stores a row of f32 times `factor`.
 ///
 /// # Safety
-/// Both hold `n` elements.
-unsafe fn store_row(to: *mut u8, x: *const f32, n: usize, factor: f32, dtype: FloatDType) {
-    with_element!(dtype, T => {
-        let to = to.cast::<T>();
-        for i in 0..n {
-            unsafe { *to.add(i) = T::store(*x.add(i) * factor) };
+/// Both hold `n` elements; the processor has `isa`.
+unsafe fn store_row(isa: Isa, to: *mut u8, x: *const f32, n: usize, factor: f32, dtype: FloatDType) {
+    with_element!(dtype, T => unsafe { vectorised(isa, StoreRow { to: to.cast::<T>(), x, n, factor }) });
+}
+
+struct StoreRow<T> {
+    to: *mut T,
+    x: *const f32,
+    n: usize,
+    factor: f32,
+}
+
+impl<T: Element> Loop for StoreRow<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        for i in 0..self.n {
+            // SAFETY: the caller's elements.
+            unsafe { *self.to.add(i) = T::store(*self.x.add(i) * self.factor) };
         }
-    });
+    }
 }
