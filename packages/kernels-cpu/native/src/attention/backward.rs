@@ -66,6 +66,28 @@ pub unsafe fn backward(
     v: *const u8,
     p: &AttentionParams<'_>,
 ) {
+    unsafe { backward_on(pool, isa, Micro::of(isa, p.dtype), dq, dk, dv, dout, out, lse, q, k, v, p) };
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of the kernel, and the micro-kernel that tests force"
+)]
+pub(super) unsafe fn backward_on(
+    pool: &Pool,
+    isa: Isa,
+    micro: &Micro,
+    dq: *mut u8,
+    dk: *mut u8,
+    dv: *mut u8,
+    dout: *const u8,
+    out: *const u8,
+    lse: *const f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    p: &AttentionParams<'_>,
+) {
     let segments = p.cu_q.len() - 1;
     let queries = p.cu_q[segments] as usize;
     let mut tasks = Vec::new();
@@ -113,7 +135,6 @@ pub unsafe fn backward(
             }
         });
     });
-    let micro = Micro::of(isa, p.dtype);
     pool.run(tasks.len(), &|index| {
         // SAFETY: the caller's tensors; tasks own disjoint rows of dk, dv and of their part of dq.
         unsafe { keys(isa, micro, p, &pointers, &tasks[index]) };
@@ -333,7 +354,20 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     let a = packed.as_mut_ptr();
                     pack::rows(isa, micro, a, turned(x), 0..seen, 0..rows);
                     let c = c.add(part * depth * dims);
-                    micro.block(seen, dims, rows, a, panels, micro.column_bytes(rows), c, dims, true);
+                    let stride = micro.column_bytes(rows);
+                    let step = micro.tile_rows(seen);
+                    let mut skip = 0;
+                    for j in (0..seen).step_by(step) {
+                        // Queries before those that see the tile's first key see none of it.
+                        while skip < rows && block.end(skip) <= key + j {
+                            skip += group;
+                        }
+                        let depth = skip / micro.k_step * micro.k_step..rows;
+                        let (a, c) = (a.add(j * ROW_BYTES), c.add(j * dims));
+                        if skip < rows {
+                            micro.block_of(step.min(seen - j), dims, depth, a, panels, stride, c, dims, true);
+                        }
+                    }
                 }
             }
             for row in 0..rows {

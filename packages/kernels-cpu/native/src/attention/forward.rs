@@ -36,10 +36,27 @@ pub unsafe fn forward(
     v: *const u8,
     p: &AttentionParams<'_>,
 ) {
+    unsafe { forward_on(pool, isa, Micro::of(isa, p.dtype), out, lse, q, k, v, p) };
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of the kernel, and the micro-kernel that tests force"
+)]
+pub(super) unsafe fn forward_on(
+    pool: &Pool,
+    isa: Isa,
+    micro: &Micro,
+    out: *mut u8,
+    lse: *mut f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    p: &AttentionParams<'_>,
+) {
     let pointers = Pointers { out, lse, q, k, v };
     let group = p.heads / p.kv_heads;
     let tasks = query_tasks(p.cu_q, p.kv_heads, group, pool.threads());
-    let micro = Micro::of(isa, p.dtype);
     pool.run(tasks.len(), &|index| {
         let pointers = &pointers;
         let task = &tasks[index];
