@@ -9,7 +9,7 @@ import { PluginSession } from '../plugin/session.js'
 /** One check of a conformance kit; any test runner can run it. */
 export interface ConformanceCase {
   readonly name: string
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 export interface DatasetConformanceOptions {
@@ -154,7 +154,7 @@ export function datasetConformance(
       }
       claim(
         problem instanceof IftError,
-        `expected an IftError, found ${problem === null ? 'none' : String(problem)}.`,
+        `expected an IftError, found ${problem instanceof Error ? problem.message : 'none'}.`,
       )
     }),
   ]
