@@ -7,37 +7,37 @@ export interface Failure {
 /** Result of a call that only enqueues. */
 type Outcome = Failure | null
 
-/** The mask and the heads of an attention call. */
-export interface AttentionShape {
-  segments: number
-  heads: number
-  kvHeads: number
-  headDim: number
-  scale: number
-  dtype: number
-  causal: boolean
-  visiblePrefix: number | undefined
-  alibiSlopes: number | undefined
+/** A device just opened: its number comes first in every call. */
+export interface Opened {
+  device: number
+  threads: number
+  isa: string
+  /** What the user of this processor should know and would not see otherwise. */
+  note?: string
 }
 
-/** The device of the add-on. Dtypes are codes, buffers their ids; the order of arguments is that of `Kernels`. */
-export interface NativeDevice {
-  readonly threads: number
-  readonly isa: string
-  readonly note: string | null
+/** Exports of the add-on. Dtypes are codes, buffers their ids; the order of arguments is that of `Backend`. */
+export interface Addon {
+  /** Instruction sets that `open` accepts on this processor, weakest first. */
+  instructionSets(): string[]
+  /** `threads` 0 takes one for each core, `isa` '' the strongest set. */
+  open(threads: number, isa: string): Opened | Failure
 
-  alloc(bytes: number): number | Failure
-  view(base: number, offset: number, bytes: number): number | Failure
-  mapFile(path: string, offset: number, bytes: number): number | Failure
-  free(id: number): Outcome
-  write(id: number, data: Uint8Array, offset: number): Outcome
-  read(id: number, offset: number, bytes: number): Promise<Uint8Array | Failure>
-  synchronize(): Promise<Outcome>
-  memory(): { allocated: number; peak: number; reserved: number; mapped: number; buffers: number } | Failure
-  resetPeak(): Outcome
-  close(): void
+  alloc(device: number, bytes: number): number | Failure
+  view(device: number, base: number, offset: number, bytes: number): number | Failure
+  mapFile(device: number, path: string, offset: number, bytes: number): number | Failure
+  free(device: number, id: number): Outcome
+  write(device: number, id: number, data: Uint8Array, offset: number): Outcome
+  read(device: number, id: number, offset: number, bytes: number): Promise<Uint8Array | Failure>
+  synchronize(device: number): Promise<Outcome>
+  memory(
+    device: number,
+  ): { allocated: number; peak: number; reserved: number; mapped: number; buffers: number } | Failure
+  resetPeak(device: number): Outcome
+  close(device: number): void
 
   gemm(
+    device: number,
     y: number,
     a: number,
     b: number,
@@ -52,8 +52,17 @@ export interface NativeDevice {
     dtype: number,
     outDtype: number,
   ): Outcome
-  sumRows(y: number, x: number, rows: number, cols: number, dtype: number, accumulate: boolean): Outcome
+  sumRows(
+    device: number,
+    y: number,
+    x: number,
+    rows: number,
+    cols: number,
+    dtype: number,
+    accumulate: boolean,
+  ): Outcome
   rmsNorm(
+    device: number,
     y: number,
     rstd: number,
     x: number,
@@ -64,6 +73,7 @@ export interface NativeDevice {
     dtype: number,
   ): Outcome
   rmsNormBackward(
+    device: number,
     dx: number,
     dw: number | null,
     dy: number,
@@ -76,6 +86,7 @@ export interface NativeDevice {
     accumulate: boolean,
   ): Outcome
   layerNorm(
+    device: number,
     y: number,
     mean: number,
     rstd: number,
@@ -88,6 +99,7 @@ export interface NativeDevice {
     dtype: number,
   ): Outcome
   layerNormBackward(
+    device: number,
     dx: number,
     dw: number | null,
     db: number | null,
@@ -102,6 +114,7 @@ export interface NativeDevice {
     accumulate: boolean,
   ): Outcome
   rope(
+    device: number,
     y: number,
     x: number,
     positions: number,
@@ -117,6 +130,7 @@ export interface NativeDevice {
     dtype: number,
   ): Outcome
   attention(
+    device: number,
     out: number,
     lse: number,
     q: number,
@@ -126,9 +140,18 @@ export interface NativeDevice {
     cuK: number,
     rowsQ: number,
     rowsK: number,
-    shape: AttentionShape,
+    segments: number,
+    heads: number,
+    kvHeads: number,
+    headDim: number,
+    scale: number,
+    dtype: number,
+    causal: boolean,
+    visiblePrefix: number | undefined,
+    alibiSlopes: number | undefined,
   ): Outcome
   attentionBackward(
+    device: number,
     dq: number,
     dk: number,
     dv: number,
@@ -142,9 +165,18 @@ export interface NativeDevice {
     cuK: number,
     rowsQ: number,
     rowsK: number,
-    shape: AttentionShape,
+    segments: number,
+    heads: number,
+    kvHeads: number,
+    headDim: number,
+    scale: number,
+    dtype: number,
+    causal: boolean,
+    visiblePrefix: number | undefined,
+    alibiSlopes: number | undefined,
   ): Outcome
   attentionPaged(
+    device: number,
     out: number,
     q: number,
     kPages: number,
@@ -156,10 +188,19 @@ export interface NativeDevice {
     maxPages: number,
     pageSize: number,
     pages: number,
-    shape: AttentionShape,
+    segments: number,
+    heads: number,
+    kvHeads: number,
+    headDim: number,
+    scale: number,
+    dtype: number,
+    causal: boolean,
+    visiblePrefix: number | undefined,
+    alibiSlopes: number | undefined,
   ): Outcome
-  swiglu(y: number, gate: number, up: number, n: number, dtype: number): Outcome
+  swiglu(device: number, y: number, gate: number, up: number, n: number, dtype: number): Outcome
   swigluBackward(
+    device: number,
     dgate: number,
     dup: number,
     dy: number,
@@ -168,18 +209,69 @@ export interface NativeDevice {
     n: number,
     dtype: number,
   ): Outcome
-  unary(kind: number, y: number, x: number, n: number, dtype: number): Outcome
-  unaryBackward(kind: number, dx: number, dy: number, x: number, n: number, dtype: number): Outcome
-  fill(y: number, value: number, n: number, dtype: number): Outcome
-  axpby(y: number, a: number, x: number, b: number, z: number, n: number, dtype: number): Outcome
-  mul(y: number, a: number, b: number, n: number, dtype: number): Outcome
-  scaleColumns(y: number, x: number, s: number, rows: number, cols: number, dtype: number): Outcome
-  scaleColumnsBackward(ds: number, dy: number, x: number, rows: number, cols: number, dtype: number): Outcome
-  rowNorms(y: number, x: number, rows: number, cols: number, dtype: number): Outcome
-  cast(y: number, x: number, n: number, to: number, from: number): Outcome
-  dropout(y: number, x: number, n: number, p: number, seed: number, stream: number, dtype: number): Outcome
-  random(y: number, n: number, normal: boolean, seed: number, stream: number, dtype: number): Outcome
+  unary(device: number, kind: number, y: number, x: number, n: number, dtype: number): Outcome
+  unaryBackward(
+    device: number,
+    kind: number,
+    dx: number,
+    dy: number,
+    x: number,
+    n: number,
+    dtype: number,
+  ): Outcome
+  fill(device: number, y: number, value: number, n: number, dtype: number): Outcome
+  axpby(
+    device: number,
+    y: number,
+    a: number,
+    x: number,
+    b: number,
+    z: number,
+    n: number,
+    dtype: number,
+  ): Outcome
+  mul(device: number, y: number, a: number, b: number, n: number, dtype: number): Outcome
+  scaleColumns(
+    device: number,
+    y: number,
+    x: number,
+    s: number,
+    rows: number,
+    cols: number,
+    dtype: number,
+  ): Outcome
+  scaleColumnsBackward(
+    device: number,
+    ds: number,
+    dy: number,
+    x: number,
+    rows: number,
+    cols: number,
+    dtype: number,
+  ): Outcome
+  rowNorms(device: number, y: number, x: number, rows: number, cols: number, dtype: number): Outcome
+  cast(device: number, y: number, x: number, n: number, to: number, from: number): Outcome
+  dropout(
+    device: number,
+    y: number,
+    x: number,
+    n: number,
+    p: number,
+    seed: number,
+    stream: number,
+    dtype: number,
+  ): Outcome
+  random(
+    device: number,
+    y: number,
+    n: number,
+    normal: boolean,
+    seed: number,
+    stream: number,
+    dtype: number,
+  ): Outcome
   copy2d(
+    device: number,
     y: number,
     yOffset: number,
     yStride: number,
@@ -192,6 +284,7 @@ export interface NativeDevice {
     accumulate: boolean,
   ): Outcome
   gatherRows(
+    device: number,
     y: number,
     table: number,
     ids: number,
@@ -201,6 +294,7 @@ export interface NativeDevice {
     dtype: number,
   ): Outcome
   scatterRows(
+    device: number,
     table: number,
     x: number,
     ids: number,
@@ -212,6 +306,7 @@ export interface NativeDevice {
     accumulate: boolean,
   ): Outcome
   crossEntropy(
+    device: number,
     loss: number,
     grad: number | null,
     logits: number,
@@ -222,9 +317,10 @@ export interface NativeDevice {
     dtype: number,
     gradDtype: number,
   ): Outcome
-  squaredNorm(y: number, x: number, n: number, dtype: number, accumulate: boolean): Outcome
-  clipFactor(y: number, squaredNorm: number, maxNorm: number): Outcome
+  squaredNorm(device: number, y: number, x: number, n: number, dtype: number, accumulate: boolean): Outcome
+  clipFactor(device: number, y: number, squaredNorm: number, maxNorm: number): Outcome
   adamw(
+    device: number,
     param: number,
     master: number | null,
     grad: number,
@@ -240,11 +336,4 @@ export interface NativeDevice {
     step: number,
     dtype: number,
   ): Outcome
-}
-
-/** Exports of the add-on. */
-export interface Addon {
-  Device: { open(threads: number, isa: string): NativeDevice }
-  /** Instruction sets that `open` accepts on this processor, weakest first. */
-  instructionSets(): string[]
 }

@@ -177,18 +177,18 @@ describe('the queue', () => {
       dtype: 'f32',
       outDtype: 'f32',
     } as const
-    let turns = 0
-    let done = false
+    const progress = { turns: 0, done: false }
     for (let i = 0; i < 20; i++) backend.gemm(y, a, b, null, p)
     const end = backend.synchronize().then(() => {
-      done = true
+      progress.done = true
     })
-    while (!done) {
-      turns++
+    const isDone = () => progress.done
+    while (!isDone()) {
+      progress.turns++
       await new Promise((resolve) => setImmediate(resolve))
     }
     await end
-    expect(turns).toBeGreaterThan(10)
+    expect(progress.turns).toBeGreaterThan(10)
     expect(await floats(y, 3)).toEqual([n, n, n])
   })
 

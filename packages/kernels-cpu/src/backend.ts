@@ -19,7 +19,7 @@ import type {
   Unary,
 } from '@ift/tensor'
 
-import type { AttentionShape, NativeDevice } from './addon.js'
+import type { Addon, Opened } from './addon.js'
 import { errorOf, raise, valueOf } from './failure.js'
 
 /** Codes under which dtypes and activations cross to the add-on. */
@@ -36,16 +36,9 @@ const activations: Readonly<Record<Unary, number>> = {
 const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
-const shapeOf = (p: Attention | PagedAttention): AttentionShape => ({
-  segments: p.segments,
-  heads: p.heads,
-  kvHeads: p.kvHeads,
-  headDim: p.headDim,
-  scale: p.scale,
-  dtype: dtypes[p.dtype],
-  causal: p.causal,
-  visiblePrefix: p.visiblePrefix,
-  alibiSlopes: p.alibiSlopes,
+/** Closes what nobody closed and nobody holds. */
+const forgotten = new FinalizationRegistry<() => void>((close) => {
+  close()
 })
 
 /**
@@ -56,16 +49,21 @@ export class CpuBackend implements Backend {
   readonly name = 'cpu'
   readonly device: DeviceInfo
   readonly comm: Communicator | null = null
-  readonly #native: NativeDevice
+  readonly #native: Addon
+  readonly #device: number
 
-  constructor(native: NativeDevice) {
+  constructor(native: Addon, opened: Opened) {
+    const { device, isa, threads, note } = opened
     this.#native = native
-    const { isa, threads, note } = native
+    this.#device = device
+    forgotten.register(this, () => {
+      native.close(device)
+    })
     const processor = cpus()[0]?.model.trim() ?? process.arch
     this.device = {
       kind: 'cpu',
       index: 0,
-      description: `${processor}, ${isa}, ${threads} threads${note === null ? '' : ` (${note})`}`,
+      description: `${processor}, ${isa}, ${threads} threads${note === undefined ? '' : ` (${note})`}`,
       // Products of bf16 are as exact as those of f32 (both add up in f32) and, where the processor has them, faster.
       preferredDtype: isa === 'avx512bf16' || isa === 'amx' ? 'bf16' : 'f32',
       threads,
@@ -73,55 +71,72 @@ export class CpuBackend implements Backend {
   }
 
   alloc(bytes: number): Buf {
-    return valueOf(this.#native.alloc(bytes)) as Buf
+    return valueOf(this.#native.alloc(this.#device, bytes)) as Buf
   }
 
   view(base: Buf, byteOffset: number, bytes: number): Buf {
-    return valueOf(this.#native.view(base, byteOffset, bytes)) as Buf
+    return valueOf(this.#native.view(this.#device, base, byteOffset, bytes)) as Buf
   }
 
   mapFile(path: string, offset: number, bytes: number): Buf {
-    return valueOf(this.#native.mapFile(path, offset, bytes)) as Buf
+    return valueOf(this.#native.mapFile(this.#device, path, offset, bytes)) as Buf
   }
 
   free(buf: Buf): void {
-    raise(this.#native.free(buf))
+    raise(this.#native.free(this.#device, buf))
   }
 
   write(dst: Buf, src: ArrayBufferView, byteOffset = 0): void {
-    raise(this.#native.write(dst, bytesOf(src), byteOffset))
+    raise(this.#native.write(this.#device, dst, bytesOf(src), byteOffset))
   }
 
   async read(src: Buf, dst: ArrayBufferView, byteOffset = 0): Promise<void> {
-    const result = await this.#native.read(src, byteOffset, dst.byteLength)
+    const result = await this.#native.read(this.#device, src, byteOffset, dst.byteLength)
     if (!(result instanceof Uint8Array)) throw errorOf(result)
     bytesOf(dst).set(result)
   }
 
   async synchronize(): Promise<void> {
-    raise(await this.#native.synchronize())
+    raise(await this.#native.synchronize(this.#device))
   }
 
   memory(): MemoryInfo {
-    return valueOf(this.#native.memory())
+    return valueOf(this.#native.memory(this.#device))
   }
 
   resetPeak(): void {
-    raise(this.#native.resetPeak())
+    raise(this.#native.resetPeak(this.#device))
   }
 
   close(): void {
-    this.#native.close()
+    this.#native.close(this.#device)
   }
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
     const { m, n, k, transA, transB, alpha, beta } = p
     const [dtype, outDtype] = [dtypes[p.dtype], dtypes[p.outDtype]]
-    raise(this.#native.gemm(y, a, b, bias, m, n, k, transA, transB, alpha, beta === 1, dtype, outDtype))
+    raise(
+      this.#native.gemm(
+        this.#device,
+        y,
+        a,
+        b,
+        bias,
+        m,
+        n,
+        k,
+        transA,
+        transB,
+        alpha,
+        beta === 1,
+        dtype,
+        outDtype,
+      ),
+    )
   }
 
   sumRows(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType, beta: Accumulate): void {
-    raise(this.#native.sumRows(y, x, rows, cols, dtypes[dtype], beta === 1))
+    raise(this.#native.sumRows(this.#device, y, x, rows, cols, dtypes[dtype], beta === 1))
   }
 
   rmsNorm(
@@ -134,7 +149,7 @@ export class CpuBackend implements Backend {
     eps: number,
     dtype: FloatDType,
   ): void {
-    raise(this.#native.rmsNorm(y, rstd, x, w, rows, cols, eps, dtypes[dtype]))
+    raise(this.#native.rmsNorm(this.#device, y, rstd, x, w, rows, cols, eps, dtypes[dtype]))
   }
 
   rmsNormBackward(
@@ -149,7 +164,21 @@ export class CpuBackend implements Backend {
     dtype: FloatDType,
     beta: Accumulate,
   ): void {
-    raise(this.#native.rmsNormBackward(dx, dw, dy, x, w, rstd, rows, cols, dtypes[dtype], beta === 1))
+    raise(
+      this.#native.rmsNormBackward(
+        this.#device,
+        dx,
+        dw,
+        dy,
+        x,
+        w,
+        rstd,
+        rows,
+        cols,
+        dtypes[dtype],
+        beta === 1,
+      ),
+    )
   }
 
   layerNorm(
@@ -164,7 +193,7 @@ export class CpuBackend implements Backend {
     eps: number,
     dtype: FloatDType,
   ): void {
-    raise(this.#native.layerNorm(y, mean, rstd, x, w, b, rows, cols, eps, dtypes[dtype]))
+    raise(this.#native.layerNorm(this.#device, y, mean, rstd, x, w, b, rows, cols, eps, dtypes[dtype]))
   }
 
   layerNormBackward(
@@ -182,13 +211,28 @@ export class CpuBackend implements Backend {
     beta: Accumulate,
   ): void {
     raise(
-      this.#native.layerNormBackward(dx, dw, db, dy, x, w, mean, rstd, rows, cols, dtypes[dtype], beta === 1),
+      this.#native.layerNormBackward(
+        this.#device,
+        dx,
+        dw,
+        db,
+        dy,
+        x,
+        w,
+        mean,
+        rstd,
+        rows,
+        cols,
+        dtypes[dtype],
+        beta === 1,
+      ),
     )
   }
 
   rope(y: Buf, x: Buf, positions: Buf, invFreq: Buf, p: Rope): void {
     raise(
       this.#native.rope(
+        this.#device,
         y,
         x,
         positions,
@@ -207,7 +251,29 @@ export class CpuBackend implements Backend {
   }
 
   attention(out: Buf, lse: Buf, q: Buf, k: Buf, v: Buf, p: Attention): void {
-    raise(this.#native.attention(out, lse, q, k, v, p.cuQ, p.cuK, p.rowsQ, p.rowsK, shapeOf(p)))
+    raise(
+      this.#native.attention(
+        this.#device,
+        out,
+        lse,
+        q,
+        k,
+        v,
+        p.cuQ,
+        p.cuK,
+        p.rowsQ,
+        p.rowsK,
+        p.segments,
+        p.heads,
+        p.kvHeads,
+        p.headDim,
+        p.scale,
+        dtypes[p.dtype],
+        p.causal,
+        p.visiblePrefix,
+        p.alibiSlopes,
+      ),
+    )
   }
 
   attentionBackward(
@@ -224,13 +290,38 @@ export class CpuBackend implements Backend {
   ): void {
     const { cuQ, cuK, rowsQ, rowsK } = p
     raise(
-      this.#native.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, cuQ, cuK, rowsQ, rowsK, shapeOf(p)),
+      this.#native.attentionBackward(
+        this.#device,
+        dq,
+        dk,
+        dv,
+        dout,
+        out,
+        lse,
+        q,
+        k,
+        v,
+        cuQ,
+        cuK,
+        rowsQ,
+        rowsK,
+        p.segments,
+        p.heads,
+        p.kvHeads,
+        p.headDim,
+        p.scale,
+        dtypes[p.dtype],
+        p.causal,
+        p.visiblePrefix,
+        p.alibiSlopes,
+      ),
     )
   }
 
   attentionPaged(out: Buf, q: Buf, kPages: Buf, vPages: Buf, p: PagedAttention): void {
     raise(
       this.#native.attentionPaged(
+        this.#device,
         out,
         q,
         kPages,
@@ -242,57 +333,65 @@ export class CpuBackend implements Backend {
         p.maxPages,
         p.pageSize,
         p.pages,
-        shapeOf(p),
+        p.segments,
+        p.heads,
+        p.kvHeads,
+        p.headDim,
+        p.scale,
+        dtypes[p.dtype],
+        p.causal,
+        p.visiblePrefix,
+        p.alibiSlopes,
       ),
     )
   }
 
   swiglu(y: Buf, gate: Buf, up: Buf, n: number, dtype: FloatDType): void {
-    raise(this.#native.swiglu(y, gate, up, n, dtypes[dtype]))
+    raise(this.#native.swiglu(this.#device, y, gate, up, n, dtypes[dtype]))
   }
 
   swigluBackward(dgate: Buf, dup: Buf, dy: Buf, gate: Buf, up: Buf, n: number, dtype: FloatDType): void {
-    raise(this.#native.swigluBackward(dgate, dup, dy, gate, up, n, dtypes[dtype]))
+    raise(this.#native.swigluBackward(this.#device, dgate, dup, dy, gate, up, n, dtypes[dtype]))
   }
 
   unary(kind: Unary, y: Buf, x: Buf, n: number, dtype: FloatDType): void {
-    raise(this.#native.unary(activations[kind], y, x, n, dtypes[dtype]))
+    raise(this.#native.unary(this.#device, activations[kind], y, x, n, dtypes[dtype]))
   }
 
   unaryBackward(kind: Unary, dx: Buf, dy: Buf, x: Buf, n: number, dtype: FloatDType): void {
-    raise(this.#native.unaryBackward(activations[kind], dx, dy, x, n, dtypes[dtype]))
+    raise(this.#native.unaryBackward(this.#device, activations[kind], dx, dy, x, n, dtypes[dtype]))
   }
 
   fill(y: Buf, value: number, n: number, dtype: DType): void {
-    raise(this.#native.fill(y, value, n, dtypes[dtype]))
+    raise(this.#native.fill(this.#device, y, value, n, dtypes[dtype]))
   }
 
   axpby(y: Buf, a: number, x: Buf, b: number, z: Buf, n: number, dtype: FloatDType): void {
-    raise(this.#native.axpby(y, a, x, b, z, n, dtypes[dtype]))
+    raise(this.#native.axpby(this.#device, y, a, x, b, z, n, dtypes[dtype]))
   }
 
   mul(y: Buf, a: Buf, b: Buf, n: number, dtype: FloatDType): void {
-    raise(this.#native.mul(y, a, b, n, dtypes[dtype]))
+    raise(this.#native.mul(this.#device, y, a, b, n, dtypes[dtype]))
   }
 
   scaleColumns(y: Buf, x: Buf, s: Buf, rows: number, cols: number, dtype: FloatDType): void {
-    raise(this.#native.scaleColumns(y, x, s, rows, cols, dtypes[dtype]))
+    raise(this.#native.scaleColumns(this.#device, y, x, s, rows, cols, dtypes[dtype]))
   }
 
   scaleColumnsBackward(ds: Buf, dy: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType): void {
-    raise(this.#native.scaleColumnsBackward(ds, dy, x, rows, cols, dtypes[dtype]))
+    raise(this.#native.scaleColumnsBackward(this.#device, ds, dy, x, rows, cols, dtypes[dtype]))
   }
 
   rowNorms(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType): void {
-    raise(this.#native.rowNorms(y, x, rows, cols, dtypes[dtype]))
+    raise(this.#native.rowNorms(this.#device, y, x, rows, cols, dtypes[dtype]))
   }
 
   cast(y: Buf, x: Buf, n: number, to: FloatDType, from: FloatDType): void {
-    raise(this.#native.cast(y, x, n, dtypes[to], dtypes[from]))
+    raise(this.#native.cast(this.#device, y, x, n, dtypes[to], dtypes[from]))
   }
 
   dropout(y: Buf, x: Buf, n: number, p: number, seed: number, stream: number, dtype: FloatDType): void {
-    raise(this.#native.dropout(y, x, n, p, seed, stream, dtypes[dtype]))
+    raise(this.#native.dropout(this.#device, y, x, n, p, seed, stream, dtypes[dtype]))
   }
 
   random(
@@ -303,7 +402,7 @@ export class CpuBackend implements Backend {
     stream: number,
     dtype: FloatDType,
   ): void {
-    raise(this.#native.random(y, n, kind === 'normal', seed, stream, dtypes[dtype]))
+    raise(this.#native.random(this.#device, y, n, kind === 'normal', seed, stream, dtypes[dtype]))
   }
 
   copy2d(
@@ -319,7 +418,19 @@ export class CpuBackend implements Backend {
     beta: Accumulate,
   ): void {
     raise(
-      this.#native.copy2d(y, yOffset, yStride, x, xOffset, xStride, rows, cols, dtypes[dtype], beta === 1),
+      this.#native.copy2d(
+        this.#device,
+        y,
+        yOffset,
+        yStride,
+        x,
+        xOffset,
+        xStride,
+        rows,
+        cols,
+        dtypes[dtype],
+        beta === 1,
+      ),
     )
   }
 
@@ -332,7 +443,7 @@ export class CpuBackend implements Backend {
     tableRows: number,
     dtype: FloatDType,
   ): void {
-    raise(this.#native.gatherRows(y, table, ids, rows, cols, tableRows, dtypes[dtype]))
+    raise(this.#native.gatherRows(this.#device, y, table, ids, rows, cols, tableRows, dtypes[dtype]))
   }
 
   scatterRows(
@@ -347,21 +458,34 @@ export class CpuBackend implements Backend {
     beta: Accumulate,
   ): void {
     const [from, to] = [dtypes[dtype], dtypes[tableDtype]]
-    raise(this.#native.scatterRows(table, x, ids, rows, cols, tableRows, from, to, beta === 1))
+    raise(this.#native.scatterRows(this.#device, table, x, ids, rows, cols, tableRows, from, to, beta === 1))
   }
 
   crossEntropy(loss: Buf, grad: Buf | null, logits: Buf, labels: Buf, p: CrossEntropy): void {
     const { rows, vocab, gradScale } = p
     const [dtype, gradDtype] = [dtypes[p.dtype], dtypes[p.gradDtype]]
-    raise(this.#native.crossEntropy(loss, grad, logits, labels, rows, vocab, gradScale, dtype, gradDtype))
+    raise(
+      this.#native.crossEntropy(
+        this.#device,
+        loss,
+        grad,
+        logits,
+        labels,
+        rows,
+        vocab,
+        gradScale,
+        dtype,
+        gradDtype,
+      ),
+    )
   }
 
   squaredNorm(y: Buf, x: Buf, n: number, dtype: FloatDType, beta: Accumulate): void {
-    raise(this.#native.squaredNorm(y, x, n, dtypes[dtype], beta === 1))
+    raise(this.#native.squaredNorm(this.#device, y, x, n, dtypes[dtype], beta === 1))
   }
 
   clipFactor(y: Buf, squaredNorm: Buf, maxNorm: number): void {
-    raise(this.#native.clipFactor(y, squaredNorm, maxNorm))
+    raise(this.#native.clipFactor(this.#device, y, squaredNorm, maxNorm))
   }
 
   adamw(param: Buf, master: Buf | null, grad: Buf, m: Buf, v: Buf, gradScale: Buf | null, p: AdamW): void {
@@ -369,6 +493,7 @@ export class CpuBackend implements Backend {
     const dtype = dtypes[p.dtype]
     raise(
       this.#native.adamw(
+        this.#device,
         param,
         master,
         grad,

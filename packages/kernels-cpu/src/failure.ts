@@ -6,6 +6,7 @@ const hints: Readonly<Record<string, string>> = {
   IFT_OUT_OF_MEMORY:
     'lower microBatchTokens or maxLength, switch recomputation on, or free tensors; ift plan shows what fits',
   IFT_BUFFER_INVALID: 'the tensor was released: keep(t) lets it outlive its scope',
+  IFT_BACKEND_UNAVAILABLE: 'leave isa and IFT_CPU_ISA unset to take the strongest instruction set',
   IFT_BACKEND_CLOSED: 'open the backend again',
 }
 

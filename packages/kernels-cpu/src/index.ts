@@ -1,6 +1,7 @@
 import { IftError, type Backend } from '@ift/tensor'
 
 import { CpuBackend } from './backend.js'
+import { valueOf } from './failure.js'
 import { addon } from './load.js'
 
 /** How to open the CPU. */
@@ -24,14 +25,5 @@ export function openCpu(options: CpuOptions = {}): Backend {
     throw new IftError('IFT_ARGUMENT', `threads is ${threads}, expected a whole number from 1 to 4096`)
   }
   const native = addon()
-  try {
-    return new CpuBackend(native.Device.open(threads, isa))
-  } catch (cause) {
-    throw new IftError(
-      'IFT_BACKEND_UNAVAILABLE',
-      `the CPU cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}`,
-      'leave isa and IFT_CPU_ISA unset to take the strongest set',
-      { cause },
-    )
-  }
+  return new CpuBackend(native, valueOf(native.open(threads, isa)))
 }

@@ -1,40 +1,15 @@
-//! The device as JavaScript sees it: memory, the queue, and how a kernel is checked and put in line.
+//! A CPU device: memory, the queue, and how a kernel is checked and put in line.
 
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use ift_kernel_abi::{Buffers, Code, DType, Error, Result, Span, product, size};
+use ift_kernel_abi::{Buffers, Code, DType, Error, Result, Span, product};
 use memmap2::{Mmap, MmapOptions};
-use napi::bindgen_prelude::{Either, Env, Object, Uint8Array};
-use napi_derive::napi;
 
 use crate::arena::{Arena, Block};
 use crate::isa::Isa;
-use crate::queue::{Context, Queue, closed};
-
-/// An error on its way to an `IftError`.
-#[napi(object)]
-pub struct Failure {
-    pub code: String,
-    pub message: String,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { code: error.code.name().to_owned(), message: error.message }
-    }
-}
-
-/// The shape of `MemoryInfo` in `@ift/tensor`.
-#[napi(object)]
-pub struct Memory {
-    pub allocated: f64,
-    pub peak: f64,
-    pub reserved: f64,
-    pub mapped: f64,
-    pub buffers: f64,
-}
+use crate::queue::{Context, Queue};
 
 /// What holds the bytes of buffers.
 enum Storage {
@@ -105,40 +80,29 @@ impl Args<'_> {
     }
 }
 
+#[derive(Default)]
 struct State {
     buffers: Buffers<Storage>,
     arena: Arena,
     mapped: usize,
 }
 
-/// A CPU device. Lives on the thread of its JavaScript; only the queue is shared.
-#[napi]
+/// Bytes and buffers of a device, as `MemoryInfo` in `@ift/tensor` explains them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    pub allocated: usize,
+    pub peak: usize,
+    pub reserved: usize,
+    pub mapped: usize,
+    pub buffers: usize,
+}
+
+/// A CPU device. Lives on the thread of its JavaScript; only the queue is shared. Dropping it closes it.
 pub struct Device {
     queue: Queue,
-    /// None once closed.
-    state: RefCell<Option<State>>,
-    threads: u32,
+    state: RefCell<State>,
+    threads: usize,
     isa: Isa,
-}
-
-/// Sets that work here, weakest first.
-fn instruction_sets() -> Vec<Isa> {
-    let mut known = Isa::supported();
-    let best = crate::gemm::choose().0;
-    if known.last() != Some(&best) {
-        known.push(best);
-    }
-    known
-}
-
-/// Names of the instruction sets that `Device.open` accepts here, weakest first.
-#[napi(js_name = "instructionSets")]
-pub fn instruction_set_names() -> Vec<&'static str> {
-    instruction_sets().into_iter().map(Isa::name).collect()
-}
-
-fn outcome(result: Result<()>) -> Option<Failure> {
-    result.err().map(Failure::from)
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> Error {
@@ -148,30 +112,36 @@ fn unreadable(path: &str, error: &std::io::Error) -> Error {
 impl Device {
     pub fn new(threads: usize, isa: Isa) -> Result<Self> {
         let queue = Queue::new(threads, isa)?;
-        let state = State { buffers: Buffers::default(), arena: Arena::default(), mapped: 0 };
-        Ok(Self { queue, state: RefCell::new(Some(state)), threads: threads as u32, isa })
+        Ok(Self { queue, state: RefCell::default(), threads, isa })
     }
 
-    fn with<T>(&self, body: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
-        self.state.borrow_mut().as_mut().ok_or_else(closed).and_then(body)
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// Checks a kernel's arguments by `check` and queues what it returns.
-    pub fn kernel<K>(&self, name: &'static str, check: impl FnOnce(&Args<'_>) -> Result<K>) -> Option<Failure>
+    pub fn kernel<K>(&self, name: &'static str, check: impl FnOnce(&Args<'_>) -> Result<K>) -> Result<()>
     where
         K: FnOnce(&Context) -> Result<()> + Send + 'static,
     {
-        let kernel = self.with(|state| check(&Args { buffers: &state.buffers }));
-        outcome(kernel.map(|kernel| self.queue.kernel(name, kernel)).map_err(|error| error.of(name)))
+        let kernel =
+            check(&Args { buffers: &self.state.borrow().buffers }).map_err(|error| error.of(name))?;
+        self.queue.kernel(name, kernel);
+        Ok(())
     }
 
-    fn allocate(&self, bytes: usize) -> Result<u32> {
-        let first = self.with(|state| state.arena.alloc(bytes));
+    /// A new buffer of uninitialised bytes.
+    pub fn alloc(&self, bytes: usize) -> Result<u32> {
+        let first = self.state.borrow_mut().arena.alloc(bytes);
         let block = match first {
             Err(error) if error.code == Code::OutOfMemory => {
                 // Empty segments are given back and the system is asked once more. The only wait of an allocation, on
                 // the way to an error otherwise.
-                let idle = self.with(|state| Ok(state.arena.take_idle()))?;
+                let idle = self.state.borrow_mut().arena.take_idle();
                 if idle.is_empty() {
                     return Err(error);
                 }
@@ -180,17 +150,17 @@ impl Device {
                 self.queue.release(Notice(send));
                 // The sender is dropped unsent only when the queue's thread is gone.
                 let _ = receive.recv();
-                self.with(|state| state.arena.alloc(bytes))?
+                self.state.borrow_mut().arena.alloc(bytes)?
             }
             other => other?,
         };
-        self.with(|state| {
-            let span = Span { address: block.address, bytes, writable: true };
-            state.buffers.insert(Storage::Block(block), span)
-        })
+        let state = &mut *self.state.borrow_mut();
+        let span = Span { address: block.address, bytes, writable: true };
+        state.buffers.insert(Storage::Block(block), span)
     }
 
-    fn map(&self, path: &str, offset: usize, bytes: usize) -> Result<u32> {
+    /// A read-only buffer over bytes of a file.
+    pub fn map_file(&self, path: &str, offset: usize, bytes: usize) -> Result<u32> {
         let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
         if offset.checked_add(bytes).is_none_or(|end| end as u64 > length) {
@@ -199,45 +169,45 @@ impl Device {
         }
         // Elements that are not aligned in the file cannot be used in place.
         if !offset.is_multiple_of(4) || bytes == 0 {
-            let id = self.allocate(bytes)?;
+            let id = self.alloc(bytes)?;
             let read = file.seek(SeekFrom::Start(offset as u64)).and_then(|_| {
                 let mut data = vec![0; bytes];
                 file.read_exact(&mut data).map(|()| data)
             });
             let written =
-                read.map_err(|error| unreadable(path, &error)).and_then(|data| self.put(id, &data, 0));
+                read.map_err(|error| unreadable(path, &error)).and_then(|data| self.write(id, &data, 0));
             return match written {
                 Ok(()) => Ok(id),
-                Err(error) => self.remove(id).and(Err(error)),
+                Err(error) => self.free(id).and(Err(error)),
             };
         }
         // SAFETY: the bytes are only ever read as numbers, so a file that changes under the map changes results and
         // nothing else; a file that is cut shorter ends the process, as with every program that maps weights.
         let map = unsafe { MmapOptions::new().offset(offset as u64).len(bytes).map(&file) };
         let map = map.map_err(|error| unreadable(path, &error))?;
-        self.with(|state| {
-            let span = Span { address: map.as_ptr() as usize, bytes, writable: false };
-            let id = state.buffers.insert(Storage::Map { map, bytes }, span)?;
-            state.mapped += bytes;
-            Ok(id)
-        })
+        let state = &mut *self.state.borrow_mut();
+        let span = Span { address: map.as_ptr() as usize, bytes, writable: false };
+        let id = state.buffers.insert(Storage::Map { map, bytes }, span)?;
+        state.mapped += bytes;
+        Ok(id)
     }
 
-    fn remove(&self, id: u32) -> Result<()> {
-        self.with(|state| {
-            match state.buffers.remove(id)? {
-                Some(Storage::Block(block)) => state.arena.free(&block),
-                Some(Storage::Map { map, bytes }) => {
-                    state.mapped -= bytes;
-                    self.queue.release(map);
-                }
-                None => {}
+    /// Ends a handle.
+    pub fn free(&self, id: u32) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        match state.buffers.remove(id)? {
+            Some(Storage::Block(block)) => state.arena.free(&block),
+            Some(Storage::Map { map, bytes }) => {
+                state.mapped -= bytes;
+                self.queue.release(map);
             }
-            Ok(())
-        })
+            None => {}
+        }
+        Ok(())
     }
 
-    fn put(&self, id: u32, data: &[u8], offset: usize) -> Result<()> {
+    /// Copies `data` to bytes of a buffer, behind the kernels queued so far.
+    pub fn write(&self, id: u32, data: &[u8], offset: usize) -> Result<()> {
         let target = self.range(id, offset, data.len(), true)?;
         if self.queue.is_idle() {
             // SAFETY: checked above, and no kernel is left that could use the buffer.
@@ -253,38 +223,47 @@ impl Device {
         Ok(())
     }
 
-    fn range(&self, id: u32, offset: usize, bytes: usize, writes: bool) -> Result<Ptr> {
-        self.with(|state| {
-            let span = state.buffers.get(id)?;
-            if offset.checked_add(bytes).is_none_or(|end| end > span.bytes) {
-                let message = format!("{bytes} bytes at {offset} leave the buffer of {} bytes", span.bytes);
-                return Err(Error::new(Code::BufferBounds, message));
-            }
-            if writes && !span.writable {
-                return Err(Error::new(
-                    Code::BufferBounds,
-                    "the buffer is a mapped file, which is read-only",
-                ));
-            }
-            Ok(Ptr((span.address + offset) as *mut u8))
-        })
+    /// A new handle to part of a buffer.
+    pub fn view(&self, base: u32, offset: usize, bytes: usize) -> Result<u32> {
+        self.state.borrow_mut().buffers.view(base, offset, bytes)
     }
 
-    /// Calls `then` with the bytes when all queued before is done.
-    pub fn read_with(
-        &self,
-        id: u32,
-        offset: usize,
-        bytes: usize,
-        then: impl FnOnce(Result<Vec<u8>>) + Send + 'static,
-    ) {
-        match self.range(id, offset, bytes, false) {
-            Err(error) => then(Err(error.of("read"))),
-            Ok(source) => self.queue.fence(move |result| {
-                // SAFETY: checked above; the queue is in order and this is its thread.
-                then(result.map(|()| unsafe { source.slice::<u8>(bytes) }.to_vec()));
-            }),
+    pub fn memory(&self) -> Memory {
+        let State { buffers, arena, mapped } = &*self.state.borrow();
+        Memory {
+            allocated: arena.allocated(),
+            peak: arena.peak(),
+            reserved: arena.reserved(),
+            mapped: *mapped,
+            buffers: buffers.alive(),
         }
+    }
+
+    pub fn reset_peak(&self) {
+        self.state.borrow_mut().arena.reset_peak();
+    }
+
+    /// Calls `then` when all queued before is done, with the first error of it.
+    pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
+        self.queue.fence(then);
+    }
+
+    fn range(&self, id: u32, offset: usize, bytes: usize, writes: bool) -> Result<Ptr> {
+        let state = &mut *self.state.borrow_mut();
+        let span = state.buffers.get(id)?;
+        if offset.checked_add(bytes).is_none_or(|end| end > span.bytes) {
+            let message = format!("{bytes} bytes at {offset} leave the buffer of {} bytes", span.bytes);
+            return Err(Error::new(Code::BufferBounds, message));
+        }
+        if writes && !span.writable {
+            return Err(Error::new(Code::BufferBounds, "the buffer is a mapped file, which is read-only"));
+        }
+        Ok(Ptr((span.address + offset) as *mut u8))
+    }
+
+    /// Bytes to be read by a fence queued next.
+    pub fn readable(&self, id: u32, offset: usize, bytes: usize) -> Result<Ptr> {
+        self.range(id, offset, bytes, false)
     }
 }
 
@@ -298,147 +277,11 @@ impl Drop for Notice {
     }
 }
 
-/// What a promise resolves to: a failure is a value here and becomes the rejection in TypeScript, which owns the class.
-type Answer = Either<Uint8Array, Failure>;
-
-#[napi]
-impl Device {
-    /// `threads` 0 takes one for each core. `isa` limits the instruction set, '' takes the strongest.
-    #[napi(factory)]
-    pub fn open(threads: u32, isa: String) -> napi::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { cores } else { threads as usize };
-        let known = instruction_sets();
-        let isa = match isa.as_str() {
-            "" => known.last().copied().unwrap_or(Isa::Portable),
-            name => known.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| {
-                let names: Vec<_> = known.iter().map(|isa| isa.name()).collect();
-                let names = names.join(", ");
-                napi::Error::from_reason(format!(
-                    "no instruction set '{name}' here; this processor has {names}"
-                ))
-            })?,
-        };
-        Self::new(threads, isa).map_err(|error| napi::Error::from_reason(error.message))
-    }
-
-    #[napi(getter)]
-    pub fn threads(&self) -> u32 {
-        self.threads
-    }
-
-    #[napi(getter)]
-    pub fn isa(&self) -> &'static str {
-        self.isa.name()
-    }
-
-    /// What the user of this processor should know and see nothing of otherwise.
-    #[napi(getter)]
-    pub fn note(&self) -> Option<&'static str> {
-        crate::gemm::choose().1
-    }
-
-    #[napi]
-    pub fn alloc(&self, bytes: f64) -> Either<u32, Failure> {
-        answer(size("bytes", bytes).and_then(|bytes| self.allocate(bytes)), "alloc")
-    }
-
-    #[napi]
-    pub fn view(&self, base: u32, offset: f64, bytes: f64) -> Either<u32, Failure> {
-        let view = || {
-            let (offset, bytes) = (size("byteOffset", offset)?, size("bytes", bytes)?);
-            self.with(|state| state.buffers.view(base, offset, bytes))
-        };
-        answer(view(), "view")
-    }
-
-    #[napi]
-    pub fn map_file(&self, path: String, offset: f64, bytes: f64) -> Either<u32, Failure> {
-        let map = || self.map(&path, size("offset", offset)?, size("bytes", bytes)?);
-        answer(map(), "mapFile")
-    }
-
-    #[napi]
-    pub fn free(&self, id: u32) -> Option<Failure> {
-        outcome(self.remove(id).map_err(|error| error.of("free")))
-    }
-
-    #[napi]
-    pub fn write(&self, id: u32, data: &[u8], offset: f64) -> Option<Failure> {
-        let write = || self.put(id, data, size("byteOffset", offset)?);
-        outcome(write().map_err(|error| error.of("write")))
-    }
-
-    #[napi(ts_return_type = "Promise<Uint8Array | Failure>")]
-    pub fn read<'env>(&self, env: &'env Env, id: u32, offset: f64, bytes: f64) -> napi::Result<Object<'env>> {
-        let (deferred, promise) = env.create_deferred()?;
-        let then = move |result: Result<Vec<u8>>| {
-            deferred.resolve(move |_| {
-                Ok(match result {
-                    Ok(data) => Answer::A(Uint8Array::from(data)),
-                    Err(error) => Answer::B(error.into()),
-                })
-            });
-        };
-        match size("byteOffset", offset).and_then(|offset| Ok((offset, size("bytes", bytes)?))) {
-            Ok((offset, bytes)) => self.read_with(id, offset, bytes, then),
-            Err(error) => then(Err(error.of("read"))),
-        }
-        Ok(promise)
-    }
-
-    #[napi(ts_return_type = "Promise<Failure | null>")]
-    pub fn synchronize<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let (deferred, promise) = env.create_deferred()?;
-        let then = move |result: Result<()>| deferred.resolve(move |_| Ok(outcome(result)));
-        match self.with(|_| Ok(())) {
-            Ok(()) => self.queue.fence(then),
-            Err(error) => then(Err(error)),
-        }
-        Ok(promise)
-    }
-
-    #[napi]
-    pub fn memory(&self) -> Either<Memory, Failure> {
-        let memory = self.with(|state| {
-            Ok(Memory {
-                allocated: state.arena.allocated() as f64,
-                peak: state.arena.peak() as f64,
-                reserved: state.arena.reserved() as f64,
-                mapped: state.mapped as f64,
-                buffers: state.buffers.alive() as f64,
-            })
-        });
-        answer(memory, "memory")
-    }
-
-    #[napi]
-    pub fn reset_peak(&self) -> Option<Failure> {
-        outcome(self.with(|state| {
-            state.arena.reset_peak();
-            Ok(())
-        }))
-    }
-
-    #[napi]
-    pub fn close(&self) {
-        if let Some(State { buffers, arena, .. }) = self.state.borrow_mut().take() {
-            // Handles are of no use any more, what they stand for is freed behind the kernel that runs now.
-            self.queue.release((buffers.into_storages(), arena));
-            self.queue.close();
-        }
-    }
-}
-
 impl Drop for Device {
     fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn answer<T>(result: Result<T>, name: &str) -> Either<T, Failure> {
-    match result {
-        Ok(value) => Either::A(value),
-        Err(error) => Either::B(error.of(name).into()),
+        let State { buffers, arena, .. } = std::mem::take(self.state.get_mut());
+        // What the handles stand for is freed behind the kernel that runs now.
+        self.queue.release((buffers.into_storages(), arena));
+        self.queue.close();
     }
 }

@@ -4,9 +4,9 @@ use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
 use super::map::{Map, map};
-use crate::device::{Device, Failure};
 use crate::isa::mul_add;
 use crate::math::{exp, normal_cdf, sigmoid, tanh};
+use crate::node::{Failure, kernel};
 use crate::with_element;
 
 #[derive(Clone, Copy)]
@@ -191,85 +191,89 @@ macro_rules! with_activation {
     };
 }
 
+/// y [n] = silu(gate) · up; y may be an input.
 #[napi]
-impl Device {
-    /// y [n] = silu(gate) · up; y may be an input.
-    #[napi]
-    pub fn swiglu(&self, y: u32, gate: u32, up: u32, n: f64, dtype: u32) -> Option<Failure> {
-        self.kernel("swiglu", |args| {
-            let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-            let y = args.output("y", y, &[n], dtype)?;
-            let gate = args.input("gate", gate, &[n], dtype)?;
-            let up = args.input("up", up, &[n], dtype)?;
-            Ok(move |context: &_| {
-                with_element!(dtype, E => unsafe { map::<E, E, 2, 1>(context, [y], [gate, up], n, SwiGlu) });
-                Ok(())
-            })
+pub fn swiglu(device: u32, y: u32, gate: u32, up: u32, n: f64, dtype: u32) -> Option<Failure> {
+    kernel(device, "swiglu", |args| {
+        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
+        let y = args.output("y", y, &[n], dtype)?;
+        let gate = args.input("gate", gate, &[n], dtype)?;
+        let up = args.input("up", up, &[n], dtype)?;
+        Ok(move |context: &_| {
+            with_element!(dtype, E => unsafe { map::<E, E, 2, 1>(context, [y], [gate, up], n, SwiGlu) });
+            Ok(())
         })
-    }
+    })
+}
 
-    /// dgate, dup [n]; dgate may be gate and dup may be up.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn swiglu_backward(
-        &self,
-        dgate: u32,
-        dup: u32,
-        dy: u32,
-        gate: u32,
-        up: u32,
-        n: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("swigluBackward", |args| {
-            let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-            let out = [args.output("dgate", dgate, &[n], dtype)?, args.output("dup", dup, &[n], dtype)?];
-            let dy = args.input("dy", dy, &[n], dtype)?;
-            let gate = args.input("gate", gate, &[n], dtype)?;
-            let up = args.input("up", up, &[n], dtype)?;
-            Ok(move |context: &_| {
+/// dgate, dup [n]; dgate may be gate and dup may be up.
+#[napi]
+pub fn swiglu_backward(
+    device: u32,
+    dgate: u32,
+    dup: u32,
+    dy: u32,
+    gate: u32,
+    up: u32,
+    n: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "swigluBackward", |args| {
+        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
+        let out = [args.output("dgate", dgate, &[n], dtype)?, args.output("dup", dup, &[n], dtype)?];
+        let dy = args.input("dy", dy, &[n], dtype)?;
+        let gate = args.input("gate", gate, &[n], dtype)?;
+        let up = args.input("up", up, &[n], dtype)?;
+        Ok(move |context: &_| {
+            with_element!(dtype, E => unsafe {
+                map::<E, E, 3, 2>(context, out, [dy, gate, up], n, SwiGluBackward)
+            });
+            Ok(())
+        })
+    })
+}
+
+/// y [n] = f(x); y may be x.
+#[napi]
+pub fn unary(device: u32, kind: u32, y: u32, x: u32, n: f64, dtype: u32) -> Option<Failure> {
+    kernel(device, "unary", |args| {
+        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
+        let y = args.output("y", y, &[n], dtype)?;
+        let x = args.input("x", x, &[n], dtype)?;
+        Ok(move |context: &_| {
+            with_activation!(kind, activation => {
                 with_element!(dtype, E => unsafe {
-                    map::<E, E, 3, 2>(context, out, [dy, gate, up], n, SwiGluBackward)
+                    map::<E, E, 1, 1>(context, [y], [x], n, Forward(activation))
                 });
                 Ok(())
             })
         })
-    }
+    })
+}
 
-    /// y [n] = f(x); y may be x.
-    #[napi]
-    pub fn unary(&self, kind: u32, y: u32, x: u32, n: f64, dtype: u32) -> Option<Failure> {
-        self.kernel("unary", |args| {
-            let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-            let y = args.output("y", y, &[n], dtype)?;
-            let x = args.input("x", x, &[n], dtype)?;
-            Ok(move |context: &_| {
-                with_activation!(kind, activation => {
-                    with_element!(dtype, E => unsafe {
-                        map::<E, E, 1, 1>(context, [y], [x], n, Forward(activation))
-                    });
-                    Ok(())
-                })
+/// dx [n] = dy · f'(x); dx may be dy or x.
+#[napi]
+pub fn unary_backward(
+    device: u32,
+    kind: u32,
+    dx: u32,
+    dy: u32,
+    x: u32,
+    n: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "unaryBackward", |args| {
+        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
+        let dx = args.output("dx", dx, &[n], dtype)?;
+        let dy = args.input("dy", dy, &[n], dtype)?;
+        let x = args.input("x", x, &[n], dtype)?;
+        Ok(move |context: &_| {
+            with_activation!(kind, activation => {
+                with_element!(dtype, E => unsafe {
+                    map::<E, E, 2, 1>(context, [dx], [dy, x], n, Backward(activation))
+                });
+                Ok(())
             })
         })
-    }
-
-    /// dx [n] = dy · f'(x); dx may be dy or x.
-    #[napi]
-    pub fn unary_backward(&self, kind: u32, dx: u32, dy: u32, x: u32, n: f64, dtype: u32) -> Option<Failure> {
-        self.kernel("unaryBackward", |args| {
-            let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-            let dx = args.output("dx", dx, &[n], dtype)?;
-            let dy = args.input("dy", dy, &[n], dtype)?;
-            let x = args.input("x", x, &[n], dtype)?;
-            Ok(move |context: &_| {
-                with_activation!(kind, activation => {
-                    with_element!(dtype, E => unsafe {
-                        map::<E, E, 2, 1>(context, [dx], [dy, x], n, Backward(activation))
-                    });
-                    Ok(())
-                })
-            })
-        })
-    }
+    })
 }

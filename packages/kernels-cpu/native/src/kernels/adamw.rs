@@ -5,9 +5,9 @@ use std::ops::Range;
 use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
+use crate::node::{Failure, kernel};
 use crate::queue::Context;
 use crate::with_element;
 
@@ -74,70 +74,66 @@ impl<E: Element> Loop for Step<E> {
     }
 }
 
+/// param [n] of dtype; master (null when param is f32 and its own), grad, m, v f32 [n]; gradScale f32 [1] or null.
 #[napi]
-impl Device {
-    /// param [n] of dtype; master (null when param is f32 and its own), grad, m, v f32 [n]; gradScale f32 [1] or null.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn adamw(
-        &self,
-        param: u32,
-        master: Option<u32>,
-        grad: u32,
-        m: u32,
-        v: u32,
-        grad_scale: Option<u32>,
-        n: f64,
-        lr: f64,
-        beta1: f64,
-        beta2: f64,
-        eps: f64,
-        weight_decay: f64,
-        step: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("adamw", |args| {
-            let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-            if step < 1.0 {
-                return Err(Error::new(Code::Argument, format!("step is {step}, steps count from 1")));
-            }
-            if master.is_none() && dtype != FloatDType::F32 {
-                let message = format!("a parameter in {} needs a master in f32", dtype.name());
-                return Err(Error::new(Code::Argument, message));
-            }
-            let param = args.output("param", param, &[n], dtype)?;
-            let apart = master.is_some();
-            let master = match master {
-                Some(master) => args.output("master", master, &[n], FloatDType::F32)?,
-                None => param,
-            };
-            let grad = args.input("grad", grad, &[n], FloatDType::F32)?;
-            let m = args.output("m", m, &[n], FloatDType::F32)?;
-            let v = args.output("v", v, &[n], FloatDType::F32)?;
-            let scale =
-                grad_scale.map(|scale| args.input("gradScale", scale, &[1], FloatDType::F32)).transpose()?;
-            let rates = Rates {
-                keep: (1.0 - lr * weight_decay) as f32,
-                rate: (lr / (1.0 - beta1.powf(step))) as f32,
-                correction: (1.0 / (1.0 - beta2.powf(step)).sqrt()) as f32,
-                beta1: beta1 as f32,
-                beta2: beta2 as f32,
-                rest1: (1.0 - beta1) as f32,
-                rest2: (1.0 - beta2) as f32,
-                eps: eps as f32,
-            };
-            Ok(move |context: &Context| {
-                let scale = scale.map_or(1.0, |scale| unsafe { *scale.of::<f32>() });
-                context.pool.ranges(n, 16 * BLOCK, |range| {
-                    with_element!(dtype, E => unsafe {
-                        let (param, master, grad) = (param.of(), master.of(), grad.of());
-                        let (m, v) = (m.of(), v.of());
-                        let step = Step::<E> { param, master, apart, grad, m, v, range, scale, rates };
-                        vectorised(context.isa, step)
-                    });
+pub fn adamw(
+    device: u32,
+    param: u32,
+    master: Option<u32>,
+    grad: u32,
+    m: u32,
+    v: u32,
+    grad_scale: Option<u32>,
+    n: f64,
+    lr: f64,
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    weight_decay: f64,
+    step: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "adamw", |args| {
+        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
+        if step < 1.0 {
+            return Err(Error::new(Code::Argument, format!("step is {step}, steps count from 1")));
+        }
+        if master.is_none() && dtype != FloatDType::F32 {
+            let message = format!("a parameter in {} needs a master in f32", dtype.name());
+            return Err(Error::new(Code::Argument, message));
+        }
+        let param = args.output("param", param, &[n], dtype)?;
+        let apart = master.is_some();
+        let master = match master {
+            Some(master) => args.output("master", master, &[n], FloatDType::F32)?,
+            None => param,
+        };
+        let grad = args.input("grad", grad, &[n], FloatDType::F32)?;
+        let m = args.output("m", m, &[n], FloatDType::F32)?;
+        let v = args.output("v", v, &[n], FloatDType::F32)?;
+        let scale =
+            grad_scale.map(|scale| args.input("gradScale", scale, &[1], FloatDType::F32)).transpose()?;
+        let rates = Rates {
+            keep: (1.0 - lr * weight_decay) as f32,
+            rate: (lr / (1.0 - beta1.powf(step))) as f32,
+            correction: (1.0 / (1.0 - beta2.powf(step)).sqrt()) as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            rest1: (1.0 - beta1) as f32,
+            rest2: (1.0 - beta2) as f32,
+            eps: eps as f32,
+        };
+        Ok(move |context: &Context| {
+            let scale = scale.map_or(1.0, |scale| unsafe { *scale.of::<f32>() });
+            context.pool.ranges(n, 16 * BLOCK, |range| {
+                with_element!(dtype, E => unsafe {
+                    let (param, master, grad) = (param.of(), master.of(), grad.of());
+                    let (m, v) = (m.of(), v.of());
+                    let step = Step::<E> { param, master, apart, grad, m, v, range, scale, rates };
+                    vectorised(context.isa, step)
                 });
-                Ok(())
-            })
+            });
+            Ok(())
         })
-    }
+    })
 }

@@ -5,23 +5,23 @@ use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, product, size};
 use napi_derive::napi;
 
 use crate::attention::{AttentionParams, Mask, PagedParams, backward, forward, paged};
-use crate::device::{Args, Device, Failure, Ptr};
+use crate::device::{Args, Ptr};
+use crate::node::{Failure, kernel};
 use crate::queue::Context;
 
 const MAX_HEAD_DIM: usize = 256;
 
 /// `AttentionMask` and the heads, as numbers.
-#[napi(object)]
-pub struct AttentionShape {
-    pub segments: f64,
-    pub heads: f64,
-    pub kv_heads: f64,
-    pub head_dim: f64,
-    pub scale: f64,
-    pub dtype: u32,
-    pub causal: bool,
-    pub visible_prefix: Option<u32>,
-    pub alibi_slopes: Option<u32>,
+struct AttentionShape {
+    segments: f64,
+    heads: f64,
+    kv_heads: f64,
+    head_dim: f64,
+    scale: f64,
+    dtype: u32,
+    causal: bool,
+    visible_prefix: Option<u32>,
+    alibi_slopes: Option<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -107,7 +107,6 @@ struct Packed {
 }
 
 impl Packed {
-    #[allow(clippy::too_many_arguments)]
     fn of(
         args: &Args<'_>,
         p: &AttentionShape,
@@ -178,145 +177,196 @@ fn check_pages(
     Ok(())
 }
 
+/// out, q [rowsQ, heads, headDim]; k, v [rowsK, kvHeads, headDim]; lse f32 [rowsQ, heads].
 #[napi]
-impl Device {
-    /// out, q [rowsQ, heads, headDim]; k, v [rowsK, kvHeads, headDim]; lse f32 [rowsQ, heads].
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn attention(
-        &self,
-        out: u32,
-        lse: u32,
-        q: u32,
-        k: u32,
-        v: u32,
-        cu_q: u32,
-        cu_k: u32,
-        rows_q: f64,
-        rows_k: f64,
-        p: AttentionShape,
-    ) -> Option<Failure> {
-        self.kernel("attention", |args| {
-            let packed = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
-            let Packed { shape, rows_q, q, k, v, .. } = packed;
-            let out = args.output("out", out, &[rows_q, shape.heads, shape.head_dim], shape.dtype)?;
-            let lse = args.output("lse", lse, &[rows_q, shape.heads], DType::F32)?;
-            Ok(move |context: &Context| {
-                // SAFETY: the lengths were checked above, the bounds are by `params`.
-                unsafe {
-                    let p = packed.params()?;
-                    forward(&context.pool, context.isa, out.of(), lse.of(), q.of(), k.of(), v.of(), &p);
-                }
-                Ok(())
-            })
-        })
-    }
-
-    /// dq, dout, out like q; dk, dv like k; lse as `attention` left it.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn attention_backward(
-        &self,
-        dq: u32,
-        dk: u32,
-        dv: u32,
-        dout: u32,
-        out: u32,
-        lse: u32,
-        q: u32,
-        k: u32,
-        v: u32,
-        cu_q: u32,
-        cu_k: u32,
-        rows_q: f64,
-        rows_k: f64,
-        p: AttentionShape,
-    ) -> Option<Failure> {
-        self.kernel("attentionBackward", |args| {
-            let packed = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
-            let Packed { shape, rows_q, rows_k, q, k, v, .. } = packed;
-            let queries = [rows_q, shape.heads, shape.head_dim];
-            let keys = [rows_k, shape.kv_heads, shape.head_dim];
-            let dq = args.output("dq", dq, &queries, shape.dtype)?;
-            let dk = args.output("dk", dk, &keys, shape.dtype)?;
-            let dv = args.output("dv", dv, &keys, shape.dtype)?;
-            let dout = args.input("dout", dout, &queries, shape.dtype)?;
-            let out = args.input("out", out, &queries, shape.dtype)?;
-            let lse = args.input("lse", lse, &[rows_q, shape.heads], DType::F32)?;
-            Ok(move |context: &Context| {
-                // SAFETY: as for `attention`.
-                unsafe {
-                    let p = packed.params()?;
-                    let (dq, dk, dv) = (dq.of(), dk.of(), dv.of());
-                    let (dout, out, lse) = (dout.of(), out.of(), lse.of());
-                    let (pool, isa) = (&context.pool, context.isa);
-                    backward(pool, isa, dq, dk, dv, dout, out, lse, q.of(), k.of(), v.of(), &p);
-                }
-                Ok(())
-            })
-        })
-    }
-
-    /// out, q [rowsQ, heads, headDim]; kPages, vPages [pages, pageSize, kvHeads, headDim]; kvLengths i32 [segments];
-    /// pageTable i32 [segments, maxPages].
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn attention_paged(
-        &self,
-        out: u32,
-        q: u32,
-        k_pages: u32,
-        v_pages: u32,
-        cu_q: u32,
-        rows_q: f64,
-        kv_lengths: u32,
-        page_table: u32,
-        max_pages: f64,
-        page_size: f64,
-        pages: f64,
-        p: AttentionShape,
-    ) -> Option<Failure> {
-        self.kernel("attentionPaged", |args| {
-            let shape = Shape::of(args, &p)?;
-            let rows_q = size("rowsQ", rows_q)?;
-            let (max_pages, page_size) = (size("maxPages", max_pages)?, size("pageSize", page_size)?);
-            let pages = size("pages", pages)?;
-            if page_size == 0 {
-                return Err(Error::new(Code::Argument, "pageSize is 0"));
+pub fn attention(
+    device: u32,
+    out: u32,
+    lse: u32,
+    q: u32,
+    k: u32,
+    v: u32,
+    cu_q: u32,
+    cu_k: u32,
+    rows_q: f64,
+    rows_k: f64,
+    segments: f64,
+    heads: f64,
+    kv_heads: f64,
+    head_dim: f64,
+    scale: f64,
+    dtype: u32,
+    causal: bool,
+    visible_prefix: Option<u32>,
+    alibi_slopes: Option<u32>,
+) -> Option<Failure> {
+    let p = AttentionShape {
+        segments,
+        heads,
+        kv_heads,
+        head_dim,
+        scale,
+        dtype,
+        causal,
+        visible_prefix,
+        alibi_slopes,
+    };
+    kernel(device, "attention", |args| {
+        let packed = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
+        let Packed { shape, rows_q, q, k, v, .. } = packed;
+        let out = args.output("out", out, &[rows_q, shape.heads, shape.head_dim], shape.dtype)?;
+        let lse = args.output("lse", lse, &[rows_q, shape.heads], DType::F32)?;
+        Ok(move |context: &Context| {
+            // SAFETY: the lengths were checked above, the bounds are by `params`.
+            unsafe {
+                let p = packed.params()?;
+                forward(&context.pool, context.isa, out.of(), lse.of(), q.of(), k.of(), v.of(), &p);
             }
-            let table_size = product(&[shape.segments, max_pages])?;
-            let queries = [rows_q, shape.heads, shape.head_dim];
-            let pool_shape = [pages, page_size, shape.kv_heads, shape.head_dim];
-            let out = args.output("out", out, &queries, shape.dtype)?;
-            let q = args.input("q", q, &queries, shape.dtype)?;
-            let k_pages = args.input("kPages", k_pages, &pool_shape, shape.dtype)?;
-            let v_pages = args.input("vPages", v_pages, &pool_shape, shape.dtype)?;
-            let cu_q = args.input("cuQ", cu_q, &[shape.segments + 1], DType::I32)?;
-            let kv_lengths = args.input("kvLengths", kv_lengths, &[shape.segments], DType::I32)?;
-            let page_table = args.input("pageTable", page_table, &[table_size], DType::I32)?;
-            Ok(move |context: &Context| {
-                // SAFETY: the lengths were checked above, the numbers in device memory are here.
-                unsafe {
-                    let p = PagedParams {
-                        cu_q: bounds("cuQ", cu_q.slice(shape.segments + 1), rows_q)?,
-                        kv_lengths: kv_lengths.slice(shape.segments),
-                        page_table: page_table.slice(table_size),
-                        max_pages,
-                        page_size,
-                        heads: shape.heads,
-                        kv_heads: shape.kv_heads,
-                        head_dim: shape.head_dim,
-                        scale: shape.scale,
-                        dtype: shape.dtype,
-                        mask: shape.mask(),
-                    };
-                    check_pages(p.kv_lengths, p.page_table, max_pages, page_size, pages)?;
-                    paged(&context.pool, context.isa, out.of(), q.of(), k_pages.of(), v_pages.of(), &p);
-                }
-                Ok(())
-            })
+            Ok(())
         })
-    }
+    })
+}
+
+/// dq, dout, out like q; dk, dv like k; lse as `attention` left it.
+#[napi]
+pub fn attention_backward(
+    device: u32,
+    dq: u32,
+    dk: u32,
+    dv: u32,
+    dout: u32,
+    out: u32,
+    lse: u32,
+    q: u32,
+    k: u32,
+    v: u32,
+    cu_q: u32,
+    cu_k: u32,
+    rows_q: f64,
+    rows_k: f64,
+    segments: f64,
+    heads: f64,
+    kv_heads: f64,
+    head_dim: f64,
+    scale: f64,
+    dtype: u32,
+    causal: bool,
+    visible_prefix: Option<u32>,
+    alibi_slopes: Option<u32>,
+) -> Option<Failure> {
+    let p = AttentionShape {
+        segments,
+        heads,
+        kv_heads,
+        head_dim,
+        scale,
+        dtype,
+        causal,
+        visible_prefix,
+        alibi_slopes,
+    };
+    kernel(device, "attentionBackward", |args| {
+        let packed = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
+        let Packed { shape, rows_q, rows_k, q, k, v, .. } = packed;
+        let queries = [rows_q, shape.heads, shape.head_dim];
+        let keys = [rows_k, shape.kv_heads, shape.head_dim];
+        let dq = args.output("dq", dq, &queries, shape.dtype)?;
+        let dk = args.output("dk", dk, &keys, shape.dtype)?;
+        let dv = args.output("dv", dv, &keys, shape.dtype)?;
+        let dout = args.input("dout", dout, &queries, shape.dtype)?;
+        let out = args.input("out", out, &queries, shape.dtype)?;
+        let lse = args.input("lse", lse, &[rows_q, shape.heads], DType::F32)?;
+        Ok(move |context: &Context| {
+            // SAFETY: as for `attention`.
+            unsafe {
+                let p = packed.params()?;
+                let (dq, dk, dv) = (dq.of(), dk.of(), dv.of());
+                let (dout, out, lse) = (dout.of(), out.of(), lse.of());
+                let (pool, isa) = (&context.pool, context.isa);
+                backward(pool, isa, dq, dk, dv, dout, out, lse, q.of(), k.of(), v.of(), &p);
+            }
+            Ok(())
+        })
+    })
+}
+
+/// out, q [rowsQ, heads, headDim]; kPages, vPages [pages, pageSize, kvHeads, headDim]; kvLengths i32 [segments];
+/// pageTable i32 [segments, maxPages].
+#[napi]
+pub fn attention_paged(
+    device: u32,
+    out: u32,
+    q: u32,
+    k_pages: u32,
+    v_pages: u32,
+    cu_q: u32,
+    rows_q: f64,
+    kv_lengths: u32,
+    page_table: u32,
+    max_pages: f64,
+    page_size: f64,
+    pages: f64,
+    segments: f64,
+    heads: f64,
+    kv_heads: f64,
+    head_dim: f64,
+    scale: f64,
+    dtype: u32,
+    causal: bool,
+    visible_prefix: Option<u32>,
+    alibi_slopes: Option<u32>,
+) -> Option<Failure> {
+    let p = AttentionShape {
+        segments,
+        heads,
+        kv_heads,
+        head_dim,
+        scale,
+        dtype,
+        causal,
+        visible_prefix,
+        alibi_slopes,
+    };
+    kernel(device, "attentionPaged", |args| {
+        let shape = Shape::of(args, &p)?;
+        let rows_q = size("rowsQ", rows_q)?;
+        let (max_pages, page_size) = (size("maxPages", max_pages)?, size("pageSize", page_size)?);
+        let pages = size("pages", pages)?;
+        if page_size == 0 {
+            return Err(Error::new(Code::Argument, "pageSize is 0"));
+        }
+        let table_size = product(&[shape.segments, max_pages])?;
+        let queries = [rows_q, shape.heads, shape.head_dim];
+        let pool_shape = [pages, page_size, shape.kv_heads, shape.head_dim];
+        let out = args.output("out", out, &queries, shape.dtype)?;
+        let q = args.input("q", q, &queries, shape.dtype)?;
+        let k_pages = args.input("kPages", k_pages, &pool_shape, shape.dtype)?;
+        let v_pages = args.input("vPages", v_pages, &pool_shape, shape.dtype)?;
+        let cu_q = args.input("cuQ", cu_q, &[shape.segments + 1], DType::I32)?;
+        let kv_lengths = args.input("kvLengths", kv_lengths, &[shape.segments], DType::I32)?;
+        let page_table = args.input("pageTable", page_table, &[table_size], DType::I32)?;
+        Ok(move |context: &Context| {
+            // SAFETY: the lengths were checked above, the numbers in device memory are here.
+            unsafe {
+                let p = PagedParams {
+                    cu_q: bounds("cuQ", cu_q.slice(shape.segments + 1), rows_q)?,
+                    kv_lengths: kv_lengths.slice(shape.segments),
+                    page_table: page_table.slice(table_size),
+                    max_pages,
+                    page_size,
+                    heads: shape.heads,
+                    kv_heads: shape.kv_heads,
+                    head_dim: shape.head_dim,
+                    scale: shape.scale,
+                    dtype: shape.dtype,
+                    mask: shape.mask(),
+                };
+                check_pages(p.kv_lengths, p.page_table, max_pages, page_size, pages)?;
+                paged(&context.pool, context.isa, out.of(), q.of(), k_pages.of(), v_pages.of(), &p);
+            }
+            Ok(())
+        })
+    })
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
 use super::row;
-use crate::device::{Device, Failure, Ptr};
+use crate::device::Ptr;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
+use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
@@ -162,76 +163,78 @@ impl<E: Element> Loop for Scale<E> {
     }
 }
 
+/// y f32 [cols] (+)= sum over rows of x [rows, cols].
 #[napi]
-impl Device {
-    /// y f32 [cols] (+)= sum over rows of x [rows, cols].
-    #[napi]
-    pub fn sum_rows(
-        &self,
-        y: u32,
-        x: u32,
-        rows: f64,
-        cols: f64,
-        dtype: u32,
-        accumulate: bool,
-    ) -> Option<Failure> {
-        self.kernel("sumRows", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let y = args.output("y", y, &[cols], FloatDType::F32)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            Ok(move |context: &_| {
-                with_element!(dtype, E => unsafe {
-                    sum_over_rows::<E, 1>(context, y, [x], Value, rows, cols, accumulate)
-                });
-                Ok(())
-            })
+pub fn sum_rows(
+    device: u32,
+    y: u32,
+    x: u32,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+    accumulate: bool,
+) -> Option<Failure> {
+    kernel(device, "sumRows", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let y = args.output("y", y, &[cols], FloatDType::F32)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        Ok(move |context: &_| {
+            with_element!(dtype, E => unsafe {
+                sum_over_rows::<E, 1>(context, y, [x], Value, rows, cols, accumulate)
+            });
+            Ok(())
         })
-    }
+    })
+}
 
-    /// y [rows, cols] = x · s [cols] on every row; s f32. y may be x.
-    #[napi]
-    pub fn scale_columns(&self, y: u32, x: u32, s: u32, rows: f64, cols: f64, dtype: u32) -> Option<Failure> {
-        self.kernel("scaleColumns", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let y = args.output("y", y, &[rows, cols], dtype)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            let s = args.input("s", s, &[cols], FloatDType::F32)?;
-            Ok(move |context: &Context| {
-                context.pool.ranges(rows, row::grain(cols), |rows| {
-                    with_element!(dtype, E => unsafe {
-                        vectorised(context.isa, Scale::<E> { y: y.of(), x: x.of(), s: s.of(), rows, cols })
-                    });
-                });
-                Ok(())
-            })
-        })
-    }
-
-    /// ds f32 [cols] += sum over rows of dy · x.
-    #[napi]
-    pub fn scale_columns_backward(
-        &self,
-        ds: u32,
-        dy: u32,
-        x: u32,
-        rows: f64,
-        cols: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("scaleColumnsBackward", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let ds = args.output("ds", ds, &[cols], FloatDType::F32)?;
-            let dy = args.input("dy", dy, &[rows, cols], dtype)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            Ok(move |context: &_| {
+/// y [rows, cols] = x · s [cols] on every row; s f32. y may be x.
+#[napi]
+pub fn scale_columns(
+    device: u32,
+    y: u32,
+    x: u32,
+    s: u32,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "scaleColumns", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let y = args.output("y", y, &[rows, cols], dtype)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let s = args.input("s", s, &[cols], FloatDType::F32)?;
+        Ok(move |context: &Context| {
+            context.pool.ranges(rows, row::grain(cols), |rows| {
                 with_element!(dtype, E => unsafe {
-                    sum_over_rows::<E, 2>(context, ds, [dy, x], Product, rows, cols, true)
+                    vectorised(context.isa, Scale::<E> { y: y.of(), x: x.of(), s: s.of(), rows, cols })
                 });
-                Ok(())
-            })
+            });
+            Ok(())
         })
-    }
+    })
+}
+
+/// ds f32 [cols] += sum over rows of dy · x.
+#[napi]
+pub fn scale_columns_backward(
+    device: u32,
+    ds: u32,
+    dy: u32,
+    x: u32,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "scaleColumnsBackward", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let ds = args.output("ds", ds, &[cols], FloatDType::F32)?;
+        let dy = args.input("dy", dy, &[rows, cols], dtype)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        Ok(move |context: &_| {
+            with_element!(dtype, E => unsafe {
+                sum_over_rows::<E, 2>(context, ds, [dy, x], Product, rows, cols, true)
+            });
+            Ok(())
+        })
+    })
 }

@@ -6,10 +6,10 @@ use ift_kernel_abi::{Code, DType, Error, FloatDType, size};
 use napi_derive::napi;
 
 use super::row;
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::math::exp;
+use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
@@ -68,48 +68,43 @@ impl<E: Element, G: Element> Loop for Rows<'_, E, G> {
     }
 }
 
+/// loss f32 [rows]; grad [rows, vocab] or null; logits [rows, vocab]; labels i32 [rows]. grad may be logits.
 #[napi]
-impl Device {
-    /// loss f32 [rows]; grad [rows, vocab] or null; logits [rows, vocab]; labels i32 [rows]. grad may be logits.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn cross_entropy(
-        &self,
-        loss: u32,
-        grad: Option<u32>,
-        logits: u32,
-        labels: u32,
-        rows: f64,
-        vocab: f64,
-        grad_scale: f64,
-        dtype: u32,
-        grad_dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("crossEntropy", |args| {
-            let (rows, vocab) = (size("rows", rows)?, size("vocab", vocab)?);
-            let (dtype, grad_dtype) = (FloatDType::from_code(dtype)?, FloatDType::from_code(grad_dtype)?);
-            let loss = args.output("loss", loss, &[rows], FloatDType::F32)?;
-            let grad = grad.map(|grad| args.output("grad", grad, &[rows, vocab], grad_dtype)).transpose()?;
-            let logits = args.input("logits", logits, &[rows, vocab], dtype)?;
-            let labels = args.input("labels", labels, &[rows], DType::I32)?;
-            let grad_scale = grad_scale as f32;
-            Ok(move |context: &Context| {
-                let labels = unsafe { labels.slice::<i32>(rows) };
-                let outside = |label: &i32| usize::try_from(*label).is_ok_and(|label| label >= vocab);
-                if let Some(at) = labels.iter().position(outside) {
-                    let message =
-                        format!("labels[{at}] is {}, the vocabulary has {vocab} entries", labels[at]);
-                    return Err(Error::new(Code::IndexRange, message));
-                }
-                context.pool.ranges(rows, row::grain(vocab), |rows| {
-                    with_element!(dtype, E => with_element!(grad_dtype, G => unsafe {
-                        let (loss, grad, logits) = (loss.of(), grad.map(|grad| grad.of()), logits.of());
-                        let rows = Rows::<E, G> { loss, grad, logits, labels, rows, vocab, grad_scale };
-                        vectorised(context.isa, rows)
-                    }));
-                });
-                Ok(())
-            })
+pub fn cross_entropy(
+    device: u32,
+    loss: u32,
+    grad: Option<u32>,
+    logits: u32,
+    labels: u32,
+    rows: f64,
+    vocab: f64,
+    grad_scale: f64,
+    dtype: u32,
+    grad_dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "crossEntropy", |args| {
+        let (rows, vocab) = (size("rows", rows)?, size("vocab", vocab)?);
+        let (dtype, grad_dtype) = (FloatDType::from_code(dtype)?, FloatDType::from_code(grad_dtype)?);
+        let loss = args.output("loss", loss, &[rows], FloatDType::F32)?;
+        let grad = grad.map(|grad| args.output("grad", grad, &[rows, vocab], grad_dtype)).transpose()?;
+        let logits = args.input("logits", logits, &[rows, vocab], dtype)?;
+        let labels = args.input("labels", labels, &[rows], DType::I32)?;
+        let grad_scale = grad_scale as f32;
+        Ok(move |context: &Context| {
+            let labels = unsafe { labels.slice::<i32>(rows) };
+            let outside = |label: &i32| usize::try_from(*label).is_ok_and(|label| label >= vocab);
+            if let Some(at) = labels.iter().position(outside) {
+                let message = format!("labels[{at}] is {}, the vocabulary has {vocab} entries", labels[at]);
+                return Err(Error::new(Code::IndexRange, message));
+            }
+            context.pool.ranges(rows, row::grain(vocab), |rows| {
+                with_element!(dtype, E => with_element!(grad_dtype, G => unsafe {
+                    let (loss, grad, logits) = (loss.of(), grad.map(|grad| grad.of()), logits.of());
+                    let rows = Rows::<E, G> { loss, grad, logits, labels, rows, vocab, grad_scale };
+                    vectorised(context.isa, rows)
+                }));
+            });
+            Ok(())
         })
-    }
+    })
 }

@@ -7,9 +7,9 @@ use napi_derive::napi;
 
 use super::columns::{Normalised, Value, sum_over_rows};
 use super::row;
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
+use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
@@ -98,93 +98,86 @@ impl<E: Element> Loop for Backward<E> {
     }
 }
 
+/// y [rows, cols] = (x - mean) · rstd · w [cols] + b [cols]; mean, rstd f32 [rows].
 #[napi]
-impl Device {
-    /// y [rows, cols] = (x - mean) · rstd · w [cols] + b [cols]; mean, rstd f32 [rows].
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn layer_norm(
-        &self,
-        y: u32,
-        mean: u32,
-        rstd: u32,
-        x: u32,
-        w: u32,
-        b: u32,
-        rows: f64,
-        cols: f64,
-        eps: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("layerNorm", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let y = args.output("y", y, &[rows, cols], dtype)?;
-            let mean = args.output("mean", mean, &[rows], FloatDType::F32)?;
-            let rstd = args.output("rstd", rstd, &[rows], FloatDType::F32)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            let w = args.input("w", w, &[cols], dtype)?;
-            let b = args.input("b", b, &[cols], dtype)?;
-            let eps = eps as f32;
-            Ok(move |context: &Context| {
-                context.pool.ranges(rows, row::grain(cols), |rows| {
-                    with_element!(dtype, E => unsafe {
-                        let (y, mean, rstd, x, w, b) = (y.of(), mean.of(), rstd.of(), x.of(), w.of(), b.of());
-                        vectorised(context.isa, Forward::<E> { y, mean, rstd, x, w, b, rows, cols, eps })
-                    });
-                });
-                Ok(())
-            })
-        })
-    }
-
-    /// dx [rows, cols] (+)=, dw and db f32 [cols] +=.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn layer_norm_backward(
-        &self,
-        dx: u32,
-        dw: Option<u32>,
-        db: Option<u32>,
-        dy: u32,
-        x: u32,
-        w: u32,
-        mean: u32,
-        rstd: u32,
-        rows: f64,
-        cols: f64,
-        dtype: u32,
-        accumulate: bool,
-    ) -> Option<Failure> {
-        self.kernel("layerNormBackward", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let dx = args.output("dx", dx, &[rows, cols], dtype)?;
-            let dw = dw.map(|dw| args.output("dw", dw, &[cols], FloatDType::F32)).transpose()?;
-            let db = db.map(|db| args.output("db", db, &[cols], FloatDType::F32)).transpose()?;
-            let dy = args.input("dy", dy, &[rows, cols], dtype)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            let w = args.input("w", w, &[cols], dtype)?;
-            let mean = args.input("mean", mean, &[rows], FloatDType::F32)?;
-            let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
-            Ok(move |context: &Context| {
+pub fn layer_norm(
+    device: u32,
+    y: u32,
+    mean: u32,
+    rstd: u32,
+    x: u32,
+    w: u32,
+    b: u32,
+    rows: f64,
+    cols: f64,
+    eps: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "layerNorm", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let y = args.output("y", y, &[rows, cols], dtype)?;
+        let mean = args.output("mean", mean, &[rows], FloatDType::F32)?;
+        let rstd = args.output("rstd", rstd, &[rows], FloatDType::F32)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let w = args.input("w", w, &[cols], dtype)?;
+        let b = args.input("b", b, &[cols], dtype)?;
+        let eps = eps as f32;
+        Ok(move |context: &Context| {
+            context.pool.ranges(rows, row::grain(cols), |rows| {
                 with_element!(dtype, E => unsafe {
-                    if let Some(dw) = dw {
-                        let term = Normalised { mean: Some(mean), rstd };
-                        sum_over_rows::<E, 2>(context, dw, [dy, x], term, rows, cols, true);
-                    }
-                    if let Some(db) = db {
-                        sum_over_rows::<E, 1>(context, db, [dy], Value, rows, cols, true);
-                    }
-                    context.pool.ranges(rows, row::grain(cols), |rows| {
-                        let (dx, dy, x, w) = (dx.of(), dy.of(), x.of(), w.of());
-                        let (mean, rstd) = (mean.of(), rstd.of());
-                        let backward = Backward::<E> { dx, dy, x, w, mean, rstd, rows, cols, accumulate };
-                        vectorised(context.isa, backward);
-                    });
+                    let (y, mean, rstd, x, w, b) = (y.of(), mean.of(), rstd.of(), x.of(), w.of(), b.of());
+                    vectorised(context.isa, Forward::<E> { y, mean, rstd, x, w, b, rows, cols, eps })
                 });
-                Ok(())
-            })
+            });
+            Ok(())
         })
-    }
+    })
+}
+
+/// dx [rows, cols] (+)=, dw and db f32 [cols] +=.
+#[napi]
+pub fn layer_norm_backward(
+    device: u32,
+    dx: u32,
+    dw: Option<u32>,
+    db: Option<u32>,
+    dy: u32,
+    x: u32,
+    w: u32,
+    mean: u32,
+    rstd: u32,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+    accumulate: bool,
+) -> Option<Failure> {
+    kernel(device, "layerNormBackward", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let dx = args.output("dx", dx, &[rows, cols], dtype)?;
+        let dw = dw.map(|dw| args.output("dw", dw, &[cols], FloatDType::F32)).transpose()?;
+        let db = db.map(|db| args.output("db", db, &[cols], FloatDType::F32)).transpose()?;
+        let dy = args.input("dy", dy, &[rows, cols], dtype)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let w = args.input("w", w, &[cols], dtype)?;
+        let mean = args.input("mean", mean, &[rows], FloatDType::F32)?;
+        let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
+        Ok(move |context: &Context| {
+            with_element!(dtype, E => unsafe {
+                if let Some(dw) = dw {
+                    let term = Normalised { mean: Some(mean), rstd };
+                    sum_over_rows::<E, 2>(context, dw, [dy, x], term, rows, cols, true);
+                }
+                if let Some(db) = db {
+                    sum_over_rows::<E, 1>(context, db, [dy], Value, rows, cols, true);
+                }
+                context.pool.ranges(rows, row::grain(cols), |rows| {
+                    let (dx, dy, x, w) = (dx.of(), dy.of(), x.of(), w.of());
+                    let (mean, rstd) = (mean.of(), rstd.of());
+                    let backward = Backward::<E> { dx, dy, x, w, mean, rstd, rows, cols, accumulate };
+                    vectorised(context.isa, backward);
+                });
+            });
+            Ok(())
+        })
+    })
 }

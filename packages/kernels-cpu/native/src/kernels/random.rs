@@ -7,9 +7,9 @@ use napi_derive::napi;
 
 use super::map::BLOCK;
 use super::philox::{Philox, WIDTH};
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
+use crate::node::{Failure, kernel};
 use crate::with_element;
 
 const _: () = assert!(BLOCK == 4 * WIDTH);
@@ -62,7 +62,7 @@ impl<E: Element> Loop for Dropout<E> {
 
 /// # Safety
 /// y holds the elements of `range`, which starts at a multiple of BLOCK.
-unsafe fn random<E: Element>(y: *mut E, range: Range<usize>, philox: Philox, normal: bool) {
+unsafe fn draw<E: Element>(y: *mut E, range: Range<usize>, philox: Philox, normal: bool) {
     let unit = |word: u32| f64::from(word) / 4_294_967_296.0;
     for start in range.clone().step_by(BLOCK) {
         let words = philox.blocks((start / 4) as u32);
@@ -90,62 +90,58 @@ fn key(seed: f64, stream: f64) -> Result<Philox> {
     Ok(Philox::new(seed as u64, stream))
 }
 
+/// y [n] = x / (1 - p) where kept, else 0; y may be x.
 #[napi]
-impl Device {
-    /// y [n] = x / (1 - p) where kept, else 0; y may be x.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn dropout(
-        &self,
-        y: u32,
-        x: u32,
-        n: f64,
-        p: f64,
-        seed: f64,
-        stream: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("dropout", |args| {
-            let (n, dtype, philox) = (size("n", n)?, FloatDType::from_code(dtype)?, key(seed, stream)?);
-            if !(0.0..=1.0).contains(&p) {
-                return Err(Error::new(Code::Argument, format!("p is {p}, expected 0 to 1")));
-            }
-            let y = args.output("y", y, &[n], dtype)?;
-            let x = args.input("x", x, &[n], dtype)?;
-            let threshold = (p * 4_294_967_296.0).floor() as u64;
-            let scale = (1.0 / (1.0 - p)) as f32;
-            Ok(move |context: &crate::queue::Context| {
-                context.pool.ranges(n, GRAIN, |range| {
-                    with_element!(dtype, E => unsafe {
-                        let dropout = Dropout::<E> { y: y.of(), x: x.of(), range, philox, threshold, scale };
-                        vectorised(context.isa, dropout)
-                    });
+pub fn dropout(
+    device: u32,
+    y: u32,
+    x: u32,
+    n: f64,
+    p: f64,
+    seed: f64,
+    stream: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "dropout", |args| {
+        let (n, dtype, philox) = (size("n", n)?, FloatDType::from_code(dtype)?, key(seed, stream)?);
+        if !(0.0..=1.0).contains(&p) {
+            return Err(Error::new(Code::Argument, format!("p is {p}, expected 0 to 1")));
+        }
+        let y = args.output("y", y, &[n], dtype)?;
+        let x = args.input("x", x, &[n], dtype)?;
+        let threshold = (p * 4_294_967_296.0).floor() as u64;
+        let scale = (1.0 / (1.0 - p)) as f32;
+        Ok(move |context: &crate::queue::Context| {
+            context.pool.ranges(n, GRAIN, |range| {
+                with_element!(dtype, E => unsafe {
+                    let dropout = Dropout::<E> { y: y.of(), x: x.of(), range, philox, threshold, scale };
+                    vectorised(context.isa, dropout)
                 });
-                Ok(())
-            })
+            });
+            Ok(())
         })
-    }
+    })
+}
 
-    /// y [n], normal or uniform.
-    #[napi]
-    pub fn random(
-        &self,
-        y: u32,
-        n: f64,
-        normal: bool,
-        seed: f64,
-        stream: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("random", |args| {
-            let (n, dtype, philox) = (size("n", n)?, FloatDType::from_code(dtype)?, key(seed, stream)?);
-            let y = args.output("y", y, &[n], dtype)?;
-            Ok(move |context: &crate::queue::Context| {
-                context.pool.ranges(n, GRAIN, |range| {
-                    with_element!(dtype, E => unsafe { random::<E>(y.of(), range, philox, normal) });
-                });
-                Ok(())
-            })
+/// y [n], normal or uniform.
+#[napi]
+pub fn random(
+    device: u32,
+    y: u32,
+    n: f64,
+    normal: bool,
+    seed: f64,
+    stream: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "random", |args| {
+        let (n, dtype, philox) = (size("n", n)?, FloatDType::from_code(dtype)?, key(seed, stream)?);
+        let y = args.output("y", y, &[n], dtype)?;
+        Ok(move |context: &crate::queue::Context| {
+            context.pool.ranges(n, GRAIN, |range| {
+                with_element!(dtype, E => unsafe { draw::<E>(y.of(), range, philox, normal) });
+            });
+            Ok(())
         })
-    }
+    })
 }

@@ -7,9 +7,9 @@ use napi_derive::napi;
 
 use super::columns::{Normalised, sum_over_rows};
 use super::row;
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
+use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
@@ -83,81 +83,74 @@ impl<E: Element> Loop for Backward<E> {
     }
 }
 
+/// y [rows, cols] = x · rstd · w [cols], rstd f32 [rows] = 1 / sqrt(mean(x²) + eps).
 #[napi]
-impl Device {
-    /// y [rows, cols] = x · rstd · w [cols], rstd f32 [rows] = 1 / sqrt(mean(x²) + eps).
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn rms_norm(
-        &self,
-        y: u32,
-        rstd: u32,
-        x: u32,
-        w: u32,
-        rows: f64,
-        cols: f64,
-        eps: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("rmsNorm", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let y = args.output("y", y, &[rows, cols], dtype)?;
-            let rstd = args.output("rstd", rstd, &[rows], FloatDType::F32)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            let w = args.input("w", w, &[cols], dtype)?;
-            let eps = eps as f32;
-            Ok(move |context: &Context| {
-                context.pool.ranges(rows, row::grain(cols), |rows| {
-                    with_element!(dtype, E => unsafe {
-                        let (y, rstd, x, w) = (y.of(), rstd.of(), x.of(), w.of());
-                        vectorised(context.isa, Forward::<E> { y, rstd, x, w, rows, cols, eps })
-                    });
-                });
-                Ok(())
-            })
-        })
-    }
-
-    /// dx [rows, cols] (+)=, dw f32 [cols] +=.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn rms_norm_backward(
-        &self,
-        dx: u32,
-        dw: Option<u32>,
-        dy: u32,
-        x: u32,
-        w: u32,
-        rstd: u32,
-        rows: f64,
-        cols: f64,
-        dtype: u32,
-        accumulate: bool,
-    ) -> Option<Failure> {
-        self.kernel("rmsNormBackward", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let dx = args.output("dx", dx, &[rows, cols], dtype)?;
-            let dw = dw.map(|dw| args.output("dw", dw, &[cols], FloatDType::F32)).transpose()?;
-            let dy = args.input("dy", dy, &[rows, cols], dtype)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            let w = args.input("w", w, &[cols], dtype)?;
-            let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
-            Ok(move |context: &Context| {
+pub fn rms_norm(
+    device: u32,
+    y: u32,
+    rstd: u32,
+    x: u32,
+    w: u32,
+    rows: f64,
+    cols: f64,
+    eps: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "rmsNorm", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let y = args.output("y", y, &[rows, cols], dtype)?;
+        let rstd = args.output("rstd", rstd, &[rows], FloatDType::F32)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let w = args.input("w", w, &[cols], dtype)?;
+        let eps = eps as f32;
+        Ok(move |context: &Context| {
+            context.pool.ranges(rows, row::grain(cols), |rows| {
                 with_element!(dtype, E => unsafe {
-                    if let Some(dw) = dw {
-                        let term = Normalised { mean: None, rstd };
-                        sum_over_rows::<E, 2>(context, dw, [dy, x], term, rows, cols, true);
-                    }
-                    context.pool.ranges(rows, row::grain(cols), |rows| {
-                        let (dx, dy, x, w, rstd) = (dx.of(), dy.of(), x.of(), w.of(), rstd.of());
-                        let backward = Backward::<E> { dx, dy, x, w, rstd, rows, cols, accumulate };
-                        vectorised(context.isa, backward);
-                    });
+                    let (y, rstd, x, w) = (y.of(), rstd.of(), x.of(), w.of());
+                    vectorised(context.isa, Forward::<E> { y, rstd, x, w, rows, cols, eps })
                 });
-                Ok(())
-            })
+            });
+            Ok(())
         })
-    }
+    })
+}
+
+/// dx [rows, cols] (+)=, dw f32 [cols] +=.
+#[napi]
+pub fn rms_norm_backward(
+    device: u32,
+    dx: u32,
+    dw: Option<u32>,
+    dy: u32,
+    x: u32,
+    w: u32,
+    rstd: u32,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+    accumulate: bool,
+) -> Option<Failure> {
+    kernel(device, "rmsNormBackward", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let dx = args.output("dx", dx, &[rows, cols], dtype)?;
+        let dw = dw.map(|dw| args.output("dw", dw, &[cols], FloatDType::F32)).transpose()?;
+        let dy = args.input("dy", dy, &[rows, cols], dtype)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let w = args.input("w", w, &[cols], dtype)?;
+        let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
+        Ok(move |context: &Context| {
+            with_element!(dtype, E => unsafe {
+                if let Some(dw) = dw {
+                    let term = Normalised { mean: None, rstd };
+                    sum_over_rows::<E, 2>(context, dw, [dy, x], term, rows, cols, true);
+                }
+                context.pool.ranges(rows, row::grain(cols), |rows| {
+                    let (dx, dy, x, w, rstd) = (dx.of(), dy.of(), x.of(), w.of(), rstd.of());
+                    let backward = Backward::<E> { dx, dy, x, w, rstd, rows, cols, accumulate };
+                    vectorised(context.isa, backward);
+                });
+            });
+            Ok(())
+        })
+    })
 }

@@ -6,10 +6,10 @@ use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
 use super::row;
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::math::cos_sin;
+use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
@@ -78,52 +78,47 @@ impl<E: Element> Loop for Rotate<E> {
     }
 }
 
+/// y, x [rows, heads, headDim]; positions i32 [rows]; invFreq f32 [dims / 2]. y may be x.
 #[napi]
-impl Device {
-    /// y, x [rows, heads, headDim]; positions i32 [rows]; invFreq f32 [dims / 2]. y may be x.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn rope(
-        &self,
-        y: u32,
-        x: u32,
-        positions: u32,
-        inv_freq: u32,
-        rows: f64,
-        heads: f64,
-        head_dim: f64,
-        dim_offset: f64,
-        dims: f64,
-        interleaved: bool,
-        inverse: bool,
-        scale: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("rope", |args| {
-            let (rows, heads, dtype) =
-                (size("rows", rows)?, size("heads", heads)?, FloatDType::from_code(dtype)?);
-            let head_dim = size("headDim", head_dim)?;
-            let (dim_offset, dims) = (size("dimOffset", dim_offset)?, size("dims", dims)?);
-            if dims % 2 != 0 || dim_offset.saturating_add(dims) > head_dim {
-                let message =
-                    format!("dims {dims} from {dim_offset} must be even and within headDim {head_dim}");
-                return Err(Error::new(Code::Argument, message));
-            }
-            let y = args.output("y", y, &[rows, heads, head_dim], dtype)?;
-            let x = args.input("x", x, &[rows, heads, head_dim], dtype)?;
-            let positions = args.input("positions", positions, &[rows], ift_kernel_abi::DType::I32)?;
-            let inv_freq = args.input("invFreq", inv_freq, &[dims / 2], FloatDType::F32)?;
-            let sign = if inverse { -1.0 } else { 1.0 };
-            let shape = Shape { heads, head_dim, dim_offset, dims, interleaved, scale, sign };
-            Ok(move |context: &Context| {
-                context.pool.ranges(rows, row::grain(heads * head_dim), |rows| {
-                    with_element!(dtype, E => unsafe {
-                        let (y, x, positions, inv_freq) = (y.of(), x.of(), positions.of(), inv_freq.of());
-                        vectorised(context.isa, Rotate::<E> { y, x, positions, inv_freq, rows, shape })
-                    });
+pub fn rope(
+    device: u32,
+    y: u32,
+    x: u32,
+    positions: u32,
+    inv_freq: u32,
+    rows: f64,
+    heads: f64,
+    head_dim: f64,
+    dim_offset: f64,
+    dims: f64,
+    interleaved: bool,
+    inverse: bool,
+    scale: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "rope", |args| {
+        let (rows, heads, dtype) =
+            (size("rows", rows)?, size("heads", heads)?, FloatDType::from_code(dtype)?);
+        let head_dim = size("headDim", head_dim)?;
+        let (dim_offset, dims) = (size("dimOffset", dim_offset)?, size("dims", dims)?);
+        if dims % 2 != 0 || dim_offset.saturating_add(dims) > head_dim {
+            let message = format!("dims {dims} from {dim_offset} must be even and within headDim {head_dim}");
+            return Err(Error::new(Code::Argument, message));
+        }
+        let y = args.output("y", y, &[rows, heads, head_dim], dtype)?;
+        let x = args.input("x", x, &[rows, heads, head_dim], dtype)?;
+        let positions = args.input("positions", positions, &[rows], ift_kernel_abi::DType::I32)?;
+        let inv_freq = args.input("invFreq", inv_freq, &[dims / 2], FloatDType::F32)?;
+        let sign = if inverse { -1.0 } else { 1.0 };
+        let shape = Shape { heads, head_dim, dim_offset, dims, interleaved, scale, sign };
+        Ok(move |context: &Context| {
+            context.pool.ranges(rows, row::grain(heads * head_dim), |rows| {
+                with_element!(dtype, E => unsafe {
+                    let (y, x, positions, inv_freq) = (y.of(), x.of(), positions.of(), inv_freq.of());
+                    vectorised(context.isa, Rotate::<E> { y, x, positions, inv_freq, rows, shape })
                 });
-                Ok(())
-            })
+            });
+            Ok(())
         })
-    }
+    })
 }

@@ -6,9 +6,9 @@ use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, size};
 use napi_derive::napi;
 
 use super::row;
-use crate::device::{Device, Failure};
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
+use crate::node::{Failure, kernel};
 use crate::queue::Context;
 use crate::with_element;
 
@@ -51,81 +51,73 @@ impl<E: Element, T: Element> Loop for Scatter<'_, E, T> {
     }
 }
 
+/// y [rows, cols] = table [tableRows, cols] at rows ids i32 [rows].
 #[napi]
-impl Device {
-    /// y [rows, cols] = table [tableRows, cols] at rows ids i32 [rows].
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn gather_rows(
-        &self,
-        y: u32,
-        table: u32,
-        ids: u32,
-        rows: f64,
-        cols: f64,
-        table_rows: f64,
-        dtype: u32,
-    ) -> Option<Failure> {
-        self.kernel("gatherRows", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let table_rows = size("tableRows", table_rows)?;
-            let y = args.output("y", y, &[rows, cols], dtype)?;
-            let table = args.input("table", table, &[table_rows, cols], dtype)?;
-            let ids = args.input("ids", ids, &[rows], DType::I32)?;
-            Ok(move |context: &Context| {
-                let ids = unsafe { ids.slice::<i32>(rows) };
-                check(ids, table_rows)?;
-                let bytes = cols * dtype.size();
-                context.pool.ranges(rows, row::grain(cols), |rows| {
-                    for r in rows {
-                        unsafe {
-                            let from = table.of::<u8>().add(ids[r] as usize * bytes);
-                            y.of::<u8>().add(r * bytes).copy_from_nonoverlapping(from, bytes);
-                        }
+pub fn gather_rows(
+    device: u32,
+    y: u32,
+    table: u32,
+    ids: u32,
+    rows: f64,
+    cols: f64,
+    table_rows: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "gatherRows", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let table_rows = size("tableRows", table_rows)?;
+        let y = args.output("y", y, &[rows, cols], dtype)?;
+        let table = args.input("table", table, &[table_rows, cols], dtype)?;
+        let ids = args.input("ids", ids, &[rows], DType::I32)?;
+        Ok(move |context: &Context| {
+            let ids = unsafe { ids.slice::<i32>(rows) };
+            check(ids, table_rows)?;
+            let bytes = cols * dtype.size();
+            context.pool.ranges(rows, row::grain(cols), |rows| {
+                for r in rows {
+                    unsafe {
+                        let from = table.of::<u8>().add(ids[r] as usize * bytes);
+                        y.of::<u8>().add(r * bytes).copy_from_nonoverlapping(from, bytes);
                     }
-                });
-                Ok(())
-            })
+                }
+            });
+            Ok(())
         })
-    }
+    })
+}
 
-    /// table [tableRows, cols] (+)= x [rows, cols] at rows ids i32 [rows], in row order.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn scatter_rows(
-        &self,
-        table: u32,
-        x: u32,
-        ids: u32,
-        rows: f64,
-        cols: f64,
-        table_rows: f64,
-        dtype: u32,
-        table_dtype: u32,
-        accumulate: bool,
-    ) -> Option<Failure> {
-        self.kernel("scatterRows", |args| {
-            let (rows, cols, dtype) =
-                (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
-            let (table_rows, table_dtype) =
-                (size("tableRows", table_rows)?, FloatDType::from_code(table_dtype)?);
-            let table = args.output("table", table, &[table_rows, cols], table_dtype)?;
-            let x = args.input("x", x, &[rows, cols], dtype)?;
-            let ids = args.input("ids", ids, &[rows], DType::I32)?;
-            Ok(move |context: &Context| {
-                let ids = unsafe { ids.slice::<i32>(rows) };
-                check(ids, table_rows)?;
-                // A share of the columns each, so that equal ids meet in row order.
-                let grain = (8192 / rows.max(1)).next_multiple_of(64);
-                context.pool.ranges(cols, grain, |range| {
-                    with_element!(dtype, E => with_element!(table_dtype, T => unsafe {
-                        let (table, x) = (table.of(), x.of());
-                        vectorised(context.isa, Scatter::<E, T> { table, x, ids, range, cols, accumulate })
-                    }));
-                });
-                Ok(())
-            })
+/// table [tableRows, cols] (+)= x [rows, cols] at rows ids i32 [rows], in row order.
+#[napi]
+pub fn scatter_rows(
+    device: u32,
+    table: u32,
+    x: u32,
+    ids: u32,
+    rows: f64,
+    cols: f64,
+    table_rows: f64,
+    dtype: u32,
+    table_dtype: u32,
+    accumulate: bool,
+) -> Option<Failure> {
+    kernel(device, "scatterRows", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let (table_rows, table_dtype) = (size("tableRows", table_rows)?, FloatDType::from_code(table_dtype)?);
+        let table = args.output("table", table, &[table_rows, cols], table_dtype)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let ids = args.input("ids", ids, &[rows], DType::I32)?;
+        Ok(move |context: &Context| {
+            let ids = unsafe { ids.slice::<i32>(rows) };
+            check(ids, table_rows)?;
+            // A share of the columns each, so that equal ids meet in row order.
+            let grain = (8192 / rows.max(1)).next_multiple_of(64);
+            context.pool.ranges(cols, grain, |range| {
+                with_element!(dtype, E => with_element!(table_dtype, T => unsafe {
+                    let (table, x) = (table.of(), x.of());
+                    vectorised(context.isa, Scatter::<E, T> { table, x, ids, range, cols, accumulate })
+                }));
+            });
+            Ok(())
         })
-    }
+    })
 }
