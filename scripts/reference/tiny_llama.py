@@ -15,6 +15,7 @@ Conventions of a golden.safetensors:
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +80,11 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
 
 
 def write_json(path: Path, value) -> None:
+    """Indented, but lists of numbers on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2) + '\n')
+    text = json.dumps(value, indent=2, allow_nan=False)
+    text = re.sub(r'\[(?:[-+\d.eE,\s]|null)+\]', lambda match: ' '.join(match[0].split()), text)
+    path.write_text(text + '\n')
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:

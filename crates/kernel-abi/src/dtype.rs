@@ -82,6 +82,12 @@ impl FloatDType {
     }
 }
 
+impl From<FloatDType> for DType {
+    fn from(dtype: FloatDType) -> Self {
+        dtype.any()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ export {
 } from './config/schema.js'
 export { suggest } from './config/suggest.js'
 export { check, resolveConfig } from './config/validate.js'
-export * from './data/types.js'
+export * from './data/index.js'
 export type * from './generate/types.js'
 export type * from './plugin/contract/index.js'
 export {

@@ -4,17 +4,22 @@
 //! Tasks own disjoint parts of the output and the cut of k depends on k alone, so a result has the same bits on any
 //! number of threads.
 
+pub(crate) mod dot;
 pub mod micro;
 pub mod pack;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 
 use crate::dtype::FloatDType;
+use crate::element::Element;
 #[cfg(target_arch = "x86_64")]
 use crate::element::f32_to_bf16;
 use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
+use crate::with_element;
 use micro::{MAX_ROWS, Micro, ROW_BYTES};
 use pack::Operand;
 
@@ -37,12 +42,21 @@ pub struct GemmParams {
     pub out_dtype: FloatDType,
 }
 
-/// Bytes of packed B of a task: half of a second-level cache of 1 MiB.
-const PANEL_BYTES: usize = 512 << 10;
-/// Most columns of a task, so that its accumulators fit beside the panel.
+/// Columns of B that a task packs at a time: with the deepest block under 400 kB, less than half of a second-level cache.
 const PANEL_COLS: usize = 256;
 /// Rows of A packed at a time: a multiple of the height of every micro-kernel or close below one.
 const BLOCK_ROWS: usize = 112;
+/// Up to this k storing costs more than multiplying: the accumulators of a block must fit the first-level cache.
+const SHALLOW: usize = 64;
+const SHALLOW_ROWS: usize = 32;
+const SHALLOW_COLS: usize = 128;
+/// Most rows of a task: its accumulators, 1 MiB, stay in the last-level cache while k goes by.
+const TASK_ROWS: usize = 1024;
+
+/// With at most this many rows on one side a product is a set of dot products: packing would cost as much as the rest.
+const DOT_ROWS: usize = 16;
+/// ... but for short sums, where adding up the lanes would.
+const DOT_DEPTH: usize = 256;
 
 /// The strongest instruction set that works here, and a note for the device's description where AMX is announced and
 /// does not work.
@@ -135,6 +149,17 @@ unsafe fn multiply(
         bias_dtype: dtype,
     };
     let (mut rows, mut cols) = (m, n);
+    // The narrow b of an adapter's gradient is turned at the price of a few of its rows.
+    let narrow = !p.trans_a && !p.trans_b && n <= DOT_ROWS && k >= DOT_DEPTH && m > n;
+    let mut turned = scratch::<u8>(if narrow { n * k * dtype.size() } else { 0 });
+    if narrow {
+        with_element!(dtype, T => unsafe { turn(turned.as_mut_ptr().cast::<T>(), b.cast::<T>(), k, n) });
+        right = Operand { at: turned.as_ptr(), ld: k, transposed: false, dtype };
+    }
+    if !left.transposed && !right.transposed && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
+        dots(pool, isa, left, right, &out, (m, n, k));
+        return;
+    }
     // A transposed a packs well as B. With few columns y^T = op(b)^T · op(a)^T also fills the micro-kernel better.
     if p.trans_a && n <= micro.nr && m > n {
         (left, right) = (right, left);
@@ -145,6 +170,35 @@ unsafe fn multiply(
     pool.run(blocks.tasks(), &|task| {
         // SAFETY: the caller's operands; tasks write disjoint parts of y.
         unsafe { blocks.run(task, isa, micro, left, right, &out) };
+    });
+}
+
+/// to [cols, rows] = x [rows, cols]^T.
+unsafe fn turn<T: Element>(to: *mut T, x: *const T, rows: usize, cols: usize) {
+    for col in 0..cols {
+        for row in 0..rows {
+            unsafe { *to.add(col * rows + row) = x.add(row * cols + col).read_unaligned() };
+        }
+    }
+}
+
+/// A product with few rows on one side; the other side is cut among the threads.
+fn dots(pool: &Pool, isa: Isa, x: Operand, w: Operand, out: &Output, (m, n, k): (usize, usize, usize)) {
+    /// Rows of the long side whose products are kept at a time.
+    const STRIP: usize = 64;
+    let long = m.max(n);
+    pool.ranges(long, 16, |range| {
+        let mut c = scratch::<f32>(STRIP * m.min(n));
+        for first in range.clone().step_by(STRIP) {
+            let strip = first..(first + STRIP).min(range.end);
+            let (rows, cols) = if n >= m { (0..m, strip) } else { (strip, 0..n) };
+            let ldc = cols.len();
+            // SAFETY: the caller's operands; ranges own disjoint parts of y.
+            unsafe {
+                dot::products(isa, c.as_mut_ptr(), ldc, (x, rows.clone()), (w, cols.clone()), k);
+                store::store(isa, out, c.as_ptr(), ldc, rows, cols);
+            }
+        }
     });
 }
 
@@ -161,15 +215,14 @@ struct Blocks {
 impl Blocks {
     fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
         let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
-        let fit = (PANEL_BYTES / micro.column_bytes(k.max(1))).min(PANEL_COLS);
-        let mut task_cols = (fit / micro.nr).max(2) * micro.nr;
-        let mut task_rows = rows;
+        let mut task_cols = if k <= SHALLOW { SHALLOW_COLS } else { PANEL_COLS };
+        let mut task_rows = rows.div_ceil(rows.div_ceil(TASK_ROWS)).next_multiple_of(micro.mr);
         // A few tasks per thread even out what else the machine does; a thin one pays more for packing.
         let wanted = if threads == 1 { 1 } else { 3 * threads };
-        if cols.div_ceil(task_cols) < wanted {
+        if cols.div_ceil(task_cols) * rows.div_ceil(task_rows) < wanted {
             task_cols = cols.div_ceil(wanted).next_multiple_of(micro.nr).clamp(2 * micro.nr, task_cols);
             let across = cols.div_ceil(task_cols);
-            if across < threads {
+            if across * rows.div_ceil(task_rows) < threads {
                 let down = threads.div_ceil(across).min(rows.div_ceil(micro.mr));
                 task_rows = rows.div_ceil(down).next_multiple_of(micro.mr);
             }
@@ -188,36 +241,30 @@ impl Blocks {
         let first = task / across * self.task_rows;
         let last = (first + self.task_rows).min(self.rows);
         let padded = micro.pad_n(cols);
-        let blocks = self.k.div_ceil(self.depth);
-        let stride = micro.column_bytes(self.depth);
-        let height = BLOCK_ROWS.next_multiple_of(MAX_ROWS);
-        let mut b = scratch::<u8>(blocks * padded * stride);
-        let mut a = scratch::<u8>(height * ROW_BYTES);
-        let mut c = scratch::<f32>(height * padded);
+        let height =
+            micro.block_rows(last - first, if self.k <= SHALLOW { SHALLOW_ROWS } else { BLOCK_ROWS });
+        let mut b = scratch::<u8>(padded * micro.column_bytes(self.depth));
+        let mut a = scratch::<u8>(height.next_multiple_of(MAX_ROWS) * ROW_BYTES);
+        let mut c = scratch::<f32>((last - first).next_multiple_of(MAX_ROWS) * padded);
         let (b, a, c) = (b.as_mut_ptr(), a.as_mut_ptr(), c.as_mut_ptr());
         // SAFETY: the caller's operands, and scratch of the sizes that packing and blocks need.
         unsafe {
-            for block in 0..blocks {
-                let k0 = block * self.depth;
+            if self.k == 0 {
+                c.write_bytes(0, (last - first) * padded);
+                store::store(isa, out, c, padded, first..last, col..col + cols);
+            }
+            for k0 in (0..self.k).step_by(self.depth) {
                 let k = self.depth.min(self.k - k0);
-                pack::panels(isa, micro, b.add(block * padded * stride), right, col..col + cols, k0..k0 + k);
-            }
-            if blocks == 0 {
-                c.write_bytes(0, BLOCK_ROWS * padded);
-            }
-            let height = micro.block_rows(last - first, BLOCK_ROWS);
-            let mut row = first;
-            while row < last {
-                let rows = height.min(last - row);
-                for block in 0..blocks {
-                    let k0 = block * self.depth;
-                    let k = self.depth.min(self.k - k0);
+                pack::panels(isa, micro, b, right, col..col + cols, k0..k0 + k);
+                for row in (first..last).step_by(height) {
+                    let rows = height.min(last - row);
+                    let c = c.add((row - first) * padded);
                     pack::rows(isa, micro, a, left, row..row + rows, k0..k0 + k);
-                    let b = b.add(block * padded * stride);
-                    micro.block(rows, padded, k, a, b, micro.column_bytes(k), c, padded, block > 0);
+                    micro.block(rows, padded, k, a, b, micro.column_bytes(k), c, padded, k0 > 0);
+                    if k0 + k == self.k {
+                        store::store(isa, out, c, padded, row..row + rows, col..col + cols);
+                    }
                 }
-                store::store(isa, out, c, padded, row..row + rows, col..col + cols);
-                row += rows;
             }
         }
     }

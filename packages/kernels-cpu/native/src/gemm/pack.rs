@@ -1,6 +1,8 @@
 //! Packing of operands into the layouts that [`super::micro`] describes.
 
 use super::micro::{Micro, ROW_BYTES};
+#[cfg(target_arch = "x86_64")]
+use super::transpose::{self, Target};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
@@ -23,6 +25,16 @@ unsafe impl Send for Operand {}
 unsafe impl Sync for Operand {}
 
 impl Operand {
+    /// The operand with its two indices exchanged.
+    pub fn turned(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+
+    /// The operand from stored row `row` on.
+    pub fn from(self, row: usize) -> Self {
+        Self { at: self.at.wrapping_add(row * self.ld * self.dtype.size()), ..self }
+    }
+
     /// The address of element (i, p).
     ///
     /// # Safety
@@ -32,6 +44,16 @@ impl Operand {
         let index = if self.transposed { p * self.ld + i } else { i * self.ld + p };
         unsafe { self.at.add(index * self.dtype.size()) }
     }
+}
+
+/// Values of k and rows of an operand, from its element (0, 0) on.
+#[derive(Clone, Copy)]
+pub struct Source<T> {
+    pub at: *const T,
+    /// Elements from one stored row to the next.
+    pub ld: usize,
+    pub rows: usize,
+    pub k: usize,
 }
 
 /// `rows` of A [m, k] over the values `depth` of k into packed rows at `to`.
@@ -51,6 +73,17 @@ pub unsafe fn rows(
     let padded = micro.pad_k(k);
     with_element!(x.dtype, T => unsafe {
         let at = at.cast::<T>();
+        #[cfg(target_arch = "x86_64")]
+        if x.transposed {
+            let source = Source { at, ld: x.ld, rows, k };
+            let target = Target { at: to.cast(), ld: ROW_BYTES / 4, units: padded / micro.unit() };
+            match (isa, micro.pair) {
+                (Isa::Portable, _) | (Isa::Avx2, true) => {}
+                (Isa::Avx2, false) => return transpose::along_i_256(target, source),
+                (_, false) => return transpose::along_i_512::<T, false>(target, source),
+                (_, true) => return transpose::along_i_512::<T, true>(target, source),
+            }
+        }
         match (micro.pair, x.transposed) {
             (false, false) => vectorised(isa, RowsF32 { to, at, ld: x.ld, step: 1, rows, k }),
             (false, true) => vectorised(isa, RowsF32 { to, at, ld: 1, step: x.ld, rows, k }),
@@ -154,7 +187,33 @@ pub unsafe fn panels(
             let (ld, step) = if x.transposed { (1, x.ld) } else { (x.ld, 1) };
             with_element!(x.dtype, T => {
                 let at = at.cast::<T>();
-                if micro.pair {
+                #[cfg(target_arch = "x86_64")]
+                let transposed = !x.transposed && {
+                    let source = Source { at, ld, rows: filled, k };
+                    let target = Target { at: to.cast(), ld: width, units: padded / micro.unit() };
+                    match (isa, micro.pair) {
+                        (Isa::Portable, _) | (Isa::Avx2, true) => false,
+                        (Isa::Avx2, false) => {
+                            transpose::along_k_256(target, source);
+                            true
+                        }
+                        (_, false) => {
+                            transpose::along_k_512::<T, false>(target, source);
+                            true
+                        }
+                        (_, true) => {
+                            // Pairs are moved, not converted.
+                            if T::IS_BF16 {
+                                transpose::along_k_512::<T, true>(target, source);
+                            }
+                            T::IS_BF16
+                        }
+                    }
+                };
+                #[cfg(not(target_arch = "x86_64"))]
+                let transposed = false;
+                if transposed {
+                } else if micro.pair {
                     vectorised(isa, PanelBf16 { to: to.cast(), at, ld, step, width, filled, k, padded });
                 } else {
                     vectorised(isa, PanelF32 { to: to.cast(), at, ld, step, width, filled, k });

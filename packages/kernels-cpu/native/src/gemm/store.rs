@@ -49,6 +49,11 @@ pub unsafe fn store(
             vectorised(isa, Columns { y, ld: out.ld, c, ldc, rows, cols, alpha: out.alpha, add: out.add, bias });
         } else {
             let bias = if bias.is_null() { bias } else { bias.add(col) };
+            #[cfg(target_arch = "x86_64")]
+            if isa >= Isa::Avx512Bf16 && Y::IS_BF16 {
+                let y = y.cast::<u16>();
+                return rows_bf16(Rows { y, ld: out.ld, c, ldc, rows, cols, alpha: out.alpha, add: out.add, bias });
+            }
             vectorised(isa, Rows { y, ld: out.ld, c, ldc, rows, cols, alpha: out.alpha, add: out.add, bias });
         }
     }));
@@ -99,6 +104,33 @@ impl<Y: Element, B: Element> Loop for Rows<Y, B> {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// [`Rows`] to bf16 with the processor's own rounding (which takes subnormals for zeros).
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+unsafe fn rows_bf16<B: Element>(x: Rows<u16, B>) {
+    use std::arch::x86_64::*;
+    let alpha = _mm512_set1_ps(x.alpha);
+    for i in 0..x.rows {
+        for j in (0..x.cols).step_by(16) {
+            let mask = if x.cols - j < 16 { (1 << (x.cols - j)) - 1 } else { !0 };
+            // SAFETY: the caller's range.
+            unsafe {
+                let y = x.y.add(i * x.ld + j);
+                let mut sum = _mm512_mul_ps(alpha, _mm512_maskz_loadu_ps(mask, x.c.add(i * x.ldc + j)));
+                if x.add {
+                    let bits = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, y.cast()));
+                    sum = _mm512_add_ps(sum, _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits)));
+                }
+                if !x.bias.is_null() {
+                    sum = _mm512_add_ps(sum, super::dot::load(x.bias.add(j), mask));
+                }
+                let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(sum));
+                _mm256_mask_storeu_epi16(y.cast(), mask, rounded);
             }
         }
     }
