@@ -16,6 +16,7 @@ export {
   toRounds,
   type Conversation,
 } from './conversation.js'
+export { convertData, convertExample, convertTargets, type ConvertTarget } from './convert.js'
 export {
   encodeExample,
   encodeExamples,
@@ -43,6 +44,16 @@ export {
 } from './pack.js'
 export { DataRandom, permutation } from './random.js'
 export { dataFiles, readCsv, readRecords, type RawRecord, type ReadOptions } from './read/index.js'
+export {
+  countScripts,
+  DataStats,
+  distribution,
+  tokenStats,
+  type DataReport,
+  type Distribution,
+  type TokenReport,
+} from './stats.js'
 export { SampleStore, SampleStoreBuilder, type SampleSource, type StoreCounts } from './store.js'
-export * from './template/index.js'
+export { builtinTemplates, createChatTemplate } from './template/index.js'
 export * from './types.js'
+export { validateData, type DataProblem, type ValidationReport } from './validate.js'

@@ -1,1 +1,7 @@
-export {}
+export {
+  datasetConformance,
+  datasetsOf,
+  type ConformanceCase,
+  type DatasetConformanceOptions,
+} from './dataset.js'
+export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'

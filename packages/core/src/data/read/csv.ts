@@ -34,11 +34,12 @@ export async function* readCsv(
   delimiter: ',' | '\t',
   options: ReadOptions = {},
 ): AsyncGenerator<RawRecord> {
-  const { header = true } = options
+  const { header = true, quotes = true } = options
   const parser = parse({
     delimiter,
     columns: header === true ? (names: string[]) => names.map((name) => name.trim()) : [...header],
     info: true,
+    quote: quotes ? '"' : false,
     relax_quotes: true,
     skip_empty_lines: true,
     skip_records_with_error: options.onProblem !== undefined,

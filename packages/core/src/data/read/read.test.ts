@@ -123,6 +123,10 @@ describe('CSV and TSV', () => {
   test('a file without header', async () => {
     expect((await file('a.tsv', 'x\ty\n', { header: ['q', 'a'] }))[0]!.record).toEqual({ q: 'x', a: 'y' })
   })
+  test('quotes that are characters like others', async () => {
+    const [row] = await file('q.tsv', '"a" b\t"\n', { header: ['q', 'a'], quotes: false })
+    expect(row!.record).toEqual({ q: '"a" b', a: '"' })
+  })
   test('a row with too few columns', async () => {
     const error = await problem(file('b.csv', 'a,b\n1,2\n3\n'))
     expect(error.code).toBe('IFT_DATA_SYNTAX')

@@ -15,6 +15,8 @@ export interface ReadOptions {
    * none.
    */
   readonly header?: true | readonly string[]
+  /** Whether double quotes enclose fields of a CSV or TSV file (default), or are characters like others. */
+  readonly quotes?: boolean
   /** Receives what is wrong with single records, which are then skipped; without it the first one is thrown. */
   readonly onProblem?: (problem: IftError) => void
 }

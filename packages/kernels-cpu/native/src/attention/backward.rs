@@ -1,7 +1,9 @@
 //! dq, dk and dv.
 
 use super::softmax::{Gradients, Scores};
-use super::{AttentionParams, KEY_BLOCK, LANES, RowBlock, Sequence, cover, pad_rows, store_row, tiles};
+use super::{
+    AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, RowBlock, Sequence, cover, pad_rows, store_row, tiles,
+};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
@@ -64,6 +66,28 @@ pub unsafe fn backward(
     v: *const u8,
     p: &AttentionParams<'_>,
 ) {
+    unsafe { backward_on(pool, isa, Micro::of(isa, p.dtype), dq, dk, dv, dout, out, lse, q, k, v, p) };
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of the kernel, and the micro-kernel that tests force"
+)]
+pub(super) unsafe fn backward_on(
+    pool: &Pool,
+    isa: Isa,
+    micro: &Micro,
+    dq: *mut u8,
+    dk: *mut u8,
+    dv: *mut u8,
+    dout: *const u8,
+    out: *const u8,
+    lse: *const f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    p: &AttentionParams<'_>,
+) {
     let segments = p.cu_q.len() - 1;
     let queries = p.cu_q[segments] as usize;
     let mut tasks = Vec::new();
@@ -111,7 +135,6 @@ pub unsafe fn backward(
             }
         });
     });
-    let micro = Micro::of(isa, p.dtype);
     pool.run(tasks.len(), &|index| {
         // SAFETY: the caller's tensors; tasks own disjoint rows of dk, dv and of their part of dq.
         unsafe { keys(isa, micro, p, &pointers, &tasks[index]) };
@@ -140,7 +163,7 @@ pub unsafe fn backward(
                         *value += *from.add(i);
                     }
                 }
-                store_row(to, sum.as_ptr(), width, 1.0, p.dtype);
+                store_row(isa, to, sum.as_ptr(), width, 1.0, p.dtype);
             }
         }
     });
@@ -201,7 +224,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
     let blocks = count.div_ceil(depth);
     let ld = micro.pad_n(depth).next_multiple_of(LANES);
     let dims = micro.pad_n(dim);
-    let most_rows = (RowBlock::queries(group) * group).min(queries * group);
+    let most_rows = (RowBlock::queries(ROW_BLOCK, group) * group).min(queries * group);
     let padded = pad_rows(most_rows);
     let key_bytes = micro.pad_n(depth) * micro.column_bytes(dim);
     let dim_bytes = dims * micro.column_bytes(depth);
@@ -250,8 +273,8 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
             let to = k_turned.as_mut_ptr().add(block * dim_bytes);
             pack::panels(isa, micro, to, k.turned(), 0..dim, first..first + size);
         }
-        for first in (0..queries).step_by(RowBlock::queries(group)) {
-            let rows = RowBlock::queries(group).min(queries - first) * group;
+        for first in (0..queries).step_by(RowBlock::queries(ROW_BLOCK, group)) {
+            let rows = RowBlock::queries(ROW_BLOCK, group).min(queries - first) * group;
             let block =
                 RowBlock { sequence, offset, first, rows, head: task.kv_head * group, group, heads: p.heads };
             dq[..rows * dims].fill(0.0);
@@ -331,14 +354,27 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     let a = packed.as_mut_ptr();
                     pack::rows(isa, micro, a, turned(x), 0..seen, 0..rows);
                     let c = c.add(part * depth * dims);
-                    micro.block(seen, dims, rows, a, panels, micro.column_bytes(rows), c, dims, true);
+                    let stride = micro.column_bytes(rows);
+                    let step = micro.tile_rows(seen);
+                    let mut skip = 0;
+                    for j in (0..seen).step_by(step) {
+                        // Queries before those that see the tile's first key see none of it.
+                        while skip < rows && block.end(skip) <= key + j {
+                            skip += group;
+                        }
+                        let depth = skip / micro.k_step * micro.k_step..rows;
+                        let (a, c) = (a.add(j * ROW_BYTES), c.add(j * dims));
+                        if skip < rows {
+                            micro.block_of(step.min(seen - j), dims, depth, a, panels, stride, c, dims, true);
+                        }
+                    }
                 }
             }
             for row in 0..rows {
                 let index = block.index(row) * dim;
                 let from = dq.as_ptr().add(row * dims);
                 if count == all_keys {
-                    store_row(pointers.dq.add(index * dtype.size()), from, dim, 1.0, dtype);
+                    store_row(isa, pointers.dq.add(index * dtype.size()), from, dim, 1.0, dtype);
                 } else {
                     let size = p.cu_q[p.cu_q.len() - 1] as usize * p.heads * dim;
                     let to = pointers.partial.add(task.part * size + index);
@@ -348,7 +384,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
         }
         for (to, from) in [(pointers.dk, dk.as_ptr()), (pointers.dv, dv.as_ptr())] {
             for row in 0..count {
-                store_row(to.add(key_at(task.keys.start + row)), from.add(row * dims), dim, 1.0, dtype);
+                store_row(isa, to.add(key_at(task.keys.start + row)), from.add(row * dims), dim, 1.0, dtype);
             }
         }
     }

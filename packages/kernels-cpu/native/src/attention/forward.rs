@@ -6,7 +6,7 @@ use super::{
     tiles,
 };
 use crate::dtype::FloatDType;
-use crate::gemm::micro::{Micro, ROW_BYTES};
+use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
 use crate::gemm::pack::{self, Operand};
 use crate::isa::{Isa, vectorised};
 use crate::pool::{Pool, scratch};
@@ -36,10 +36,27 @@ pub unsafe fn forward(
     v: *const u8,
     p: &AttentionParams<'_>,
 ) {
+    unsafe { forward_on(pool, isa, Micro::of(isa, p.dtype), out, lse, q, k, v, p) };
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of the kernel, and the micro-kernel that tests force"
+)]
+pub(super) unsafe fn forward_on(
+    pool: &Pool,
+    isa: Isa,
+    micro: &Micro,
+    out: *mut u8,
+    lse: *mut f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    p: &AttentionParams<'_>,
+) {
     let pointers = Pointers { out, lse, q, k, v };
     let group = p.heads / p.kv_heads;
-    let tasks = query_tasks(p.cu_q, p.kv_heads, group);
-    let micro = Micro::of(isa, p.dtype);
+    let tasks = query_tasks(p.cu_q, p.kv_heads, group, pool.threads());
     pool.run(tasks.len(), &|index| {
         let pointers = &pointers;
         let task = &tasks[index];
@@ -108,8 +125,8 @@ impl Heads<'_> {
         let mut left = scratch::<u8>(padded * ROW_BYTES);
         let mut right = scratch::<u8>(micro.pad_n(depth) * micro.column_bytes(dim));
         let mut values = scratch::<u8>(dims * micro.column_bytes(depth));
-        let mut scores = scratch::<f32>(padded * ld);
-        let mut weights = scratch::<u8>(padded * ROW_BYTES);
+        let mut scores = scratch::<f32>(MAX_ROWS * ld);
+        let mut weights = scratch::<u8>(MAX_ROWS * ROW_BYTES);
         let mut sums = scratch::<f32>(padded * dims);
         let mut state = scratch::<f32>(2 * rows);
         let (max, sum) = state.split_at_mut(rows);
@@ -131,7 +148,7 @@ impl Heads<'_> {
                         continue;
                     }
                     let a = left.as_ptr().add(tile.start * ROW_BYTES);
-                    let s = scores.as_mut_ptr().add(tile.start * ld);
+                    let s = scores.as_mut_ptr();
                     let cols = cover(micro, visible, count);
                     micro.block(
                         tile.len(),
@@ -157,7 +174,7 @@ impl Heads<'_> {
                                 ld,
                             },
                             rows: tile.clone(),
-                            s: scores.as_mut_ptr(),
+                            s,
                             p: weights.as_mut_ptr(),
                             pair: micro.pair,
                             max: max.as_mut_ptr(),
@@ -167,7 +184,7 @@ impl Heads<'_> {
                             scale_out: key > 0,
                         },
                     );
-                    let a = weights.as_ptr().add(tile.start * ROW_BYTES);
+                    let a = weights.as_ptr();
                     let c = sums.as_mut_ptr().add(tile.start * dims);
                     let stride = micro.column_bytes(count);
                     micro.block(tile.len(), dims, visible, a, values.as_ptr(), stride, c, dims, true);
@@ -178,7 +195,7 @@ impl Heads<'_> {
                 let some = block.end(row) > 0;
                 let factor = if some { 1.0 / sum[row] } else { 0.0 };
                 let to = out.add(index * dim * dtype.size());
-                store_row(to, sums.as_ptr().add(row * dims), dim, factor, dtype);
+                store_row(isa, to, sums.as_ptr().add(row * dims), dim, factor, dtype);
                 if !lse.is_null() {
                     *lse.add(index) = if some { max[row] + sum[row].ln() } else { f32::NEG_INFINITY };
                 }

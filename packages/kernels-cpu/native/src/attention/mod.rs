@@ -20,6 +20,7 @@ use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{MAX_ROWS, Micro};
 use crate::gemm::pack::Operand;
+use crate::isa::{Isa, Loop, vectorised};
 use crate::with_element;
 
 /// Which keys a query sees.
@@ -68,8 +69,10 @@ pub struct PagedParams<'a> {
 
 /// Keys of a block of scores: their packed values must fit a packed row in every dtype.
 const KEY_BLOCK: usize = 256;
-/// Rows (queries x heads of a group) of a block, about.
+/// Rows (queries x heads of a group) of a block, about: of a backward block, and the least and the most of a forward
+/// block, whose size does not show in the bits of the result.
 const ROW_BLOCK: usize = 128;
+const MOST_ROWS: usize = 384;
 /// Columns of scores are padded to whole vectors of the softmax loops.
 const LANES: usize = 16;
 
@@ -147,9 +150,9 @@ impl RowBlock {
         Operand { at: to, ld: dim, transposed: false, dtype }
     }
 
-    /// Queries of a block of a group of heads.
-    fn queries(group: usize) -> usize {
-        (ROW_BLOCK / group).max(1)
+    /// Queries of a block of about `rows` rows.
+    fn queries(rows: usize, group: usize) -> usize {
+        (rows / group).max(1)
     }
 }
 
@@ -162,11 +165,14 @@ struct Task {
 }
 
 /// Blocks of queries of all sequences and key heads; those with the most keys first, so that the last ones are short.
-fn query_tasks(cu_q: &[i32], kv_heads: usize, group: usize) -> Vec<Task> {
+/// Keys are packed once for each block, so blocks are as large as keeps the threads busy.
+fn query_tasks(cu_q: &[i32], kv_heads: usize, group: usize, threads: usize) -> Vec<Task> {
+    let rows = cu_q.last().map_or(0, |rows| *rows as usize) * group * kv_heads;
+    let share = (rows / (3 * threads)).clamp(ROW_BLOCK, MOST_ROWS);
     let mut tasks = Vec::new();
     for (segment, bounds) in cu_q.windows(2).enumerate() {
         let queries = (bounds[1] - bounds[0]) as usize;
-        let blocks = queries.div_ceil(RowBlock::queries(group)).max(1);
+        let blocks = queries.div_ceil(RowBlock::queries(share, group)).max(1);
         let size = queries.div_ceil(blocks);
         for first in (0..queries).step_by(size.max(1)).rev() {
             for kv_head in 0..kv_heads {
@@ -202,12 +208,25 @@ fn pad_rows(rows: usize) -> usize {
 /// Stores a row of f32 times `factor`.
 ///
 /// # Safety
-/// Both hold `n` elements.
-unsafe fn store_row(to: *mut u8, x: *const f32, n: usize, factor: f32, dtype: FloatDType) {
-    with_element!(dtype, T => {
-        let to = to.cast::<T>();
-        for i in 0..n {
-            unsafe { *to.add(i) = T::store(*x.add(i) * factor) };
+/// Both hold `n` elements; the processor has `isa`.
+unsafe fn store_row(isa: Isa, to: *mut u8, x: *const f32, n: usize, factor: f32, dtype: FloatDType) {
+    with_element!(dtype, T => unsafe { vectorised(isa, StoreRow { to: to.cast::<T>(), x, n, factor }) });
+}
+
+struct StoreRow<T> {
+    to: *mut T,
+    x: *const f32,
+    n: usize,
+    factor: f32,
+}
+
+impl<T: Element> Loop for StoreRow<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        for i in 0..self.n {
+            // SAFETY: the caller's elements.
+            unsafe { *self.to.add(i) = T::store(*self.x.add(i) * self.factor) };
         }
-    });
+    }
 }

@@ -31,7 +31,7 @@ pub unsafe fn paged(
 ) {
     let pointers = Pointers { out, q, k: k_pages, v: v_pages };
     let group = p.heads / p.kv_heads;
-    let tasks = query_tasks(p.cu_q, p.kv_heads, group);
+    let tasks = query_tasks(p.cu_q, p.kv_heads, group, pool.threads());
     let micro = Micro::of(isa, p.dtype);
     let row_bytes = p.head_dim * p.dtype.size();
     pool.run(tasks.len(), &|index| {
@@ -55,18 +55,27 @@ pub unsafe fn paged(
         // SAFETY: the caller's tensors; tasks own disjoint rows of out.
         unsafe {
             heads.rows(&block, pointers.out, std::ptr::null_mut(), pointers.q, |range| {
-                for (i, key) in range.enumerate() {
+                let (mut key, mut to) = (range.start, 0);
+                while key < range.end {
                     let page = p.page_table[task.segment * p.max_pages + key / p.page_size] as usize;
-                    let row = (page * p.page_size + key % p.page_size) * p.kv_heads + task.kv_head;
-                    let at = i * row_bytes..(i + 1) * row_bytes;
-                    k[at.clone()].copy_from_slice(std::slice::from_raw_parts(
-                        pointers.k.add(row * row_bytes),
-                        row_bytes,
-                    ));
-                    v[at].copy_from_slice(std::slice::from_raw_parts(
-                        pointers.v.add(row * row_bytes),
-                        row_bytes,
-                    ));
+                    let first = key % p.page_size;
+                    let run = (p.page_size - first).min(range.end - key);
+                    for i in 0..run {
+                        let row = (page * p.page_size + first + i) * p.kv_heads + task.kv_head;
+                        let (from, to) = (row * row_bytes, (to + i) * row_bytes);
+                        std::ptr::copy_nonoverlapping(
+                            pointers.k.add(from),
+                            k.as_mut_ptr().add(to),
+                            row_bytes,
+                        );
+                        std::ptr::copy_nonoverlapping(
+                            pointers.v.add(from),
+                            v.as_mut_ptr().add(to),
+                            row_bytes,
+                        );
+                    }
+                    key += run;
+                    to += run;
                 }
                 let operand = |at| Operand { at, ld: p.head_dim, transposed: false, dtype: p.dtype };
                 (operand(k.as_ptr()), operand(v.as_ptr()))

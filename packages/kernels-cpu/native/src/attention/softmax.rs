@@ -1,7 +1,6 @@
 //! The element-wise half of attention: scores to probabilities and their gradients, for the rows of one tile.
 
 use super::{LANES, RowBlock};
-use crate::element::f32_to_bf16;
 use crate::gemm::micro::ROW_BYTES;
 use crate::isa::{Loop, mul_add};
 use std::ops::Range;
@@ -30,6 +29,12 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     } else {
         0.0
     }
+}
+
+/// Rounds to nearest, ties up; the NaN of arithmetic stays NaN.
+#[inline(always)]
+fn probability_to_bf16(p: f32) -> u16 {
+    (p.to_bits().wrapping_add(0x8000) >> 16) as u16
 }
 
 /// What both passes know about the scores of some rows against a block of keys.
@@ -67,6 +72,7 @@ impl Scores<'_> {
 pub struct Step<'a> {
     pub scores: Scores<'a>,
     pub rows: Range<usize>,
+    /// Scores of these rows.
     pub s: *mut f32,
     /// Packed rows of probabilities, of bf16 when `pair`.
     pub p: *mut u8,
@@ -90,8 +96,8 @@ impl Loop for Step<'_> {
             let chunks = visible.div_ceil(LANES);
             // SAFETY: the caller's rows; scores are padded to whole lanes.
             unsafe {
-                let s = self.s.add(row * self.scores.ld);
-                let p = self.p.add(row * ROW_BYTES);
+                let s = self.s.add((row - self.rows.start) * self.scores.ld);
+                let p = self.p.add((row - self.rows.start) * ROW_BYTES);
                 let mut largest = [f32::NEG_INFINITY; LANES];
                 for chunk in 0..chunks {
                     let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
@@ -119,7 +125,8 @@ impl Loop for Step<'_> {
                         sums[lane] += e[lane];
                     }
                     if self.pair {
-                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() = e.map(f32_to_bf16);
+                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() =
+                            e.map(probability_to_bf16);
                     } else {
                         *p.cast::<f32>().add(chunk * LANES).cast::<[f32; LANES]>() = e;
                     }

@@ -1,7 +1,10 @@
 //! Attention and its gradients against f64, on every instruction set that this processor has.
 
+use super::backward::backward_on;
+use super::forward::forward_on;
 use super::{AttentionParams, Mask, PagedParams, backward, forward, paged};
 use crate::dtype::FloatDType;
+use crate::gemm::micro::Micro;
 use crate::gemm::tests::{DTYPES, Random, decode, rounding};
 use crate::isa::Isa;
 use crate::pool::Pool;
@@ -226,6 +229,16 @@ fn close(what: &str, actual: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 fn run(isa: Isa, threads: usize, p: &AttentionParams<'_>, problem: &Problem) -> [Vec<u8>; 5] {
+    run_on(isa, None, threads, p, problem)
+}
+
+fn run_on(
+    isa: Isa,
+    micro: Option<&Micro>,
+    threads: usize,
+    p: &AttentionParams<'_>,
+    problem: &Problem,
+) -> [Vec<u8>; 5] {
     let pool = Pool::new(threads);
     let rows = problem.q.len() / p.dtype.size() / p.head_dim;
     // Filled so that what is not written shows.
@@ -237,9 +250,15 @@ fn run(isa: Isa, threads: usize, p: &AttentionParams<'_>, problem: &Problem) -> 
     let (q, k, v) = (problem.q.as_ptr(), problem.k.as_ptr(), problem.v.as_ptr());
     unsafe {
         let lse = lse.as_mut_ptr().cast();
-        forward(&pool, isa, out.as_mut_ptr(), lse, q, k, v, p);
-        let (dq, dk, dv) = (dq.as_mut_ptr(), dk.as_mut_ptr(), dv.as_mut_ptr());
-        backward(&pool, isa, dq, dk, dv, problem.dout.as_ptr(), out.as_ptr(), lse, q, k, v, p);
+        let dout = problem.dout.as_ptr();
+        let (out, dq, dk, dv) = (out.as_mut_ptr(), dq.as_mut_ptr(), dk.as_mut_ptr(), dv.as_mut_ptr());
+        if let Some(micro) = micro {
+            forward_on(&pool, isa, micro, out, lse, q, k, v, p);
+            backward_on(&pool, isa, micro, dq, dk, dv, dout, out, lse, q, k, v, p);
+        } else {
+            forward(&pool, isa, out, lse, q, k, v, p);
+            backward(&pool, isa, dq, dk, dv, dout, out, lse, q, k, v, p);
+        }
     }
     [out, lse, dq, dk, dv]
 }
@@ -375,6 +394,24 @@ fn pages_hold_the_same_keys() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_amx_path_is_right_on_a_model_of_the_tiles() {
+    let dtype = FloatDType::Bf16;
+    for (index, case) in CASES.iter().enumerate() {
+        let problem = case.problem(dtype);
+        let p = case.params(&problem, dtype);
+        let expected = reference(&p, &problem);
+        let micro = &crate::gemm::micro::amx::model::MICRO;
+        let actual = run_on(Isa::detect(), Some(micro), 1 + index % 2, &p, &problem);
+        for (i, what) in ["out", "lse", "dq", "dk", "dv"].into_iter().enumerate() {
+            let dtype = if what == "lse" { FloatDType::F32 } else { dtype };
+            let tolerance = 3.0 * rounding(FloatDType::Bf16);
+            close(&format!("case {index} {what}"), &decode(&actual[i], dtype), &expected[i], tolerance);
         }
     }
 }

@@ -16,6 +16,7 @@ mod portable;
 
 use crate::dtype::FloatDType;
 use crate::isa::Isa;
+use std::ops::Range;
 
 /// Distance of packed rows of A. An odd number of cache lines: rows of one panel fall into different sets.
 pub const ROW_BYTES: usize = 1600;
@@ -129,7 +130,29 @@ impl Micro {
         ldc: usize,
         accumulate: bool,
     ) {
-        let units = self.pad_k(k) / self.unit();
+        unsafe { self.block_of(rows, cols, 0..k, a, b, column_stride, c, ldc, accumulate) };
+    }
+
+    /// [`Self::block`] over a part of the packed depth that starts at a multiple of `k_step`.
+    ///
+    /// # Safety
+    /// As for [`Self::block`].
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "three operands, each with its place and stride")]
+    pub unsafe fn block_of(
+        &self,
+        rows: usize,
+        cols: usize,
+        depth: Range<usize>,
+        a: *const u8,
+        b: *const u8,
+        column_stride: usize,
+        c: *mut f32,
+        ldc: usize,
+        accumulate: bool,
+    ) {
+        let skip = depth.start / self.unit() * 4;
+        let units = self.pad_k(depth.len()) / self.unit();
         let step = self.tile_rows(rows);
         if let Some(enter) = self.enter {
             unsafe { enter() };
@@ -144,8 +167,8 @@ impl Micro {
                 unsafe {
                     tiles[count - 1](
                         units,
-                        a.add(row * ROW_BYTES),
-                        b.add(col * column_stride),
+                        a.add(row * ROW_BYTES + skip),
+                        b.add(col * column_stride + width * skip),
                         c.add(row * ldc + col),
                         ldc,
                         accumulate,
