@@ -200,11 +200,14 @@ for (const isa of instructionSets()) {
             close(await get(br, rows, 'f32'), rstds, 'f32')
 
             const g = dy.map((v, i) => v * at(w, i % cols))
+            const perRow = (values: number[]) => Array.from({ length: rows }, (_, r) => mean(row(values, r)))
+            const slopes = perRow(g.map((v, i) => v * at(hat, i)))
+            const shifts = perRow(g)
             const dx = g.map((v, i) => {
               const r = Math.floor(i / cols)
-              const slope = mean(row(g, r).map((u, c) => u * at(hat, r * cols + c)))
-              const shift = layer ? mean(row(g, r)) : 0
-              return at(rstds, r) * (v - at(hat, i) * slope - shift) + at(old, i)
+              return (
+                at(rstds, r) * (v - at(hat, i) * at(slopes, r) - (layer ? at(shifts, r) : 0)) + at(old, i)
+              )
             })
             const bdx = put(old, dtype)
             const [dw, db] = [put(sequence(cols, 11), 'f32'), put(sequence(cols, 12), 'f32')]
