@@ -1,1 +1,2 @@
-export {}
+export { assertNoLeaks } from './leaks.js'
+export { gradientCheck, type GradientCheckOptions } from './gradient-check.js'
