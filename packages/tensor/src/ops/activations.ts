@@ -1,6 +1,6 @@
 import type { Unary } from '../backend.js'
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { floatOf } from './check.js'
 
 /** y = f(x), element by element. Saves x. */

@@ -1,7 +1,7 @@
 import type { Attention } from '../backend.js'
 import type { Segments } from '../tensor/segments.js'
-import { record } from '../tensor/tape.js'
-import { describe, emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { describe, empty, emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 
 /** Which keys a query sees, and how scores are scaled and biased. */
@@ -73,7 +73,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: PackedAttent
     alibiSlopes: alibiSlopes?.buf,
   }
   const y = emptyLike(q)
-  const lse = scratch(q.backend, qs.rows * heads, 'f32')
+  const sums = empty(q.backend, [qs.rows, heads], 'f32')
+  const lse = sums.storage
   q.backend.attention(y.buf, lse.buf, q.buf, k.buf, v.buf, p)
 
   const nq = q.node
@@ -110,7 +111,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: PackedAttent
       else nv.give(dv, dtype)
     }
   }
-  lse.release()
+  sums.release()
   return y
 }
 

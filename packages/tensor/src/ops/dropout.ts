@@ -1,7 +1,7 @@
 import { IftError } from '../errors.js'
 import { drawStream } from '../tensor/random.js'
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { floatOf } from './check.js'
 
 /**
@@ -21,9 +21,10 @@ export function dropout(x: Tensor, p: number): Tensor {
   const node = record('dropout', y, nx, null, null)
   if (node !== null && nx !== null) {
     node.run = (dy) => {
-      const dx = dy.exclusive ? dy.retain() : scratch(dy.backend, size, dtype)
+      const reuse = dy.exclusive
+      const dx = reuse ? dy : scratch(dy.backend, size, dtype)
       dy.backend.dropout(dx.buf, dy.buf, size, p, seed, stream, dtype)
-      nx.give(dx, dtype)
+      nx.give(reuse ? dx.retain() : dx, dtype)
     }
   }
   return y

@@ -1,6 +1,6 @@
 import type { Storage } from '../tensor/storage.js'
-import { record, type GradNode } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { type GradNode, record, scratch } from '../tensor/tape.js'
+import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectVector, floatOf } from './check.js'
 
 /**
@@ -16,8 +16,10 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
   expectDType('layerNorm', 'w', w, dtype)
   expectDType('layerNorm', 'b', b, dtype)
   const y = emptyLike(x)
-  const mean = scratch(x.backend, rows, 'f32')
-  const rstd = scratch(x.backend, rows, 'f32')
+  const means = empty(x.backend, [rows], 'f32')
+  const rstds = empty(x.backend, [rows], 'f32')
+  const mean = means.storage
+  const rstd = rstds.storage
   x.backend.layerNorm(y.buf, mean.buf, rstd.buf, x.buf, w.buf, b.buf, rows, cols, eps, dtype)
 
   const nx = x.node
@@ -60,8 +62,8 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
       }
     }
   }
-  mean.release()
-  rstd.release()
+  means.release()
+  rstds.release()
   return y
 }
 

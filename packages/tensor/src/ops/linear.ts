@@ -1,7 +1,7 @@
 import type { FloatDType } from '../dtype.js'
 import type { Storage } from '../tensor/storage.js'
-import { record, type GradNode } from '../tensor/tape.js'
-import { describe, empty, scratch, Tensor } from '../tensor/tensor.js'
+import { type GradNode, record, scratch } from '../tensor/tape.js'
+import { describe, empty, Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 
 export interface LinearOptions {

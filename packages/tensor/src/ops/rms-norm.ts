@@ -1,5 +1,5 @@
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectVector, floatOf } from './check.js'
 
 /**
@@ -13,7 +13,8 @@ export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
   expectVector('rmsNorm', 'w', w, cols, x)
   expectDType('rmsNorm', 'w', w, dtype)
   const y = emptyLike(x)
-  const rstd = scratch(x.backend, rows, 'f32')
+  const stats = empty(x.backend, [rows], 'f32')
+  const rstd = stats.storage
   x.backend.rmsNorm(y.buf, rstd.buf, x.buf, w.buf, rows, cols, eps, dtype)
 
   const nx = x.node
@@ -52,6 +53,6 @@ export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
       }
     }
   }
-  rstd.release()
+  stats.release()
   return y
 }

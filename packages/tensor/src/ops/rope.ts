@@ -1,6 +1,6 @@
 import type { Rope } from '../backend.js'
-import { record } from '../tensor/tape.js'
-import { describe, emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { describe, emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 
 export interface RopeOptions {
@@ -59,9 +59,10 @@ export function rope(x: Tensor, positions: Tensor, options: RopeOptions): Tensor
     node.save(at)
     node.save(freq)
     node.run = (dy) => {
-      const dx = dy.exclusive ? dy.retain() : scratch(dy.backend, size, dtype)
+      const reuse = dy.exclusive
+      const dx = reuse ? dy : scratch(dy.backend, size, dtype)
       dy.backend.rope(dx.buf, dy.buf, at.buf, freq.buf, { ...p, inverse: true })
-      nx.give(dx, dtype)
+      nx.give(reuse ? dx.retain() : dx, dtype)
     }
   }
   return y

@@ -1,7 +1,6 @@
 import { asFloat } from '../dtype.js'
-import { Storage } from '../tensor/storage.js'
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectRank, expectVector, floatOf } from './check.js'
 
 /**
@@ -14,7 +13,8 @@ export function scaleColumns(x: Tensor, s: Tensor): Tensor {
   const rows = x.shape[0]!
   const cols = x.shape[1]!
   expectVector('scaleColumns', 's', s, cols, x)
-  const factors = asF32(s)
+  const s32 = asF32(s)
+  const factors = s32.storage
   const y = emptyLike(x)
   x.backend.scaleColumns(y.buf, x.buf, factors.buf, rows, cols, dtype)
 
@@ -44,13 +44,13 @@ export function scaleColumns(x: Tensor, s: Tensor): Tensor {
       }
     }
   }
-  factors.release()
+  s32.release()
   return y
 }
 
-function asF32(s: Tensor): Storage {
-  if (s.dtype === 'f32') return s.storage.retain()
-  const factors = Storage.alloc(s.backend, s.size * 4)
+function asF32(s: Tensor): Tensor {
+  if (s.dtype === 'f32') return s.alias()
+  const factors = emptyLike(s, 'f32')
   s.backend.cast(factors.buf, s.buf, s.size, 'f32', asFloat(s.dtype, 'scaleColumns'))
   return factors
 }

@@ -1,5 +1,5 @@
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { floatOf } from './check.js'
 
 /** y = c · x for a host number c. Any shape. Saves nothing. */

@@ -1,6 +1,6 @@
-import { record } from '../tensor/tape.js'
+import { record, scratch } from '../tensor/tape.js'
 import { zeros } from '../tensor/create.js'
-import { scratch, type Tensor } from '../tensor/tensor.js'
+import { type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectRank, expectVector, floatOf } from './check.js'
 
 /**

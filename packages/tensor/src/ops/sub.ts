@@ -1,5 +1,5 @@
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectLike, floatOf } from './check.js'
 
 /** y = a - b, element by element; same shape and dtype. Saves nothing. */

@@ -1,5 +1,5 @@
-import { record } from '../tensor/tape.js'
-import { emptyLike, scratch, type Tensor } from '../tensor/tensor.js'
+import { record, scratch } from '../tensor/tape.js'
+import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectLike, floatOf } from './check.js'
 
 /**
@@ -22,13 +22,15 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
     node.save(gs)
     node.save(us)
     node.run = (dy) => {
-      const dg = gs.exclusive ? gs.retain() : scratch(dy.backend, size, dtype)
-      const du = us.exclusive ? us.retain() : scratch(dy.backend, size, dtype)
+      const overGate = gs.exclusive
+      const overUp = us.exclusive
+      const dg = overGate ? gs : scratch(dy.backend, size, dtype)
+      const du = overUp ? us : scratch(dy.backend, size, dtype)
       dy.backend.swigluBackward(dg.buf, du.buf, dy.buf, gs.buf, us.buf, size, dtype)
-      if (ng === null) dg.release()
-      else ng.give(dg, dtype)
-      if (nu === null) du.release()
-      else nu.give(du, dtype)
+      if (ng !== null) ng.give(overGate ? dg.retain() : dg, dtype)
+      else if (!overGate) dg.release()
+      if (nu !== null) nu.give(overUp ? du.retain() : du, dtype)
+      else if (!overUp) du.release()
     }
   }
   return y

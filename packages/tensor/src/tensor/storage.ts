@@ -10,6 +10,8 @@ export class Storage {
   zero = false
   /** Known to hold the single f32 1 that `backward` starts from. */
   one = false
+  /** Held by a tape node as a gradient, which frees it. */
+  given = false
   readonly #buf: Buf
 
   constructor(

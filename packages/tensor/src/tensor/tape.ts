@@ -12,6 +12,16 @@ let created = 0
 /** Nodes that hold a gradient and have not run, ascending by creation, of the backward pass in progress. */
 let pending: GradNode[] | null = null
 
+/** Device memory that the backward step in progress has made, so that an error does not lose it. */
+const made: Storage[] = []
+
+/** Uninitialised device memory for `n` elements, for a kernel to write; a backward step gives it to a node or releases it. */
+export function scratch(backend: Backend, n: number, dtype: FloatDType): Storage {
+  const storage = Storage.alloc(backend, n * itemSize(dtype))
+  if (pending !== null) made.push(storage)
+  return storage
+}
+
 /** Runs the gradient of one operation; `dy` has the node's `dtype` and is released by the caller. */
 export type RunBackward = (dy: Storage) => void
 
@@ -99,7 +109,7 @@ export class GradNode {
   give(gradient: Storage, dtype: FloatDType): void {
     let g = gradient
     if (dtype !== this.dtype) {
-      g = Storage.alloc(this.backend, this.size * itemSize(this.dtype))
+      g = scratch(this.backend, this.size, this.dtype)
       this.backend.cast(g.overwrite(), gradient.buf, this.size, this.dtype, dtype)
       gradient.release()
     }
@@ -108,7 +118,10 @@ export class GradNode {
       if (this.persistent && !g.exclusive) {
         this.grad = copyOf(g, this.size, this.dtype)
         g.release()
-      } else this.grad = g
+      } else {
+        g.given = true
+        this.grad = g
+      }
       this.#schedule()
     } else if (this.persistent || old.exclusive) {
       this.backend.axpby(old.buf, 1, old.buf, 1, g.buf, this.size, this.dtype)
@@ -117,11 +130,13 @@ export class GradNode {
     } else if (g.exclusive) {
       this.backend.axpby(g.buf, 1, old.buf, 1, g.buf, this.size, this.dtype)
       g.one = false
+      g.given = true
       this.grad = g
       old.release()
     } else {
-      const sum = Storage.alloc(this.backend, this.size * itemSize(this.dtype))
+      const sum = scratch(this.backend, this.size, this.dtype)
       this.backend.axpby(sum.overwrite(), 1, old.buf, 1, g.buf, this.size, this.dtype)
+      sum.given = true
       this.grad = sum
       old.release()
       g.release()
@@ -147,9 +162,14 @@ export class GradNode {
     this.grad = null
     this.run = null
     this.#done = true
+    const start = made.length
     try {
       run(dy)
+    } catch (error) {
+      for (let i = start; i < made.length; i++) if (!made[i]!.given && made[i]!.refs > 0) made[i]!.release()
+      throw error
     } finally {
+      made.length = start
       dy.release()
       this.#drop()
     }
@@ -194,8 +214,9 @@ const alreadyRun = (op: string) =>
   )
 
 function copyOf(storage: Storage, size: number, dtype: FloatDType): Storage {
-  const copy = Storage.alloc(storage.backend, size * itemSize(dtype))
+  const copy = scratch(storage.backend, size, dtype)
   storage.backend.copy2d(copy.overwrite(), 0, size, storage.buf, 0, size, 1, size, dtype, 0)
+  copy.given = true
   return copy
 }
 

@@ -1,10 +1,10 @@
 import type { Backend, Buf } from '../backend.js'
-import { itemSize, type DType, type FloatDType } from '../dtype.js'
+import { itemSize, type DType } from '../dtype.js'
 import { IftError } from '../errors.js'
 import { fromBf16Bits, fromF16Bits } from './float16.js'
 import { track, type Owned } from './lifetime.js'
 import { Storage } from './storage.js'
-import { record, type GradNode } from './tape.js'
+import { record, scratch, type GradNode } from './tape.js'
 
 /** `f32 [2, 3]`, the way errors name a tensor. */
 export const describe = (t: { readonly dtype: DType; readonly shape: readonly number[] }): string =>
@@ -122,7 +122,7 @@ export class Tensor implements Owned {
         const backend = node.backend
         let g = dy
         if (input.dtype !== node.dtype) {
-          g = Storage.alloc(backend, size * itemSize(input.dtype))
+          g = scratch(backend, size, input.dtype)
           backend.cast(g.overwrite(), dy.buf, size, input.dtype, node.dtype)
         }
         backend.copy2d(input.openToAdd().buf, start * cols, size, g.buf, 0, size, 1, size, input.dtype, 1)
@@ -226,7 +226,3 @@ export function empty(backend: Backend, shape: readonly number[], dtype: DType):
 export function emptyLike(t: Tensor, dtype: DType = t.dtype): Tensor {
   return new Tensor(Storage.alloc(t.backend, t.size * itemSize(dtype)), t.shape, dtype, t.size)
 }
-
-/** Uninitialised device memory for `n` elements. */
-export const scratch = (backend: Backend, n: number, dtype: FloatDType): Storage =>
-  Storage.alloc(backend, n * itemSize(dtype))
