@@ -11,7 +11,7 @@ import {
   templateFingerprint,
   type BuildOptions,
 } from './build.js'
-import { encodeExample, ignored } from './encode.js'
+import { encodeExample, ignoredLabel } from './encode.js'
 import { SampleStore, SampleStoreBuilder } from './store.js'
 import { alpaca, builtinTemplates, plain } from './template/index.js'
 import type { Example } from './types.js'
@@ -54,7 +54,7 @@ describe('building', () => {
     const lengths = contents(store).map(({ ids }) => ids.length)
     expect(lengths).toEqual(examples.map((_, i) => store.length(i)))
     expect(store.tokens).toBe(lengths.reduce((a, b) => a + b))
-    expect(store.trained(3)).toBe(store.sample(3).labels.filter((label) => label !== ignored).length)
+    expect(store.trained(3)).toBe(store.sample(3).labels.filter((label) => label !== ignoredLabel).length)
     const long = examples.filter(({ instruction, output }) => instruction.length + output.length + 3 > 64)
     expect(store.counts).toMatchObject({ examples: 700, truncated: long.length, long: 0, filtered: 0 })
     expect((await build({ truncation: 'drop' })).counts).toMatchObject({ truncated: 0, long: long.length })
@@ -169,7 +169,7 @@ describe('store', () => {
     const builder = new SampleStoreBuilder()
     const samples = Array.from({ length: 5 }, (_, n) => {
       const ids = Int32Array.from({ length: 400_003 }, (_, i) => (i * 7 + n) % 50_000)
-      return { ids, labels: ids.map((id, i) => ((i + n) % 3 === 0 ? id : ignored)) }
+      return { ids, labels: ids.map((id, i) => ((i + n) % 3 === 0 ? id : ignoredLabel)) }
     })
     for (const sample of samples) builder.add(sample)
     const store = builder.build({

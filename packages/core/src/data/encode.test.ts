@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { IftError } from '@ift/tensor'
 import { wordTokenizer } from '../testing/tokenizer.js'
-import { encodeExample, encodeExamples, encodePrompt, ignored, type EncodeOptions } from './encode.js'
+import { encodeExample, encodeExamples, encodePrompt, ignoredLabel, type EncodeOptions } from './encode.js'
 import { DataRandom } from './random.js'
 import { alpaca, builtinTemplates, chatml, createChatTemplate, llama2, plain } from './template/index.js'
 import type { Example, InstructionExample, Sample } from './types.js'
@@ -67,7 +67,7 @@ describe('labels', () => {
       const text = await tokenizer.decode(learned(sample), { specials: true })
       const unpadded = (value: string) => value.replaceAll(' ', '')
       expect(unpadded(text)).toBe(unpadded(expected))
-      expect(sample.labels.every((label, i) => label === ignored || label === sample.ids[i])).toBe(true)
+      expect(sample.labels.every((label, i) => label === ignoredLabel || label === sample.ids[i])).toBe(true)
     }
   })
   test('the end token goes in as its id and is learned, once', async () => {
@@ -76,9 +76,13 @@ describe('labels', () => {
     expect(sample.ids.at(-1)).toBe(1)
     expect(sample.labels.at(-1)).toBe(1)
   })
+  test('half a character becomes U+FFFD', async () => {
+    const { ids } = await sampleOf({ instruction: 'q', input: '', output: 'a\ud83db' }, plain)
+    expect(await tokenizers[0]!.decode(ids)).toBe('q\na\ufffdb')
+  })
   test('a document is learned whole', async () => {
     const sample = await sampleOf({ text: 'the task' })
-    expect(Array.from(sample.labels)).toEqual([ignored, ...sample.ids.slice(1)])
+    expect(Array.from(sample.labels)).toEqual([ignoredLabel, ...sample.ids.slice(1)])
     expect(sample.ids.at(-1)).toBe(1)
   })
 })
@@ -115,7 +119,7 @@ describe('prompts', () => {
           const { ids, labels } = await sampleOf(example, template, tokenizer)
           const prompt = await encodePrompt({ ...example, output: '' }, template, tokenizer)
           expect(Array.from(ids.subarray(0, prompt.length))).toEqual(Array.from(prompt))
-          expect(labels.findIndex((label) => label !== ignored)).toBe(prompt.length)
+          expect(labels.findIndex((label) => label !== ignoredLabel)).toBe(prompt.length)
         }
     }
   })
@@ -168,7 +172,7 @@ describe('samples that are too long', () => {
       (await encode(long, { maxLength: 10, truncation: 'left' })) as { sample: Sample }
     ).sample
     expect(await tokenizers[0]!.decode(ids, { specials: true })).toBe('<s>qqqq\nabc</s>')
-    expect(labels.filter((label) => label !== ignored)).toHaveLength(4)
+    expect(labels.filter((label) => label !== ignoredLabel)).toHaveLength(4)
     // The first answer would lose its beginning: it goes whole.
     const later = ((await encode(two, { maxLength: 28, truncation: 'left' })) as { sample: Sample }).sample
     expect(await tokenizers[0]!.decode(later.ids, { specials: true })).toBe(

@@ -12,7 +12,7 @@ import {
 } from './types.js'
 
 /** Label of a position where nothing is learned. */
-export const ignored = -100
+export const ignoredLabel = -100
 
 /**
  * What gives way in a sample longer than `maxLength`; the config's default is 'right'.
@@ -84,7 +84,8 @@ function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
         run = { text: '', ends: [], trained: [], afterSpecial }
         pieces.push(run)
       }
-      run.text += text
+      // Half a surrogate pair is no character; as U+FFFD it keeps its place.
+      run.text += text.replace(/\p{Surrogate}/gu, '\uFFFD')
       run.ends.push(run.text.length)
       run.trained.push(trained)
     }
@@ -179,7 +180,7 @@ function assemble(pieces: readonly Piece[], encodings: readonly Encoding[]): Sam
   let next = 0
   for (const piece of pieces) length += isRun(piece) ? encodings[next++]!.ids.length : 1
   const ids = new Int32Array(length)
-  const labels = new Int32Array(length).fill(ignored)
+  const labels = new Int32Array(length).fill(ignoredLabel)
   let at = 0
   next = 0
   for (const piece of pieces) {
@@ -212,18 +213,18 @@ function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptio
   const { maxLength, truncation } = options
   // The first token of a text is nobody's target.
   const learns = (from: number, to: number) =>
-    labels.subarray(Math.max(1, from), to).some((label) => label !== ignored)
+    labels.subarray(Math.max(1, from), to).some((label) => label !== ignoredLabel)
   if (!learns(0, ids.length)) return { dropped: 'untrained' }
   if (ids.length <= maxLength) return { sample: { ids, labels }, cut: 0 }
   if (truncation === 'drop') return { dropped: 'long' }
   if (truncation === 'right') {
     let end = maxLength
     // Behind an end token or inside the user's text there is nothing to finish.
-    const whole = labels[end] === ignored || labels[end - 1] === ignored
-    if (whole) while (end > 0 && labels[end - 1] === ignored) end--
+    const whole = labels[end] === ignoredLabel || labels[end - 1] === ignoredLabel
+    if (whole) while (end > 0 && labels[end - 1] === ignoredLabel) end--
     if (!learns(0, end)) return { dropped: 'long' }
     const sample = { ids: ids.slice(0, end), labels: labels.slice(0, end) }
-    const endToken = labels.findLast((label) => label !== ignored)!
+    const endToken = labels.findLast((label) => label !== ignoredLabel)!
     // Ids made elsewhere may end without an end token; then there is none to keep.
     if (!whole && isEnd(endToken, tokenizer)) {
       sample.ids[end - 1] = endToken
@@ -235,7 +236,7 @@ function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptio
   const keepBos = ids[0] === tokenizer.bosId ? 1 : 0
   let start = ids.length - (maxLength - keepBos)
   // An answer that lost its beginning would be learned without its question.
-  if (options.trainOn !== 'all') while (start < ids.length && labels[start] !== ignored) start++
+  if (options.trainOn !== 'all') while (start < ids.length && labels[start] !== ignoredLabel) start++
   if (!learns(start + 1 - keepBos, ids.length)) return { dropped: 'long' }
   const cutFront = (values: Int32Array) => {
     const kept = new Int32Array(ids.length - start + keepBos)
@@ -260,10 +261,10 @@ function checkTokenized(
         'The ids were made with another tokenizer.',
       )
     const label = labels?.[i]
-    if (label !== undefined && label !== ignored && label !== id)
+    if (label !== undefined && label !== ignoredLabel && label !== id)
       throw new IftError(
         'IFT_DATA_RECORD',
-        `labels[${i}]: expected ${ignored} or the id at the same position, ${id}; found ${label}.`,
+        `labels[${i}]: expected ${ignoredLabel} or the id at the same position, ${id}; found ${label}.`,
         'Labels are not shifted: labels[i] belongs to ids[i].',
       )
   }

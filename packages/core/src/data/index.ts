@@ -21,7 +21,7 @@ export {
   encodeExample,
   encodeExamples,
   encodePrompt,
-  ignored,
+  ignoredLabel,
   type DropReason,
   type Encoded,
   type EncodeOptions,

@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../plugin/contract/tokenizer.js'
-import { ignored } from './encode.js'
+import { ignoredLabel } from './encode.js'
 import type { Sample } from './types.js'
 
 /** One token of a sample, for a view in colours. */
@@ -28,7 +28,7 @@ export async function inspectSample(
       token: name ?? tokenizer.token(id) ?? `#${id}`,
       text: name ?? (await stream.push(id)),
       // The first token is nobody's target.
-      trained: i > 0 && labels[i] !== ignored,
+      trained: i > 0 && labels[i] !== ignoredLabel,
       special: name !== undefined,
     })
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { compositeNames, expandComposite } from './composites.js'
-import { ignored } from './encode.js'
+import { ignoredLabel } from './encode.js'
 import { mixSamples, type MixtureOptions, type SampleView } from './mixture.js'
 import { DataRandom } from './random.js'
 import { SampleStoreBuilder } from './store.js'
@@ -11,7 +11,7 @@ function part(name: string, first: number, count: number, weight?: number, repea
   const builder = new SampleStoreBuilder()
   for (let i = 0; i < count; i++) {
     const ids = Int32Array.of(first + (i % repeat), 7, 8)
-    builder.add({ ids, labels: Int32Array.of(ignored, 7, 8) })
+    builder.add({ ids, labels: Int32Array.of(ignoredLabel, 7, 8) })
   }
   return { name, samples: builder.build(none), weight }
 }

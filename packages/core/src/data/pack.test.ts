@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ignored } from './encode.js'
+import { ignoredLabel } from './encode.js'
 import { createPacker, packSamples, type PackerOptions } from './pack.js'
 import { DataRandom, permutation } from './random.js'
 import { SampleStoreBuilder, type SampleStore } from './store.js'
@@ -14,7 +14,7 @@ function randomSamples(count: number, maxLength: number, seed: number): Sample[]
     const length = 2 + random.below(maxLength - 1)
     const prompt = random.below(length)
     const ids = Int32Array.from({ length }, (_, i) => (i === 0 ? number : random.below(1000)))
-    return { ids, labels: ids.map((id, i) => (i >= prompt ? id : ignored)) }
+    return { ids, labels: ids.map((id, i) => (i >= prompt ? id : ignoredLabel)) }
   })
 }
 function storeOf(samples: readonly Sample[]): SampleStore {
@@ -33,7 +33,7 @@ function numbers(batch: PackedBatch, samples: readonly Sample[]): number[] {
     expect(batch.ids.subarray(at, at + length)).toEqual(ids)
     for (let i = 0; i < length; i++) {
       expect(batch.positions[at + i]).toBe(i)
-      const target = i + 1 < length && labels[i + 1] !== ignored ? labels[i + 1] : -1
+      const target = i + 1 < length && labels[i + 1] !== ignoredLabel ? labels[i + 1] : -1
       expect(batch.targets[at + i]).toBe(target)
       if (target !== -1) trained++
     }

@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { permutation } from './random.js'
 import type { SampleSource } from './store.js'
-import { ignored } from './encode.js'
+import { ignoredLabel } from './encode.js'
 import type { PackedBatch, Sample } from './types.js'
 
 /** Where the next step begins. Small, JSON, part of a checkpoint. */
@@ -55,7 +55,7 @@ export function packSamples(samples: readonly Sample[]): PackedBatch {
     for (let i = 0; i < sample.ids.length; i++) {
       positions[at + i] = i
       const target = sample.labels[i + 1]
-      if (target === undefined || target === ignored) continue
+      if (target === undefined || target === ignoredLabel) continue
       targets[at + i] = target
       trainedTokens++
     }

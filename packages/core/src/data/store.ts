@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { ignored } from './encode.js'
+import { ignoredLabel } from './encode.js'
 import type { Sample } from './types.js'
 
 /** Samples by number, whatever holds them. */
@@ -84,7 +84,7 @@ export class SampleStore implements SampleSource {
     if (start === undefined || end === undefined)
       throw new IftError('IFT_SAMPLE_RANGE', `Sample ${index} of ${this.count} was asked for.`)
     const ids = this.#ids.slice(start, end)
-    const labels = ids.map((id, i) => (this.#bit(start + i) ? id : ignored))
+    const labels = ids.map((id, i) => (this.#bit(start + i) ? id : ignoredLabel))
     return { ids, labels }
   }
 
@@ -204,10 +204,10 @@ export class SampleStoreBuilder {
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!
       const label = labels[i]!
-      if (label !== ignored && label !== id)
+      if (label !== ignoredLabel && label !== id)
         throw new IftError(
           'IFT_SAMPLE_SHAPE',
-          `labels[${i}] of a sample is ${label}: expected ${ignored} or the id at the same position, ${id}.`,
+          `labels[${i}] of a sample is ${label}: expected ${ignoredLabel} or the id at the same position, ${id}.`,
           'A `sample` hook may mask labels and change ids, but labels follow ids.',
         )
       if (this.#fill === chunkTokens) {

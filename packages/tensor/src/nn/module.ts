@@ -103,10 +103,10 @@ export interface LinearLike extends Module<[x: Tensor, addTo?: Tensor], Tensor> 
 const join = (prefix: string, name: string) => (prefix === '' ? name : `${prefix}.${name}`)
 
 function* membersOf(parent: object, name: string, value: unknown): IterableIterator<Child> {
-  if (value instanceof Module) yield childOf(parent, name, name, value)
+  if (value instanceof Module) yield childOf(parent, name, name, value as Module)
   else if (Array.isArray(value)) {
     for (const [i, member] of value.entries()) {
-      if (member instanceof Module) yield childOf(value, String(i), `${name}.${i}`, member)
+      if (member instanceof Module) yield childOf(value, String(i), `${name}.${i}`, member as Module)
     }
   }
 }

@@ -4,7 +4,11 @@ import { gradientCheck } from '../testing/index.js'
 
 const ints = (b: Backend, values: number[]) => tensor(b, values, [values.length], 'i32')
 
-const cases: [name: string, shapes: number[][], fn: (b: Backend, ...t: Tensor[]) => Tensor][] = [
+const cases: [
+  name: string,
+  shapes: number[][],
+  fn: (b: Backend, x: Tensor, y: Tensor, z: Tensor, r: Tensor) => Tensor,
+][] = [
   [
     'linear',
     [
@@ -227,9 +231,9 @@ describe('gradients equal finite differences', () => {
           }),
         {
           shapes: [
-            [qLens.reduce((a, n) => a + n, 0), heads, 4],
-            [kLens.reduce((a, n) => a + n, 0), kvHeads, 4],
-            [kLens.reduce((a, n) => a + n, 0), kvHeads, 4],
+            [[...qLens].reduce((a: number, n) => a + n, 0), heads, 4],
+            [[...kLens].reduce((a: number, n) => a + n, 0), kvHeads, 4],
+            [[...kLens].reduce((a: number, n) => a + n, 0), kvHeads, 4],
           ],
           tolerance: 1e-7,
         },

@@ -10,7 +10,7 @@ import { mul } from '../ops/mul.js'
 import { linear } from '../ops/linear.js'
 
 export interface GradientCheckOptions {
-  /** Shapes of the inputs to differentiate. */
+  /** Shapes of the inputs to differentiate, at most four. */
   readonly shapes: readonly (readonly number[])[]
   /** Values of an input when the default, uniform in [-1, 1), will not do. */
   readonly values?: (input: number, element: number) => number
@@ -23,7 +23,7 @@ export interface GradientCheckOptions {
  * output's elements (a single element as it is) with respect to every element of every input. Throws `IFT_GRADIENT` with the worst element.
  */
 export async function gradientCheck(
-  fn: (backend: Backend, ...inputs: Tensor[]) => Tensor,
+  fn: (backend: Backend, ...inputs: [Tensor, Tensor, Tensor, Tensor]) => Tensor,
   options: GradientCheckOptions,
 ): Promise<void> {
   const backend = referenceBackend({ exact: true })
@@ -48,7 +48,7 @@ export async function gradientCheck(
   })
   let weights: Float64Array | undefined
   const loss = (): Tensor => {
-    const y = fn(backend, ...parameters.map((p) => p.value))
+    const y = fn(backend, ...(parameters.map((p) => p.value) as [Tensor, Tensor, Tensor, Tensor]))
     if (y.size === 1) return y.reshape(1)
     if (weights === undefined) weights = Float64Array.from({ length: y.size }, next)
     const w = tensor(backend, weights, y.shape)

@@ -1,2 +1,3 @@
-export { assertNoLeaks } from './leaks.js'
+export { backendConformance, type ConformanceCase } from './conformance.js'
 export { gradientCheck, type GradientCheckOptions } from './gradient-check.js'
+export { assertNoLeaks } from './leaks.js'

@@ -150,6 +150,8 @@ describe('forms', () => {
       'f.json:7: field "instruction": expected a text, found an object.',
     ],
     [{ conversations: [{ from: 'alien', value: 'x' }] }, undefined, 'field "conversations[0].from"'],
+    [{ conversations: [{ from: 'constructor', value: 'x' }] }, undefined, 'field "conversations[0].from"'],
+    [{ messages: [{ role: '__proto__', content: 'x' }] }, undefined, 'field "messages[0].role"'],
     [
       { conversations: [] },
       undefined,

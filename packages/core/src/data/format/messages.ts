@@ -3,14 +3,16 @@ import type { Message, MessagesExample, Role } from '../types.js'
 import { wrongField, type RecordFormat } from './format.js'
 import { toolsOf } from './sharegpt.js'
 
-const roles: Readonly<Record<string, Role>> = {
-  system: 'system',
-  developer: 'system',
-  user: 'user',
-  assistant: 'assistant',
-  tool: 'tool',
-  function: 'tool',
-}
+const roles = new Map<string, Role>(
+  Object.entries({
+    system: 'system',
+    developer: 'system',
+    user: 'user',
+    assistant: 'assistant',
+    tool: 'tool',
+    function: 'tool',
+  } as const),
+)
 
 /** Content is a text or OpenAI's list of parts, of which only texts can be read. */
 function contentOf(raw: RawRecord, field: string, content: unknown): string {
@@ -35,12 +37,12 @@ function contentOf(raw: RawRecord, field: string, content: unknown): string {
 function message(raw: RawRecord, field: string, value: unknown): Message {
   if (!isRecord(value)) throw wrongField(raw.where, field, 'a message {role, content}', value)
   const name = value['role']
-  const role = typeof name === 'string' ? roles[name] : undefined
+  const role = typeof name === 'string' ? roles.get(name) : undefined
   if (!role)
     throw wrongField(
       raw.where,
       `${field}.role`,
-      `one of ${Object.keys(roles).join(', ')}`,
+      `one of ${[...roles.keys()].join(', ')}`,
       name,
       typeof name === 'string' ? `Found "${name}".` : undefined,
     )

@@ -2,21 +2,23 @@ import { isRecord, kindOf, type RawRecord } from '../read/record.js'
 import type { Message, MessagesExample, Role } from '../types.js'
 import { optionalText, wrongField, type RecordFormat } from './format.js'
 
-const roles: Readonly<Record<string, Role>> = {
-  human: 'user',
-  user: 'user',
-  prompter: 'user',
-  gpt: 'assistant',
-  chatgpt: 'assistant',
-  bing: 'assistant',
-  bard: 'assistant',
-  assistant: 'assistant',
-  // What the model says when it calls a function is the model's own text.
-  function_call: 'assistant',
-  observation: 'tool',
-  tool: 'tool',
-  system: 'system',
-}
+const roles = new Map<string, Role>(
+  Object.entries({
+    human: 'user',
+    user: 'user',
+    prompter: 'user',
+    gpt: 'assistant',
+    chatgpt: 'assistant',
+    bing: 'assistant',
+    bard: 'assistant',
+    assistant: 'assistant',
+    // What the model says when it calls a function is the model's own text.
+    function_call: 'assistant',
+    observation: 'tool',
+    tool: 'tool',
+    system: 'system',
+  } as const),
+)
 
 function turn(raw: RawRecord, field: string, value: unknown): Message[] {
   if (!isRecord(value)) throw wrongField(raw.where, field, 'a turn {from, value}', value)
@@ -29,12 +31,12 @@ function turn(raw: RawRecord, field: string, value: unknown): Message[] {
   const from = value['from'] ?? value['role']
   const content = value['value'] ?? value['content']
   if (typeof from !== 'string') throw wrongField(raw.where, `${field}.from`, 'the name of a role', from)
-  const role = roles[from.toLowerCase()]
+  const role = roles.get(from.toLowerCase())
   if (!role)
     throw wrongField(
       raw.where,
       `${field}.from`,
-      `one of ${Object.keys(roles).join(', ')}`,
+      `one of ${[...roles.keys()].join(', ')}`,
       `"${from}"`,
       `Found "${from}".`,
     )

@@ -12,6 +12,7 @@ use std::ops::Range;
 /// Lanes that sums are kept in.
 const LANES: usize = 16;
 /// Rows of either side in a tile.
+#[cfg(target_arch = "x86_64")]
 const SIDE: usize = 4;
 
 /// Some rows of two operands, and where their products go.
@@ -62,6 +63,7 @@ pub unsafe fn products(
 }
 
 /// Calls a tile of `rows` x `cols` for every part of the sides.
+#[cfg(target_arch = "x86_64")]
 macro_rules! each_tile {
     ($sides:expr, $tile:ident) => {
         for col in (0..$sides.cols).step_by(SIDE) {

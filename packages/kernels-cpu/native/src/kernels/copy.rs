@@ -46,7 +46,7 @@ fn reach(offset: usize, stride: usize, rows: usize, cols: usize) -> Result<usize
 }
 
 /// y[yOffset + r·yStride + c] (+)= x[xOffset + r·xStride + c].
-#[napi]
+#[napi(js_name = "copy2d")]
 pub fn copy_2d(
     device: u32,
     y: u32,
