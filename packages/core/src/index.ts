@@ -1,4 +1,5 @@
 export { IftError, type ErrorCode } from '@ift/tensor'
+export * from './checkpoint/index.js'
 export { configJsonSchema, optionRows, type OptionRow } from './config/json-schema.js'
 export { loadConfigFile, type LoadedConfig } from './config/load.js'
 export {

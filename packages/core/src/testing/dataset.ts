@@ -5,6 +5,7 @@ import { isInstruction, isMessages, isText, type Example } from '../data/types.j
 import type { DatasetContext, DatasetDefinition } from '../plugin/contract/dataset.js'
 import type { IftPlugin } from '../plugin/define.js'
 import { PluginSession } from '../plugin/session.js'
+import { claim } from './claim.js'
 
 /** One check of a conformance kit; any test runner can run it. */
 export interface ConformanceCase {
@@ -17,10 +18,6 @@ export interface DatasetConformanceOptions {
   readonly folder: string
   /** Examples to look at; all when absent. */
   readonly limit?: number
-}
-
-function claim(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new IftError('IFT_CONFORMANCE', message)
 }
 
 /** The definitions that a plugin registers. */

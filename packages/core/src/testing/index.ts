@@ -5,3 +5,4 @@ export {
   type DatasetConformanceOptions,
 } from './dataset.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
+export { modelConformance, modelsOf, type ModelConformanceOptions } from './model.js'
