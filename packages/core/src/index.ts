@@ -1,4 +1,5 @@
 export { IftError, type ErrorCode } from '@ift/tensor'
+export * from './checkpoint/index.js'
 export { configJsonSchema, optionRows, type OptionRow } from './config/json-schema.js'
 export { loadConfigFile, type LoadedConfig } from './config/load.js'
 export {
@@ -13,7 +14,7 @@ export {
 } from './config/schema.js'
 export { suggest } from './config/suggest.js'
 export { check, resolveConfig } from './config/validate.js'
-export * from './data/types.js'
+export * from './data/index.js'
 export type * from './generate/types.js'
 export type * from './plugin/contract/index.js'
 export {

@@ -1,3 +1,28 @@
 export * from './backend.js'
 export * from './dtype.js'
 export * from './errors.js'
+export { backward, noGrad } from './tensor/tape.js'
+export { empty, Tensor } from './tensor/tensor.js'
+export { fromBytes, fromFile, full, random, tensor, zeros } from './tensor/create.js'
+export { keep, scope } from './tensor/scope.js'
+export { recompute } from './tensor/recompute.js'
+export { segments, type Segments } from './tensor/segments.js'
+export { withRandom, type RandomKey } from './tensor/random.js'
+export * from './ops/index.js'
+export type { CausalLM, ForwardInput } from './nn/causal-lm.js'
+export { Embedding } from './nn/embedding.js'
+export { PackedKv, type KvSource } from './nn/kv.js'
+export { LayerNorm } from './nn/layer-norm.js'
+export { Linear } from './nn/linear.js'
+export { Module, type Child, type LinearLike } from './nn/module.js'
+export {
+  PagedKvCache,
+  type PagedKvCacheOptions,
+  type PagedStep,
+  type SequenceId,
+} from './nn/paged-kv-cache.js'
+export { Parameter } from './nn/parameter.js'
+export { Recompute, recomputeModules } from './nn/recompute.js'
+export { replaceModules } from './nn/replace-modules.js'
+export { RMSNorm } from './nn/rms-norm.js'
+export { TiedLinear } from './nn/tied-linear.js'

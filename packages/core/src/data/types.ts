@@ -13,6 +13,8 @@ export type Role = 'system' | 'user' | 'assistant' | 'tool'
 export interface Message {
   readonly role: Role
   readonly content: string
+  /** Calls of an assistant in OpenAI's form; a chat template sees them as `tool_calls`. */
+  readonly toolCalls?: readonly unknown[]
 }
 
 /** A conversation. `tools` is the JSON of callable functions that a chat template may render. */

@@ -1,1 +1,8 @@
-export {}
+export {
+  datasetConformance,
+  datasetsOf,
+  type ConformanceCase,
+  type DatasetConformanceOptions,
+} from './dataset.js'
+export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
+export { modelConformance, modelsOf, type ModelConformanceOptions } from './model.js'

@@ -1,1 +1,1 @@
-export {}
+export { referenceBackend, type ReferenceOptions } from './backend.js'

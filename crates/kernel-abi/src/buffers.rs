@@ -1,0 +1,168 @@
+//! The table behind buffer handles: what JavaScript holds is a number that is checked at every use.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::{Code, Error, Result};
+
+/// Bits of a handle that hold its slot; above them stand the bits of the generation. Together 31, so that V8 keeps a
+/// handle as a small integer.
+const SLOT_BITS: u32 = 20;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+const GENERATIONS: u32 = 1 << 11;
+
+/// Freed slots rest until this many wait, so that a handle kept too long meets a foreign buffer as late as possible.
+const RESTING: usize = 1024;
+
+/// Where the bytes of a buffer are. `address` is the device's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub address: usize,
+    pub bytes: usize,
+    pub writable: bool,
+}
+
+struct Entry<S> {
+    storage: Rc<S>,
+    span: Span,
+}
+
+struct Slot<S> {
+    generation: u32,
+    entry: Option<Entry<S>>,
+}
+
+/// Buffers alive and the storages of type `S` under them; a storage may have several views.
+pub struct Buffers<S> {
+    slots: Vec<Slot<S>>,
+    free: VecDeque<u32>,
+    alive: usize,
+}
+
+impl<S> Default for Buffers<S> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), free: VecDeque::new(), alive: 0 }
+    }
+}
+
+impl<S> Buffers<S> {
+    /// Buffers alive, views included.
+    pub fn alive(&self) -> usize {
+        self.alive
+    }
+
+    pub fn insert(&mut self, storage: S, span: Span) -> Result<u32> {
+        self.insert_shared(Rc::new(storage), span)
+    }
+
+    fn insert_shared(&mut self, storage: Rc<S>, span: Span) -> Result<u32> {
+        let entry = Some(Entry { storage, span });
+        let reuse = self.free.len() > RESTING || self.slots.len() > SLOT_MASK as usize;
+        let index = if reuse && let Some(index) = self.free.pop_front() {
+            self.slots[index as usize].entry = entry;
+            index
+        } else if self.slots.len() <= SLOT_MASK as usize {
+            self.slots.push(Slot { generation: 1, entry });
+            self.slots.len() as u32 - 1
+        } else {
+            let message = format!("{} buffers are alive, more than a device can hold", self.alive);
+            return Err(Error::new(Code::OutOfMemory, message));
+        };
+        self.alive += 1;
+        Ok(self.slots[index as usize].generation << SLOT_BITS | index)
+    }
+
+    fn entry(&self, id: u32) -> Result<&Entry<S>> {
+        self.slots
+            .get((id & SLOT_MASK) as usize)
+            .filter(|slot| slot.generation == id >> SLOT_BITS)
+            .and_then(|slot| slot.entry.as_ref())
+            .ok_or_else(|| {
+                Error::new(Code::BufferInvalid, format!("buffer {id} does not exist or was freed"))
+            })
+    }
+
+    pub fn get(&self, id: u32) -> Result<Span> {
+        Ok(self.entry(id)?.span)
+    }
+
+    /// A new handle to `bytes` of the buffer from `offset`.
+    pub fn view(&mut self, id: u32, offset: usize, bytes: usize) -> Result<u32> {
+        let Entry { storage, span } = self.entry(id)?;
+        if offset.checked_add(bytes).is_none_or(|end| end > span.bytes) {
+            let message =
+                format!("a view of {bytes} bytes at {offset} leaves the {} bytes of its base", span.bytes);
+            return Err(Error::new(Code::BufferBounds, message));
+        }
+        let span = Span { address: span.address + offset, bytes, writable: span.writable };
+        self.insert_shared(Rc::clone(storage), span)
+    }
+
+    /// Ends a handle. Returns the storage when no other handle shares it.
+    pub fn remove(&mut self, id: u32) -> Result<Option<S>> {
+        self.entry(id)?;
+        let index = id & SLOT_MASK;
+        let slot = &mut self.slots[index as usize];
+        slot.generation = slot.generation % (GENERATIONS - 1) + 1;
+        self.free.push_back(index);
+        self.alive -= 1;
+        Ok(slot.entry.take().and_then(|entry| Rc::into_inner(entry.storage)))
+    }
+}
+
+impl<S> Buffers<S> {
+    /// Ends every handle; the storages, each once.
+    pub fn into_storages(self) -> Vec<S> {
+        let entries = self.slots.into_iter().filter_map(|slot| slot.entry);
+        entries.filter_map(|entry| Rc::into_inner(entry.storage)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span { address: 4096, bytes: 64, writable: true };
+
+    #[test]
+    fn a_freed_handle_is_refused_even_when_its_slot_is_used_again() {
+        let mut buffers = Buffers::default();
+        let first = buffers.insert('a', SPAN).unwrap();
+        assert_eq!(buffers.remove(first).unwrap(), Some('a'));
+        for _ in 0..3 * RESTING {
+            let id = buffers.insert('b', SPAN).unwrap();
+            assert_ne!(id, first);
+            assert_eq!(buffers.get(first).unwrap_err().code, Code::BufferInvalid);
+            buffers.remove(id).unwrap();
+        }
+        assert_eq!(buffers.remove(first).unwrap_err().code, Code::BufferInvalid);
+        assert_eq!(buffers.get(0).unwrap_err().code, Code::BufferInvalid);
+        assert!(buffers.slots.len() <= RESTING + 2);
+        assert_eq!(buffers.alive(), 0);
+    }
+
+    #[test]
+    fn a_view_keeps_the_storage_until_the_last_handle_ends() {
+        let mut buffers = Buffers::default();
+        let base = buffers.insert('a', SPAN).unwrap();
+        let view = buffers.view(base, 16, 32).unwrap();
+        let inner = buffers.view(view, 32, 0).unwrap();
+        assert_eq!(buffers.get(view).unwrap(), Span { address: 4112, bytes: 32, writable: true });
+        assert_eq!(buffers.view(view, 16, 17).unwrap_err().code, Code::BufferBounds);
+        assert_eq!(buffers.view(view, usize::MAX, 2).unwrap_err().code, Code::BufferBounds);
+        assert_eq!(buffers.alive(), 3);
+        assert_eq!(buffers.remove(base).unwrap(), None);
+        assert_eq!(buffers.remove(inner).unwrap(), None);
+        assert_eq!(buffers.remove(view).unwrap(), Some('a'));
+    }
+
+    #[test]
+    fn handles_are_small_integers() {
+        let mut buffers = Buffers::default();
+        for _ in 0..3 * GENERATIONS {
+            let id = buffers.insert((), SPAN).unwrap();
+            assert!(id > 0 && id < 1 << 31);
+            buffers.remove(id).unwrap();
+        }
+    }
+}

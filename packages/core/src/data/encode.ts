@@ -1,0 +1,328 @@
+import { IftError } from '@ift/tensor'
+import type { PromptTemplate, TrainOn } from '../plugin/contract/template.js'
+import type { Encoding, Tokenizer } from '../plugin/contract/tokenizer.js'
+import {
+  isText,
+  isTokenized,
+  type Example,
+  type InstructionExample,
+  type MessagesExample,
+  type Sample,
+  type Segment,
+} from './types.js'
+
+/** Label of a position where nothing is learned. */
+export const ignoredLabel = -100
+
+/**
+ * What gives way in a sample longer than `maxLength`; the config's default is 'right'.
+ * 'right': the end of the last answer that fits in part; its end token stays, so the model still learns to stop, and a
+ * turn of the user that would end the text is left out. 'left': the start of the text behind bos, never part of an
+ * answer. 'drop': the whole sample. A sample of which no answer would remain is dropped whatever the choice.
+ */
+export type Truncation = 'right' | 'left' | 'drop'
+
+export interface EncodeOptions {
+  /** Tokens of a sample at most. */
+  readonly maxLength: number
+  readonly trainOn: TrainOn
+  readonly truncation: Truncation
+}
+
+/** Why an example became no sample: longer than `maxLength`, or without a token to learn. */
+export type DropReason = 'long' | 'untrained'
+
+export type Encoded =
+  | { readonly sample: Sample; /** Tokens that gave way. */ readonly cut: number }
+  | { readonly dropped: DropReason }
+
+/** Segments between two special tokens: one text, tokenised at once. */
+interface Run {
+  readonly text: string
+  /** End of each segment in `text`, and whether it is learned. */
+  readonly ends: readonly number[]
+  readonly trained: readonly boolean[]
+  /** Whether a special token stands before it that the template wrote. */
+  readonly afterSpecial: boolean
+}
+type Piece = Run | { readonly id: number; readonly trained: boolean }
+
+const isRun = (piece: Piece): piece is Run => 'text' in piece
+
+/** Id of a special segment; null when the tokenizer has no such token and goes without (bos only). */
+function specialId(name: string, tokenizer: Tokenizer): number | null {
+  if (name === 'bos') return tokenizer.bosId
+  const id = name === 'eos' ? tokenizer.eosId : tokenizer.specials.get(name)
+  if (id !== null && id !== undefined) return id
+  throw new IftError(
+    'IFT_TEMPLATE_TOKEN',
+    name === 'eos'
+      ? 'The template ends answers with the end token, and the tokenizer has none.'
+      : `The template writes the special token "${name}", which the tokenizer does not have.`,
+    'Choose a template that fits the tokenizer: `chat` for the checkpoint\'s own, or "alpaca".',
+  )
+}
+
+/** Joins segments into runs and puts bos in front exactly once, when the tokenizer's policy asks for it. */
+function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
+  const pieces: Piece[] = []
+  let run: { text: string; ends: number[]; trained: boolean[]; afterSpecial: boolean } | null = null
+  let afterSpecial = false
+  for (const { text, trained, special } of segments) {
+    if (special) {
+      const id = specialId(text, tokenizer)
+      if (id === null) continue
+      // A template that writes bos itself, twice in a row, would count it twice.
+      const previous = pieces.at(-1)
+      if (pieces.length === 1 && id === tokenizer.bosId && previous && !isRun(previous) && previous.id === id)
+        continue
+      pieces.push({ id, trained })
+      run = null
+      afterSpecial = true
+    } else if (text !== '') {
+      if (!run) {
+        run = { text: '', ends: [], trained: [], afterSpecial }
+        pieces.push(run)
+      }
+      // Half a surrogate pair is no character; as U+FFFD it keeps its place.
+      run.text += text.replace(/\p{Surrogate}/gu, '\uFFFD')
+      run.ends.push(run.text.length)
+      run.trained.push(trained)
+    }
+  }
+  const first = pieces[0]
+  if (
+    tokenizer.addBos &&
+    tokenizer.bosId !== null &&
+    !(first && !isRun(first) && first.id === tokenizer.bosId)
+  )
+    pieces.unshift({ id: tokenizer.bosId, trained: false })
+  return pieces
+}
+
+const leads = new WeakMap<Tokenizer, Promise<{ text: string } | null>>()
+
+/**
+ * A special token to put before a run that follows one, for tokenizers that treat the start of a text differently
+ * (SentencePiece's space in front, where it is added at the very start only); null when it makes no difference.
+ */
+function leadOf(tokenizer: Tokenizer): Promise<{ text: string } | null> {
+  const known = leads.get(tokenizer)
+  if (known) return known
+  const probe = (async () => {
+    const [special] = tokenizer.specials
+    if (!special) return null
+    const [text, id] = special
+    const [alone, behind] = [
+      await tokenizer.encode('a'),
+      await tokenizer.encode(`${text}a`, { specials: true }),
+    ]
+    const same =
+      behind.ids.length === alone.ids.length + 1 && alone.ids.every((id, i) => behind.ids[i + 1] === id)
+    return same || behind.ids[0] !== id ? null : { text }
+  })()
+  leads.set(tokenizer, probe)
+  return probe
+}
+
+/** Cuts a text inside everything that looks like a special token, so that no part holds one. */
+function guardSpecials(text: string, specials: readonly string[]): string[] {
+  const parts: string[] = []
+  let start = 0
+  for (let at = 1; at < text.length; at++)
+    if (specials.some((name) => name.length > 1 && text.startsWith(name, at - 1))) {
+      parts.push(text.slice(start, at))
+      start = at
+    }
+  parts.push(text.slice(start))
+  return parts
+}
+
+/** Encodes runs of many examples, all in two calls. */
+async function encodeRuns(runs: readonly Run[], tokenizer: Tokenizer): Promise<Encoding[]> {
+  const lead = runs.some(({ afterSpecial }) => afterSpecial) ? await leadOf(tokenizer) : null
+  if (!lead) return tokenizer.encodeBatch(runs.map(({ text }) => text))
+  const specials = [...tokenizer.specials.keys()]
+  const isLed = ({ afterSpecial }: Run) => afterSpecial
+  // With `specials` on, a text that looks like a special token would become one.
+  const parts = runs.filter(isLed).map(({ text }) => guardSpecials(text, specials))
+  const [plain, led] = await Promise.all([
+    tokenizer.encodeBatch(runs.filter((run) => !isLed(run)).map(({ text }) => text)),
+    tokenizer.encodeBatch(
+      parts.flat().map((part) => lead.text + part),
+      { specials: true },
+    ),
+  ])
+  let nextPlain = 0
+  let nextLed = 0
+  let nextParts = 0
+  return runs.map((run) => {
+    if (!isLed(run)) return plain[nextPlain++]!
+    let start = 0
+    const ids: number[] = []
+    const offsets: number[] = []
+    for (const part of parts[nextParts++]!) {
+      const encoding = led[nextLed++]!
+      for (let i = 1; i < encoding.ids.length; i++) {
+        ids.push(encoding.ids[i]!)
+        for (const offset of [encoding.offsets[2 * i]!, encoding.offsets[2 * i + 1]!])
+          offsets.push(start + Math.max(0, offset - lead.text.length))
+      }
+      start += part.length
+    }
+    return { ids: Int32Array.from(ids), offsets: Int32Array.from(offsets) }
+  })
+}
+
+/** Ids of pieces in order with labels: a token is learned when the segment is in which its text begins. */
+function assemble(pieces: readonly Piece[], encodings: readonly Encoding[]): Sample {
+  let length = 0
+  let next = 0
+  for (const piece of pieces) length += isRun(piece) ? encodings[next++]!.ids.length : 1
+  const ids = new Int32Array(length)
+  const labels = new Int32Array(length).fill(ignoredLabel)
+  let at = 0
+  next = 0
+  for (const piece of pieces) {
+    if (!isRun(piece)) {
+      ids[at] = piece.id
+      if (piece.trained) labels[at] = piece.id
+      at++
+      continue
+    }
+    const encoding = encodings[next++]!
+    ids.set(encoding.ids, at)
+    let segment = 0
+    for (const [i, id] of encoding.ids.entries()) {
+      const start = encoding.offsets[2 * i]!
+      while (segment < piece.ends.length - 1 && start >= piece.ends[segment]!) segment++
+      if (piece.trained[segment]) labels[at + i] = id
+    }
+    at += encoding.ids.length
+  }
+  return { ids, labels }
+}
+
+function isEnd(id: number, tokenizer: Tokenizer): boolean {
+  if (id === tokenizer.eosId) return true
+  for (const special of tokenizer.specials.values()) if (special === id) return true
+  return false
+}
+
+function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptions): Encoded {
+  const { maxLength, truncation } = options
+  // The first token of a text is nobody's target.
+  const learns = (from: number, to: number) =>
+    labels.subarray(Math.max(1, from), to).some((label) => label !== ignoredLabel)
+  if (!learns(0, ids.length)) return { dropped: 'untrained' }
+  if (ids.length <= maxLength) return { sample: { ids, labels }, cut: 0 }
+  if (truncation === 'drop') return { dropped: 'long' }
+  if (truncation === 'right') {
+    let end = maxLength
+    // Behind an end token or inside the user's text there is nothing to finish.
+    const whole = labels[end] === ignoredLabel || labels[end - 1] === ignoredLabel
+    if (whole) while (end > 0 && labels[end - 1] === ignoredLabel) end--
+    if (!learns(0, end)) return { dropped: 'long' }
+    const sample = { ids: ids.slice(0, end), labels: labels.slice(0, end) }
+    const endToken = labels.findLast((label) => label !== ignoredLabel)!
+    // Ids made elsewhere may end without an end token; then there is none to keep.
+    if (!whole && isEnd(endToken, tokenizer)) {
+      sample.ids[end - 1] = endToken
+      sample.labels[end - 1] = endToken
+      if (!learns(0, end - 1)) return { dropped: 'long' }
+    }
+    return { sample, cut: ids.length - end }
+  }
+  const keepBos = ids[0] === tokenizer.bosId ? 1 : 0
+  let start = ids.length - (maxLength - keepBos)
+  // An answer that lost its beginning would be learned without its question.
+  if (options.trainOn !== 'all') while (start < ids.length && labels[start] !== ignoredLabel) start++
+  if (!learns(start + 1 - keepBos, ids.length)) return { dropped: 'long' }
+  const cutFront = (values: Int32Array) => {
+    const kept = new Int32Array(ids.length - start + keepBos)
+    kept.set(values.subarray(0, keepBos))
+    kept.set(values.subarray(start), keepBos)
+    return kept
+  }
+  return { sample: { ids: cutFront(ids), labels: cutFront(labels) }, cut: start - keepBos }
+}
+
+/** Checks ids made elsewhere; labels are the id of their own position or -100. */
+function checkTokenized(
+  ids: readonly number[],
+  labels: readonly number[] | undefined,
+  tokenizer: Tokenizer,
+): Sample {
+  for (const [i, id] of ids.entries()) {
+    if (!Number.isInteger(id) || id < 0 || id >= tokenizer.vocabSize)
+      throw new IftError(
+        'IFT_DATA_RECORD',
+        `ids[${i}]: expected an id below ${tokenizer.vocabSize}, found ${id}.`,
+        'The ids were made with another tokenizer.',
+      )
+    const label = labels?.[i]
+    if (label !== undefined && label !== ignoredLabel && label !== id)
+      throw new IftError(
+        'IFT_DATA_RECORD',
+        `labels[${i}]: expected ${ignoredLabel} or the id at the same position, ${id}; found ${label}.`,
+        'Labels are not shifted: labels[i] belongs to ids[i].',
+      )
+  }
+  return { ids: Int32Array.from(ids), labels: Int32Array.from(labels ?? ids) }
+}
+
+function segmentsOf(example: Example, template: PromptTemplate, trainOn: TrainOn): readonly Segment[] {
+  if (!isText(example)) return template.render(example as InstructionExample | MessagesExample, trainOn)
+  return [
+    { role: 'template', text: example.text, trained: true },
+    { role: 'template', text: 'eos', trained: true, special: true },
+  ]
+}
+
+/**
+ * Samples of examples, in order. Each text is tokenised whole between special tokens, which go in as ids; labels come
+ * from the character offsets of tokens. The end token behind an answer is learned.
+ */
+export async function encodeExamples(
+  examples: readonly Example[],
+  template: PromptTemplate,
+  tokenizer: Tokenizer,
+  options: EncodeOptions,
+): Promise<Encoded[]> {
+  const texts = examples.map((example) =>
+    isTokenized(example) ? null : piecesOf(segmentsOf(example, template, options.trainOn), tokenizer),
+  )
+  const encodings = await encodeRuns(
+    texts.flatMap((pieces) => pieces?.filter(isRun) ?? []),
+    tokenizer,
+  )
+  let at = 0
+  return examples.map((example, i) => {
+    const pieces = texts[i]
+    if (isTokenized(example))
+      return fit(checkTokenized(example.ids, example.labels, tokenizer), tokenizer, options)
+    const runs = pieces!.filter(isRun).length
+    const sample = assemble(pieces!, encodings.slice(at, (at += runs)))
+    return fit(sample, tokenizer, options)
+  })
+}
+
+/** One example; see encodeExamples. */
+export async function encodeExample(
+  example: Example,
+  template: PromptTemplate,
+  tokenizer: Tokenizer,
+  options: EncodeOptions,
+): Promise<Encoded> {
+  return (await encodeExamples([example], template, tokenizer, options))[0]!
+}
+
+/** Ids from which the model continues: the same as those of the training text up to the answer. */
+export async function encodePrompt(
+  example: InstructionExample | MessagesExample,
+  template: PromptTemplate,
+  tokenizer: Tokenizer,
+): Promise<Int32Array> {
+  const pieces = piecesOf(template.prompt(example), tokenizer)
+  return assemble(pieces, await encodeRuns(pieces.filter(isRun), tokenizer)).ids
+}

@@ -1,0 +1,72 @@
+import { IftError } from '@ift/tensor'
+import { excerpt, type RawRecord } from '../read/record.js'
+import type { Example } from '../types.js'
+import { alpaca } from './alpaca.js'
+import { completion } from './completion.js'
+import type { RecordFormat } from './format.js'
+import { messages } from './messages.js'
+import { sharegpt } from './sharegpt.js'
+import { text } from './text.js'
+import { tokenized } from './tokenized.js'
+
+export type { RecordFormat } from './format.js'
+export type FormatName = RecordFormat['name']
+
+/** In the order in which a record is asked: what is more particular comes first, `text` (often a rendering) last. */
+const formats: readonly RecordFormat[] = [tokenized, messages, sharegpt, completion, alpaca, text]
+
+export const formatNames: readonly FormatName[] = formats.map(({ name }) => name)
+
+/** The form that a record is written in, or null when it is none that is known. */
+export const sniffFormat = (record: Readonly<Record<string, unknown>>): FormatName | null =>
+  formats.find((format) => format.matches(record))?.name ?? null
+
+export interface FormatOptions {
+  /** The form; found out from the first record when absent. */
+  readonly format?: FormatName
+  /** Field names of the form mapped to those of the file. */
+  readonly columns?: Readonly<Record<string, string>>
+}
+
+/** Makes examples of the records of one file. The first record decides the form of all when none is given. */
+export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) => Example {
+  const columns = Object.entries(options.columns ?? {})
+  let format = options.format ? formats.find(({ name }) => name === options.format) : undefined
+  if (options.format && !format)
+    throw new IftError(
+      'IFT_DATA_FORMAT',
+      `Unknown format "${options.format as string}".`,
+      `Known formats: ${formatNames.join(', ')}.`,
+    )
+  const rename = (raw: RawRecord): RawRecord => {
+    if (columns.length === 0) return raw
+    const record: Record<string, unknown> = {}
+    for (const [field, column] of columns) {
+      if (!(column in raw.record))
+        throw new IftError(
+          'IFT_DATA_RECORD',
+          `${raw.where}: no field "${column}", which columns.${field} names; found ${fieldList(raw)}.`,
+          'Correct the names in `columns`.',
+        )
+      record[field] = raw.record[column]
+    }
+    // Fields that need no renaming stay, unless they are a source of one that did.
+    const used = new Set(columns.map(([, column]) => column))
+    for (const [field, value] of Object.entries(raw.record))
+      if (!(field in record) && !used.has(field)) record[field] = value
+    return { record, where: raw.where }
+  }
+  return (raw) => {
+    const renamed = rename(raw)
+    format ??= formats.find((candidate) => candidate.matches(renamed.record))
+    if (!format)
+      throw new IftError(
+        'IFT_DATA_FORMAT',
+        `${raw.where}: the form of the record is not known; its fields are ${fieldList(raw)}.`,
+        'Map the fields, for example columns: { instruction: "question", output: "answer" }, or set `format`.',
+      )
+    return format.convert(renamed)
+  }
+}
+
+const fieldList = ({ record }: RawRecord): string => excerpt(Object.keys(record).join(', ') || 'none', 200)

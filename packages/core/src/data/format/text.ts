@@ -1,0 +1,14 @@
+import type { TextExample } from '../types.js'
+import { textField, wrongField, type RecordFormat } from './format.js'
+
+/** {text}: a document, every token of which is trained. */
+export const text: RecordFormat = {
+  name: 'text',
+  fields: ['text'],
+  matches: (record) => typeof record['text'] === 'string',
+  convert(raw): TextExample {
+    const content = textField(raw, 'text')
+    if (content === '') throw wrongField(raw.where, 'text', 'a text that is not empty', content)
+    return { text: content }
+  },
+}

@@ -1,0 +1,59 @@
+export {
+  buildSampleStore,
+  hashFiles,
+  locateExamples,
+  readExamples,
+  templateFingerprint,
+  type BuildOptions,
+  type LocatedExample,
+  type SourceOptions,
+} from './build.js'
+export {
+  markedTurns,
+  messageText,
+  promptMessages,
+  toMessages,
+  toRounds,
+  type Conversation,
+} from './conversation.js'
+export { convertData, convertExample, convertTargets, type ConvertTarget } from './convert.js'
+export {
+  encodeExample,
+  encodeExamples,
+  encodePrompt,
+  ignoredLabel,
+  type DropReason,
+  type Encoded,
+  type EncodeOptions,
+  type Truncation,
+} from './encode.js'
+export {
+  formatNames,
+  recordConverter,
+  sniffFormat,
+  type FormatName,
+  type FormatOptions,
+} from './format/index.js'
+export {
+  createPacker,
+  Packer,
+  packSamples,
+  type PackCursor,
+  type PackedStep,
+  type PackerOptions,
+} from './pack.js'
+export { DataRandom, permutation } from './random.js'
+export { dataFiles, readCsv, readRecords, type RawRecord, type ReadOptions } from './read/index.js'
+export {
+  countScripts,
+  DataStats,
+  distribution,
+  tokenStats,
+  type DataReport,
+  type Distribution,
+  type TokenReport,
+} from './stats.js'
+export { SampleStore, SampleStoreBuilder, type SampleSource, type StoreCounts } from './store.js'
+export { builtinTemplates, createChatTemplate } from './template/index.js'
+export * from './types.js'
+export { validateData, type DataProblem, type ValidationReport } from './validate.js'

@@ -1,0 +1,82 @@
+import { parse, type CsvError, type Info } from 'csv-parse'
+import { IftError } from '@ift/tensor'
+import { decodeUtf8, openBytes } from './bytes.js'
+import { excerpt, report, type RawRecord, type ReadOptions } from './record.js'
+
+/** Whole lines of valid UTF-8, so that the line of a wrong byte is known. */
+async function* checked(path: string, encoding: string | undefined): AsyncGenerator<Uint8Array> {
+  let line = 1
+  let rest: Uint8Array = new Uint8Array(0)
+  for await (const chunk of openBytes(path, encoding)) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const end = bytes.lastIndexOf(0x0a) + 1
+    line = check(path, bytes.subarray(0, end), line)
+    if (end > 0) yield bytes.subarray(0, end)
+    rest = bytes.subarray(end)
+  }
+  check(path, rest, line)
+  if (rest.length > 0) yield rest
+}
+
+function check(path: string, bytes: Uint8Array, line: number): number {
+  let start = 0
+  for (let end = bytes.indexOf(0x0a); ; end = bytes.indexOf(0x0a, start)) {
+    decodeUtf8(bytes.subarray(start, end < 0 ? bytes.length : end), `${path}:${line}`)
+    if (end < 0) return line
+    line++
+    start = end + 1
+  }
+}
+
+/** Comma or tab separated values with quoting as in RFC 4180; quotes inside an unquoted field are plain characters. */
+export async function* readCsv(
+  path: string,
+  delimiter: ',' | '\t',
+  options: ReadOptions = {},
+): AsyncGenerator<RawRecord> {
+  const { header = true, quotes = true } = options
+  const parser = parse({
+    delimiter,
+    columns: header === true ? (names: string[]) => names.map((name) => name.trim()) : [...header],
+    info: true,
+    quote: quotes ? '"' : false,
+    relax_quotes: true,
+    skip_empty_lines: true,
+    skip_records_with_error: options.onProblem !== undefined,
+    encoding: 'utf8',
+  })
+  const problem = (cause: Error & { lines?: unknown }) =>
+    new IftError(
+      'IFT_DATA_SYNTAX',
+      `${path}:${Number(cause.lines)}: ${excerpt(cause.message, 200)}`,
+      delimiter === ','
+        ? 'Fields that hold commas, quotes or line breaks stand in double quotes; a double quote is written twice.'
+        : 'Fields that hold tabs or line breaks stand in double quotes; a double quote is written twice.',
+      { cause },
+    )
+  parser.on('skip', (cause?: CsvError) => {
+    if (cause) report(problem(cause), options)
+  })
+  const source = checked(path, options.encoding)
+  const pump = (async () => {
+    for await (const bytes of source)
+      if (!parser.write(bytes) && !parser.destroyed)
+        await new Promise<void>((done) => {
+          parser.once('drain', done).once('close', done)
+        })
+    parser.end()
+  })()
+  pump.catch((cause: unknown) => parser.destroy(cause as Error))
+  try {
+    let line = header === true ? 2 : 1
+    for await (const row of parser) {
+      const { record, info } = row as { record: Record<string, string>; info: Info }
+      yield { record, where: `${path}:${line}` }
+      line = info.lines + 1
+    }
+  } catch (cause) {
+    throw cause instanceof IftError || !(cause instanceof Error) ? cause : problem(cause)
+  } finally {
+    parser.destroy()
+  }
+}

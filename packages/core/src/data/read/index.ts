@@ -1,0 +1,72 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { withoutCompression } from './bytes.js'
+import { readCsv } from './csv.js'
+import { readJson } from './json.js'
+import { readJsonl } from './jsonl.js'
+import { readParquet } from './parquet.js'
+import type { RawRecord, ReadOptions } from './record.js'
+
+export { readCsv } from './csv.js'
+export { readJson } from './json.js'
+export { readJsonl } from './jsonl.js'
+export { readParquet } from './parquet.js'
+export type { RawRecord, ReadOptions } from './record.js'
+
+const containers: Readonly<
+  Record<string, (path: string, options: ReadOptions) => AsyncGenerator<RawRecord>>
+> = {
+  '.json': readJson,
+  '.jsonl': readJsonl,
+  '.ndjson': readJsonl,
+  '.csv': (path, options) => readCsv(path, ',', options),
+  '.tsv': (path, options) => readCsv(path, '\t', options),
+  '.parquet': readParquet,
+}
+
+const containerOf = (path: string) => containers[extname(withoutCompression(path)).toLowerCase()]
+
+/** Files with records in a folder and below, in the order of their paths; a file stands for itself. */
+export async function dataFiles(path: string): Promise<string[]> {
+  let info
+  try {
+    info = await stat(path)
+  } catch (cause) {
+    throw new IftError(
+      'IFT_SOURCE_NOT_FOUND',
+      `${path}: no such file or folder.`,
+      'Check the path; relative paths start at the folder of the config file.',
+      { cause },
+    )
+  }
+  if (!info.isDirectory()) return [path]
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && containerOf(entry.name) !== undefined)
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+  if (files.length > 0) return files
+  throw new IftError(
+    'IFT_SOURCE_NOT_FOUND',
+    `${path}: no data file in this folder (.json, .jsonl, .csv, .tsv, .parquet, also .gz or .zst of them).`,
+    'Name the file itself.',
+  )
+}
+
+/**
+ * Records of a data file or of all data files in a folder, in order. The kind of file is told by its name:
+ * .json .jsonl .ndjson .csv .tsv, each also with .gz or .zst, and .parquet.
+ */
+export async function* readRecords(path: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
+  for (const file of await dataFiles(path)) {
+    const read = containerOf(file)
+    if (!read || (read === readParquet && file !== withoutCompression(file)))
+      throw new IftError(
+        'IFT_DATA_CONTAINER',
+        `${file}: cannot tell the kind of file from the name "${basename(file)}".`,
+        'Known: .json .jsonl .ndjson .csv .tsv (also with .gz or .zst behind) and .parquet.',
+      )
+    yield* read(file, options)
+  }
+}

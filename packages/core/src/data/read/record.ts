@@ -1,0 +1,83 @@
+import { IftError } from '@ift/tensor'
+
+/** A record of a data file before anybody knows its form. */
+export interface RawRecord {
+  readonly record: Readonly<Record<string, unknown>>
+  /** Where it begins: `file:line`, or `file#row` in a format without lines. */
+  readonly where: string
+}
+
+export interface ReadOptions {
+  /** Character encoding as TextDecoder names it: utf-8, gb18030, big5, utf-16le. A byte order mark wins. */
+  readonly encoding?: string
+  /**
+   * Column names of a CSV or TSV file: true takes them from the first line (default), a list says that the file has
+   * none.
+   */
+  readonly header?: true | readonly string[]
+  /** Whether double quotes enclose fields of a CSV or TSV file (default), or are characters like others. */
+  readonly quotes?: boolean
+  /** Receives what is wrong with single records, which are then skipped; without it the first one is thrown. */
+  readonly onProblem?: (problem: IftError) => void
+}
+
+/** Bytes to a line or record number; the excerpt is what a reader recognises the place by. */
+export function excerpt(text: string, length = 80): string {
+  const flat = text.replace(/\s+/g, ' ').trim()
+  return flat.length <= length ? flat : `${flat.slice(0, length)}…`
+}
+
+export const kindOf = (value: unknown): string =>
+  value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? 'an array'
+      : typeof value === 'object'
+        ? 'an object'
+        : `a ${typeof value}`
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Reports to `onProblem`, or throws. */
+export function report(problem: IftError, options: ReadOptions): void {
+  if (!options.onProblem) throw problem
+  options.onProblem(problem)
+}
+
+/** Parses one JSON text to a record; null when it was reported as broken. */
+export function parseRecord(text: string, where: string, options: ReadOptions): RawRecord | null {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    report(
+      new IftError(
+        'IFT_DATA_SYNTAX',
+        `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
+        'Mend or delete the record; `ift data validate` lists every broken one.',
+        { cause },
+      ),
+      options,
+    )
+    return null
+  }
+  if (isRecord(value)) return { record: value, where }
+  report(
+    new IftError(
+      'IFT_DATA_RECORD',
+      `${where}: expected a record (a JSON object), found ${kindOf(value)}: ${excerpt(text)}`,
+      'Every record is an object such as {"instruction": …, "input": …, "output": …}.',
+    ),
+    options,
+  )
+  return null
+}
+
+/** V8's message without the text that it repeats. */
+function reason(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return message
+    .replace(/, (\.\.\.)?".*" is not valid JSON$/s, '')
+    .replace(/ in JSON at position (\d+).*$/s, ' at character $1')
+}

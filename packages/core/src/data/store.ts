@@ -1,0 +1,237 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { ignoredLabel } from './encode.js'
+import type { Sample } from './types.js'
+
+/** Samples by number, whatever holds them. */
+export interface SampleSource {
+  readonly count: number
+  /** Tokens of a sample. */
+  length(index: number): number
+  /** Tokens of it that are learned: those with a label behind the first position. */
+  trained(index: number): number
+  sample(index: number): Sample
+}
+
+/** What became of the examples that a store was made of. */
+export interface StoreCounts {
+  readonly examples: number
+  /** Samples that lost tokens, and how many. */
+  readonly truncated: number
+  readonly cutTokens: number
+  /** Dropped: longer than maxLength; without a token to learn; by a hook. */
+  readonly long: number
+  readonly untrained: number
+  readonly filtered: number
+}
+
+const magic = 'ift-samples-1\n'
+/** Tokens in one piece of a growing store: 4 MiB of ids. */
+const chunkTokens = 1 << 20
+
+/** Tokenised samples in flat arrays: ids, and one bit a token that says whether it is learned. */
+export class SampleStore implements SampleSource {
+  readonly #ids: Int32Array
+  readonly #mask: Uint8Array
+  readonly #starts: Float64Array
+  readonly #trained: Int32Array
+
+  /** `ids` [tokens], `mask` bits [tokens], `lengths` [count]. */
+  constructor(
+    ids: Int32Array,
+    mask: Uint8Array,
+    lengths: Int32Array,
+    readonly counts: StoreCounts,
+  ) {
+    this.#ids = ids
+    this.#mask = mask
+    this.#starts = new Float64Array(lengths.length + 1)
+    this.#trained = new Int32Array(lengths.length)
+    for (const [i, length] of lengths.entries()) {
+      const start = this.#starts[i]!
+      this.#starts[i + 1] = start + length
+      for (let at = start + 1; at < start + length; at++) if (this.#bit(at)) this.#trained[i]!++
+    }
+  }
+
+  get count(): number {
+    return this.#trained.length
+  }
+
+  /** Tokens of all samples. */
+  get tokens(): number {
+    return this.#starts[this.count]!
+  }
+
+  /** Learned tokens of all samples. */
+  get trainedTokens(): number {
+    return this.#trained.reduce((sum, trained) => sum + trained, 0)
+  }
+
+  length(index: number): number {
+    return this.#starts[index + 1]! - this.#starts[index]!
+  }
+
+  trained(index: number): number {
+    return this.#trained[index]!
+  }
+
+  sample(index: number): Sample {
+    const start = this.#starts[index]
+    const end = this.#starts[index + 1]
+    if (start === undefined || end === undefined)
+      throw new IftError('IFT_SAMPLE_RANGE', `Sample ${index} of ${this.count} was asked for.`)
+    const ids = this.#ids.slice(start, end)
+    const labels = ids.map((id, i) => (this.#bit(start + i) ? id : ignoredLabel))
+    return { ids, labels }
+  }
+
+  #bit(at: number): boolean {
+    return ((this.#mask[Math.floor(at / 8)]! >> (at % 8)) & 1) === 1
+  }
+
+  /** The parts of a file, in order: header, lengths, mask, ids. */
+  #parts(): Uint8Array[] {
+    const lengths = Int32Array.from({ length: this.count }, (_, i) => this.length(i))
+    return [lengths, this.#mask, this.#ids].map(
+      (array) => new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength),
+    )
+  }
+
+  /** Writes the store to `dir/key.samples` under a temporary name, flushes and renames it. */
+  async save(dir: string, key: string): Promise<string> {
+    const parts = this.#parts()
+    const header = JSON.stringify({
+      count: this.count,
+      tokens: this.tokens,
+      counts: this.counts,
+      sha256: digest(parts),
+    })
+    const path = join(dir, `${key}.samples`)
+    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+    try {
+      await mkdir(dir, { recursive: true })
+      const file = await open(temporary, 'wx')
+      try {
+        for (const part of [Buffer.from(`${magic}${header}\n`), ...parts])
+          // One write call takes less than 2 GiB.
+          for (let at = 0; at < part.length; at += 1 << 28)
+            await file.writeFile(part.subarray(at, at + (1 << 28)))
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(temporary, path)
+    } catch (cause) {
+      await rm(temporary, { force: true }).catch(() => undefined)
+      throw new IftError(
+        'IFT_CACHE_WRITE',
+        `${path}: the tokenised samples could not be written: ${(cause as Error).message}`,
+        'Free some space, or choose another cache folder.',
+        { cause },
+      )
+    }
+    return path
+  }
+
+  /** Reads what `save` wrote; null when there is none or when it is not whole, so that it is made again. */
+  static async load(dir: string, key: string): Promise<SampleStore | null> {
+    let file
+    try {
+      file = await open(join(dir, `${key}.samples`), 'r')
+    } catch {
+      return null
+    }
+    try {
+      const { size } = await file.stat()
+      const head = Buffer.alloc(Math.min(size, 4096))
+      await file.read(head, 0, head.length, 0)
+      const line = head.indexOf('\n', magic.length)
+      if (!head.toString('latin1').startsWith(magic) || line < 0) return null
+      const header = JSON.parse(head.toString('utf8', magic.length, line)) as {
+        count: number
+        tokens: number
+        counts: StoreCounts
+        sha256: string
+      }
+      const { count, tokens } = header
+      const maskBytes = Math.ceil(tokens / 8)
+      if (size !== line + 1 + 4 * count + maskBytes + 4 * tokens) return null
+      let position = line + 1
+      const part = async (bytes: number) => {
+        const buffer = new Uint8Array(new ArrayBuffer(bytes))
+        for (let at = 0; at < bytes;) {
+          const { bytesRead } = await file.read(buffer, at, Math.min(1 << 28, bytes - at), position + at)
+          if (bytesRead === 0) throw new Error('unexpected end of file')
+          at += bytesRead
+        }
+        position += bytes
+        return buffer
+      }
+      const parts = [await part(4 * count), await part(maskBytes), await part(4 * tokens)] as const
+      if (digest(parts) !== header.sha256) return null
+      const [lengths, mask, ids] = parts
+      return new SampleStore(new Int32Array(ids.buffer), mask, new Int32Array(lengths.buffer), header.counts)
+    } catch {
+      return null
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+function digest(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts)
+    for (let at = 0; at < part.length; at += 1 << 28) hash.update(part.subarray(at, at + (1 << 28)))
+  return hash.digest('hex')
+}
+
+/** Collects samples for a store. */
+export class SampleStoreBuilder {
+  readonly #chunks: Int32Array[] = []
+  #fill = chunkTokens
+  readonly #masks: Uint8Array[] = []
+  readonly #lengths: number[] = []
+  #tokens = 0
+
+  /** Labels are the id of their own position or -100. */
+  add({ ids, labels }: Sample): void {
+    if (labels.length !== ids.length)
+      throw new IftError('IFT_SAMPLE_SHAPE', `A sample has ${ids.length} ids and ${labels.length} labels.`)
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!
+      const label = labels[i]!
+      if (label !== ignoredLabel && label !== id)
+        throw new IftError(
+          'IFT_SAMPLE_SHAPE',
+          `labels[${i}] of a sample is ${label}: expected ${ignoredLabel} or the id at the same position, ${id}.`,
+          'A `sample` hook may mask labels and change ids, but labels follow ids.',
+        )
+      if (this.#fill === chunkTokens) {
+        this.#chunks.push(new Int32Array(chunkTokens))
+        this.#masks.push(new Uint8Array(chunkTokens / 8))
+        this.#fill = 0
+      }
+      this.#chunks.at(-1)![this.#fill] = id
+      if (label === id) this.#masks.at(-1)![this.#fill >> 3]! |= 1 << (this.#fill & 7)
+      this.#fill++
+    }
+    this.#tokens += ids.length
+    this.#lengths.push(ids.length)
+  }
+
+  build(counts: StoreCounts): SampleStore {
+    const ids = new Int32Array(this.#tokens)
+    const mask = new Uint8Array(Math.ceil(this.#tokens / 8))
+    for (const [i, chunk] of this.#chunks.entries()) {
+      const at = i * chunkTokens
+      const used = Math.min(chunkTokens, this.#tokens - at)
+      ids.set(chunk.subarray(0, used), at)
+      mask.set(this.#masks[i]!.subarray(0, Math.ceil(used / 8)), at / 8)
+    }
+    return new SampleStore(ids, mask, Int32Array.from(this.#lengths), counts)
+  }
+}

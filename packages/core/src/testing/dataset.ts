@@ -1,0 +1,158 @@
+import { join } from 'node:path'
+import { access } from 'node:fs/promises'
+import { IftError } from '@ift/tensor'
+import { isInstruction, isMessages, isText, type Example } from '../data/types.js'
+import type { DatasetContext, DatasetDefinition } from '../plugin/contract/dataset.js'
+import type { IftPlugin } from '../plugin/define.js'
+import { PluginSession } from '../plugin/session.js'
+import { claim } from './claim.js'
+
+/** One check of a conformance kit; any test runner can run it. */
+export interface ConformanceCase {
+  readonly name: string
+  readonly run: () => Promise<void>
+}
+
+export interface DatasetConformanceOptions {
+  /** Folder with files of the dataset, a few records are enough. */
+  readonly folder: string
+  /** Examples to look at; all when absent. */
+  readonly limit?: number
+}
+
+/** The definitions that a plugin registers. */
+export function datasetsOf(plugin: IftPlugin): DatasetDefinition[] {
+  const session = new PluginSession(process.cwd()).use(plugin)
+  return session.hooks.dataset.names().map((name) => session.hooks.dataset.find(name)!)
+}
+
+/** What every dataset must keep, as cases to run: `for (const { name, run } of datasetConformance(…)) test(name, run)`. */
+export function datasetConformance(
+  dataset: DatasetDefinition,
+  { folder, limit = Infinity }: DatasetConformanceOptions,
+): ConformanceCase[] {
+  const asked = new Set<string>()
+  const context = (seed: number): DatasetContext => ({
+    rootDir: folder,
+    seed,
+    async file(name) {
+      asked.add(name)
+      const path = join(folder, name)
+      try {
+        await access(path)
+      } catch (cause) {
+        throw new IftError('IFT_SOURCE_NOT_FOUND', `${path}: no such file.`, undefined, { cause })
+      }
+      return path
+    },
+  })
+  const take = async (seed: number, count: number): Promise<Example[]> => {
+    const examples: Example[] = []
+    if (count > 0)
+      for await (const example of dataset.load(context(seed))) if (examples.push(example) >= count) break
+    return examples
+  }
+  const same = (a: readonly Example[], b: readonly Example[]) => JSON.stringify(a) === JSON.stringify(b)
+  const named = (name: string, run: () => Promise<void>): ConformanceCase => ({
+    name: `${dataset.name}: ${name}`,
+    run,
+  })
+
+  return [
+    named('name, licence, source, description and tags are filled in', () => {
+      for (const field of ['name', 'license', 'source', 'description'] as const)
+        claim(typeof dataset[field] === 'string' && dataset[field].trim() !== '', `${field} is empty.`)
+      const allowed = {
+        lang: ['EN', 'CN', 'ML'],
+        task: ['MT', 'TS'],
+        gen: ['HG', 'SI', 'MIX', 'COL'],
+      } as const
+      for (const [tag, values] of Object.entries(allowed)) {
+        const given: readonly string[] = dataset.tags[tag as keyof typeof allowed]
+        claim(given.length > 0, `tags.${tag} is empty.`)
+        for (const value of given)
+          claim(
+            (values as readonly string[]).includes(value),
+            `tags.${tag}: "${value}" is none of ${values.join(', ')}.`,
+          )
+      }
+      const { size } = dataset
+      if (size) {
+        claim(Number.isInteger(size.count) && size.count > 0, `size.count is ${size.count}.`)
+        claim(size.unit.trim() !== '', 'size.unit is empty: say what is counted.')
+      }
+      return Promise.resolve()
+    }),
+    named('there are examples, each with its texts', async () => {
+      const examples = await take(1, limit)
+      claim(examples.length > 0, 'no example.')
+      for (const [i, example] of examples.entries()) {
+        const at = `example ${i + 1}`
+        if (isInstruction(example)) {
+          for (const field of ['instruction', 'input', 'output'] as const)
+            claim(typeof example[field] === 'string', `${at}: ${field} is not a text.`)
+          claim(example.instruction.trim() !== '' || example.input.trim() !== '', `${at}: nothing is asked.`)
+          claim(example.output.trim() !== '', `${at}: nothing is answered.`)
+        } else if (isMessages(example)) {
+          claim(
+            example.messages.every(({ content }) => typeof content === 'string'),
+            `${at}: a message is not a text.`,
+          )
+          claim(
+            example.messages.some(({ role }) => role === 'assistant'),
+            `${at}: no assistant message.`,
+          )
+        } else if (isText(example)) claim(example.text !== '', `${at}: the text is empty.`)
+        else claim(example.ids.length > 0, `${at}: no ids.`)
+      }
+    }),
+    named('the same seed gives the same examples in the same order', async () => {
+      const [first, second] = [await take(7, limit), await take(7, limit)]
+      claim(same(first, second), 'two passes with the seed 7 differ.')
+    }),
+    named('two passes at once do not disturb each other', async () => {
+      const [alone, ...both] = [
+        await take(3, limit),
+        ...(await Promise.all([take(3, limit), take(3, limit)])),
+      ]
+      claim(
+        both.every((examples) => same(alone, examples)),
+        'passes that run at the same time differ.',
+      )
+    }),
+    named('a pass can stop anywhere and be resumed by skipping', async () => {
+      const whole = await take(5, limit)
+      for (const count of [1, Math.floor(whole.length / 2), whole.length])
+        claim(
+          same(await take(5, count), whole.slice(0, count)),
+          `a pass that stops after ${count} examples differs.`,
+        )
+    }),
+    named('files are asked for by relative names', async () => {
+      await take(1, 1)
+      claim(asked.size > 0, 'no file was asked for with context.file.')
+      for (const name of asked)
+        claim(
+          !name.startsWith('/') && !name.split(/[\\/]/).includes('..'),
+          `"${name}" leaves the folder of the dataset.`,
+        )
+    }),
+    named('a missing file is an IftError', async () => {
+      const nowhere: DatasetContext = {
+        rootDir: folder,
+        seed: 1,
+        file: (name) => Promise.reject(new IftError('IFT_SOURCE_NOT_FOUND', `${name}: no such file.`)),
+      }
+      let problem: unknown = null
+      try {
+        for await (const _ of dataset.load(nowhere)) break
+      } catch (error) {
+        problem = error
+      }
+      claim(
+        problem instanceof IftError,
+        `expected an IftError, found ${problem instanceof Error ? problem.message : 'none'}.`,
+      )
+    }),
+  ]
+}

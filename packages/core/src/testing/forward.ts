@@ -1,0 +1,71 @@
+import {
+  backward,
+  noGrad,
+  ops,
+  PackedKv,
+  scope,
+  segments,
+  tensor,
+  zeros,
+  type Backend,
+  type CausalLM,
+  type ForwardInput,
+  type KvSource,
+  type Tensor,
+} from '@ift/tensor'
+
+/** Token ids of one sequence. */
+export type Ids = ArrayLike<number>
+
+/** The input for sequences laid end to end. Its tensors belong to the scope it is made in. */
+export function packed(backend: Backend, sequences: readonly Ids[], kv?: KvSource): ForwardInput {
+  const lengths = sequences.map((ids) => ids.length)
+  const all = segments(backend, lengths)
+  const ids = sequences.flatMap((s) => Array.from(s))
+  const positions = lengths.flatMap((length) => Array.from({ length }, (_, i) => i))
+  return {
+    ids: tensor(backend, ids, [ids.length], 'i32'),
+    positions: tensor(backend, positions, [ids.length], 'i32'),
+    segments: all,
+    kv: kv ?? new PackedKv(all),
+    maxPosition: all.max,
+  }
+}
+
+/** Logits of an input, [rows, vocab] as f32, without gradients. */
+export function logitsOf(model: CausalLM, make: () => ForwardInput): Promise<Float32Array> {
+  return scope(() =>
+    noGrad(() => {
+      const hidden = model.call(make())
+      return model.lmHead
+        .call(hidden, zeros(hidden.backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32'))
+        .read()
+    }),
+  )
+}
+
+/** Row i is to predict `labels[i + 1]` of its sequence; negative labels, and the last row, count for nothing. */
+const shifted = (labels: readonly Ids[]): number[] => labels.flatMap((s) => [...Array.from(s).slice(1), -1])
+
+/** Sum of the losses of labelled rows times `gradScale`, f32 [1]. */
+export function lossOf(
+  backend: Backend,
+  model: CausalLM,
+  sequences: readonly Ids[],
+  labels: readonly Ids[],
+  gradScale: number,
+): Tensor {
+  const hidden = model.call(packed(backend, sequences))
+  const targets = shifted(labels)
+  const rows = tensor(backend, targets, [targets.length], 'i32')
+  return ops.linearCrossEntropy(hidden, model.lmHead, rows, { gradScale })
+}
+
+/** The same as a number, after its gradient was added to the trainable parameters. */
+export function lossAndGradients(...args: Parameters<typeof lossOf>): Promise<Float32Array> {
+  return scope(() => {
+    const loss = lossOf(...args)
+    if (loss.requiresGrad) backward(loss)
+    return loss.read()
+  })
+}

@@ -1,0 +1,126 @@
+//! GFLOP/s of products, beside the peak of the same instructions without memory. `gemm_bench [threads] [seconds]`
+
+use ift_kernels_cpu::dtype::FloatDType;
+use ift_kernels_cpu::gemm::micro::{Micro, ROW_BYTES};
+use ift_kernels_cpu::gemm::{GemmParams, choose, gemm};
+use ift_kernels_cpu::isa::Isa;
+use ift_kernels_cpu::pool::Pool;
+use std::time::Instant;
+
+/// Seconds of the fastest of the calls that fit into `budget` seconds.
+fn fastest(budget: f64, mut body: impl FnMut()) -> f64 {
+    body();
+    let start = Instant::now();
+    let mut best = f64::INFINITY;
+    while start.elapsed().as_secs_f64() < budget {
+        let from = Instant::now();
+        body();
+        best = best.min(from.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// The micro-kernel on operands that stay in the first-level cache, on every thread.
+fn peak(pool: &Pool, isa: Isa, dtype: FloatDType, budget: f64) -> f64 {
+    let micro = Micro::of(isa, dtype);
+    let (depth, repeats) = (128, 2000);
+    let time = fastest(budget, || {
+        pool.run(pool.threads(), &|_| {
+            let a = vec![0u64; 32 * ROW_BYTES / 8];
+            let b = vec![0u64; micro.nr * micro.column_bytes(depth) / 8 + 8];
+            let mut c = vec![0f32; 32 * micro.nr];
+            for _ in 0..repeats {
+                // SAFETY: whole tiles of every operand.
+                unsafe {
+                    let stride = micro.column_bytes(depth);
+                    micro.block(
+                        micro.mr,
+                        micro.nr,
+                        depth,
+                        a.as_ptr().cast(),
+                        b.as_ptr().cast(),
+                        stride,
+                        c.as_mut_ptr(),
+                        micro.nr,
+                        false,
+                    );
+                }
+            }
+        });
+    });
+    2.0 * (micro.mr * micro.nr * depth * repeats * pool.threads()) as f64 / time / 1e9
+}
+
+fn values(n: usize, dtype: FloatDType) -> Vec<u16> {
+    let one = |i: usize| ((i * 7 % 13) as f32 - 6.0) / 8.0;
+    match dtype {
+        FloatDType::F32 => (0..n).flat_map(|i| [0, (one(i).to_bits() >> 16) as u16]).collect(),
+        FloatDType::Bf16 => (0..n).map(|i| (one(i).to_bits() >> 16) as u16).collect(),
+        FloatDType::F16 => (0..n).map(|i| 0x3000 + (i % 1024) as u16).collect(),
+    }
+}
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let threads = args.next().and_then(|x| x.parse().ok()).unwrap_or(2);
+    let budget = args.next().and_then(|x| x.parse().ok()).unwrap_or(0.3);
+    let pool = Pool::new(threads);
+    let (isa, note) = choose();
+    println!("{} on {threads} threads {}", isa.name(), note.unwrap_or(""));
+    let shapes: [(&str, usize, usize, usize, bool, bool); 22] = [
+        ("forward", 1024, 576, 576, false, true),
+        ("forward", 1024, 1536, 576, false, true),
+        ("forward", 1024, 576, 1536, false, true),
+        ("forward", 1024, 192, 576, false, true),
+        ("forward", 256, 2048, 2048, false, true),
+        ("forward", 1024, 2048, 2048, false, true),
+        ("forward", 1024, 5632, 2048, false, true),
+        ("forward", 1024, 2048, 5632, false, true),
+        ("head", 256, 49152, 576, false, true),
+        ("backward", 1024, 576, 1536, false, false),
+        ("backward", 1024, 2048, 2048, false, false),
+        ("backward", 1024, 2048, 5632, false, false),
+        ("weight gradient", 2048, 2048, 1024, true, false),
+        ("tiny", 512, 704, 256, false, true),
+        ("lora down", 1024, 8, 2048, false, true),
+        ("lora up", 1024, 2048, 8, false, true),
+        ("lora dx", 1024, 8, 2048, false, false),
+        ("lora dA", 8, 2048, 1024, true, false),
+        ("lora dB", 2048, 8, 1024, true, false),
+        ("decode", 1, 2048, 2048, false, true),
+        ("decode", 4, 5632, 2048, false, true),
+        ("decode", 16, 2048, 5632, false, true),
+    ];
+    for dtype in [FloatDType::Bf16, FloatDType::F32, FloatDType::F16] {
+        let limit = peak(&pool, isa, dtype, budget);
+        println!("\n{:5} peak {limit:.0} GFLOP/s", dtype.name());
+        for (what, m, n, k, trans_a, trans_b) in shapes {
+            let p = GemmParams {
+                m,
+                n,
+                k,
+                trans_a,
+                trans_b,
+                alpha: 1.0,
+                accumulate: false,
+                dtype,
+                out_dtype: if trans_a { FloatDType::F32 } else { dtype },
+            };
+            let (a, b) = (values(m * k, dtype), values(n * k, dtype));
+            let mut y = vec![0f32; m * n];
+            let time = fastest(budget, || {
+                let (a, b) = (a.as_ptr().cast(), b.as_ptr().cast());
+                // SAFETY: operands of these sizes.
+                unsafe { gemm(&pool, isa, y.as_mut_ptr().cast(), a, b, std::ptr::null(), &p) };
+            });
+            let rate = 2.0 * (m * n * k) as f64 / time / 1e9;
+            let bytes = ((m * k + n * k) * dtype.size() + m * n * p.out_dtype.size()) as f64;
+            println!(
+                "{what:16} {m:5} x {n:5} x {k:5}  {:8.3} ms {rate:7.1} GFLOP/s {:5.1} % {:6.1} GB/s",
+                time * 1e3,
+                100.0 * rate / limit,
+                bytes / time / 1e9
+            );
+        }
+    }
+}

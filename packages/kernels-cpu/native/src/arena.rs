@@ -1,0 +1,281 @@
+//! Memory for buffers, taken from the system in large segments and kept for the next buffer.
+//!
+//! The device runs its kernels in the order in which they were queued, so a block is free for the next buffer as soon
+//! as its own handle ends: whatever will write into it is queued behind the last reader. Only giving a segment back to
+//! the system has to wait for the queue.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ift_kernel_abi::{Code, Error, Result};
+use memmap2::MmapMut;
+
+/// Alignment of a block, a cache line and the widest vector.
+const ALIGN: usize = 64;
+/// Blocks below stay out of the segments of larger ones, which they would cut up.
+const SMALL: usize = 64 << 10;
+/// Unit of a segment: a huge page.
+const UNIT: usize = 2 << 20;
+const LARGEST_STEP: usize = 256 << 20;
+
+/// A block of the arena. `bytes` is what was asked for, `size` what is taken.
+#[derive(Debug)]
+pub struct Block {
+    pub address: usize,
+    pub bytes: usize,
+    size: usize,
+}
+
+/// Free space and segments of one range of block sizes.
+#[derive(Default)]
+struct Region {
+    segments: BTreeMap<usize, MmapMut>,
+    /// Length of every free range by its address, neighbours joined.
+    by_address: BTreeMap<usize, usize>,
+    by_size: BTreeSet<(usize, usize)>,
+    reserved: usize,
+}
+
+impl Region {
+    /// The smallest free range that fits, at its lowest address.
+    fn take(&mut self, size: usize) -> Option<usize> {
+        let &(length, address) = self.by_size.range((size, 0)..).next()?;
+        self.by_size.remove(&(length, address));
+        self.by_address.remove(&address);
+        if length > size {
+            self.by_size.insert((length - size, address + size));
+            self.by_address.insert(address + size, length - size);
+        }
+        Some(address)
+    }
+
+    fn put(&mut self, mut address: usize, mut length: usize) {
+        // Two segments may be neighbours by chance; they stay apart, as either may go back to the system.
+        if let Some((&before, &size)) = self.by_address.range(..address).next_back()
+            && before + size == address
+            && !self.segments.contains_key(&address)
+        {
+            self.by_address.remove(&before);
+            self.by_size.remove(&(size, before));
+            address = before;
+            length += size;
+        }
+        let end = address + length;
+        if !self.segments.contains_key(&end)
+            && let Some(size) = self.by_address.remove(&end)
+        {
+            self.by_size.remove(&(size, end));
+            length += size;
+        }
+        self.by_address.insert(address, length);
+        self.by_size.insert((length, address));
+    }
+
+    fn grow(&mut self, size: usize) -> std::io::Result<()> {
+        let step = (self.reserved / 4).clamp(UNIT, LARGEST_STEP);
+        let length = size.max(step).next_multiple_of(UNIT);
+        let segment = MmapMut::map_anon(length)?;
+        #[cfg(target_os = "linux")]
+        // Where huge pages are switched off the memory is as good.
+        let _ = segment.advise(memmap2::Advice::HugePage);
+        let address = segment.as_ptr() as usize;
+        self.segments.insert(address, segment);
+        self.reserved += length;
+        self.put(address, length);
+        Ok(())
+    }
+
+    fn take_idle(&mut self) -> Vec<MmapMut> {
+        let idle: Vec<_> = self
+            .segments
+            .iter()
+            .filter(|(address, segment)| self.by_address.get(address) == Some(&segment.len()))
+            .map(|(address, _)| *address)
+            .collect();
+        idle.into_iter()
+            .filter_map(|address| {
+                let length = self.by_address.remove(&address)?;
+                self.by_size.remove(&(length, address));
+                self.reserved -= length;
+                self.segments.remove(&address)
+            })
+            .collect()
+    }
+}
+
+/// Blocks of 64-byte aligned memory with exact accounting.
+#[derive(Default)]
+pub struct Arena {
+    small: Region,
+    large: Region,
+    allocated: usize,
+    peak: usize,
+}
+
+impl Arena {
+    /// Bytes asked for by blocks alive.
+    pub fn allocated(&self) -> usize {
+        self.allocated
+    }
+
+    pub fn peak(&self) -> usize {
+        self.peak
+    }
+
+    /// Bytes taken from the system.
+    pub fn reserved(&self) -> usize {
+        self.small.reserved + self.large.reserved
+    }
+
+    pub fn reset_peak(&mut self) {
+        self.peak = self.allocated;
+    }
+
+    fn region(&mut self, size: usize) -> &mut Region {
+        if size < SMALL { &mut self.small } else { &mut self.large }
+    }
+
+    /// A block with what an earlier one left in it. An error of code `OutOfMemory` may be cured by
+    /// [`Arena::take_idle`], once the queue is past its present end.
+    pub fn alloc(&mut self, bytes: usize) -> Result<Block> {
+        let size = bytes.max(1).checked_next_multiple_of(ALIGN).filter(|size| *size <= isize::MAX as usize);
+        let size = size.ok_or_else(|| out_of_memory(bytes, available()))?;
+        let region = self.region(size);
+        let address = match region.take(size) {
+            Some(address) => address,
+            None => {
+                let available = available();
+                if available.is_some_and(|available| size > available) {
+                    return Err(out_of_memory(bytes, available));
+                }
+                region.grow(size).map_err(|_| out_of_memory(bytes, available))?;
+                region.take(size).ok_or_else(|| out_of_memory(bytes, available))?
+            }
+        };
+        self.allocated += bytes;
+        self.peak = self.peak.max(self.allocated);
+        Ok(Block { address, bytes, size })
+    }
+
+    pub fn free(&mut self, block: &Block) {
+        self.allocated -= block.bytes;
+        self.region(block.size).put(block.address, block.size);
+    }
+
+    /// Segments without a block, to be dropped when no queued kernel uses them any more.
+    pub fn take_idle(&mut self) -> Vec<MmapMut> {
+        let mut idle = self.large.take_idle();
+        idle.append(&mut self.small.take_idle());
+        idle
+    }
+}
+
+fn out_of_memory(bytes: usize, available: Option<usize>) -> Error {
+    let left = available
+        .map_or_else(|| "the system has less".to_owned(), |bytes| format!("{bytes} bytes are available"));
+    Error::new(Code::OutOfMemory, format!("a buffer of {bytes} bytes was asked for, {left}"))
+}
+
+/// Bytes that the system and the control group of this process can still give, where they tell.
+#[cfg(target_os = "linux")]
+fn available() -> Option<usize> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let number = |path: &str| read(path)?.trim().parse::<usize>().ok();
+    let system = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?.trim();
+        Some(line.strip_suffix("kB")?.trim().parse::<usize>().ok()? * 1024)
+    });
+    let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
+    let group = group.map(|(limit, used)| {
+        // Pages of files count as used and are given up on demand.
+        let files = read("/sys/fs/cgroup/memory.stat").map(|text| {
+            let lines = text.lines().filter_map(|line| {
+                line.strip_prefix("inactive_file ")
+                    .or(line.strip_prefix("active_file "))?
+                    .parse::<usize>()
+                    .ok()
+            });
+            lines.sum::<usize>()
+        });
+        (limit + files.unwrap_or(0)).saturating_sub(used)
+    });
+    system.into_iter().chain(group).min()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn available() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_aligned_apart_and_counted() {
+        let mut arena = Arena::default();
+        let blocks: Vec<_> = [0, 1, 64, 65, 100_000, 5 << 20].map(|bytes| arena.alloc(bytes).unwrap()).into();
+        let mut ranges: Vec<_> =
+            blocks.iter().map(|block| (block.address, block.address + block.size)).collect();
+        ranges.sort_unstable();
+        assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+        assert!(blocks.iter().all(|block| block.address % ALIGN == 0 && block.size >= block.bytes));
+        let total: usize = blocks.iter().map(|block| block.bytes).sum();
+        assert_eq!((arena.allocated(), arena.peak()), (total, total));
+        blocks.iter().for_each(|block| arena.free(block));
+        assert_eq!((arena.allocated(), arena.peak()), (0, total));
+        arena.reset_peak();
+        assert_eq!(arena.peak(), 0);
+    }
+
+    #[test]
+    fn freed_neighbours_join_and_serve_again() {
+        let mut arena = Arena::default();
+        let blocks: Vec<_> = (0..8).map(|_| arena.alloc(1 << 20).unwrap()).collect();
+        let reserved = arena.reserved();
+        for index in [1, 3, 2, 0, 7, 5, 6, 4] {
+            arena.free(&blocks[index]);
+        }
+        for _ in 0..100 {
+            let block = arena.alloc(2 << 20).unwrap();
+            arena.free(&block);
+        }
+        assert_eq!(arena.reserved(), reserved);
+        let idle = arena.take_idle();
+        assert_eq!(idle.iter().map(|segment| segment.len()).sum::<usize>(), reserved);
+        assert_eq!(arena.reserved(), 0);
+    }
+
+    #[test]
+    fn a_random_sequence_keeps_its_data() {
+        let mut arena = Arena::default();
+        let mut alive: Vec<(Block, u8)> = Vec::new();
+        let mut state = 1u64;
+        let mut next = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % n
+        };
+        for step in 0..3000 {
+            if next(3) == 0 && !alive.is_empty() {
+                let (block, mark) = alive.swap_remove(next(alive.len() as u64) as usize);
+                // SAFETY: the block is alive.
+                let data = unsafe { std::slice::from_raw_parts(block.address as *const u8, block.bytes) };
+                assert!(data.iter().all(|byte| *byte == mark));
+                arena.free(&block);
+            } else if alive.len() < 200 {
+                let scale = next(18);
+                let bytes = next(1 << scale) as usize;
+                let block = arena.alloc(bytes).unwrap();
+                // SAFETY: as above.
+                unsafe { std::ptr::write_bytes(block.address as *mut u8, step as u8, bytes) };
+                alive.push((block, step as u8));
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_machine_has_is_an_error_with_numbers() {
+        let error = Arena::default().alloc(1 << 50).unwrap_err();
+        assert_eq!(error.code, Code::OutOfMemory);
+        assert!(error.message.contains("1125899906842624 bytes"), "{}", error.message);
+    }
+}

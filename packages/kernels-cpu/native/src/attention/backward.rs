@@ -1,0 +1,391 @@
+//! dq, dk and dv.
+
+use super::softmax::{Gradients, Scores};
+use super::{
+    AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, RowBlock, Sequence, cover, pad_rows, store_row, tiles,
+};
+use crate::dtype::FloatDType;
+use crate::element::Element;
+use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
+use crate::gemm::pack::{self, Operand};
+use crate::isa::{Isa, Loop, mul_add, vectorised};
+use crate::pool::{Pool, scratch};
+use crate::with_element;
+use std::ops::Range;
+
+struct Pointers {
+    dq: *mut u8,
+    dk: *mut u8,
+    dv: *mut u8,
+    dout: *const u8,
+    out: *const u8,
+    lse: *const f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    /// Row sums of dout · out, [Nq, heads].
+    delta: *mut f32,
+    /// What each part of the keys of a sequence of several adds to dq, f32 [parts, Nq, heads, headDim].
+    partial: *mut f32,
+}
+
+// SAFETY: tasks write disjoint rows.
+unsafe impl Sync for Pointers {}
+
+/// Keys of a task at least; a longer sequence is cut into at most [`PARTS`] of them.
+const PART: usize = 2 * KEY_BLOCK;
+const PARTS: usize = 4;
+
+/// Some keys of a sequence for one key head. They own their rows of dk and dv. What a sequence of several parts adds to
+/// dq is summed in the order of its parts, so the cut must not depend on the number of threads.
+struct Task {
+    segment: usize,
+    kv_head: usize,
+    part: usize,
+    keys: Range<usize>,
+}
+
+fn part_of(keys: usize) -> usize {
+    keys.div_ceil(PARTS).next_multiple_of(KEY_BLOCK).max(PART)
+}
+
+/// # Safety
+/// The pointers hold the tensors that `p` names, dq, dk and dv overlap no other, and the processor has `isa`.
+#[expect(clippy::too_many_arguments, reason = "the operands of the kernel")]
+pub unsafe fn backward(
+    pool: &Pool,
+    isa: Isa,
+    dq: *mut u8,
+    dk: *mut u8,
+    dv: *mut u8,
+    dout: *const u8,
+    out: *const u8,
+    lse: *const f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    p: &AttentionParams<'_>,
+) {
+    unsafe { backward_on(pool, isa, Micro::of(isa, p.dtype), dq, dk, dv, dout, out, lse, q, k, v, p) };
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of the kernel, and the micro-kernel that tests force"
+)]
+pub(super) unsafe fn backward_on(
+    pool: &Pool,
+    isa: Isa,
+    micro: &Micro,
+    dq: *mut u8,
+    dk: *mut u8,
+    dv: *mut u8,
+    dout: *const u8,
+    out: *const u8,
+    lse: *const f32,
+    q: *const u8,
+    k: *const u8,
+    v: *const u8,
+    p: &AttentionParams<'_>,
+) {
+    let segments = p.cu_q.len() - 1;
+    let queries = p.cu_q[segments] as usize;
+    let mut tasks = Vec::new();
+    let mut parts = 1;
+    for segment in 0..segments {
+        let keys = (p.cu_k[segment + 1] - p.cu_k[segment]) as usize;
+        let size = part_of(keys);
+        for first in (0..keys.max(1)).step_by(size) {
+            parts = parts.max(first / size + 1);
+            for kv_head in 0..p.kv_heads {
+                let keys = first..(first + size).min(keys);
+                tasks.push(Task { segment, kv_head, part: first / size, keys });
+            }
+        }
+    }
+    // The first keys are seen by the most queries.
+    tasks.sort_by_key(|task| (task.part, std::cmp::Reverse(task.keys.len())));
+    let mut delta = vec![0f32; queries * p.heads];
+    let mut partial = vec![0f32; if parts > 1 { parts * queries * p.heads * p.head_dim } else { 0 }];
+    let pointers = Pointers {
+        dq,
+        dk,
+        dv,
+        dout,
+        out,
+        lse,
+        q,
+        k,
+        v,
+        delta: delta.as_mut_ptr(),
+        partial: partial.as_mut_ptr(),
+    };
+    pool.ranges(queries * p.heads, 64, |rows| {
+        let pointers = &pointers;
+        with_element!(p.dtype, T => {
+            // SAFETY: rows of out and dout.
+            unsafe {
+                vectorised(isa, Delta::<T> {
+                    delta: pointers.delta,
+                    a: pointers.dout.cast(),
+                    b: pointers.out.cast(),
+                    rows,
+                    dim: p.head_dim,
+                });
+            }
+        });
+    });
+    pool.run(tasks.len(), &|index| {
+        // SAFETY: the caller's tensors; tasks own disjoint rows of dk, dv and of their part of dq.
+        unsafe { keys(isa, micro, p, &pointers, &tasks[index]) };
+    });
+    if parts == 1 {
+        return;
+    }
+    pool.ranges(queries, 8, |rows| {
+        let pointers = &pointers;
+        let width = p.heads * p.head_dim;
+        let mut sum = scratch::<f32>(width);
+        for row in rows {
+            let segment = p.cu_q.partition_point(|start| *start as usize <= row) - 1;
+            let keys = (p.cu_k[segment + 1] - p.cu_k[segment]) as usize;
+            let parts = keys.div_ceil(part_of(keys));
+            if parts < 2 {
+                continue;
+            }
+            // SAFETY: rows of dq and of the parts.
+            unsafe {
+                let to = pointers.dq.add(row * width * p.dtype.size());
+                sum.fill(0.0);
+                for part in 0..parts {
+                    let from = pointers.partial.add((part * queries + row) * width);
+                    for (i, value) in sum.iter_mut().enumerate() {
+                        *value += *from.add(i);
+                    }
+                }
+                store_row(isa, to, sum.as_ptr(), width, 1.0, p.dtype);
+            }
+        }
+    });
+}
+
+struct Delta<T> {
+    delta: *mut f32,
+    a: *const T,
+    b: *const T,
+    rows: Range<usize>,
+    dim: usize,
+}
+
+impl<T: Element> Loop for Delta<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        for row in self.rows.clone() {
+            let mut sums = [0f32; LANES];
+            // SAFETY: the caller's rows.
+            unsafe {
+                let (a, b) = (self.a.add(row * self.dim), self.b.add(row * self.dim));
+                let whole = self.dim / LANES * LANES;
+                for first in (0..whole).step_by(LANES) {
+                    for (lane, sum) in sums.iter_mut().enumerate() {
+                        let (x, y) = ((*a.add(first + lane)).load(), (*b.add(first + lane)).load());
+                        *sum = mul_add::<FMA>(x, y, *sum);
+                    }
+                }
+                for d in whole..self.dim {
+                    sums[d - whole] = mul_add::<FMA>((*a.add(d)).load(), (*b.add(d)).load(), sums[d - whole]);
+                }
+                *self.delta.add(row) = sums.iter().sum();
+            }
+        }
+    }
+}
+
+unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Pointers, task: &Task) {
+    let (dim, dtype) = (p.head_dim, p.dtype);
+    let group = p.heads / p.kv_heads;
+    let offset = p.cu_q[task.segment] as usize;
+    let queries = p.cu_q[task.segment + 1] as usize - offset;
+    let key_offset = p.cu_k[task.segment] as usize;
+    let all_keys = p.cu_k[task.segment + 1] as usize - key_offset;
+    let sequence = Sequence::of(&p.mask, task.segment, queries, all_keys);
+    let count = task.keys.len();
+    let key_at = |key: usize| ((key_offset + key) * p.kv_heads + task.kv_head) * dim * dtype.size();
+    let source = |x: *const u8| Operand {
+        at: x.wrapping_add(key_at(task.keys.start)),
+        ld: p.kv_heads * dim,
+        transposed: false,
+        dtype,
+    };
+    let (k, v) = (source(pointers.k), source(pointers.v));
+
+    let depth = KEY_BLOCK.min(count.max(1).next_multiple_of(LANES.max(micro.k_step)));
+    let blocks = count.div_ceil(depth);
+    let ld = micro.pad_n(depth).next_multiple_of(LANES);
+    let dims = micro.pad_n(dim);
+    let most_rows = (RowBlock::queries(ROW_BLOCK, group) * group).min(queries * group);
+    let padded = pad_rows(most_rows);
+    let key_bytes = micro.pad_n(depth) * micro.column_bytes(dim);
+    let dim_bytes = dims * micro.column_bytes(depth);
+    let mut k_panels = scratch::<u8>(blocks * key_bytes);
+    let mut v_panels = scratch::<u8>(blocks * key_bytes);
+    let mut k_turned = scratch::<u8>(blocks * dim_bytes);
+    let mut dk = scratch::<f32>(pad_rows(count) * dims);
+    let mut dv = scratch::<f32>(pad_rows(count) * dims);
+    let row_panel_bytes = dims * micro.column_bytes(most_rows);
+    let mut q_staged = scratch::<u8>(most_rows * dim * dtype.size());
+    let mut dout_staged = scratch::<u8>(most_rows * dim * dtype.size());
+    let mut q_rows = scratch::<u8>(padded * ROW_BYTES);
+    let mut dout_rows = scratch::<u8>(padded * ROW_BYTES);
+    let mut q_panels = scratch::<u8>(row_panel_bytes);
+    let mut dout_panels = scratch::<u8>(row_panel_bytes);
+    let mut s = scratch::<f32>(padded * ld);
+    let mut dp = scratch::<f32>(padded * ld);
+    let mut packed = scratch::<u8>(pad_rows(most_rows.max(depth)) * ROW_BYTES);
+    let mut dq = scratch::<f32>(padded * dims);
+    let mut statistics = scratch::<f32>(2 * most_rows);
+    let (lse, delta) = statistics.split_at_mut(most_rows);
+    dk.fill(0.0);
+    dv.fill(0.0);
+
+    // SAFETY: the caller's tensors; scratch of the sizes that packing and blocks need.
+    unsafe {
+        for block in 0..blocks {
+            let first = block * depth;
+            let size = depth.min(count - first);
+            pack::panels(
+                isa,
+                micro,
+                k_panels.as_mut_ptr().add(block * key_bytes),
+                k,
+                first..first + size,
+                0..dim,
+            );
+            pack::panels(
+                isa,
+                micro,
+                v_panels.as_mut_ptr().add(block * key_bytes),
+                v,
+                first..first + size,
+                0..dim,
+            );
+            let to = k_turned.as_mut_ptr().add(block * dim_bytes);
+            pack::panels(isa, micro, to, k.turned(), 0..dim, first..first + size);
+        }
+        for first in (0..queries).step_by(RowBlock::queries(ROW_BLOCK, group)) {
+            let rows = RowBlock::queries(ROW_BLOCK, group).min(queries - first) * group;
+            let block =
+                RowBlock { sequence, offset, first, rows, head: task.kv_head * group, group, heads: p.heads };
+            dq[..rows * dims].fill(0.0);
+            let total = block.end(rows - 1).saturating_sub(task.keys.start).min(count);
+            if total > 0 {
+                for row in 0..rows {
+                    lse[row] = *pointers.lse.add(block.index(row));
+                    delta[row] = *pointers.delta.add(block.index(row));
+                }
+                let x = block.gather(q_staged.as_mut_ptr(), pointers.q, dim, dtype);
+                pack::rows(isa, micro, q_rows.as_mut_ptr(), x, 0..rows, 0..dim);
+                pack::panels(isa, micro, q_panels.as_mut_ptr(), x.turned(), 0..dim, 0..rows);
+                let x = block.gather(dout_staged.as_mut_ptr(), pointers.dout, dim, dtype);
+                pack::rows(isa, micro, dout_rows.as_mut_ptr(), x, 0..rows, 0..dim);
+                pack::panels(isa, micro, dout_panels.as_mut_ptr(), x.turned(), 0..dim, 0..rows);
+            }
+            for part in 0..total.div_ceil(depth) {
+                let key = task.keys.start + part * depth;
+                let size = depth.min(count - part * depth);
+                // Whole tiles, so that no padding row of a tile is a key that other queries see.
+                let seen = (total - part * depth).next_multiple_of(MAX_ROWS).min(size);
+                let k_panels = k_panels.as_ptr().add(part * key_bytes);
+                let v_panels = v_panels.as_ptr().add(part * key_bytes);
+                let k_turned = k_turned.as_ptr().add(part * dim_bytes);
+                for (tile, end) in tiles(micro, &block) {
+                    let visible = end.saturating_sub(key).min(size);
+                    let cols = cover(micro, visible, size);
+                    let at = tile.start * ROW_BYTES;
+                    let (s_at, dp_at) =
+                        (s.as_mut_ptr().add(tile.start * ld), dp.as_mut_ptr().add(tile.start * ld));
+                    let stride = micro.column_bytes(dim);
+                    let (q_at, dout_at) = (q_rows.as_ptr().add(at), dout_rows.as_ptr().add(at));
+                    micro.block(tile.len(), cols, dim, q_at, k_panels, stride, s_at, ld, false);
+                    micro.block(tile.len(), cols, dim, dout_at, v_panels, stride, dp_at, ld, false);
+                    vectorised(
+                        isa,
+                        Gradients {
+                            scores: Scores {
+                                block: &block,
+                                scale: p.scale,
+                                slopes: p.mask.alibi_slopes,
+                                key,
+                                cols: seen,
+                                ld,
+                            },
+                            rows: tile.clone(),
+                            s: s.as_mut_ptr(),
+                            dp: dp.as_mut_ptr(),
+                            lse: lse.as_ptr(),
+                            delta: delta.as_ptr(),
+                        },
+                    );
+                    if visible > 0 {
+                        let a = packed.as_mut_ptr();
+                        let ds = Operand { at: dp_at.cast(), ld, transposed: false, dtype: FloatDType::F32 };
+                        pack::rows(isa, micro, a, ds, 0..tile.len(), 0..visible);
+                        let c = dq.as_mut_ptr().add(tile.start * dims);
+                        micro.block(
+                            tile.len(),
+                            dims,
+                            visible,
+                            a,
+                            k_turned,
+                            micro.column_bytes(size),
+                            c,
+                            dims,
+                            true,
+                        );
+                    }
+                }
+                let turned =
+                    |x: *const f32| Operand { at: x.cast(), ld, transposed: true, dtype: FloatDType::F32 };
+                for (x, panels, c) in [
+                    (s.as_ptr(), dout_panels.as_ptr(), dv.as_mut_ptr()),
+                    (dp.as_ptr(), q_panels.as_ptr(), dk.as_mut_ptr()),
+                ] {
+                    let a = packed.as_mut_ptr();
+                    pack::rows(isa, micro, a, turned(x), 0..seen, 0..rows);
+                    let c = c.add(part * depth * dims);
+                    let stride = micro.column_bytes(rows);
+                    let step = micro.tile_rows(seen);
+                    let mut skip = 0;
+                    for j in (0..seen).step_by(step) {
+                        // Queries before those that see the tile's first key see none of it.
+                        while skip < rows && block.end(skip) <= key + j {
+                            skip += group;
+                        }
+                        let depth = skip / micro.k_step * micro.k_step..rows;
+                        let (a, c) = (a.add(j * ROW_BYTES), c.add(j * dims));
+                        if skip < rows {
+                            micro.block_of(step.min(seen - j), dims, depth, a, panels, stride, c, dims, true);
+                        }
+                    }
+                }
+            }
+            for row in 0..rows {
+                let index = block.index(row) * dim;
+                let from = dq.as_ptr().add(row * dims);
+                if count == all_keys {
+                    store_row(isa, pointers.dq.add(index * dtype.size()), from, dim, 1.0, dtype);
+                } else {
+                    let size = p.cu_q[p.cu_q.len() - 1] as usize * p.heads * dim;
+                    let to = pointers.partial.add(task.part * size + index);
+                    std::ptr::copy_nonoverlapping(from, to, dim);
+                }
+            }
+        }
+        for (to, from) in [(pointers.dk, dk.as_ptr()), (pointers.dv, dv.as_ptr())] {
+            for row in 0..count {
+                store_row(isa, to.add(key_at(task.keys.start + row)), from.add(row * dims), dim, 1.0, dtype);
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The element-wise half of attention: scores to probabilities and their gradients, for the rows of one tile.
+
+use super::{LANES, RowBlock};
+use crate::gemm::micro::ROW_BYTES;
+use crate::isa::{Loop, mul_add};
+use std::ops::Range;
+
+/// e^x to 2 ulp for x <= 88; 0 below -87.
+#[inline(always)]
+pub fn exp<const FMA: bool>(x: f32) -> f32 {
+    // Adding 1.5 · 2^23 leaves x / ln 2, rounded to a whole number, in the low bits.
+    const SHIFT: f32 = 12_582_912.0;
+    let clamped = if x > -87.0 { x } else { -87.0 };
+    let shifted = mul_add::<FMA>(clamped, std::f32::consts::LOG2_E, SHIFT);
+    let whole = shifted - SHIFT;
+    let rest = mul_add::<FMA>(whole, -0.693_359_4, clamped);
+    let rest = mul_add::<FMA>(whole, 2.121_944_4e-4, rest);
+    let mut sum = mul_add::<FMA>(rest, 1.987_569_1e-4, 1.398_199_9e-3);
+    sum = mul_add::<FMA>(sum, rest, 8.333_452e-3);
+    sum = mul_add::<FMA>(sum, rest, 4.166_579_6e-2);
+    sum = mul_add::<FMA>(sum, rest, 1.666_666_5e-1);
+    sum = mul_add::<FMA>(sum, rest, 0.5);
+    sum = mul_add::<FMA>(sum * rest, rest, rest) + 1.0;
+    let power = f32::from_bits(sum.to_bits().wrapping_add(shifted.to_bits() << 23));
+    if x >= -87.0 {
+        power
+    } else if x.is_nan() {
+        x
+    } else {
+        0.0
+    }
+}
+
+/// Rounds to nearest, ties up; the NaN of arithmetic stays NaN.
+#[inline(always)]
+fn probability_to_bf16(p: f32) -> u16 {
+    (p.to_bits().wrapping_add(0x8000) >> 16) as u16
+}
+
+/// What both passes know about the scores of some rows against a block of keys.
+#[derive(Clone, Copy)]
+pub struct Scores<'a> {
+    pub block: &'a RowBlock,
+    pub scale: f32,
+    /// Of each head.
+    pub slopes: Option<&'a [f32]>,
+    /// First key of the block.
+    pub key: usize,
+    /// Columns that are read afterwards, all of them written.
+    pub cols: usize,
+    /// Elements from one row of scores to the next, at least `cols` rounded up to whole lanes.
+    pub ld: usize,
+}
+
+impl Scores<'_> {
+    /// Keys of this block that `row` sees, at most `cols`.
+    #[inline(always)]
+    fn visible(&self, row: usize) -> usize {
+        self.block.end(row).saturating_sub(self.key).min(self.cols)
+    }
+
+    /// Slope of `row`, and the bias of its first key of this block.
+    #[inline(always)]
+    fn alibi(&self, row: usize) -> (f32, f32) {
+        let slope = self.slopes.map_or(0.0, |slopes| slopes[self.block.head + row % self.block.group]);
+        (slope, slope * (self.key as f32 - self.block.sequence.position(self.block.query(row))))
+    }
+}
+
+/// One step of the online softmax: scores to unnormalised probabilities in packed rows, `max` and `sum` updated and the
+/// accumulators of the output scaled to the new maximum.
+pub struct Step<'a> {
+    pub scores: Scores<'a>,
+    pub rows: Range<usize>,
+    /// Scores of these rows.
+    pub s: *mut f32,
+    /// Packed rows of probabilities, of bf16 when `pair`.
+    pub p: *mut u8,
+    pub pair: bool,
+    pub max: *mut f32,
+    pub sum: *mut f32,
+    pub out: *mut f32,
+    pub out_ld: usize,
+    /// The accumulators hold something.
+    pub scale_out: bool,
+}
+
+impl Loop for Step<'_> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        let cols = self.scores.cols;
+        for row in self.rows.clone() {
+            let visible = self.scores.visible(row);
+            let (slope, bias) = self.scores.alibi(row);
+            let chunks = visible.div_ceil(LANES);
+            // SAFETY: the caller's rows; scores are padded to whole lanes.
+            unsafe {
+                let s = self.s.add((row - self.rows.start) * self.scores.ld);
+                let p = self.p.add((row - self.rows.start) * ROW_BYTES);
+                let mut largest = [f32::NEG_INFINITY; LANES];
+                for chunk in 0..chunks {
+                    let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
+                    let mut values = *s;
+                    for (lane, value) in values.iter_mut().enumerate() {
+                        let j = chunk * LANES + lane;
+                        let score =
+                            mul_add::<FMA>(*value, self.scores.scale, mul_add::<FMA>(slope, j as f32, bias));
+                        *value = if j < visible { score } else { f32::NEG_INFINITY };
+                        largest[lane] = if *value > largest[lane] { *value } else { largest[lane] };
+                    }
+                    *s = values;
+                }
+                let before = *self.max.add(row);
+                let mut max = before;
+                for value in largest {
+                    max = if value > max { value } else { max };
+                }
+                let mut sums = [0f32; LANES];
+                for chunk in 0..chunks {
+                    let values = *s.add(chunk * LANES).cast::<[f32; LANES]>();
+                    let mut e = [0f32; LANES];
+                    for lane in 0..LANES {
+                        e[lane] = exp::<FMA>(values[lane] - max);
+                        sums[lane] += e[lane];
+                    }
+                    if self.pair {
+                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() =
+                            e.map(probability_to_bf16);
+                    } else {
+                        *p.cast::<f32>().add(chunk * LANES).cast::<[f32; LANES]>() = e;
+                    }
+                }
+                for j in chunks * LANES..cols {
+                    if self.pair {
+                        *p.cast::<u16>().add(j) = 0;
+                    } else {
+                        *p.cast::<f32>().add(j) = 0.0;
+                    }
+                }
+                let mut sum = 0.0;
+                for value in sums {
+                    sum += value;
+                }
+                if chunks == 0 {
+                    continue;
+                }
+                let factor = if before == f32::NEG_INFINITY { 0.0 } else { exp::<FMA>(before - max) };
+                *self.sum.add(row) = mul_add::<FMA>(*self.sum.add(row), factor, sum);
+                *self.max.add(row) = max;
+                if self.scale_out && max != before {
+                    let out = self.out.add(row * self.out_ld);
+                    for d in 0..self.out_ld {
+                        *out.add(d) *= factor;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Scores and the gradients of probabilities to probabilities and the gradients of scores, both in place.
+pub struct Gradients<'a> {
+    pub scores: Scores<'a>,
+    pub rows: Range<usize>,
+    pub s: *mut f32,
+    pub dp: *mut f32,
+    pub lse: *const f32,
+    /// Row sums of dout · out.
+    pub delta: *const f32,
+}
+
+impl Loop for Gradients<'_> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        let cols = self.scores.cols;
+        for row in self.rows.clone() {
+            let visible = self.scores.visible(row);
+            let (slope, bias) = self.scores.alibi(row);
+            let chunks = visible.div_ceil(LANES);
+            // SAFETY: the caller's rows; scores are padded to whole lanes.
+            unsafe {
+                let s = self.s.add(row * self.scores.ld);
+                let dp = self.dp.add(row * self.scores.ld);
+                let lse = *self.lse.add(row);
+                let delta = *self.delta.add(row);
+                for chunk in 0..chunks {
+                    let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
+                    let dp = dp.add(chunk * LANES).cast::<[f32; LANES]>();
+                    let (mut p, mut ds) = (*s, *dp);
+                    for lane in 0..LANES {
+                        let j = chunk * LANES + lane;
+                        let score =
+                            mul_add::<FMA>(p[lane], self.scores.scale, mul_add::<FMA>(slope, j as f32, bias));
+                        let e = exp::<FMA>(score - lse);
+                        p[lane] = if j < visible { e } else { 0.0 };
+                        let gradient = p[lane] * (ds[lane] - delta) * self.scores.scale;
+                        ds[lane] = if j < visible { gradient } else { 0.0 };
+                    }
+                    *s = p;
+                    *dp = ds;
+                }
+                for j in chunks * LANES..cols {
+                    *s.add(j) = 0.0;
+                    *dp.add(j) = 0.0;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exp;
+
+    #[test]
+    fn exp_is_good_to_two_ulp() {
+        for i in -86_999..=88_000 {
+            let x = i as f32 * 1e-3;
+            let exact = f64::from(x).exp();
+            for value in [exp::<true>(x), exp::<false>(x)] {
+                assert!((f64::from(value) / exact - 1.0).abs() < 2.4e-7, "exp({x}) = {value}, not {exact}");
+            }
+        }
+        assert_eq!(exp::<true>(0.0), 1.0);
+        assert_eq!(exp::<true>(-88.0), 0.0);
+        assert_eq!(exp::<true>(f32::NEG_INFINITY), 0.0);
+        assert!(exp::<true>(f32::NAN).is_nan());
+    }
+}

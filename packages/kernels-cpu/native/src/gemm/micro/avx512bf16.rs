@@ -1,0 +1,59 @@
+//! bf16 with AVX512_BF16: `vdpbf16ps` adds the products of a pair to an f32; tiles of up to 14 x 32.
+
+use super::{Micro, ROW_BYTES, tiles};
+use std::arch::x86_64::{
+    __m512, __m512bh, __m512i, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_set1_epi32, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+};
+use std::mem::transmute;
+
+pub static MICRO: Micro = Micro {
+    pair: true,
+    mr: 14,
+    nr: 32,
+    lane: 16,
+    k_step: 2,
+    whole_rows: false,
+    enter: None,
+    leave: None,
+    wide: tiles!(tile, 2, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    narrow: tiles!(tile, 1, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+};
+
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
+    k: usize,
+    a: *const u8,
+    b: *const u8,
+    c: *mut f32,
+    ldc: usize,
+    accumulate: bool,
+) {
+    // SAFETY: the caller packed k pairs of each row of A and of each column of B; c holds ROWS rows.
+    unsafe {
+        let mut sums: [[__m512; VECTORS]; ROWS] = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+        let mut left = a.cast::<i32>();
+        let mut right = b.cast::<i32>();
+        for _ in 0..k {
+            let mut panel: [__m512i; VECTORS] = [_mm512_setzero_si512(); VECTORS];
+            for (j, vector) in panel.iter_mut().enumerate() {
+                *vector = _mm512_loadu_si512(right.add(j * 16).cast());
+            }
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let pair = transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*left.byte_add(i * ROW_BYTES)));
+                for (sum, vector) in sum.iter_mut().zip(&panel) {
+                    *sum = _mm512_dpbf16_ps(*sum, pair, transmute::<__m512i, __m512bh>(*vector));
+                }
+            }
+            left = left.add(1);
+            right = right.add(VECTORS * 16);
+        }
+        for (i, sum) in sums.iter().enumerate() {
+            for (j, value) in sum.iter().enumerate() {
+                let to = c.add(i * ldc + j * 16);
+                let value = if accumulate { _mm512_add_ps(_mm512_loadu_ps(to), *value) } else { *value };
+                _mm512_storeu_ps(to, value);
+            }
+        }
+    }
+}

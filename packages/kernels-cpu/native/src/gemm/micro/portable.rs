@@ -1,0 +1,56 @@
+//! f32 for any processor: loops of constant length that the compiler turns into vectors of the target's baseline.
+
+use super::{Micro, ROW_BYTES, Tile, tiles};
+use crate::isa::mul_add;
+
+const LANE: usize = 4;
+
+pub static MICRO: Micro = Micro {
+    pair: false,
+    mr: 4,
+    nr: 2 * LANE,
+    lane: LANE,
+    k_step: 1,
+    whole_rows: false,
+    enter: None,
+    leave: None,
+    wide: tiles!(tile, 2, 1 2 3 4),
+    narrow: tiles!(tile, 1, 1 2 3 4),
+};
+
+const _: Tile = tile::<1, 1>;
+
+unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
+    k: usize,
+    a: *const u8,
+    b: *const u8,
+    c: *mut f32,
+    ldc: usize,
+    accumulate: bool,
+) {
+    const FMA: bool = cfg!(target_arch = "aarch64");
+    let mut sums = [[[0f32; LANE]; VECTORS]; ROWS];
+    for p in 0..k {
+        // SAFETY: the caller packed k elements of each row of A and of each column of B.
+        unsafe {
+            let right = b.cast::<[[f32; LANE]; VECTORS]>().add(p).read_unaligned();
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let left = a.add(i * ROW_BYTES).cast::<f32>().add(p).read();
+                for (sum, right) in sum.iter_mut().zip(&right) {
+                    for (sum, right) in sum.iter_mut().zip(right) {
+                        *sum = mul_add::<FMA>(left, *right, *sum);
+                    }
+                }
+            }
+        }
+    }
+    for (i, sum) in sums.iter().enumerate() {
+        for (j, value) in sum.iter().flatten().enumerate() {
+            // SAFETY: c holds ROWS rows of ldc >= VECTORS · LANE values.
+            unsafe {
+                let to = c.add(i * ldc + j);
+                *to = if accumulate { *to + value } else { *value };
+            }
+        }
+    }
+}

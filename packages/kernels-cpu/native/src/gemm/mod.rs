@@ -1,0 +1,271 @@
+//! Matrix products. Operands are packed into panels that fit the second-level cache, blocks of them are multiplied by
+//! micro-kernels that hold a tile of the output in registers, and the f32 accumulators are stored once, at the end of k.
+//!
+//! Tasks own disjoint parts of the output and the cut of k depends on k alone, so a result has the same bits on any
+//! number of threads.
+
+pub(crate) mod dot;
+pub mod micro;
+pub mod pack;
+pub mod store;
+#[cfg(test)]
+pub(crate) mod tests;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
+
+use crate::dtype::FloatDType;
+use crate::element::Element;
+#[cfg(target_arch = "x86_64")]
+use crate::element::f32_to_bf16;
+use crate::isa::Isa;
+use crate::pool::{Pool, scratch};
+use crate::with_element;
+use micro::{MAX_ROWS, Micro, ROW_BYTES};
+use pack::Operand;
+
+use store::Output;
+
+/// y [m, n] = alpha · op(a) · op(b) + beta · y (+ bias [n] on every row), row-major.
+/// a is [m, k] ([k, m] when `trans_a`), b is [k, n] ([n, k] when `trans_b`); beta is 1 when `accumulate`, else 0.
+#[derive(Clone, Copy, Debug)]
+pub struct GemmParams {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub trans_a: bool,
+    pub trans_b: bool,
+    pub alpha: f32,
+    pub accumulate: bool,
+    /// Of a, b and bias.
+    pub dtype: FloatDType,
+    /// Of y.
+    pub out_dtype: FloatDType,
+}
+
+/// Columns of B that a task packs at a time: with the deepest block under 400 kB, less than half of a second-level cache.
+const PANEL_COLS: usize = 256;
+/// Rows of A packed at a time: a multiple of the height of every micro-kernel or close below one.
+const BLOCK_ROWS: usize = 112;
+/// Up to this k storing costs more than multiplying: the accumulators of a block must fit the first-level cache.
+const SHALLOW: usize = 64;
+const SHALLOW_ROWS: usize = 32;
+const SHALLOW_COLS: usize = 128;
+/// Most rows of a task: its accumulators, 1 MiB, stay in the last-level cache while k goes by.
+const TASK_ROWS: usize = 1024;
+
+/// With at most this many rows on one side a product is a set of dot products: packing would cost as much as the rest.
+const DOT_ROWS: usize = 16;
+/// ... but for short sums, where adding up the lanes would.
+const DOT_DEPTH: usize = 256;
+
+/// The strongest instruction set that works here, and a note for the device's description where AMX is announced and
+/// does not work.
+pub fn choose() -> (Isa, Option<&'static str>) {
+    let best = Isa::detect();
+    #[cfg(target_arch = "x86_64")]
+    if best == Isa::Avx512Bf16 && micro::amx::permitted() {
+        return if self_test(Isa::Amx) {
+            (Isa::Amx, None)
+        } else {
+            (best, Some("AMX is not used: its self-test gave wrong products"))
+        };
+    }
+    (best, None)
+}
+
+/// Whether bf16 products on `isa` equal those in portable f32, over every shape of tile.
+#[cfg(target_arch = "x86_64")]
+fn self_test(isa: Isa) -> bool {
+    let pool = Pool::new(1);
+    [(70, 80, 1000, false, true), (17, 33, 50, true, false), (9, 8, 32, false, false)].into_iter().all(
+        |(m, n, k, trans_a, trans_b)| {
+            // Small whole numbers: products and their sums are exact in any order.
+            let whole = |count, step: usize| -> Vec<u16> {
+                (0..count).map(|i| f32_to_bf16((i * step % 17) as f32 - 8.0)).collect()
+            };
+            let (a, b) = (whole(m * k, 7), whole(k * n, 11));
+            let p = GemmParams {
+                m,
+                n,
+                k,
+                trans_a,
+                trans_b,
+                alpha: 1.0,
+                accumulate: false,
+                dtype: FloatDType::Bf16,
+                out_dtype: FloatDType::F32,
+            };
+            let product = |isa| {
+                let mut y = vec![0f32; m * n];
+                let (y_at, a, b) = (y.as_mut_ptr().cast(), a.as_ptr().cast(), b.as_ptr().cast());
+                // SAFETY: operands of these sizes; the set was detected.
+                unsafe { gemm(&pool, isa, y_at, a, b, std::ptr::null(), &p) };
+                y
+            };
+            product(isa) == product(Isa::Portable)
+        },
+    )
+}
+
+/// # Safety
+/// `y`, `a`, `b` and `bias` (null for none) hold the elements that `p` names; y overlaps no input; the processor has `isa`.
+pub unsafe fn gemm(
+    pool: &Pool,
+    isa: Isa,
+    y: *mut u8,
+    a: *const u8,
+    b: *const u8,
+    bias: *const u8,
+    p: &GemmParams,
+) {
+    unsafe { multiply(pool, isa, Micro::of(isa, p.dtype), y, a, b, bias, p) };
+}
+
+#[expect(clippy::too_many_arguments, reason = "gemm's, and the micro-kernel that tests force")]
+unsafe fn multiply(
+    pool: &Pool,
+    isa: Isa,
+    micro: &Micro,
+    y: *mut u8,
+    a: *const u8,
+    b: *const u8,
+    bias: *const u8,
+    p: &GemmParams,
+) {
+    let &GemmParams { m, n, k, dtype, .. } = p;
+    if m == 0 || n == 0 {
+        return;
+    }
+    let mut left = Operand { at: a, ld: if p.trans_a { m } else { k }, transposed: p.trans_a, dtype };
+    let mut right = Operand { at: b, ld: if p.trans_b { k } else { n }, transposed: !p.trans_b, dtype };
+    let mut out = Output {
+        at: y,
+        ld: n,
+        transposed: false,
+        dtype: p.out_dtype,
+        alpha: p.alpha,
+        add: p.accumulate,
+        bias,
+        bias_dtype: dtype,
+    };
+    let (mut rows, mut cols) = (m, n);
+    // The narrow b of an adapter's gradient is turned at the price of a few of its rows.
+    let narrow = !p.trans_a && !p.trans_b && n <= DOT_ROWS && k >= DOT_DEPTH && m > n;
+    let mut turned = scratch::<u8>(if narrow { n * k * dtype.size() } else { 0 });
+    if narrow {
+        with_element!(dtype, T => unsafe { turn(turned.as_mut_ptr().cast::<T>(), b.cast::<T>(), k, n) });
+        right = Operand { at: turned.as_ptr(), ld: k, transposed: false, dtype };
+    }
+    if !left.transposed && !right.transposed && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
+        dots(pool, isa, left, right, &out, (m, n, k));
+        return;
+    }
+    // A transposed a packs well as B. With few columns y^T = op(b)^T · op(a)^T also fills the micro-kernel better.
+    if p.trans_a && n <= micro.nr && m > n {
+        (left, right) = (right, left);
+        (rows, cols) = (cols, rows);
+        out.transposed = true;
+    }
+    let blocks = Blocks::of(micro, rows, cols, k, pool.threads());
+    pool.run(blocks.tasks(), &|task| {
+        // SAFETY: the caller's operands; tasks write disjoint parts of y.
+        unsafe { blocks.run(task, isa, micro, left, right, &out) };
+    });
+}
+
+/// to [cols, rows] = x [rows, cols]^T.
+unsafe fn turn<T: Element>(to: *mut T, x: *const T, rows: usize, cols: usize) {
+    for col in 0..cols {
+        for row in 0..rows {
+            unsafe { *to.add(col * rows + row) = x.add(row * cols + col).read_unaligned() };
+        }
+    }
+}
+
+/// A product with few rows on one side; the other side is cut among the threads.
+fn dots(pool: &Pool, isa: Isa, x: Operand, w: Operand, out: &Output, (m, n, k): (usize, usize, usize)) {
+    /// Rows of the long side whose products are kept at a time.
+    const STRIP: usize = 64;
+    let long = m.max(n);
+    pool.ranges(long, 16, |range| {
+        let mut c = scratch::<f32>(STRIP * m.min(n));
+        for first in range.clone().step_by(STRIP) {
+            let strip = first..(first + STRIP).min(range.end);
+            let (rows, cols) = if n >= m { (0..m, strip) } else { (strip, 0..n) };
+            let ldc = cols.len();
+            // SAFETY: the caller's operands; ranges own disjoint parts of y.
+            unsafe {
+                dot::products(isa, c.as_mut_ptr(), ldc, (x, rows.clone()), (w, cols.clone()), k);
+                store::store(isa, out, c.as_ptr(), ldc, rows, cols);
+            }
+        }
+    });
+}
+
+/// How a product is cut into tasks of `task_rows` x `task_cols`.
+struct Blocks {
+    rows: usize,
+    cols: usize,
+    k: usize,
+    depth: usize,
+    task_rows: usize,
+    task_cols: usize,
+}
+
+impl Blocks {
+    fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
+        let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
+        let mut task_cols = if k <= SHALLOW { SHALLOW_COLS } else { PANEL_COLS };
+        let mut task_rows = rows.div_ceil(rows.div_ceil(TASK_ROWS)).next_multiple_of(micro.mr);
+        // A few tasks per thread even out what else the machine does; a thin one pays more for packing.
+        let wanted = if threads == 1 { 1 } else { 3 * threads };
+        if cols.div_ceil(task_cols) * rows.div_ceil(task_rows) < wanted {
+            task_cols = cols.div_ceil(wanted).next_multiple_of(micro.nr).clamp(2 * micro.nr, task_cols);
+            let across = cols.div_ceil(task_cols);
+            if across * rows.div_ceil(task_rows) < threads {
+                let down = threads.div_ceil(across).min(rows.div_ceil(micro.mr));
+                task_rows = rows.div_ceil(down).next_multiple_of(micro.mr);
+            }
+        }
+        Self { rows, cols, k, depth, task_rows, task_cols }
+    }
+
+    fn tasks(&self) -> usize {
+        self.cols.div_ceil(self.task_cols) * self.rows.div_ceil(self.task_rows)
+    }
+
+    unsafe fn run(&self, task: usize, isa: Isa, micro: &Micro, left: Operand, right: Operand, out: &Output) {
+        let across = self.cols.div_ceil(self.task_cols);
+        let col = task % across * self.task_cols;
+        let cols = self.task_cols.min(self.cols - col);
+        let first = task / across * self.task_rows;
+        let last = (first + self.task_rows).min(self.rows);
+        let padded = micro.pad_n(cols);
+        let height =
+            micro.block_rows(last - first, if self.k <= SHALLOW { SHALLOW_ROWS } else { BLOCK_ROWS });
+        let mut b = scratch::<u8>(padded * micro.column_bytes(self.depth));
+        let mut a = scratch::<u8>(height.next_multiple_of(MAX_ROWS) * ROW_BYTES);
+        let mut c = scratch::<f32>((last - first).next_multiple_of(MAX_ROWS) * padded);
+        let (b, a, c) = (b.as_mut_ptr(), a.as_mut_ptr(), c.as_mut_ptr());
+        // SAFETY: the caller's operands, and scratch of the sizes that packing and blocks need.
+        unsafe {
+            if self.k == 0 {
+                c.write_bytes(0, (last - first) * padded);
+                store::store(isa, out, c, padded, first..last, col..col + cols);
+            }
+            for k0 in (0..self.k).step_by(self.depth) {
+                let k = self.depth.min(self.k - k0);
+                pack::panels(isa, micro, b, right, col..col + cols, k0..k0 + k);
+                for row in (first..last).step_by(height) {
+                    let rows = height.min(last - row);
+                    let c = c.add((row - first) * padded);
+                    pack::rows(isa, micro, a, left, row..row + rows, k0..k0 + k);
+                    micro.block(rows, padded, k, a, b, micro.column_bytes(k), c, padded, k0 > 0);
+                    if k0 + k == self.k {
+                        store::store(isa, out, c, padded, row..row + rows, col..col + cols);
+                    }
+                }
+            }
+        }
+    }
+}

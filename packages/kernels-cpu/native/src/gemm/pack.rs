@@ -1,0 +1,318 @@
+//! Packing of operands into the layouts that [`super::micro`] describes.
+
+use super::micro::{Micro, ROW_BYTES};
+#[cfg(target_arch = "x86_64")]
+use super::transpose::{self, Target};
+use crate::dtype::FloatDType;
+use crate::element::Element;
+use crate::isa::{Isa, Loop, vectorised};
+use crate::with_element;
+use std::ops::Range;
+
+/// An operand in memory: element (i, p) of op(x) is `at[i · ld + p]`, or `at[p · ld + i]` when `transposed`.
+#[derive(Clone, Copy)]
+pub struct Operand {
+    pub at: *const u8,
+    /// Elements from one stored row to the next.
+    pub ld: usize,
+    pub transposed: bool,
+    pub dtype: FloatDType,
+}
+
+// SAFETY: only read, and alive for the whole call of the kernel.
+unsafe impl Send for Operand {}
+// SAFETY: as above.
+unsafe impl Sync for Operand {}
+
+impl Operand {
+    /// The operand with its two indices exchanged.
+    pub fn turned(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+
+    /// The operand from stored row `row` on.
+    pub fn from(self, row: usize) -> Self {
+        Self { at: self.at.wrapping_add(row * self.ld * self.dtype.size()), ..self }
+    }
+
+    /// The address of element (i, p).
+    ///
+    /// # Safety
+    /// The element lies in the operand.
+    #[inline(always)]
+    pub unsafe fn element(&self, i: usize, p: usize) -> *const u8 {
+        let index = if self.transposed { p * self.ld + i } else { i * self.ld + p };
+        unsafe { self.at.add(index * self.dtype.size()) }
+    }
+}
+
+/// Values of k and rows of an operand, from its element (0, 0) on.
+#[derive(Clone, Copy)]
+pub struct Source<T> {
+    pub at: *const T,
+    /// Elements from one stored row to the next.
+    pub ld: usize,
+    pub rows: usize,
+    pub k: usize,
+}
+
+/// `rows` of A [m, k] over the values `depth` of k into packed rows at `to`.
+///
+/// # Safety
+/// The ranges lie in the operand, `to` holds as many packed rows and `depth` is no longer than `micro.depth()`.
+pub unsafe fn rows(
+    isa: Isa,
+    micro: &Micro,
+    to: *mut u8,
+    x: Operand,
+    rows: Range<usize>,
+    depth: Range<usize>,
+) {
+    let at = unsafe { x.element(rows.start, depth.start) };
+    let (rows, k) = (rows.len(), depth.len());
+    let padded = micro.pad_k(k);
+    with_element!(x.dtype, T => unsafe {
+        let at = at.cast::<T>();
+        #[cfg(target_arch = "x86_64")]
+        if x.transposed {
+            let source = Source { at, ld: x.ld, rows, k };
+            let target = Target { at: to.cast(), ld: ROW_BYTES / 4, units: padded / micro.unit() };
+            match (isa, micro.pair) {
+                (Isa::Portable, _) | (Isa::Avx2, true) => {}
+                (Isa::Avx2, false) => return transpose::along_i_256(target, source),
+                (_, false) => return transpose::along_i_512::<T, false>(target, source),
+                (_, true) => return transpose::along_i_512::<T, true>(target, source),
+            }
+        }
+        match (micro.pair, x.transposed) {
+            (false, false) => vectorised(isa, RowsF32 { to, at, ld: x.ld, step: 1, rows, k }),
+            (false, true) => vectorised(isa, RowsF32 { to, at, ld: 1, step: x.ld, rows, k }),
+            (true, false) => vectorised(isa, RowsBf16 { to, at, ld: x.ld, step: 1, rows, k, padded }),
+            (true, true) => vectorised(isa, RowsBf16 { to, at, ld: 1, step: x.ld, rows, k, padded }),
+        }
+    });
+}
+
+struct RowsF32<T> {
+    to: *mut u8,
+    at: *const T,
+    ld: usize,
+    step: usize,
+    rows: usize,
+    k: usize,
+}
+
+impl<T: Element> Loop for RowsF32<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        unsafe {
+            if self.step == 1 {
+                for i in 0..self.rows {
+                    let to = self.to.add(i * ROW_BYTES).cast::<f32>();
+                    let at = self.at.add(i * self.ld);
+                    for p in 0..self.k {
+                        *to.add(p) = (*at.add(p)).load();
+                    }
+                }
+            } else {
+                for i in 0..self.rows {
+                    let to = self.to.add(i * ROW_BYTES).cast::<f32>();
+                    for p in 0..self.k {
+                        *to.add(p) = (*self.at.add(i * self.ld + p * self.step)).load();
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct RowsBf16<T> {
+    to: *mut u8,
+    at: *const T,
+    ld: usize,
+    step: usize,
+    rows: usize,
+    k: usize,
+    padded: usize,
+}
+
+impl<T: Element> Loop for RowsBf16<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        unsafe {
+            for i in 0..self.rows {
+                let to = self.to.add(i * ROW_BYTES).cast::<u16>();
+                if self.step == 1 {
+                    let at = self.at.add(i * self.ld);
+                    for p in 0..self.k {
+                        *to.add(p) = (*at.add(p)).to_bf16();
+                    }
+                } else {
+                    for p in 0..self.k {
+                        *to.add(p) = (*self.at.add(i * self.ld + p * self.step)).to_bf16();
+                    }
+                }
+                for p in self.k..self.padded {
+                    *to.add(p) = 0;
+                }
+            }
+        }
+    }
+}
+
+/// Columns `cols` of B [k, n] over the values `depth` of k into panels at `to`, one after the other. `x` is indexed
+/// (column, k): a linear layer's weight [n, k] is not `transposed`.
+///
+/// # Safety
+/// The ranges lie in the operand and `to` holds `pad_n(cols) · column_bytes(k)` bytes.
+pub unsafe fn panels(
+    isa: Isa,
+    micro: &Micro,
+    to: *mut u8,
+    x: Operand,
+    cols: Range<usize>,
+    depth: Range<usize>,
+) {
+    let (col, cols, k) = (cols.start, cols.len(), depth.len());
+    let padded = micro.pad_k(k);
+    let mut done = 0;
+    let mut to = to;
+    while done < cols {
+        let width = micro.panel(cols - done);
+        let filled = width.min(cols - done);
+        unsafe {
+            let at = x.element(col + done, depth.start);
+            let (ld, step) = if x.transposed { (1, x.ld) } else { (x.ld, 1) };
+            with_element!(x.dtype, T => {
+                let at = at.cast::<T>();
+                #[cfg(target_arch = "x86_64")]
+                let transposed = !x.transposed && {
+                    let source = Source { at, ld, rows: filled, k };
+                    let target = Target { at: to.cast(), ld: width, units: padded / micro.unit() };
+                    match (isa, micro.pair) {
+                        (Isa::Portable, _) | (Isa::Avx2, true) => false,
+                        (Isa::Avx2, false) => {
+                            transpose::along_k_256(target, source);
+                            true
+                        }
+                        (_, false) => {
+                            transpose::along_k_512::<T, false>(target, source);
+                            true
+                        }
+                        (_, true) => {
+                            // Pairs are moved, not converted.
+                            if T::IS_BF16 {
+                                transpose::along_k_512::<T, true>(target, source);
+                            }
+                            T::IS_BF16
+                        }
+                    }
+                };
+                #[cfg(not(target_arch = "x86_64"))]
+                let transposed = false;
+                if transposed {
+                } else if micro.pair {
+                    vectorised(isa, PanelBf16 { to: to.cast(), at, ld, step, width, filled, k, padded });
+                } else {
+                    vectorised(isa, PanelF32 { to: to.cast(), at, ld, step, width, filled, k });
+                }
+            });
+            to = to.add(width * micro.column_bytes(k));
+        }
+        done += width;
+    }
+}
+
+struct PanelF32<T> {
+    to: *mut f32,
+    at: *const T,
+    ld: usize,
+    step: usize,
+    width: usize,
+    filled: usize,
+    k: usize,
+}
+
+impl<T: Element> Loop for PanelF32<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        unsafe {
+            if self.ld == 1 {
+                for p in 0..self.k {
+                    let to = self.to.add(p * self.width);
+                    let at = self.at.add(p * self.step);
+                    for j in 0..self.filled {
+                        *to.add(j) = (*at.add(j)).load();
+                    }
+                    for j in self.filled..self.width {
+                        *to.add(j) = 0.0;
+                    }
+                }
+                return;
+            }
+            for p in 0..self.k {
+                let to = self.to.add(p * self.width);
+                for j in 0..self.filled {
+                    *to.add(j) = (*self.at.add(j * self.ld + p * self.step)).load();
+                }
+                for j in self.filled..self.width {
+                    *to.add(j) = 0.0;
+                }
+            }
+        }
+    }
+}
+
+struct PanelBf16<T> {
+    to: *mut [u16; 2],
+    at: *const T,
+    ld: usize,
+    step: usize,
+    width: usize,
+    filled: usize,
+    k: usize,
+    padded: usize,
+}
+
+impl<T: Element> Loop for PanelBf16<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        unsafe {
+            let whole = self.k / 2;
+            for p in 0..whole {
+                let to = self.to.add(p * self.width);
+                if self.ld == 1 {
+                    let even = self.at.add(2 * p * self.step);
+                    let odd = even.add(self.step);
+                    for j in 0..self.filled {
+                        *to.add(j) = [(*even.add(j)).to_bf16(), (*odd.add(j)).to_bf16()];
+                    }
+                } else {
+                    let at = self.at.add(2 * p * self.step);
+                    for j in 0..self.filled {
+                        let at = at.add(j * self.ld);
+                        *to.add(j) = [(*at).to_bf16(), (*at.add(self.step)).to_bf16()];
+                    }
+                }
+                for j in self.filled..self.width {
+                    *to.add(j) = [0; 2];
+                }
+            }
+            for p in whole..self.padded / 2 {
+                let to = self.to.add(p * self.width);
+                for j in 0..self.width {
+                    let value = if 2 * p < self.k && j < self.filled {
+                        (*self.at.add(j * self.ld + 2 * p * self.step)).to_bf16()
+                    } else {
+                        0
+                    };
+                    *to.add(j) = [value, 0];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Products against f64, on every instruction set that this processor has.
+
+use super::micro::Micro;
+use super::{GemmParams, gemm, multiply};
+use crate::dtype::FloatDType;
+use crate::element::Element;
+use crate::isa::Isa;
+use crate::pool::Pool;
+use crate::with_element;
+
+pub const DTYPES: [FloatDType; 3] = [FloatDType::F32, FloatDType::Bf16, FloatDType::F16];
+
+/// Uniform in [-1, 1), from a splitmix64 sequence.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    pub fn tensor(&mut self, n: usize, dtype: FloatDType) -> Vec<u8> {
+        encode(&(0..n).map(|_| self.next()).collect::<Vec<_>>(), dtype)
+    }
+}
+
+pub fn encode(values: &[f32], dtype: FloatDType) -> Vec<u8> {
+    with_element!(dtype, T => {
+        let mut bytes = vec![0u8; size_of_val(values) * size_of::<T>() / 4];
+        for (i, value) in values.iter().enumerate() {
+            unsafe { bytes.as_mut_ptr().cast::<T>().add(i).write_unaligned(T::store(*value)) };
+        }
+        bytes
+    })
+}
+
+pub fn decode(bytes: &[u8], dtype: FloatDType) -> Vec<f64> {
+    with_element!(dtype, T => {
+        (0..bytes.len() / size_of::<T>())
+            .map(|i| f64::from(unsafe { bytes.as_ptr().cast::<T>().add(i).read_unaligned() }.load()))
+            .collect()
+    })
+}
+
+/// Relative size of one rounding to `dtype`.
+pub fn rounding(dtype: FloatDType) -> f64 {
+    match dtype {
+        FloatDType::F32 => 2f64.powi(-24),
+        FloatDType::Bf16 => 2f64.powi(-8),
+        FloatDType::F16 => 2f64.powi(-11),
+    }
+}
+
+fn check(isa: Isa, micro: &Micro, threads: usize, p: &GemmParams, bias: bool, dispatch: bool) {
+    let mut random = Random((p.m * 7919 + p.n * 104_729 + p.k) as u64);
+    let a = random.tensor(p.m * p.k, p.dtype);
+    let b = random.tensor(p.k * p.n, p.dtype);
+    let bias = bias.then(|| random.tensor(p.n, p.dtype));
+    let before = random.tensor(p.m * p.n, p.out_dtype);
+    let mut y = before.clone();
+    let pointer = bias.as_ref().map_or(std::ptr::null(), |bias| bias.as_ptr());
+    let pool = Pool::new(threads);
+    unsafe {
+        if dispatch {
+            gemm(&pool, isa, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p);
+        } else {
+            multiply(&pool, isa, micro, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p);
+        }
+    }
+    let (a, b, before) = (decode(&a, p.dtype), decode(&b, p.dtype), decode(&before, p.out_dtype));
+    let bias = bias.map(|bias| decode(&bias, p.dtype));
+    let y = decode(&y, p.out_dtype);
+    for i in 0..p.m {
+        for j in 0..p.n {
+            let mut sum = 0.0;
+            let mut size = 0.0;
+            for q in 0..p.k {
+                let left = if p.trans_a { a[q * p.m + i] } else { a[i * p.k + q] };
+                let right = if p.trans_b { b[j * p.k + q] } else { b[q * p.n + j] };
+                sum += left * right;
+                size += (left * right).abs();
+            }
+            let mut expected = f64::from(p.alpha) * sum;
+            if p.accumulate {
+                expected += before[i * p.n + j];
+            }
+            if let Some(bias) = &bias {
+                expected += bias[j];
+            }
+            let bound = 1.01 * rounding(p.out_dtype) * (expected.abs() + 1e-3)
+                + f64::from(p.alpha.abs()) * size * 2f64.powi(-23) * (p.k as f64).sqrt().max(4.0)
+                + 2f64.powi(-22);
+            let error = (y[i * p.n + j] - expected).abs();
+            assert!(error <= bound, "{isa:?} {p:?} [{i}, {j}]: {} instead of {expected}", y[i * p.n + j]);
+        }
+    }
+}
+
+const SHAPES: [(usize, usize, usize); 26] = [
+    (1, 1, 1),
+    (1, 65, 129),
+    (2, 64, 250),
+    (3, 17, 15),
+    (4, 300, 64),
+    (7, 33, 1),
+    (8, 48, 40),
+    (14, 32, 2),
+    (15, 16, 17),
+    (15, 8, 100),
+    (16, 16, 16),
+    (16, 129, 65),
+    (17, 15, 3),
+    (31, 63, 5),
+    (63, 17, 64),
+    (63, 8, 300),
+    (64, 64, 64),
+    (65, 1, 129),
+    (65, 3, 250),
+    (65, 250, 33),
+    (113, 40, 9),
+    (129, 65, 63),
+    (129, 129, 400),
+    (250, 63, 17),
+    (250, 16, 96),
+    (37, 70, 1700),
+];
+
+fn params(
+    shape: (usize, usize, usize),
+    trans: usize,
+    dtype: FloatDType,
+    out_dtype: FloatDType,
+) -> GemmParams {
+    let (m, n, k) = shape;
+    let (trans_a, trans_b) = (trans & 1 == 1, trans & 2 == 2);
+    GemmParams { m, n, k, trans_a, trans_b, alpha: 1.0, accumulate: false, dtype, out_dtype }
+}
+
+#[test]
+fn products_of_every_kind_equal_f64() {
+    for isa in Isa::supported() {
+        for dtype in DTYPES {
+            for (index, shape) in SHAPES.into_iter().enumerate() {
+                for trans in 0..4 {
+                    let out = if (index + trans) % 2 == 0 { FloatDType::F32 } else { dtype };
+                    let mut p = params(shape, trans, dtype, out);
+                    p.accumulate = (index + trans) % 3 == 0;
+                    p.alpha = [1.0, -0.5, 2.0][(index + trans) % 3];
+                    let threads = 1 + (index + trans) % 3;
+                    check(isa, Micro::of(isa, dtype), threads, &p, index % 2 == 0, true);
+                    check(isa, Micro::of(isa, dtype), threads, &p, index % 2 == 1, false);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_sum_leaves_bias_and_beta() {
+    for accumulate in [false, true] {
+        let p = GemmParams { accumulate, ..params((5, 20, 0), 2, FloatDType::Bf16, FloatDType::F32) };
+        let isa = Isa::detect();
+        check(isa, Micro::of(isa, p.dtype), 2, &p, true, true);
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    for dtype in DTYPES {
+        for (shape, trans) in
+            [((130, 300, 1600), 2), ((8, 700, 900), 2), ((900, 8, 200), 1), ((300, 12, 640), 2)]
+        {
+            let p = params(shape, trans, dtype, FloatDType::F32);
+            let mut random = Random(7);
+            let a = random.tensor(p.m * p.k, dtype);
+            let b = random.tensor(p.k * p.n, dtype);
+            let run = |threads| {
+                let mut y = vec![0u8; p.m * p.n * 4];
+                let pool = Pool::new(threads);
+                unsafe {
+                    gemm(&pool, Isa::detect(), y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), std::ptr::null(), &p);
+                }
+                y
+            };
+            let one = run(1);
+            for threads in [2, 3, 7] {
+                assert!(one == run(threads), "{p:?} on {threads} threads");
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_amx_path_is_right_on_a_model_of_the_tiles() {
+    for (index, shape) in SHAPES.into_iter().enumerate() {
+        for trans in 0..4 {
+            let mut p = params(
+                shape,
+                trans,
+                FloatDType::Bf16,
+                if index % 2 == 0 { FloatDType::F32 } else { FloatDType::Bf16 },
+            );
+            p.accumulate = index % 3 == 0;
+            check(Isa::detect(), &super::micro::amx::model::MICRO, 1 + trans % 2, &p, index % 2 == 0, false);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_self_test_passes_where_the_instructions_work() {
+    for isa in Isa::supported() {
+        assert!(super::self_test(isa), "{isa:?}");
+    }
+    assert!(super::choose().0 >= Isa::detect() || super::choose().1.is_some());
+}

@@ -1,0 +1,95 @@
+//! Steps over one row in f32. All are inlined into the loop of an instruction set.
+
+use crate::element::Element;
+use crate::isa::mul_add;
+
+/// Partial sums side by side: a reduction has one order whatever the instruction set.
+const LANES: usize = 16;
+
+#[inline(always)]
+pub unsafe fn load<E: Element>(y: &mut [f32], x: *const E) {
+    for (i, y) in y.iter_mut().enumerate() {
+        *y = unsafe { x.add(i).read() }.load();
+    }
+}
+
+#[inline(always)]
+pub unsafe fn store<E: Element>(y: *mut E, x: &[f32]) {
+    for (i, x) in x.iter().enumerate() {
+        unsafe { y.add(i).write(E::store(*x)) };
+    }
+}
+
+/// y (+)= x.
+#[inline(always)]
+pub unsafe fn store_onto<E: Element>(y: *mut E, x: &[f32], accumulate: bool) {
+    if accumulate {
+        for (i, x) in x.iter().enumerate() {
+            unsafe { y.add(i).write(E::store(y.add(i).read().load() + *x)) };
+        }
+    } else {
+        unsafe { store(y, x) };
+    }
+}
+
+#[inline(always)]
+fn total(lanes: [f32; LANES]) -> f32 {
+    let mut lanes = lanes;
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+#[inline(always)]
+pub fn sum(x: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for i in 0..LANES {
+            lanes[i] += block[i];
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane += x;
+    }
+    total(lanes)
+}
+
+#[inline(always)]
+pub fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_blocks.iter().zip(b_blocks) {
+        for i in 0..LANES {
+            lanes[i] = mul_add::<FMA>(a[i], b[i], lanes[i]);
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane = mul_add::<FMA>(*a, *b, *lane);
+    }
+    total(lanes)
+}
+
+/// The largest element; NaN elements are passed over.
+#[inline(always)]
+pub fn max(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for i in 0..LANES {
+            lanes[i] = if block[i] > lanes[i] { block[i] } else { lanes[i] };
+        }
+    }
+    rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
+}
+
+/// Rows of `cols` elements that make a share of work worth a thread.
+pub fn grain(cols: usize) -> usize {
+    (8192 / cols.max(1)).max(1)
+}

@@ -1,0 +1,16 @@
+//! The CPU backend of ift: a queue of kernels over a thread pool.
+
+#![allow(clippy::too_many_arguments, reason = "the arguments of a kernel are those of the interface")]
+
+pub mod arena;
+pub mod attention;
+pub mod device;
+pub mod dtype;
+pub mod element;
+pub mod gemm;
+pub mod isa;
+pub mod kernels;
+pub mod math;
+pub mod node;
+pub mod pool;
+pub mod queue;

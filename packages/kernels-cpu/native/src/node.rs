@@ -1,0 +1,229 @@
+//! The door to JavaScript: free functions over numbered devices, which cost a fraction of methods of a class.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ift_kernel_abi::{Code, Error, Result, size};
+use napi::bindgen_prelude::{Either, Env, Object, Uint8Array};
+use napi_derive::napi;
+
+use crate::device::{Args, Device};
+use crate::gemm::choose;
+use crate::isa::Isa;
+use crate::queue::{Context, closed};
+
+/// An error on its way to an `IftError`.
+#[napi(object, object_from_js = false)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { code: error.code.name().to_owned(), message: error.message }
+    }
+}
+
+thread_local! {
+    /// Devices by their number. A thread of JavaScript has its own.
+    static DEVICES: RefCell<Vec<Option<Rc<Device>>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn with<T>(device: u32, body: impl FnOnce(&Device) -> Result<T>) -> Result<T> {
+    DEVICES.with_borrow(|devices| {
+        devices.get(device as usize).and_then(Option::as_deref).ok_or_else(closed).and_then(body)
+    })
+}
+
+fn outcome(result: Result<()>) -> Option<Failure> {
+    result.err().map(Failure::from)
+}
+
+fn answer<T>(result: Result<T>, name: &str) -> Either<T, Failure> {
+    match result {
+        Ok(value) => Either::A(value),
+        Err(error) => Either::B(error.of(name).into()),
+    }
+}
+
+/// Checks a kernel's arguments by `check` and queues what it returns.
+pub fn kernel<K>(
+    device: u32,
+    name: &'static str,
+    check: impl FnOnce(&Args<'_>) -> Result<K>,
+) -> Option<Failure>
+where
+    K: FnOnce(&Context) -> Result<()> + Send + 'static,
+{
+    outcome(with(device, |device| device.kernel(name, check)))
+}
+
+/// Sets that work here, weakest first.
+fn supported() -> Vec<Isa> {
+    let mut known = Isa::supported();
+    let best = choose().0;
+    if known.last() != Some(&best) {
+        known.push(best);
+    }
+    known
+}
+
+/// Names of the instruction sets that `open` accepts here, weakest first.
+#[napi]
+pub fn instruction_sets() -> Vec<&'static str> {
+    supported().into_iter().map(Isa::name).collect()
+}
+
+/// A device just opened.
+#[napi(object, object_from_js = false)]
+pub struct Opened {
+    pub device: u32,
+    pub threads: u32,
+    pub isa: &'static str,
+    /// What the user of this processor should know and would not see otherwise.
+    pub note: Option<&'static str>,
+}
+
+fn open_device(threads: u32, isa: &str) -> Result<Opened> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if threads == 0 { cores } else { threads as usize };
+    let known = supported();
+    let chosen = if isa.is_empty() { known.last() } else { known.iter().find(|known| known.name() == isa) };
+    let isa = *chosen.ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|isa| isa.name()).collect();
+        let message = format!("no instruction set '{isa}' here; this processor has {}", names.join(", "));
+        Error::new(Code::BackendUnavailable, message)
+    })?;
+    let device = Device::new(threads, isa)?;
+    DEVICES.with_borrow_mut(|devices| {
+        devices.push(Some(Rc::new(device)));
+        let device = devices.len() as u32 - 1;
+        Ok(Opened { device, threads: threads as u32, isa: isa.name(), note: choose().1 })
+    })
+}
+
+/// `threads` 0 takes one for each core. `isa` names the instruction set, '' takes the strongest.
+#[napi]
+pub fn open(threads: u32, isa: String) -> Either<Opened, Failure> {
+    answer(open_device(threads, &isa), "open")
+}
+
+#[napi]
+pub fn close(device: u32) {
+    // Dropped outside of the borrow.
+    let closed = DEVICES.with_borrow_mut(|devices| devices.get_mut(device as usize).and_then(Option::take));
+    drop(closed);
+}
+
+#[napi]
+pub fn alloc(device: u32, bytes: f64) -> Either<u32, Failure> {
+    answer(with(device, |device| device.alloc(size("bytes", bytes)?)), "alloc")
+}
+
+#[napi]
+pub fn view(device: u32, base: u32, offset: f64, bytes: f64) -> Either<u32, Failure> {
+    let view = |device: &Device| device.view(base, size("byteOffset", offset)?, size("bytes", bytes)?);
+    answer(with(device, view), "view")
+}
+
+#[napi]
+pub fn map_file(device: u32, path: String, offset: f64, bytes: f64) -> Either<u32, Failure> {
+    let map = |device: &Device| device.map_file(&path, size("offset", offset)?, size("bytes", bytes)?);
+    answer(with(device, map), "mapFile")
+}
+
+#[napi]
+pub fn free(device: u32, id: u32) -> Option<Failure> {
+    outcome(with(device, |device| device.free(id)).map_err(|error| error.of("free")))
+}
+
+#[napi]
+pub fn write(device: u32, id: u32, data: &[u8], offset: f64) -> Option<Failure> {
+    let write = |device: &Device| device.write(id, data, size("byteOffset", offset)?);
+    outcome(with(device, write).map_err(|error| error.of("write")))
+}
+
+/// What a promise resolves to: a failure is a value here and becomes the rejection in TypeScript, which owns the class.
+type Answer = Either<Uint8Array, Failure>;
+
+#[napi(ts_return_type = "Promise<Uint8Array | Failure>")]
+pub fn read<'env>(
+    env: &'env Env,
+    device: u32,
+    id: u32,
+    offset: f64,
+    bytes: f64,
+) -> napi::Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred()?;
+    let then = move |result: Result<Vec<u8>>| {
+        deferred.resolve(move |_| {
+            Ok(match result {
+                Ok(data) => Answer::A(Uint8Array::from(data)),
+                Err(error) => Answer::B(error.into()),
+            })
+        });
+    };
+    let mut then = Some(then);
+    let read = |device: &Device| {
+        let (offset, bytes) = (size("byteOffset", offset)?, size("bytes", bytes)?);
+        let source = device.readable(id, offset, bytes)?;
+        if let Some(then) = then.take() {
+            device.fence(move |result| {
+                // SAFETY: the range was checked; this is the queue's thread.
+                then(result.map(|()| unsafe { source.slice::<u8>(bytes) }.to_vec()));
+            });
+        }
+        Ok(())
+    };
+    let result = with(device, read);
+    if let (Err(error), Some(then)) = (result, then) {
+        then(Err(error.of("read")));
+    }
+    Ok(promise)
+}
+
+#[napi(ts_return_type = "Promise<Failure | null>")]
+pub fn synchronize<'env>(env: &'env Env, device: u32) -> napi::Result<Object<'env>> {
+    let (deferred, promise) = env.create_deferred()?;
+    let then = move |result: Result<()>| deferred.resolve(move |_| Ok(outcome(result)));
+    let open = DEVICES.with_borrow(|devices| devices.get(device as usize).cloned().flatten());
+    match open {
+        Some(device) => device.fence(then),
+        None => then(Err(closed())),
+    }
+    Ok(promise)
+}
+
+/// The shape of `MemoryInfo` in `@ift/tensor`.
+#[napi(object, object_from_js = false)]
+pub struct MemoryNumbers {
+    pub allocated: f64,
+    pub peak: f64,
+    pub reserved: f64,
+    pub mapped: f64,
+    pub buffers: f64,
+}
+
+#[napi]
+pub fn memory(device: u32) -> Either<MemoryNumbers, Failure> {
+    let numbers = with(device, |device| {
+        let memory = device.memory();
+        Ok(MemoryNumbers {
+            allocated: memory.allocated as f64,
+            peak: memory.peak as f64,
+            reserved: memory.reserved as f64,
+            mapped: memory.mapped as f64,
+            buffers: memory.buffers as f64,
+        })
+    });
+    answer(numbers, "memory")
+}
+
+#[napi]
+pub fn reset_peak(device: u32) -> Option<Failure> {
+    outcome(with(device, |device| {
+        device.reset_peak();
+        Ok(())
+    }))
+}

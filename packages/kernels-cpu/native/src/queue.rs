@@ -1,0 +1,243 @@
+//! The device's queue: one thread that runs kernels in order and is the pool's first member.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use ift_kernel_abi::{Code, Error, Result};
+
+use crate::isa::Isa;
+use crate::pool::Pool;
+
+/// What a kernel runs on.
+pub struct Context {
+    pub pool: Pool,
+    pub isa: Isa,
+}
+
+type Kernel = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
+type Fence = Box<dyn FnOnce(Result<()>) + Send>;
+
+enum Job {
+    Kernel(&'static str, Kernel),
+    /// Gets the first error of the kernels before it, which is then forgotten.
+    Fence(Fence),
+    /// Memory that the jobs before still used.
+    Release(Box<dyn Send>),
+}
+
+/// Polls of the idle queue before its thread sleeps.
+const SPINS: u32 = 2000;
+
+#[derive(Default)]
+struct Line {
+    jobs: VecDeque<Job>,
+    asleep: bool,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    line: Mutex<Line>,
+    bell: Condvar,
+    /// Jobs put in, for the thread to poll without the lock.
+    queued: AtomicU64,
+    /// Jobs done.
+    done: AtomicU64,
+    closed: AtomicBool,
+}
+
+impl Shared {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs kernels in the order in which they came. Putting one in never waits; the queue has no bound, because memory is
+/// handed out in the same order and what a waiting kernel takes is a few hundred bytes.
+pub struct Queue {
+    shared: Arc<Shared>,
+}
+
+impl Queue {
+    pub fn new(threads: usize, isa: Isa) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let run = move || theirs.run(&Context { pool: Pool::new(threads), isa });
+        std::thread::Builder::new().name("ift-cpu-0".to_owned()).spawn(run).map_err(|error| {
+            Error::new(Code::BackendUnavailable, format!("the system refuses a thread: {error}"))
+        })?;
+        Ok(Self { shared })
+    }
+
+    pub fn kernel(&self, name: &'static str, run: impl FnOnce(&Context) -> Result<()> + Send + 'static) {
+        self.push(Job::Kernel(name, Box::new(run)));
+    }
+
+    /// Calls `then` on the queue's thread when all before it is done; with a `BackendClosed` error when the queue was
+    /// closed before that.
+    pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
+        self.push(Job::Fence(Box::new(then)));
+    }
+
+    /// Drops `memory` when all before it is done.
+    pub fn release(&self, memory: impl Send + 'static) {
+        self.push(Job::Release(Box::new(memory)));
+    }
+
+    /// Whether everything put in is done.
+    pub fn is_idle(&self) -> bool {
+        self.shared.done.load(Ordering::Acquire) == self.shared.queued.load(Ordering::Relaxed)
+    }
+
+    fn push(&self, job: Job) {
+        let mut line = self.shared.line();
+        line.jobs.push_back(job);
+        self.shared.queued.fetch_add(1, Ordering::Release);
+        if line.asleep {
+            line.asleep = false;
+            drop(line);
+            self.shared.bell.notify_one();
+        }
+    }
+
+    /// Kernels not yet begun are forgotten, fences get an error, memory is released.
+    pub fn close(&self) {
+        let mut line = self.shared.line();
+        line.closed = true;
+        self.shared.closed.store(true, Ordering::Release);
+        line.asleep = false;
+        drop(line);
+        self.shared.bell.notify_one();
+    }
+}
+
+impl Drop for Queue {
+    /// Does not wait for the thread: it ends by itself after the kernel it is in.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn run(&self, context: &Context) {
+        let mut failure: Option<Error> = None;
+        while let Some(job) = self.next() {
+            match job {
+                Job::Kernel(..) if self.closed.load(Ordering::Acquire) => {}
+                Job::Kernel(name, kernel) => {
+                    let result =
+                        catch_unwind(AssertUnwindSafe(|| kernel(context))).unwrap_or_else(|payload| {
+                            let text = payload.downcast_ref::<String>().map(String::as_str);
+                            let text = text
+                                .or_else(|| payload.downcast_ref::<&str>().copied())
+                                .unwrap_or("no message");
+                            Err(Error::new(Code::Internal, format!("the kernel panicked: {text}")))
+                        });
+                    if let Err(error) = result {
+                        failure.get_or_insert(error.of(name));
+                    }
+                }
+                Job::Fence(then) if self.closed.load(Ordering::Acquire) => then(Err(closed())),
+                Job::Fence(then) => then(failure.take().map_or(Ok(()), Err)),
+                Job::Release(memory) => drop(memory),
+            }
+            self.done.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// The next job, or none when the queue is closed and empty.
+    fn next(&self) -> Option<Job> {
+        let mut spins = 0;
+        loop {
+            let mut line = self.line();
+            if let Some(job) = line.jobs.pop_front() {
+                return Some(job);
+            }
+            if line.closed {
+                return None;
+            }
+            if spins >= SPINS {
+                line.asleep = true;
+                while line.asleep {
+                    line = self.bell.wait(line).unwrap_or_else(PoisonError::into_inner);
+                }
+                spins = 0;
+                continue;
+            }
+            drop(line);
+            let queued = self.queued.load(Ordering::Acquire);
+            while spins < SPINS
+                && self.queued.load(Ordering::Acquire) == queued
+                && self.done.load(Ordering::Relaxed) == queued
+                && !self.closed.load(Ordering::Acquire)
+            {
+                spins += 1;
+                std::hint::spin_loop();
+            }
+        }
+    }
+}
+
+pub fn closed() -> Error {
+    Error::new(Code::BackendClosed, "the backend is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    fn wait(queue: &Queue) -> Result<()> {
+        let (send, receive) = mpsc::channel();
+        queue.fence(move |result| send.send(result).unwrap());
+        receive.recv_timeout(Duration::from_secs(20)).unwrap()
+    }
+
+    #[test]
+    fn kernels_run_in_order() {
+        let queue = Queue::new(2, Isa::Portable).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for round in 0..3 {
+            for index in 0..100 {
+                let seen = Arc::clone(&seen);
+                queue.kernel("test", move |_| {
+                    seen.lock().unwrap().push(round * 100 + index);
+                    Ok(())
+                });
+            }
+            wait(&queue).unwrap();
+            // Long enough for the thread to fall asleep.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(*seen.lock().unwrap(), (0..300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_first_error_reaches_the_next_fence_and_no_other() {
+        let queue = Queue::new(1, Isa::Portable).unwrap();
+        queue.kernel("first", |_| Err(Error::new(Code::IndexRange, "id 9")));
+        queue.kernel("second", |_| panic!("second"));
+        let error = wait(&queue).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (Code::IndexRange, "first: id 9"));
+        wait(&queue).unwrap();
+        queue.kernel("third", |_| panic!("at {}", 3));
+        assert_eq!(wait(&queue).unwrap_err().message, "third: the kernel panicked: at 3");
+    }
+
+    #[test]
+    fn closing_answers_the_fences() {
+        let queue = Queue::new(1, Isa::Portable).unwrap();
+        let (send, receive) = mpsc::channel();
+        queue.kernel("slow", |_| {
+            std::thread::sleep(Duration::from_millis(30));
+            Ok(())
+        });
+        queue.fence(move |result| send.send(result).unwrap());
+        drop(queue);
+        let error = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap_err();
+        assert_eq!(error.code, Code::BackendClosed);
+    }
+}

@@ -1,0 +1,26 @@
+import { IftError, type ErrorCode } from '@ift/tensor'
+
+import type { Failure } from './addon.js'
+
+const hints: Readonly<Record<string, string>> = {
+  IFT_OUT_OF_MEMORY:
+    'lower microBatchTokens or maxLength, switch recomputation on, or free tensors; ift plan shows what fits',
+  IFT_BUFFER_INVALID: 'the tensor was released: keep(t) lets it outlive its scope',
+  IFT_BACKEND_UNAVAILABLE: 'leave isa and IFT_CPU_ISA unset to take the strongest instruction set',
+  IFT_BACKEND_CLOSED: 'open the backend again',
+}
+
+/** A failure of the add-on as an error. */
+export const errorOf = (failure: Failure): IftError =>
+  new IftError(failure.code as ErrorCode, failure.message, hints[failure.code])
+
+/** Throws what the add-on reports. */
+export function raise(outcome: Failure | null): void {
+  if (outcome !== null) throw errorOf(outcome)
+}
+
+/** The value of a call, or its failure thrown. */
+export function valueOf<T extends number | object>(result: T | Failure): T {
+  if (typeof result === 'object' && 'code' in result) throw errorOf(result)
+  return result
+}

@@ -1,0 +1,419 @@
+import { describe, expect, it } from 'vitest'
+import {
+  backward,
+  IftError,
+  Linear,
+  Module,
+  noGrad,
+  ops,
+  PagedKvCache,
+  recomputeModules,
+  replaceModules,
+  scope,
+  tensor,
+  TiedLinear,
+  withRandom,
+  type Backend,
+  type FloatDType,
+  type LinearLike,
+  type Tensor,
+} from '../index.js'
+import { referenceBackend } from '../reference/index.js'
+import { assertNoLeaks } from '../testing/index.js'
+import { Decoder, fill, ints, Lora, packed, sizes } from './decoder.fixture.js'
+
+const isLinear = (m: Module): m is Linear => m instanceof Linear
+const sequences = [[1, 5, 9, 2, 2], [7], [3, 8, 11, 20, 0, 4, 6]]
+
+/** A decoder with LoRA on the named layers, only LoRA training. */
+function withLora(
+  backend: Backend,
+  dtype: FloatDType = 'f32',
+  targets = /(q_proj|v_proj|down_proj)$/,
+): Decoder {
+  const model = new Decoder(sizes)
+  replaceModules(
+    model,
+    (path, m) => targets.test(path) && isLinear(m),
+    (m) => new Lora(m as unknown as LinearLike, 2, sizes.dropout),
+  )
+  fill(model, backend, dtype)
+  for (const [path, parameter] of model.namedParameters())
+    if (path.includes('lora_')) parameter.setTrainable(true)
+  return model
+}
+
+function step(model: Decoder, backend: Backend): Tensor {
+  return withRandom({ seed: 1, step: 2, micro: 0 }, () => {
+    const loss = ops.linearCrossEntropy(
+      model.call(packed(backend, sequences)),
+      model.lmHead,
+      ints(backend, [5, 9, -100, 2, 1, 3, -100, 11, 20, 0, 4, 6, 1]),
+      { gradScale: 1 / 11, chunkRows: 4 },
+    )
+    backward(loss)
+    return loss
+  })
+}
+
+async function gradients(model: Module): Promise<Map<string, number[]>> {
+  const all = new Map<string, number[]>()
+  for (const [path, parameter] of model.namedParameters()) {
+    if (parameter.grad !== null) all.set(path, [...(await parameter.grad.read())])
+    parameter.zeroGrad()
+  }
+  return all
+}
+
+/** A scope that lets nothing out. */
+const within = (fn: () => unknown): void =>
+  scope(() => {
+    fn()
+  })
+
+describe('lifetimes', () => {
+  it('leaves nothing behind after inference, training, recomputation and errors', async () => {
+    for (const dtype of ['f32', 'bf16'] as const) {
+      const backend = referenceBackend()
+      const model = withLora(backend, dtype)
+      const check = assertNoLeaks(backend)
+      const rest = () => {
+        for (const [, p] of model.namedParameters()) p.zeroGrad()
+        check()
+      }
+      within(() =>
+        noGrad(() =>
+          withRandom({ seed: 1, step: 1, micro: 1 }, () => model.call(packed(backend, sequences))),
+        ),
+      )
+      rest()
+      // A forward whose loss is never differentiated.
+      within(() => withRandom({ seed: 1, step: 1, micro: 1 }, () => model.call(packed(backend, sequences))))
+      rest()
+      within(() => step(model, backend))
+      rest()
+      recomputeModules(model, (path) => /^layers\.\d+$/.test(path))
+      within(() => step(model, backend))
+      rest()
+      // Dropout without a key throws inside a recomputed layer.
+      expect(() => within(() => model.call(packed(backend, sequences)))).toThrow(/no random key/)
+      rest()
+      await backend.synchronize()
+      model.release()
+      expect(backend.memory().buffers).toBe(0)
+    }
+  })
+
+  it('leaves nothing behind when a kernel fails in the backward pass', () => {
+    for (const recomputed of [false, true]) {
+      const backend = referenceBackend()
+      const model = withLora(backend)
+      if (recomputed) recomputeModules(model, (path) => /^layers\.\d+$/.test(path))
+      const check = assertNoLeaks(backend)
+      const real = backend.rope.bind(backend)
+      backend.rope = (y, x, positions, invFreq, p) => {
+        if (p.inverse) throw new IftError('IFT_TEST', 'rope failed')
+        real(y, x, positions, invFreq, p)
+      }
+      expect(() => within(() => step(model, backend))).toThrow('rope failed')
+      for (const [, p] of model.namedParameters()) p.zeroGrad()
+      check()
+    }
+  })
+
+  it('frees a layer’s temporaries at its end and a node’s tensors as backward passes it', () => {
+    const backend = referenceBackend()
+    const model = withLora(backend)
+    const idle = backend.memory().allocated
+    const seen: number[] = []
+    const real = backend.rmsNormBackward.bind(backend)
+    backend.rmsNormBackward = (...args) => {
+      real(...args)
+      seen.push(backend.memory().allocated)
+    }
+    within(() => step(model, backend))
+    expect(seen.length).toBe(1 + 2 * sizes.layers - 1)
+    for (let i = 1; i < seen.length; i++) expect(seen[i]!).toBeLessThan(seen[i - 1]!)
+    for (const [, p] of model.namedParameters()) p.zeroGrad()
+    expect(backend.memory().allocated).toBe(idle)
+  })
+
+  it('refuses a tensor whose scope has ended, and one given away', () => {
+    const backend = referenceBackend()
+    let escaped: Tensor | undefined
+    scope(() => {
+      escaped = tensor(backend, [1, 2], [1, 2])
+    })
+    expect(() => escaped!.buf).toThrow(/was released/)
+    scope(() => {
+      const w = tensor(backend, [1, 0, 0, 1], [2, 2])
+      const residual = tensor(backend, [1, 2], [1, 2])
+      ops.linear(residual.alias(), w, { addTo: residual })
+      expect(() => residual.buf).toThrow(/given away as addTo/)
+    })
+    const own = tensor(backend, [1, 2], [1, 2])
+    scope(() => ops.linear(own, tensor(backend, [1, 0, 0, 1], [2, 2]), { addTo: own }))
+    expect(own.size).toBe(2)
+    expect(() => own.buf).not.toThrow()
+  })
+
+  it('writes into addTo when nobody else holds it', () => {
+    const backend = referenceBackend()
+    scope(() => {
+      const x = tensor(backend, [1, 2], [1, 2])
+      const w = tensor(backend, [1, 0, 0, 1], [2, 2])
+      const given = tensor(backend, [5, 6], [1, 2])
+      const buf = given.buf
+      expect(ops.linear(x, w, { addTo: given }).buf).toBe(buf)
+      const shared = tensor(backend, [5, 6], [1, 2])
+      const other = shared.alias()
+      expect(ops.linear(x, w, { addTo: shared }).buf).not.toBe(other.buf)
+    })
+  })
+})
+
+describe('gradients', () => {
+  it('recomputation gives the same bits, dropout included, and needs less memory', async () => {
+    for (const dtype of ['f32', 'bf16'] as const) {
+      const backend = referenceBackend()
+      const model = withLora(backend, dtype)
+      backend.resetPeak()
+      const plainLoss = await scope(() => step(model, backend).read())
+      const plainPeak = backend.memory().peak
+      const plain = await gradients(model)
+      const paths = [...model.namedParameters()].map(([path]) => path)
+      expect(recomputeModules(model, (path) => /^layers\.\d+$/.test(path))).toEqual([
+        'layers.0',
+        'layers.1',
+        'layers.2',
+      ])
+      expect([...model.namedParameters()].map(([path]) => path)).toEqual(paths)
+      backend.resetPeak()
+      expect(await scope(() => step(model, backend).read())).toEqual(plainLoss)
+      expect(backend.memory().peak).toBeLessThan(plainPeak)
+      expect(await gradients(model)).toEqual(plain)
+      expect(plain.size).toBe(3 * 2 * sizes.layers)
+    }
+  })
+
+  it('computes no gradient below the first trainable layer', () => {
+    const backend = referenceBackend()
+    const model = withLora(backend, 'f32', /layers\.2\.mlp\.down_proj$/)
+    let products = 0
+    const real = backend.gemm.bind(backend)
+    scope(() =>
+      withRandom({ seed: 1, step: 1, micro: 1 }, () => {
+        const hidden = model.call(packed(backend, sequences))
+        backend.gemm = (...args) => {
+          products++
+          real(...args)
+        }
+        const labels = ints(backend, new Array<number>(13).fill(1))
+        backward(ops.linearCrossEntropy(hidden, model.lmHead, labels, { gradScale: 1 }))
+      }),
+    )
+    // Head forward, head dX, B's dX and dW, A's dW.
+    expect(products).toBe(5)
+  })
+
+  it('sums over backward calls, in f32, until zeroGrad', async () => {
+    const backend = referenceBackend()
+    const layer = new Linear(3, 2, { bias: true })
+    fill(layer, backend, 'bf16')
+    layer.weight.setTrainable(true)
+    layer.bias!.setTrainable(true)
+    const once = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        scope(() => {
+          const x = tensor(backend, [1, 2, 3], [1, 3], 'bf16')
+          backward(
+            ops.cast(ops.matmul(layer.call(x), tensor(backend, [1, 1], [2, 1], 'bf16')), 'f32').reshape(1),
+          )
+        })
+      }
+      expect(layer.weight.grad!.dtype).toBe('f32')
+      return [...(await layer.weight.grad!.read()), ...(await layer.bias!.grad!.read())]
+    }
+    expect(await once(1)).toEqual([1, 2, 3, 1, 2, 3, 1, 1])
+    expect(await once(2)).toEqual([3, 6, 9, 3, 6, 9, 3, 3])
+    layer.weight.zeroGrad()
+    expect(layer.weight.grad).toBeNull()
+  })
+
+  it('a tied head and its embedding share one gradient', async () => {
+    const backend = referenceBackend()
+    const build = (tied: boolean) => {
+      const model = new Decoder(sizes)
+      const head: LinearLike = tied ? new TiedLinear(model.embed_tokens) : new Linear(16, 23)
+      model.lm_head = head
+      fill(model, backend)
+      model.embed_tokens.weight.setTrainable(true)
+      if (head instanceof Linear) {
+        head.weight.assign(ops.scale(model.embed_tokens.weight.value, 1))
+        head.weight.setTrainable(true)
+      }
+      within(() => step(model, backend))
+      return gradients(model)
+    }
+    const apart = await build(false)
+    const tied = await build(true)
+    expect([...tied.keys()]).toEqual(['embed_tokens.weight'])
+    const head = apart.get('lm_head.weight')!
+    const table = apart.get('embed_tokens.weight')!
+    for (const [i, g] of tied.get('embed_tokens.weight')!.entries())
+      expect(g).toBeCloseTo(head[i]! + table[i]!, 6)
+  })
+
+  it('linearCrossEntropy through a LoRA head does not depend on the chunks', async () => {
+    const backend = referenceBackend()
+    const model = withLora(backend, 'f32', /lm_head$/)
+    const results: Map<string, number[]>[] = []
+    for (const chunkRows of [1, 5, undefined]) {
+      scope(() =>
+        withRandom({ seed: 1, step: 1, micro: 1 }, () => {
+          ;(model.lm_head as unknown as Lora & { dropout: number }).dropout = 0
+          const labels = ints(backend, [5, 9, -100, 2, 1, 3, -100, 11, 20, 0, 4, 6, 1])
+          backward(
+            ops.linearCrossEntropy(model.call(packed(backend, sequences)), model.lmHead, labels, {
+              gradScale: 0.1,
+              chunkRows,
+            }),
+          )
+        }),
+      )
+      results.push(await gradients(model))
+    }
+    expect([...results[0]!.keys()]).toEqual(['lm_head.lora_A.weight', 'lm_head.lora_B.weight'])
+    for (const other of results.slice(1)) {
+      for (const [path, values] of results[0]!) {
+        for (const [i, v] of values.entries()) expect(other.get(path)![i]!).toBeCloseTo(v, 5)
+      }
+    }
+  })
+
+  it('logProbs are minus the losses', async () => {
+    const backend = referenceBackend()
+    const model = new Decoder(sizes)
+    fill(model, backend)
+    const [logProbs, loss] = await scope(() =>
+      noGrad(() => {
+        const hidden = model.call(packed(backend, sequences))
+        const labels = ints(backend, [5, 9, -100, 2, 1, 3, -100, 11, 20, 0, 4, 6, 1])
+        return Promise.all([
+          ops.logProbs(hidden, model.lmHead, labels, { chunkRows: 3 }).read(),
+          ops.linearCrossEntropy(hidden, model.lmHead, labels, { gradScale: 1 }).read(),
+        ])
+      }),
+    )
+    expect(logProbs[2]).toBeCloseTo(0)
+    expect(-logProbs.reduce((a, b) => a + b, 0)).toBeCloseTo(loss[0]!, 4)
+  })
+})
+
+describe('sequences', () => {
+  const hiddenOf = (model: Decoder, backend: Backend, of: readonly (readonly number[])[]) =>
+    scope(() => noGrad(() => model.call(packed(backend, of)).read()))
+
+  it('packed equals one by one', async () => {
+    const backend = referenceBackend()
+    const model = new Decoder(sizes)
+    fill(model, backend)
+    const together = [...(await hiddenOf(model, backend, sequences))]
+    const apart: number[] = []
+    for (const sequence of sequences) apart.push(...(await hiddenOf(model, backend, [sequence])))
+    expect(together).toEqual(apart)
+  })
+
+  it('decoding over pages equals the full forward, with forks, growth and removal', async () => {
+    const backend = referenceBackend()
+    const model = new Decoder(sizes)
+    fill(model, backend)
+    const check = assertNoLeaks(backend)
+    const { layers, kvHeads, hidden, heads } = sizes
+    const cache = new PagedKvCache(backend, {
+      layers,
+      kvHeads,
+      headDim: hidden / heads,
+      dtype: 'f32',
+      pageSize: 4,
+      pages: 2,
+    })
+    const feed = (parts: readonly (readonly [id: number, ids: readonly number[]])[]) =>
+      scope(() =>
+        noGrad(() => {
+          const s = cache.step(parts.map(([id, ids]) => [id, ids.length] as const))
+          const { positions, segments, maxPosition } = s
+          const ids = ints(
+            backend,
+            parts.flatMap(([, rows]) => rows),
+          )
+          return model.call({ ids, positions, segments, kv: s, maxPosition }).read()
+        }),
+      )
+    const expectTail = async (found: Float32Array, whole: readonly number[]) => {
+      const full = await hiddenOf(model, backend, [whole])
+      const tail = found.slice(-hidden)
+      for (const [i, v] of full.slice(-hidden).entries()) expect(tail[i]!).toBeCloseTo(v, 5)
+    }
+    const a = cache.add()
+    const b = cache.add()
+    await feed([
+      [a, [1, 5, 9, 2, 2, 7]],
+      [b, [3]],
+    ])
+    const fork = cache.fork(a)
+    expect(cache.pages.total - cache.pages.free).toBe(2 + 1 + 1)
+    await feed([[a, [4]]])
+    await expectTail(await feed([[fork, [8, 8, 8]]]), [1, 5, 9, 2, 2, 7, 8, 8, 8])
+    await expectTail(await feed([[a, [6]]]), [1, 5, 9, 2, 2, 7, 4, 6])
+    await expectTail(await feed([[b, [2, 2]]]), [3, 2, 2])
+    cache.remove(a)
+    await expectTail(
+      await feed([
+        [b, [9]],
+        [fork, [1]],
+      ]),
+      [1, 5, 9, 2, 2, 7, 8, 8, 8, 1],
+    )
+    expect(cache.length(fork)).toBe(10)
+    cache.remove(fork)
+    cache.remove(b)
+    expect(cache.pages.free).toBe(cache.pages.total)
+    expect(() => cache.length(b)).toThrow(/there is no sequence/)
+    cache.release()
+    check()
+  })
+})
+
+describe('modules', () => {
+  it('name parameters like the checkpoint and errors by their module', () => {
+    const backend = referenceBackend()
+    const model = new Decoder(sizes)
+    expect([...model.namedParameters()].map(([path]) => path).slice(0, 4)).toEqual([
+      'embed_tokens.weight',
+      'layers.0.input_layernorm.weight',
+      'layers.0.self_attn.q_proj.weight',
+      'layers.0.self_attn.k_proj.weight',
+    ])
+    const run = () => scope(() => noGrad(() => model.call(packed(backend, sequences))))
+    expect(run).toThrow(/no weights were loaded into it \(in embed_tokens\)/)
+    fill(model, backend)
+    model.layers[1]!.mlp.up_proj = new Linear(5, 32)
+    fill(model.layers[1]!.mlp.up_proj, backend)
+    expect(run).toThrow(/w expected .* \(in layers\.1\.mlp\.up_proj\)/)
+    recomputeModules(model, (path) => path === 'layers.1')
+    expect(run).toThrow(/\(in layers\.1\.mlp\.up_proj\)/)
+  })
+
+  it('are replaced below a Recompute under the same path', () => {
+    const model = new Decoder(sizes)
+    recomputeModules(model, (path) => path === 'layers.0')
+    const wrap = (m: Module) => new Lora(m as unknown as LinearLike, 2, 0)
+    expect(replaceModules(model, (path) => path.endsWith('q_proj'), wrap)).toEqual(
+      [0, 1, 2].map((i) => `layers.${i}.self_attn.q_proj`),
+    )
+    expect([...model.namedParameters()].map(([path]) => path)).toContain(
+      'layers.0.self_attn.q_proj.lora_A.weight',
+    )
+  })
+})

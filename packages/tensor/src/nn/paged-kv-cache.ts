@@ -1,0 +1,312 @@
+import { asFloat, type FloatDType } from '../dtype.js'
+import type { Backend } from '../backend.js'
+import { IftError } from '../errors.js'
+import type { AttentionOptions } from '../ops/attention.js'
+import { attentionPaged } from '../ops/attention-paged.js'
+import { tensor } from '../tensor/create.js'
+import { keep } from '../tensor/scope.js'
+import { segments, type Segments } from '../tensor/segments.js'
+import { empty, describe, type Tensor } from '../tensor/tensor.js'
+import type { KvSource } from './kv.js'
+
+export interface PagedKvCacheOptions {
+  readonly layers: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly dtype: FloatDType
+  /** Rows of a page; 16 when omitted. */
+  readonly pageSize?: number
+  /** Pages to start with; the pool doubles when they run out. */
+  readonly pages: number
+}
+
+/** Names a sequence of one cache. */
+export type SequenceId = number
+
+interface Sequence {
+  length: number
+  readonly pages: number[]
+}
+
+/** New rows of some sequences, for one forward call. Its tensors belong to the scope it was made in. */
+export interface PagedStep extends KvSource {
+  /** The new rows, sequence after sequence. */
+  readonly segments: Segments
+  /** i32 [N]: place of each new row in its sequence. */
+  readonly positions: Tensor
+  /** Largest position + 1. */
+  readonly maxPosition: number
+  /** Releases the tensors of a step made outside any scope. */
+  release(): void
+}
+
+/**
+ * Keys and values of growing sequences, in pages of a shared pool (Kwon et al. 2023, arXiv:2309.06180). Forked sequences
+ * share their full pages. Per layer: k and v [pages, pageSize, kvHeads, headDim].
+ */
+export class PagedKvCache {
+  readonly pageSize: number
+  readonly #backend: Backend
+  readonly #options: PagedKvCacheOptions
+  readonly #keys: Tensor[] = []
+  readonly #values: Tensor[] = []
+  /** Sequences that hold each page. */
+  #holders: number[] = []
+  #free: number[] = []
+  readonly #sequences = new Map<SequenceId, Sequence>()
+  #nextId = 0
+
+  constructor(backend: Backend, options: PagedKvCacheOptions) {
+    this.#backend = backend
+    this.#options = options
+    this.pageSize = options.pageSize ?? 16
+    asFloat(options.dtype, 'PagedKvCache')
+    if (options.pages < 1 || this.pageSize < 1) {
+      throw new IftError(
+        'IFT_ARGUMENT',
+        `PagedKvCache: pages and pageSize are at least 1, found ${options.pages} and ${this.pageSize}`,
+      )
+    }
+    this.#grow(options.pages)
+  }
+
+  /** Pages in the pool and how many of them no sequence holds. */
+  get pages(): { readonly total: number; readonly free: number } {
+    return { total: this.#holders.length, free: this.#free.length }
+  }
+
+  /** A new, empty sequence. */
+  add(): SequenceId {
+    this.#sequences.set(this.#nextId, { length: 0, pages: [] })
+    return this.#nextId++
+  }
+
+  /** A second sequence with the same rows so far: full pages are shared, the last partial one is copied. */
+  fork(id: SequenceId): SequenceId {
+    const from = this.#sequence(id)
+    const pages = from.pages.slice()
+    if (from.length % this.pageSize !== 0) {
+      const last = pages.length - 1
+      const copy = this.#take()
+      this.#copyPage(copy, pages[last]!)
+      pages[last] = copy
+    }
+    const shared = Math.floor(from.length / this.pageSize)
+    for (let i = 0; i < shared; i++) this.#holders[pages[i]!]!++
+    this.#sequences.set(this.#nextId, { length: from.length, pages })
+    return this.#nextId++
+  }
+
+  /** Ends a sequence; pages that no other holds are free again. */
+  remove(id: SequenceId): void {
+    for (const page of this.#sequence(id).pages) this.#drop(page)
+    this.#sequences.delete(id)
+  }
+
+  /** Rows of a sequence. */
+  length(id: SequenceId): number {
+    return this.#sequence(id).length
+  }
+
+  /** Writes rows into a sequence without attending: a learned prefix. Per layer k and v [n, kvHeads, headDim]. */
+  append(id: SequenceId, layers: readonly { readonly k: Tensor; readonly v: Tensor }[]): void {
+    const { layers: expected } = this.#options
+    const n = layers[0]?.k.dim(0) ?? 0
+    if (layers.length !== expected || n === 0) {
+      throw new IftError(
+        'IFT_SHAPE',
+        `PagedKvCache.append: expected rows of ${expected} layers, found ${layers.length}`,
+      )
+    }
+    const slots = tensor(this.#backend, this.#extend([[id, n]]), [n], 'i32')
+    try {
+      for (const [layer, { k, v }] of layers.entries()) this.#write(layer, k, v, slots)
+    } finally {
+      slots.release()
+    }
+  }
+
+  /**
+   * Makes room for new rows of some sequences, in this order, and gives the source to pass to one forward call, which
+   * writes their keys and values into the pages and attends over the whole sequences.
+   */
+  step(sequences: readonly (readonly [id: SequenceId, rows: number])[]): PagedStep {
+    const backend = this.#backend
+    const starts = sequences.map(([id]) => this.length(id))
+    const slots = this.#extend(sequences)
+    const now = sequences.map(([id]) => this.#sequence(id))
+    const n = slots.length
+    const maxPages = now.reduce((most, s) => Math.max(most, s.pages.length), 1)
+    const table = new Int32Array(now.length * maxPages)
+    for (const [i, s] of now.entries()) table.set(s.pages, i * maxPages)
+    const positions = new Int32Array(n)
+    let at = 0
+    for (const [i, [, rows]] of sequences.entries()) {
+      for (let r = 0; r < rows; r++) positions[at++] = starts[i]! + r
+    }
+    const maxK = now.reduce((most, s) => Math.max(most, s.length), 0)
+    const slotTensor = tensor(backend, slots, [n], 'i32')
+    const pageTable = tensor(backend, table, [now.length, maxPages], 'i32')
+    const kvLengths = tensor(
+      backend,
+      now.map((s) => s.length),
+      [now.length],
+      'i32',
+    )
+    const q = segments(
+      backend,
+      sequences.map(([, rows]) => rows),
+    )
+    const positionTensor = tensor(backend, positions, [n], 'i32')
+    return {
+      segments: q,
+      positions: positionTensor,
+      maxPosition: maxK,
+      attend: (layer: number, query: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor => {
+        this.#write(layer, k, v, slotTensor)
+        const { causal, scale, visiblePrefix, alibiSlopes } = options
+        const mask = { causal, scale, visiblePrefix, alibiSlopes }
+        return attentionPaged(query, this.#keys[layer]!, this.#values[layer]!, {
+          ...mask,
+          q,
+          kvLengths,
+          maxK,
+          pageTable,
+        })
+      },
+      release: () => {
+        for (const t of [slotTensor, pageTable, kvLengths, q.cu, positionTensor]) t.release()
+      },
+    }
+  }
+
+  /** Releases the pool. */
+  release(): void {
+    for (const t of this.#keys) t.release()
+    for (const t of this.#values) t.release()
+    this.#keys.length = 0
+    this.#values.length = 0
+    this.#sequences.clear()
+    this.#holders = []
+    this.#free = []
+  }
+
+  #sequence(id: SequenceId): Sequence {
+    const sequence = this.#sequences.get(id)
+    if (sequence === undefined)
+      throw new IftError('IFT_SEQUENCE_UNKNOWN', `PagedKvCache: there is no sequence ${id}`)
+    return sequence
+  }
+
+  /** Grows sequences by rows and gives the pool row of each. Nothing has changed when it throws. */
+  #extend(sequences: readonly (readonly [id: SequenceId, rows: number])[]): Int32Array {
+    const { pageSize } = this
+    let needed = 0
+    let total = 0
+    const seen = new Set<SequenceId>()
+    for (const [id, rows] of sequences) {
+      if (!(rows >= 1) || !Number.isInteger(rows) || seen.has(id)) {
+        throw new IftError(
+          'IFT_ARGUMENT',
+          `PagedKvCache.step: expected each sequence once, with at least one row, found ${rows} for sequence ${id}`,
+        )
+      }
+      seen.add(id)
+      const s = this.#sequence(id)
+      needed += Math.ceil((s.length + rows) / pageSize) - s.pages.length
+      total += rows
+    }
+    if (needed > this.#free.length) {
+      this.#grow(Math.max(this.#holders.length * 2, this.#holders.length + needed - this.#free.length))
+    }
+    const slots = new Int32Array(total)
+    let at = 0
+    for (const [id, rows] of sequences) {
+      const s = this.#sequence(id)
+      for (let r = 0; r < rows; r++) {
+        const row = s.length++
+        if (row === s.pages.length * pageSize) s.pages.push(this.#take())
+        slots[at++] = s.pages[Math.floor(row / pageSize)]! * pageSize + (row % pageSize)
+      }
+    }
+    return slots
+  }
+
+  /** A page for one holder. */
+  #take(): number {
+    if (this.#free.length === 0) this.#grow(this.#holders.length * 2)
+    const page = this.#free.pop()!
+    this.#holders[page] = 1
+    return page
+  }
+
+  #drop(page: number): void {
+    if (--this.#holders[page]! === 0) this.#free.push(page)
+  }
+
+  /** Makes the pool `total` pages large and copies what there is. */
+  #grow(total: number): void {
+    const backend = this.#backend
+    const { layers, kvHeads, headDim, dtype } = this.#options
+    const old = this.#holders.length
+    const shape = [total, this.pageSize, kvHeads, headDim]
+    const oldSize = old * this.pageSize * kvHeads * headDim
+    for (const pool of [this.#keys, this.#values]) {
+      for (let layer = 0; layer < layers; layer++) {
+        const larger = keep(empty(backend, shape, dtype))
+        const smaller = pool[layer]
+        if (smaller !== undefined) {
+          backend.copy2d(larger.buf, 0, oldSize, smaller.buf, 0, oldSize, 1, oldSize, dtype, 0)
+          smaller.release()
+        }
+        pool[layer] = larger
+      }
+    }
+    for (let page = total - 1; page >= old; page--) this.#free.push(page)
+    for (let page = old; page < total; page++) this.#holders.push(0)
+  }
+
+  #copyPage(to: number, from: number): void {
+    const { kvHeads, headDim, dtype } = this.#options
+    const size = this.pageSize * kvHeads * headDim
+    for (const pool of [this.#keys, this.#values]) {
+      for (const { buf } of pool) {
+        // One buffer is source and destination; the pages do not overlap, but a kernel may only promise that for buffers.
+        const page = empty(this.#backend, [size], dtype)
+        this.#backend.copy2d(page.buf, 0, size, buf, from * size, size, 1, size, dtype, 0)
+        this.#backend.copy2d(buf, to * size, size, page.buf, 0, size, 1, size, dtype, 0)
+        page.release()
+      }
+    }
+  }
+
+  #write(layer: number, k: Tensor, v: Tensor, slots: Tensor): void {
+    const { layers, kvHeads, headDim, dtype } = this.#options
+    if (!(layer >= 0 && layer < layers)) {
+      throw new IftError('IFT_ARGUMENT', `PagedKvCache: layer expected below ${layers}, found ${layer}`)
+    }
+    const rows = slots.size
+    const cols = kvHeads * headDim
+    for (const t of [k, v]) {
+      if (t.size !== rows * cols || t.dtype !== dtype) {
+        throw new IftError(
+          'IFT_SHAPE',
+          `PagedKvCache: keys and values expected ${dtype} [${rows}, ${kvHeads}, ${headDim}], found ${describe(t)}`,
+        )
+      }
+    }
+    const poolRows = this.#holders.length * this.pageSize
+    this.#backend.scatterRows(this.#keys[layer]!.buf, k.buf, slots.buf, rows, cols, poolRows, dtype, dtype, 0)
+    this.#backend.scatterRows(
+      this.#values[layer]!.buf,
+      v.buf,
+      slots.buf,
+      rows,
+      cols,
+      poolRows,
+      dtype,
+      dtype,
+      0,
+    )
+  }
+}

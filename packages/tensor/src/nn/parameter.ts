@@ -1,0 +1,131 @@
+import { asFloat } from '../dtype.js'
+import { IftError } from '../errors.js'
+import { leaf, type GradNode } from '../tensor/tape.js'
+import { describe, emptyLike, Tensor } from '../tensor/tensor.js'
+import { keep } from '../tensor/scope.js'
+
+/**
+ * A weight of a module: declared by its shape, without storage until `assign`. It owns its value, the f32 master that an
+ * optimiser updates, and its gradient.
+ */
+export class Parameter {
+  readonly shape: readonly number[]
+  #value: Tensor | null = null
+  #master: Tensor | null = null
+  #node: GradNode | null = null
+  #grad: Tensor | null = null
+
+  constructor(shape: readonly number[]) {
+    this.shape = shape
+  }
+
+  get isAssigned(): boolean {
+    return this.#value !== null
+  }
+
+  /** The weight in the dtype that the model computes in. Throws `IFT_PARAMETER_UNASSIGNED`. */
+  get value(): Tensor {
+    if (this.#value === null) {
+      throw new IftError(
+        'IFT_PARAMETER_UNASSIGNED',
+        `parameter [${this.shape.join(', ')}] has no value: no weights were loaded into it`,
+        'Load a checkpoint, or assign(t) a tensor of this shape.',
+      )
+    }
+    return this.#value
+  }
+
+  /** Takes over `t` as the value; the old one is released. A trainable parameter stays trainable. */
+  assign(t: Tensor): void {
+    const shape = this.shape
+    if (t.shape.length !== shape.length || t.shape.some((d, i) => d !== shape[i])) {
+      throw new IftError('IFT_SHAPE', `parameter expected [${shape.join(', ')}], found ${describe(t)}`)
+    }
+    const { trainable } = this
+    this.release()
+    this.#value = keep(t)
+    if (trainable) this.setTrainable(true)
+  }
+
+  get trainable(): boolean {
+    return this.#node !== null
+  }
+
+  /**
+   * Switches the gradient. On: makes the f32 master, unless the value is f32 itself, and copies a value that is mapped
+   * from a file. Off: releases master and gradient.
+   */
+  setTrainable(on: boolean): void {
+    if (on === this.trainable) return
+    if (!on) {
+      this.zeroGrad()
+      if (this.#value !== null) {
+        this.#value.node?.unref()
+        this.#value.node = null
+      }
+      this.#node?.unref()
+      this.#node = null
+      this.#master?.release()
+      this.#master = null
+      return
+    }
+    const value = this.value
+    const { backend, size } = value
+    const dtype = asFloat(value.dtype, 'setTrainable')
+    if (value.storage.readOnly) {
+      const copy = keep(emptyLike(value))
+      backend.copy2d(copy.buf, 0, size, value.buf, 0, size, 1, size, dtype, 0)
+      value.release()
+      this.#value = copy
+    }
+    const own = this.value
+    if (dtype !== 'f32') {
+      this.#master = keep(emptyLike(own, 'f32'))
+      backend.cast(this.#master.buf, own.buf, size, 'f32', dtype)
+    }
+    const node = leaf(backend, size, 'f32', true)
+    this.#node = node
+    node.refs++
+    own.node = node
+  }
+
+  /** f32 values of a trainable parameter: `value` itself when that is f32. */
+  get master(): Tensor {
+    if (!this.trainable) {
+      throw new IftError(
+        'IFT_PARAMETER_FROZEN',
+        `parameter [${this.shape.join(', ')}] has no master: it is not trainable`,
+        'Call setTrainable(true).',
+      )
+    }
+    return this.#master ?? this.value
+  }
+
+  /** The gradient, f32, summed over all `backward` calls since `zeroGrad`; null before the first. Owned by the parameter. */
+  get grad(): Tensor | null {
+    const storage = this.#node?.grad ?? null
+    if (storage === null) return null
+    if (this.#grad === null || this.#grad.storage !== storage) {
+      this.#grad?.release()
+      this.#grad = keep(new Tensor(storage.retain(), this.shape, 'f32', this.value.size))
+    }
+    return this.#grad
+  }
+
+  /** Releases the gradient. */
+  zeroGrad(): void {
+    this.#grad?.release()
+    this.#grad = null
+    if (this.#node !== null) {
+      this.#node.grad?.release()
+      this.#node.grad = null
+    }
+  }
+
+  /** Releases value, master and gradient; the parameter is unassigned and frozen again. */
+  release(): void {
+    if (this.trainable) this.setTrainable(false)
+    this.#value?.release()
+    this.#value = null
+  }
+}

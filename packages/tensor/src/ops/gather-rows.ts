@@ -1,0 +1,37 @@
+import { record } from '../tensor/tape.js'
+import { empty, type Tensor } from '../tensor/tensor.js'
+import { expectDType, expectRank, expectVector, floatOf } from './check.js'
+
+/**
+ * y[i] = x[index[i]]. x [N, C], index i32 [M], 0 <= index < N -> [M, C]. Saves the index. Rows named more than once get
+ * the sum of their gradients.
+ */
+export const gatherRows = (x: Tensor, index: Tensor): Tensor => gather('gatherRows', x, index)
+
+/** Rows of a table by id. table [V, C] (a tensor or a Parameter), ids i32 [N], 0 <= id < V -> [N, C]. Saves the ids. */
+export const embedding = (table: Tensor | { readonly value: Tensor }, ids: Tensor): Tensor =>
+  gather('embedding', 'value' in table ? table.value : table, ids)
+
+function gather(op: string, x: Tensor, index: Tensor): Tensor {
+  const dtype = floatOf(op, 'x', x)
+  expectRank(op, 'x', x, 2, '[N, C]')
+  expectRank(op, 'index', index, 1, '[M]')
+  expectDType(op, 'index', index, 'i32')
+  const tableRows = x.shape[0]!
+  const cols = x.shape[1]!
+  const rows = index.size
+  expectVector(op, 'index', index, rows, x)
+  const y = empty(x.backend, [rows, cols], dtype)
+  x.backend.gatherRows(y.buf, x.buf, index.buf, rows, cols, tableRows, dtype)
+
+  const nx = x.node
+  const node = record(op, y, nx, null, null)
+  if (node !== null && nx !== null) {
+    const ids = index.storage
+    node.save(ids)
+    node.run = (dy) => {
+      dy.backend.scatterRows(nx.openToAdd().buf, dy.buf, ids.buf, rows, cols, tableRows, dtype, nx.dtype, 1)
+    }
+  }
+  return y
+}

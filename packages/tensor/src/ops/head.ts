@@ -1,0 +1,51 @@
+import { IftError } from '../errors.js'
+import { describe, type Tensor } from '../tensor/tensor.js'
+import { expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
+
+/** What a loss needs of a language-model head; every `LinearLike` is one. */
+export interface Head {
+  readonly inFeatures: number
+  readonly outFeatures: number
+  /** logits of x [rows, inFeatures], in the dtype of addTo [rows, outFeatures], which they add to. */
+  call(x: Tensor, addTo?: Tensor): Tensor
+}
+
+const logitsBudget = 64 * 1024 * 1024
+
+/** Checks hidden [M, C] and labels i32 [M] against a head and gives M. */
+export function expectHead(op: string, hidden: Tensor, head: Head, labels: Tensor): number {
+  floatOf(op, 'hidden', hidden)
+  expectRank(op, 'hidden', hidden, 2, '[M, C]')
+  if (hidden.shape[1] !== head.inFeatures) {
+    throw shapeError(op, `hidden expected [M, ${head.inFeatures}], found ${describe(hidden)}`)
+  }
+  const rows = hidden.shape[0]!
+  expectVector(op, 'labels', labels, rows, hidden)
+  expectDType(op, 'labels', labels, 'i32')
+  return rows
+}
+
+/** Rows per chunk: as asked for, or as many as fit 64 MiB of f32 logits, a multiple of 64. */
+export function chunkOf(op: string, asked: number | undefined, vocab: number, rows: number): number {
+  if (asked === undefined)
+    return Math.min(rows, Math.max(64, Math.floor(logitsBudget / (vocab * 4 * 64)) * 64))
+  if (!(asked >= 1) || !Number.isInteger(asked)) {
+    throw new IftError('IFT_ARGUMENT', `${op}: chunkRows expected a positive integer, found ${asked}`)
+  }
+  return asked
+}
+
+/** Checks what a head made. */
+export function expectLogits(op: string, logits: Tensor, rows: number, vocab: number): void {
+  if (
+    logits.shape.length !== 2 ||
+    logits.shape[0] !== rows ||
+    logits.shape[1] !== vocab ||
+    logits.dtype !== 'f32'
+  ) {
+    throw shapeError(
+      op,
+      `the head's logits expected f32 [${rows}, ${vocab}], as addTo, found ${describe(logits)}`,
+    )
+  }
+}

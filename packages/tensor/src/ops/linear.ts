@@ -1,0 +1,139 @@
+import type { FloatDType } from '../dtype.js'
+import type { Storage } from '../tensor/storage.js'
+import { type GradNode, record, scratch } from '../tensor/tape.js'
+import { describe, empty, Tensor } from '../tensor/tensor.js'
+import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
+
+export interface LinearOptions {
+  /** [M] */
+  readonly bias?: Tensor | undefined
+  readonly alpha?: number | undefined
+  /**
+   * [N, M], added to the product. It is given away: when a scope owns it, it is released, and y takes its storage
+   * when nobody else holds that.
+   */
+  readonly addTo?: Tensor | undefined
+  /** Of y: that of addTo, or of x, when omitted. */
+  readonly outDtype?: FloatDType | undefined
+}
+
+/**
+ * y = alpha · x wᵀ (+ bias) (+ addTo). x [N, K], w [M, K] -> [N, M]. Saves w when x needs a gradient, x when w does;
+ * a frozen layer keeps no activation. With f32 output of bf16 inputs the gradient of y is in the inputs' dtype.
+ */
+export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}): Tensor {
+  const dtype = floatOf('linear', 'x', x)
+  expectRank('linear', 'x', x, 2, '[N, K]')
+  expectRank('linear', 'w', w, 2, '[M, K]')
+  const n = x.shape[0]!
+  const k = x.shape[1]!
+  const m = w.shape[0]!
+  if (w.shape[1] !== k)
+    throw shapeError('linear', `w expected [M, ${k}] for x ${describe(x)}, found ${describe(w)}`)
+  expectDType('linear', 'w', w, dtype)
+  expectDevice('linear', 'w', w, x)
+  const { bias, addTo } = options
+  const alpha = options.alpha ?? 1
+  if (bias !== undefined) {
+    expectVector('linear', 'bias', bias, m, x)
+    expectDType('linear', 'bias', bias, dtype)
+  }
+  const outDtype = options.outDtype ?? (addTo === undefined ? dtype : floatOf('linear', 'addTo', addTo))
+
+  let y: Tensor
+  let residual: GradNode | null = null
+  let beta: 0 | 1 = 0
+  if (addTo === undefined) y = empty(x.backend, [n, m], outDtype)
+  else {
+    if (addTo.shape.length !== 2 || addTo.shape[0] !== n || addTo.shape[1] !== m) {
+      throw shapeError('linear', `addTo expected [${n}, ${m}], found ${describe(addTo)}`)
+    }
+    expectDType('linear', 'addTo', addTo, outDtype)
+    expectDevice('linear', 'addTo', addTo, x)
+    residual = addTo.node
+    beta = addTo.storage.zero ? 0 : 1
+    y = destination(addTo, n, m, outDtype)
+  }
+  x.backend.gemm(y.storage.overwrite(), x.buf, w.buf, bias === undefined ? null : bias.buf, {
+    m: n,
+    n: m,
+    k,
+    transA: false,
+    transB: true,
+    alpha,
+    beta,
+    dtype,
+    outDtype,
+  })
+
+  const nx = x.node
+  const nw = w.node
+  const nb = bias?.node ?? null
+  const node = record('linear', y, nx, nw, nb ?? residual)
+  if (node !== null) {
+    if (nb !== null && residual !== null) node.link(residual)
+    node.dtype = dtype
+    const xs = x.storage
+    const ws = w.storage
+    if (nw !== null) node.save(xs)
+    if (nx !== null) node.save(ws)
+    node.run = (dy) => {
+      const backend = dy.backend
+      if (nx !== null) {
+        const accumulate = nx.open()
+        backend.gemm(nx.grad!.buf, dy.buf, ws.buf, null, {
+          m: n,
+          n: k,
+          k: m,
+          transA: false,
+          transB: false,
+          alpha,
+          beta: accumulate,
+          dtype,
+          outDtype: nx.dtype,
+        })
+      }
+      if (nw !== null) {
+        const accumulate = nw.open()
+        backend.gemm(nw.grad!.buf, dy.buf, xs.buf, null, {
+          m,
+          n: k,
+          k: n,
+          transA: true,
+          transB: false,
+          alpha,
+          beta: accumulate,
+          dtype,
+          outDtype: nw.dtype,
+        })
+      }
+      if (nb !== null) biasGradient(nb, dy, n, m, dtype)
+      if (residual !== null) residual.give(dy.retain(), dtype)
+    }
+  }
+  if (addTo !== undefined && givenAway(addTo)) addTo.release()
+  return y
+}
+
+/** A tensor that holds addTo and may be written: addTo's own storage when nobody else reads it again. */
+function destination(addTo: Tensor, n: number, m: number, dtype: FloatDType): Tensor {
+  const storage = addTo.storage
+  if (givenAway(addTo) && storage.exclusive) return new Tensor(storage.retain(), [n, m], dtype, n * m)
+  const y = empty(addTo.backend, [n, m], dtype)
+  if (!storage.zero) y.backend.copy2d(y.buf, 0, m, storage.buf, 0, m, n, m, dtype, 0)
+  return y
+}
+
+const givenAway = (t: Tensor): boolean => t.state === 'scope' && !t.held
+
+/** db [M] += sum over rows of dy [N, M]. */
+function biasGradient(nb: GradNode, dy: Storage, n: number, m: number, dtype: FloatDType): void {
+  if (nb.dtype === 'f32') {
+    const accumulate = nb.open()
+    dy.backend.sumRows(nb.grad!.buf, dy.buf, n, m, dtype, accumulate)
+  } else {
+    const sum = scratch(dy.backend, m, 'f32')
+    dy.backend.sumRows(sum.overwrite(), dy.buf, n, m, dtype, 0)
+    nb.give(sum, 'f32')
+  }
+}

@@ -1,0 +1,38 @@
+import { zeros } from '../tensor/create.js'
+import { scope } from '../tensor/scope.js'
+import { noGrad } from '../tensor/tape.js'
+import { empty, type Tensor } from '../tensor/tensor.js'
+import { chunkOf, expectHead, expectLogits, type Head } from './head.js'
+
+/**
+ * log softmax(head(hidden))[label] of each row, 0 where the label is negative. hidden [M, C], labels i32 [M] -> f32 [M]. In
+ * chunks of rows, as `linearCrossEntropy`. Not recorded.
+ */
+export function logProbs(
+  hidden: Tensor,
+  head: Head,
+  labels: Tensor,
+  options: { readonly chunkRows?: number | undefined } = {},
+): Tensor {
+  const rows = expectHead('logProbs', hidden, head, labels)
+  const vocab = head.outFeatures
+  const chunkRows = chunkOf('logProbs', options.chunkRows, vocab, rows)
+  const { backend } = hidden
+  const y = empty(backend, [rows], 'f32')
+  noGrad(() => {
+    for (let start = 0; start < rows; start += chunkRows) {
+      const count = Math.min(chunkRows, rows - start)
+      scope(() => {
+        const x = hidden.rows(start, start + count)
+        const logits = head.call(x, zeros(backend, [count, vocab], 'f32'))
+        expectLogits('logProbs', logits, count, vocab)
+        const loss = y.rows(start, start + count)
+        const label = labels.rows(start, start + count)
+        const p = { rows: count, vocab, gradScale: 1, dtype: 'f32', gradDtype: 'f32' } as const
+        backend.crossEntropy(loss.buf, null, logits.buf, label.buf, p)
+      })
+    }
+  })
+  backend.axpby(y.buf, -1, y.buf, 0, y.buf, rows, 'f32')
+  return y
+}

@@ -1,0 +1,135 @@
+import type { Backend, Buf, Kernels } from '../backend.js'
+import { itemSize, type DType, type FloatDType } from '../dtype.js'
+import { IftError } from '../errors.js'
+import { referenceBackend } from '../reference/backend.js'
+import { fromBf16Bits, fromF16Bits, toBf16Bits, toF16Bits } from '../tensor/float16.js'
+
+/** One buffer of a kernel call. */
+export interface Operand {
+  readonly dtype: DType
+  readonly values: ArrayLike<number>
+  /** Written by the kernel: compared, within the tolerance of this dtype. Otherwise it must not change. */
+  readonly out?: FloatDType
+  /** Bits must be equal, not close. */
+  readonly exact?: boolean
+}
+
+/** One kernel call on buffers by name. */
+export type Call<K extends string> = (kernels: Kernels, buffers: Readonly<Record<K, Buf>>) => void
+
+/** Allowed difference relative to the value and to the root mean square of the buffer: a few roundings of the dtype. */
+const tolerances: Readonly<Record<FloatDType, number>> = { f32: 2e-5, f16: 3e-3, bf16: 2e-2 }
+
+/** Deterministic numbers in [-1, 1). */
+export function numbers(n: number, seed: number): Float64Array {
+  let state = (seed * 2654435761) >>> 0
+  return Float64Array.from({ length: n }, () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0
+    return (Math.imul(state ^ (state >>> 12), 0x297a2d39) >>> 0) / 2147483648 - 1
+  })
+}
+
+export function encode(values: ArrayLike<number>, dtype: DType): Uint8Array {
+  const n = values.length
+  let view: ArrayBufferView
+  if (dtype === 'f32') view = Float32Array.from(values)
+  else if (dtype === 'i32') view = Int32Array.from(values)
+  else if (dtype === 'u8') view = Uint8Array.from(values)
+  else {
+    const bitsOf = dtype === 'bf16' ? toBf16Bits : toF16Bits
+    view = Uint16Array.from({ length: n }, (_, i) => bitsOf(values[i]!))
+  }
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
+
+export function decode(bytes: Uint8Array, dtype: DType): Float64Array {
+  const { buffer } = bytes
+  if (dtype === 'f32') return new Float64Array(new Float32Array(buffer))
+  if (dtype === 'i32') return new Float64Array(new Int32Array(buffer))
+  if (dtype === 'u8') return new Float64Array(bytes)
+  const value = dtype === 'bf16' ? fromBf16Bits : fromF16Bits
+  return Float64Array.from(new Uint16Array(buffer), value)
+}
+
+async function run<K extends string>(
+  backend: Backend,
+  operands: Readonly<Record<K, Operand>>,
+  call: Call<K>,
+): Promise<Record<K, Uint8Array<ArrayBuffer>>> {
+  const names = Object.keys(operands) as K[]
+  const buffers = {} as Record<K, Buf>
+  const results = {} as Record<K, Uint8Array<ArrayBuffer>>
+  try {
+    for (const name of names) {
+      const { values, dtype } = operands[name]
+      buffers[name] = backend.alloc(values.length * itemSize(dtype))
+      backend.write(buffers[name], encode(values, dtype))
+    }
+    call(backend, buffers)
+    for (const name of names) {
+      const { values, dtype } = operands[name]
+      results[name] = new Uint8Array(values.length * itemSize(dtype))
+      await backend.read(buffers[name], results[name])
+    }
+  } finally {
+    for (const buffer of Object.values<Buf>(buffers)) backend.free(buffer)
+  }
+  return results
+}
+
+const failure = (message: string) => new IftError('IFT_CONFORMANCE', message)
+
+/**
+ * Runs one kernel call on `backend`, twice, and on the reference: outputs agree within the tolerance of their dtype, inputs
+ * are unchanged, both runs give the same bits, and no buffer is left.
+ */
+export async function compare<K extends string>(
+  label: string,
+  backend: Backend,
+  operands: Readonly<Record<K, Operand>>,
+  call: Call<K>,
+): Promise<void> {
+  const reference = referenceBackend()
+  const before = backend.memory().buffers
+  const expected = await run(reference, operands, call)
+  const found = await run(backend, operands, call)
+  const again = await run(backend, operands, call)
+  for (const name of Object.keys(operands) as K[]) {
+    const { dtype, out, exact } = operands[name]
+    const bytes = found[name]
+    const where = `${label}: ${name}`
+    if (!equal(bytes, again[name])) throw failure(`${where} differs between two runs of the same call`)
+    if (out === undefined || exact === true) {
+      if (!equal(bytes, expected[name])) {
+        const a = decode(bytes, dtype)
+        const b = decode(expected[name], dtype)
+        const at = a.findIndex((v, i) => !Object.is(v, b[i]))
+        throw failure(
+          `${where}[${at}] expected ${b[at]!}, found ${a[at]!}${out === undefined ? ': an input was changed' : ''}`,
+        )
+      }
+    } else close(where, decode(bytes, dtype), decode(expected[name], dtype), tolerances[out])
+  }
+  const left = backend.memory().buffers - before
+  if (left !== 0) throw failure(`${label}: ${left} buffers were left`)
+}
+
+function close(where: string, found: Float64Array, expected: Float64Array, tolerance: number): void {
+  let square = 0
+  for (const v of expected) if (Number.isFinite(v)) square += v * v
+  const scale = Math.sqrt(square / expected.length)
+  for (let i = 0; i < expected.length; i++) {
+    const e = expected[i]!
+    const f = found[i]!
+    if (e === f) continue
+    if (!(Math.abs(e - f) <= tolerance * (Math.abs(e) + scale) + 1e-30)) {
+      throw failure(`${where}[${i}] of ${expected.length} expected ${e}, found ${f}`)
+    }
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}

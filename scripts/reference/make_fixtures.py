@@ -1,0 +1,16 @@
+"""Makes everything in fixtures/ again, in the order in which one script needs what another made.
+
+    python scripts/reference/make_fixtures.py
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPTS = ['make_llama', 'make_peft_lora', 'make_training_curves', 'make_generate', 'make_checkpoint', 'make_gguf']
+
+if __name__ == '__main__':
+    for script in SCRIPTS:
+        path = Path(__file__).with_name(f'{script}.py')
+        print(path.name, flush=True)
+        subprocess.run([sys.executable, '-W', 'ignore', path], check=True)
