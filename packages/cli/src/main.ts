@@ -28,7 +28,10 @@ export async function main(argv: readonly string[], terminal = new Terminal()): 
         writeOut: (text) => terminal.out(text),
         writeErr: (text) => terminal.err(text),
       })
-      .addHelpText('after', '\nEvery option of the config is a flag too: --train.epochs 2 --weights ./model\n')
+      .addHelpText(
+        'after',
+        '\nEvery option of the config is a flag too: --train.epochs 2 --weights ./model\n',
+      )
     const finish = (result: number) => {
       code = result
     }
@@ -71,6 +74,10 @@ function report(error: unknown, terminal: Terminal): number {
     return usageErrors.test(error.code) ? exit.usage : exit.failed
   }
   if (error instanceof Error && error.name === 'AbortError') return exit.interrupted
-  terminal.failure(error instanceof Error ? (error.stack ?? error.message) : String(error), undefined, 'a fault of ift')
+  terminal.failure(
+    error instanceof Error ? (error.stack ?? error.message) : String(error),
+    undefined,
+    'a fault of ift',
+  )
   return exit.failed
 }

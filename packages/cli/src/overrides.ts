@@ -57,7 +57,8 @@ export function takeOverrides(argv: readonly string[]): SplitLine {
     const [, name, inline] = match
     const values = inline === undefined ? [] : [inline]
     const takeAll = () => {
-      if (inline === undefined) while (i + 1 < argv.length && !/^--?[a-zA-Z]/.test(argv[i + 1]!)) values.push(argv[++i]!)
+      if (inline === undefined)
+        while (i + 1 < argv.length && !/^--?[a-zA-Z]/.test(argv[i + 1]!)) values.push(argv[++i]!)
       return values
     }
     const seed = translateSeedFlag(name!)
@@ -72,7 +73,8 @@ export function takeOverrides(argv: readonly string[]): SplitLine {
       const list = row?.type.includes('[]') === true
       if (list) assign(overrides, name!, takeAll().map(parseValue))
       else {
-        if (inline === undefined && row?.type !== 'boolean' && argv[i + 1] !== undefined) values.push(argv[++i]!)
+        if (inline === undefined && row?.type !== 'boolean' && argv[i + 1] !== undefined)
+          values.push(argv[++i]!)
         else if (inline === undefined && /^(true|false)$/.test(argv[i + 1] ?? '')) values.push(argv[++i]!)
         assign(overrides, name!, values.length ? parseValue(values[0]!) : true)
       }

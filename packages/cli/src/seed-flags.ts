@@ -98,7 +98,9 @@ const flags: Readonly<Record<string, Translate>> = {
   report_to: (values) => {
     const name = one('report_to', values)
     return name === 'wandb'
-      ? { note: '--report_to wandb: nothing leaves this machine; metrics.jsonl and TensorBoard events are always written.' }
+      ? {
+          note: '--report_to wandb: nothing leaves this machine; metrics.jsonl and TensorBoard events are always written.',
+        }
       : {}
   },
   quantization_bit: (values) => {

@@ -48,7 +48,12 @@ export class Ift extends PluginSession {
   #backend: Promise<Backend> | null = null
   readonly #opened = new Set<{ release(): void }>()
 
-  private constructor(rootDir: string, config: ResolvedConfig, configPath: string | null, searchFrom: readonly string[]) {
+  private constructor(
+    rootDir: string,
+    config: ResolvedConfig,
+    configPath: string | null,
+    searchFrom: readonly string[],
+  ) {
     super(rootDir, searchFrom)
     this.config = config
     this.configPath = configPath
@@ -75,7 +80,12 @@ export class Ift extends PluginSession {
     }
     for (const plugin of plugins) loader.use(plugin)
     const changed = await loader.hooks.config.promise(written as IftConfig)
-    const ift = new Ift(found.rootDir, Object.freeze(resolveConfig(changed, where)), found.path, options.searchFrom ?? [])
+    const ift = new Ift(
+      found.rootDir,
+      Object.freeze(resolveConfig(changed, where)),
+      found.path,
+      options.searchFrom ?? [],
+    )
     for (const plugin of loader.applied) ift.use(plugin)
     ift.hooks.configResolved.call(ift.config)
     return ift

@@ -1,4 +1,14 @@
-import { Linear, Module, noGrad, ops, Parameter, scope, type LinearLike, type Tensor } from '@ift/tensor'
+import {
+  full,
+  Linear,
+  Module,
+  noGrad,
+  ops,
+  Parameter,
+  scope,
+  type LinearLike,
+  type Tensor,
+} from '@ift/tensor'
 
 export interface LoraSettings {
   readonly r: number
@@ -76,6 +86,28 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
   }
 
   private inverseNorms(): Tensor {
-    return noGrad(() => scope(() => ops.reciprocal(this.norms())))
+    return noGrad(() =>
+      scope(() => {
+        const rows = ops.add(ops.cast(this.base_layer.weight.value, 'f32'), this.delta())
+        const { backend } = rows
+        const [out, input] = [this.outFeatures, this.inFeatures]
+        // A norm over columns gives 1 / sqrt(mean of squares) of every row besides: the inverse length times sqrt(in).
+        const inverse = full(backend, [out], 0, 'f32')
+        const ones = full(backend, [input], 1, 'f32')
+        const rooted = full(backend, [out], 0, 'f32')
+        backend.rmsNorm(
+          full(backend, rows.shape, 0, 'f32').buf,
+          rooted.buf,
+          rows.buf,
+          ones.buf,
+          out,
+          input,
+          0,
+          'f32',
+        )
+        backend.axpby(inverse.buf, 1 / Math.sqrt(input), rooted.buf, 0, rooted.buf, out, 'f32')
+        return inverse
+      }),
+    )
   }
 }

@@ -31,7 +31,7 @@ export async function principalFactors(w: Tensor, r: number, start: Float32Array
     }
   }
   let right = orthonormalize(Float64Array.from(start.subarray(0, input * k)), input, k)
-  let left = new Float64Array(0)
+  let left: Float64Array = new Float64Array(0)
   for (let i = 0; i < iterations; i++) {
     left = orthonormalize(await product(Float32Array.from(right), input, false), out, k)
     right = await product(Float32Array.from(left), out, true)

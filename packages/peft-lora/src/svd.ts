@@ -1,9 +1,5 @@
 /** Columns of x [rows, cols] made orthonormal by modified Gram-Schmidt, twice for accuracy. Row-major, in place. */
-export function orthonormalize(
-  x: Float64Array<ArrayBuffer>,
-  rows: number,
-  cols: number,
-): Float64Array<ArrayBuffer> {
+export function orthonormalize(x: Float64Array, rows: number, cols: number): Float64Array {
   for (let pass = 0; pass < 2; pass++)
     for (let c = 0; c < cols; c++) {
       for (let p = 0; p < c; p++) {

@@ -124,7 +124,7 @@ export interface AdamW {
   dtype: FloatDType
 }
 
-export type Unary = 'reciprocal' | 'geluTanh' | 'geluErf' | 'silu' | 'relu' | 'tanh' | 'sigmoid'
+export type Unary = 'geluTanh' | 'geluErf' | 'silu' | 'relu' | 'tanh' | 'sigmoid'
 
 /**
  * The kernels of a device. Destination first; kernels never allocate what a caller can see; a call only enqueues.

@@ -23,5 +23,7 @@ export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds))
   if (s < 60) return `${s}s`
   const pad = (value: number) => String(value).padStart(2, '0')
-  return s < 3600 ? `${Math.floor(s / 60)}m${pad(s % 60)}s` : `${Math.floor(s / 3600)}h${pad(Math.floor((s % 3600) / 60))}m`
+  return s < 3600
+    ? `${Math.floor(s / 60)}m${pad(s % 60)}s`
+    : `${Math.floor(s / 3600)}h${pad(Math.floor((s % 3600) / 60))}m`
 }

@@ -22,7 +22,9 @@ export class Progress {
 
   show({ step, kind, values }: LogRecord): void {
     if (kind === 'eval') {
-      this.terminal.err(`${this.terminal.style('cyan', 'eval')}  step ${step}  loss ${values['loss']!.toFixed(4)}\n`)
+      this.terminal.err(
+        `${this.terminal.style('cyan', 'eval')}  step ${step}  loss ${values['loss']!.toFixed(4)}\n`,
+      )
       return
     }
     const tokensPerSecond = values['tokensPerSecond'] ?? 0
@@ -39,7 +41,11 @@ export class Progress {
     if (this.terminal.interactive) {
       const full = Math.round((barWidth * step) / this.totalSteps)
       this.terminal.redraw(`${'━'.repeat(full)}${'─'.repeat(barWidth - full)}  ${facts}`)
-    } else if (elapsed - this.#lastPlain >= this.interval || step === this.totalSteps || step === this.firstStep + 1) {
+    } else if (
+      elapsed - this.#lastPlain >= this.interval ||
+      step === this.totalSteps ||
+      step === this.firstStep + 1
+    ) {
       this.#lastPlain = elapsed
       this.terminal.err(`${facts}\n`)
     }

@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type { z } from 'zod'
 import { configSchema, type ResolvedConfig } from './schema.js'
-import { suggest } from './suggest.js'
+import { suggest } from '../suggest.js'
 
 type Issue = z.core.$ZodIssue
 

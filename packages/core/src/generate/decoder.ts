@@ -33,6 +33,7 @@ export class Decoder {
       kvHeads: shape.kvHeads,
       headDim: shape.headDim,
       dtype,
+      pages: 64,
     })
   }
 

@@ -214,7 +214,7 @@ export class Generator {
     let sequences = Array.from({ length: settings.numBeams }, (_, i) => (i ? -1 : first))
     try {
       const [start] = await decoder.feed([{ sequence: first, ids: prompt }])
-      let scores = sequences.map(() => Float32Array.from(start!))
+      let scores: Float32Array[] = sequences.map(() => Float32Array.from(start!))
       for (let i = 1; i < settings.numBeams; i++) sequences[i] = decoder.fork(first)
       for (;;) {
         search.advance(scores, (row, ids) => {

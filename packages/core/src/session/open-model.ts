@@ -1,15 +1,20 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
 import { openAdapter } from '../checkpoint/adapter.js'
-import { initializeWeights, loadWeights, openCheckpoint } from '../checkpoint/weights.js'
-import { hubSettings } from '../config/env.js'
+import { openCheckpoint } from '../checkpoint/source.js'
+import type { WeightSource } from '../checkpoint/weight-source.js'
+import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
+import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
+import { hubCacheDir } from '../config/env.js'
 import type { ResolvedConfig } from '../config/schema.js'
-import { suggest } from '../config/suggest.js'
+import { suggest } from '../suggest.js'
 import { check } from '../config/validate.js'
 import type {
   AdapterSource,
+  GgufMapping,
   ModelDefinition,
   ModelShape,
   PeftHandle,
@@ -20,8 +25,7 @@ import type {
 } from '../plugin/contract/index.js'
 import type { PluginSession } from '../plugin/session.js'
 import { resolveSource } from '../source/index.js'
-import { chatTemplate } from '../data/template/chat.js'
-import { builtinTemplates } from '../data/template/index.js'
+import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import { chooseDtype } from './open-backend.js'
 
 /** What is written beside an adapter so that everything after training reads it the way training did. */
@@ -61,14 +65,15 @@ export interface OpenModel {
 export interface OpenOptions {
   /** Attach the method for training; otherwise only an adapter that the config names. */
   readonly training: boolean
-  readonly onProgress?: (event: { readonly file: string; readonly done: number; readonly total: number }) => void
 }
 
 async function readJson(path: string): Promise<Record<string, unknown>> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
   } catch (cause) {
-    throw new IftError('IFT_FILE_CORRUPT', `${path} is not JSON: ${(cause as Error).message}`, undefined, { cause })
+    throw new IftError('IFT_FILE_CORRUPT', `${path} is not JSON: ${(cause as Error).message}`, undefined, {
+      cause,
+    })
   }
 }
 
@@ -93,7 +98,10 @@ async function findDefinition(
   const used = known().find(fits)
   if (used) return used
   // A family's package is named after the model_type of its checkpoints, or after the architecture.
-  const guesses = new Set([modelType, ...architectures.map((name) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, '').toLowerCase())])
+  const guesses = new Set([
+    modelType,
+    ...architectures.map((name) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, '').toLowerCase()),
+  ])
   for (const guess of [...guesses, ...installedFamilies])
     if (guess && session.installed('model', guess)) {
       await session.model(guess)
@@ -104,7 +112,11 @@ async function findDefinition(
   throw new IftError(
     'IFT_MODEL_UNKNOWN',
     `${where}: no model plugin knows architecture ${architectures.join(', ') || '(none given)'}, model_type "${modelType}".`,
-    `Installed families: ${known().map((definition) => definition.name).join(', ') || '(none)'}\nInstall one: npm install @ift/model-${suggest(named, installedFamilies) ?? named}`,
+    `Installed families: ${
+      known()
+        .map((definition) => definition.name)
+        .join(', ') || '(none)'
+    }\nInstall one: npm install @ift/model-${suggest(named, installedFamilies) ?? named}`,
   )
 }
 
@@ -113,7 +125,10 @@ const installedFamilies = ['llama', 'chatglm', 'bloom', 'moss', 'qwen', 'baichua
 
 async function openTokenizer(session: PluginSession, dir: string, preferred: string): Promise<Tokenizer> {
   const names = session.hooks.tokenizer.names()
-  const ordered = [...names.filter((name) => name === preferred), ...names.filter((name) => name !== preferred)]
+  const ordered = [
+    ...names.filter((name) => name === preferred),
+    ...names.filter((name) => name !== preferred),
+  ]
   for (const name of ordered) {
     const definition = await session.tokenizer(name)
     if (await definition.detect(dir)) return definition.load(dir)
@@ -125,25 +140,40 @@ async function openTokenizer(session: PluginSession, dir: string, preferred: str
   )
 }
 
-/** Patterns of the files that a model needs; weights in safetensors are preferred over pickles where both exist. */
-const modelPatterns = ['*.json', '*.safetensors', '*.bin', '*.model', '*.txt', '*.jinja', '*.gguf']
-const metadataPatterns = ['*.json', '*.model', '*.txt', '*.jinja']
-
-async function chooseTemplate(session: PluginSession, name: string, tokenizer: Tokenizer): Promise<PromptTemplate> {
-  if (name === 'chat') return chatTemplate(tokenizer)
-  return builtinTemplates.get(name) ?? session.template(name)
+async function chooseTemplate(
+  session: PluginSession,
+  name: string,
+  tokenizer: Tokenizer,
+): Promise<PromptTemplate> {
+  if (name === 'chat') return createChatTemplate(tokenizer)
+  return (
+    session.hooks.template.find(name) ??
+    builtinTemplates.find((template) => template.name === name) ??
+    session.template(name)
+  )
 }
 
 /** The method that reads a kind of adapter. */
 async function methodFor(session: PluginSession, source: AdapterSource): Promise<PeftMethod> {
   const type = String(source.config['peft_type'])
-  const names = { LORA: 'lora', ADALORA: 'adalora', IA3: 'ia3', PREFIX_TUNING: 'prefix', P_TUNING: 'p-tuning', PROMPT_TUNING: 'prompt' }
+  const names = {
+    LORA: 'lora',
+    ADALORA: 'adalora',
+    IA3: 'ia3',
+    PREFIX_TUNING: 'prefix',
+    P_TUNING: 'p-tuning',
+    PROMPT_TUNING: 'prompt',
+  }
   const known = session.hooks.peft.names().map((name) => session.hooks.peft.find(name))
   const used = known.find((method) => method?.peftTypes.includes(type))
   if (used) return used
   const name = (names as Record<string, string>)[type]
   if (name === undefined)
-    throw new IftError('IFT_ADAPTER_CONFIG', `${source.path}: peft_type "${type}" is unknown.`, `Known: ${Object.keys(names).join(', ')}`)
+    throw new IftError(
+      'IFT_ADAPTER_CONFIG',
+      `${source.path}: peft_type "${type}" is unknown.`,
+      `Known: ${Object.keys(names).join(', ')}`,
+    )
   return session.peft(name)
 }
 
@@ -155,20 +185,28 @@ export async function openModel(
   options: OpenOptions,
 ): Promise<OpenModel> {
   if (config.weights === undefined)
-    throw new IftError('IFT_CONFIG_INVALID', 'No model is named.', 'Set weights: to a model folder or a hub id, or pass --weights.')
+    throw new IftError(
+      'IFT_CONFIG_INVALID',
+      'No model is named.',
+      'Set weights: to a model folder or a hub id, or pass --weights.',
+    )
   const { rootDir } = session
-  const hub = hubSettings(process.env)
-  const fetchSource = (spec: string, kind: 'model' | 'adapter', patterns: readonly string[]) =>
-    resolveSource(spec, { kind, rootDir, patterns, ...hub, ...(options.onProgress ? { onProgress: options.onProgress } : {}) })
-  const source = await fetchSource(config.weights, 'model', config.initialize ? metadataPatterns : modelPatterns)
-  const checkpoint = config.initialize ? null : await openCheckpoint(source.path)
-  const adapterDir = config.adapter === undefined ? null : (await fetchSource(config.adapter, 'adapter', ['*'])).path
+  const cacheDir = hubCacheDir(process.env)
+  const locate = (spec: string, kind: 'model' | 'adapter') => resolveSource(spec, { kind, rootDir, cacheDir })
+  const source = locate(config.weights, 'model')
+  let checkpoint = config.initialize ? null : await openCheckpoint(source.path)
+  const adapterDir = config.adapter === undefined ? null : locate(config.adapter, 'adapter').path
   const record = adapterDir === null ? null : await readRecord(adapterDir)
 
   let json: Record<string, unknown>
-  if (checkpoint?.gguf) {
-    const definition = await ggufDefinition(session, config, checkpoint.gguf.architecture)
-    json = definition.gguf!.config(checkpoint.gguf.metadata)
+  if (checkpoint?.format === 'gguf') {
+    const mapping = await ggufMapping(
+      session,
+      config,
+      String(checkpoint.metadata.get('general.architecture')),
+    )
+    json = ggufConfig(checkpoint, mapping)
+    checkpoint = mapGguf(checkpoint, mapping)
   } else {
     const path = join(source.dir, 'config.json')
     if (!existsSync(path))
@@ -180,7 +218,7 @@ export async function openModel(
   const shape = definition.shape(parsed)
   const tokenizer = await openTokenizer(
     session,
-    config.tokenizer === undefined ? source.dir : (await fetchSource(config.tokenizer, 'model', metadataPatterns)).dir,
+    config.tokenizer === undefined ? source.dir : locate(config.tokenizer, 'model').dir,
     definition.tokenizer,
   )
   if (tokenizer.vocabSize > shape.vocab)
@@ -189,7 +227,8 @@ export async function openModel(
       `The tokenizer has ${tokenizer.vocabSize} ids, the model's embedding ${shape.vocab} rows: it belongs to another model.`,
       'Set tokenizer: to the folder that the model was published with.',
     )
-  const templateName = config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+  const templateName =
+    config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
   const template = await chooseTemplate(session, templateName, tokenizer)
 
   const dtype = chooseDtype(config, backend)
@@ -205,8 +244,15 @@ export async function openModel(
   if (adapterDir !== null) {
     const adapter = await openAdapter(adapterDir)
     const method = await methodFor(session, adapter)
-    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(options.training ? peftOptions : {}) }
-    peft = await method.attach(model, check(method.options, merged, 'The adapter with the options of peft', 'peft'), context)
+    const merged = {
+      ...(method.fromAdapterConfig(adapter.config) as object),
+      ...(options.training ? peftOptions : {}),
+    }
+    peft = await method.attach(
+      model,
+      check(method.options, merged, 'The adapter with the options of peft', 'peft'),
+      context,
+    )
     await peft.load(adapter)
   } else if (options.training && methodName !== 'none') {
     const method = await session.peft(methodName)
@@ -228,7 +274,7 @@ export async function openModel(
     dir: source.dir,
     name: baseModel,
     ends: await endTokens(source.dir, json, tokenizer),
-    fingerprint: checkpoint?.fingerprint ?? 'initialized',
+    fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
     release() {
       peft?.release()
       model.release()
@@ -236,15 +282,26 @@ export async function openModel(
   }
 }
 
-async function ggufDefinition(session: PluginSession, config: ResolvedConfig, architecture: string): Promise<ModelDefinition> {
-  const definition = await session.model(config.model === 'auto' ? architecture : config.model)
-  if (definition.gguf?.architecture !== architecture)
-    throw new IftError(
-      'IFT_MODEL_UNKNOWN',
-      `The GGUF file holds a "${architecture}" model; family "${definition.name}" reads ${definition.gguf?.architecture ?? 'no GGUF'}.`,
-      `Set model: ${architecture}`,
-    )
-  return definition
+async function ggufMapping(
+  session: PluginSession,
+  config: ResolvedConfig,
+  architecture: string,
+): Promise<GgufMapping> {
+  const { name, gguf } = await session.model(config.model === 'auto' ? architecture : config.model)
+  if (gguf?.architecture === architecture) return gguf
+  throw new IftError(
+    'IFT_MODEL_UNKNOWN',
+    `The GGUF file holds a "${architecture}" model; family "${name}" reads ${gguf?.architecture ?? 'no GGUF'}.`,
+    `Set model: ${architecture}`,
+  )
+}
+
+/** sha256 over names, types, shapes and places of all tensors. */
+function fingerprintOf({ tensors }: WeightSource): string {
+  const hash = createHash('sha256')
+  for (const [name, { dtype, shape, offset }] of tensors)
+    hash.update(`${name} ${dtype} ${shape.join('x')} ${offset}\n`)
+  return hash.digest('hex')
 }
 
 /** Full-parameter training: every parameter, decay on matrices only. */

@@ -8,7 +8,8 @@ import { scoreTokens } from '../generate/score.js'
 import type { OpenModel } from './open-model.js'
 
 /** What to answer: text as it is, an instruction, or a conversation. */
-export type Prompt = string | Pick<InstructionExample, 'instruction' | 'input'> | { readonly messages: readonly Message[] }
+export type Prompt =
+  string | Pick<InstructionExample, 'instruction' | 'input'> | { readonly messages: readonly Message[] }
 
 /** A model that answers, through the template it was trained with. */
 export class TextGenerator {

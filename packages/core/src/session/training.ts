@@ -50,14 +50,22 @@ export function outputDir(config: ResolvedConfig, rootDir: string, family: strin
   const entries = Array.isArray(config.data) ? config.data : [config.data]
   const data = entries
     .map((entry) => (typeof entry === 'string' ? entry : (entry.name ?? entry.path ?? 'data')))
-    .map((name) => name.split(/[\\/]/).at(-1)!.replace(/\.[a-z]+(\.gz|\.zst)?$/i, ''))
+    .map((name) =>
+      name
+        .split(/[\\/]/)
+        .at(-1)!
+        .replace(/\.[a-z]+(\.gz|\.zst)?$/i, ''),
+    )
     .join('+')
   const values: Readonly<Record<string, string>> = {
     model: config.weights?.split(/[\\/]/).filter(Boolean).at(-1) ?? family,
     data: data || 'data',
     method: config.peft.method,
   }
-  return resolve(rootDir, config.output.replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole))
+  return resolve(
+    rootDir,
+    config.output.replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole),
+  )
 }
 
 /** Bytes that a run may use on a device that does not say. */
@@ -67,12 +75,12 @@ const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
 }
 
 /** What the run will hold in memory, and how many layers it must recompute. */
-export function planTraining(config: ResolvedConfig, open: OpenModel, longest: number): Plan {
+export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
   let parameters = 0
   for (const [, parameter] of open.model.namedParameters()) parameters += elements(parameter.shape)
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
   const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
-  const tokens = Math.max(config.train.microBatchTokens, longest)
+  const tokens = config.train.microBatchTokens
   const input = {
     shape: open.shape,
     dtype: open.dtype,
@@ -113,13 +121,19 @@ export async function openTraining(
     node: process.version,
     started: new Date().toISOString(),
     device: open.backend.device.description,
-    config: JSON.parse(JSON.stringify({ ...config, plugins: config.plugins.map(pluginName) })) as Record<string, unknown>,
+    config: JSON.parse(JSON.stringify({ ...config, plugins: config.plugins.map(pluginName) })) as Record<
+      string,
+      unknown
+    >,
     dataHash: data.hash,
     baseHash: open.fingerprint,
     plugins: session.plugins,
   }
   const { dir: resumedFrom, broken } = options.resume
-    ? await findCheckpoint(folder, typeof options.resume === 'string' ? resolve(session.rootDir, options.resume) : null)
+    ? await findCheckpoint(
+        folder,
+        typeof options.resume === 'string' ? resolve(session.rootDir, options.resume) : null,
+      )
     : { dir: null, broken: [] }
   if (options.resume && resumedFrom === null)
     throw new IftError(
@@ -144,9 +158,11 @@ export async function openTraining(
     shuffle: train.shuffle,
     rank: open.backend.comm?.rank ?? 0,
     worldSize: open.backend.comm?.worldSize ?? 1,
-    ...(train.tokensPerStep === undefined ? { samplesPerStep: train.batchSize } : { tokensPerStep: train.tokensPerStep }),
+    ...(train.tokensPerStep === undefined
+      ? { samplesPerStep: train.batchSize }
+      : { tokensPerStep: train.tokensPerStep }),
   }
-  const memory = planTraining(config, open, data.train.longest)
+  const memory = planTraining(config, open)
   const { validation } = data
   const trainer = new Trainer({
     backend: open.backend,
@@ -154,8 +170,12 @@ export async function openTraining(
     peft: open.peft,
     trainable: open.trainable,
     packer: createPacker(data.train, packing),
-    validation: validation?.count
-      ? () => createPacker(validation, { ...packing, shuffle: false, rank: 0, worldSize: 1 }).epochBatches()
+    samples: data.train.count,
+    validation: validation
+      ? function* () {
+          const options = { ...packing, shuffle: false, rank: 0, worldSize: 1 }
+          for (const { microBatches } of createPacker(validation, options).restOfEpoch()) yield* microBatches
+        }
       : null,
     config: train,
     folder,
@@ -176,7 +196,10 @@ export async function openTraining(
       facts: [
         ['model', `${open.name} (${open.definition.name}, ${parameters.toLocaleString('en')} parameters)`],
         ['method', `${config.peft.method}, ${trainable.toLocaleString('en')} trained parameters`],
-        ['data', `${data.train.count.toLocaleString('en')} sequences${validation ? `, ${validation.count} held out` : ''}`],
+        [
+          'data',
+          `${data.train.count.toLocaleString('en')} sequences${validation ? `, ${validation.count} held out` : ''}`,
+        ],
         ['template', open.template.name],
         ['device', open.backend.device.description],
         ['dtype', open.dtype],
@@ -221,7 +244,7 @@ async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFo
     await saveModel(folder.model, { ...open, configJson: open.json })
     return folder.model
   }
-  await writeAdapter(folder.adapter, await open.peft.save(), async (dir) => {
+  await writeAdapter(folder.adapter, await open.peft.save(), async (dir: string) => {
     await open.tokenizer.save(dir)
     await writeFile(
       join(dir, adapterRecordFile),
@@ -230,4 +253,3 @@ async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFo
   })
   return folder.adapter
 }
-

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { IftError, type Backend, type Tensor } from '@ift/tensor'
 import { writeAdapter } from '../checkpoint/adapter.js'
 import { replaceDir, verifyFolder } from '../checkpoint/atomic.js'
-import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
-import type { PackerCursor } from '../data/pack.js'
-import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
+import { fromTensor, openSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
+import { storedType } from '../checkpoint/numbers.js'
+import { readStored } from '../checkpoint/stored.js'
+import type { PackCursor } from '../data/pack.js'
+import type { PeftHandle } from '../plugin/contract/index.js'
 import type { AdamWOptimizer } from './adamw.js'
 import type { RunFolder } from './run-folder.js'
 import type { EvalResult, TrainState } from './types.js'
@@ -14,7 +16,7 @@ import type { EvalResult, TrainState } from './types.js'
 /** Everything besides tensors that the rest of a run depends on. Randomness is keyed by step and has no state. */
 export interface CheckpointState {
   readonly state: TrainState
-  readonly cursor: PackerCursor
+  readonly cursor: PackCursor
   readonly optimizerStep: number
   readonly best: EvalResult | null
   /** Evaluations since the best one. */
@@ -28,12 +30,7 @@ const parametersFile = 'trainable.safetensors'
 const optimizerFile = 'optimizer.safetensors'
 
 const entries = (tensors: Iterable<readonly [string, Tensor]>) =>
-  [...tensors].map(([name, tensor]) => ({
-    name,
-    dtype: tensor.dtype,
-    shape: tensor.shape,
-    read: () => tensor.readBytes(),
-  }))
+  [...tensors].map(([name, tensor]) => fromTensor(name, tensor))
 
 /** Writes a checkpoint that counts only when it is whole: f32 parameters, moments, state, adapter, hashes. */
 export async function writeCheckpoint(
@@ -56,22 +53,18 @@ export async function writeCheckpoint(
 }
 
 async function load(backend: Backend, path: string, targets: ReadonlyMap<string, Tensor>): Promise<void> {
-  const file = await openSafetensors(path)
-  try {
-    for (const [name, target] of targets) {
-      const info = file.tensors.get(name)
-      if (!info || info.dtype !== target.dtype || info.shape.join() !== target.shape.join())
-        throw new IftError(
-          'IFT_CHECKPOINT_MISMATCH',
-          `${path}: tensor "${name}" should be ${target.dtype} [${target.shape.join(', ')}], found ${
-            info ? `${info.dtype} [${info.shape.join(', ')}]` : 'nothing'
-          }.`,
-          'Resume with the config that the run was started with.',
-        )
-      backend.write(target.buf, await file.read(name))
-    }
-  } finally {
-    await file.close()
+  const { tensors } = await openSafetensors(path)
+  for (const [name, target] of targets) {
+    const stored = tensors.get(name)
+    if (stored?.dtype !== storedType(target.dtype) || stored.shape.join() !== target.shape.join())
+      throw new IftError(
+        'IFT_CHECKPOINT_MISMATCH',
+        `${path}: tensor "${name}" should be ${target.dtype} [${target.shape.join(', ')}], found ${
+          stored ? `${stored.dtype} [${stored.shape.join(', ')}]` : 'nothing'
+        }.`,
+        'Resume with the config that the run was started with.',
+      )
+    backend.write(target.buf, await readStored(stored))
   }
 }
 

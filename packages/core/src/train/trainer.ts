@@ -32,6 +32,8 @@ export interface TrainerParts {
   readonly peft: PeftHandle | null
   readonly trainable: readonly TrainableParameter[]
   readonly packer: Packer
+  /** Samples of an epoch. */
+  readonly samples: number
   /** Micro-batches of the validation split, the same every time; null when there is none. */
   readonly validation: (() => Iterable<PackedBatch>) | null
   readonly config: TrainConfig
@@ -44,12 +46,6 @@ export interface TrainerParts {
 
 /** Steps whose numbers may still be on their way when the next one is queued. */
 const stepsAhead = 2
-
-/** One optimiser step whose numbers are not read yet. */
-interface PendingStep {
-  readonly result: StepResult
-  readonly startedTokens: number
-}
 
 /** Trains: micro-batches, one update a step, evaluation, checkpoints. */
 export class Trainer implements TrainerHandle {
@@ -77,7 +73,7 @@ export class Trainer implements TrainerHandle {
     this.#parts = parts
     this.model = model
     this.trained = { peft, trainable }
-    this.totalSteps = config.maxSteps ?? Math.max(1, Math.ceil(packer.stepsPerEpoch * config.epochs))
+    this.totalSteps = config.maxSteps ?? Math.max(1, packer.steps(config.epochs))
     this.#schedule = {
       kind: config.schedule,
       peak: config.learningRate,
@@ -134,7 +130,7 @@ export class Trainer implements TrainerHandle {
     const board = new TensorBoardWriter(folder.tensorboard)
     const started = performance.now()
     const seconds = () => this.#secondsBefore + (performance.now() - started) / 1000
-    const pending: PendingStep[] = []
+    const pending: StepResult[] = []
     let lastSettled = performance.now()
     let saved = this.#state.step
     let reason: TrainResult['reason'] = 'done'
@@ -142,7 +138,7 @@ export class Trainer implements TrainerHandle {
 
     const settle = async (most: number) => {
       while (pending.length > most) {
-        const { result } = pending.shift()!
+        const result = pending.shift()!
         const [loss, gradientNorm] = [await result.loss(), await result.gradientNorm()]
         const now = performance.now()
         const tokensPerSecond = (result.tokens * 1000) / Math.max(1e-3, now - lastSettled)
@@ -174,7 +170,7 @@ export class Trainer implements TrainerHandle {
       peft?.setTraining(true)
       await this.hooks.beforeTrain.promise(this.#state)
       while (this.#state.step < this.totalSteps) {
-        pending.push({ result: this.#step(), startedTokens: this.#state.tokens })
+        pending.push(this.#step())
         await settle(stepsAhead - 1)
         const { step } = this.#state
         const last = step === this.totalSteps
@@ -209,16 +205,13 @@ export class Trainer implements TrainerHandle {
       return result
     } finally {
       board.close()
-      packer.close?.()
     }
   }
 
   /** Queues one optimiser step. Nothing waits for the device here. */
   #step(): StepResult {
     const { backend, model, peft, config, packer } = this.#parts
-    const micros = packer.next()
-    const trainedTokens = micros.reduce((sum, batch) => sum + batch.trainedTokens, 0)
-    const tokens = micros.reduce((sum, batch) => sum + batch.ids.length, 0)
+    const { microBatches: micros, trainedTokens, tokens, next } = packer.step()
     const step = this.#state.step
     const loss = keep(zeros(backend, [1], 'f32'))
     for (const [micro, packed] of micros.entries()) {
@@ -240,12 +233,15 @@ export class Trainer implements TrainerHandle {
     this.#state = {
       step: step + 1,
       totalSteps: this.totalSteps,
-      epoch: packer.epoch,
+      epoch: next.epoch + next.position / this.#parts.samples,
       tokens: this.#state.tokens + tokens,
       trainedTokens: this.#state.trainedTokens + trainedTokens,
     }
     const lossValue = readOnce(loss)
     const normValue = readOnce(squaredNorm)
+    // Whoever asks gets the error; a run that ends before that must not end the process.
+    lossValue.catch(() => undefined)
+    normValue.catch(() => undefined)
     return {
       step: step + 1,
       learningRate: rate,
@@ -311,7 +307,7 @@ export class Trainer implements TrainerHandle {
     const { folder, packer, peft, config } = this.#parts
     const state: CheckpointState = {
       state: this.#state,
-      cursor: packer.cursor(),
+      cursor: packer.cursor,
       optimizerStep: this.#optimizer.step,
       best: this.#best,
       sinceBest: this.#sinceBest,
