@@ -1,4 +1,5 @@
-import { defineModel, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type LlamaConfig } from './config.js'
 import { gguf } from './gguf.js'
 import { LlamaForCausalLM } from './model.js'
@@ -37,13 +38,14 @@ export const llama: ModelDefinition<LlamaConfig> = {
     const residual = path.endsWith('.o_proj.weight') || path.endsWith('.down_proj.weight')
     return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
   },
-  tokenizer: 'tokenizers',
+  tokenizer: 'tokenizer.json',
   template: 'alpaca',
   gguf,
   targetModules: { lora: ['q_proj', 'v_proj'] },
 }
 
-export const plugin = defineModel(llama)
+/** The family with the tokenizers that its checkpoints come with. */
+export const plugin = definePlugin('model-llama', (host) => host.use(tokenizers).use(defineModel(llama)))
 export { parseConfig, type LlamaConfig } from './config.js'
 export { LlamaForCausalLM, LlamaModel } from './model.js'
 export { inverseFrequencies, type RopeConfig } from './rope.js'

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { Tokenizer as Binding } from 'tokenizers'
 import { corrupt, messageOf } from './errors.js'
-import { isUnigram, type AddedTokenJson, type MapModelJson, type ModelJson, type TokenizerJson } from './tokenizer-json.js'
+import {
+  isUnigram,
+  type AddedTokenJson,
+  type MapModelJson,
+  type ModelJson,
+  type TokenizerJson,
+} from './tokenizer-json.js'
 
 type Rename = (token: string) => string
 
@@ -18,7 +24,8 @@ function withAddedTokens(model: MapModelJson, added: readonly AddedTokenJson[]):
 }
 
 function renameModel(model: ModelJson, rename: Rename, renamed: ReadonlySet<string>): ModelJson {
-  if (isUnigram(model)) return { ...model, vocab: model.vocab.map(([token, score]) => [rename(token), score] as const) }
+  if (isUnigram(model))
+    return { ...model, vocab: model.vocab.map(([token, score]) => [rename(token), score] as const) }
   const vocab = Object.assign(Object.create(null) as Record<string, number>, model.vocab)
   for (const token of renamed) {
     const id = vocab[token]
@@ -67,7 +74,12 @@ export function openBinding(json: TokenizerJson, file: string, specials: boolean
       JSON.stringify({ ...json, truncation: null, padding: null, post_processor: null, added_tokens, model }),
     )
   } catch (cause) {
-    throw corrupt(file, fieldOf(messageOf(cause)), `${messageOf(cause).replace(/ at line \d+ column \d+$/, '')}.`, cause)
+    throw corrupt(
+      file,
+      fieldOf(messageOf(cause)),
+      `${messageOf(cause).replace(/ at line \d+ column \d+$/, '')}.`,
+      cause,
+    )
   }
   for (const { id, content } of added_tokens) {
     const given = binding.tokenToId(content)

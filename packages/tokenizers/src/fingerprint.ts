@@ -36,7 +36,9 @@ export function fingerprintOf(
   hash.update('\nmerges\n')
   if (Array.isArray(merges))
     hash.update(
-      (merges as (string | string[])[]).map((pair) => (typeof pair === 'string' ? pair : pair.join(' '))).join('\n'),
+      (merges as (string | string[])[])
+        .map((pair) => (typeof pair === 'string' ? pair : pair.join(' ')))
+        .join('\n'),
     )
   return hash.digest('hex')
 }

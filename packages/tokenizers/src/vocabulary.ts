@@ -9,7 +9,11 @@ export function vocabularyOf(json: TokenizerJson, file: string): (string | undef
   const tokens: (string | undefined)[] = []
   const put = (id: unknown, token: string, field: string) => {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= largestId)
-      throw corrupt(file, field, `the id of ${JSON.stringify(token)} is ${String(id)}, expected 0 … ${largestId - 1}.`)
+      throw corrupt(
+        file,
+        field,
+        `the id of ${JSON.stringify(token)} is ${String(id)}, expected 0 … ${largestId - 1}.`,
+      )
     const present = tokens[id]
     if (present !== undefined && present !== token)
       throw corrupt(
@@ -20,7 +24,8 @@ export function vocabularyOf(json: TokenizerJson, file: string): (string | undef
     while (tokens.length < id) tokens.push(undefined)
     tokens[id] = token
   }
-  if (isUnigram(json.model)) for (const [id, [token]] of json.model.vocab.entries()) put(id, token, 'model.vocab')
+  if (isUnigram(json.model))
+    for (const [id, [token]] of json.model.vocab.entries()) put(id, token, 'model.vocab')
   else
     for (const [token, id] of Object.entries(json.model.vocab).sort(([, a], [, b]) => a - b))
       put(id, token, 'model.vocab')

@@ -37,6 +37,7 @@ test("reads PEFT's files and writes the same bytes", async () => {
   expect((await readdir(target)).sort()).toEqual([
     'adapter_config.json',
     'adapter_model.safetensors',
+    'hashes.json',
     'template.json',
   ])
   const name = 'adapter_model.safetensors'

@@ -19,7 +19,7 @@ export type AdapterExtras = ReadonlyMap<string, string | Uint8Array> | ((dir: st
 
 /** Files that PEFT and ift write into such folders, and that may be gone from the next version. */
 const ours = (name: string) =>
-  [configName, modelName, torchName, 'README.md', 'hashes.json', 'chat_template.jinja'].includes(name) ||
+  [configName, modelName, torchName, 'README.md', 'chat_template.jinja'].includes(name) ||
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|template)\b.*\.(json|txt|model|jinja)$/.test(name)
 
 /**

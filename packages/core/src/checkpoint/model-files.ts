@@ -45,5 +45,6 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
       await writeFileAtomic(join(to, 'generation_config.json'), json(generationConfig))
     await tokenizer?.save(to)
   }
-  await replaceDir(dir, write, { ours })
+  // Hashing would read a large model once more.
+  await replaceDir(dir, write, { ours, hashes: false })
 }

@@ -196,7 +196,7 @@ function storagesOf(root: PickleValue): Set<Persistent> {
   const seen = new Set<PickleValue>()
   const open: PickleValue[] = [root]
   while (open.length > 0) {
-    const value = open.pop()!
+    const value = open.pop() ?? null
     if (typeof value !== 'object' || value === null || seen.has(value)) continue
     seen.add(value)
     const view = viewIn(value)

@@ -16,6 +16,13 @@ export class WeightSource {
     readonly metadata: ReadonlyMap<string, unknown> = new Map(),
   ) {}
 
+  /** What a GGUF file says it is; null for other formats. */
+  get gguf(): { readonly architecture: string; readonly metadata: ReadonlyMap<string, unknown> } | null {
+    if (this.format !== 'gguf') return null
+    const architecture = this.metadata.get('general.architecture')
+    return { architecture: typeof architecture === 'string' ? architecture : '', metadata: this.metadata }
+  }
+
   names(): Iterable<string> {
     return this.tensors.keys()
   }

@@ -17,6 +17,8 @@ import { unsupported } from './errors.js'
 import { mapGguf } from './gguf.js'
 import type { WeightSource } from './weight-source.js'
 
+export { openCheckpoint } from './source.js'
+
 export interface LoadOptions {
   readonly backend: Backend
   readonly dtype: FloatDType

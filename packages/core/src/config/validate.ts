@@ -57,7 +57,7 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
     const deepest = issue.errors
       .map((errors) =>
         errors.flatMap((e) =>
-          explain({ ...e, path: [...issue.path, ...e.path] } as Issue, schema, input, prefix),
+          explain({ ...e, path: [...issue.path, ...e.path] }, schema, input, prefix),
         ),
       )
       .sort((a, b) => a.length - b.length)

@@ -156,7 +156,7 @@ export async function openData(
     dedup: config.dedup,
     order: config.mix,
     seed: config.validation.seed,
-    validation: own === undefined ? config.validation.size : 0,
+    validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
   })
   const held =
     own === undefined
@@ -165,7 +165,7 @@ export async function openData(
           dedup: false,
           order: 'sequential',
           seed,
-          validation: 0,
+          validation: { size: 0, seed },
         }).train
   const hash = createHash('sha256')
   for (const samples of [mixed.train, held]) {

@@ -124,7 +124,7 @@ export class Trainer implements TrainerHandle {
   }
 
   async #run(signal: AbortSignal | undefined): Promise<TrainResult> {
-    const { folder, config, packer, peft } = this.#parts
+    const { folder, config, peft } = this.#parts
     await folder.create()
     const metrics = new MetricsFile(folder.metrics)
     const board = new TensorBoardWriter(folder.tensorboard)
