@@ -8,7 +8,8 @@ import { checkPlugin } from './plugin/resolve.js'
 import { PluginSession } from './plugin/session.js'
 import type { IftPlugin } from './plugin/define.js'
 import { openBackend } from './session/open-backend.js'
-import { openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
+import { openData, type RunData } from './session/data.js'
+import { openModel, openModelFiles, type ModelFiles, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'
 
@@ -109,6 +110,17 @@ export class Ift extends PluginSession {
     const training = await openTraining(this, this.config, open, options)
     this.#opened.add(training)
     return training
+  }
+
+  /** What a run would need and do; nothing is written. */
+  planTraining(): Promise<Training> {
+    return this.createTraining({ planOnly: true })
+  }
+
+  /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. */
+  async openData(): Promise<ModelFiles & { readonly data: RunData }> {
+    const files = await openModelFiles(this, this.config)
+    return { ...files, data: await openData(this, this.config, files) }
   }
 
   /** A generator over the model of the config, or over one that is open. */

@@ -83,7 +83,7 @@ export class HfTokenizer implements Tokenizer {
     if (!texts.length) return []
     // A lone surrogate cannot be written as UTF-8; U+FFFD takes its place, one for one.
     const clean = texts.map((text) => text.toWellFormed())
-    const encoded = await this.#binding(options.specials).encodeBatch(clean, null, {
+    const encoded = await this.#binding(options.specials).encodeBatch(clean, {
       addSpecialTokens: false,
     })
     return encoded.map((encoding, i) => ({

@@ -17,6 +17,7 @@ import type {
   GgufMapping,
   ModelDefinition,
   ModelShape,
+  PeftContext,
   PeftHandle,
   PeftMethod,
   PromptTemplate,
@@ -177,13 +178,23 @@ async function methodFor(session: PluginSession, source: AdapterSource): Promise
   return session.peft(name)
 }
 
-/** Resolves, loads and attaches everything that a config says about the model. */
-export async function openModel(
-  session: PluginSession,
-  config: ResolvedConfig,
-  backend: Backend,
-  options: OpenOptions,
-): Promise<OpenModel> {
+/** Everything about a model but its weights: what data is tokenised and shown with. */
+export interface ModelFiles {
+  readonly definition: ModelDefinition
+  readonly json: Readonly<Record<string, unknown>>
+  /** The definition's own config. */
+  readonly parsed: unknown
+  readonly shape: ModelShape
+  readonly tokenizer: Tokenizer
+  readonly template: PromptTemplate
+  readonly dir: string
+  /** Null when the model starts from random values. */
+  readonly checkpoint: WeightSource | null
+  readonly adapterDir: string | null
+}
+
+/** Finds family, tokenizer and template of the model that a config names, and opens its files. */
+export async function openModelFiles(session: PluginSession, config: ResolvedConfig): Promise<ModelFiles> {
   if (config.weights === undefined)
     throw new IftError(
       'IFT_CONFIG_INVALID',
@@ -200,11 +211,7 @@ export async function openModel(
 
   let json: Record<string, unknown>
   if (checkpoint?.format === 'gguf') {
-    const mapping = await ggufMapping(
-      session,
-      config,
-      String(checkpoint.metadata.get('general.architecture')),
-    )
+    const mapping = await ggufMapping(session, config, String(checkpoint.metadata.get('general.architecture')))
     json = ggufConfig(checkpoint, mapping)
     checkpoint = mapGguf(checkpoint, mapping)
   } else {
@@ -227,53 +234,69 @@ export async function openModel(
       `The tokenizer has ${tokenizer.vocabSize} ids, the model's embedding ${shape.vocab} rows: it belongs to another model.`,
       'Set tokenizer: to the folder that the model was published with.',
     )
-  const templateName =
-    config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
-  const template = await chooseTemplate(session, templateName, tokenizer)
+  const name = config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+  const template = await chooseTemplate(session, name, tokenizer)
+  return { definition, json, parsed, shape, tokenizer, template, dir: source.dir, checkpoint, adapterDir }
+}
 
+/** The method of the config attached for training, or the adapter it names, or nothing. */
+async function attachMethod(
+  session: PluginSession,
+  config: ResolvedConfig,
+  adapterDir: string | null,
+  model: CausalLM,
+  context: PeftContext,
+  training: boolean,
+): Promise<PeftHandle | null> {
+  const { method: methodName, ...options } = config.peft
+  if (adapterDir !== null) {
+    const adapter = await openAdapter(adapterDir)
+    const method = await methodFor(session, adapter)
+    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
+    const checked = check(method.options, merged, 'The adapter with the options of peft', 'peft')
+    const peft = await method.attach(model, checked, context)
+    await peft.load(adapter)
+    return peft
+  }
+  if (!training || methodName === 'none') return null
+  const method = await session.peft(methodName)
+  return method.attach(model, check(method.options, options, 'The config', 'peft'), context)
+}
+
+/** Loads the model of a config, attaches what the config attaches, and leaves it ready to run. */
+export async function openModel(
+  session: PluginSession,
+  config: ResolvedConfig,
+  backend: Backend,
+  options: OpenOptions,
+): Promise<OpenModel> {
+  const files = await openModelFiles(session, config)
+  const { definition, parsed, shape, tokenizer, checkpoint } = files
   const dtype = chooseDtype(config, backend)
   const model = definition.build(parsed)
   if (checkpoint) await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
   else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
   await session.hooks.modelLoaded.promise(model, config)
 
-  const baseModel = config.weights
-  let peft: PeftHandle | null = null
-  const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel }
-  const { method: methodName, ...peftOptions } = config.peft
-  if (adapterDir !== null) {
-    const adapter = await openAdapter(adapterDir)
-    const method = await methodFor(session, adapter)
-    const merged = {
-      ...(method.fromAdapterConfig(adapter.config) as object),
-      ...(options.training ? peftOptions : {}),
-    }
-    peft = await method.attach(
-      model,
-      check(method.options, merged, 'The adapter with the options of peft', 'peft'),
-      context,
-    )
-    await peft.load(adapter)
-  } else if (options.training && methodName !== 'none') {
-    const method = await session.peft(methodName)
-    peft = await method.attach(model, check(method.options, peftOptions, 'The config', 'peft'), context)
-  }
+  const name = config.weights!
+  const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel: name }
+  const peft = await attachMethod(session, config, files.adapterDir, model, context, options.training)
   const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
   peft?.setTraining(false)
   return {
     definition,
-    json,
+    json: files.json,
     shape,
     model,
     backend,
     dtype,
     tokenizer,
-    template,
+    template: files.template,
     peft,
     trainable,
-    dir: source.dir,
-    name: baseModel,
-    ends: await endTokens(source.dir, json, tokenizer),
+    dir: files.dir,
+    name,
+    ends: await endTokens(files.dir, files.json, tokenizer),
     fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
     release() {
       peft?.release()

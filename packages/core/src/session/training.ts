@@ -22,6 +22,8 @@ import { writeFileAtomic } from '../checkpoint/atomic.js'
 export interface TrainingOptions {
   /** Go on with the run in the output folder, or from the checkpoint or run that is named. */
   readonly resume?: boolean | string
+  /** Only plan: the output folder is neither looked at nor made. */
+  readonly planOnly?: boolean
 }
 
 /** A training run, opened: everything is loaded, nothing is trained yet. */
@@ -115,7 +117,7 @@ export async function openTraining(
       'There are no training samples.',
       'Set data: in the config, or look at what was dropped: npx ift data stats',
     )
-  const previous = await folder.readManifest()
+  const previous = options.planOnly ? null : await folder.readManifest()
   const manifest: Manifest = {
     ift: version,
     node: process.version,
@@ -182,9 +184,11 @@ export async function openTraining(
     recomputeLayers: memory.recomputeLayers,
     saveOutput: () => saveOutput(config, open, folder),
   })
-  await folder.create()
-  if (resumedFrom === null) await folder.writeManifest(manifest)
-  else await trainer.resume(resumedFrom)
+  if (!options.planOnly) {
+    await folder.create()
+    if (resumedFrom === null) await folder.writeManifest(manifest)
+    else await trainer.resume(resumedFrom)
+  }
   session.hooks.trainer.call(trainer)
 
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
