@@ -12,7 +12,7 @@ export {
   type ResolvedConfig,
   type TrainConfig,
 } from './config/schema.js'
-export { suggest } from './config/suggest.js'
+export { suggest } from './suggest.js'
 export { check, resolveConfig } from './config/validate.js'
 export * from './data/index.js'
 export type * from './generate/types.js'

@@ -55,10 +55,12 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
 export interface ReplaceOptions {
   /** Names that an older version of the folder may have and the new one need not. */
   readonly ours?: (name: string) => boolean
+  /** Whether hashes.json is written; yes when omitted. */
+  readonly hashes?: boolean
 }
 
 /**
- * Writes a folder under a temporary name beside it and renames it into place. A folder that is there is replaced only
+ * Writes a folder and its hashes.json under a temporary name beside it and renames it into place. A folder that is there is replaced only
  * when everything in it is written again, is listed in its own hashes.json, or is `ours`: anything else is somebody's, and
  * `IFT_FOLDER_IN_USE` names it. A process killed between the two renames leaves the old folder as `.NAME.old-…`.
  */
@@ -72,6 +74,7 @@ export async function replaceDir(
   try {
     await mkdir(temporary, { recursive: true })
     await write(temporary)
+    if (options.hashes !== false) await writeHashes(temporary)
     const written = await readdir(temporary, { recursive: true, withFileTypes: true })
     for (const entry of written) {
       const path = join(entry.parentPath, entry.name)

@@ -1,3 +1,4 @@
+export { openAdapter, writeAdapter, type AdapterExtras } from './adapter.js'
 export {
   hashFile,
   hashList,
@@ -8,6 +9,8 @@ export {
   type Content,
   type ReplaceOptions,
 } from './atomic.js'
+export { ggufConfig, mapGguf, openGguf, type GgufFile } from './gguf.js'
+export { saveModel, type SaveModelOptions } from './model-files.js'
 export type { BlockDType, PlainDType, StoredDType } from './numbers.js'
 export {
   fromMemory,
@@ -18,6 +21,8 @@ export {
   type TensorToWrite,
 } from './safetensors.js'
 export { isShardName, writeSharded, type ShardOptions } from './sharded.js'
-export { openCheckpoint, WeightSource, type CheckpointFormat } from './source.js'
+export { openCheckpoint } from './source.js'
 export { loadStored, readStored, readValues, type StoredTensor } from './stored.js'
 export { initializeWeights, loadWeights, parameterBytes, type LoadOptions } from './weights.js'
+export { openTorch, type TorchFile } from './torch.js'
+export { WeightSource, type CheckpointFormat } from './weight-source.js'

@@ -121,14 +121,20 @@ function decodeBlocks(bytes: Uint8Array, dtype: BlockDType): Float32Array {
       for (let i = 0; i < blockSize; i++) values[to + i] = d * ((bytes[at + 2 + i]! << 24) >> 24)
       continue
     }
-    const m = dtype === 'Q4_1' ? half(at + 2) : 0
-    const data = at + (dtype === 'Q4_1' ? 4 : 2)
-    const zero = dtype === 'Q4_1' ? 0 : 8
+    if (dtype === 'Q4_0') {
+      for (let i = 0; i < 16; i++) {
+        const byte = bytes[at + 2 + i]!
+        values[to + i] = d * ((byte & 15) - 8)
+        values[to + i + 16] = d * ((byte >>> 4) - 8)
+      }
+      continue
+    }
+    const m = half(at + 2)
     for (let i = 0; i < 16; i++) {
-      const byte = bytes[data + i]!
+      const byte = bytes[at + 4 + i]!
       // The reference implementations round the product to f32 before they add.
-      values[to + i] = Math.fround(d * ((byte & 15) - zero)) + m
-      values[to + i + 16] = Math.fround(d * ((byte >>> 4) - zero)) + m
+      values[to + i] = Math.fround(d * (byte & 15)) + m
+      values[to + i + 16] = Math.fround(d * (byte >>> 4)) + m
     }
   }
   return values

@@ -1,69 +1,12 @@
 import { readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { IftError, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
-import { suggest } from '../config/suggest.js'
+import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
 import { readFailed, unsupported } from './errors.js'
+import { openGguf } from './gguf.js'
 import { openSafetensors } from './safetensors.js'
 import { openSharded } from './sharded.js'
-import { loadStored, readValues, sizeOf, type StoredTensor } from './stored.js'
-
-export type CheckpointFormat = 'safetensors' | 'pytorch' | 'gguf'
-
-/** The tensors of a checkpoint, read when they are asked for. It holds no file open. */
-export class WeightSource {
-  constructor(
-    /** File or folder that was opened. */
-    readonly path: string,
-    readonly format: CheckpointFormat,
-    readonly tensors: ReadonlyMap<string, StoredTensor>,
-    /** What a GGUF file says about the model. */
-    readonly metadata: ReadonlyMap<string, unknown> = new Map(),
-  ) {}
-
-  names(): Iterable<string> {
-    return this.tensors.keys()
-  }
-
-  has(name: string): boolean {
-    return this.tensors.has(name)
-  }
-
-  /** Type, shape and place of a tensor; `IFT_WEIGHTS_MISSING` when there is none of this name. */
-  info(name: string): StoredTensor {
-    const tensor = this.tensors.get(name)
-    if (tensor !== undefined) return tensor
-    const near = suggest(name, this.tensors.keys())
-    throw new IftError(
-      'IFT_WEIGHTS_MISSING',
-      `${this.path} has no tensor ${name}`,
-      near === null ? undefined : `Did you mean ${near}?`,
-    )
-  }
-
-  /** The tensor on a device: mapped in place when the file has it in `dtype`, else converted piece by piece. */
-  load(name: string, backend: Backend, dtype: FloatDType): Promise<Tensor> {
-    return loadStored(this.info(name), backend, dtype)
-  }
-
-  /** The values as f32. */
-  read(name: string): Promise<Float32Array> {
-    return readValues(this.info(name))
-  }
-
-  /** `model.safetensors: 12 tensors, 3,456 parameters, BF16`. */
-  describe(): string {
-    let parameters = 0
-    const types = new Set<string>()
-    const files = new Set<string>()
-    for (const { shape, dtype, file } of this.tensors.values()) {
-      parameters += sizeOf(shape)
-      types.add(dtype)
-      files.add(file)
-    }
-    const where = files.size > 1 ? `${basename(this.path)} (${files.size} files)` : basename(this.path)
-    return `${where}: ${this.tensors.size} tensors, ${parameters.toLocaleString('en')} parameters, ${[...types].join(', ')}`
-  }
-}
+import { openTorch } from './torch.js'
+import { WeightSource } from './weight-source.js'
 
 /** Names of whole checkpoints in the order in which transformers prefers them. */
 const known = [
@@ -120,12 +63,22 @@ async function openFile(path: string): Promise<WeightSource> {
   if (path.endsWith('.safetensors.index.json')) {
     return new WeightSource(path, 'safetensors', await openSharded(path, openSafetensors))
   }
+  if (path.endsWith('.bin.index.json')) {
+    return new WeightSource(path, 'pytorch', await openSharded(path, openTorch))
+  }
   if (path.endsWith('.safetensors')) {
     return new WeightSource(path, 'safetensors', (await openSafetensors(path)).tensors)
+  }
+  if (path.endsWith('.gguf')) {
+    const { tensors, metadata } = await openGguf(path)
+    return new WeightSource(path, 'gguf', tensors, metadata)
+  }
+  if (/\.(bin|pt|pth|ckpt)$/.test(path)) {
+    return new WeightSource(path, 'pytorch', (await openTorch(path)).tensors)
   }
   throw unsupported(
     path,
     'is no checkpoint by its name',
-    'Known are .safetensors and .safetensors.index.json.',
+    'Known are .safetensors, .bin, .pt, .pth, .ckpt and .gguf files and .index.json of sharded ones.',
   )
 }

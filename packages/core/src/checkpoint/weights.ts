@@ -10,10 +10,14 @@ import {
   type FloatDType,
   type Parameter,
 } from '@ift/tensor'
-import { suggest } from '../config/suggest.js'
-import type { ModelDefinition } from '../plugin/contract/model.js'
+import { suggest } from '../suggest.js'
+import type { GgufMapping, ModelDefinition } from '../plugin/contract/model.js'
 import { isFloat } from './numbers.js'
-import type { WeightSource } from './source.js'
+import { unsupported } from './errors.js'
+import { mapGguf } from './gguf.js'
+import type { WeightSource } from './weight-source.js'
+
+export { openCheckpoint } from './source.js'
 
 export interface LoadOptions {
   readonly backend: Backend
@@ -43,9 +47,10 @@ export async function loadWeights<C>(
   model: CausalLM,
   definition: ModelDefinition<C>,
   config: C,
-  source: WeightSource,
+  from: WeightSource,
   { backend, dtype }: LoadOptions,
 ): Promise<void> {
+  const source = from.format === 'gguf' ? mapGguf(from, ggufOf(definition, from)) : from
   const parameters = new Map(model.namedParameters())
   const tied = tiedHead(model)
   const places = new Map<string, string>()
@@ -109,6 +114,15 @@ export async function loadWeights<C>(
     }
   }
   await assignAll(parameters, (path) => source.load(places.get(path)!, backend, dtype))
+}
+
+function ggufOf(definition: ModelDefinition, { path }: WeightSource): GgufMapping {
+  if (definition.gguf !== undefined) return definition.gguf
+  throw unsupported(
+    path,
+    `the model plugin ${definition.name} reads no GGUF files`,
+    "Use the model's safetensors checkpoint.",
+  )
 }
 
 /** Assigns every parameter, or none. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { configJsonSchema, optionRows } from './json-schema.js'
 import { loadConfigFile } from './load.js'
-import { suggest } from './suggest.js'
+import { suggest } from '../suggest.js'
 import { resolveConfig } from './validate.js'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'ift-config-'))

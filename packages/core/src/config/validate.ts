@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type { z } from 'zod'
 import { configSchema, type ResolvedConfig } from './schema.js'
-import { suggest } from './suggest.js'
+import { suggest } from '../suggest.js'
 
 type Issue = z.core.$ZodIssue
 
@@ -57,7 +57,7 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
     const deepest = issue.errors
       .map((errors) =>
         errors.flatMap((e) =>
-          explain({ ...e, path: [...issue.path, ...e.path] } as Issue, schema, input, prefix),
+          explain({ ...e, path: [...issue.path, ...e.path] }, schema, input, prefix),
         ),
       )
       .sort((a, b) => a.length - b.length)

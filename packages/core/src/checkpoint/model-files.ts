@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import type { CausalLM, FloatDType } from '@ift/tensor'
+import type { Tokenizer } from '../plugin/contract/tokenizer.js'
+import { replaceDir, writeFileAtomic } from './atomic.js'
+import { fromTensor } from './safetensors.js'
+import { isShardName, writeSharded } from './sharded.js'
+
+export interface SaveModelOptions {
+  readonly model: CausalLM
+  /** config.json of the base; its dtype is brought up to date. */
+  readonly configJson: Readonly<Record<string, unknown>>
+  /** Type of the weights in the files. */
+  readonly dtype: FloatDType
+  readonly generationConfig?: Readonly<Record<string, unknown>> | undefined
+  readonly tokenizer?: Pick<Tokenizer, 'save'> | undefined
+  readonly maxShardBytes?: number | undefined
+}
+
+const torchTypes = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const
+
+/** Files of a model folder that the next version of it may lack. */
+const ours = (name: string) =>
+  isShardName(name) ||
+  ['config.json', 'generation_config.json', 'hashes.json', 'chat_template.jinja'].includes(name) ||
+  /^(tokenizer|special_tokens_map|added_tokens|vocab|merges)\b.*\.(json|txt|model)$/.test(name)
+
+/**
+ * Writes a whole model in Hugging Face's layout: config.json, safetensors in shards, generation_config.json and the
+ * tokenizer. Parameters keep their paths for names; a tied head is not written twice. The folder appears whole or not at all.
+ */
+export async function saveModel(dir: string, options: SaveModelOptions): Promise<void> {
+  const { model, dtype, generationConfig, tokenizer, maxShardBytes } = options
+  const type = torchTypes[dtype]
+  const config: Record<string, unknown> = { ...options.configJson, torch_dtype: type }
+  // transformers 5 writes the type under this name.
+  if ('dtype' in config) config['dtype'] = type
+  // The weights are plain numbers now.
+  delete config['quantization_config']
+  const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n'
+  const write = async (to: string) => {
+    const tensors = [...model.namedParameters()].map(([path, { value }]) => fromTensor(path, value, dtype))
+    await writeSharded(to, tensors, { maxShardBytes })
+    await writeFileAtomic(join(to, 'config.json'), json(config))
+    if (generationConfig !== undefined)
+      await writeFileAtomic(join(to, 'generation_config.json'), json(generationConfig))
+    await tokenizer?.save(to)
+  }
+  // Hashing would read a large model once more.
+  await replaceDir(dir, write, { ours, hashes: false })
+}
