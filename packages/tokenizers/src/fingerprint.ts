@@ -20,7 +20,7 @@ export function fingerprintOf(
   policy: Readonly<Record<string, unknown>>,
 ): string {
   const hash = createHash('sha256')
-  const { vocab: _vocab, merges, ...model } = json.model as TokenizerJson['model'] & { merges?: unknown }
+  const { vocab: _vocab, merges, ...model } = json.model
   hash.update(
     canonical({
       normalizer: json.normalizer,

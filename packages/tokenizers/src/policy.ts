@@ -1,97 +1,94 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { corrupt, messageOf } from './errors.js'
-import type { Policy } from './hf-tokenizer.js'
-import type { ComponentJson, TokenizerJson } from './tokenizer-json.js'
+import type { ComponentJson } from './tokenizer-json.js'
 
-type Json = Readonly<Record<string, unknown>>
+export interface Policy {
+  readonly addBos: boolean
+  readonly addEos: boolean
+  /** Text of the tokens that the post-processor puts first and last. */
+  readonly first: string | null
+  readonly last: string | null
+}
 
-/** A JSON object in a file, or null when there is none. */
-export async function readJsonFile(path: string): Promise<Json | null> {
-  if (!existsSync(path)) return null
-  let value: unknown
-  try {
-    value = JSON.parse(await readFile(path, 'utf8'))
-  } catch (cause) {
-    throw corrupt(path, '', `is not JSON: ${messageOf(cause)}`, cause)
+const nothing: Policy = { addBos: false, addEos: false, first: null, last: null }
+
+/** What a tokenizer.json's post-processor adds around a single text; null when it says nothing about that. */
+export function policyOfPostProcessor(processor: ComponentJson | null): Policy | null {
+  switch (processor?.type) {
+    case 'TemplateProcessing': {
+      const single = processor['single']
+      if (!Array.isArray(single)) return null
+      const tokens = single.map(
+        (item) => (item as { SpecialToken?: { id?: string } }).SpecialToken?.id ?? null,
+      )
+      const text = tokens.indexOf(null)
+      const first = text > 0 ? (tokens[0] ?? null) : null
+      const last = text >= 0 && text < tokens.length - 1 ? (tokens.at(-1) ?? null) : null
+      return { addBos: first !== null, addEos: last !== null, first, last }
+    }
+    case 'BertProcessing':
+    case 'RobertaProcessing': {
+      const [first] = processor['cls'] as [string, number]
+      const [last] = processor['sep'] as [string, number]
+      return { addBos: true, addEos: true, first, last }
+    }
+    case 'Sequence': {
+      const processors = processor['processors']
+      if (!Array.isArray(processors)) return null
+      for (const part of processors as ComponentJson[]) {
+        const policy = policyOfPostProcessor(part)
+        if (policy && (policy.addBos || policy.addEos)) return policy
+      }
+      return nothing
+    }
+    default:
+      return processor ? nothing : null
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw corrupt(path, '', 'is not a JSON object.')
-  return value as Json
 }
 
-/** A special token as transformers writes it: its text, or an object with `content`. */
-const tokenText = (value: unknown): string | null =>
-  typeof value === 'string'
-    ? value
-    : typeof value === 'object' &&
-        value !== null &&
-        typeof (value as { content?: unknown }).content === 'string'
-      ? (value as { content: string }).content
-      : null
-
-/** Tokens that a TemplateProcessing puts before and after a text. */
-function templateTokens(component: ComponentJson | null): { before: string | null; after: string | null } {
-  const steps =
-    component?.type === 'Sequence'
-      ? (component['processors'] as readonly ComponentJson[])
-      : component
-        ? [component]
-        : []
-  const template = steps.find(({ type }) => type === 'TemplateProcessing')
-  const single = (template?.['single'] ?? []) as readonly {
-    SpecialToken?: { id: string }
-    Sequence?: unknown
-  }[]
-  const at = single.findIndex(({ Sequence }) => Sequence !== undefined)
-  const name = (part: (typeof single)[number] | undefined) => part?.SpecialToken?.id ?? null
-  return { before: at > 0 ? name(single[at - 1]) : null, after: at >= 0 ? name(single[at + 1]) : null }
+/** What transformers' tokenizer classes add when their config leaves it open. */
+const families: Readonly<Record<string, { readonly addBos: boolean; readonly addEos: boolean }>> = {
+  LlamaTokenizer: { addBos: true, addEos: false },
+  // The name in conversions of early 2023.
+  LLaMATokenizer: { addBos: true, addEos: false },
+  CodeLlamaTokenizer: { addBos: true, addEos: false },
+  GemmaTokenizer: { addBos: true, addEos: false },
+  BaichuanTokenizer: { addBos: false, addEos: false },
+  InternLMTokenizer: { addBos: true, addEos: false },
+  YiTokenizer: { addBos: false, addEos: false },
+  T5Tokenizer: { addBos: false, addEos: true },
+  XGLMTokenizer: { addBos: true, addEos: false },
+  GPT2Tokenizer: { addBos: false, addEos: false },
+  CodeGenTokenizer: { addBos: false, addEos: false },
+  MossTokenizer: { addBos: false, addEos: false },
+  BloomTokenizer: { addBos: false, addEos: false },
 }
 
-/** Classes of tokenizers that put bos in front unless told otherwise. */
-const bosByDefault = /^(Llama|LLaMA|CodeLlama|Gemma)/
+export const policyOfFamily = (tokenizerClass: string | null) =>
+  tokenizerClass === null ? null : (families[tokenizerClass.replace(/Fast$/, '')] ?? null)
 
-/** `chat_template`: a text, or named ones of which `default` is meant; a file of its own wins. */
-async function chatTemplateOf(dir: string, config: Json): Promise<string | null> {
-  const file = join(dir, 'chat_template.jinja')
-  if (existsSync(file)) return readFile(file, 'utf8')
-  const value = config['chat_template']
-  if (typeof value === 'string') return value
-  if (!Array.isArray(value)) return null
-  const named = value as readonly { name?: unknown; template?: unknown }[]
-  const chosen = named.find(({ name }) => name === 'default') ?? named[0]
-  return typeof chosen?.template === 'string' ? chosen.template : null
-}
-
-/** Reads what tokenizer_config.json and special_tokens_map.json say, and falls back on the tokenizer itself. */
-export async function readPolicy(
-  dir: string,
-  json: TokenizerJson,
-  originals: readonly string[] = [],
-): Promise<Policy> {
-  const config = (await readJsonFile(join(dir, 'tokenizer_config.json'))) ?? {}
-  const map = (await readJsonFile(join(dir, 'special_tokens_map.json'))) ?? {}
-  const { before, after } = templateTokens(json.post_processor)
-  const known = new Set(json.added_tokens.map(({ content }) => content))
-  const vocab = json.model.vocab
-  const exists = (token: string | null): token is string =>
-    token !== null &&
-    token !== '' &&
-    (known.has(token) || (!Array.isArray(vocab) && Object.hasOwn(vocab, token)))
-  const pick = (name: string, ...others: (string | null)[]) =>
-    [tokenText(config[name]), tokenText(map[name]), ...others].find(exists) ?? null
-  const bos = pick('bos_token', before, '<s>')
-  const eos = pick('eos_token', after, '</s>')
-  const flag = (name: string) => (typeof config[name] === 'boolean' ? config[name] : null)
-  const named = typeof config['tokenizer_class'] === 'string' ? config['tokenizer_class'] : ''
+/** The post-processor that makes transformers and others add what the policy says. */
+export function templateProcessing(
+  bos: { readonly id: number; readonly text: string } | null,
+  eos: { readonly id: number; readonly text: string } | null,
+): ComponentJson | null {
+  if (!bos && !eos) return null
+  const special = (token: { text: string } | null, type_id: number) =>
+    token ? [{ SpecialToken: { id: token.text, type_id } }] : []
+  const text = (id: 'A' | 'B', type_id: number) => ({ Sequence: { id, type_id } })
   return {
-    bos,
-    eos,
-    addBos: flag('add_bos_token') ?? (before !== null || bosByDefault.test(named)),
-    addEos: flag('add_eos_token') ?? after !== null,
-    chatTemplate: await chatTemplateOf(dir, config),
-    config: { ...config, bos_token: bos, eos_token: eos },
-    originals,
+    type: 'TemplateProcessing',
+    single: [...special(bos, 0), text('A', 0), ...special(eos, 0)],
+    pair: [
+      ...special(bos, 0),
+      text('A', 0),
+      ...special(eos, 0),
+      ...special(bos, 1),
+      text('B', 1),
+      ...special(eos, 1),
+    ],
+    special_tokens: Object.fromEntries(
+      [bos, eos].flatMap((token) =>
+        token ? [[token.text, { id: token.text, ids: [token.id], tokens: [token.text] }]] : [],
+      ),
+    ),
   }
 }

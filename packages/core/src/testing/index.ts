@@ -6,3 +6,8 @@ export {
 } from './dataset.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
 export { modelConformance, modelsOf, type ModelConformanceOptions } from './model.js'
+export {
+  tokenizerConformance,
+  type GoldenEncoding,
+  type TokenizerConformanceOptions,
+} from './tokenizer-conformance.js'
