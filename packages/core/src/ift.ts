@@ -9,7 +9,13 @@ import { PluginSession } from './plugin/session.js'
 import type { IftPlugin } from './plugin/define.js'
 import { openBackend } from './session/open-backend.js'
 import { openData, type RunData } from './session/data.js'
-import { openModel, openModelFiles, type ModelFiles, type OpenModel, type OpenOptions } from './session/open-model.js'
+import {
+  openModel,
+  openModelFiles,
+  type ModelFiles,
+  type OpenModel,
+  type OpenOptions,
+} from './session/open-model.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'
 

@@ -11,7 +11,11 @@ export const chat: Command = {
     const { terminal } = context
     return withSession(context, async (ift) => {
       const generator = await ift.createGenerator()
-      const lines = createInterface({ input: process.stdin, output: terminal.stderr, prompt: terminal.style('bold', '> ') })
+      const lines = createInterface({
+        input: process.stdin,
+        output: terminal.stderr,
+        prompt: terminal.style('bold', '> '),
+      })
       terminal.note('/clear forgets the conversation, /exit ends it; Ctrl-C stops an answer.')
       let messages: Message[] = []
       let answering: AbortController | null = null

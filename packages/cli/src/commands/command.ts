@@ -35,7 +35,12 @@ export async function withSession<T>(
   run: (ift: Ift) => Promise<T>,
 ): Promise<T> {
   const { cwd, configFile, overrides } = context
-  const ift = await Ift.load({ cwd, overrides, searchFrom: [here], ...(configFile === undefined ? {} : { configFile }) })
+  const ift = await Ift.load({
+    cwd,
+    overrides,
+    searchFrom: [here],
+    ...(configFile === undefined ? {} : { configFile }),
+  })
   try {
     return await run(ift)
   } finally {
@@ -44,7 +49,11 @@ export async function withSession<T>(
 }
 
 /** Runs with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once, as it would without us. */
-export async function withInterrupt<T>(terminal: Terminal, note: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withInterrupt<T>(
+  terminal: Terminal,
+  note: string,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController()
   const onSignal = () => {
     terminal.note(note)

@@ -1,5 +1,13 @@
 import { resolve } from 'node:path'
-import { convertData, convertTargets, DataStats, IftError, readExamples, validateData, type ConvertTarget } from '@ift/core'
+import {
+  convertData,
+  convertTargets,
+  DataStats,
+  IftError,
+  readExamples,
+  validateData,
+  type ConvertTarget,
+} from '@ift/core'
 import type { Command } from './command.js'
 import { withSession } from './command.js'
 
@@ -41,7 +49,8 @@ export const data: Command = {
       return report.problems.length ? 1 : 0
     }
     const output = options['output'] as string | undefined
-    if (output === undefined) throw new IftError('IFT_USAGE', 'data convert needs --output.', `${this.example} --output out.jsonl`)
+    if (output === undefined)
+      throw new IftError('IFT_USAGE', 'data convert needs --output.', `${this.example} --output out.jsonl`)
     const to = options['to'] as ConvertTarget
     if (!convertTargets.includes(to))
       throw new IftError('IFT_USAGE', `There is no form "${to}".`, `Known: ${convertTargets.join(', ')}`)
@@ -58,10 +67,16 @@ function list(context: Parameters<Command['run']>[0]): Promise<number> {
       if (!ift.installed('dataset', name) && !ift.hooks.dataset.find(name)) continue
       const { description, license, tags, size } = await ift.dataset(name)
       const count = size ? `${size.count.toLocaleString('en')} ${size.unit}, ` : ''
-      rows.push([name, `${description} ${count}${[...tags.lang, ...tags.task, ...tags.gen].join('/')}, ${license}`])
+      rows.push([
+        name,
+        `${description} ${count}${[...tags.lang, ...tags.task, ...tags.gen].join('/')}, ${license}`,
+      ])
     }
     if (rows.length) context.terminal.table(rows)
-    else context.terminal.note('No dataset package is installed beside the config: npm install @ift/dataset-alpaca')
+    else
+      context.terminal.note(
+        'No dataset package is installed beside the config: npm install @ift/dataset-alpaca',
+      )
     return 0
   })
 }

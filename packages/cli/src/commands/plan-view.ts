@@ -12,7 +12,10 @@ export function planRows({ plan, open, data, trainable, parameters, trainer }: T
     ['steps', String(trainer.totalSteps)],
     ['weights', bytes(plan.weights)],
     ['optimiser', bytes(plan.training)],
-    ['activations', `${bytes(plan.activations)}${plan.recomputeLayers ? `, ${plan.recomputeLayers} layers recomputed` : ''}`],
+    [
+      'activations',
+      `${bytes(plan.activations)}${plan.recomputeLayers ? `, ${plan.recomputeLayers} layers recomputed` : ''}`,
+    ],
     ['workspace', bytes(plan.workspace)],
     ['total', `${bytes(plan.total)}${plan.fits ? '' : ' — more than there is'}`],
   ]
@@ -20,7 +23,10 @@ export function planRows({ plan, open, data, trainable, parameters, trainer }: T
     const { long, untrained, filtered, truncated } = store.counts
     const lost = long + untrained + filtered
     if (lost || truncated)
-      rows.push([`data ${name}`, `${lost} of ${store.counts.examples} examples dropped, ${truncated} cut to maxLength`])
+      rows.push([
+        `data ${name}`,
+        `${lost} of ${store.counts.examples} examples dropped, ${truncated} cut to maxLength`,
+      ])
   }
   return rows
 }

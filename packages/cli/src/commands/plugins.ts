@@ -20,7 +20,9 @@ export const plugins: Command = {
     const { terminal, options } = context
     return withSession(context, (ift) => {
       const installed = Object.entries(known).flatMap(([kind, names]) =>
-        names.filter((name) => ift.installed(kind as keyof typeof known, name)).map((name) => `${kind} ${name}`),
+        names
+          .filter((name) => ift.installed(kind as keyof typeof known, name))
+          .map((name) => `${kind} ${name}`),
       )
       if (options['json']) terminal.json({ used: ift.plugins, installed })
       else

@@ -7,7 +7,8 @@ import { withInterrupt, withSession } from './command.js'
 export const predict: Command = {
   name: 'predict',
   description: 'Answer every record of a file; one JSON line each, in the order of the input.',
-  example: 'npx ift predict --weights ./llama --adapter ./run/adapter --input test.jsonl --output answers.jsonl',
+  example:
+    'npx ift predict --weights ./llama --adapter ./run/adapter --input test.jsonl --output answers.jsonl',
   define(verb) {
     verb
       .requiredOption('--input <file>', 'records in any form that data: takes')
@@ -21,12 +22,19 @@ export const predict: Command = {
       const input = resolve(cwd, options['input'] as string)
       const output = resolve(cwd, options['output'] as string)
       if (existsSync(output) && !options['overwrite'])
-        throw new IftError('IFT_USAGE', `${output} exists.`, 'Replace it with --overwrite, or name another file.')
+        throw new IftError(
+          'IFT_USAGE',
+          `${output} exists.`,
+          'Replace it with --overwrite, or name another file.',
+        )
       const generator = await ift.createGenerator()
       const records: { prompt: Prompt; record: object }[] = []
       for await (const { example, where } of readExamples(input)) {
         if (isInstruction(example))
-          records.push({ prompt: { instruction: example.instruction, input: example.input }, record: example })
+          records.push({
+            prompt: { instruction: example.instruction, input: example.input },
+            record: example,
+          })
         else if (isMessages(example)) {
           const last = example.messages.at(-1)?.role === 'assistant' ? -1 : undefined
           records.push({ prompt: { messages: example.messages.slice(0, last) }, record: example })

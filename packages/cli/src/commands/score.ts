@@ -8,7 +8,8 @@ import { withSession } from './command.js'
 
 export const score: Command = {
   name: 'score',
-  description: 'Log-probabilities of texts: {"text": …} or {"ids": […]} a line in, {"ids", "logprobs"} a line out.',
+  description:
+    'Log-probabilities of texts: {"text": …} or {"ids": […]} a line in, {"ids", "logprobs"} a line out.',
   example: 'npx ift score --weights ./llama --input texts.jsonl --output scores.jsonl',
   define(verb) {
     verb
@@ -23,7 +24,11 @@ export const score: Command = {
       const output = resolve(cwd, options['output'] as string)
       if (!existsSync(input)) throw new IftError('IFT_SOURCE_NOT_FOUND', `There is no file ${input}.`)
       if (existsSync(output) && !options['overwrite'])
-        throw new IftError('IFT_USAGE', `${output} exists.`, 'Replace it with --overwrite, or name another file.')
+        throw new IftError(
+          'IFT_USAGE',
+          `${output} exists.`,
+          'Replace it with --overwrite, or name another file.',
+        )
       const generator = await ift.createGenerator()
       const out: string[] = []
       let line = 0
@@ -40,7 +45,11 @@ export const score: Command = {
   },
 }
 
-async function idsOf(line: string, where: string, encode: (text: string) => Promise<Int32Array>): Promise<Int32Array> {
+async function idsOf(
+  line: string,
+  where: string,
+  encode: (text: string) => Promise<Int32Array>,
+): Promise<Int32Array> {
   let record: { text?: unknown; ids?: unknown }
   try {
     record = JSON.parse(line) as typeof record
@@ -48,6 +57,10 @@ async function idsOf(line: string, where: string, encode: (text: string) => Prom
     throw new IftError('IFT_DATA_SYNTAX', `${where} is not JSON: ${line.slice(0, 80)}`, undefined, { cause })
   }
   if (typeof record.text === 'string') return encode(record.text)
-  if (Array.isArray(record.ids) && record.ids.every((id) => Number.isInteger(id))) return Int32Array.from(record.ids as number[])
-  throw new IftError('IFT_DATA_RECORD', `${where}: expected {"text": …} or {"ids": […]}, found ${line.slice(0, 80)}`)
+  if (Array.isArray(record.ids) && record.ids.every((id) => Number.isInteger(id)))
+    return Int32Array.from(record.ids as number[])
+  throw new IftError(
+    'IFT_DATA_RECORD',
+    `${where}: expected {"text": …} or {"ids": […]}, found ${line.slice(0, 80)}`,
+  )
 }

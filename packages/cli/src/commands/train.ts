@@ -10,7 +10,10 @@ export const train: Command = {
   example: 'npx ift train --weights ./llama --data alpaca.json --train.epochs 1',
   define(verb) {
     verb
-      .option('--resume [run]', 'go on with the run in the output folder, or with the run or checkpoint named')
+      .option(
+        '--resume [run]',
+        'go on with the run in the output folder, or with the run or checkpoint named',
+      )
       .option('-o, --output <dir>', 'run folder')
       .option('--json', 'print the result as JSON')
   },
@@ -35,15 +38,20 @@ export const train: Command = {
       trainer.hooks.log.tap('cli', (record) => {
         progress.show(record)
       })
-      const result = await withInterrupt(terminal, 'Stopping after this step; a checkpoint will be written.', (signal) =>
-        training.run(signal),
+      const result = await withInterrupt(
+        terminal,
+        'Stopping after this step; a checkpoint will be written.',
+        (signal) => training.run(signal),
       )
       if (options['json']) terminal.json(result)
       terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
       terminal.table([
         ['steps', String(result.steps)],
         ['loss', result.finalLoss.toFixed(4)],
-        ['tokens', `${compact(result.tokens)} in ${duration(result.seconds)} (${compact(result.tokens / result.seconds)}/s)`],
+        [
+          'tokens',
+          `${compact(result.tokens)} in ${duration(result.seconds)} (${compact(result.tokens / result.seconds)}/s)`,
+        ],
         ['output', result.output],
         ['report', training.folder.report],
       ])

@@ -211,7 +211,11 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
 
   let json: Record<string, unknown>
   if (checkpoint?.format === 'gguf') {
-    const mapping = await ggufMapping(session, config, String(checkpoint.metadata.get('general.architecture')))
+    const mapping = await ggufMapping(
+      session,
+      config,
+      String(checkpoint.metadata.get('general.architecture')),
+    )
     json = ggufConfig(checkpoint, mapping)
     checkpoint = mapGguf(checkpoint, mapping)
   } else {
@@ -234,7 +238,8 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       `The tokenizer has ${tokenizer.vocabSize} ids, the model's embedding ${shape.vocab} rows: it belongs to another model.`,
       'Set tokenizer: to the folder that the model was published with.',
     )
-  const name = config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+  const name =
+    config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
   return { definition, json, parsed, shape, tokenizer, template, dir: source.dir, checkpoint, adapterDir }
 }
