@@ -1,0 +1,3 @@
+export { resolveSource } from './resolve.js'
+export { parseHubId } from './spec.js'
+export type { ResolvedSource, SourceKind, ResolveOptions, SourceProgress } from './types.js'
