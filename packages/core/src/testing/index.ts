@@ -5,4 +5,6 @@ export {
   type DatasetConformanceOptions,
 } from './dataset.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
-export { modelConformance, modelsOf, type ModelConformanceOptions } from './model.js'
+export { claim, claimClose, claimSame } from './claim.js'
+export { modelConformance, modelsOf } from './model.js'
+export type { ModelConformanceOptions } from './model-bench.js'
