@@ -5,6 +5,10 @@ export {
   type DatasetConformanceOptions,
 } from './dataset.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
-export { claim, claimClose, claimSame } from './claim.js'
 export { modelConformance, modelsOf } from './model.js'
 export type { ModelConformanceOptions } from './model-bench.js'
+export {
+  tokenizerConformance,
+  type GoldenEncoding,
+  type TokenizerConformanceOptions,
+} from './tokenizer-conformance.js'

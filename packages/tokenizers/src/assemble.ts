@@ -1,0 +1,139 @@
+import { IftError, type Tokenizer } from '@ift/core'
+import { corrupt } from './errors.js'
+import { policyOfFamily, policyOfPostProcessor, templateProcessing } from './policy.js'
+import { noSettings, type TokenizerSettings } from './settings.js'
+import { addedToken, type AddedTokenJson, type TokenizerJson } from './tokenizer-json.js'
+import { BoundTokenizer } from './tokenizer.js'
+import { vocabularyOf } from './vocabulary.js'
+
+/** What a tokenizer is made of, whichever file it came from. */
+export interface TokenizerParts {
+  readonly json: TokenizerJson
+  /** File that errors name. */
+  readonly file: string
+  readonly settings?: TokenizerSettings
+  /** What the tokenizer's own file says; the settings win where they name a token that exists. */
+  readonly own?: {
+    readonly bosId?: number | null
+    readonly eosId?: number | null
+    readonly addBos?: boolean
+    readonly addEos?: boolean
+    readonly chatTemplate?: string | null
+  }
+  /** Files to write beside or instead of the generated ones when it is saved, by name. */
+  readonly files?: ReadonlyMap<string, Uint8Array>
+}
+
+/** Names that published tokenizers give their first and last token, for files that do not say. */
+const usual = {
+  bos_token: ['<s>', '<|begin_of_text|>', '<bos>', '<|startoftext|>'],
+  eos_token: ['</s>', '<|endoftext|>', '<|end_of_text|>', '<eos>'],
+} as const
+
+/** Added tokens of the tokenizer and of the files beside it, in the order of their ids. */
+function mergeAdded(json: TokenizerJson, file: string, settings: TokenizerSettings): AddedTokenJson[] {
+  const added = new Map(json.added_tokens.map((token) => [token.content, token]))
+  const vocabulary = new Map<string, number>()
+  for (const [id, token] of vocabularyOf(json, file).entries())
+    if (token !== undefined) vocabulary.set(token, id)
+  const specials = new Set([...Object.values(settings.names), ...settings.additional])
+  for (const { id, content, ...flags } of settings.added) {
+    const present = vocabulary.get(content)
+    if (present !== undefined && present !== id)
+      throw corrupt(
+        settings.file,
+        `added token ${JSON.stringify(content)}`,
+        `its id is ${id} here and ${present} in ${file}.`,
+      )
+    const special = flags.special ?? (added.get(content)?.special === true || specials.has(content))
+    added.set(content, addedToken(id, content, { ...added.get(content), ...flags, special }))
+    vocabulary.set(content, id)
+  }
+  let next = Math.max(-1, ...[...added.values()].map(({ id }) => id), vocabularyOf(json, file).length - 1) + 1
+  for (const content of specials) {
+    let id = vocabulary.get(content)
+    if (id === undefined) {
+      // transformers appends these; the others are settled below, or of no use here.
+      if (!settings.additional.includes(content)) continue
+      id = next++
+    }
+    added.set(content, addedToken(id, content, { ...added.get(content), special: true }))
+  }
+  return [...added.values()].sort((a, b) => a.id - b.id)
+}
+
+/**
+ * A tokenizer of its parts. Throws IFT_FILE_CORRUPT naming file and field for what cannot be, IFT_TOKENIZER_SPECIAL when
+ * the settings name a bos or eos that no file knows.
+ */
+export function createTokenizer(parts: TokenizerParts): Tokenizer {
+  const { file, own = {} } = parts
+  const settings = parts.settings ?? noSettings(file)
+  let json: TokenizerJson = { ...parts.json, added_tokens: mergeAdded(parts.json, file, settings) }
+  let vocabulary = vocabularyOf(json, file)
+  const ids = new Map(json.added_tokens.map(({ content, id }) => [content, id]))
+  const processed = policyOfPostProcessor(json.post_processor)
+
+  const idOf = (
+    name: 'bos_token' | 'eos_token',
+    ownId: number | null | undefined,
+    processor: string | null,
+  ) => {
+    const text = settings.names[name]
+    if (text !== undefined && text !== '') {
+      const id = ids.get(text)
+      if (id !== undefined) return id
+      if (ownId !== undefined) return ownId
+      throw new IftError(
+        'IFT_TOKENIZER_SPECIAL',
+        `${settings.file}: ${name}: ${JSON.stringify(text)} is not in the vocabulary of ${file}.`,
+        `Set "${name}" to a token of the vocabulary, or remove the line.`,
+      )
+    }
+    if (ownId !== undefined) return ownId
+    if (processor !== null) return ids.get(processor) ?? null
+    const known = usual[name].find((candidate) => ids.has(candidate))
+    return known === undefined ? null : ids.get(known)!
+  }
+  const bosId = idOf('bos_token', own.bosId, processed?.first ?? null)
+  const eosId = idOf('eos_token', own.eosId, processed?.last ?? null)
+  for (const [name, id] of [
+    ['bos', bosId],
+    ['eos', eosId],
+  ] as const)
+    if (id !== null && vocabulary[id] === undefined)
+      throw corrupt(file, name, `the id ${id} is not in the vocabulary of ${vocabulary.length} tokens.`)
+
+  // A bos or eos that only its own file knows is special all the same.
+  const missing = [bosId, eosId].filter(
+    (id): id is number => id !== null && !json.added_tokens.some((t) => t.id === id && t.special),
+  )
+  if (missing.length > 0) {
+    const rest = json.added_tokens.filter(({ id }) => !missing.includes(id))
+    const added = [...new Set(missing)].map((id) => addedToken(id, vocabulary[id]!))
+    json = { ...json, added_tokens: [...rest, ...added].sort((a, b) => a.id - b.id) }
+    vocabulary = vocabularyOf(json, file)
+  }
+  const family = policyOfFamily(settings.tokenizerClass)
+  const addBos =
+    bosId !== null && (settings.addBos ?? own.addBos ?? processed?.addBos ?? family?.addBos ?? false)
+  const addEos =
+    eosId !== null && (settings.addEos ?? own.addEos ?? processed?.addEos ?? family?.addEos ?? false)
+  const token = (id: number | null) => (id === null ? null : { id, text: vocabulary[id]! })
+  json = {
+    ...json,
+    post_processor:
+      json.post_processor ?? templateProcessing(addBos ? token(bosId) : null, addEos ? token(eosId) : null),
+  }
+  return new BoundTokenizer({
+    json,
+    file,
+    vocabulary,
+    bosId,
+    eosId,
+    addBos,
+    addEos,
+    chatTemplate: settings.chatTemplate ?? own.chatTemplate ?? null,
+    files: new Map([...settings.files, ...(parts.files ?? [])]),
+  })
+}

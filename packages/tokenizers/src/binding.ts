@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import { Tokenizer as Binding } from 'tokenizers'
+import { corrupt, messageOf } from './errors.js'
+import {
+  isUnigram,
+  type AddedTokenJson,
+  type MapModelJson,
+  type ModelJson,
+  type TokenizerJson,
+} from './tokenizer-json.js'
+
+type Rename = (token: string) => string
+
+/**
+ * The binding gives an added token that is not in the model's vocabulary the next free id, whatever the file says.
+ * With the token in the vocabulary it keeps the id of the file; the model itself never produces it, because no merge does.
+ */
+function withAddedTokens(model: MapModelJson, added: readonly AddedTokenJson[]): MapModelJson {
+  const missing = added.filter(({ content }) => !Object.hasOwn(model.vocab, content))
+  if (missing.length === 0) return model
+  const vocab = Object.assign(Object.create(null) as Record<string, number>, model.vocab)
+  for (const { content, id } of missing) vocab[content] = id
+  return { ...model, vocab }
+}
+
+function renameModel(model: ModelJson, rename: Rename, renamed: ReadonlySet<string>): ModelJson {
+  if (isUnigram(model))
+    return { ...model, vocab: model.vocab.map(([token, score]) => [rename(token), score] as const) }
+  const vocab = Object.assign(Object.create(null) as Record<string, number>, model.vocab)
+  for (const token of renamed) {
+    const id = vocab[token]
+    if (id === undefined) continue
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+    delete vocab[token]
+    vocab[rename(token)] = id
+  }
+  const spells = (left: string, right: string) =>
+    renamed.has(left) || renamed.has(right) || renamed.has(left + right)
+  return {
+    ...model,
+    vocab,
+    ...(typeof model.unk_token === 'string' && { unk_token: rename(model.unk_token) }),
+    ...(model.merges && {
+      merges: model.merges.filter((pair) => {
+        if (typeof pair !== 'string') return !spells(pair[0], pair[1])
+        const [left = '', right = ''] = pair.split(' ')
+        return !spells(left, right)
+      }),
+    }),
+  }
+}
+
+/**
+ * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. With `specials` off, special tokens carry
+ * names that no text contains, so that text which looks like one is only text; ids stay the same.
+ */
+export function openBinding(json: TokenizerJson, file: string, specials: boolean): Binding {
+  const nonce = randomUUID()
+  const names = new Map<string, string>()
+  if (!specials)
+    for (const { content, special, id } of json.added_tokens)
+      if (special) names.set(content, `\u{10fffe}${nonce}:${id}\u{10fffe}`)
+  const rename: Rename = (token) => names.get(token) ?? token
+  const whole = isUnigram(json.model) ? json.model : withAddedTokens(json.model, json.added_tokens)
+  const added_tokens = json.added_tokens.map((token) => ({
+    ...token,
+    content: rename(token.content),
+    ...(names.has(token.content) && { lstrip: false, rstrip: false, single_word: false, normalized: false }),
+  }))
+  const model = names.size > 0 ? renameModel(whole, rename, new Set(names.keys())) : whole
+  let binding: Binding
+  try {
+    binding = Binding.fromString(
+      JSON.stringify({ ...json, truncation: null, padding: null, post_processor: null, added_tokens, model }),
+    )
+  } catch (cause) {
+    throw corrupt(
+      file,
+      fieldOf(messageOf(cause)),
+      `${messageOf(cause).replace(/ at line \d+ column \d+$/, '')}.`,
+      cause,
+    )
+  }
+  for (const { id, content } of added_tokens) {
+    const given = binding.tokenToId(content)
+    if (given !== id)
+      throw corrupt(
+        file,
+        'added_tokens',
+        `${JSON.stringify(content)} has the id ${id}, which leaves a gap: the next free id is ${String(given)}.`,
+      )
+  }
+  return binding
+}
+
+const fieldOf = (message: string) =>
+  message.includes('out of vocabulary') || message.includes('Merges')
+    ? 'model.merges'
+    : /unk/i.test(message)
+      ? 'model.unk_token'
+      : 'model, normalizer, pre_tokenizer or decoder'

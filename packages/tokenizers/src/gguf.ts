@@ -1,0 +1,196 @@
+import type { Tokenizer } from '@ift/core'
+import { createTokenizer } from './assemble.js'
+import { byteLevel, byteLevelJson } from './byte-level.js'
+import { corrupt, kindOf, unsupported } from './errors.js'
+import { convertSentencePiece } from './sentencepiece/convert.js'
+import { pieceType, type Piece } from './sentencepiece/model.js'
+import { addedToken, type ComponentJson, type TokenizerJson } from './tokenizer-json.js'
+
+const isolate = (pattern: string): ComponentJson => ({
+  type: 'Split',
+  pattern: { Regex: pattern },
+  behavior: 'Isolated',
+  invert: false,
+})
+const sequence = (...pretokenizers: ComponentJson[]): ComponentJson => ({ type: 'Sequence', pretokenizers })
+const words = (digits: string) =>
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
+  `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
+
+interface Splitter {
+  readonly preTokenizer: ComponentJson
+  readonly normalizer?: ComponentJson
+  readonly ignoreMerges?: boolean
+}
+const plainSplitter: Splitter = { preTokenizer: byteLevel(false, true) }
+const llama3: Splitter = {
+  preTokenizer: sequence(isolate(words('\\p{N}{1,3}')), byteLevel(false, false)),
+  ignoreMerges: true,
+}
+const digitByDigit: Splitter = {
+  preTokenizer: sequence({ type: 'Digits', individual_digits: true }, byteLevel(false, true)),
+}
+
+/** How a byte-level tokenizer splits text, by tokenizer.ggml.pre. */
+const splitters: Readonly<Record<string, Splitter>> = {
+  default: plainSplitter,
+  'gpt-2': plainSplitter,
+  'phi-2': plainSplitter,
+  mpt: plainSplitter,
+  olmo: plainSplitter,
+  'llama-bpe': llama3,
+  llama3,
+  'llama-v3': llama3,
+  dbrx: { preTokenizer: llama3.preTokenizer },
+  qwen2: {
+    preTokenizer: sequence(isolate(words('\\p{N}')), byteLevel(false, false)),
+    normalizer: { type: 'NFC' },
+  },
+  smollm: digitByDigit,
+  starcoder: digitByDigit,
+  refact: digitByDigit,
+}
+
+/**
+ * The tokenizer inside a GGUF file, of its metadata: `tokenizer.ggml.*` and `tokenizer.chat_template`. Models 'llama'
+ * (SentencePiece BPE), 't5' (Unigram) and 'gpt2' (byte-level BPE). `file` is what errors name.
+ * Throws IFT_FILE_CORRUPT naming the key, IFT_TOKENIZER_UNSUPPORTED for other models or ways to split text.
+ */
+export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 'GGUF'): Tokenizer {
+  const key = (name: string) => `tokenizer.ggml.${name}`
+  const typed = <T>(name: string, expected: string, test: (value: unknown) => value is T): T | undefined => {
+    const value = metadata.get(key(name))
+    if (value === undefined || test(value)) return value
+    throw corrupt(file, key(name), `expected ${expected}, found ${kindOf(value)}.`)
+  }
+  const isText = (value: unknown) => typeof value === 'string'
+  const isFlag = (value: unknown) => typeof value === 'boolean'
+  const isList = (value: unknown): value is ArrayLike<unknown> =>
+    Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+  const texts = (name: string): string[] => {
+    const list = typed(name, 'a list', isList)
+    if (!list) throw corrupt(file, key(name), 'missing.')
+    return Array.from(list, (text, i) => {
+      if (typeof text !== 'string')
+        throw corrupt(file, `${key(name)}[${i}]`, `expected a text, found ${kindOf(text)}.`)
+      return text
+    })
+  }
+  const tokens = texts('tokens')
+  const numbers = (name: string): number[] | null => {
+    const list = typed(name, 'a list', isList)
+    if (!list) return null
+    if (list.length !== tokens.length)
+      throw corrupt(file, key(name), `${list.length} values for ${tokens.length} tokens.`)
+    return Array.from(list, (value, i) => {
+      if (typeof value !== 'number' || !Number.isFinite(value))
+        throw corrupt(file, `${key(name)}[${i}]`, `expected a number, found ${String(value)}.`)
+      return value
+    })
+  }
+  const idOf = (name: string): number | undefined => {
+    const id = metadata.get(key(name))
+    if (id === undefined) return undefined
+    if ((typeof id !== 'number' && typeof id !== 'bigint') || id < 0 || id >= tokens.length)
+      throw corrupt(
+        file,
+        key(name),
+        `expected an id below ${tokens.length}, found ${typeof id === 'object' ? kindOf(id) : String(id)}.`,
+      )
+    return Number(id)
+  }
+  const model = typed('model', 'a text', isText)
+  const types = numbers('token_type') ?? tokens.map(() => pieceType.normal)
+  const chatTemplate = metadata.get('tokenizer.chat_template')
+  const addBos = typed('add_bos_token', 'true or false', isFlag)
+  const addEos = typed('add_eos_token', 'true or false', isFlag)
+  const assemble = (json: TokenizerJson, addBosDefault: boolean) =>
+    createTokenizer({
+      json,
+      file,
+      own: {
+        bosId: idOf('bos_token_id') ?? null,
+        eosId: idOf('eos_token_id') ?? null,
+        addBos: addBos ?? addBosDefault,
+        addEos: addEos ?? false,
+        chatTemplate: typeof chatTemplate === 'string' ? chatTemplate : null,
+      },
+    })
+
+  if (model === 'llama' || model === 't5') {
+    const scores = numbers('scores')
+    if (!scores) throw corrupt(file, key('scores'), 'missing.')
+    const pieces = tokens.map((text, i): Piece => ({ text, score: scores[i]!, type: types[i]! }))
+    const unkId = idOf('unknown_token_id') ?? pieces.findIndex(({ type }) => type === pieceType.unknown)
+    if (unkId < 0)
+      throw corrupt(file, key('unknown_token_id'), 'missing, and no token is of the type "unknown".')
+    const charsMap = typed('precompiled_charsmap', 'a list', isList)
+    const json = convertSentencePiece(
+      {
+        pieces,
+        type: model === 'llama' ? 'bpe' : 'unigram',
+        byteFallback: types.includes(pieceType.byte),
+        unkId,
+        bosId: null,
+        eosId: null,
+        spaceAsSuffix: false,
+        charsMap: Uint8Array.from((charsMap ?? []) as ArrayLike<number>),
+        dummyPrefix: typed('add_space_prefix', 'true or false', isFlag) ?? true,
+        removeExtraSpaces: typed('remove_extra_whitespaces', 'true or false', isFlag) ?? false,
+        escapeSpaces: true,
+      },
+      file,
+    )
+    return assemble(json, model === 'llama')
+  }
+  if (model !== 'gpt2')
+    throw unsupported(file, key('model'), `"${String(model)}" is not supported, only llama, t5 and gpt2.`)
+  const pre = typed('pre', 'a text', isText) ?? 'default'
+  const splitter = Object.hasOwn(splitters, pre) ? splitters[pre] : undefined
+  if (!splitter)
+    throw unsupported(
+      file,
+      key('pre'),
+      `"${pre}" is not supported, only ${Object.keys(splitters).join(', ')}.`,
+      'Name the folder of the original tokenizer.json with "tokenizer" in the config.',
+    )
+  const vocab = Object.create(null) as Record<string, number>
+  for (const [id, token] of tokens.entries()) {
+    if (token in vocab)
+      throw corrupt(file, `${key('tokens')}[${id}]`, `${JSON.stringify(token)} is there twice.`)
+    vocab[token] = id
+  }
+  const merges = texts('merges').map((line, i): [string, string] => {
+    // A token may begin with a blank only in files that do not use the byte alphabet, which are none.
+    const [left, right, ...rest] = line.split(' ')
+    if (
+      !left ||
+      !right ||
+      rest.length > 0 ||
+      !(left in vocab) ||
+      !(right in vocab) ||
+      !(left + right in vocab)
+    )
+      throw corrupt(
+        file,
+        `${key('merges')}[${i}]`,
+        `${JSON.stringify(line)} is not two tokens that give a third.`,
+      )
+    return [left, right]
+  })
+  return assemble(
+    byteLevelJson({
+      vocab,
+      merges,
+      ...splitter,
+      added: tokens.flatMap((content, id) =>
+        types[id] === pieceType.control || types[id] === pieceType.unknown
+          ? [addedToken(id, content)]
+          : types[id] === pieceType.userDefined
+            ? [addedToken(id, content, { special: false })]
+            : [],
+      ),
+    }),
+    false,
+  )
+}

@@ -1,0 +1,94 @@
+import type { ComponentJson } from './tokenizer-json.js'
+
+export interface Policy {
+  readonly addBos: boolean
+  readonly addEos: boolean
+  /** Text of the tokens that the post-processor puts first and last. */
+  readonly first: string | null
+  readonly last: string | null
+}
+
+const nothing: Policy = { addBos: false, addEos: false, first: null, last: null }
+
+/** What a tokenizer.json's post-processor adds around a single text; null when it says nothing about that. */
+export function policyOfPostProcessor(processor: ComponentJson | null): Policy | null {
+  switch (processor?.type) {
+    case 'TemplateProcessing': {
+      const single = processor['single']
+      if (!Array.isArray(single)) return null
+      const tokens = single.map(
+        (item) => (item as { SpecialToken?: { id?: string } }).SpecialToken?.id ?? null,
+      )
+      const text = tokens.indexOf(null)
+      const first = text > 0 ? (tokens[0] ?? null) : null
+      const last = text >= 0 && text < tokens.length - 1 ? (tokens.at(-1) ?? null) : null
+      return { addBos: first !== null, addEos: last !== null, first, last }
+    }
+    case 'BertProcessing':
+    case 'RobertaProcessing': {
+      const [first] = processor['cls'] as [string, number]
+      const [last] = processor['sep'] as [string, number]
+      return { addBos: true, addEos: true, first, last }
+    }
+    case 'Sequence': {
+      const processors = processor['processors']
+      if (!Array.isArray(processors)) return null
+      for (const part of processors as ComponentJson[]) {
+        const policy = policyOfPostProcessor(part)
+        if (policy && (policy.addBos || policy.addEos)) return policy
+      }
+      return nothing
+    }
+    default:
+      return processor ? nothing : null
+  }
+}
+
+/** What transformers' tokenizer classes add when their config leaves it open. */
+const families: Readonly<Record<string, { readonly addBos: boolean; readonly addEos: boolean }>> = {
+  LlamaTokenizer: { addBos: true, addEos: false },
+  // The name in conversions of early 2023.
+  LLaMATokenizer: { addBos: true, addEos: false },
+  CodeLlamaTokenizer: { addBos: true, addEos: false },
+  GemmaTokenizer: { addBos: true, addEos: false },
+  BaichuanTokenizer: { addBos: false, addEos: false },
+  InternLMTokenizer: { addBos: true, addEos: false },
+  YiTokenizer: { addBos: false, addEos: false },
+  T5Tokenizer: { addBos: false, addEos: true },
+  XGLMTokenizer: { addBos: true, addEos: false },
+  GPT2Tokenizer: { addBos: false, addEos: false },
+  CodeGenTokenizer: { addBos: false, addEos: false },
+  MossTokenizer: { addBos: false, addEos: false },
+  BloomTokenizer: { addBos: false, addEos: false },
+}
+
+export const policyOfFamily = (tokenizerClass: string | null) =>
+  tokenizerClass === null ? null : (families[tokenizerClass.replace(/Fast$/, '')] ?? null)
+
+/** The post-processor that makes transformers and others add what the policy says. */
+export function templateProcessing(
+  bos: { readonly id: number; readonly text: string } | null,
+  eos: { readonly id: number; readonly text: string } | null,
+): ComponentJson | null {
+  if (!bos && !eos) return null
+  const special = (token: { text: string } | null, type_id: number) =>
+    token ? [{ SpecialToken: { id: token.text, type_id } }] : []
+  const text = (id: 'A' | 'B', type_id: number) => ({ Sequence: { id, type_id } })
+  return {
+    type: 'TemplateProcessing',
+    single: [...special(bos, 0), text('A', 0), ...special(eos, 0)],
+    pair: [
+      ...special(bos, 0),
+      text('A', 0),
+      ...special(eos, 0),
+      ...special(bos, 1),
+      text('B', 1),
+      ...special(eos, 1),
+    ],
+    special_tokens: Object.fromEntries(
+      [bos, eos].flatMap((token) =>
+        token ? [[token.text, { id: token.text, ids: [token.id], tokens: [token.text] }]] : [],
+      ),
+    ),
+  }
+}

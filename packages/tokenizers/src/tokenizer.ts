@@ -1,0 +1,177 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError, type DecodeStream, type Encoding, type Tokenizer } from '@ift/core'
+import type { Encoding as BindingEncoding, Tokenizer as Binding } from 'tokenizers'
+import { openBinding } from './binding.js'
+import { byteDecoder, ByteStream, WindowStream, type ByteDecoder } from './decode.js'
+import { messageOf } from './errors.js'
+import { fingerprintOf } from './fingerprint.js'
+import { utf16Offsets } from './offsets.js'
+import type { TokenizerJson } from './tokenizer-json.js'
+
+export interface BoundTokenizerOptions {
+  readonly json: TokenizerJson
+  readonly file: string
+  readonly vocabulary: readonly (string | undefined)[]
+  readonly bosId: number | null
+  readonly eosId: number | null
+  readonly addBos: boolean
+  readonly addEos: boolean
+  readonly chatTemplate: string | null
+  /** Files to write as they are; tokenizer.json and tokenizer_config.json are generated when they are not among them. */
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
+/** Texts that one native call gets at most: its results are held until the last one is there. */
+const batchSize = 1024
+
+/** A tokenizer over Hugging Face's `tokenizers`. */
+export class BoundTokenizer implements Tokenizer {
+  readonly vocabSize: number
+  readonly bosId: number | null
+  readonly eosId: number | null
+  readonly specials: ReadonlyMap<string, number>
+  readonly addBos: boolean
+  readonly addEos: boolean
+  readonly chatTemplate: string | null
+  readonly fingerprint: string
+  readonly #options: BoundTokenizerOptions
+  readonly #specialIds: ReadonlySet<number>
+  readonly #bytes: ByteDecoder | null
+  /** Treats special tokens as text. */
+  readonly #plain: Binding
+  /** Knows every special token; opened when it is first asked for. */
+  #full: Binding | undefined
+
+  constructor(options: BoundTokenizerOptions) {
+    const { json, vocabulary, bosId, eosId, addBos, addEos } = options
+    this.#options = options
+    this.vocabSize = vocabulary.length
+    this.bosId = bosId
+    this.eosId = eosId
+    this.addBos = addBos
+    this.addEos = addEos
+    this.chatTemplate = options.chatTemplate
+    this.specials = new Map(
+      json.added_tokens.filter(({ special }) => special).map(({ content, id }) => [content, id]),
+    )
+    this.#specialIds = new Set(this.specials.values())
+    this.#bytes = byteDecoder(json.decoder)
+    this.fingerprint = fingerprintOf(json, vocabulary, { bosId, eosId, addBos, addEos })
+    this.#plain = openBinding(json, options.file, false)
+  }
+
+  #binding(specials: boolean): Binding {
+    if (!specials || this.specials.size === 0) return this.#plain
+    return (this.#full ??= openBinding(this.#options.json, this.#options.file, true))
+  }
+
+  async encode(text: string, options: { specials?: boolean } = {}): Promise<Encoding> {
+    const binding = this.#binding(options.specials ?? false)
+    return encodingOf(text, await this.#run(() => binding.encode(text, null, { addSpecialTokens: false })))
+  }
+
+  async encodeBatch(texts: readonly string[], options: { specials?: boolean } = {}): Promise<Encoding[]> {
+    const binding = this.#binding(options.specials ?? false)
+    const encodings: Encoding[] = []
+    for (let at = 0; at < texts.length; at += batchSize) {
+      const part = texts.slice(at, at + batchSize)
+      const found = await this.#run(() => binding.encodeBatch(part, { addSpecialTokens: false }))
+      for (const [i, encoding] of found.entries()) encodings.push(encodingOf(part[i]!, encoding))
+    }
+    return encodings
+  }
+
+  async decode(ids: ArrayLike<number>, { specials = false }: { specials?: boolean } = {}): Promise<string> {
+    const kept = Array.from(ids).filter((id) => this.#shown(id, specials))
+    if (!this.#bytes) return this.#run(() => this.#plainDecode(kept))
+    const stream = new ByteStream(this.#bytes)
+    return kept.map((id) => stream.push(this.token(id)!)).join('') + stream.end()
+  }
+
+  decodeStream({ specials = false }: { specials?: boolean } = {}): DecodeStream {
+    const bytes = this.#bytes && new ByteStream(this.#bytes)
+    const inner: DecodeStream = bytes
+      ? {
+          push: (id) => Promise.resolve(bytes.push(this.token(id)!)),
+          end: () => Promise.resolve(bytes.end()),
+        }
+      : new WindowStream((ids) => this.#run(() => this.#plainDecode(ids)))
+    return {
+      push: (id) => (this.#shown(id, specials) ? inner.push(id) : Promise.resolve('')),
+      end: () => inner.end(),
+    }
+  }
+
+  token(id: number): string | undefined {
+    return this.#options.vocabulary[id]
+  }
+
+  async save(dir: string): Promise<string[]> {
+    const files = new Map(this.#options.files)
+    if (!files.has('tokenizer.json')) {
+      // What is generated here holds all that the files beside the original said.
+      for (const name of [
+        'tokenizer_config.json',
+        'special_tokens_map.json',
+        'added_tokens.json',
+        'chat_template.jinja',
+      ])
+        files.delete(name)
+      files.set('tokenizer.json', Buffer.from(JSON.stringify(this.#options.json, null, 1)))
+    }
+    if (!files.has('tokenizer_config.json'))
+      files.set('tokenizer_config.json', Buffer.from(`${JSON.stringify(this.#config(), null, 2)}\n`))
+    try {
+      await mkdir(dir, { recursive: true })
+      for (const [name, bytes] of files) await writeFile(join(dir, name), bytes)
+    } catch (cause) {
+      throw new IftError(
+        'IFT_FILE_WRITE',
+        `The tokenizer could not be saved to ${dir}: ${messageOf(cause)}`,
+        undefined,
+        {
+          cause,
+        },
+      )
+    }
+    return [...files.keys()].sort()
+  }
+
+  #shown(id: number, specials: boolean): boolean {
+    return this.token(id) !== undefined && (specials || !this.#specialIds.has(id))
+  }
+
+  /** Specials that should not show are gone from the ids; the full instance knows the names of the others. */
+  #plainDecode(ids: readonly number[]): Promise<string> {
+    return this.#binding(true).decode([...ids], false)
+  }
+
+  #config(): Record<string, unknown> {
+    const text = (id: number) => this.token(id)
+    return {
+      tokenizer_class: 'PreTrainedTokenizerFast',
+      ...(this.bosId !== null && { bos_token: text(this.bosId) }),
+      ...(this.eosId !== null && { eos_token: text(this.eosId) }),
+      add_bos_token: this.addBos,
+      add_eos_token: this.addEos,
+      clean_up_tokenization_spaces: false,
+      ...(this.chatTemplate !== null && { chat_template: this.chatTemplate }),
+    }
+  }
+
+  async #run<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (cause) {
+      throw new IftError('IFT_TOKENIZER_FAILED', `${this.#options.file}: ${messageOf(cause)}`, undefined, {
+        cause,
+      })
+    }
+  }
+}
+
+const encodingOf = (text: string, encoding: BindingEncoding): Encoding => ({
+  ids: Int32Array.from(encoding.getIds()),
+  offsets: utf16Offsets(text, encoding.getOffsets()),
+})
