@@ -37,7 +37,7 @@ export const llama: ModelDefinition<LlamaConfig> = {
     const residual = path.endsWith('.o_proj.weight') || path.endsWith('.down_proj.weight')
     return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
   },
-  tokenizer: 'tokenizers',
+  tokenizer: 'tokenizer.json',
   template: 'alpaca',
   gguf,
   targetModules: { lora: ['q_proj', 'v_proj'] },
