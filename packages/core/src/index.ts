@@ -1,5 +1,6 @@
 export { IftError, type ErrorCode } from '@ift/tensor'
 export * from './checkpoint/index.js'
+export { hubSettings, type HubSettings } from './config/env.js'
 export { configJsonSchema, optionRows, type OptionRow } from './config/json-schema.js'
 export { loadConfigFile, type LoadedConfig } from './config/load.js'
 export {
@@ -39,6 +40,7 @@ export {
 } from './plugin/hooks.js'
 export { candidates, type PluginKind } from './plugin/resolve.js'
 export { PluginSession } from './plugin/session.js'
+export * from './source/index.js'
 export type * from './train/types.js'
 export { Ift, type LoadOptions } from './ift.js'
 export type { OpenModel } from './session/open-model.js'

@@ -1,8 +1,11 @@
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { ModelDefinition } from '@ift/core'
 import { modelConformance } from '@ift/core/testing'
-import { describe, test } from 'vitest'
-import { plugin } from './index.js'
+import { instructionSets, openCpu } from '@ift/kernels-cpu'
+import { IftError, keep, tensor, type ForwardInput, type Tensor } from '@ift/tensor'
+import { describe, expect, test } from 'vitest'
+import { llama, LlamaForCausalLM, plugin, type LlamaConfig } from './index.js'
 
 const fixture = (path: string) => fileURLToPath(new URL(`../../../fixtures/${path}`, import.meta.url))
 
@@ -16,3 +19,139 @@ for (const golden of goldens) {
     for (const { name, run } of modelConformance(plugin, { golden: fixture(golden) })) test(name, run)
   })
 }
+
+// The same weights in other files; GGUF has q and k in another order.
+for (const golden of ['checkpoint/gguf'])
+  describe(golden, () => {
+    for (const { name, run } of modelConformance(plugin, { golden: fixture(golden) }))
+      if (name.includes('logits')) test(name, run)
+  })
+
+describe('without golden files', () => {
+  const config = { ...json(), vocab_size: 11, num_hidden_layers: 1, hidden_size: 8, intermediate_size: 12 }
+  for (const { name, run } of modelConformance(plugin, {
+    config: { ...config, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 4 },
+  }))
+    test(name, run)
+})
+
+function json(): Record<string, unknown> {
+  return { architectures: ['LlamaForCausalLM'], model_type: 'llama', max_position_embeddings: 32 }
+}
+
+/** Why the native add-on cannot be used, or null. */
+function cpuMissing(): string | null {
+  try {
+    return instructionSets().length > 0 ? null : 'no instruction set'
+  } catch (error) {
+    if (error instanceof IftError) return error.message
+    throw error
+  }
+}
+
+describe('on the CPU', () => {
+  const missing = cpuMissing()
+  if (missing !== null) process.stderr.write(`skipped: ${missing}\n`)
+  for (const golden of ['llama-tiny', 'llama-variants/rope-llama3', 'llama-variants/tied-bias'])
+    for (const { name, run } of modelConformance(plugin, {
+      golden: fixture(golden),
+      open: () => openCpu({ threads: 2 }),
+    }))
+      test.skipIf(missing !== null)(`${golden}: ${name}`, run)
+})
+
+describe('the kit finds', () => {
+  const failing = async (definition: ModelDefinition): Promise<string[]> => {
+    const found: string[] = []
+    for (const { name, run } of modelConformance(definition, { golden: fixture('llama-tiny') })) {
+      try {
+        await run()
+      } catch {
+        found.push(name.slice('llama: '.length))
+      }
+    }
+    return found
+  }
+  /** LLaMA with a model that is changed after it is made. */
+  const changed = (change: (model: LlamaForCausalLM, config: LlamaConfig) => void): ModelDefinition => ({
+    ...llama,
+    build(config: LlamaConfig) {
+      const model = new LlamaForCausalLM(config)
+      change(model, config)
+      return model
+    },
+  })
+  /** Forward passes of `model` go through `pass`. */
+  const forward = (
+    model: LlamaForCausalLM,
+    pass: (original: (input: ForwardInput) => Tensor, input: ForwardInput) => Tensor,
+  ) => {
+    const original = (input: ForwardInput) => model.model.call(input)
+    Reflect.set(model, 'forward', (input: ForwardInput) => pass(original, input))
+    Object.defineProperty(model, 'forward', { enumerable: false })
+  }
+
+  test.each<[string, ModelDefinition, string]>([
+    [
+      'another epsilon',
+      { ...llama, parseConfig: (c) => ({ ...llama.parseConfig(c), eps: 1e-2 }) } as ModelDefinition,
+      'logits and loss equal the golden ones',
+    ],
+    [
+      'a shape that is not the model',
+      { ...llama, shape: (c) => ({ ...llama.shape(c as LlamaConfig), kvHeads: 6 }) } as ModelDefinition,
+      'shape() is what attention sees',
+    ],
+    [
+      'targets that are not there',
+      { ...llama, targetModules: { lora: ['query'] } },
+      'default target modules are linear layers',
+    ],
+    [
+      'a name that leads nowhere',
+      { ...llama, mapWeight: (n) => n.replace('q_proj', 'q') },
+      'parameters have the names of checkpoints',
+    ],
+    [
+      'a start that is not seeded',
+      { ...llama, initialize: () => ({ kind: 'constant', value: 0.1 }) },
+      'every parameter has a start',
+    ],
+    [
+      'wanted rows that are ignored',
+      changed((model) => forward(model, (original, input) => original({ ...input, outputRows: undefined }))),
+      'wanted rows equal the same rows of all',
+    ],
+    [
+      'a tensor that is kept',
+      changed((model) =>
+        forward(model, (original, input) => {
+          keep(input.positions.reshape(-1))
+          return original(input)
+        }),
+      ),
+      'no buffer outlives a pass, a step or an error',
+    ],
+    [
+      'positions that are ignored',
+      changed((model) =>
+        forward(model, (original, input) => {
+          const n = input.positions.size
+          const rows = Array.from({ length: n }, (_, i) => i)
+          return original({ ...input, positions: tensor(input.positions.backend, rows, [n], 'i32') })
+        }),
+      ),
+      'decoding with a cache equals one forward pass',
+    ],
+    [
+      'attention beside the KvSource',
+      changed((model) =>
+        forward(model, (original, input) => original({ ...input, kv: { attend: (_layer, q) => q.alias() } })),
+      ),
+      'shape() is what attention sees',
+    ],
+  ])('%s', async (_, definition, expected) => {
+    expect(await failing(llama)).toEqual([])
+    expect(await failing(definition)).toContain(expected)
+  })
+})

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { hubCacheDir } from '../config/env.js'
+import { hubSettings } from '../config/env.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import {
   buildSampleStore,
@@ -16,7 +16,7 @@ import { mixSamples } from '../data/mixture.js'
 import { dataFiles } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
 import type { PluginSession } from '../plugin/session.js'
-import { resolveSource } from '../source/index.js'
+import { resolveSource, type ResolvedSource } from '../source/index.js'
 import type { OpenModel } from './open-model.js'
 
 /** One dataset of a run, tokenised. */
@@ -63,8 +63,11 @@ export async function findDatasets(
   for (const entry of list) {
     const source = asSource(entry)
     const { name, path, limit, weight } = source
-    const local = (spec: string) =>
-      resolveSource(spec, { kind: 'dataset', rootDir, cacheDir: hubCacheDir(process.env) }).path
+    const local = async (spec: string, patterns?: readonly string[]) =>
+      pathOf(
+        await resolveSource(spec, { kind: 'dataset', rootDir, ...hubSettings(process.env), ...(patterns ? { patterns } : {}) }),
+        spec,
+      )
     if (name === undefined) {
       if (path === undefined)
         throw new IftError(
@@ -72,7 +75,7 @@ export async function findDatasets(
           'An entry of data names neither a dataset nor a path.',
           'Set name: or path:.',
         )
-      const file = local(path)
+      const file = await local(path)
       const options = {
         ...(source.format ? { format: source.format } : {}),
         ...(source.columns ? { columns: source.columns } : {}),
@@ -88,7 +91,10 @@ export async function findDatasets(
       const context = {
         rootDir,
         seed,
-        file: (wanted: string) => Promise.resolve(fileOf(definition.hub, path, wanted, local)),
+        file: async (wanted: string) => {
+          const base = await local(path ?? definition.hub ?? wanted, [wanted])
+          return base.endsWith(wanted) ? base : local(join(base, wanted))
+        },
       }
       found.push({
         name: part,
@@ -101,15 +107,9 @@ export async function findDatasets(
   return found
 }
 
-function fileOf(
-  hub: string | undefined,
-  path: string | undefined,
-  wanted: string,
-  local: (spec: string) => string,
-): string {
-  const base = local(path ?? hub ?? wanted)
-  return base.endsWith(wanted) ? base : local(join(base, wanted))
-}
+/** The file that a source names, or its folder. */
+const pathOf = ({ dir, files }: ResolvedSource, spec: string): string =>
+  files.length === 1 && spec.endsWith(files[0]!) ? join(dir, files[0]!) : dir
 
 /** Loads, renders, tokenises and mixes what the config names. */
 export async function openData(

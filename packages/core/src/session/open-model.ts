@@ -8,7 +8,7 @@ import { openCheckpoint } from '../checkpoint/source.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
-import { hubCacheDir } from '../config/env.js'
+import { hubSettings } from '../config/env.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { suggest } from '../suggest.js'
 import { check } from '../config/validate.js'
@@ -201,12 +201,12 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       'No model is named.',
       'Set weights: to a model folder or a hub id, or pass --weights.',
     )
-  const { rootDir } = session
-  const cacheDir = hubCacheDir(process.env)
-  const locate = (spec: string, kind: 'model' | 'adapter') => resolveSource(spec, { kind, rootDir, cacheDir })
-  const source = locate(config.weights, 'model')
+  const hub = hubSettings(process.env)
+  const locate = (spec: string, kind: 'model' | 'adapter') =>
+    resolveSource(spec, { kind, rootDir: session.rootDir, ...hub })
+  const source = await locate(config.weights, 'model')
   let checkpoint = config.initialize ? null : await openCheckpoint(source.path)
-  const adapterDir = config.adapter === undefined ? null : locate(config.adapter, 'adapter').path
+  const adapterDir = config.adapter === undefined ? null : (await locate(config.adapter, 'adapter')).dir
   const record = adapterDir === null ? null : await readRecord(adapterDir)
 
   let json: Record<string, unknown>
@@ -229,7 +229,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   const shape = definition.shape(parsed)
   const tokenizer = await openTokenizer(
     session,
-    config.tokenizer === undefined ? source.dir : locate(config.tokenizer, 'model').dir,
+    config.tokenizer === undefined ? source.dir : (await locate(config.tokenizer, 'model')).dir,
     definition.tokenizer,
   )
   if (tokenizer.vocabSize > shape.vocab)

@@ -5,7 +5,8 @@ export {
   type DatasetConformanceOptions,
 } from './dataset.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
-export { modelConformance, modelsOf, type ModelConformanceOptions } from './model.js'
+export { modelConformance, modelsOf } from './model.js'
+export type { ModelConformanceOptions } from './model-bench.js'
 export {
   tokenizerConformance,
   type GoldenEncoding,

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { IftError } from '@ift/tensor'
+import type { HubFile, SourceKind } from './types.js'
+
+export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text)
+
+/** Refuses names from outside that would lead out of a folder. */
+export function checkFileName(path: string, id: string): void {
+  const parts = path.split('/')
+  if (
+    path === '' ||
+    /[\\\0]/.test(path) ||
+    /^[A-Za-z]:/.test(path) ||
+    parts.some((part) => part === '' || part === '.' || part === '..')
+  )
+    throw new IftError(
+      'IFT_SOURCE_UNSAFE',
+      `${id} lists a file named ${JSON.stringify(path)}, which leaves its folder.`,
+    )
+}
+
+/** One repository in a cache of huggingface_hub's layout: blobs by hash, snapshots by commit, refs by branch. */
+export class RepoCache {
+  readonly dir: string
+  readonly locks: string
+
+  constructor(
+    readonly cacheDir: string,
+    readonly kind: SourceKind,
+    readonly id: string,
+  ) {
+    const folder = [kind === 'dataset' ? 'datasets' : 'models', ...id.split('/')].join('--')
+    this.dir = join(cacheDir, folder)
+    this.locks = join(cacheDir, '.locks', folder)
+  }
+
+  blob(etag: string): string {
+    return join(this.dir, 'blobs', etag)
+  }
+
+  snapshot(commit: string): string {
+    return join(this.dir, 'snapshots', commit)
+  }
+
+  /** Commit that a branch or tag pointed to when it was last asked for. */
+  async commitOf(revision: string): Promise<string | null> {
+    if (isCommit(revision)) return revision
+    const text = await readFile(join(this.dir, 'refs', revision), 'utf8').catch(() => '')
+    return isCommit(text.trim()) ? text.trim() : null
+  }
+
+  async writeRef(revision: string, commit: string): Promise<void> {
+    if (revision !== commit) await this.#write(join(this.dir, 'refs', revision), commit)
+  }
+
+  /** Files of a snapshot whose content is there. */
+  async filesOf(commit: string): Promise<string[]> {
+    const root = this.snapshot(commit)
+    const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
+    const names: string[] = []
+    for (const entry of entries) {
+      if (entry.isDirectory()) continue
+      const path = join(entry.parentPath, entry.name)
+      const found = await stat(path).catch(() => null)
+      if (found?.isFile()) names.push(relative(root, path).split(sep).join('/'))
+    }
+    return names.sort()
+  }
+
+  async has(commit: string, { path, size }: HubFile): Promise<boolean> {
+    const found = await stat(join(this.snapshot(commit), path)).catch(() => null)
+    return found !== null && found.isFile() && found.size === size
+  }
+
+  /** The list of all files of a commit; a commit never changes. Null when it was never asked for, or is damaged. */
+  async readTree(commit: string): Promise<HubFile[] | null> {
+    const text = await readFile(this.#tree(commit), 'utf8').catch(() => null)
+    if (text === null) return null
+    try {
+      const files = JSON.parse(text) as HubFile[]
+      for (const { path, etag } of files) {
+        checkFileName(path, this.id)
+        if (!/^[0-9a-f]{40,64}$/.test(etag)) return null
+      }
+      return files
+    } catch {
+      return null
+    }
+  }
+
+  writeTree(commit: string, files: readonly HubFile[]): Promise<void> {
+    return this.#write(this.#tree(commit), JSON.stringify(files))
+  }
+
+  /** Makes a blob appear in a snapshot: by a relative link, by a copy where links are not allowed. */
+  async link(commit: string, { path, etag }: HubFile): Promise<void> {
+    const target = join(this.snapshot(commit), path)
+    const blob = this.blob(etag)
+    await mkdir(dirname(target), { recursive: true })
+    const draft = `${target}.${randomUUID().slice(0, 8)}`
+    try {
+      await symlink(relative(dirname(target), blob), draft)
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EPERM') throw cause
+      await copyFile(blob, draft)
+    }
+    try {
+      await rename(draft, target)
+    } catch (cause) {
+      await rm(draft, { force: true })
+      throw cause
+    }
+  }
+
+  async hasBlob({ etag, size }: HubFile): Promise<boolean> {
+    const found = await lstat(this.blob(etag)).catch(() => null)
+    return found !== null && found.size === size
+  }
+
+  #tree(commit: string): string {
+    return join(this.dir, 'trees', `${commit}.json`)
+  }
+
+  async #write(path: string, content: string): Promise<void> {
+    await mkdir(dirname(path), { recursive: true })
+    const draft = `${path}.${randomUUID().slice(0, 8)}`
+    await writeFile(draft, content)
+    await rename(draft, path)
+  }
+}

@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import { openSafetensors } from '../checkpoint/safetensors.js'
+import { readStored, readValues, type StoredTensor } from '../checkpoint/stored.js'
+import { claim, claimClose } from './claim.js'
+import { logitsOf, lossAndGradients, packed, type Ids } from './forward.js'
+import type { ModelBench } from './model-bench.js'
+
+interface Golden {
+  readonly sequences: readonly Ids[]
+  readonly labels: readonly Ids[]
+  readonly trained: number
+  values(name: string): Promise<Float32Array>
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+}
+
+async function readGolden(dir: string): Promise<Golden> {
+  const { tensors } = await openSafetensors(join(dir, 'golden.safetensors'))
+  const get = (name: string): StoredTensor => {
+    const t = tensors.get(name)
+    claim(t !== undefined, `golden.safetensors has no ${name}.`)
+    return t
+  }
+  const ints = async (name: string) => {
+    const bytes = await readStored(get(name))
+    return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+  }
+  const [ids, cu, labels, trained] = [
+    await ints('input_ids'),
+    await ints('cu_seqlens'),
+    await ints('labels'),
+    await ints('trained_tokens'),
+  ]
+  const cut = (all: Int32Array) => Array.from(cu.subarray(1), (end, s) => all.subarray(cu[s], end))
+  return {
+    sequences: cut(ids),
+    labels: cut(labels),
+    trained: trained[0]!,
+    tensors,
+    values: (name) => readValues(get(name)),
+  }
+}
+
+/** Logits and loss of the reference implementation, each sequence alone. */
+export function goldenLogits(bench: ModelBench, dir: string): Promise<void> {
+  return bench.with(async ({ backend, model }) => {
+    const golden = await readGolden(dir)
+    const expected = await golden.values('logits')
+    let start = 0
+    let loss = 0
+    for (const [i, sequence] of golden.sequences.entries()) {
+      const logits = await logitsOf(model, () => packed(backend, [sequence]))
+      claimClose(
+        `logits of sequence ${i}`,
+        logits,
+        expected.subarray(start, start + logits.length),
+        bench.tolerance,
+      )
+      start += logits.length
+      loss += (
+        await lossAndGradients(backend, model, [sequence], [golden.labels[i]!], 1 / golden.trained)
+      )[0]!
+    }
+    claim(
+      start === expected.length,
+      `golden logits are ${expected.length} values, the sequences have ${start}.`,
+    )
+    claimClose('loss', [loss], await golden.values('loss'), bench.tolerance)
+  })
+}
+
+/** Gradients of the reference implementation for every parameter. */
+export function goldenGradients(bench: ModelBench, dir: string): Promise<void> {
+  return bench.with(async ({ backend, model }) => {
+    const golden = await readGolden(dir)
+    bench.train(model)
+    for (const [i, sequence] of golden.sequences.entries())
+      await lossAndGradients(backend, model, [sequence], [golden.labels[i]!], 1 / golden.trained)
+    const gradients = await bench.gradients(model)
+    let compared = 0
+    for (const name of golden.tensors.keys()) {
+      if (!name.startsWith('grad.')) continue
+      const path = name.slice('grad.'.length)
+      const found = gradients.get(path)
+      claim(found !== undefined, `${path} has no gradient.`)
+      const expected = await golden.values(name)
+      const largest = expected.reduce((most, g) => Math.max(most, Math.abs(g)), 0)
+      for (const [e, g] of expected.entries())
+        claim(
+          Math.abs(found[e]! - g) <= bench.tolerance * largest + 1e-9,
+          `gradient of ${path}, element ${e}: expected ${g}, found ${found[e]!}.`,
+        )
+      compared++
+    }
+    claim(compared === gradients.size, `${compared} golden gradients for ${gradients.size} parameters.`)
+  })
+}

@@ -1,0 +1,201 @@
+import { noGrad, PagedKvCache, recomputeModules, scope, tensor, type KvSource } from '@ift/tensor'
+import { referenceBackend } from '@ift/tensor/reference'
+import { assertNoLeaks } from '@ift/tensor/testing'
+import { claim, claimClose, claimSame } from './claim.js'
+import { logitsOf, lossAndGradients, lossOf, packed } from './forward.js'
+import type { ModelBench } from './model-bench.js'
+
+/** Sequences laid end to end do not see each other. */
+export function packing(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const sequences = bench.sequences(config)
+    const together = await logitsOf(model, () => packed(backend, sequences))
+    let start = 0
+    for (const [i, sequence] of sequences.entries()) {
+      const alone = await logitsOf(model, () => packed(backend, [sequence]))
+      claimClose(`logits of sequence ${i}`, together.subarray(start, start + alone.length), alone, 1e-5)
+      start += alone.length
+    }
+  })
+}
+
+/** `outputRows` picks rows and changes none. */
+export function rows(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const sequences = bench.sequences(config)
+    const { vocab } = bench.definition.shape(config)
+    const wanted = [3, 0, 7]
+    const all = await logitsOf(model, () => packed(backend, sequences))
+    const some = await logitsOf(model, () => ({
+      ...packed(backend, sequences),
+      outputRows: tensor(backend, wanted, [wanted.length], 'i32'),
+    }))
+    for (const [i, row] of wanted.entries()) {
+      const expected = all.subarray(row * vocab, (row + 1) * vocab)
+      claimClose(`logits of row ${row}`, some.subarray(i * vocab, (i + 1) * vocab), expected, 1e-5)
+    }
+  })
+}
+
+/** Embedded ids in the place of ids. */
+export function embeds(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const sequences = bench.sequences(config)
+    const expected = await logitsOf(model, () => packed(backend, sequences))
+    const found = await logitsOf(model, () => {
+      const { ids, ...rest } = packed(backend, sequences)
+      return { ...rest, embeds: model.embeddings.call(ids!) }
+    })
+    claimSame('logits from embeddings', found, expected)
+  })
+}
+
+/** Token by token through a paged cache, sequences of different lengths at once. */
+export function decoding(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const { layers, kvHeads, headDim, vocab } = bench.definition.shape(config)
+    const sequences = bench.sequences(config, [6, 4, 7])
+    const cache = new PagedKvCache(backend, {
+      layers,
+      kvHeads,
+      headDim,
+      dtype: 'f32',
+      pageSize: 4,
+      pages: 2,
+    })
+    const ids = sequences.map(() => cache.add())
+    const done = sequences.map(() => 0)
+    const found = sequences.map((s) => new Float32Array(s.length * vocab))
+    // A prompt of two tokens, then one token of every sequence that still has one.
+    for (let turn = 0; done.some((n, i) => n < sequences[i]!.length); turn++) {
+      const live = sequences.map((s, i) => ({ s, i })).filter(({ s, i }) => done[i]! < s.length)
+      const rows = live.map(({ s, i }) => Math.min(turn === 0 ? 2 : 1, s.length - done[i]!))
+      const logits = await logitsOf(model, () => {
+        const step = cache.step(live.map(({ i }, n) => [ids[i]!, rows[n]!] as const))
+        const next = live.flatMap(({ s, i }, n) => s.slice(done[i], done[i]! + rows[n]!))
+        return {
+          ids: tensor(backend, next, [next.length], 'i32'),
+          positions: step.positions,
+          segments: step.segments,
+          kv: step,
+          maxPosition: step.maxPosition,
+        }
+      })
+      let at = 0
+      for (const [n, { i }] of live.entries()) {
+        found[i]!.set(logits.subarray(at * vocab, (at + rows[n]!) * vocab), done[i]! * vocab)
+        at += rows[n]!
+        done[i]! += rows[n]!
+      }
+    }
+    for (const [i, sequence] of sequences.entries()) {
+      const expected = await logitsOf(model, () => packed(backend, [sequence]))
+      claimClose(`logits of sequence ${i}, decoded`, found[i]!, expected, 1e-5)
+    }
+    cache.release()
+  })
+}
+
+/** Layers that run twice give the same gradients, bit for bit. */
+export async function recomputing(bench: ModelBench): Promise<void> {
+  const gradients = (recompute: boolean) => {
+    let found = new Map<string, Float32Array>()
+    return bench
+      .with(async ({ backend, model, config }) => {
+        const sequences = bench.sequences(config)
+        bench.train(model)
+        if (recompute) {
+          const layers = new Set(model.layers)
+          const wrapped = recomputeModules(model, (_, module) => layers.has(module))
+          claim(
+            wrapped.length === layers.size,
+            `${wrapped.length} of ${layers.size} layers can be recomputed.`,
+          )
+        }
+        await lossAndGradients(backend, model, sequences, sequences, 0.125)
+        found = await bench.gradients(model)
+      })
+      .then(() => found)
+  }
+  const [kept, again] = [await gradients(false), await gradients(true)]
+  claim(kept.size > 0 && kept.size === again.size, `${again.size} of ${kept.size} parameters have gradients.`)
+  for (const [path, gradient] of kept) claimSame(`gradient of ${path}`, again.get(path)!, gradient)
+}
+
+/** Inference, a training step and an error all give back what they took. */
+export function leaks(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const sequences = bench.sequences(config)
+    const check = assertNoLeaks(backend)
+    await logitsOf(model, () => packed(backend, sequences))
+    check()
+    for (const [, parameter] of model.namedParameters()) parameter.setTrainable(true)
+    const checkStep = assertNoLeaks(backend)
+    await lossAndGradients(backend, model, sequences, sequences, 1)
+    for (const [, parameter] of model.namedParameters()) parameter.zeroGrad()
+    checkStep()
+    for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
+    const checkError = assertNoLeaks(backend)
+    let failed = false
+    const failing: KvSource = {
+      attend() {
+        failed = true
+        throw new Error('attention fails')
+      },
+    }
+    try {
+      await logitsOf(model, () => packed(backend, sequences, failing))
+    } catch (error) {
+      claim(failed, `The pass failed before attention: ${String(error)}`)
+    }
+    claim(failed, 'The pass did not use its KvSource.')
+    checkError()
+  })
+}
+
+/** The gradient of all parameters along a random direction is the slope of the loss, in float64. */
+export function differences(bench: ModelBench): Promise<void> {
+  return bench.with(
+    async ({ backend, model, config }) => {
+      const sequences = bench.sequences(config)
+      bench.train(model)
+      const trained = sequences.reduce((n, s) => n + Math.max(0, s.length - 1), 0)
+      await lossAndGradients(backend, model, sequences, sequences, 1 / trained)
+      // Along one random direction through all parameters; in float64, so that the step can be small.
+      let state = 5
+      let slope = 0
+      const moves: { path: string; original: Float64Array; direction: Float64Array }[] = []
+      const at = new Map(model.namedParameters())
+      for (const [path, parameter] of at) {
+        const { grad, value } = parameter
+        const original = new Float64Array(value.size)
+        await backend.read(value.buf, original)
+        const gradient = new Float64Array(value.size)
+        if (grad !== null) await backend.read(grad.buf, gradient)
+        const direction = gradient.map((g) => {
+          state = (Math.imul(state, 1103515245) + 12345) >>> 0
+          const d = state / 2 ** 31 - 1
+          slope += g * d
+          return d
+        })
+        moves.push({ path, original, direction })
+      }
+      const lossAt = async (step: number): Promise<number> => {
+        for (const { path, original, direction } of moves)
+          backend.write(
+            at.get(path)!.value.buf,
+            original.map((w, i) => w + step * direction[i]!),
+          )
+        const total = new Float64Array(1)
+        await scope(() =>
+          noGrad(() => backend.read(lossOf(backend, model, sequences, sequences, 1 / trained).buf, total)),
+        )
+        return total[0]!
+      }
+      const h = 1e-5
+      const numeric = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h)
+      claimClose('slope of the loss along a random direction', [slope], [numeric], 1e-5)
+    },
+    () => referenceBackend({ exact: true }),
+  )
+}

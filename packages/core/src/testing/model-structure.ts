@@ -1,0 +1,193 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Linear, PackedKv, segments, type KvSource } from '@ift/tensor'
+import { referenceBackend } from '@ift/tensor/reference'
+import { fromTensor, writeSafetensors } from '../checkpoint/safetensors.js'
+import { openCheckpoint } from '../checkpoint/source.js'
+import type { StoredTensor } from '../checkpoint/stored.js'
+import { WeightSource } from '../checkpoint/weight-source.js'
+import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
+import { claim, claimSame } from './claim.js'
+import { logitsOf, packed } from './forward.js'
+import { weightsOf, type ModelBench } from './model-bench.js'
+
+/** A config makes modules, without storage, of the sizes that `shape` says. */
+export async function builds(bench: ModelBench): Promise<void> {
+  const config: unknown = bench.definition.parseConfig(await bench.json())
+  const model = bench.definition.build(config)
+  const paths = [...model.namedParameters()].map(([path]) => path)
+  claim(paths.length > 0, 'The model has no parameters.')
+  claim(new Set(paths).size === paths.length, 'A parameter path appears twice.')
+  for (const [path, parameter] of model.namedParameters())
+    claim(!parameter.isAssigned, `${path} has storage before anything was loaded.`)
+  const { hidden, layers, vocab } = bench.definition.shape(config)
+  claim(model.layers.length === layers, `shape().layers is ${layers}, the model has ${model.layers.length}.`)
+  claim(
+    model.lmHead.outFeatures === vocab,
+    `shape().vocab is ${vocab}, the head gives ${model.lmHead.outFeatures}.`,
+  )
+  claim(
+    model.lmHead.inFeatures === hidden,
+    `shape().hidden is ${hidden}, the head takes ${model.lmHead.inFeatures}.`,
+  )
+}
+
+/** Every tensor of the checkpoint has one place, and every parameter one tensor; paths map to themselves. */
+export async function names(bench: ModelBench): Promise<void> {
+  const config: unknown = bench.definition.parseConfig(await bench.json())
+  const paths = [...bench.definition.build(config).namedParameters()].map(([path]) => path)
+  const place = (name: string) => bench.definition.mapWeight?.(name, config) ?? name
+  const { golden } = bench.options
+  const names = golden === undefined ? paths : [...(await openCheckpoint(weightsOf(golden))).names()]
+  const placed = new Set(names.map(place))
+  for (const path of paths)
+    claim(placed.has(path), `Parameter ${path} is the place of no tensor in the checkpoint.`)
+  for (const path of placed) claim(paths.includes(path), `The tensor for ${path} has no place in the model.`)
+  // A model saved by ift has the paths for names.
+  for (const path of paths)
+    claim(place(path) === path, `mapWeight(${path}) is ${place(path)}: paths must map to themselves.`)
+}
+
+/** Every parameter has a finite start that the seed decides. */
+export async function starts(bench: ModelBench): Promise<void> {
+  const config: unknown = bench.definition.parseConfig(await bench.json())
+  const started = async (seed: number) => {
+    const backend = referenceBackend()
+    const model = bench.definition.build(config)
+    await initializeWeights(model, bench.definition, config, { backend, dtype: 'f32', seed })
+    const values = new Map<string, Float32Array>()
+    for (const [path, { value }] of model.namedParameters()) values.set(path, await value.read())
+    backend.close()
+    return values
+  }
+  const [first, again, other] = [await started(1), await started(1), await started(2)]
+  let differs = false
+  for (const [path, values] of first) {
+    claimSame(`start of ${path}`, again.get(path)!, values)
+    claim(values.every(Number.isFinite), `${path} starts with a value that is not finite.`)
+    differs ||= values.some((v, i) => v !== other.get(path)![i])
+  }
+  claim(differs, 'Another seed gives the same start.')
+}
+
+/** Queries, keys and values have the shapes that `shape` promises to caches, layer after layer. */
+export function shapes(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const shape = bench.definition.shape(config)
+    const sequences = bench.sequences(config)
+    const rows = sequences.reduce((n, s) => n + s.length, 0)
+    const seen: number[] = []
+    await logitsOf(model, () => {
+      const all = segments(
+        backend,
+        sequences.map((s) => s.length),
+      )
+      const inner = new PackedKv(all)
+      const spy: KvSource = {
+        attend(layer, q, k, v, attention) {
+          seen.push(layer)
+          const { heads, kvHeads, headDim } = shape
+          const expected = {
+            q: [rows, heads, headDim],
+            k: [rows, kvHeads, headDim],
+            v: [rows, kvHeads, headDim],
+          }
+          for (const [name, t] of Object.entries({ q, k, v })) {
+            const want = expected[name as 'q'].join(', ')
+            claim(
+              t.shape.join(', ') === want,
+              `${name} of layer ${layer} is [${t.shape.join(', ')}], shape() says [${want}].`,
+            )
+          }
+          return inner.attend(layer, q, k, v, attention)
+        },
+      }
+      return packed(backend, sequences, spy)
+    })
+    const expected = Array.from({ length: shape.layers }, (_, i) => i)
+    claim(
+      seen.join() === expected.join(),
+      `Layers attended in the order ${seen.join()}, expected ${expected.join()}.`,
+    )
+  })
+}
+
+/** Default target modules name linear layers that exist. */
+export async function targets(bench: ModelBench): Promise<void> {
+  const config: unknown = bench.definition.parseConfig(await bench.json())
+  const modules = [...bench.definition.build(config).namedModules()]
+  for (const [method, targets] of Object.entries(bench.definition.targetModules)) {
+    claim(targets.length > 0, `targetModules.${method} is empty.`)
+    for (const target of targets) {
+      const matching = modules.filter(([path]) => path === target || path.endsWith(`.${target}`))
+      claim(matching.length > 0, `targetModules.${method}: no module is named ${target}.`)
+      for (const [path, module] of matching)
+        claim(module instanceof Linear, `targetModules.${method}: ${path} is not a linear layer.`)
+    }
+  }
+}
+
+/** Parameters written to a file and loaded again are the same bits. */
+export function saving(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const dir = await mkdtemp(join(tmpdir(), 'ift-model-'))
+    try {
+      const path = join(dir, 'model.safetensors')
+      await writeSafetensors(
+        path,
+        [...model.namedParameters()].map(([name, { value }]) => fromTensor(name, value)),
+      )
+      const again = bench.definition.build(config)
+      await loadWeights(again, bench.definition, config, await openCheckpoint(dir), {
+        backend,
+        dtype: 'f32',
+      })
+      const other = new Map(again.namedParameters())
+      for (const [name, { value }] of model.namedParameters())
+        claimSame(name, await other.get(name)!.value.read(), await value.read())
+      again.release()
+    } finally {
+      await rm(dir, { recursive: true })
+    }
+  })
+}
+
+/** A checkpoint that does not fit is refused before anything is loaded, and the tensor is named. */
+export async function refusals(bench: ModelBench): Promise<void> {
+  const config: unknown = bench.definition.parseConfig(await bench.json())
+  const model = bench.definition.build(config)
+  const whole = new Map<string, StoredTensor>(
+    [...model.namedParameters()].map(([path, { shape }]) => [
+      path,
+      { file: 'nowhere.safetensors', dtype: 'F32', shape, offset: 0, bytes: 0 },
+    ]),
+  )
+  const [path, tensorOf] = [...whole][0]!
+  const change = (by: (tensors: Map<string, StoredTensor>) => void) => {
+    const tensors = new Map(whole)
+    by(tensors)
+    return new WeightSource('nowhere.safetensors', 'safetensors', tensors)
+  }
+  const cases = {
+    IFT_WEIGHTS_MISSING: change((t) => t.delete(path)),
+    IFT_WEIGHTS_UNEXPECTED: change((t) => t.set('conformance.left_over', tensorOf)),
+    IFT_WEIGHTS_SHAPE: change((t) => t.set(path, { ...tensorOf, shape: [...tensorOf.shape, 3] })),
+    IFT_WEIGHTS_DTYPE: change((t) => t.set(path, { ...tensorOf, dtype: 'I8' })),
+  }
+  const backend = referenceBackend()
+  for (const [code, source] of Object.entries(cases)) {
+    let found: unknown = null
+    try {
+      await loadWeights(model, bench.definition, config, source, { backend, dtype: 'f32' })
+    } catch (error) {
+      found = error
+    }
+    const named = code === 'IFT_WEIGHTS_UNEXPECTED' ? 'conformance.left_over' : path
+    claim(
+      found instanceof Error && 'code' in found && found.code === code && found.message.includes(named),
+      `Expected ${code} naming ${named}, found ${String(found)}.`,
+    )
+  }
+  claim(backend.memory().buffers === 0, 'A refused checkpoint leaves buffers behind.')
+}

@@ -1,0 +1,266 @@
+import { ggufConfig, mapGguf, openCheckpoint, openGguf, saveModel, loadWeights } from '@ift/core'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { IftError, noGrad, PackedKv, scope, segments, tensor } from '@ift/tensor'
+import { referenceBackend } from '@ift/tensor/reference'
+import { describe, expect, test } from 'vitest'
+import { inverseFrequencies, llama, parseConfig } from './index.js'
+
+const fixture = (path: string) => fileURLToPath(new URL(`../../../fixtures/${path}`, import.meta.url))
+const tiny = JSON.parse(readFileSync(fixture('llama-tiny/config.json'), 'utf8')) as Record<string, unknown>
+
+describe('parseConfig', () => {
+  test('reads LLaMA 3.2 1B as it is published', () => {
+    const config = parseConfig({
+      architectures: ['LlamaForCausalLM'],
+      attention_bias: false,
+      head_dim: 64,
+      hidden_act: 'silu',
+      hidden_size: 2048,
+      intermediate_size: 8192,
+      max_position_embeddings: 131072,
+      mlp_bias: false,
+      model_type: 'llama',
+      num_attention_heads: 32,
+      num_hidden_layers: 16,
+      num_key_value_heads: 8,
+      rms_norm_eps: 1e-5,
+      rope_scaling: {
+        factor: 32.0,
+        high_freq_factor: 4.0,
+        low_freq_factor: 1.0,
+        original_max_position_embeddings: 8192,
+        rope_type: 'llama3',
+      },
+      rope_theta: 500000.0,
+      tie_word_embeddings: true,
+      vocab_size: 128256,
+    })
+    expect(config).toMatchObject({ headDim: 64, kvHeads: 8, tieWordEmbeddings: true, slidingWindow: null })
+    expect(config.rope).toEqual({
+      kind: 'llama3',
+      theta: 500000,
+      headDim: 64,
+      factor: 32,
+      lowFreqFactor: 1,
+      highFreqFactor: 4,
+      originalMaxPositions: 8192,
+    })
+    const parameters = [...llama.build(config).namedParameters()]
+    const size = parameters.reduce((n, [, { shape }]) => n + shape.reduce((a, b) => a * b), 0)
+    expect(size).toBe(1_235_814_400)
+  })
+
+  test.each([
+    [
+      'TinyLlama 1.1B',
+      1_100_048_384,
+      {
+        hidden_size: 2048,
+        intermediate_size: 5632,
+        num_hidden_layers: 22,
+        num_attention_heads: 32,
+        num_key_value_heads: 4,
+        vocab_size: 32000,
+      },
+    ],
+    [
+      'SmolLM2 135M',
+      134_515_008,
+      {
+        hidden_size: 576,
+        intermediate_size: 1536,
+        num_hidden_layers: 30,
+        num_attention_heads: 9,
+        num_key_value_heads: 3,
+        vocab_size: 49152,
+        tie_word_embeddings: true,
+        rope_interleaved: false,
+      },
+    ],
+    [
+      'LLaMA 7B',
+      6_738_415_616,
+      {
+        hidden_size: 4096,
+        intermediate_size: 11008,
+        num_hidden_layers: 32,
+        num_attention_heads: 32,
+        vocab_size: 32000,
+      },
+    ],
+  ])('%s has %i parameters', (_, expected, json) => {
+    let size = 0
+    for (const [, { shape }] of llama.build(parseConfig(json)).namedParameters())
+      size += shape.reduce((a, b) => a * b)
+    expect(size).toBe(expected)
+  })
+
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    ['a missing size', { hidden_size: undefined }, /hidden_size expected a positive integer, found nothing/],
+    ['a fraction', { num_hidden_layers: 2.5 }, /num_hidden_layers expected a positive integer, found 2\.5/],
+    [
+      'heads that do not divide',
+      { num_key_value_heads: 4 },
+      /num_key_value_heads expected a divisor of num_attention_heads \(6\), found 4/,
+    ],
+    ['another activation', { hidden_act: 'gelu' }, /hidden_act expected "silu", found "gelu"/],
+    ['an odd head', { head_dim: 7 }, /head_dim expected an even number, found 7/],
+    ['no head_dim to be had', { head_dim: null, hidden_size: 50 }, /hidden_size expected a multiple/],
+    [
+      'YaRN',
+      { rope_scaling: { rope_type: 'yarn', factor: 4 } },
+      /rope_scaling\.rope_type expected default, linear, dynamic or llama3, found "yarn"/,
+    ],
+    [
+      'an unknown old type',
+      { rope_scaling: { type: 'su', factor: 4 } },
+      /rope_scaling\.type expected .* found "su"/,
+    ],
+    [
+      'an unknown new type',
+      { rope_parameters: { rope_type: 'longrope' } },
+      /rope_parameters\.rope_type expected .* found "longrope"/,
+    ],
+    [
+      'no factor',
+      { rope_scaling: { rope_type: 'linear' } },
+      /rope_scaling\.factor expected a positive number, found nothing/,
+    ],
+    ['a partial rotation', { partial_rotary_factor: 0.5 }, /partial_rotary_factor expected 1, found 0\.5/],
+    ['a flag that is text', { attention_bias: 'yes' }, /attention_bias expected true or false, found "yes"/],
+  ])('refuses %s', (_, change, message) => {
+    const wrong = () => parseConfig({ ...tiny, ...change })
+    expect(wrong).toThrow(IftError)
+    expect(wrong).toThrow(message)
+  })
+})
+
+test('frequencies of the dynamic kind change only beyond the trained length', () => {
+  const rope = { kind: 'dynamic', theta: 10000, headDim: 8, factor: 2, maxPositions: 16 } as const
+  const plain = inverseFrequencies({ kind: 'default', theta: 10000, headDim: 8 }, 16)
+  expect(inverseFrequencies(rope, 16)).toEqual(plain)
+  const longer = inverseFrequencies(rope, 32)
+  expect(longer[0]).toBe(1)
+  expect(longer[3]).toBeCloseTo((10000 * 3 ** (8 / 6)) ** (-6 / 8), 7)
+})
+
+test('a sliding window allows sequences up to its length, and no longer ones', async () => {
+  const json = { ...tiny, model_type: 'mistral', sliding_window: 4 }
+  const config = parseConfig(json)
+  expect(llama.shape(config).maxPositions).toBe(4)
+  expect(parseConfig({ ...json, sliding_window: 4096 }).slidingWindow).toBeNull()
+  const backend = referenceBackend()
+  const model = llama.build(config)
+  await loadWeights(model, llama, config, await openCheckpoint(fixture('llama-tiny/model.safetensors')), {
+    backend,
+    dtype: 'f32',
+  })
+  const run = (length: number) =>
+    scope(() =>
+      noGrad(() => {
+        const ids = tensor(
+          backend,
+          Array.from({ length }, (_, i) => i),
+          [length],
+          'i32',
+        )
+        const all = segments(backend, [length])
+        return model
+          .call({ ids, positions: ids, segments: all, kv: new PackedKv(all), maxPosition: length })
+          .read()
+      }),
+    )
+  expect((await run(4)).length).toBe(4 * 48)
+  expect(() => run(5)).toThrow(expect.objectContaining({ code: 'IFT_SEQUENCE_TOO_LONG' }))
+  model.release()
+})
+
+describe('GGUF', () => {
+  test('metadata give the config, tensors the weights of the checkpoint', async () => {
+    const path = fixture('checkpoint/gguf/mixed.gguf')
+    const expected = JSON.parse(readFileSync(fixture('checkpoint/gguf/config.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >
+    const config = ggufConfig(await openGguf(path), llama.gguf!)
+    // GGUF keeps it as f32.
+    expect({ ...config, rms_norm_eps: Math.fround(1e-5) }).toMatchObject({ rms_norm_eps: Math.fround(1e-5) })
+    const { headDim, eps, ...parsed } = parseConfig(config)
+    const { eps: wantedEps, headDim: wantedHeadDim, ...wanted } = parseConfig(expected)
+    expect([parsed, headDim]).toEqual([wanted, wantedHeadDim])
+    expect(eps).toBeCloseTo(wantedEps, 10)
+
+    const backend = referenceBackend()
+    const model = llama.build(parseConfig(config))
+    const source = await openCheckpoint(path)
+    await loadWeights(model, llama, parseConfig(config), source, { backend, dtype: 'f32' })
+    const reference = await openCheckpoint(fixture('checkpoint/gguf/model.safetensors'))
+    const mapped = mapGguf(source, llama.gguf!)
+    for (const [name, { value }] of model.namedParameters()) {
+      expect(await value.read(), name).toEqual(await reference.read(name))
+      expect(await mapped.read(name), name).toEqual(await reference.read(name))
+    }
+    model.release()
+    expect(backend.memory().buffers).toBe(0)
+  })
+
+  test('another architecture and the table of frequencies are refused', async () => {
+    const file = await openGguf(fixture('checkpoint/gguf/mixed.gguf'))
+    const other = { ...file, metadata: new Map([...file.metadata, ['general.architecture', 'falcon']]) }
+    expect(() => ggufConfig(other, llama.gguf!)).toThrow(/architecture is "falcon", expected "llama"/)
+    expect(() => llama.gguf!.tensor('rope_freqs.weight', {})).toThrow(/rope_freqs/)
+  })
+})
+
+test.each(['f32', 'bf16'] as const)(
+  'a saved model in %s opens again with the same weights',
+  async (dtype) => {
+    const dir = await mkdtemp(join(tmpdir(), 'ift-save-'))
+    try {
+      const backend = referenceBackend()
+      const config = parseConfig(tiny)
+      const model = llama.build(config)
+      await loadWeights(model, llama, config, await openCheckpoint(fixture('llama-tiny')), {
+        backend,
+        dtype: 'f32',
+      })
+      const target = join(dir, 'merged')
+      const configJson = { ...tiny, quantization_config: { bits: 4 } }
+      const tokenizer = { save: () => Promise.resolve([]) }
+      await saveModel(target, {
+        model,
+        configJson,
+        dtype,
+        tokenizer,
+        maxShardBytes: 40_000,
+        generationConfig: { eos_token_id: 2 },
+      })
+      const names = await readdir(target)
+      expect(names).toContain('model.safetensors.index.json')
+      expect(names).toContain('generation_config.json')
+      const saved = JSON.parse(await readFile(join(target, 'config.json'), 'utf8')) as Record<string, unknown>
+      expect(saved['torch_dtype']).toBe(dtype === 'f32' ? 'float32' : 'bfloat16')
+      expect(saved).not.toHaveProperty('quantization_config')
+      const again = llama.build(parseConfig(saved))
+      await loadWeights(again, llama, parseConfig(saved), await openCheckpoint(target), { backend, dtype })
+      const weights = new Map(again.namedParameters())
+      for (const [name, { value }] of model.namedParameters()) {
+        const [found, expected] = [await weights.get(name)!.value.read(), await value.read()]
+        for (const [i, v] of expected.entries())
+          expect(Math.abs(found[i]! - v)).toBeLessThanOrEqual(dtype === 'f32' ? 0 : Math.abs(v) * 2 ** -8)
+      }
+      // Over itself, in one file: the shards go.
+      await saveModel(target, { model, configJson, dtype })
+      expect((await readdir(target)).sort()).toEqual(['config.json', 'model.safetensors'])
+      again.release()
+      model.release()
+      expect(backend.memory().buffers).toBe(0)
+    } finally {
+      await rm(dir, { recursive: true })
+    }
+  },
+)
