@@ -15,10 +15,22 @@ import {
 } from '@ift/core'
 import { openCpu } from '@ift/kernels-cpu'
 import { llama } from '@ift/model-llama'
-import { backward, noGrad, ops, PackedKv, scope, segments, tensor, withRandom, type Backend, type CausalLM } from '@ift/tensor'
+import {
+  backward,
+  noGrad,
+  ops,
+  PackedKv,
+  scope,
+  segments,
+  tensor,
+  withRandom,
+  type Backend,
+  type CausalLM,
+} from '@ift/tensor'
 import { lora } from './index.js'
 
-const fixture = (...path: string[]) => fileURLToPath(new URL(join('../../../fixtures', ...path), import.meta.url))
+const fixture = (...path: string[]) =>
+  fileURLToPath(new URL(join('../../../fixtures', ...path), import.meta.url))
 
 interface Golden {
   readonly ids: Int32Array
@@ -31,7 +43,8 @@ async function golden(path: string): Promise<Golden> {
   const { tensors } = await openSafetensors(path)
   const bytes = async (name: string) => (await readStored(tensors.get(name)!)).slice().buffer
   const floats = new Map<string, Float32Array>()
-  for (const [name, { dtype }] of tensors) if (dtype === 'F32') floats.set(name, new Float32Array(await bytes(name)))
+  for (const [name, { dtype }] of tensors)
+    if (dtype === 'F32') floats.set(name, new Float32Array(await bytes(name)))
   return {
     ids: new Int32Array(await bytes('input_ids')),
     cu: new Int32Array(await bytes('cu_seqlens')),
@@ -47,7 +60,7 @@ async function withAdapter(
 ): Promise<void> {
   const backend = openCpu({ threads: 2 })
   const adapter = await openAdapter(adapterDir)
-  const base = join(adapterDir, String(adapter.config['base_model_name_or_path']))
+  const base = fixture(String(adapter.config['base_model_name_or_path']))
   const json = JSON.parse(await readFile(join(base, 'config.json'), 'utf8')) as Record<string, unknown>
   const config = llama.parseConfig(json)
   const model = llama.build(config)
@@ -81,7 +94,12 @@ function packed(backend: Backend, { ids, cu, labels }: Golden) {
   return {
     input: {
       ids: tensor(backend, ids, [ids.length], 'i32'),
-      positions: tensor(backend, Int32Array.from(lengths.flatMap((n) => Array.from({ length: n }, (_, i) => i))), [ids.length], 'i32'),
+      positions: tensor(
+        backend,
+        Int32Array.from(lengths.flatMap((n) => Array.from({ length: n }, (_, i) => i))),
+        [ids.length],
+        'i32',
+      ),
       segments: parts,
       kv: new PackedKv(parts),
       maxPosition: Math.max(...lengths),
@@ -118,7 +136,9 @@ describe.each(variants)('%s, made by Hugging Face PEFT', (variant) => {
       const loss = withRandom({ seed: 0, step: 0, micro: 0 }, () =>
         scope(() => {
           const { input, targets, trained } = packed(backend, data)
-          const result = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale: 1 / trained })
+          const result = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, {
+            gradScale: 1 / trained,
+          })
           backward(result)
           return result
         }),
@@ -126,7 +146,9 @@ describe.each(variants)('%s, made by Hugging Face PEFT', (variant) => {
       expect((await loss.read())[0]).toBeCloseTo(data.floats.get('loss')![0]!, 5)
       loss.release()
       const names = [...data.floats.keys()].filter((name) => name.startsWith('grad.'))
-      const trainable = new Map([...peft.trainable()].map(({ name, parameter }) => [`grad.${name}`, parameter]))
+      const trainable = new Map(
+        [...peft.trainable()].map(({ name, parameter }) => [`grad.${name}`, parameter]),
+      )
       expect([...trainable.keys()].sort()).toEqual(names.sort())
       for (const [name, parameter] of trainable) {
         const expected = data.floats.get(name)!
@@ -144,7 +166,8 @@ describe.each(variants)('%s, made by Hugging Face PEFT', (variant) => {
       await writeAdapter(out, await peft.save())
       const [before, after] = [await openAdapter(dir), await openAdapter(out)]
       expect([...after.names()].sort()).toEqual([...before.names()].sort())
-      for (const name of before.names()) expect(worst(await after.read(name), await before.read(name)), name).toBe(0)
+      for (const name of before.names())
+        expect(worst(await after.read(name), await before.read(name)), name).toBe(0)
       for (const key of ['r', 'lora_alpha', 'use_dora', 'use_rslora', 'peft_type', 'bias'])
         expect(after.config[key], key).toEqual(before.config[key])
       await peft.merge!()

@@ -16,7 +16,7 @@ import { mixSamples } from '../data/mixture.js'
 import { dataFiles } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
 import type { PluginSession } from '../plugin/session.js'
-import { resolveSource, type ResolvedSource } from '../source/index.js'
+import { pathOf, resolveSource } from '../source/index.js'
 import type { OpenModel } from './open-model.js'
 
 /** One dataset of a run, tokenised. */
@@ -65,7 +65,12 @@ export async function findDatasets(
     const { name, path, limit, weight } = source
     const local = async (spec: string, patterns?: readonly string[]) =>
       pathOf(
-        await resolveSource(spec, { kind: 'dataset', rootDir, ...hubSettings(process.env), ...(patterns ? { patterns } : {}) }),
+        await resolveSource(spec, {
+          kind: 'dataset',
+          rootDir,
+          ...hubSettings(process.env),
+          ...(patterns ? { patterns } : {}),
+        }),
         spec,
       )
     if (name === undefined) {
@@ -106,10 +111,6 @@ export async function findDatasets(
   }
   return found
 }
-
-/** The file that a source names, or its folder. */
-const pathOf = ({ dir, files }: ResolvedSource, spec: string): string =>
-  files.length === 1 && spec.endsWith(files[0]!) ? join(dir, files[0]!) : dir
 
 /** Loads, renders, tokenises and mixes what the config names. */
 export async function openData(

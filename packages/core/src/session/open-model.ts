@@ -25,7 +25,7 @@ import type {
   TrainableParameter,
 } from '../plugin/contract/index.js'
 import type { PluginSession } from '../plugin/session.js'
-import { resolveSource } from '../source/index.js'
+import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import { chooseDtype } from './open-backend.js'
 
@@ -205,7 +205,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   const locate = (spec: string, kind: 'model' | 'adapter') =>
     resolveSource(spec, { kind, rootDir: session.rootDir, ...hub })
   const source = await locate(config.weights, 'model')
-  let checkpoint = config.initialize ? null : await openCheckpoint(source.path)
+  let checkpoint = config.initialize ? null : await openCheckpoint(pathOf(source, config.weights))
   const adapterDir = config.adapter === undefined ? null : (await locate(config.adapter, 'adapter')).dir
   const record = adapterDir === null ? null : await readRecord(adapterDir)
 

@@ -97,7 +97,9 @@ export async function compare<K extends string>(
   // What cancels to nothing keeps the rounding of what it was made from.
   const floor = Math.max(
     0,
-    ...Object.values<Operand>(operands).map(({ values, out }) => (out === undefined ? cancelled * rms(values) : 0)),
+    ...Object.values<Operand>(operands).map(({ values, out }) =>
+      out === undefined ? cancelled * rms(values) : 0,
+    ),
   )
   for (const name of Object.keys(operands) as K[]) {
     const { dtype, out, exact } = operands[name]
