@@ -1,7 +1,6 @@
-// The two commands of the repository, and what they share: npm run quickstart, npm test, npm run build.
+// The commands of the repository: npm test and npm run build.
 // Plain Node with nothing installed: this is what a fresh clone runs first.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -82,14 +81,7 @@ function test() {
   ])
 }
 
-function quickstart() {
-  if (!existsSync(join(root, 'examples', 'quickstart', 'model', 'model.safetensors')))
-    fail('examples/quickstart/model has no weights.', 'Train them: see scripts/tiny-model/README.md')
-  build()
-  run('quick start', 'node', ['examples/quickstart/run.mjs'])
-}
-
-const commands = { build, test, quickstart }
+const commands = { build, test }
 const command = commands[process.argv[2] ?? '']
 if (!command) fail(`Usage: node scripts/run.mjs ${Object.keys(commands).join(' | ')}`)
 command()
