@@ -15,6 +15,19 @@ import { dirname, join, relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { HubFile, SourceKind } from './types.js'
 
+const treeVersion = 1
+
+/** trees/<commit>.json as huggingface_hub 2 writes it. */
+interface TreeFile {
+  readonly format_version: number
+  readonly files: Readonly<
+    Record<
+      string,
+      { size: number; blob_id: string; lfs_sha256?: string; lfs_size?: number; xet_hash?: string }
+    >
+  >
+}
+
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text)
 
 /** Refuses names from outside that would lead out of a folder. */
@@ -85,24 +98,38 @@ export class RepoCache {
     return found !== null && found.isFile() && found.size === size
   }
 
-  /** The list of all files of a commit; a commit never changes. Null when it was never asked for, or is damaged. */
+  /** The list of all files of a commit; a commit never changes. Null when nobody asked for it, or when it is damaged. */
   async readTree(commit: string): Promise<HubFile[] | null> {
     const text = await readFile(this.#tree(commit), 'utf8').catch(() => null)
     if (text === null) return null
     try {
-      const files = JSON.parse(text) as HubFile[]
-      for (const { path, etag } of files) {
+      const { format_version: version, files } = JSON.parse(text) as TreeFile
+      if (version !== treeVersion) return null
+      return Object.entries(files).map(([path, info]) => {
         checkFileName(path, this.id)
-        if (!/^[0-9a-f]{40,64}$/.test(etag)) return null
-      }
-      return files
+        const [etag, size] = [info.lfs_sha256 ?? info.blob_id, info.lfs_size ?? info.size]
+        if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag) || !Number.isSafeInteger(size))
+          throw new IftError('IFT_FILE_CORRUPT', `${this.#tree(commit)}: ${path}`)
+        return { path, size, etag, blobId: info.blob_id, ...(info.xet_hash && { xetHash: info.xet_hash }) }
+      })
     } catch {
+      // It can be asked for again.
       return null
     }
   }
 
   writeTree(commit: string, files: readonly HubFile[]): Promise<void> {
-    return this.#write(this.#tree(commit), JSON.stringify(files))
+    const infos = files.map(({ path, size, etag, blobId, xetHash }): [string, TreeFile['files'][string]] => [
+      path,
+      {
+        size,
+        blob_id: blobId,
+        ...(etag !== blobId && { lfs_sha256: etag, lfs_size: size }),
+        ...(xetHash !== undefined && { xet_hash: xetHash }),
+      },
+    ])
+    const content: TreeFile = { format_version: treeVersion, files: Object.fromEntries(infos) }
+    return this.#write(this.#tree(commit), JSON.stringify(content, null, 1))
   }
 
   /** Makes a blob appear in a snapshot: by a relative link, by a copy where links are not allowed. */

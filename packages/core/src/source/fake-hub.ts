@@ -100,7 +100,11 @@ export class FakeHub {
         const plain = { type: 'file', path: name, size: data.length, oid: gitHash(data), ...lie }
         const large = repo.large?.includes(name)
         return large
-          ? { ...plain, lfs: { oid: lie?.oid ?? sha256(data), size: plain.size, pointerSize: 134 } }
+          ? {
+              ...plain,
+              oid: gitHash(Buffer.from(sha256(data))),
+              lfs: { oid: lie?.oid ?? sha256(data), size: plain.size, pointerSize: 134 },
+            }
           : plain
       })
       const start = Number(url.searchParams.get('cursor') ?? 0)

@@ -73,10 +73,12 @@ export class Hub {
       for (const entry of value as Record<string, unknown>[]) {
         if (entry['type'] !== 'file') continue
         const lfs = entry['lfs'] as { oid?: unknown; size?: unknown } | undefined
-        const [path, etag, size] = [entry['path'], lfs?.oid ?? entry['oid'], lfs?.size ?? entry['size']]
+        const [path, blobId, xetHash] = [entry['path'], entry['oid'], entry['xetHash']]
+        const [etag, size] = [lfs?.oid ?? blobId, lfs?.size ?? entry['size']]
         if (
           typeof path !== 'string' ||
           typeof etag !== 'string' ||
+          typeof blobId !== 'string' ||
           !(lfs ? /^[0-9a-f]{64}$/ : /^[0-9a-f]{40}$/).test(etag) ||
           typeof size !== 'number' ||
           !Number.isSafeInteger(size) ||
@@ -87,7 +89,7 @@ export class Hub {
             `expected { path, oid, size }, found ${JSON.stringify(entry).slice(0, 200)}`,
           )
         checkFileName(path, this.id)
-        files.push({ path, size, etag })
+        files.push({ path, size, etag, blobId, ...(typeof xetHash === 'string' && { xetHash }) })
       }
       url = next
     }

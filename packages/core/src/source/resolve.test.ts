@@ -101,6 +101,14 @@ describe('fetching from the hub', () => {
     expect(await readFile(join(repoDir(), 'refs/main'), 'utf8')).toBe(commit)
     expect((await readdir(join(repoDir(), 'blobs'))).length).toBe(3)
     expect(hub.downloads.length).toBe(3)
+    const tree = JSON.parse(await readFile(join(repoDir(), 'trees', `${commit}.json`), 'utf8')) as unknown
+    expect(tree).toMatchObject({
+      format_version: 1,
+      files: {
+        'config.json': { size: 22, blob_id: gitHash(modelFiles['config.json']) },
+        'model.safetensors': { size: 300_000, lfs_sha256: sha256(weights), lfs_size: 300_000 },
+      },
+    })
   })
 
   test('a second time asks the network nothing', async () => {
@@ -505,6 +513,27 @@ describe('offline', () => {
     const source = await resolveSource('org/name', options())
     expect(source.files).toEqual(['config.json', 'model.safetensors', 'tokenizer.json'])
     expect(hub.requests).toEqual([])
+  })
+
+  test('reads the list of files that Python cached, and ignores one of another version', async () => {
+    await pythonCache({ 'config.json': '{}', 'model.safetensors': 'w' })
+    const info = (content: string) => ({ size: content.length, blob_id: gitHash(Buffer.from(content)) })
+    const files = { 'config.json': info('{}'), 'model.safetensors': info('w'), 'README.md': info('#') }
+    await mkdir(join(repoDir(), 'trees'))
+    const tree = join(repoDir(), 'trees', `${commit}.json`)
+    await writeFile(tree, JSON.stringify({ format_version: 1, files }))
+    // Nothing more is wanted: this repository has no tokenizer.
+    expect((await resolveSource('org/name', options({ offline: true }))).files).toEqual([
+      'config.json',
+      'model.safetensors',
+    ])
+    for (const damaged of ['{"format_version":9}', '{', '[]', '{"format_version":1,"files":{"../x":{}}}']) {
+      await writeFile(tree, damaged)
+      await expect(resolveSource('org/name', options({ offline: true }))).rejects.toMatchObject({
+        code: 'IFT_SOURCE_OFFLINE',
+        message: expect.stringContaining('tokenizer.json') as string,
+      })
+    }
   })
 
   test('sees a missing shard, a missing tokenizer and a dangling link', async () => {

@@ -54,4 +54,8 @@ export interface HubFile {
   readonly size: number
   /** sha256 of a large file, else git's sha1 of the blob; names the blob in the cache. */
   readonly etag: string
+  /** git's sha1 of what the repository itself holds: the file, or the pointer to a large one. */
+  readonly blobId: string
+  /** Key of a large file in chunked storage, kept for others who read the list. */
+  readonly xetHash?: string
 }
