@@ -79,7 +79,7 @@ export class Ift extends PluginSession {
     const loader = new PluginSession(found.rootDir, options.searchFrom)
     const plugins = [...(options.plugins ?? [])]
     for (const plugin of first.plugins) {
-      if (typeof plugin === 'string') await loader.load(plugin)
+      if (typeof plugin === 'string') plugins.push(await loader.load(plugin))
       else if (plugin) {
         checkPlugin(plugin)
         plugins.push(plugin)
@@ -93,7 +93,7 @@ export class Ift extends PluginSession {
       found.path,
       options.searchFrom ?? [],
     )
-    for (const plugin of loader.applied) ift.use(plugin)
+    for (const plugin of plugins) ift.use(plugin)
     ift.hooks.configResolved.call(ift.config)
     return ift
   }

@@ -61,11 +61,6 @@ export class PluginSession implements PluginHost {
     return [...this.#applied.keys()]
   }
 
-  /** The plugins in use, in order. */
-  get applied(): readonly IftPlugin[] {
-    return [...this.#applied.values()]
-  }
-
   /** File of a package as the config's folder, or a further one, sees it. */
   #locate(specifier: string): string | null {
     for (const dir of [this.rootDir, ...this.searchFrom]) {
@@ -99,13 +94,14 @@ export class PluginSession implements PluginHost {
     return this.#lookup('kernels', name, this.hooks.backend)
   }
 
-  /** Loads a further plugin that the config names. */
-  async load(name: string): Promise<void> {
+  /** Loads a further plugin that the config names, and uses it. */
+  async load(name: string): Promise<IftPlugin> {
     for (const specifier of candidates('plugin', name)) {
       const file = this.#locate(specifier)
       if (file !== null) {
-        this.use(await importPlugin(file, name))
-        return
+        const plugin = await importPlugin(file, name)
+        this.use(plugin)
+        return plugin
       }
     }
     throw notFound('plugin', name, this.rootDir, this.plugins)
