@@ -1,4 +1,5 @@
-import { defineModel, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type LlamaConfig } from './config.js'
 import { gguf } from './gguf.js'
 import { LlamaForCausalLM } from './model.js'
@@ -43,7 +44,12 @@ export const llama: ModelDefinition<LlamaConfig> = {
   targetModules: { lora: ['q_proj', 'v_proj'] },
 }
 
-export const plugin = defineModel(llama)
+const model = defineModel(llama)
+
+/** The family, and the kinds of tokenizer files that its checkpoints come with. */
+export const plugin = definePlugin('llama', (ift) => {
+  ift.use(tokenizers).use(model)
+})
 export { parseConfig, type LlamaConfig } from './config.js'
 export { LlamaForCausalLM, LlamaModel } from './model.js'
 export { inverseFrequencies, type RopeConfig } from './rope.js'
