@@ -44,12 +44,8 @@ export const llama: ModelDefinition<LlamaConfig> = {
   targetModules: { lora: ['q_proj', 'v_proj'] },
 }
 
-const model = defineModel(llama)
-
-/** The family, and the kinds of tokenizer files that its checkpoints come with. */
-export const plugin = definePlugin('llama', (ift) => {
-  ift.use(tokenizers).use(model)
-})
+/** The family with the tokenizers that its checkpoints come with. */
+export const plugin = definePlugin('model-llama', (host) => host.use(tokenizers).use(defineModel(llama)))
 export { parseConfig, type LlamaConfig } from './config.js'
 export { LlamaForCausalLM, LlamaModel } from './model.js'
 export { inverseFrequencies, type RopeConfig } from './rope.js'

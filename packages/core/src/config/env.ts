@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where the hub is, what to send it, and where its files are kept. */
+export interface HubSettings {
+  /** Without a slash at the end. */
+  readonly endpoint: string
+  readonly token: string | null
+  readonly cacheDir: string
+  /** Nothing may be fetched. */
+  readonly offline: boolean
+}
+
+const isSet = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? '')
+
+function tokenIn(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8').trim() || null
+  } catch {
+    // Nobody is logged in.
+    return null
+  }
+}
+
+/** What the environment says about the hub, with the names and the precedence of Python's huggingface_hub. */
+export function hubSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string = homedir(),
+): HubSettings {
+  const folder = (value: string | undefined) =>
+    value
+      ?.replace(/^~(?=$|[/\\])/, () => home)
+      .replace(
+        /\$(?:\{(\w+)\}|(\w+))/g,
+        (whole, braced?: string, plain?: string) => env[braced ?? plain!] ?? whole,
+      )
+  const hubHome =
+    folder(env['HF_HOME']) || join(folder(env['XDG_CACHE_HOME']) || join(home, '.cache'), 'huggingface')
+  const named = (env['HF_TOKEN'] || env['HUGGING_FACE_HUB_TOKEN'] || '').trim()
+  return {
+    endpoint: (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, ''),
+    token:
+      named ||
+      (isSet(env['HF_HUB_DISABLE_IMPLICIT_TOKEN'])
+        ? null
+        : tokenIn(folder(env['HF_TOKEN_PATH']) || join(hubHome, 'token'))),
+    cacheDir: folder(env['HF_HUB_CACHE']) || folder(env['HUGGINGFACE_HUB_CACHE']) || join(hubHome, 'hub'),
+    offline: isSet(env['HF_HUB_OFFLINE']) || isSet(env['TRANSFORMERS_OFFLINE']),
+  }
+}

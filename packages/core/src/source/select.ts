@@ -1,0 +1,129 @@
+import type { HubFile, SourceKind } from './types.js'
+
+/** A shell pattern as Python's fnmatch reads it: '*' and '?' also match '/'. */
+export function globPattern(glob: string): RegExp {
+  const source = glob
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${source}$`, 's')
+}
+
+export const isGlob = (pattern: string): boolean => /[*?[]/.test(pattern)
+
+const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer.model',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'chat_template.jinja',
+]
+const textFiles = new Set([
+  ...tokenizerFiles,
+  'config.json',
+  'generation_config.json',
+  'chat_template.json',
+  'model.safetensors.index.json',
+])
+const dataFile = /\.(json|jsonl|ndjson|csv|tsv|parquet|txt)(\.gz|\.zst)?$/i
+const notData = /(^|\/)(dataset_infos?\.json|README[^/]*|LICENSE[^/]*|requirements\.txt|\.[^/]*)$/i
+
+const inRoot = (path: string) => !path.includes('/')
+
+/**
+ * The weights to fetch: safetensors in the layout that transformers loads, pickles only without them, a GGUF only when
+ * it is the only one. Copies of the same weights in other types or layouts stay where they are.
+ */
+function weightsOf(paths: readonly string[]): string[] {
+  const root = paths.filter(inRoot)
+  const matching = (pattern: RegExp) => root.filter((path) => pattern.test(path))
+  const choices = [
+    matching(/^model\.safetensors$/),
+    matching(/^model-\d+-of-\d+\.safetensors$/),
+    matching(/^(?!consolidated|adapter_).*\.safetensors$/),
+    matching(/\.safetensors$/),
+    matching(/^pytorch_model\.bin$/),
+    matching(/^pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)$/),
+    matching(/^(?!training_args|optimizer|scheduler|adapter_).*\.(bin|pt|pth)$/),
+  ]
+  const found = choices.find((files) => files.some((file) => !file.endsWith('.json')))
+  if (found) return found
+  const gguf = matching(/\.gguf$/i)
+  return gguf.length === 1 ? gguf : []
+}
+
+/** The files of a repository that a kind of source needs, or that the patterns name. */
+export function selectFiles(
+  files: readonly HubFile[],
+  kind: SourceKind,
+  patterns: readonly string[] | undefined,
+): HubFile[] {
+  const wanted = new Set(
+    selectPaths(
+      files.map(({ path }) => path),
+      kind,
+      patterns,
+    ),
+  )
+  return files.filter(({ path }) => wanted.has(path))
+}
+
+export function selectPaths(
+  paths: readonly string[],
+  kind: SourceKind,
+  patterns: readonly string[] | undefined,
+): string[] {
+  if (patterns) {
+    const globs = patterns.map(globPattern)
+    return paths.filter((path) => patterns.includes(path) || globs.some((glob) => glob.test(path)))
+  }
+  if (kind === 'dataset') return paths.filter((path) => dataFile.test(path) && !notData.test(path))
+  if (kind === 'adapter') {
+    const safe = paths.includes('adapter_model.safetensors')
+    const weights = safe ? 'adapter_model.safetensors' : 'adapter_model.bin'
+    return paths.filter(
+      (path) =>
+        path === weights || (inRoot(path) && /\.(json|jinja)$/.test(path)) || tokenizerFiles.includes(path),
+    )
+  }
+  const weights = new Set(weightsOf(paths))
+  return paths.filter((path) => textFiles.has(path) || weights.has(path))
+}
+
+/**
+ * What is missing of a repository of which only the cached files are known, not the whole list: the files that an index
+ * names, and the kinds of file that nothing can do without.
+ */
+export function missingFrom(
+  paths: readonly string[],
+  kind: SourceKind,
+  patterns: readonly string[] | undefined,
+  shardsOf: readonly string[],
+): string[] {
+  if (patterns) {
+    const exact = patterns.filter((pattern) => !isGlob(pattern) && !paths.includes(pattern))
+    const unmatched = patterns.filter(
+      (pattern) => isGlob(pattern) && !paths.some((path) => globPattern(pattern).test(path)),
+    )
+    return [...exact, ...unmatched]
+  }
+  if (kind === 'dataset') return selectPaths(paths, kind, undefined).length > 0 ? [] : ['data files']
+  if (kind === 'adapter') {
+    const weights = paths.some((path) => path === 'adapter_model.safetensors' || path === 'adapter_model.bin')
+    return [
+      ...(paths.includes('adapter_config.json') ? [] : ['adapter_config.json']),
+      ...(weights ? [] : ['adapter_model.safetensors']),
+    ]
+  }
+  const weights = weightsOf(paths).filter((path) => !path.endsWith('.json'))
+  if (weights.length === 1 && /\.gguf$/i.test(weights[0]!)) return []
+  return [
+    ...(paths.includes('config.json') ? [] : ['config.json']),
+    ...(weights.length > 0 ? [] : ['weights (*.safetensors)']),
+    ...shardsOf.filter((shard) => !paths.includes(shard)),
+    ...(paths.some((path) => /^(tokenizer\.(json|model)|vocab\.json)$/.test(path)) ? [] : ['tokenizer.json']),
+  ]
+}
