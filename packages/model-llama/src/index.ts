@@ -1,4 +1,5 @@
-import { defineModel, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type LlamaConfig } from './config.js'
 import { gguf } from './gguf.js'
 import { LlamaForCausalLM } from './model.js'
@@ -43,7 +44,8 @@ export const llama: ModelDefinition<LlamaConfig> = {
   targetModules: { lora: ['q_proj', 'v_proj'] },
 }
 
-export const plugin = defineModel(llama)
+/** The family with the tokenizers that its checkpoints come with. */
+export const plugin = definePlugin('model-llama', (host) => host.use(tokenizers).use(defineModel(llama)))
 export { parseConfig, type LlamaConfig } from './config.js'
 export { LlamaForCausalLM, LlamaModel } from './model.js'
 export { inverseFrequencies, type RopeConfig } from './rope.js'

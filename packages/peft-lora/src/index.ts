@@ -1,1 +1,19 @@
-export {}
+import { definePeft, type PeftMethod } from '@ift/core'
+import { attachLora } from './attach.js'
+import { fromAdapterConfig, loraOptions, type LoraOptions } from './options.js'
+
+/**
+ * LoRA (Hu et al. 2021, arXiv:2106.09685) with rsLoRA, DoRA, LoRA+ and PiSSA; adapters in the format of Hugging Face
+ * PEFT, both ways.
+ */
+export const lora: PeftMethod<LoraOptions> = {
+  name: 'lora',
+  peftTypes: ['LORA'],
+  options: loraOptions,
+  fromAdapterConfig,
+  attach: attachLora,
+}
+
+export const plugin = definePeft(lora)
+export { LoraLinear, type LoraSettings } from './lora-linear.js'
+export type { LoraOptions } from './options.js'

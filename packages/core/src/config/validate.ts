@@ -56,9 +56,7 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
     // Of the alternatives, the one that got furthest is the one that was meant.
     const deepest = issue.errors
       .map((errors) =>
-        errors.flatMap((e) =>
-          explain({ ...e, path: [...issue.path, ...e.path] }, schema, input, prefix),
-        ),
+        errors.flatMap((e) => explain({ ...e, path: [...issue.path, ...e.path] }, schema, input, prefix)),
       )
       .sort((a, b) => a.length - b.length)
       .find((lines) => lines.some((line) => line.startsWith('unknown option')))

@@ -30,7 +30,13 @@ export class PluginSession implements PluginHost {
   readonly hooks: SessionHooks = createSessionHooks()
   readonly #applied = new Map<string, IftPlugin>()
 
-  constructor(readonly rootDir: string) {
+  /**
+   * `rootDir` is the folder of the config; packages that cannot be found from there are looked for from `searchFrom`.
+   */
+  constructor(
+    readonly rootDir: string,
+    readonly searchFrom: readonly string[] = [],
+  ) {
     refuseSecondCore()
   }
 
@@ -53,6 +59,20 @@ export class PluginSession implements PluginHost {
   /** Names of the plugins in use, in order. */
   get plugins(): readonly string[] {
     return [...this.#applied.keys()]
+  }
+
+  /** The plugins in use, in order. */
+  get applied(): readonly IftPlugin[] {
+    return [...this.#applied.values()]
+  }
+
+  /** File of a package as the config's folder, or a further one, sees it. */
+  #locate(specifier: string): string | null {
+    for (const dir of [this.rootDir, ...this.searchFrom]) {
+      const file = locate(specifier, dir)
+      if (file !== null) return file
+    }
+    return null
   }
 
   model(name: string): Promise<ModelDefinition> {
@@ -82,7 +102,7 @@ export class PluginSession implements PluginHost {
   /** Loads a further plugin that the config names. */
   async load(name: string): Promise<void> {
     for (const specifier of candidates('plugin', name)) {
-      const file = locate(specifier, this.rootDir)
+      const file = this.#locate(specifier)
       if (file !== null) {
         this.use(await importPlugin(file, name))
         return
@@ -93,14 +113,14 @@ export class PluginSession implements PluginHost {
 
   /** Whether a package that provides the name is installed, without loading it. */
   installed(kind: PluginKind, name: string): boolean {
-    return candidates(kind, name).some((specifier) => locate(specifier, this.rootDir) !== null)
+    return candidates(kind, name).some((specifier) => this.#locate(specifier) !== null)
   }
 
   async #lookup<D>(kind: PluginKind, name: string, registry: Registry<D>): Promise<D> {
     const known = registry.find(name)
     if (known !== undefined) return known
     for (const specifier of candidates(kind, name)) {
-      const file = locate(specifier, this.rootDir)
+      const file = this.#locate(specifier)
       if (file === null) continue
       this.use(await importPlugin(file, name))
       const found = registry.find(name) ?? this.#sole(name, registry)

@@ -101,6 +101,13 @@ export class Parameter {
     return this.#master ?? this.value
   }
 
+  /** Rounds the master into the value, after the master was written from outside. */
+  roundFromMaster(): void {
+    const { master, value } = this
+    if (master === value) return
+    value.backend.cast(value.buf, master.buf, value.size, asFloat(value.dtype, 'roundFromMaster'), 'f32')
+  }
+
   /** The gradient, f32, summed over all `backward` calls since `zeroGrad`; null before the first. Owned by the parameter. */
   get grad(): Tensor | null {
     const storage = this.#node?.grad ?? null

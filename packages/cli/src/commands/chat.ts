@@ -1,0 +1,58 @@
+import { createInterface } from 'node:readline/promises'
+import type { Message } from '@ift/core'
+import type { Command } from './command.js'
+import { withSession } from './command.js'
+
+export const chat: Command = {
+  name: 'chat',
+  description: 'Talk with a model in the terminal.',
+  example: 'npx ift chat --weights ./llama --adapter ./run/adapter',
+  run(context) {
+    const { terminal } = context
+    return withSession(context, async (ift) => {
+      const generator = await ift.createGenerator()
+      const lines = createInterface({
+        input: process.stdin,
+        output: terminal.stderr,
+        prompt: terminal.style('bold', '> '),
+      })
+      terminal.note('/clear forgets the conversation, /exit ends it; Ctrl-C stops an answer.')
+      let messages: Message[] = []
+      let answering: AbortController | null = null
+      lines.on('SIGINT', () => {
+        if (answering) answering.abort()
+        else lines.close()
+      })
+      lines.prompt()
+      for await (const line of lines) {
+        const text = line.trim()
+        if (text === '/exit') break
+        if (text === '/clear') messages = []
+        else if (text) {
+          answering = new AbortController()
+          const asked: Message[] = [...messages, { role: 'user', content: text }]
+          let answer = ''
+          try {
+            const result = await generator.generate({ messages: asked }, ift.config.generate, {
+              signal: answering.signal,
+              onText: (piece) => {
+                const shown = answer ? piece : piece.trimStart()
+                answer += shown
+                terminal.out(shown)
+              },
+            })
+            answer = result.text
+          } catch (error) {
+            if (!answering.signal.aborted) throw error
+          }
+          answering = null
+          messages = [...asked, { role: 'assistant', content: answer.trim() }]
+          terminal.out('\n')
+        }
+        lines.prompt()
+      }
+      lines.close()
+      return 0
+    })
+  },
+}

@@ -1,0 +1,37 @@
+import { inspectSample } from '@ift/core'
+import type { Command } from './command.js'
+import { withSession } from './command.js'
+
+export const inspect: Command = {
+  name: 'inspect',
+  description: 'Show samples as the model reads them: tokens, and which of them are learned.',
+  example: 'npx ift inspect --weights ./llama --data alpaca.json --count 2',
+  define(verb) {
+    verb.option('-n, --count <n>', 'samples to show', '1').option('--json', 'print tokens as JSON')
+  },
+  run(context) {
+    const { terminal, options } = context
+    return withSession(context, async (ift) => {
+      const { data, tokenizer } = await ift.openData()
+      const count = Math.min(Number(options['count']), data.train.count)
+      for (let i = 0; i < count; i++) {
+        const tokens = await inspectSample(data.train.sample(i), tokenizer)
+        if (options['json']) {
+          terminal.out(`${JSON.stringify(tokens)}\n`)
+          continue
+        }
+        const trained = tokens.filter((token) => token.trained).length
+        terminal.note(`sample ${i}: ${tokens.length} tokens, ${trained} learned`)
+        terminal.out(
+          `${tokens
+            .map(({ text, token, special, trained: learned }) => {
+              const shown = special ? token : text
+              return learned ? terminal.style('green', shown) : terminal.style('dim', shown)
+            })
+            .join('')}\n`,
+        )
+      }
+      return 0
+    })
+  },
+}

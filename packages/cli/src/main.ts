@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander'
+import { IftError } from '@ift/core'
+import { commands } from './commands/index.js'
+import { takeOverrides } from './overrides.js'
+import { Terminal } from './ui/terminal.js'
+import { version } from './version.js'
+
+/** Exit codes of every verb. */
+export const exit = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
+
+/** Codes of errors that the user's command or config caused: nothing was tried. */
+const usageErrors = /^IFT_(USAGE|CONFIG_|PLUGIN_NOT_FOUND|GENERATE_OPTION|PEFT_|DATA_FORMAT|RESUME_CONFIG)/
+
+/** Runs one command line and returns its exit code. */
+export async function main(argv: readonly string[], terminal = new Terminal()): Promise<number> {
+  let code: number = exit.done
+  try {
+    const { rest, overrides, notes } = takeOverrides(argv)
+    for (const note of notes) terminal.note(note)
+    const program = new Command('ift')
+      .description('Instruction fine-tuning of language models.')
+      .version(version, '-v, --version')
+      .option('-c, --config <file>', 'config file, or the folder to look in')
+      .showHelpAfterError('Help: npx ift <verb> --help')
+      .showSuggestionAfterError()
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => terminal.out(text),
+        writeErr: (text) => terminal.err(text),
+      })
+      .addHelpText(
+        'after',
+        '\nEvery option of the config is a flag too: --train.epochs 2 --weights ./model\n',
+      )
+    const finish = (result: number) => {
+      code = result
+    }
+    for (const command of commands) {
+      const verb = program.command(command.name).description(command.description).exitOverride()
+      command.define?.(verb)
+      verb.addHelpText('after', `\nExample:\n  ${command.example}\n`)
+      verb.action(async (...args: unknown[]) => {
+        const operands = args.slice(0, -2) as (string | string[] | undefined)[]
+        const { config } = program.opts<{ config?: string }>()
+        finish(
+          await command.run({
+            terminal,
+            cwd: process.cwd(),
+            ...(config === undefined ? {} : { configFile: config }),
+            overrides,
+            options: verb.opts(),
+            operands: operands.flat().filter((operand) => operand !== undefined),
+          }),
+        )
+      })
+    }
+    if (!rest.length) {
+      program.outputHelp()
+      return exit.usage
+    }
+    await program.parseAsync([...rest], { from: 'user' })
+    return code
+  } catch (error) {
+    return report(error, terminal)
+  } finally {
+    terminal.close()
+  }
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
+  if (error instanceof IftError) {
+    terminal.failure(error.message, error.hint, error.code)
+    return usageErrors.test(error.code) ? exit.usage : exit.failed
+  }
+  if (error instanceof Error && error.name === 'AbortError') return exit.interrupted
+  terminal.failure(
+    error instanceof Error ? (error.stack ?? error.message) : String(error),
+    undefined,
+    'a fault of ift',
+  )
+  return exit.failed
+}

@@ -1,0 +1,79 @@
+import { styleText } from 'node:util'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Where a command line writes: results to stdout, everything else to stderr. */
+export class Terminal {
+  readonly #colour: boolean
+  #line = ''
+
+  constructor(
+    readonly stdout: NodeJS.WriteStream = process.stdout,
+    readonly stderr: NodeJS.WriteStream = process.stderr,
+    env: NodeJS.ProcessEnv = process.env,
+  ) {
+    this.#colour = env['NO_COLOR'] ? false : Boolean(env['FORCE_COLOR']) || stderr.isTTY
+  }
+
+  /** Whether a person watches: one line is redrawn instead of many written. */
+  get interactive(): boolean {
+    return this.stderr.isTTY
+  }
+
+  style(style: Style, text: string): string {
+    return this.#colour ? styleText(style, text, { validateStream: false }) : text
+  }
+
+  /** A result. */
+  out(text: string): void {
+    this.clear()
+    this.stdout.write(text)
+  }
+
+  /** A result that a machine reads. */
+  json(value: unknown): void {
+    this.out(`${JSON.stringify(value, null, 2)}\n`)
+  }
+
+  err(text: string): void {
+    this.clear()
+    this.stderr.write(text)
+  }
+
+  note(text: string): void {
+    this.err(`${this.style('dim', text)}\n`)
+  }
+
+  heading(text: string): void {
+    this.err(`${this.style('bold', text)}\n`)
+  }
+
+  failure(message: string, hint: string | undefined, code: string): void {
+    this.err(`${this.style('red', 'error')} ${message}\n`)
+    if (hint) this.err(`\n${hint}\n`)
+    this.err(`${this.style('dim', code)}\n`)
+  }
+
+  /** Redraws the one line at the bottom; call only when `interactive`. */
+  redraw(line: string): void {
+    const width = Math.max(20, this.stderr.columns || 80) - 1
+    this.#line = line.length > width ? `${line.slice(0, width - 1)}…` : line
+    this.stderr.write(`\r\x1b[2K${this.#line}`)
+  }
+
+  /** Takes the redrawn line away, so that what follows starts on a clean one. */
+  clear(): void {
+    if (this.#line) this.stderr.write('\r\x1b[2K')
+    this.#line = ''
+  }
+
+  /** Two columns, aligned. */
+  table(rows: readonly (readonly [string, string])[]): void {
+    const width = Math.max(...rows.map(([name]) => name.length))
+    for (const [name, value] of rows) this.err(`  ${this.style('dim', name.padEnd(width))}  ${value}\n`)
+  }
+
+  close(): void {
+    this.clear()
+  }
+}

@@ -1,0 +1,75 @@
+import { IftError } from '@ift/tensor'
+import {
+  applyTemperature,
+  forbidRepeatedNgrams,
+  keepTopK,
+  keepTopP,
+  penalizeRepetition,
+} from './processors.js'
+import type { GenerateOptions, LogitsContext } from './types.js'
+
+/** Options with every default. */
+export interface DecodeSettings extends Required<Omit<GenerateOptions, 'stop'>> {
+  readonly stop: readonly string[]
+}
+
+const defaults: Omit<DecodeSettings, 'maxNewTokens'> = {
+  minNewTokens: 0,
+  doSample: false,
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  numBeams: 1,
+  lengthPenalty: 1,
+  earlyStopping: false,
+  noRepeatNgramSize: 0,
+  repetitionPenalty: 1,
+  stop: [],
+  seed: 0,
+}
+
+/** Fills in defaults; IFT_GENERATE_OPTION for a value that means nothing. */
+export function decodeSettings(options: GenerateOptions): DecodeSettings {
+  const settings = { ...defaults, ...options }
+  const require = (ok: boolean, name: keyof DecodeSettings, expected: string) => {
+    if (!ok)
+      throw new IftError(
+        'IFT_GENERATE_OPTION',
+        `generate.${name} must be ${expected}, found ${String(settings[name])}.`,
+      )
+  }
+  require(Number.isInteger(settings.maxNewTokens) &&
+    settings.maxNewTokens > 0, 'maxNewTokens', 'a whole number above 0')
+  require(settings.temperature > 0, 'temperature', 'above 0 (for the likeliest token set doSample: false)')
+  require(settings.topP > 0 && settings.topP <= 1, 'topP', 'above 0 and at most 1')
+  require(Number.isInteger(settings.topK) && settings.topK >= 0, 'topK', 'a whole number, 0 for off')
+  require(Number.isInteger(settings.numBeams) && settings.numBeams > 0, 'numBeams', 'a whole number above 0')
+  require(settings.repetitionPenalty > 0, 'repetitionPenalty', 'above 0')
+  return settings
+}
+
+/** What changes scores from outside: the `logits` hook. */
+export type LogitsTap = (scores: Float32Array, context: LogitsContext) => void
+
+/**
+ * Runs the processors in Hugging Face's order: repetition, n-grams, end token held back, then, when sampling, temperature,
+ * top-k, top-p.
+ */
+export function processScores(
+  scores: Float32Array,
+  context: LogitsContext,
+  settings: DecodeSettings,
+  ends: ReadonlySet<number>,
+  tap: LogitsTap | null,
+): void {
+  const { ids, promptTokens } = context
+  if (settings.repetitionPenalty !== 1) penalizeRepetition(scores, ids, settings.repetitionPenalty)
+  if (settings.noRepeatNgramSize > 0) forbidRepeatedNgrams(scores, ids, settings.noRepeatNgramSize)
+  if (ids.length - promptTokens < settings.minNewTokens) for (const id of ends) scores[id] = -Infinity
+  if (settings.doSample) {
+    if (settings.temperature !== 1) applyTemperature(scores, settings.temperature)
+    if (settings.topK > 0) keepTopK(scores, settings.topK)
+    if (settings.topP < 1) keepTopP(scores, settings.topP)
+  }
+  tap?.(scores, context)
+}

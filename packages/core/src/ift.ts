@@ -1,0 +1,170 @@
+import { resolve } from 'node:path'
+import { IftError, type Backend } from '@ift/tensor'
+import { saveModel } from './checkpoint/model-files.js'
+import { loadConfigFile } from './config/load.js'
+import type { IftConfig, ResolvedConfig } from './config/schema.js'
+import { resolveConfig } from './config/validate.js'
+import { checkPlugin } from './plugin/resolve.js'
+import { PluginSession } from './plugin/session.js'
+import type { IftPlugin } from './plugin/define.js'
+import { openBackend } from './session/open-backend.js'
+import { openData, type RunData } from './session/data.js'
+import {
+  openModel,
+  openModelFiles,
+  type ModelFiles,
+  type OpenModel,
+  type OpenOptions,
+} from './session/open-model.js'
+import { TextGenerator } from './session/text-generator.js'
+import { openTraining, type Training, type TrainingOptions } from './session/training.js'
+
+export interface LoadOptions {
+  /** Where to look for the config and what relative paths are relative to; the current folder when absent. */
+  readonly cwd?: string
+  /** A config file or a folder to look in. */
+  readonly configFile?: string
+  /** The config itself: no file is looked for. */
+  readonly config?: IftConfig
+  /** Options laid over the config, nested. */
+  readonly overrides?: Readonly<Record<string, unknown>>
+  /** Plugins to use besides those of the config. */
+  readonly plugins?: readonly IftPlugin[]
+  /** Folders besides the config's own that packages may be found from. */
+  readonly searchFrom?: readonly string[]
+}
+
+/** Lays nested options over others; lists and other values replace. */
+function overlay(base: unknown, over: unknown): unknown {
+  const plain = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  if (!plain(base) || !plain(over)) return over
+  const out: Record<string, unknown> = { ...base }
+  for (const [key, value] of Object.entries(over)) out[key] = key in out ? overlay(out[key], value) : value
+  return out
+}
+
+/**
+ * A session: a config, plugins, one device, and the models opened on it. Several sessions live side by side in a process.
+ * Nothing is loaded before it is asked for; `close` frees everything.
+ */
+export class Ift extends PluginSession {
+  readonly config: ResolvedConfig
+  /** Config file, or null when the config was given. */
+  readonly configPath: string | null
+  #backend: Promise<Backend> | null = null
+  readonly #opened = new Set<{ release(): void }>()
+
+  private constructor(
+    rootDir: string,
+    config: ResolvedConfig,
+    configPath: string | null,
+    searchFrom: readonly string[],
+  ) {
+    super(rootDir, searchFrom)
+    this.config = config
+    this.configPath = configPath
+  }
+
+  /** Reads and checks the config, applies its plugins and lets them change it. */
+  static async load(options: LoadOptions = {}): Promise<Ift> {
+    const cwd = resolve(options.cwd ?? process.cwd())
+    const found =
+      options.config === undefined
+        ? await loadConfigFile(cwd, options.configFile)
+        : { config: options.config as unknown, path: null, rootDir: cwd }
+    const where = found.path ?? 'The config'
+    const written = overlay(found.config, options.overrides ?? {})
+    const first = resolveConfig(written, where)
+    const loader = new PluginSession(found.rootDir, options.searchFrom)
+    const plugins = [...(options.plugins ?? [])]
+    for (const plugin of first.plugins) {
+      if (typeof plugin === 'string') await loader.load(plugin)
+      else if (plugin) {
+        checkPlugin(plugin)
+        plugins.push(plugin)
+      }
+    }
+    for (const plugin of plugins) loader.use(plugin)
+    const changed = await loader.hooks.config.promise(written as IftConfig)
+    const ift = new Ift(
+      found.rootDir,
+      Object.freeze(resolveConfig(changed, where)),
+      found.path,
+      options.searchFrom ?? [],
+    )
+    for (const plugin of loader.applied) ift.use(plugin)
+    ift.hooks.configResolved.call(ift.config)
+    return ift
+  }
+
+  /** The device of the session, opened at the first call. */
+  openBackend(): Promise<Backend> {
+    this.#backend ??= openBackend(this, this.config)
+    return this.#backend
+  }
+
+  async openModel(options: OpenOptions = { training: false }): Promise<OpenModel> {
+    const open = await openModel(this, this.config, await this.openBackend(), options)
+    this.#opened.add(open)
+    return open
+  }
+
+  /** Opens a training run: model, method, data, plan. `run()` trains. */
+  async createTraining(options: TrainingOptions & Partial<OpenOptions> = {}): Promise<Training> {
+    const open = await this.openModel({ ...options, training: true })
+    const training = await openTraining(this, this.config, open, options)
+    this.#opened.add(training)
+    return training
+  }
+
+  /** What a run would need and do; nothing is written. */
+  planTraining(): Promise<Training> {
+    return this.createTraining({ planOnly: true })
+  }
+
+  /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. */
+  async openData(): Promise<ModelFiles & { readonly data: RunData }> {
+    const files = await openModelFiles(this, this.config)
+    return { ...files, data: await openData(this, this.config, files) }
+  }
+
+  /** A generator over the model of the config, or over one that is open. */
+  async createGenerator(open?: OpenModel): Promise<TextGenerator> {
+    const tap = this.hooks.logits.isUsed()
+      ? (scores: Float32Array, context: Parameters<typeof this.hooks.logits.call>[1]) => {
+          this.hooks.logits.call(scores, context)
+        }
+      : null
+    const generator = new TextGenerator(open ?? (await this.openModel()), tap)
+    this.#opened.add(generator)
+    return generator
+  }
+
+  /** Folds the adapter of the config into its base and writes the model in Hugging Face's layout. */
+  async merge(out: string): Promise<string> {
+    const open = await this.openModel()
+    if (!open.peft)
+      throw new IftError('IFT_MERGE_NOTHING', 'There is no adapter to merge.', 'Name one: --adapter DIR')
+    if (!open.peft.merge)
+      throw new IftError(
+        'IFT_MERGE_IMPOSSIBLE',
+        'This kind of adapter has no form inside the weights.',
+        'Use it beside the base model: --adapter DIR',
+      )
+    await open.peft.merge()
+    const dir = resolve(this.rootDir, out)
+    await saveModel(dir, { ...open, configJson: open.json })
+    return dir
+  }
+
+  /** Ends the session: everything opened is released, the device closed. */
+  async close(): Promise<void> {
+    await this.hooks.close.promise()
+    for (const opened of [...this.#opened].reverse()) opened.release()
+    this.#opened.clear()
+    const backend = await this.#backend?.catch(() => null)
+    backend?.close()
+    this.#backend = null
+  }
+}

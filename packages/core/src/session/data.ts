@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { hubSettings } from '../config/env.js'
+import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
+import {
+  buildSampleStore,
+  hashFiles,
+  locateExamples,
+  readExamples,
+  type BuildOptions,
+  type LocatedExample,
+} from '../data/build.js'
+import { compositeNames, expandComposite } from '../data/composites.js'
+import { mixSamples } from '../data/mixture.js'
+import { dataFiles } from '../data/read/index.js'
+import type { SampleSource, SampleStore } from '../data/store.js'
+import type { PluginSession } from '../plugin/session.js'
+import { pathOf, resolveSource } from '../source/index.js'
+import type { OpenModel } from './open-model.js'
+
+/** One dataset of a run, tokenised. */
+export interface RunDataset {
+  readonly name: string
+  readonly store: SampleStore
+}
+
+/** Tokenised samples of a run. */
+export interface RunData {
+  readonly train: SampleSource
+  readonly validation: SampleSource | null
+  readonly datasets: readonly RunDataset[]
+  /** Samples that `dedup` took out. */
+  readonly duplicates: number
+  /** sha256 of everything that decides the samples and their order in the data. */
+  readonly hash: string
+}
+
+/** A dataset found: its name, its examples, and a key of what they are (null when that cannot be told). */
+interface Found {
+  readonly name: string
+  readonly weight: number | undefined
+  readonly examples: () => AsyncIterable<LocatedExample>
+  readonly key: string | null
+}
+
+const asSource = (entry: DataEntry): DataSource =>
+  typeof entry !== 'string'
+    ? entry
+    : /[\\/]|\.[a-z]+$/i.test(entry)
+      ? { path: entry, encoding: 'utf-8' }
+      : { name: entry, encoding: 'utf-8' }
+
+/** Finds every dataset that entries name; composites become what they contain. */
+export async function findDatasets(
+  session: PluginSession,
+  entries: DataEntry | readonly DataEntry[],
+  seed: number,
+): Promise<Found[]> {
+  const { rootDir } = session
+  const found: Found[] = []
+  const list = Array.isArray(entries) ? (entries as readonly DataEntry[]) : [entries as DataEntry]
+  for (const entry of list) {
+    const source = asSource(entry)
+    const { name, path, limit, weight } = source
+    const local = async (spec: string, patterns?: readonly string[]) =>
+      pathOf(
+        await resolveSource(spec, {
+          kind: 'dataset',
+          rootDir,
+          ...hubSettings(process.env),
+          ...(patterns ? { patterns } : {}),
+        }),
+        spec,
+      )
+    if (name === undefined) {
+      if (path === undefined)
+        throw new IftError(
+          'IFT_CONFIG_INVALID',
+          'An entry of data names neither a dataset nor a path.',
+          'Set name: or path:.',
+        )
+      const file = await local(path)
+      const options = {
+        ...(source.format ? { format: source.format } : {}),
+        ...(source.columns ? { columns: source.columns } : {}),
+        ...(limit === undefined ? {} : { limit }),
+        encoding: source.encoding,
+      }
+      const key = JSON.stringify([await hashFiles(await dataFiles(file)), options])
+      found.push({ name: path, weight, examples: () => readExamples(file, options), key })
+      continue
+    }
+    for (const part of compositeNames.includes(name) ? expandComposite(name) : [name]) {
+      const definition = await session.dataset(part)
+      const context = {
+        rootDir,
+        seed,
+        file: async (wanted: string) => {
+          const base = await local(path ?? definition.hub ?? wanted, [wanted])
+          return base.endsWith(wanted) ? base : local(join(base, wanted))
+        },
+      }
+      found.push({
+        name: part,
+        weight,
+        examples: () => locateExamples(part, definition.load(context), limit),
+        key: null,
+      })
+    }
+  }
+  return found
+}
+
+/** Loads, renders, tokenises and mixes what the config names. */
+export async function openData(
+  session: PluginSession,
+  config: ResolvedConfig,
+  open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
+): Promise<RunData> {
+  const { hooks, rootDir } = session
+  const { seed } = config.train
+  const maxLength = Math.min(
+    config.maxLength,
+    open.shape.maxPositions ?? Infinity,
+    config.train.microBatchTokens,
+  )
+  // A plugin that rewrites examples or samples may do anything: nothing is cached then.
+  const cacheable = !hooks.example.isUsed() && !hooks.sample.isUsed()
+  const build = async ({ name, examples, key }: Found): Promise<RunDataset> => {
+    const context = { dataset: name }
+    const options: BuildOptions = {
+      template: open.template,
+      tokenizer: open.tokenizer,
+      maxLength,
+      trainOn: config.trainOn,
+      truncation: config.truncation,
+      ...(hooks.example.isUsed() ? { onExample: (example) => hooks.example.call(example, context) } : {}),
+      ...(hooks.sample.isUsed() ? { onSample: (sample) => hooks.sample.call(sample, context) } : {}),
+      ...(cacheable && key !== null ? { cache: { dir: join(rootDir, '.ift-cache'), key } } : {}),
+    }
+    return { name, store: await buildSampleStore(examples(), options) }
+  }
+  const buildAll = async (found: readonly Found[]) => {
+    const built: (RunDataset & { weight: number | undefined })[] = []
+    for (const one of found) built.push({ ...(await build(one)), weight: one.weight })
+    return built
+  }
+  const datasets = await buildAll(await findDatasets(session, config.data, seed))
+  const part = ({ name, store, weight }: (typeof datasets)[number]) => ({
+    name,
+    samples: store,
+    ...(weight === undefined ? {} : { weight }),
+  })
+  const own = config.validation.data
+  const mixed = mixSamples(datasets.map(part), {
+    dedup: config.dedup,
+    order: config.mix,
+    seed: config.validation.seed,
+    validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
+  })
+  const held =
+    own === undefined
+      ? mixed.validation
+      : mixSamples((await buildAll(await findDatasets(session, own, seed))).map(part), {
+          dedup: false,
+          order: 'sequential',
+          seed,
+          validation: { size: 0, seed },
+        }).train
+  const hash = createHash('sha256')
+  for (const samples of [mixed.train, held]) {
+    for (let i = 0; i < samples.count; i++) {
+      const { ids, labels } = samples.sample(i)
+      hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength))
+      hash.update(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength))
+    }
+    hash.update(String(samples.count))
+  }
+  return {
+    train: mixed.train,
+    validation: held.count ? held : null,
+    datasets,
+    duplicates: mixed.duplicates,
+    hash: hash.digest('hex'),
+  }
+}

@@ -1,0 +1,367 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
+import { openAdapter } from '../checkpoint/adapter.js'
+import { openCheckpoint } from '../checkpoint/source.js'
+import type { WeightSource } from '../checkpoint/weight-source.js'
+import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
+import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
+import { hubSettings } from '../config/env.js'
+import type { ResolvedConfig } from '../config/schema.js'
+import { suggest } from '../suggest.js'
+import { check } from '../config/validate.js'
+import type {
+  AdapterSource,
+  GgufMapping,
+  ModelDefinition,
+  ModelShape,
+  PeftContext,
+  PeftHandle,
+  PeftMethod,
+  PromptTemplate,
+  Tokenizer,
+  TrainableParameter,
+} from '../plugin/contract/index.js'
+import type { PluginSession } from '../plugin/session.js'
+import { pathOf, resolveSource } from '../source/index.js'
+import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
+import { chooseDtype } from './open-backend.js'
+
+/** What is written beside an adapter so that everything after training reads it the way training did. */
+export interface AdapterRecord {
+  readonly template: string
+  readonly trainOn: string
+  readonly tokenizer: string
+  readonly ift: string
+}
+
+export const adapterRecordFile = 'ift.json'
+
+/** A model ready to run: weights on the device, tokenizer, template, method. */
+export interface OpenModel {
+  readonly definition: ModelDefinition
+  /** config.json as published. */
+  readonly json: Readonly<Record<string, unknown>>
+  readonly shape: ModelShape
+  readonly model: CausalLM
+  readonly backend: Backend
+  readonly dtype: FloatDType
+  readonly tokenizer: Tokenizer
+  readonly template: PromptTemplate
+  /** Null when no method is attached. */
+  readonly peft: PeftHandle | null
+  readonly trainable: readonly TrainableParameter[]
+  /** Folder of the weights, and how the config wrote it. */
+  readonly dir: string
+  readonly name: string
+  /** Ids that end a generation. */
+  readonly ends: ReadonlySet<number>
+  /** Names and sizes of the weight files: two models of equal fingerprint have the same files. */
+  readonly fingerprint: string
+  release(): void
+}
+
+export interface OpenOptions {
+  /** Attach the method for training; otherwise only an adapter that the config names. */
+  readonly training: boolean
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+  } catch (cause) {
+    throw new IftError('IFT_FILE_CORRUPT', `${path} is not JSON: ${(cause as Error).message}`, undefined, {
+      cause,
+    })
+  }
+}
+
+/** Finds the family of a checkpoint: the one the config names, or the one that knows its architecture. */
+async function findDefinition(
+  session: PluginSession,
+  config: ResolvedConfig,
+  json: Readonly<Record<string, unknown>>,
+  where: string,
+): Promise<ModelDefinition> {
+  if (config.model !== 'auto') return session.model(config.model)
+  const architectures = (json['architectures'] as string[] | undefined) ?? []
+  const modelType = typeof json['model_type'] === 'string' ? json['model_type'] : ''
+  const fits = (definition: ModelDefinition) =>
+    architectures.some((name) => definition.architectures.includes(name)) ||
+    (!architectures.length && definition.modelTypes.includes(modelType))
+  const known = () =>
+    session.hooks.model
+      .names()
+      .map((name) => session.hooks.model.find(name))
+      .filter((definition) => definition !== undefined)
+  const used = known().find(fits)
+  if (used) return used
+  // A family's package is named after the model_type of its checkpoints, or after the architecture.
+  const guesses = new Set([
+    modelType,
+    ...architectures.map((name) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, '').toLowerCase()),
+  ])
+  for (const guess of [...guesses, ...installedFamilies])
+    if (guess && session.installed('model', guess)) {
+      await session.model(guess)
+      const found = known().find(fits)
+      if (found) return found
+    }
+  const named = [...guesses].find(Boolean) ?? 'x'
+  throw new IftError(
+    'IFT_MODEL_UNKNOWN',
+    `${where}: no model plugin knows architecture ${architectures.join(', ') || '(none given)'}, model_type "${modelType}".`,
+    `Installed families: ${
+      known()
+        .map((definition) => definition.name)
+        .join(', ') || '(none)'
+    }\nInstall one: npm install @ift/model-${suggest(named, installedFamilies) ?? named}`,
+  )
+}
+
+/** Families of this project, for `model: auto`: one package may know several architectures. */
+const installedFamilies = ['llama', 'chatglm', 'bloom', 'moss', 'qwen', 'baichuan', 'internlm']
+
+async function openTokenizer(session: PluginSession, dir: string, preferred: string): Promise<Tokenizer> {
+  const names = session.hooks.tokenizer.names()
+  const ordered = [
+    ...names.filter((name) => name === preferred),
+    ...names.filter((name) => name !== preferred),
+  ]
+  for (const name of ordered) {
+    const definition = await session.tokenizer(name)
+    if (await definition.detect(dir)) return definition.load(dir)
+  }
+  throw new IftError(
+    'IFT_TOKENIZER_NOT_FOUND',
+    `${dir} holds no tokenizer (looked for: ${ordered.join(', ') || 'no tokenizer plugin is in use'}).`,
+    'Put tokenizer.json, tokenizer.model or vocab.json + merges.txt there, or set tokenizer: to another folder.',
+  )
+}
+
+async function chooseTemplate(
+  session: PluginSession,
+  name: string,
+  tokenizer: Tokenizer,
+): Promise<PromptTemplate> {
+  if (name === 'chat') return createChatTemplate(tokenizer)
+  return (
+    session.hooks.template.find(name) ??
+    builtinTemplates.find((template) => template.name === name) ??
+    session.template(name)
+  )
+}
+
+/** The method that reads a kind of adapter. */
+async function methodFor(session: PluginSession, source: AdapterSource): Promise<PeftMethod> {
+  const type = String(source.config['peft_type'])
+  const names = {
+    LORA: 'lora',
+    ADALORA: 'adalora',
+    IA3: 'ia3',
+    PREFIX_TUNING: 'prefix',
+    P_TUNING: 'p-tuning',
+    PROMPT_TUNING: 'prompt',
+  }
+  const known = session.hooks.peft.names().map((name) => session.hooks.peft.find(name))
+  const used = known.find((method) => method?.peftTypes.includes(type))
+  if (used) return used
+  const name = (names as Record<string, string>)[type]
+  if (name === undefined)
+    throw new IftError(
+      'IFT_ADAPTER_CONFIG',
+      `${source.path}: peft_type "${type}" is unknown.`,
+      `Known: ${Object.keys(names).join(', ')}`,
+    )
+  return session.peft(name)
+}
+
+/** Everything about a model but its weights: what data is tokenised and shown with. */
+export interface ModelFiles {
+  readonly definition: ModelDefinition
+  readonly json: Readonly<Record<string, unknown>>
+  /** The definition's own config. */
+  readonly parsed: unknown
+  readonly shape: ModelShape
+  readonly tokenizer: Tokenizer
+  readonly template: PromptTemplate
+  readonly dir: string
+  /** Null when the model starts from random values. */
+  readonly checkpoint: WeightSource | null
+  readonly adapterDir: string | null
+}
+
+/** Finds family, tokenizer and template of the model that a config names, and opens its files. */
+export async function openModelFiles(session: PluginSession, config: ResolvedConfig): Promise<ModelFiles> {
+  if (config.weights === undefined)
+    throw new IftError(
+      'IFT_CONFIG_INVALID',
+      'No model is named.',
+      'Set weights: to a model folder or a hub id, or pass --weights.',
+    )
+  const hub = hubSettings(process.env)
+  const locate = (spec: string, kind: 'model' | 'adapter') =>
+    resolveSource(spec, { kind, rootDir: session.rootDir, ...hub })
+  const source = await locate(config.weights, 'model')
+  let checkpoint = config.initialize ? null : await openCheckpoint(pathOf(source, config.weights))
+  const adapterDir = config.adapter === undefined ? null : (await locate(config.adapter, 'adapter')).dir
+  const record = adapterDir === null ? null : await readRecord(adapterDir)
+
+  let json: Record<string, unknown>
+  if (checkpoint?.format === 'gguf') {
+    const mapping = await ggufMapping(
+      session,
+      config,
+      String(checkpoint.metadata.get('general.architecture')),
+    )
+    json = ggufConfig(checkpoint, mapping)
+    checkpoint = mapGguf(checkpoint, mapping)
+  } else {
+    const path = join(source.dir, 'config.json')
+    if (!existsSync(path))
+      throw new IftError('IFT_SOURCE_NOT_FOUND', `${source.dir} has no config.json.`, 'Is it a model folder?')
+    json = await readJson(path)
+  }
+  const definition = await findDefinition(session, config, json, source.dir)
+  const parsed: unknown = definition.parseConfig(json)
+  const shape = definition.shape(parsed)
+  const tokenizer = await openTokenizer(
+    session,
+    config.tokenizer === undefined ? source.dir : (await locate(config.tokenizer, 'model')).dir,
+    definition.tokenizer,
+  )
+  if (tokenizer.vocabSize > shape.vocab)
+    throw new IftError(
+      'IFT_TOKENIZER_MISMATCH',
+      `The tokenizer has ${tokenizer.vocabSize} ids, the model's embedding ${shape.vocab} rows: it belongs to another model.`,
+      'Set tokenizer: to the folder that the model was published with.',
+    )
+  const name =
+    config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+  const template = await chooseTemplate(session, name, tokenizer)
+  return { definition, json, parsed, shape, tokenizer, template, dir: source.dir, checkpoint, adapterDir }
+}
+
+/** The method of the config attached for training, or the adapter it names, or nothing. */
+async function attachMethod(
+  session: PluginSession,
+  config: ResolvedConfig,
+  adapterDir: string | null,
+  model: CausalLM,
+  context: PeftContext,
+  training: boolean,
+): Promise<PeftHandle | null> {
+  const { method: methodName, ...options } = config.peft
+  if (adapterDir !== null) {
+    const adapter = await openAdapter(adapterDir)
+    const method = await methodFor(session, adapter)
+    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
+    const checked = check(method.options, merged, 'The adapter with the options of peft', 'peft')
+    const peft = await method.attach(model, checked, context)
+    await peft.load(adapter)
+    return peft
+  }
+  if (!training || methodName === 'none') return null
+  const method = await session.peft(methodName)
+  return method.attach(model, check(method.options, options, 'The config', 'peft'), context)
+}
+
+/** Loads the model of a config, attaches what the config attaches, and leaves it ready to run. */
+export async function openModel(
+  session: PluginSession,
+  config: ResolvedConfig,
+  backend: Backend,
+  options: OpenOptions,
+): Promise<OpenModel> {
+  const files = await openModelFiles(session, config)
+  const { definition, parsed, shape, tokenizer, checkpoint } = files
+  const dtype = chooseDtype(config, backend)
+  const model = definition.build(parsed)
+  if (checkpoint) await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
+  else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
+  await session.hooks.modelLoaded.promise(model, config)
+
+  const name = config.weights!
+  const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel: name }
+  const peft = await attachMethod(session, config, files.adapterDir, model, context, options.training)
+  const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
+  peft?.setTraining(false)
+  return {
+    definition,
+    json: files.json,
+    shape,
+    model,
+    backend,
+    dtype,
+    tokenizer,
+    template: files.template,
+    peft,
+    trainable,
+    dir: files.dir,
+    name,
+    ends: await endTokens(files.dir, files.json, tokenizer),
+    fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
+    release() {
+      peft?.release()
+      model.release()
+    },
+  }
+}
+
+async function ggufMapping(
+  session: PluginSession,
+  config: ResolvedConfig,
+  architecture: string,
+): Promise<GgufMapping> {
+  const { name, gguf } = await session.model(config.model === 'auto' ? architecture : config.model)
+  if (gguf?.architecture === architecture) return gguf
+  throw new IftError(
+    'IFT_MODEL_UNKNOWN',
+    `The GGUF file holds a "${architecture}" model; family "${name}" reads ${gguf?.architecture ?? 'no GGUF'}.`,
+    `Set model: ${architecture}`,
+  )
+}
+
+/** sha256 over names, types, shapes and places of all tensors. */
+function fingerprintOf({ tensors }: WeightSource): string {
+  const hash = createHash('sha256')
+  for (const [name, { dtype, shape, offset }] of tensors)
+    hash.update(`${name} ${dtype} ${shape.join('x')} ${offset}\n`)
+  return hash.digest('hex')
+}
+
+/** Full-parameter training: every parameter, decay on matrices only. */
+function trainWhole(model: CausalLM): TrainableParameter[] {
+  const trainable: TrainableParameter[] = []
+  for (const [name, parameter] of model.namedParameters()) {
+    parameter.setTrainable(true)
+    trainable.push({ name, parameter, lrScale: 1, decay: parameter.shape.length > 1 })
+  }
+  return trainable
+}
+
+async function readRecord(dir: string): Promise<AdapterRecord | null> {
+  const path = join(dir, adapterRecordFile)
+  return existsSync(path) ? ((await readJson(path)) as unknown as AdapterRecord) : null
+}
+
+/** End tokens: the tokenizer's, config.json's, and those of generation_config.json. */
+async function endTokens(
+  dir: string,
+  json: Readonly<Record<string, unknown>>,
+  tokenizer: Tokenizer,
+): Promise<ReadonlySet<number>> {
+  const ends = new Set<number>()
+  const add = (value: unknown) => {
+    for (const id of Array.isArray(value) ? (value as unknown[]) : [value])
+      if (typeof id === 'number' && id >= 0 && id < tokenizer.vocabSize) ends.add(id)
+  }
+  add(tokenizer.eosId)
+  const path = join(dir, 'generation_config.json')
+  if (existsSync(path)) add((await readJson(path))['eos_token_id'])
+  // Early LLaMA conversions carry wrong ids here: believed only when nothing better is known.
+  if (!ends.size) add(json['eos_token_id'])
+  return ends
+}

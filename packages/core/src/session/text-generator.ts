@@ -1,0 +1,81 @@
+import { Decoder } from '../generate/decoder.js'
+import { Generator, type StreamOptions } from '../generate/generator.js'
+import type { LogitsTap } from '../generate/settings.js'
+import type { GenerateOptions, Generation } from '../generate/types.js'
+import { encodePrompt } from '../data/encode.js'
+import type { InstructionExample, Message, MessagesExample } from '../data/types.js'
+import { scoreTokens } from '../generate/score.js'
+import type { OpenModel } from './open-model.js'
+
+/** What to answer: text as it is, an instruction, or a conversation. */
+export type Prompt =
+  string | Pick<InstructionExample, 'instruction' | 'input'> | { readonly messages: readonly Message[] }
+
+/** A model that answers, through the template it was trained with. */
+export class TextGenerator {
+  readonly #open: OpenModel
+  readonly #decoder: Decoder
+  readonly #generator: Generator
+
+  constructor(open: OpenModel, tap: LogitsTap | null) {
+    this.#open = open
+    this.#decoder = new Decoder(open.backend, open.model, open.peft, open.shape, open.dtype)
+    this.#generator = new Generator({
+      decoder: this.#decoder,
+      tokenizer: open.tokenizer,
+      ends: open.ends,
+      stop: open.template.stop,
+      maxPositions: open.shape.maxPositions,
+      tap,
+    })
+  }
+
+  /** Ids that the model is given: the training prompt of the template, or the bare text after bos. */
+  async encode(prompt: Prompt): Promise<Int32Array> {
+    const { tokenizer, template } = this.#open
+    if (typeof prompt === 'string') {
+      const { ids } = await tokenizer.encode(prompt)
+      return tokenizer.addBos && tokenizer.bosId !== null ? Int32Array.of(tokenizer.bosId, ...ids) : ids
+    }
+    const example: InstructionExample | MessagesExample =
+      'messages' in prompt ? prompt : { instruction: prompt.instruction, input: prompt.input, output: '' }
+    return encodePrompt(example, template, tokenizer)
+  }
+
+  /** Continues a prompt; `stream.onText` receives the text as it becomes certain. */
+  async generate(prompt: Prompt, options: GenerateOptions, stream: StreamOptions = {}): Promise<Generation> {
+    const generation = await this.#generator.generate(await this.encode(prompt), options, stream)
+    return typeof prompt === 'string' ? generation : { ...generation, text: generation.text.trimStart() }
+  }
+
+  /** Continues every prompt, `batch` at a time, in order; `onDone` is called as each one ends. */
+  async generateAll(
+    prompts: readonly Prompt[],
+    options: GenerateOptions,
+    batch = 16,
+    onDone?: (generation: Generation, index: number) => void | Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<Generation[]> {
+    const ids = await Promise.all(prompts.map((prompt) => this.encode(prompt)))
+    const trim = (generation: Generation, index: number): Generation =>
+      typeof prompts[index] === 'string' ? generation : { ...generation, text: generation.text.trimStart() }
+    const all = await this.#generator.generateAll(
+      ids,
+      options,
+      batch,
+      signal ? { signal } : {},
+      onDone && ((generation, index) => onDone(trim(generation, index), index)),
+    )
+    return all.map(trim)
+  }
+
+  /** log p(id | before) of every token; the first is null. */
+  score(ids: ArrayLike<number>): Promise<(number | null)[]> {
+    const { backend, model, peft } = this.#open
+    return scoreTokens(backend, model, peft, ids)
+  }
+
+  release(): void {
+    this.#decoder.release()
+  }
+}

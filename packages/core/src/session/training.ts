@@ -1,0 +1,259 @@
+import { writeFile } from 'node:fs/promises'
+import { freemem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { writeAdapter } from '../checkpoint/adapter.js'
+import { saveModel } from '../checkpoint/model-files.js'
+import type { ResolvedConfig } from '../config/schema.js'
+import { createPacker } from '../data/pack.js'
+import type { PluginSession } from '../plugin/session.js'
+import { findCheckpoint, type BrokenCheckpoint } from '../train/checkpoint.js'
+import { MetricsFile } from '../train/metrics.js'
+import { plan, type Plan } from '../train/plan.js'
+import { renderReport, type ReportSample } from '../train/report/report.js'
+import { checkResumable, RunFolder, type Manifest } from '../train/run-folder.js'
+import { Trainer } from '../train/trainer.js'
+import type { TrainResult } from '../train/types.js'
+import { version } from '../version.js'
+import { openData, type RunData } from './data.js'
+import { adapterRecordFile, type OpenModel } from './open-model.js'
+import { writeFileAtomic } from '../checkpoint/atomic.js'
+
+export interface TrainingOptions {
+  /** Go on with the run in the output folder, or from the checkpoint or run that is named. */
+  readonly resume?: boolean | string
+  /** Only plan: the output folder is neither looked at nor made. */
+  readonly planOnly?: boolean
+}
+
+/** A training run, opened: everything is loaded, nothing is trained yet. */
+export interface Training {
+  readonly trainer: Trainer
+  readonly open: OpenModel
+  readonly data: RunData
+  readonly plan: Plan
+  readonly folder: RunFolder
+  /** Checkpoint that the run goes on from, and those that were passed over because they are not whole. */
+  readonly resumedFrom: string | null
+  readonly broken: readonly BrokenCheckpoint[]
+  /** Elements that are trained, and of the whole model. */
+  readonly trainable: number
+  readonly parameters: number
+  run(signal?: AbortSignal): Promise<TrainResult>
+  /** Writes report.html with these samples; called at the end of a run, and again when there is more to show. */
+  writeReport(samples: readonly ReportSample[], result?: TrainResult): Promise<string>
+  release(): void
+}
+
+const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
+
+/** The output folder with its placeholders filled in. */
+export function outputDir(config: ResolvedConfig, rootDir: string, family: string): string {
+  const entries = Array.isArray(config.data) ? config.data : [config.data]
+  const data = entries
+    .map((entry) => (typeof entry === 'string' ? entry : (entry.name ?? entry.path ?? 'data')))
+    .map((name) =>
+      name
+        .split(/[\\/]/)
+        .at(-1)!
+        .replace(/\.[a-z]+(\.gz|\.zst)?$/i, ''),
+    )
+    .join('+')
+  const values: Readonly<Record<string, string>> = {
+    model: config.weights?.split(/[\\/]/).filter(Boolean).at(-1) ?? family,
+    data: data || 'data',
+    method: config.peft.method,
+  }
+  return resolve(
+    rootDir,
+    config.output.replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole),
+  )
+}
+
+/** Bytes that a run may use on a device that does not say. */
+const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
+  if (config.train.memory !== undefined) return config.train.memory * 2 ** 30
+  return open.backend.device.kind === 'cpu' ? freemem() * 0.9 + open.backend.memory().allocated : null
+}
+
+/** What the run will hold in memory, and how many layers it must recompute. */
+export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
+  let parameters = 0
+  for (const [, parameter] of open.model.namedParameters()) parameters += elements(parameter.shape)
+  const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
+  const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
+  const tokens = config.train.microBatchTokens
+  const input = {
+    shape: open.shape,
+    dtype: open.dtype,
+    parameters,
+    trainable,
+    adapted: lowRank.length / open.shape.layers,
+    rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,
+    tokens,
+    trainedTokens: tokens,
+    budget: budget(config, open),
+  }
+  const { recompute } = config.train
+  return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? open.shape.layers : 0)
+}
+
+/** Opens a run: data, plan, packer, trainer, and its folder when it goes on. */
+export async function openTraining(
+  session: PluginSession,
+  config: ResolvedConfig,
+  open: OpenModel,
+  options: TrainingOptions,
+): Promise<Training> {
+  const folder = new RunFolder(
+    typeof options.resume === 'string'
+      ? resolve(session.rootDir, options.resume).replace(/[\\/]checkpoints[\\/]step-\d+[\\/]?$/, '')
+      : outputDir(config, session.rootDir, open.definition.name),
+  )
+  const data = await openData(session, config, open)
+  if (data.train.count === 0)
+    throw new IftError(
+      'IFT_DATA_EMPTY',
+      'There are no training samples.',
+      'Set data: in the config, or look at what was dropped: npx ift data stats',
+    )
+  const previous = options.planOnly ? null : await folder.readManifest()
+  const manifest: Manifest = {
+    ift: version,
+    node: process.version,
+    started: new Date().toISOString(),
+    device: open.backend.device.description,
+    config: JSON.parse(JSON.stringify({ ...config, plugins: config.plugins.map(pluginName) })) as Record<
+      string,
+      unknown
+    >,
+    dataHash: data.hash,
+    baseHash: open.fingerprint,
+    plugins: session.plugins,
+  }
+  const { dir: resumedFrom, broken } = options.resume
+    ? await findCheckpoint(
+        folder,
+        typeof options.resume === 'string' ? resolve(session.rootDir, options.resume) : null,
+      )
+    : { dir: null, broken: [] }
+  if (options.resume && resumedFrom === null)
+    throw new IftError(
+      'IFT_RESUME_NOTHING',
+      `There is no whole checkpoint to resume from in ${folder.checkpoints}.`,
+      broken.length
+        ? `Broken: ${broken.map(({ dir, error }) => `${dir} (${error instanceof Error ? error.message : String(error)})`).join('; ')}`
+        : 'Start the run without --resume.',
+    )
+  if (!options.resume && previous && (await folder.steps()).length)
+    throw new IftError(
+      'IFT_RUN_EXISTS',
+      `${folder.dir} holds a run already.`,
+      'Go on with it: --resume. Or choose another folder: --output DIR',
+    )
+  if (resumedFrom !== null && previous) checkResumable(previous, manifest, folder.dir)
+
+  const { train } = config
+  const packing = {
+    microBatchTokens: train.microBatchTokens,
+    seed: train.seed,
+    shuffle: train.shuffle,
+    rank: open.backend.comm?.rank ?? 0,
+    worldSize: open.backend.comm?.worldSize ?? 1,
+    ...(train.tokensPerStep === undefined
+      ? { samplesPerStep: train.batchSize }
+      : { tokensPerStep: train.tokensPerStep }),
+  }
+  const memory = planTraining(config, open)
+  const { validation } = data
+  const trainer = new Trainer({
+    backend: open.backend,
+    model: open.model,
+    peft: open.peft,
+    trainable: open.trainable,
+    packer: createPacker(data.train, packing),
+    samples: data.train.count,
+    validation: validation
+      ? function* () {
+          const options = { ...packing, shuffle: false, rank: 0, worldSize: 1 }
+          for (const { microBatches } of createPacker(validation, options).restOfEpoch()) yield* microBatches
+        }
+      : null,
+    config: train,
+    folder,
+    recomputeLayers: memory.recomputeLayers,
+    saveOutput: () => saveOutput(config, open, folder),
+  })
+  if (!options.planOnly) {
+    await folder.create()
+    if (resumedFrom === null) await folder.writeManifest(manifest)
+    else await trainer.resume(resumedFrom)
+  }
+  session.hooks.trainer.call(trainer)
+
+  const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
+  let parameters = 0
+  for (const [, parameter] of open.model.namedParameters()) parameters += elements(parameter.shape)
+  const writeReport = async (samples: readonly ReportSample[], result?: TrainResult) => {
+    const html = renderReport({
+      title: `${open.name} · ${config.peft.method}`,
+      facts: [
+        ['model', `${open.name} (${open.definition.name}, ${parameters.toLocaleString('en')} parameters)`],
+        ['method', `${config.peft.method}, ${trainable.toLocaleString('en')} trained parameters`],
+        [
+          'data',
+          `${data.train.count.toLocaleString('en')} sequences${validation ? `, ${validation.count} held out` : ''}`,
+        ],
+        ['template', open.template.name],
+        ['device', open.backend.device.description],
+        ['dtype', open.dtype],
+        ['ift', `${version}, Node ${process.version}`],
+      ],
+      metrics: new MetricsFile(folder.metrics).read(),
+      samples,
+      ...(result ? { result } : {}),
+      config: JSON.stringify(manifest.config, null, 2),
+    })
+    await writeFileAtomic(folder.report, html)
+    return folder.report
+  }
+  return {
+    trainer,
+    open,
+    data,
+    plan: memory,
+    folder,
+    resumedFrom,
+    broken,
+    trainable,
+    parameters,
+    async run(signal) {
+      const result = await trainer.train(signal)
+      await writeReport([], result)
+      return result
+    },
+    writeReport,
+    release() {
+      trainer.release()
+    },
+  }
+}
+
+const pluginName = (plugin: ResolvedConfig['plugins'][number]) =>
+  typeof plugin === 'object' ? plugin.name : plugin
+
+/** The adapter with the template and tokenizer it was trained with, or the whole model. */
+async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFolder): Promise<string> {
+  if (!open.peft) {
+    await saveModel(folder.model, { ...open, configJson: open.json })
+    return folder.model
+  }
+  await writeAdapter(folder.adapter, await open.peft.save(), async (dir: string) => {
+    await open.tokenizer.save(dir)
+    await writeFile(
+      join(dir, adapterRecordFile),
+      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, ift: version }, null, 2)}\n`,
+    )
+  })
+  return folder.adapter
+}

@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError, type Backend, type Tensor } from '@ift/tensor'
+import { writeAdapter } from '../checkpoint/adapter.js'
+import { replaceDir, verifyFolder } from '../checkpoint/atomic.js'
+import { fromTensor, openSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
+import { storedType } from '../checkpoint/numbers.js'
+import { readStored } from '../checkpoint/stored.js'
+import type { PackCursor } from '../data/pack.js'
+import type { PeftHandle } from '../plugin/contract/index.js'
+import type { AdamWOptimizer } from './adamw.js'
+import type { RunFolder } from './run-folder.js'
+import type { EvalResult, TrainState } from './types.js'
+
+/** Everything besides tensors that the rest of a run depends on. Randomness is keyed by step and has no state. */
+export interface CheckpointState {
+  readonly state: TrainState
+  readonly cursor: PackCursor
+  readonly optimizerStep: number
+  readonly best: EvalResult | null
+  /** Evaluations since the best one. */
+  readonly sinceBest: number
+  /** Seconds of training so far. */
+  readonly seconds: number
+}
+
+const stateFile = 'state.json'
+const parametersFile = 'trainable.safetensors'
+const optimizerFile = 'optimizer.safetensors'
+
+const entries = (tensors: Iterable<readonly [string, Tensor]>) =>
+  [...tensors].map(([name, tensor]) => fromTensor(name, tensor))
+
+/** Writes a checkpoint that counts only when it is whole: f32 parameters, moments, state, adapter, hashes. */
+export async function writeCheckpoint(
+  folder: RunFolder,
+  state: CheckpointState,
+  optimizer: AdamWOptimizer,
+  peft: PeftHandle | null,
+): Promise<string> {
+  const dir = folder.checkpoint(state.state.step)
+  await replaceDir(dir, async (temporary) => {
+    await writeSafetensors(
+      join(temporary, parametersFile),
+      entries(optimizer.parameters.map(({ name, parameter }) => [name, parameter.master] as const)),
+    )
+    await writeSafetensors(join(temporary, optimizerFile), entries(optimizer.state()))
+    if (peft) await writeAdapter(join(temporary, 'adapter'), await peft.save())
+    await writeFile(join(temporary, stateFile), `${JSON.stringify(state, null, 2)}\n`)
+  })
+  return dir
+}
+
+async function load(backend: Backend, path: string, targets: ReadonlyMap<string, Tensor>): Promise<void> {
+  const { tensors } = await openSafetensors(path)
+  for (const [name, target] of targets) {
+    const stored = tensors.get(name)
+    if (stored?.dtype !== storedType(target.dtype) || stored.shape.join() !== target.shape.join())
+      throw new IftError(
+        'IFT_CHECKPOINT_MISMATCH',
+        `${path}: tensor "${name}" should be ${target.dtype} [${target.shape.join(', ')}], found ${
+          stored ? `${stored.dtype} [${stored.shape.join(', ')}]` : 'nothing'
+        }.`,
+        'Resume with the config that the run was started with.',
+      )
+    backend.write(target.buf, await readStored(stored))
+  }
+}
+
+/** Puts a checkpoint's values into the parameters and the optimiser and returns its state. */
+export async function readCheckpoint(
+  dir: string,
+  backend: Backend,
+  optimizer: AdamWOptimizer,
+): Promise<CheckpointState> {
+  await verifyFolder(dir)
+  const state = JSON.parse(await readFile(join(dir, stateFile), 'utf8')) as CheckpointState
+  await load(
+    backend,
+    join(dir, parametersFile),
+    new Map(optimizer.parameters.map(({ name, parameter }) => [name, parameter.master])),
+  )
+  for (const { parameter } of optimizer.parameters) parameter.roundFromMaster()
+  await load(backend, join(dir, optimizerFile), new Map(optimizer.state()))
+  optimizer.step = state.optimizerStep
+  return state
+}
+
+/** What was wrong with a checkpoint that could not be used. */
+export interface BrokenCheckpoint {
+  readonly dir: string
+  readonly error: unknown
+}
+
+/**
+ * The checkpoint to resume from: `from` when it is named (a checkpoint, or a run whose newest one is meant), else the
+ * newest whole one of the folder. Broken ones are passed over and reported.
+ */
+export async function findCheckpoint(
+  folder: RunFolder,
+  from: string | null,
+): Promise<{ readonly dir: string | null; readonly broken: readonly BrokenCheckpoint[] }> {
+  if (from !== null && existsSync(join(from, stateFile))) {
+    await verifyFolder(from)
+    return { dir: from, broken: [] }
+  }
+  const broken: BrokenCheckpoint[] = []
+  for (const step of await folder.steps()) {
+    const dir = folder.checkpoint(step)
+    try {
+      await verifyFolder(dir)
+      return { dir, broken }
+    } catch (error) {
+      broken.push({ dir, error })
+    }
+  }
+  return { dir: null, broken }
+}
+
+/** Removes old checkpoints, all but the newest `keep` and the best one. */
+export async function pruneCheckpoints(folder: RunFolder, keep: number, best: number | null): Promise<void> {
+  const steps = await folder.steps()
+  for (const step of steps.slice(keep)) {
+    if (step !== best) await rm(folder.checkpoint(step), { recursive: true, force: true })
+  }
+}

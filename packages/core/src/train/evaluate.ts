@@ -1,0 +1,29 @@
+import { noGrad, ops, scope, type Backend, type CausalLM } from '@ift/tensor'
+import type { PackedBatch } from '../data/types.js'
+import type { PeftHandle } from '../plugin/contract/index.js'
+import { withDeviceBatch } from './forward.js'
+
+/** Mean loss in nats over all targets of the batches, and the tokens read. */
+export async function evaluateLoss(
+  backend: Backend,
+  model: CausalLM,
+  peft: PeftHandle | null,
+  batches: Iterable<PackedBatch>,
+): Promise<{ readonly loss: number; readonly tokens: number }> {
+  let sum = 0
+  let trained = 0
+  let tokens = 0
+  for (const batch of batches) {
+    if (batch.trainedTokens === 0) continue
+    const loss = noGrad(() =>
+      withDeviceBatch(backend, batch, peft, ({ input, targets }) =>
+        scope(() => ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale: 1 })),
+      ),
+    )
+    sum += (await loss.read())[0]!
+    loss.release()
+    trained += batch.trainedTokens
+    tokens += batch.ids.length
+  }
+  return { loss: trained ? sum / trained : Number.NaN, tokens }
+}

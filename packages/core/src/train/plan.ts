@@ -1,0 +1,75 @@
+import { itemSize, type FloatDType } from '@ift/tensor'
+import type { ModelShape } from '../plugin/contract/index.js'
+
+/** What a memory plan is made from. */
+export interface PlanInput {
+  readonly shape: ModelShape
+  readonly dtype: FloatDType
+  /** Elements of all parameters of the model, and of those that are trained. */
+  readonly parameters: number
+  readonly trainable: number
+  /** Linear layers with a low-rank branch in each decoder layer, and their rank: 0 when there is none. */
+  readonly adapted: number
+  readonly rank: number
+  /** Tokens in a micro-batch, and at most how many of them are trained. */
+  readonly tokens: number
+  readonly trainedTokens: number
+  /** Bytes that may be used; null when nothing limits them. */
+  readonly budget: number | null
+}
+
+/** Bytes of a training run on its device. */
+export interface Plan {
+  readonly weights: number
+  /** f32 masters, gradients and moments of what is trained. */
+  readonly training: number
+  /** Saved for the backward pass, all layers kept. */
+  readonly activationsPerLayer: number
+  readonly activations: number
+  /** A chunk of logits with its gradient, and what a layer needs while it runs. */
+  readonly workspace: number
+  readonly total: number
+  /** Layers whose activations are recomputed so that the plan fits. */
+  readonly recomputeLayers: number
+  readonly fits: boolean
+}
+
+/** Rows of logits that exist at once in the fused head and loss. */
+export const logitsChunk = 512
+
+/**
+ * Bytes that a run will hold, from the sizes alone. A decoder layer keeps for its backward pass: its input, two norms, q,
+ * k, v, the attention's output, the residual, gate, up and their product, plus the low-rank activations; a layer that is
+ * recomputed keeps its input only.
+ */
+export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan {
+  const { shape, dtype, tokens } = input
+  const item = itemSize(dtype)
+  const kv = shape.kvHeads * shape.headDim
+  const q = shape.heads * shape.headDim
+  const perToken =
+    (4 * shape.hidden + 2 * q + 2 * kv + 3 * shape.intermediate + input.adapted * input.rank) * item +
+    (shape.heads + 2) * 4
+  const perLayer = perToken * tokens
+  const kept = shape.hidden * item * tokens
+  const weights = input.parameters * item
+  const master = dtype === 'f32' ? 0 : 4
+  const training = input.trainable * (master + 4 + 8)
+  const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
+  const workspace = chunk + perLayer + 4 * shape.hidden * item * tokens
+  const total = (layers: number) =>
+    weights + training + workspace + (shape.layers - layers) * perLayer + layers * kept
+  let recompute = layersRecomputed === 'auto' ? 0 : layersRecomputed
+  if (layersRecomputed === 'auto' && input.budget !== null)
+    while (recompute < shape.layers && total(recompute) > input.budget) recompute++
+  return {
+    weights,
+    training,
+    activationsPerLayer: perLayer,
+    activations: (shape.layers - recompute) * perLayer + recompute * kept,
+    workspace,
+    total: total(recompute),
+    recomputeLayers: recompute,
+    fits: input.budget === null || total(recompute) <= input.budget,
+  }
+}

@@ -1,0 +1,90 @@
+import type { LogRecord, TrainResult } from '../types.js'
+import { chart, escapeHtml, smooth, type Series } from './chart.js'
+import { style } from './style.js'
+
+/** A prompt with what the model wrote to it. */
+export interface ReportSample {
+  readonly prompt: string
+  readonly output: string
+  readonly expected?: string
+}
+
+export interface Report {
+  readonly title: string
+  /** Facts of the run in the order shown: model, method, data, device, … */
+  readonly facts: readonly (readonly [name: string, value: string])[]
+  readonly metrics: readonly LogRecord[]
+  readonly samples: readonly ReportSample[]
+  /** Absent while the run goes on. */
+  readonly result?: TrainResult
+  /** The config with every default, as YAML or JSON. */
+  readonly config: string
+}
+
+const column = (metrics: readonly LogRecord[], kind: LogRecord['kind'], key: string) =>
+  metrics
+    .filter((record) => record.kind === kind && key in record.values)
+    .map((record) => [record.step, record.values[key]!] as const)
+
+const table = (rows: readonly (readonly [string, string])[]) =>
+  `<table>${rows.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`).join('')}</table>`
+
+function lossChart(metrics: readonly LogRecord[]): string {
+  const train = column(metrics, 'train', 'loss')
+  const evaluation = column(metrics, 'eval', 'loss')
+  const series: Series[] = [{ name: 'each step', tone: 'faint', points: train }]
+  if (train.length > 10) series.push({ name: 'smoothed', tone: 'main', points: smooth(train, 0.9) })
+  if (evaluation.length) series.push({ name: 'validation', tone: 'mark', points: evaluation })
+  return chart({ title: 'Loss (nats per trained token)', xLabel: 'optimiser step', series })
+}
+
+const single = (metrics: readonly LogRecord[], key: string, title: string) =>
+  chart({
+    title,
+    xLabel: 'optimiser step',
+    floor: 0,
+    series: [{ name: title, tone: 'main', points: column(metrics, 'train', key) }],
+  })
+
+const outcome = (result: TrainResult): (readonly [string, string])[] => [
+  ['ended', result.stoppedBy === undefined ? result.reason : `${result.reason}: ${result.stoppedBy}`],
+  ['steps', String(result.steps)],
+  ['final loss', result.finalLoss.toFixed(4)],
+  ...(result.bestEval
+    ? ([
+        ['best validation loss', `${result.bestEval.loss.toFixed(4)} at step ${result.bestEval.step}`],
+      ] as const)
+    : []),
+  ['tokens', `${result.tokens.toLocaleString('en')} (${result.trainedTokens.toLocaleString('en')} trained)`],
+  ['time', `${result.seconds.toFixed(1)} s`],
+  ['tokens/s', (result.tokens / Math.max(result.seconds, 1e-9)).toFixed(0)],
+]
+
+const samplesSection = (samples: readonly ReportSample[]) =>
+  samples.length
+    ? `<section><h2>Samples</h2>${samples
+        .map(
+          (sample) =>
+            `<article><pre class="prompt">${escapeHtml(sample.prompt)}</pre><pre>${escapeHtml(sample.output)}</pre>${
+              sample.expected === undefined
+                ? ''
+                : `<pre class="expected">${escapeHtml(sample.expected)}</pre>`
+            }</article>`,
+        )
+        .join('')}</section>`
+    : ''
+
+/** One HTML page that needs nothing beside it: curves, facts, samples, config. */
+export const renderReport = (report: Report): string => `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(report.title)}</title><style>${style}</style></head>
+<body><h1>${escapeHtml(report.title)}</h1>
+<section class="facts">${table(report.facts)}${report.result ? table(outcome(report.result)) : ''}</section>
+<section class="charts">${lossChart(report.metrics)}
+${single(report.metrics, 'tokensPerSecond', 'Throughput (tokens/s)')}
+${single(report.metrics, 'learningRate', 'Learning rate')}
+${single(report.metrics, 'gradientNorm', 'Gradient norm before clipping')}</section>
+${samplesSection(report.samples)}
+<section><h2>Config</h2><pre>${escapeHtml(report.config)}</pre></section>
+</body></html>
+`

@@ -1,0 +1,22 @@
+/** Style sheet of the report; follows the reader's light or dark setting. */
+export const style = `
+:root { color-scheme: light dark; --ink: #1c2024; --soft: #60646c; --line: #e2e4e8; --card: #f7f8f9; --main: #2f6fde; --mark: #d9622b; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eceef1; --soft: #9aa1ab; --line: #33383f; --card: #1b1f24; --main: #74a5ff; --mark: #ff9a66; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1180px; margin: 2rem auto; padding: 0 1.2rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.facts { display: flex; flex-wrap: wrap; gap: 1.5rem 3rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 500; color: var(--soft); padding: .15rem 1.2rem .15rem 0; vertical-align: top; white-space: nowrap; }
+td { overflow-wrap: anywhere; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 1rem; margin-top: 1.5rem; }
+figure { margin: 0; padding: .8rem; background: var(--card); border-radius: 8px; }
+figcaption { font-weight: 600; } svg { width: 100%; height: auto; display: block; }
+svg text { font-size: 11px; fill: var(--soft); } .grid { stroke: var(--line); }
+path { fill: none; stroke-width: 1.8; } path.main { stroke: var(--main); } path.faint { stroke: var(--main); opacity: .35; stroke-width: 1; }
+circle.mark { fill: var(--mark); } circle.main, circle.faint { fill: var(--main); }
+.legend { margin: 0; font-size: .8rem; color: var(--soft); } .legend span { margin-right: 1rem; }
+.legend span::before { content: '●'; margin-right: .3rem; color: var(--main); } .legend .faint::before { opacity: .35; } .legend .mark::before { color: var(--mark); }
+pre { background: var(--card); padding: .8rem; border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }
+pre.prompt { color: var(--soft); } pre.expected { border-left: 3px solid var(--mark); }
+article { margin-bottom: 1.2rem; }
+`

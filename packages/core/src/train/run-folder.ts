@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { writeFileAtomic } from '../checkpoint/atomic.js'
+
+/** What makes a run repeatable: written at its start, compared at a resume. */
+export interface Manifest {
+  readonly ift: string
+  readonly node: string
+  readonly started: string
+  readonly device: string
+  /** The config with every default. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** sha256 of everything that decides the training samples. */
+  readonly dataHash: string
+  /** sha256 over names, shapes and sizes of the base weights' files. */
+  readonly baseHash: string
+  /** Plugins in use. */
+  readonly plugins: readonly string[]
+}
+
+/** Options that may differ between a run and its resumption because no weight depends on them. */
+const free = new Set([
+  'output',
+  'threads',
+  'device',
+  'generate',
+  'plugins',
+  '$schema',
+  'train.evalEvery',
+  'train.saveEvery',
+  'train.keepCheckpoints',
+  'train.logEvery',
+  'train.earlyStopping',
+  'train.recompute',
+  'train.memory',
+])
+
+function flatten(value: unknown, path: string, out: Map<string, string>): void {
+  if (free.has(path)) return
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    for (const [key, child] of Object.entries(value)) flatten(child, path ? `${path}.${key}` : key, out)
+  else if (value !== undefined) out.set(path, JSON.stringify(value))
+}
+
+/** Refuses to go on with a run whose result would change, naming every field that differs. */
+export function checkResumable(before: Manifest, now: Manifest, dir: string): void {
+  const [old, current] = [new Map<string, string>(), new Map<string, string>()]
+  flatten(before.config, '', old)
+  flatten(now.config, '', current)
+  const differences = [...new Set([...old.keys(), ...current.keys()])]
+    .filter((path) => old.get(path) !== current.get(path))
+    .map((path) => `${path}: was ${old.get(path) ?? 'absent'}, is ${current.get(path) ?? 'absent'}`)
+  if (before.dataHash !== now.dataHash) differences.push('data: the training samples are not the same')
+  if (before.baseHash !== now.baseHash) differences.push('weights: the base model is not the same')
+  if (differences.length)
+    throw new IftError(
+      'IFT_RESUME_CONFIG',
+      `The run in ${dir} cannot be resumed with this config:\n${differences.map((line) => `  - ${line}`).join('\n')}`,
+      'Put the values back, or start a new run with another output folder.',
+    )
+}
+
+/** Places in the folder of a run. */
+export class RunFolder {
+  constructor(readonly dir: string) {}
+
+  get manifest(): string {
+    return join(this.dir, 'manifest.json')
+  }
+  get metrics(): string {
+    return join(this.dir, 'metrics.jsonl')
+  }
+  get tensorboard(): string {
+    return join(this.dir, 'tensorboard')
+  }
+  get checkpoints(): string {
+    return join(this.dir, 'checkpoints')
+  }
+  get report(): string {
+    return join(this.dir, 'report.html')
+  }
+  /** The trained adapter. */
+  get adapter(): string {
+    return join(this.dir, 'adapter')
+  }
+  /** The trained model, when all parameters were trained. */
+  get model(): string {
+    return join(this.dir, 'model')
+  }
+
+  checkpoint(step: number): string {
+    return join(this.checkpoints, `step-${step}`)
+  }
+
+  async create(): Promise<void> {
+    await mkdir(this.checkpoints, { recursive: true })
+    await mkdir(this.tensorboard, { recursive: true })
+  }
+
+  /** Steps of the checkpoints there are, newest first; whether they are whole is not looked at. */
+  async steps(): Promise<number[]> {
+    if (!existsSync(this.checkpoints)) return []
+    const names = await readdir(this.checkpoints)
+    return names
+      .map((name) => /^step-(\d+)$/.exec(name)?.[1])
+      .filter((step) => step !== undefined)
+      .map(Number)
+      .sort((a, b) => b - a)
+  }
+
+  async readManifest(): Promise<Manifest | null> {
+    if (!existsSync(this.manifest)) return null
+    try {
+      return JSON.parse(await readFile(this.manifest, 'utf8')) as Manifest
+    } catch (cause) {
+      throw new IftError('IFT_FILE_CORRUPT', `${this.manifest} is not JSON.`, 'Start a new run folder.', {
+        cause,
+      })
+    }
+  }
+
+  writeManifest(manifest: Manifest): Promise<void> {
+    return writeFileAtomic(this.manifest, `${JSON.stringify(manifest, null, 2)}\n`)
+  }
+}

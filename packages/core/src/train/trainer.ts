@@ -1,0 +1,340 @@
+import {
+  backward,
+  IftError,
+  keep,
+  ops,
+  recomputeModules,
+  withRandom,
+  zeros,
+  type Backend,
+  type CausalLM,
+  type Tensor,
+} from '@ift/tensor'
+import type { TrainConfig } from '../config/schema.js'
+import type { Packer } from '../data/pack.js'
+import type { PackedBatch } from '../data/types.js'
+import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
+import { createTrainerHooks, type TrainerHandle, type TrainerHooks } from '../plugin/hooks.js'
+import { AdamWOptimizer } from './adamw.js'
+import { pruneCheckpoints, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js'
+import { evaluateLoss } from './evaluate.js'
+import { withDeviceBatch } from './forward.js'
+import { MetricsFile } from './metrics.js'
+import type { RunFolder } from './run-folder.js'
+import { learningRate, warmupSteps, type Schedule } from './schedule.js'
+import { TensorBoardWriter } from './tensorboard.js'
+import type { EvalResult, StepResult, TrainedModel, TrainResult, TrainState } from './types.js'
+
+export interface TrainerParts {
+  readonly backend: Backend
+  readonly model: CausalLM
+  /** Null when the model's own parameters are trained. */
+  readonly peft: PeftHandle | null
+  readonly trainable: readonly TrainableParameter[]
+  readonly packer: Packer
+  /** Samples of an epoch. */
+  readonly samples: number
+  /** Micro-batches of the validation split, the same every time; null when there is none. */
+  readonly validation: (() => Iterable<PackedBatch>) | null
+  readonly config: TrainConfig
+  readonly folder: RunFolder
+  /** Layers, from the first, whose activations are recomputed in the backward pass. */
+  readonly recomputeLayers: number
+  /** Writes the trained adapter or model; called once at the end. Returns its folder. */
+  readonly saveOutput: () => Promise<string>
+}
+
+/** Steps whose numbers may still be on their way when the next one is queued. */
+const stepsAhead = 2
+
+/** Trains: micro-batches, one update a step, evaluation, checkpoints. */
+export class Trainer implements TrainerHandle {
+  readonly hooks: TrainerHooks = createTrainerHooks()
+  readonly model: CausalLM
+  readonly trained: TrainedModel
+  readonly totalSteps: number
+  readonly #parts: TrainerParts
+  readonly #optimizer: AdamWOptimizer
+  readonly #schedule: Schedule
+  #state: TrainState
+  #best: EvalResult | null = null
+  #sinceBest = 0
+  #secondsBefore = 0
+  #finalLoss = Number.NaN
+
+  constructor(parts: TrainerParts) {
+    const { backend, model, peft, trainable, config, packer } = parts
+    if (!trainable.length)
+      throw new IftError(
+        'IFT_TRAIN_NOTHING',
+        'There is nothing to train: the method made no trainable parameters.',
+        'Choose another peft.method, or peft.targetModules that match the model.',
+      )
+    this.#parts = parts
+    this.model = model
+    this.trained = { peft, trainable }
+    this.totalSteps = config.maxSteps ?? Math.max(1, packer.steps(config.epochs))
+    this.#schedule = {
+      kind: config.schedule,
+      peak: config.learningRate,
+      totalSteps: this.totalSteps,
+      warmupSteps: warmupSteps(this.totalSteps, config.warmupSteps, config.warmupRatio),
+      minRatio: config.minLearningRateRatio,
+    }
+    this.#optimizer = new AdamWOptimizer(backend, trainable, config)
+    this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
+    if (parts.recomputeLayers > 0) {
+      const chosen = new Set<unknown>(model.layers.slice(0, parts.recomputeLayers))
+      recomputeModules(model, (_path, module) => chosen.has(module))
+    }
+  }
+
+  get state(): TrainState {
+    return this.#state
+  }
+
+  /** Steps between evaluations and between checkpoints: a tenth of the run unless the config says otherwise. */
+  #every(value: number | undefined): number {
+    return value ?? Math.max(1, Math.round(this.totalSteps / 10))
+  }
+
+  /** Continues from a checkpoint: weights, optimiser, schedule, order of the data, counters. */
+  async resume(dir: string): Promise<void> {
+    const { backend, packer, folder } = this.#parts
+    const saved = await readCheckpoint(dir, backend, this.#optimizer)
+    packer.seek(saved.cursor)
+    this.#state = { ...saved.state, totalSteps: this.totalSteps }
+    this.#best = saved.best
+    this.#sinceBest = saved.sinceBest
+    this.#secondsBefore = saved.seconds
+    await new MetricsFile(folder.metrics).rewindTo(saved.state.step)
+  }
+
+  /**
+   * Runs to the end, to a stop that a hook asks for, or to `signal`, which ends the run after the step under way with a
+   * checkpoint written. An error leaves every checkpoint as it was.
+   */
+  async train(signal?: AbortSignal): Promise<TrainResult> {
+    try {
+      return await this.#run(signal)
+    } catch (error) {
+      this.hooks.failed.call(error)
+      throw error
+    }
+  }
+
+  async #run(signal: AbortSignal | undefined): Promise<TrainResult> {
+    const { folder, config, peft } = this.#parts
+    await folder.create()
+    const metrics = new MetricsFile(folder.metrics)
+    const board = new TensorBoardWriter(folder.tensorboard)
+    const started = performance.now()
+    const seconds = () => this.#secondsBefore + (performance.now() - started) / 1000
+    const pending: StepResult[] = []
+    let lastSettled = performance.now()
+    let saved = this.#state.step
+    let reason: TrainResult['reason'] = 'done'
+    let stoppedBy: string | undefined
+
+    const settle = async (most: number) => {
+      while (pending.length > most) {
+        const result = pending.shift()!
+        const [loss, gradientNorm] = [await result.loss(), await result.gradientNorm()]
+        const now = performance.now()
+        const tokensPerSecond = (result.tokens * 1000) / Math.max(1e-3, now - lastSettled)
+        lastSettled = now
+        if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
+          throw nonFinite(result.step, loss, gradientNorm)
+        this.#finalLoss = loss
+        await this.hooks.step.promise(result, this.#state)
+        if (result.step % config.logEvery && result.step !== this.totalSteps) continue
+        const values = {
+          loss,
+          gradientNorm,
+          learningRate: result.learningRate,
+          tokens: result.tokens,
+          trainedTokens: result.trainedTokens,
+          tokensPerSecond,
+        }
+        this.#log({ step: result.step, kind: 'train', values }, metrics, board)
+      }
+    }
+    const save = async () => {
+      await settle(0)
+      await this.#save(seconds())
+      saved = this.#state.step
+      lastSettled = performance.now()
+    }
+
+    try {
+      peft?.setTraining(true)
+      await this.hooks.beforeTrain.promise(this.#state)
+      while (this.#state.step < this.totalSteps) {
+        pending.push(this.#step())
+        await settle(stepsAhead - 1)
+        const { step } = this.#state
+        const last = step === this.totalSteps
+        const evaluateEvery = this.#every(config.evalEvery)
+        if (this.#parts.validation && evaluateEvery && (step % evaluateEvery === 0 || last)) {
+          await settle(0)
+          await this.#evaluate(metrics, board)
+          lastSettled = performance.now()
+        }
+        const saveEvery = this.#every(config.saveEvery)
+        if (saveEvery && step % saveEvery === 0) await save()
+        stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
+        if (stoppedBy !== undefined) reason = 'stopped'
+        else if (signal?.aborted && !last) reason = 'interrupted'
+        if (reason !== 'done') break
+      }
+      if (saved !== this.#state.step) await save()
+      peft?.setTraining(false)
+      const output = await this.#parts.saveOutput()
+      const result: TrainResult = {
+        steps: this.#state.step,
+        reason,
+        ...(stoppedBy === undefined ? {} : { stoppedBy }),
+        finalLoss: this.#finalLoss,
+        ...(this.#best ? { bestEval: { step: this.#best.step, loss: this.#best.loss } } : {}),
+        tokens: this.#state.tokens,
+        trainedTokens: this.#state.trainedTokens,
+        seconds: seconds(),
+        output,
+      }
+      if (reason !== 'interrupted') await this.hooks.done.promise(result)
+      return result
+    } finally {
+      board.close()
+    }
+  }
+
+  /** Queues one optimiser step. Nothing waits for the device here. */
+  #step(): StepResult {
+    const { backend, model, peft, config, packer } = this.#parts
+    const { microBatches: micros, trainedTokens, tokens, next } = packer.step()
+    const step = this.#state.step
+    const loss = keep(zeros(backend, [1], 'f32'))
+    for (const [micro, packed] of micros.entries()) {
+      const batch = this.hooks.batch.call(packed, this.#state)
+      if (batch.trainedTokens === 0) continue
+      withRandom({ seed: config.seed, step, micro }, () => {
+        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
+          const part: Tensor = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, {
+            gradScale: 1 / trainedTokens,
+          })
+          backend.axpby(loss.buf, 1, loss.buf, 1, part.buf, 1, 'f32')
+          backward(part)
+        })
+      })
+    }
+    this.hooks.gradients.call(this.trained, this.#state)
+    const rate = learningRate(this.#schedule, step)
+    const squaredNorm = this.#optimizer.update(rate)
+    this.#state = {
+      step: step + 1,
+      totalSteps: this.totalSteps,
+      epoch: next.epoch + next.position / this.#parts.samples,
+      tokens: this.#state.tokens + tokens,
+      trainedTokens: this.#state.trainedTokens + trainedTokens,
+    }
+    const lossValue = readOnce(loss)
+    const normValue = readOnce(squaredNorm)
+    // Whoever asks gets the error; a run that ends before that must not end the process.
+    lossValue.catch(() => undefined)
+    normValue.catch(() => undefined)
+    return {
+      step: step + 1,
+      learningRate: rate,
+      tokens,
+      trainedTokens,
+      microBatches: micros.length,
+      loss: () => lossValue,
+      gradientNorm: async () => Math.sqrt(await normValue),
+    }
+  }
+
+  #log(
+    record: { step: number; kind: 'train' | 'eval'; values: Record<string, number> },
+    metrics: MetricsFile,
+    board: TensorBoardWriter,
+  ) {
+    metrics.append(record)
+    board.scalars(
+      record.step,
+      Object.fromEntries(
+        Object.entries(record.values).map(([key, value]) => [`${record.kind}/${key}`, value]),
+      ),
+    )
+    this.hooks.log.call(record)
+  }
+
+  /** Loss of the validation split now; also the way for an embedder to ask for it. */
+  async evaluate(): Promise<EvalResult> {
+    const { backend, model, peft, validation } = this.#parts
+    if (!validation)
+      throw new IftError(
+        'IFT_NO_VALIDATION',
+        'There is no validation data to evaluate on.',
+        'Set validation.size or validation.data.',
+      )
+    peft?.setTraining(false)
+    const { loss, tokens } = await evaluateLoss(backend, model, peft, validation())
+    peft?.setTraining(true)
+    const result: EvalResult = { step: this.#state.step, loss, tokens, metrics: {} }
+    return this.hooks.evaluate.promise(result, this.#state)
+  }
+
+  async #evaluate(metrics: MetricsFile, board: TensorBoardWriter): Promise<void> {
+    const result = await this.evaluate()
+    if (!this.#best || result.loss < this.#best.loss) {
+      this.#best = result
+      this.#sinceBest = 0
+    } else this.#sinceBest++
+    this.#log(
+      { step: result.step, kind: 'eval', values: { loss: result.loss, ...result.metrics } },
+      metrics,
+      board,
+    )
+  }
+
+  #outOfPatience(): string | undefined {
+    const { earlyStopping } = this.#parts.config
+    if (earlyStopping === undefined || this.#sinceBest < earlyStopping) return undefined
+    return `no better validation loss in ${this.#sinceBest} evaluations`
+  }
+
+  async #save(seconds: number): Promise<void> {
+    const { folder, packer, peft, config } = this.#parts
+    const state: CheckpointState = {
+      state: this.#state,
+      cursor: packer.cursor,
+      optimizerStep: this.#optimizer.step,
+      best: this.#best,
+      sinceBest: this.#sinceBest,
+      seconds,
+    }
+    const dir = await writeCheckpoint(folder, state, this.#optimizer, peft)
+    await pruneCheckpoints(folder, config.keepCheckpoints, this.#best?.step ?? null)
+    await this.hooks.checkpoint.promise({ dir, step: this.#state.step }, this.#state)
+  }
+
+  release(): void {
+    this.#optimizer.release()
+  }
+}
+
+/** Value of an f32 [1] tensor, asked for now so that it is queued before later kernels; frees the tensor. */
+async function readOnce(tensor: Tensor): Promise<number> {
+  try {
+    return (await tensor.read())[0]!
+  } finally {
+    tensor.release()
+  }
+}
+
+const nonFinite = (step: number, loss: number, norm: number) =>
+  new IftError(
+    'IFT_TRAIN_NONFINITE',
+    `Step ${step} gave loss ${loss} and gradient norm ${norm}; training on would spoil the weights.`,
+    'The last checkpoint is intact. Lower train.learningRate, raise warmupSteps, or use dtype f32, then --resume.',
+  )

@@ -1,0 +1,29 @@
+import { IftError, type Backend } from '@ift/tensor'
+
+import { CpuBackend } from './backend.js'
+import { valueOf } from './failure.js'
+import { addon } from './load.js'
+
+/** How to open the CPU. */
+export interface CpuOptions {
+  /** Threads of the kernels, the queue's own among them; one for each core by default. */
+  threads?: number | undefined
+  /** One of `instructionSets()`; the strongest by default, or what the environment variable IFT_CPU_ISA names. */
+  isa?: string | undefined
+}
+
+/** Instruction sets of this processor that kernels exist for, weakest first. */
+export const instructionSets = (): string[] => addon().instructionSets()
+
+/**
+ * Opens the CPU as a device. Throws `IFT_BACKEND_UNAVAILABLE` when the native add-on is not installed or the processor
+ * lacks the instruction set, `IFT_ARGUMENT` for a count of threads that is none.
+ */
+export function openCpu(options: CpuOptions = {}): Backend {
+  const { threads = 0, isa = process.env['IFT_CPU_ISA'] ?? '' } = options
+  if (!Number.isInteger(threads) || threads < 0 || threads > 4096 || options.threads === 0) {
+    throw new IftError('IFT_ARGUMENT', `threads is ${threads}, expected a whole number from 1 to 4096`)
+  }
+  const native = addon()
+  return new CpuBackend(native, valueOf(native.open(threads, isa)))
+}

@@ -1,0 +1,183 @@
+import { IftError, type PeftContext } from '@ift/core'
+import {
+  Linear,
+  noGrad,
+  ops,
+  replaceModules,
+  scope,
+  tensor,
+  TiedLinear,
+  type CausalLM,
+  type Parameter,
+  type Tensor,
+} from '@ift/tensor'
+import { LoraHandle, type InitialFactors } from './handle.js'
+import { LoraLinear } from './lora-linear.js'
+import type { LoraOptions } from './options.js'
+import { principalFactors, testColumns } from './pissa.js'
+import { fromPattern, targetPaths } from './targets.js'
+
+/** Freezes the model, puts a low-rank branch on every target, and starts the branches. */
+export async function attachLora(
+  model: CausalLM,
+  options: LoraOptions,
+  context: PeftContext,
+): Promise<LoraHandle> {
+  if (options.init === 'pissa' && options.dora)
+    throw new IftError(
+      'IFT_PEFT_OPTIONS',
+      'peft.init: pissa and peft.dora cannot be combined.',
+      'Choose one of them.',
+    )
+  const paths = targetPaths(model, options, context.definition.targetModules['lora'])
+  for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
+
+  const layers = new Map<string, LoraLinear>()
+  replaceModules(
+    model,
+    (path) => paths.has(path),
+    (module, path) => {
+      const r = fromPattern(options.rankPattern, path, options.r)
+      const alpha = fromPattern(options.alphaPattern, path, options.alpha)
+      const layer = new LoraLinear(module as Linear, {
+        r,
+        scale: alpha / (options.rslora ? Math.sqrt(r) : r),
+        dropout: options.dropout,
+        dora: options.dora,
+      })
+      layers.set(path, layer)
+      return layer
+    },
+  )
+
+  const initial = new Map<string, InitialFactors>()
+  let stream = 0
+  for (const [path, layer] of layers) {
+    stream += 2
+    if (options.init === 'pissa') initial.set(path, await startPrincipal(layer, context, stream))
+    else startRandom(layer, options, context, stream)
+    layer.lora_A.weight.setTrainable(true)
+    layer.lora_B.weight.setTrainable(true)
+    if (layer.lora_magnitude_vector) {
+      layer.lora_magnitude_vector.assign(noGrad(() => scope(() => layer.norms())))
+      layer.lora_magnitude_vector.setTrainable(true)
+    }
+  }
+  const whole = wholeParameters(model, options, layers)
+  for (const parameter of whole.values()) parameter.setTrainable(true)
+  return new LoraHandle({ model, options, context, layers, whole, initial })
+}
+
+/** Random f32 values, scaled and rounded to the dtype of the model. */
+function randomTensor(
+  context: PeftContext,
+  shape: readonly number[],
+  kind: 'normal' | 'uniform',
+  stream: number,
+  scale: number,
+): Tensor {
+  const { backend, dtype, seed } = context
+  return noGrad(() =>
+    scope(() => {
+      const n = shape.reduce((a, b) => a * b, 1)
+      const raw = tensor(backend, new Float32Array(n), shape, 'f32')
+      backend.random(raw.buf, n, kind, seed, stream, 'f32')
+      if (kind === 'uniform') {
+        // [0, 1) to [-1, 1).
+        const ones = tensor(backend, new Float32Array(n).fill(1), shape, 'f32')
+        backend.axpby(raw.buf, 2, raw.buf, -1, ones.buf, n, 'f32')
+      }
+      return ops.cast(ops.scale(raw, scale), dtype)
+    }),
+  )
+}
+
+/** PEFT's starts: A Kaiming-uniform with a = √5, that is U(±1/√in), or Gaussian with deviation 1/r; B zero. */
+function startRandom(layer: LoraLinear, options: LoraOptions, context: PeftContext, stream: number): void {
+  const { backend, dtype } = context
+  const { weight: a } = layer.lora_A
+  const { weight: b } = layer.lora_B
+  a.assign(
+    options.init === 'gaussian'
+      ? randomTensor(context, a.shape, 'normal', stream, 1 / layer.settings.r)
+      : randomTensor(context, a.shape, 'uniform', stream, 1 / Math.sqrt(layer.inFeatures)),
+  )
+  b.assign(tensor(backend, new Float32Array(b.shape[0]! * b.shape[1]!), b.shape, dtype))
+}
+
+/** A and B from the principal components of W, which keeps the rest: W ← W - scale · B A. */
+async function startPrincipal(
+  layer: LoraLinear,
+  context: PeftContext,
+  stream: number,
+): Promise<InitialFactors> {
+  const { weight } = layer.base_layer
+  const { r, scale } = layer.settings
+  const { backend, dtype, seed } = context
+  const columns = testColumns(r, layer.outFeatures, layer.inFeatures)
+  const draw = tensor(
+    backend,
+    new Float32Array(layer.inFeatures * columns),
+    [layer.inFeatures, columns],
+    'f32',
+  )
+  backend.random(draw.buf, draw.size, 'normal', seed, stream, 'f32')
+  const start = await draw.read()
+  draw.release()
+  const w = noGrad(() => scope(() => ops.cast(weight.value, 'f32')))
+  try {
+    const { a, b } = await principalFactors(w, r, start)
+    const share = 1 / Math.sqrt(scale)
+    const round = async (values: Float32Array, parameter: Parameter) => {
+      const scaled = values.map((value) => value * share)
+      parameter.assign(tensor(backend, scaled, parameter.shape, dtype))
+      return parameter.value.read()
+    }
+    const initial = { a: await round(a, layer.lora_A.weight), b: await round(b, layer.lora_B.weight) }
+    weight.assign(noGrad(() => scope(() => ops.cast(ops.sub(w, layer.delta()), dtype))))
+    return initial
+  } finally {
+    w.release()
+  }
+}
+
+/** Parameters trained whole: those of modulesToSave and the biases asked for, by their path in the unadapted model. */
+function wholeParameters(
+  model: CausalLM,
+  options: LoraOptions,
+  layers: ReadonlyMap<string, LoraLinear>,
+): Map<string, Parameter> {
+  const whole = new Map<string, Parameter>()
+  const modules = [...model.namedModules()]
+  for (const name of options.modulesToSave) {
+    const found = modules.filter(([path]) => path === name || path.endsWith(`.${name}`))
+    if (!found.length)
+      throw new IftError(
+        'IFT_PEFT_TARGET',
+        `peft.modulesToSave names "${name}", which is no module of this model.`,
+        `Modules: ${[...new Set(modules.map(([path]) => path.split('.').at(-1)!))].filter((part) => /^[a-z]/.test(part)).join(', ')}`,
+      )
+    for (const [path, module] of found) {
+      if (layers.has(path))
+        throw new IftError(
+          'IFT_PEFT_TARGET',
+          `"${path}" is both a target of lora and in peft.modulesToSave.`,
+          'Choose one of them.',
+        )
+      if (module instanceof TiedLinear)
+        throw new IftError(
+          'IFT_PEFT_TARGET',
+          `"${path}" is tied to the embedding and has no weights of its own.`,
+          "Name the embedding instead: peft.modulesToSave: ['embed_tokens'] trains both.",
+        )
+      for (const [inner, parameter] of module.namedParameters()) whole.set(`${path}.${inner}`, parameter)
+    }
+  }
+  if (options.bias === 'lora_only')
+    for (const [path, layer] of layers)
+      if (layer.base_layer.bias) whole.set(`${path}.bias`, layer.base_layer.bias)
+  if (options.bias === 'all')
+    for (const [path, parameter] of model.namedParameters())
+      if (path.endsWith('.bias')) whole.set(path.replace('.base_layer.bias', '.bias'), parameter)
+  return whole
+}

@@ -1,0 +1,113 @@
+import {
+  full,
+  Linear,
+  Module,
+  noGrad,
+  ops,
+  Parameter,
+  scope,
+  type LinearLike,
+  type Tensor,
+} from '@ift/tensor'
+
+export interface LoraSettings {
+  readonly r: number
+  /** Factor of B·A. */
+  readonly scale: number
+  readonly dropout: number
+  readonly dora: boolean
+}
+
+/**
+ * y = W x + b + scale · B A dropout(x) (Hu et al. 2021, arXiv:2106.09685). x [N, in] -> [N, out].
+ *
+ * With DoRA (Liu et al. 2024, arXiv:2402.09353) the rows of W + scale · B A have the trained length m:
+ * y = m / ‖W + scale · B A‖ ⊙ (W + scale · B A) x + b; the norm counts as a constant in the gradient (§4.3 of the paper).
+ */
+export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> implements LinearLike {
+  readonly lora_A: Linear
+  readonly lora_B: Linear
+  readonly lora_magnitude_vector: Parameter | undefined
+  /** Whether dropout is on. */
+  training = false
+
+  constructor(
+    readonly base_layer: Linear,
+    readonly settings: LoraSettings,
+  ) {
+    super()
+    this.lora_A = new Linear(base_layer.inFeatures, settings.r)
+    this.lora_B = new Linear(settings.r, base_layer.outFeatures)
+    this.lora_magnitude_vector = settings.dora ? new Parameter([base_layer.outFeatures]) : undefined
+  }
+
+  get inFeatures(): number {
+    return this.base_layer.inFeatures
+  }
+
+  get outFeatures(): number {
+    return this.base_layer.outFeatures
+  }
+
+  protected forward(x: Tensor, addTo?: Tensor): Tensor {
+    const { scale, dropout } = this.settings
+    const dropped = this.training && dropout > 0 ? ops.dropout(x, dropout) : x
+    const low = this.lora_A.call(dropped)
+    const up = this.lora_B.weight.value
+    if (!this.lora_magnitude_vector)
+      return ops.linear(low, up, { alpha: scale, addTo: this.base_layer.call(x, addTo) })
+
+    const direction = ops.linear(low, up, {
+      alpha: scale,
+      addTo: ops.linear(dropped, this.base_layer.weight.value),
+    })
+    const lengthened = ops.scaleColumns(
+      direction,
+      ops.mul(this.lora_magnitude_vector.value, this.inverseNorms()),
+    )
+    if (dropped === x && !this.base_layer.bias) return addTo ? ops.add(addTo, lengthened) : lengthened
+    // The bias is not lengthened, and dropout acts on what DoRA changes, not on the frozen layer itself.
+    const plain = ops.linear(dropped, this.base_layer.weight.value)
+    return ops.add(this.base_layer.call(x, addTo), ops.sub(lengthened, plain))
+  }
+
+  /** scale · B A, f32 [out, in]. */
+  delta(): Tensor {
+    return ops.matmul(ops.cast(this.lora_B.weight.value, 'f32'), ops.cast(this.lora_A.weight.value, 'f32'), {
+      alpha: this.settings.scale,
+    })
+  }
+
+  /** Row norms of W + scale · B A, f32 [out]; a constant for the gradient. */
+  norms(): Tensor {
+    return noGrad(() =>
+      scope(() => ops.rowNorms(ops.add(ops.cast(this.base_layer.weight.value, 'f32'), this.delta()))),
+    )
+  }
+
+  private inverseNorms(): Tensor {
+    return noGrad(() =>
+      scope(() => {
+        const rows = ops.add(ops.cast(this.base_layer.weight.value, 'f32'), this.delta())
+        const { backend } = rows
+        const [out, input] = [this.outFeatures, this.inFeatures]
+        // A norm over columns gives 1 / sqrt(mean of squares) of every row besides: the inverse length times sqrt(in).
+        const inverse = full(backend, [out], 0, 'f32')
+        const ones = full(backend, [input], 1, 'f32')
+        const rooted = full(backend, [out], 0, 'f32')
+        backend.rmsNorm(
+          full(backend, rows.shape, 0, 'f32').buf,
+          rooted.buf,
+          rows.buf,
+          ones.buf,
+          out,
+          input,
+          0,
+          'f32',
+        )
+        backend.axpby(inverse.buf, 1 / Math.sqrt(input), rooted.buf, 0, rooted.buf, out, 'f32')
+        return inverse
+      }),
+    )
+  }
+}

@@ -1,0 +1,87 @@
+// The commands of the repository: npm test and npm run build.
+// Plain Node with nothing installed: this is what a fresh clone runs first.
+import { spawnSync } from 'node:child_process'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const pnpmVersion = '12.21.0'
+const tools = join(root, 'node_modules', '.ift-tools')
+process.env.PATH = [join(tools, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
+
+/** Ends with what is wrong and what to do about it. */
+function fail(message, hint) {
+  console.error(`\n${message}\n${hint ? `\n${hint}\n` : ''}`)
+  process.exit(1)
+}
+
+/** Runs a command in the repository, its output shown; ends when it fails. */
+function run(what, command, args, options = {}) {
+  console.error(`\n— ${what}`)
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    ...options,
+  })
+  if (result.error) fail(`${command} could not be started: ${result.error.message}`)
+  if (result.status !== 0) fail(`${what} failed: ${command} ${args.join(' ')}`)
+}
+
+const answers = (command, args) => {
+  const { status, stdout } = spawnSync(command, args, {
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  return status === 0 ? stdout.trim() : null
+}
+
+function checkMachine() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(
+      `Node ${process.versions.node} is too old: ift needs 20.19 or later.`,
+      'Install a current Node: https://nodejs.org',
+    )
+  if (answers('cargo', ['--version']) === null)
+    fail('There is no Rust toolchain, which the CPU kernels are built with.', 'Install it: https://rustup.rs')
+}
+
+function install() {
+  if (answers('pnpm', ['--version']) === null)
+    run(`fetching pnpm ${pnpmVersion}`, 'npm', [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      tools,
+      `pnpm@${pnpmVersion}`,
+    ])
+  run('installing packages', 'pnpm', ['install', '--frozen-lockfile', '--prefer-offline'])
+}
+
+function build() {
+  checkMachine()
+  install()
+  run('building', 'pnpm', ['-r', '--workspace-concurrency=2', '--filter', './packages/**', 'run', 'build'])
+}
+
+function test() {
+  build()
+  run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
+  run('checking imports', 'node', ['scripts/check-imports.mjs'])
+  run('testing the kernels', 'cargo', ['test', '--release', '--quiet', '--workspace'])
+  run('testing the packages', 'pnpm', [
+    'exec',
+    'vitest',
+    'run',
+    '--reporter=dot',
+    '--reporter=./scripts/vitest-summary.mjs',
+  ])
+}
+
+const commands = { build, test }
+const command = commands[process.argv[2] ?? '']
+if (!command) fail(`Usage: node scripts/run.mjs ${Object.keys(commands).join(' | ')}`)
+command()
