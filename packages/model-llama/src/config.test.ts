@@ -206,6 +206,12 @@ describe('GGUF', () => {
     }
     model.release()
     expect(backend.memory().buffers).toBe(0)
+
+    // A source that was mapped is not mapped again.
+    const refusing = { ...llama.gguf!, tensor: () => expect.unreachable('mapped twice') }
+    const again = { ...llama, gguf: refusing }
+    await loadWeights(model, again, parseConfig(config), mapped, { backend, dtype: 'f32' })
+    model.release()
   })
 
   test('another architecture and the table of frequencies are refused', async () => {

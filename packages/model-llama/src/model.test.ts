@@ -1,9 +1,26 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { ModelDefinition } from '@ift/core'
+import {
+  loadWeights,
+  openCheckpoint,
+  openSafetensors,
+  readStored,
+  readValues,
+  type ModelDefinition,
+} from '@ift/core'
 import { modelConformance } from '@ift/core/testing'
 import { instructionSets, openCpu } from '@ift/kernels-cpu'
-import { IftError, keep, tensor, type ForwardInput, type Tensor } from '@ift/tensor'
+import {
+  IftError,
+  keep,
+  noGrad,
+  PackedKv,
+  scope,
+  segments,
+  tensor,
+  type ForwardInput,
+  type Tensor,
+} from '@ift/tensor'
 import { describe, expect, test } from 'vitest'
 import { llama, LlamaForCausalLM, plugin, type LlamaConfig } from './index.js'
 
@@ -58,6 +75,47 @@ describe('on the CPU', () => {
       open: () => openCpu({ threads: 2 }),
     }))
       test.skipIf(missing !== null)(`${golden}: ${name}`, run)
+
+  test.skipIf(missing !== null)('bf16 weights give the golden logits but for rounding', async () => {
+    const backend = openCpu({ threads: 2 })
+    const dir = fixture('llama-tiny')
+    const config = llama.parseConfig(
+      JSON.parse(readFileSync(`${dir}/config.json`, 'utf8')) as Record<string, unknown>,
+    )
+    const model = llama.build(config)
+    await loadWeights(model, llama, config, await openCheckpoint(dir), { backend, dtype: 'bf16' })
+    const golden = await openSafetensors(`${dir}/golden.safetensors`)
+    const ints = async (name: string) => new Int32Array((await readStored(golden.tensors.get(name)!)).buffer)
+    const [ids, cu] = [await ints('input_ids'), await ints('cu_seqlens')]
+    const lengths = Array.from(cu.subarray(1), (end, i) => end - cu[i]!)
+    const logits = await scope(() =>
+      noGrad(() => {
+        const all = segments(backend, lengths)
+        const hidden = model.call({
+          ids: tensor(backend, ids, [ids.length], 'i32'),
+          positions: tensor(
+            backend,
+            lengths.flatMap((length) => Array.from({ length }, (_, i) => i)),
+            [ids.length],
+            'i32',
+          ),
+          segments: all,
+          kv: new PackedKv(all),
+          maxPosition: all.max,
+        })
+        return model.lmHead.call(hidden).read()
+      }),
+    )
+    const expected = await readValues(golden.tensors.get('logits')!)
+    const norm = (values: ArrayLike<number>) => Math.hypot(...Array.from(values))
+    const difference = norm(expected.map((x, i) => x - logits[i]!)) / norm(expected)
+    // 8 significant bits in every weight and activation of 3 layers.
+    expect(difference).toBeLessThan(0.02)
+    expect(difference).toBeGreaterThan(0)
+    model.release()
+    expect(backend.memory().buffers).toBe(0)
+    backend.close()
+  })
 })
 
 describe('the kit finds', () => {

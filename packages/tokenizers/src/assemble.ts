@@ -31,11 +31,15 @@ const usual = {
 } as const
 
 /** Added tokens of the tokenizer and of the files beside it, in the order of their ids. */
-function mergeAdded(json: TokenizerJson, file: string, settings: TokenizerSettings): AddedTokenJson[] {
+function mergeAdded(
+  json: TokenizerJson,
+  tokens: readonly (string | undefined)[],
+  file: string,
+  settings: TokenizerSettings,
+): AddedTokenJson[] {
   const added = new Map(json.added_tokens.map((token) => [token.content, token]))
   const vocabulary = new Map<string, number>()
-  for (const [id, token] of vocabularyOf(json, file).entries())
-    if (token !== undefined) vocabulary.set(token, id)
+  for (const [id, token] of tokens.entries()) if (token !== undefined) vocabulary.set(token, id)
   const specials = new Set([...Object.values(settings.names), ...settings.additional])
   for (const { id, content, ...flags } of settings.added) {
     const present = vocabulary.get(content)
@@ -49,7 +53,7 @@ function mergeAdded(json: TokenizerJson, file: string, settings: TokenizerSettin
     added.set(content, addedToken(id, content, { ...added.get(content), ...flags, special }))
     vocabulary.set(content, id)
   }
-  let next = Math.max(-1, ...[...added.values()].map(({ id }) => id), vocabularyOf(json, file).length - 1) + 1
+  let next = Math.max(tokens.length - 1, ...[...added.values()].map(({ id }) => id)) + 1
   for (const content of specials) {
     let id = vocabulary.get(content)
     if (id === undefined) {
@@ -62,6 +66,10 @@ function mergeAdded(json: TokenizerJson, file: string, settings: TokenizerSettin
   return [...added.values()].sort((a, b) => a.id - b.id)
 }
 
+/** The vocabulary with the tokens that only the files beside it know. */
+const withAdded = (tokens: readonly (string | undefined)[], json: TokenizerJson, file: string) =>
+  json.added_tokens.every(({ id, content }) => tokens[id] === content) ? tokens : vocabularyOf(json, file)
+
 /**
  * A tokenizer of its parts. Throws IFT_FILE_CORRUPT naming file and field for what cannot be, IFT_TOKENIZER_SPECIAL when
  * the settings name a bos or eos that no file knows.
@@ -69,8 +77,9 @@ function mergeAdded(json: TokenizerJson, file: string, settings: TokenizerSettin
 export function createTokenizer(parts: TokenizerParts): Tokenizer {
   const { file, own = {} } = parts
   const settings = parts.settings ?? noSettings(file)
-  let json: TokenizerJson = { ...parts.json, added_tokens: mergeAdded(parts.json, file, settings) }
-  let vocabulary = vocabularyOf(json, file)
+  const tokens = vocabularyOf(parts.json, file)
+  let json: TokenizerJson = { ...parts.json, added_tokens: mergeAdded(parts.json, tokens, file, settings) }
+  const vocabulary = withAdded(tokens, json, file)
   const ids = new Map(json.added_tokens.map(({ content, id }) => [content, id]))
   const processed = policyOfPostProcessor(json.post_processor)
 
@@ -112,7 +121,6 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
     const rest = json.added_tokens.filter(({ id }) => !missing.includes(id))
     const added = [...new Set(missing)].map((id) => addedToken(id, vocabulary[id]!))
     json = { ...json, added_tokens: [...rest, ...added].sort((a, b) => a.id - b.id) }
-    vocabulary = vocabularyOf(json, file)
   }
   const family = policyOfFamily(settings.tokenizerClass)
   const addBos =

@@ -4,6 +4,7 @@ import { corrupt, messageOf } from './errors.js'
 import {
   isUnigram,
   type AddedTokenJson,
+  type ComponentJson,
   type MapModelJson,
   type ModelJson,
   type TokenizerJson,
@@ -51,6 +52,21 @@ function renameModel(model: ModelJson, rename: Rename, renamed: ReadonlySet<stri
 }
 
 /**
+ * A Unigram model finds the pieces of its byte fallback in text that spells them out, '<0x0A>', where SentencePiece
+ * finds characters; a cut behind the bracket keeps them apart.
+ */
+function withoutBytePieces({ model, pre_tokenizer: own }: TokenizerJson): ComponentJson | null {
+  if (!isUnigram(model) || model['byte_fallback'] !== true) return own
+  const cut: ComponentJson = {
+    type: 'Split',
+    pattern: { Regex: '(?<=<)(?=0x[0-9A-F]{2}>)' },
+    behavior: 'Isolated',
+    invert: false,
+  }
+  return own ? { type: 'Sequence', pretokenizers: [own, cut] } : cut
+}
+
+/**
  * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. With `specials` off, special tokens carry
  * names that no text contains, so that text which looks like one is only text; ids stay the same.
  */
@@ -71,7 +87,15 @@ export function openBinding(json: TokenizerJson, file: string, specials: boolean
   let binding: Binding
   try {
     binding = Binding.fromString(
-      JSON.stringify({ ...json, truncation: null, padding: null, post_processor: null, added_tokens, model }),
+      JSON.stringify({
+        ...json,
+        pre_tokenizer: withoutBytePieces(json),
+        truncation: null,
+        padding: null,
+        post_processor: null,
+        added_tokens,
+        model,
+      }),
     )
   } catch (cause) {
     throw corrupt(

@@ -95,7 +95,7 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
       throw corrupt(
         file,
         key(name),
-        `expected an id below ${tokens.length}, found ${typeof id === 'object' ? kindOf(id) : String(id)}.`,
+        `expected an id below ${tokens.length}, found ${typeof id === 'number' ? id : kindOf(id)}.`,
       )
     return Number(id)
   }

@@ -256,8 +256,12 @@ export function ggufConfig(
   return { tie_word_embeddings: !file.tensors.has('output.weight'), ...mapping.config(file.metadata) }
 }
 
-/** The tensors of a GGUF file under the names and in the row order of a family's own checkpoints. */
+/**
+ * The tensors of a GGUF file under the names and in the row order of a family's own checkpoints. A source that was mapped is
+ * given back as it is.
+ */
 export function mapGguf(source: WeightSource, mapping: GgufMapping): WeightSource {
+  if (source.isMapped) return source
   const config = ggufConfig(source, mapping)
   const tensors = new Map<string, StoredTensor>()
   for (const [name, tensor] of source.tensors) {
@@ -269,5 +273,5 @@ export function mapGguf(source: WeightSource, mapping: GgufMapping): WeightSourc
       place.permutedHeads === undefined ? tensor : { ...tensor, pairedHeads: place.permutedHeads },
     )
   }
-  return new WeightSource(source.path, source.format, tensors, source.metadata)
+  return new WeightSource(source.path, source.format, tensors, source.metadata, true)
 }

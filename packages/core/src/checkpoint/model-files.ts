@@ -38,7 +38,10 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
   delete config['quantization_config']
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n'
   const write = async (to: string) => {
-    const tensors = [...model.namedParameters()].map(([path, { value }]) => fromTensor(path, value, dtype))
+    // A trained parameter is more exact in its master.
+    const tensors = [...model.namedParameters()].map(([path, parameter]) =>
+      fromTensor(path, parameter.trainable ? parameter.master : parameter.value, dtype),
+    )
     await writeSharded(to, tensors, { maxShardBytes })
     await writeFileAtomic(join(to, 'config.json'), json(config))
     if (generationConfig !== undefined)

@@ -14,6 +14,8 @@ export class WeightSource {
     readonly tensors: ReadonlyMap<string, StoredTensor>,
     /** What a GGUF file says about the model. */
     readonly metadata: ReadonlyMap<string, unknown> = new Map(),
+    /** Whether a GGUF file's tensors were given the names of the family (`mapGguf`). */
+    readonly isMapped = false,
   ) {}
 
   /** What a GGUF file says it is; null for other formats. */

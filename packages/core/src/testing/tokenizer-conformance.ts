@@ -187,7 +187,7 @@ export function tokenizerConformance(
           const [batch] = await tokenizer.encodeBatch([text])
           claim(same(batch!.ids, encoding.ids), `${quote(text)}: a batch differs.`)
           // Characters outside the vocabulary become the unknown token, which is special and harmless.
-          const unknown = new Set((await tokenizer.encode('\u{e000}')).ids)
+          const unknown = new Set((await tokenizer.encode('\u{e000} ☃ 𐍈')).ids)
           for (const id of encoding.ids)
             claim(
               !special.has(id) || unknown.has(id),
