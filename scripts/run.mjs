@@ -72,6 +72,7 @@ function test() {
   run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
   run('checking imports', 'node', ['scripts/check-imports.mjs'])
   run('testing the kernels', 'cargo', ['test', '--release', '--quiet', '--workspace'])
+  run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
   run('testing the packages', 'pnpm', [
     'exec',
     'vitest',

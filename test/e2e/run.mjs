@@ -1,0 +1,111 @@
+// The packages as a user gets them: packed, installed into an empty folder outside of the repository, run by npx.
+// Needs the packages built. Ends with exit code 1 and what was expected when something is not as it should be.
+import { spawnSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const user = mkdtempSync(join(tmpdir(), 'ift-e2e-'))
+
+function run(command, args, { cwd = user, status = 0, input = '' } = {}) {
+  const result = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    input,
+    shell: process.platform === 'win32',
+  })
+  if (result.status !== status) {
+    console.error(`${command} ${args.join(' ')}\nexpected exit code ${status}, found ${result.status}`)
+    console.error(result.stdout, result.stderr)
+    process.exit(1)
+  }
+  return result
+}
+
+function expect(what, ok) {
+  if (!ok) {
+    console.error(`expected: ${what}`)
+    process.exit(1)
+  }
+  console.log(`ok: ${what}`)
+}
+
+// What LLaMA with LoRA needs, and no more.
+for (const name of ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama', 'peft-lora', 'cli'])
+  run('pnpm', ['pack', '--pack-destination', user], { cwd: join(root, 'packages', name) })
+const tarballs = readdirSync(user).filter((name) => name.endsWith('.tgz'))
+expect('seven tarballs', tarballs.length === 7)
+writeFileSync(join(user, 'package.json'), '{ "private": true }\n')
+run('npm', ['install', '--no-audit', '--no-fund', ...tarballs.map((name) => `./${name}`)])
+
+mkdirSync(join(user, 'base'))
+const base = join(root, 'examples', 'quickstart', 'model')
+for (const name of readdirSync(base))
+  if (name.endsWith('.json')) copyFileSync(join(base, name), join(user, 'base', name))
+copyFileSync(join(root, 'examples', 'quickstart', 'data', 'bilingual.jsonl'), join(user, 'data.jsonl'))
+const config = {
+  weights: './base',
+  initialize: true,
+  data: ['./data.jsonl'],
+  template: 'alpaca',
+  maxLength: 160,
+  peft: { method: 'none' },
+  train: { maxSteps: 3, batchSize: 8, microBatchTokens: 1024, evalEvery: 0 },
+  generate: { maxNewTokens: 8 },
+  output: 'full',
+}
+writeFileSync(join(user, 'ift.config.json'), JSON.stringify(config))
+
+run('npx', ['ift', 'doctor'])
+run('npx', ['ift', 'train'])
+expect('a whole model', existsSync(join(user, 'full', 'model', 'model.safetensors')))
+const trained = ['--weights', './full/model', '--initialize', 'false', '--peft.method', 'lora']
+run('npx', ['ift', 'train', ...trained, '--output', 'lora'])
+expect(
+  'an adapter and a report',
+  existsSync(join(user, 'lora', 'adapter', 'adapter_config.json')) &&
+    existsSync(join(user, 'lora', 'report.html')),
+)
+const adapter = [...trained, '--adapter', './lora/adapter']
+const { stdout } = run('npx', ['ift', 'chat', ...adapter], { input: 'Hello\n/exit\n' })
+expect('one answer in the chat', stdout.split('\n').length === 2)
+const answer = JSON.parse(run('npx', ['ift', 'generate', 'Hello', '--json', ...adapter]).stdout)
+expect('eight tokens or an end', answer.ids.length === 8 || answer.finish === 'eos')
+run('npx', ['ift', 'merge', 'merged', ...adapter])
+writeFileSync(join(user, 'texts.jsonl'), '{"text": "Hello"}\n')
+run('npx', [
+  'ift',
+  'score',
+  '--weights',
+  './merged',
+  '--initialize',
+  'false',
+  '--input',
+  'texts.jsonl',
+  '--output',
+  'scores.jsonl',
+])
+const { ids, logprobs } = JSON.parse(readFileSync(join(user, 'scores.jsonl'), 'utf8'))
+expect(
+  'a log-probability for every token but the first',
+  logprobs[0] === null && logprobs.slice(1).every((value) => value < 0) && ids.length === logprobs.length,
+)
+const wrong = run('npx', ['ift', 'train', '--train.epoch', '2'], { status: 2 })
+expect('a wrong flag is answered with the right one', wrong.stderr.includes('train.epochs'))
+const absent = run('npx', ['ift', 'train', '--model', 'bloom'], { status: 2 })
+expect(
+  'an absent family is answered with what to install',
+  absent.stderr.includes('npm install @ift/model-bloom'),
+)
+rmSync(user, { recursive: true, force: true })
