@@ -139,11 +139,11 @@ export class Hub {
             { cause },
           )
         const wait = Math.min(retryDelayMs * 2 ** (failed - 1), 60 * retryDelayMs)
-        await sleep(
-          Math.max(wait, Math.min(cause.retryAfterMs ?? 0, 60_000)),
-          undefined,
-          signal ? { signal } : {},
+        await sleep(Math.max(wait, Math.min(cause.retryAfterMs ?? 0, 60_000)), undefined, { signal }).catch(
+          () => undefined,
         )
+        // The reason that the caller gave, not that of the timer.
+        signal?.throwIfAborted()
       }
   }
 

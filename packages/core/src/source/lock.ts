@@ -30,7 +30,7 @@ export async function withFileLock<T>(path: string, run: () => Promise<T>, signa
         () => rm(away, { force: true }),
         () => undefined,
       )
-    } else await sleep(100, undefined, { signal })
+    } else await sleep(100, undefined, { signal }).catch(() => signal?.throwIfAborted())
   }
   const renew = () => {
     const now = new Date()

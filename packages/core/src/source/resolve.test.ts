@@ -230,7 +230,10 @@ describe('fetching from the hub', () => {
 })
 
 describe('broken connections', () => {
-  /** Sends at most so many bytes of the weights per request, then cuts the connection. */
+  /**
+   * Sends at most so many bytes of the weights per request, then closes the connection, late enough for them to be read:
+   * what fetch has received and not yet handed on is lost with the connection.
+   */
   const cutAfter = (bytes: number) => {
     hub.interfere = (request, response, content) => {
       if (!content || !request.path.endsWith('model.safetensors')) return false
@@ -239,22 +242,25 @@ describe('broken connections', () => {
         'content-length': content.length - start,
         ...(start > 0 && { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` }),
       })
-      response.write(content.subarray(start, start + bytes), () => setTimeout(() => response.destroy(), 5))
+      response.write(content.subarray(start, start + bytes), () =>
+        setTimeout(() => response.socket?.end(), 40),
+      )
       return true
     }
   }
 
   test('are continued where they ended, more often than attempts, as long as bytes come', async () => {
     add()
-    cutAfter(30_000)
+    cutAfter(40_000)
     const source = await resolveSource('org/name', options())
     expect((await readFile(join(source.dir, 'model.safetensors'))).equals(weights)).toBe(true)
     const ranges = hub.downloads
       .filter(({ path }) => path.endsWith('.safetensors'))
       .map(({ headers }) => headers.range)
     expect(ranges.length).toBeGreaterThan(6)
-    expect(ranges[0]).toBeUndefined()
-    expect(new Set(ranges).size).toBe(ranges.length)
+    const starts = ranges.map((range) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0))
+    expect(starts).toEqual([...starts].sort((a, b) => a - b))
+    expect(starts.at(-1)).toBeGreaterThan(200_000)
   })
 
   test('end in an error after five without a byte, and the next run continues', async () => {

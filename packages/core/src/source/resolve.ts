@@ -185,8 +185,8 @@ async function fetchAll(
   await Promise.all(Array.from({ length: parallel }, worker))
   // TypeScript does not see that the workers assign it.
   const failed = failure as { readonly cause: unknown } | null
-  if (failed) throw failed.cause
   options.signal?.throwIfAborted()
+  if (failed) throw failed.cause
 }
 
 async function localSource(
