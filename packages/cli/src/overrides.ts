@@ -63,7 +63,8 @@ export function takeOverrides(argv: readonly string[]): SplitLine {
     }
     const seed = translateSeedFlag(name!)
     if (seed) {
-      const { path, value, note } = seed(takeAll(), overrides)
+      const { path, value, note, words } = seed(takeAll(), overrides)
+      if (words) rest.push(...words)
       if (path !== undefined) assign(overrides, path, value)
       if (note !== undefined) notes.push(note)
       continue

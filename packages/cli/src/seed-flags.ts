@@ -5,6 +5,8 @@ interface Translation {
   readonly path?: string
   readonly value?: unknown
   readonly note?: string
+  /** Words for the verb itself. */
+  readonly words?: readonly string[]
 }
 
 type Translate = (values: readonly string[], overrides: Readonly<Record<string, unknown>>) => Translation
@@ -34,9 +36,24 @@ const nothing =
   (note: string): Translate =>
   () => ({ note })
 
-const product = (overrides: Readonly<Record<string, unknown>>, factor: number): number => {
-  const before = (overrides['train'] as { batchSize?: number } | undefined)?.batchSize ?? 1
-  return before * factor
+/** The original's defaults: an optimiser step is their product, whichever of the two a line gives. */
+const batchDefaults = { per_gpu_train_batch_size: 4, gradient_accumulation_steps: 32 }
+
+/** One factor of the batch. The other is its default, or what the line gave before. */
+function batch(): Record<keyof typeof batchDefaults, Translate> {
+  const factor =
+    (flag: keyof typeof batchDefaults, other: keyof typeof batchDefaults): Translate =>
+    (values, overrides) => {
+      const value = number(flag, values)
+      // A batch size that is there already is this line's other factor times the default of this one.
+      const before = (overrides['train'] as { batchSize?: number } | undefined)?.batchSize
+      const rest = before === undefined ? batchDefaults[other] : before / batchDefaults[flag]
+      return { path: 'train.batchSize', value: value * rest }
+    }
+  return {
+    per_gpu_train_batch_size: factor('per_gpu_train_batch_size', 'gradient_accumulation_steps'),
+    gradient_accumulation_steps: factor('gradient_accumulation_steps', 'per_gpu_train_batch_size'),
+  }
 }
 
 /** Names that the original's --peft_type gives its methods. */
@@ -57,18 +74,11 @@ const flags: Readonly<Record<string, Translate>> = {
   size: nothing('--size is not read: the size follows from the weights.'),
   local_rank: nothing('--local_rank is not needed.'),
   'local-rank': nothing('--local-rank is not needed.'),
-  // The original's batch is the product of the two; both may be given, in any order.
-  per_gpu_train_batch_size: (values, overrides) => ({
-    path: 'train.batchSize',
-    value: product(overrides, number('per_gpu_train_batch_size', values)),
-  }),
-  gradient_accumulation_steps: (values, overrides) => ({
-    path: 'train.batchSize',
-    value: product(overrides, number('gradient_accumulation_steps', values)),
-  }),
+  ...batch(),
   epochs: numeric('epochs', 'train.epochs'),
   learning_rate: numeric('learning_rate', 'train.learningRate'),
   cutoff_len: numeric('cutoff_len', 'maxLength'),
+  resume_from_checkpoint: (values) => ({ words: ['--resume', ...values] }),
   val_set_size: numeric('val_set_size', 'validation.size'),
   peft_type: (values) => {
     const name = one('peft_type', values)

@@ -29,8 +29,8 @@ export const doctor: Command = {
         }
         try {
           const backend = await (await ift.backend(name)).open({ index: 0, threads: null })
-          const { description, preferredDtype, threads } = backend.device
-          rows.push([name, `${description}, ${threads} threads, ${preferredDtype}`])
+          const { description, preferredDtype } = backend.device
+          rows.push([name, `${description}, ${preferredDtype}`])
           backend.close()
         } catch (error) {
           healthy &&= name !== 'cpu'
