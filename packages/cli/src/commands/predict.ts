@@ -29,16 +29,13 @@ export const predict: Command = {
         )
       const generator = await ift.createGenerator()
       const records: { prompt: Prompt; record: object }[] = []
-      for await (const { example, where } of readExamples(input)) {
+      for await (const { example, where, record = example } of readExamples(input, { unanswered: true })) {
         if (isInstruction(example))
-          records.push({
-            prompt: { instruction: example.instruction, input: example.input },
-            record: example,
-          })
+          records.push({ prompt: { instruction: example.instruction, input: example.input }, record })
         else if (isMessages(example)) {
           const last = example.messages.at(-1)?.role === 'assistant' ? -1 : undefined
-          records.push({ prompt: { messages: example.messages.slice(0, last) }, record: example })
-        } else if (isText(example)) records.push({ prompt: example.text, record: example })
+          records.push({ prompt: { messages: example.messages.slice(0, last) }, record })
+        } else if (isText(example)) records.push({ prompt: example.text, record })
         else throw new IftError('IFT_DATA_RECORD', `${where}: token ids cannot be answered.`, 'Give text.')
       }
       writeFileSync(output, '')

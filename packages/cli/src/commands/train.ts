@@ -33,7 +33,7 @@ export const train: Command = {
         terminal,
         trainer.totalSteps,
         trainer.state.step,
-        () => training.open.backend.memory().allocated,
+        () => training.open.backend.memory().peak,
       )
       trainer.hooks.log.tap('cli', (record) => {
         progress.show(record)

@@ -13,6 +13,8 @@ import type { Example, Sample } from './types.js'
 export interface LocatedExample {
   readonly example: Example
   readonly where: string
+  /** The record of the file as it was read; absent for examples that a plugin makes. */
+  readonly record?: Readonly<Record<string, unknown>>
 }
 
 export interface SourceOptions extends FormatOptions, ReadOptions {
@@ -46,7 +48,7 @@ export async function* readExamples(
       continue
     }
     count++
-    yield { example, where: raw.where }
+    yield { example, where: raw.where, record: raw.record }
   }
 }
 

@@ -31,6 +31,14 @@ const namesOf = (record: Readonly<Record<string, unknown>>) =>
       has(record, instruction) && has(record, output) && (input !== 'context' || has(record, 'context')),
   )
 
+/** A record that asks and has no answer, with an empty one; null when it asks nothing under a known name. */
+export function withEmptyOutput(
+  record: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> | null {
+  const fields = names.find(({ instruction }) => has(record, instruction))
+  return fields ? { ...record, [fields.output]: '' } : null
+}
+
 function historyOf(raw: RawRecord): readonly (readonly [string, string])[] | undefined {
   const { history } = raw.record
   if (history === undefined || history === null) return undefined

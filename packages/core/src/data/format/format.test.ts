@@ -17,6 +17,21 @@ const problem = (record: Record<string, unknown>, options?: FormatOptions): IftE
   throw new Error('no error')
 }
 
+describe('records to be answered', () => {
+  test('need no output when that is asked for', () => {
+    const record = { instruction: 'q', kind: 'k' }
+    expect(convert(record, { unanswered: true })).toEqual({ instruction: 'q', input: '', output: '' })
+    expect(convert({ prompt: 'q' }, { unanswered: true })).toEqual({ instruction: 'q', input: '', output: '' })
+    expect(problem(record).code).toBe('IFT_DATA_FORMAT')
+  })
+
+  test('keep their own form and output when they have them', () => {
+    expect(convert({ question: 'q', answer: 'a' }, { unanswered: true })).toMatchObject({ output: 'a' })
+    expect(convert({ text: 't' }, { unanswered: true })).toEqual({ text: 't' })
+    expect(problem({ kind: 'k' }, { unanswered: true }).code).toBe('IFT_DATA_FORMAT')
+  })
+})
+
 describe('forms', () => {
   const plain = { instruction: 'q', input: '', output: 'a' }
   test.each<[string, Record<string, unknown>, string, Example]>([

@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { excerpt, type RawRecord } from '../read/record.js'
 import type { Example } from '../types.js'
-import { alpaca } from './alpaca.js'
+import { alpaca, withEmptyOutput } from './alpaca.js'
 import { completion } from './completion.js'
 import type { RecordFormat } from './format.js'
 import { messages } from './messages.js'
@@ -26,6 +26,8 @@ export interface FormatOptions {
   readonly format?: FormatName
   /** Field names of the form mapped to those of the file. */
   readonly columns?: Readonly<Record<string, string>>
+  /** Takes records that ask and have no answer too: what is to be answered rather than learned. */
+  readonly unanswered?: boolean
 }
 
 /** Makes examples of the records of one file. The first record decides the form of all when none is given. */
@@ -57,7 +59,9 @@ export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) =
     return { record, where: raw.where }
   }
   return (raw) => {
-    const renamed = rename(raw)
+    let renamed = rename(raw)
+    const complete = options.unanswered && !sniffFormat(renamed.record) && withEmptyOutput(renamed.record)
+    if (complete) renamed = { record: complete, where: raw.where }
     format ??= formats.find((candidate) => candidate.matches(renamed.record))
     if (!format)
       throw new IftError(

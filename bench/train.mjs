@@ -1,0 +1,142 @@
+// @ts-check
+// Speed of LoRA fine-tuning with ift on this machine's CPU; one line of JSON, the fields of peers/torch_peft.py.
+//   node bench/train.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2]
+//   node bench/train.mjs --batch 4 --seq 512 --alpaca alpaca_en_demo.json --tokenizer FOLDER
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
+import { Ift } from '@ift/core'
+import { modelFolder } from './shapes.mjs'
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'smollm2-135m' },
+    dtype: { type: 'string', default: 'bf16' },
+    batch: { type: 'string', default: '2' },
+    seq: { type: 'string', default: '256' },
+    steps: { type: 'string', default: '5' },
+    warmup: { type: 'string', default: '2' },
+    rank: { type: 'string', default: '8' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    recompute: { type: 'string', default: 'none' },
+    alpaca: { type: 'string' },
+    tokenizer: { type: 'string' },
+  },
+})
+const [batch, seq, steps, warmup, rank, threads] = [
+  values.batch,
+  values.seq,
+  values.steps,
+  values.warmup,
+  values.rank,
+  values.threads,
+].map(Number)
+if (values.alpaca && !values.tokenizer) throw new Error('--alpaca needs --tokenizer')
+const total = warmup + steps
+const weights = modelFolder(values.model)
+const scratch = mkdtempSync(join(tmpdir(), 'ift-bench-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+/** Sequences of random tokens, all of them learned. */
+const randomTokens = () => {
+  let state = 7
+  // Ids of the small tokenizer that the folder has; the head still works on the whole vocabulary.
+  const next = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return 3 + ((state >>> 8) % 2045)
+  }
+  const lines = Array.from({ length: total * batch }, () => JSON.stringify({ ids: Array.from({ length: seq }, next) }))
+  const file = join(scratch, 'random.jsonl')
+  writeFileSync(file, lines.join('\n'))
+  return { path: file, format: 'tokenized' }
+}
+
+const load = loadavg()[0]
+const opened = performance.now()
+const ift = await Ift.load({
+  config: {
+    weights,
+    ...(values.tokenizer ? { tokenizer: resolve(values.tokenizer) } : {}),
+    device: 'cpu',
+    threads,
+    dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
+    template: 'alpaca',
+    data: [values.alpaca ? { path: resolve(values.alpaca) } : randomTokens()],
+    maxLength: seq,
+    trainOn: values.alpaca ? 'response' : 'all',
+    peft: { method: 'lora', r: rank, alpha: 16, dropout: 0, targetModules: 'all-linear' },
+    train: {
+      maxSteps: total,
+      batchSize: batch,
+      microBatchTokens: batch * seq,
+      learningRate: 1e-4,
+      schedule: 'constant',
+      warmupSteps: 0,
+      recompute: values.recompute === 'all' ? 'all' : 'none',
+      evalEvery: 0,
+      saveEvery: 0,
+      seed: 0,
+    },
+    output: join(scratch, 'run'),
+  },
+})
+const training = await ift.createTraining()
+/** Per step: when its loss was known, the tokens it read and learned, the loss. @type {{ at: number, busy: number, tokens: number, trained: number, loss: number }[]} */
+const done = []
+training.trainer.hooks.log.tap('bench', ({ kind, values: { tokens = 0, trainedTokens = 0, loss = 0 } }) => {
+  if (kind !== 'train') return
+  // Time of the JavaScript thread since the process began, waiting excluded.
+  const busy = performance.eventLoopUtilization().active
+  done.push({ at: performance.now(), busy, tokens, trained: trainedTokens, loss })
+})
+await training.run()
+const rssMiB = Math.round(process.resourceUsage().maxRSS / 1024)
+const device = training.open.backend.device.description
+const allocated = training.open.backend.memory()
+await ift.close()
+
+const median = (/** @type {number[]} */ list) => {
+  const sorted = [...list].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+const round = (/** @type {number} */ value, digits = 1) => Number(value.toFixed(digits))
+const measured = done.slice(warmup).map((one, i) => ({ ...one, seconds: (one.at - done[warmup + i - 1].at) / 1000 }))
+const sum = (/** @type {(one: (typeof measured)[number]) => number} */ of) => measured.reduce((a, one) => a + of(one), 0)
+const seconds = sum((one) => one.seconds)
+const flags = readFileSync('/proc/cpuinfo', 'utf8').match(/^(?:flags|Features)\s*: (.*)$/m)?.[1]?.split(' ') ?? []
+process.stdout.write(
+  `${JSON.stringify({
+    peer: 'ift',
+    model: values.model,
+    dtype: values.dtype,
+    data: values.alpaca ? 'alpaca' : 'random',
+    batch,
+    seq,
+    rank,
+    tokens_per_s: round(median(measured.map(({ tokens, seconds }) => tokens / seconds))),
+    tokens_per_s_total: round(sum(({ tokens }) => tokens) / seconds),
+    trained_tokens_per_s_total: round(sum(({ trained }) => trained) / seconds),
+    step_s: measured.map((one) => round(one.seconds, 3)),
+    js_ms_per_step: round((done.at(-1).busy - done[warmup - 1].busy) / measured.length, 2),
+    open_s: round((done[0].at - opened) / 1000, 3),
+    command_to_first_step_s: round(done[0].at / 1000, 3),
+    peak_rss_mib: rssMiB,
+    peak_device_mib: round(allocated.peak / 2 ** 20, 0),
+    trainable_parameters: training.trainable,
+    loss: [round(done[0].loss, 4), round(done.at(-1).loss, 4)],
+    threads,
+    device,
+    versions: { ift: (await import('@ift/core')).version, node: process.version },
+    machine: {
+      cpu: cpus()[0]?.model,
+      cores: cpus().length,
+      isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
+      memory_gib: round(totalmem() / 2 ** 30),
+      load_average: round(load, 2),
+    },
+    date: new Date().toISOString().slice(0, 10),
+  })}\n`,
+)
