@@ -25,7 +25,10 @@ const { values } = parseArgs({
 
 /** @param {string} command @param {string[]} args @returns {Run} the line of JSON that a bench ends with */
 const run = (command, args) => {
-  const { status, stdout, error } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const { status, stdout, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   if (error) throw error
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}`)
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
@@ -37,18 +40,25 @@ const forIft = shared.map((arg, i) => (shared[i - 1] === '--tokenizer' ? dirname
 const runs = { ift: [], peer: [] }
 for (let round = 0; round < Number(values.rounds); round++) {
   runs.ift.push(run(process.execPath, [`${here}train.mjs`, ...forIft]))
-  runs.peer.push(run(values.python, [`${here}peers/torch_peft.py`, ...shared, ...(values.compile ? ['--compile'] : [])]))
+  runs.peer.push(
+    run(values.python, [`${here}peers/torch_peft.py`, ...shared, ...(values.compile ? ['--compile'] : [])]),
+  )
 }
 
 const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN
-const rows = ['tokens_per_s', 'tokens_per_s_total', 'peak_rss_mib', 'command_to_first_step_s'].map((field) => {
-  const ift = median(runs.ift.map((one) => one[field] ?? NaN))
-  const peer = median(runs.peer.map((one) => one[field] ?? NaN))
-  return { field, ift, peer, ratio: Number((ift / peer).toFixed(3)) }
-})
+const rows = ['tokens_per_s', 'tokens_per_s_total', 'peak_rss_mib', 'command_to_first_step_s'].map(
+  (field) => {
+    const ift = median(runs.ift.map((one) => one[field] ?? NaN))
+    const peer = median(runs.peer.map((one) => one[field] ?? NaN))
+    return { field, ift, peer, ratio: Number((ift / peer).toFixed(3)) }
+  },
+)
 console.log(`median of ${values.rounds} runs each, turn about: ${shared.join(' ')}`)
 console.table(rows)
 if (values.out) {
   mkdirSync(dirname(values.out), { recursive: true })
-  writeFileSync(values.out, `${JSON.stringify({ arguments: shared, compile: values.compile, rows, runs }, null, 1)}\n`)
+  writeFileSync(
+    values.out,
+    `${JSON.stringify({ arguments: shared, compile: values.compile, rows, runs }, null, 1)}\n`,
+  )
 }

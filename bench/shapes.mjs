@@ -1,5 +1,15 @@
 // @ts-check
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync, writeFileSync, writeSync, cpSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+  cpSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -93,7 +103,8 @@ export const modelFolder = (name) => {
   if (existsSync(weights)) return folder
   mkdirSync(folder, { recursive: true })
   const tokenizer = join(root, 'examples/quickstart/model')
-  for (const file of ['tokenizer.json', 'tokenizer_config.json']) cpSync(join(tokenizer, file), join(folder, file))
+  for (const file of ['tokenizer.json', 'tokenizer_config.json'])
+    cpSync(join(tokenizer, file), join(folder, file))
   writeFileSync(
     join(folder, 'config.json'),
     JSON.stringify({

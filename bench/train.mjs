@@ -25,14 +25,12 @@ const { values } = parseArgs({
     tokenizer: { type: 'string' },
   },
 })
-const [batch, seq, steps, warmup, rank, threads] = [
-  values.batch,
-  values.seq,
-  values.steps,
-  values.warmup,
-  values.rank,
-  values.threads,
-].map(Number)
+const batch = Number(values.batch)
+const seq = Number(values.seq)
+const steps = Number(values.steps)
+const warmup = Number(values.warmup)
+const rank = Number(values.rank)
+const threads = Number(values.threads)
 if (values.alpaca && !values.tokenizer) throw new Error('--alpaca needs --tokenizer')
 const total = warmup + steps
 const weights = modelFolder(values.model)
@@ -47,10 +45,12 @@ const randomTokens = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return 3 + ((state >>> 8) % 2045)
   }
-  const lines = Array.from({ length: total * batch }, () => JSON.stringify({ ids: Array.from({ length: seq }, next) }))
+  const lines = Array.from({ length: total * batch }, () =>
+    JSON.stringify({ ids: Array.from({ length: seq }, next) }),
+  )
   const file = join(scratch, 'random.jsonl')
   writeFileSync(file, lines.join('\n'))
-  return { path: file, format: 'tokenized' }
+  return { path: file, format: /** @type {const} */ ('tokenized') }
 }
 
 const load = loadavg()[0]
@@ -65,7 +65,7 @@ const ift = await Ift.load({
     template: 'alpaca',
     data: [values.alpaca ? { path: resolve(values.alpaca) } : randomTokens()],
     maxLength: seq,
-    trainOn: values.alpaca ? 'response' : 'all',
+    trainOn: values.alpaca ? 'assistant' : 'all',
     peft: { method: 'lora', r: rank, alpha: 16, dropout: 0, targetModules: 'all-linear' },
     train: {
       maxSteps: total,
@@ -100,13 +100,25 @@ await ift.close()
 const median = (/** @type {number[]} */ list) => {
   const sorted = [...list].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  const [low = NaN, high = NaN] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]]
+  return (low + high) / 2
 }
 const round = (/** @type {number} */ value, digits = 1) => Number(value.toFixed(digits))
-const measured = done.slice(warmup).map((one, i) => ({ ...one, seconds: (one.at - done[warmup + i - 1].at) / 1000 }))
-const sum = (/** @type {(one: (typeof measured)[number]) => number} */ of) => measured.reduce((a, one) => a + of(one), 0)
+const before = done[warmup - 1]
+const last = done.at(-1)
+const first = done[0]
+if (!before || !last || !first)
+  throw new Error('--warmup must be at least 1: the first step is reported by itself')
+const measured = done
+  .slice(warmup)
+  .map((one, i) => ({ ...one, seconds: (one.at - (done[warmup + i - 1]?.at ?? NaN)) / 1000 }))
+const sum = (/** @type {(one: (typeof measured)[number]) => number} */ of) =>
+  measured.reduce((a, one) => a + of(one), 0)
 const seconds = sum((one) => one.seconds)
-const flags = readFileSync('/proc/cpuinfo', 'utf8').match(/^(?:flags|Features)\s*: (.*)$/m)?.[1]?.split(' ') ?? []
+const flags =
+  readFileSync('/proc/cpuinfo', 'utf8')
+    .match(/^(?:flags|Features)\s*: (.*)$/m)?.[1]
+    ?.split(' ') ?? []
 process.stdout.write(
   `${JSON.stringify({
     peer: 'ift',
@@ -120,13 +132,13 @@ process.stdout.write(
     tokens_per_s_total: round(sum(({ tokens }) => tokens) / seconds),
     trained_tokens_per_s_total: round(sum(({ trained }) => trained) / seconds),
     step_s: measured.map((one) => round(one.seconds, 3)),
-    js_ms_per_step: round((done.at(-1).busy - done[warmup - 1].busy) / measured.length, 2),
-    open_s: round((done[0].at - opened) / 1000, 3),
-    command_to_first_step_s: round(done[0].at / 1000, 3),
+    js_ms_per_step: round((last.busy - before.busy) / measured.length, 2),
+    open_s: round((first.at - opened) / 1000, 3),
+    command_to_first_step_s: round(first.at / 1000, 3),
     peak_rss_mib: rssMiB,
     peak_device_mib: round(allocated.peak / 2 ** 20, 0),
     trainable_parameters: training.trainable,
-    loss: [round(done[0].loss, 4), round(done.at(-1).loss, 4)],
+    loss: [round(first.loss, 4), round(last.loss, 4)],
     threads,
     device,
     versions: { ift: (await import('@ift/core')).version, node: process.version },
@@ -135,7 +147,7 @@ process.stdout.write(
       cores: cpus().length,
       isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
       memory_gib: round(totalmem() / 2 ** 30),
-      load_average: round(load, 2),
+      load_average: round(load ?? 0, 2),
     },
     date: new Date().toISOString().slice(0, 10),
   })}\n`,

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { optionRows } from '@ift/core'
+import { configurationPage } from './configuration.mjs'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+test('docs/configuration.md is what the declarations say (node scripts/docs.mjs)', () => {
+  expect(readFileSync(`${root}docs/configuration.md`, 'utf8')).toBe(configurationPage(optionRows()))
+})
+
+test('docs/errors.md has every code, and no other', () => {
+  const codes = new Set<string>()
+  for (const entry of readdirSync(`${root}packages`, { recursive: true, withFileTypes: true })) {
+    const path = `${entry.parentPath}/${entry.name}`
+    if (!entry.isFile() || !/\/src\/.*\.(ts|rs)$|\/native\/.*\.rs$/.test(path)) continue
+    if (/\.test\.ts$|node_modules|\/tests?[./]/.test(path)) continue
+    for (const [, code] of readFileSync(path, 'utf8').matchAll(/['"](IFT_[A-Z0-9_]+)['"]/g)) codes.add(code!)
+  }
+  const documented = new Set(
+    [...readFileSync(`${root}docs/errors.md`, 'utf8').matchAll(/`(IFT_[A-Z0-9_]+)`/g)].map(
+      (match) => match[1]!,
+    ),
+  )
+  expect([...codes].filter((code) => !documented.has(code)).sort()).toEqual([])
+  expect([...documented].filter((code) => !codes.has(code)).sort()).toEqual([])
+})
