@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tokenizerConformance } from '@ift/core/testing'
@@ -123,4 +124,43 @@ describe('what is wrong is named', () => {
       expect.objectContaining({ code, message: expect.stringContaining(key) as string }),
     )
   })
+})
+
+/** A GGUF file (version 3) of metadata alone. */
+function ggufBytes(metadata: ReadonlyMap<string, unknown>): Buffer {
+  const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer)
+  const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer)
+  const text = (value: string) => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)])
+  const array = (type: number, items: readonly Buffer[]) =>
+    Buffer.concat([u32(9), u32(type), u64(items.length), ...items])
+  const value = (of: unknown): Buffer => {
+    if (typeof of === 'string') return Buffer.concat([u32(8), text(of)])
+    if (typeof of === 'number') return Buffer.concat([u32(4), u32(of)])
+    if (of instanceof Float32Array)
+      return array(
+        6,
+        Array.from(of, (item) => Buffer.from(Float32Array.of(item).buffer)),
+      )
+    if (of instanceof Int32Array)
+      return array(
+        5,
+        Array.from(of, (item) => Buffer.from(Int32Array.of(item).buffer)),
+      )
+    return array(8, (of as string[]).map(text))
+  }
+  const pairs = [...metadata].flatMap(([key, of]) => [text(key), value(of)])
+  return Buffer.concat([Buffer.from('GGUF'), u32(3), u64(0), u64(metadata.size), ...pairs])
+}
+
+test('a GGUF file is a place that a tokenizer is loaded from', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'ift-gguf-'))
+  try {
+    const file = join(dir, 'model.gguf')
+    await writeFile(file, ggufBytes(await sentencePieceMetadata('sp-bpe')))
+    const tokenizer = await loadTokenizer(file)
+    expect(tokenizer.fingerprint).toBe((await loadTokenizer(join(root, 'sp-bpe'))).fingerprint)
+    await expect(loadTokenizer(dir)).rejects.toMatchObject({ code: 'IFT_TOKENIZER_MISSING' })
+  } finally {
+    await rm(dir, { recursive: true })
+  }
 })

@@ -124,19 +124,25 @@ async function findDefinition(
 /** Families of this project, for `model: auto`: one package may know several architectures. */
 const installedFamilies = ['llama', 'chatglm', 'bloom', 'moss', 'qwen', 'baichuan', 'internlm']
 
-async function openTokenizer(session: PluginSession, dir: string, preferred: string): Promise<Tokenizer> {
+/** The tokenizer of the first of `places` that has one. */
+async function openTokenizer(
+  session: PluginSession,
+  places: readonly string[],
+  preferred: string,
+): Promise<Tokenizer> {
   const names = session.hooks.tokenizer.names()
   const ordered = [
     ...names.filter((name) => name === preferred),
     ...names.filter((name) => name !== preferred),
   ]
-  for (const name of ordered) {
-    const definition = await session.tokenizer(name)
-    if (await definition.detect(dir)) return definition.load(dir)
-  }
+  for (const place of places)
+    for (const name of ordered) {
+      const definition = await session.tokenizer(name)
+      if (await definition.detect(place)) return definition.load(place)
+    }
   throw new IftError(
     'IFT_TOKENIZER_NOT_FOUND',
-    `${dir} holds no tokenizer (looked for: ${ordered.join(', ') || 'no tokenizer plugin is in use'}).`,
+    `${places.join(' and ')} hold no tokenizer (looked for: ${ordered.join(', ') || 'no tokenizer plugin is in use'}).`,
     'Put tokenizer.json, tokenizer.model or vocab.json + merges.txt there, or set tokenizer: to another folder.',
   )
 }
@@ -229,7 +235,10 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   const shape = definition.shape(parsed)
   const tokenizer = await openTokenizer(
     session,
-    config.tokenizer === undefined ? source.dir : (await locate(config.tokenizer, 'model')).dir,
+    config.tokenizer === undefined
+      ? // Files beside a GGUF are the original's and win over what is inside.
+        [source.dir, ...(checkpoint?.format === 'gguf' ? [checkpoint.path] : [])]
+      : [pathOf(await locate(config.tokenizer, 'model'), config.tokenizer)],
     definition.tokenizer,
   )
   if (tokenizer.vocabSize > shape.vocab)

@@ -157,7 +157,7 @@ test('the fingerprint changes with everything that decides ids and with nothing 
 
 test('the plugin registers every kind', () => {
   const { hooks } = new PluginSession(work).use(plugin)
-  expect(hooks.tokenizer.names()).toEqual(['gpt2', 'sentencepiece', 'tokenizer.json'])
+  expect(hooks.tokenizer.names()).toEqual(['gguf', 'gpt2', 'sentencepiece', 'tokenizer.json'])
 })
 
 describe('damaged and hostile files', () => {

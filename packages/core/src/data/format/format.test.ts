@@ -21,7 +21,11 @@ describe('records to be answered', () => {
   test('need no output when that is asked for', () => {
     const record = { instruction: 'q', kind: 'k' }
     expect(convert(record, { unanswered: true })).toEqual({ instruction: 'q', input: '', output: '' })
-    expect(convert({ prompt: 'q' }, { unanswered: true })).toEqual({ instruction: 'q', input: '', output: '' })
+    expect(convert({ prompt: 'q' }, { unanswered: true })).toEqual({
+      instruction: 'q',
+      input: '',
+      output: '',
+    })
     expect(problem(record).code).toBe('IFT_DATA_FORMAT')
   })
 

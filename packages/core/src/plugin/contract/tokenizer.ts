@@ -42,7 +42,7 @@ export interface Tokenizer {
 /** Reads one kind of tokenizer file. */
 export interface TokenizerDefinition {
   readonly name: string
-  /** Whether `dir` holds this kind. */
-  detect(dir: string): Promise<boolean>
-  load(dir: string): Promise<Tokenizer>
+  /** Whether this kind is at `path`: a folder, or the model's own file when that may hold a tokenizer (GGUF). */
+  detect(path: string): Promise<boolean>
+  load(path: string): Promise<Tokenizer>
 }

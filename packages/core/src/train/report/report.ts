@@ -32,7 +32,7 @@ const table = (rows: readonly (readonly [string, string])[]) =>
 function lossChart(metrics: readonly LogRecord[]): string {
   const train = column(metrics, 'train', 'loss')
   const evaluation = column(metrics, 'eval', 'loss')
-  const series: Series[] = [{ name: 'each step', tone: 'faint', points: train }]
+  const series: Series[] = [{ name: 'each step', tone: train.length > 10 ? 'faint' : 'main', points: train }]
   if (train.length > 10) series.push({ name: 'smoothed', tone: 'main', points: smooth(train, 0.9) })
   if (evaluation.length) series.push({ name: 'validation', tone: 'mark', points: evaluation })
   return chart({ title: 'Loss (nats per trained token)', xLabel: 'optimiser step', series })
