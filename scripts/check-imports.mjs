@@ -17,6 +17,8 @@ const packages = {
   'packages/datasets/cot': ['@ift/core'],
   'packages/datasets/gsm8k': ['@ift/core'],
   'packages/cli': ['@ift/core'],
+  'examples/plugin-model': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'examples/plugin-dataset': ['@ift/core'],
 }
 
 /** Folders of a package from the lowest up: a file imports from its own folder and from lower ones. */

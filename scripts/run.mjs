@@ -64,7 +64,17 @@ function install() {
 function build() {
   checkMachine()
   install()
-  run('building', 'pnpm', ['-r', '--workspace-concurrency=2', '--filter', './packages/**', 'run', 'build'])
+  run('building', 'pnpm', [
+    '-r',
+    '--workspace-concurrency=2',
+    '--filter',
+    './packages/**',
+    '--filter',
+    './examples/**',
+    '--if-present',
+    'run',
+    'build',
+  ])
 }
 
 function test() {

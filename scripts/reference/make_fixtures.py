@@ -1,4 +1,4 @@
-"""Makes everything in fixtures/ again, in the order in which one script needs what another made.
+"""Makes everything in fixtures/ and in examples/plugin-model/fixtures again, in the order in which one script needs what another made.
 
     python scripts/reference/make_fixtures.py
 """
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ['make_llama', 'make_peft_lora', 'make_training_curves', 'make_generate', 'make_checkpoint', 'make_gguf', 'make_tokenizers']
+SCRIPTS = ['make_llama', 'make_peft_lora', 'make_training_curves', 'make_generate', 'make_checkpoint', 'make_gguf', 'make_tokenizers', 'make_gpt2']
 
 if __name__ == '__main__':
     for script in SCRIPTS:

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -44,6 +45,10 @@ function expect(what, ok) {
 // What LLaMA with LoRA needs, and no more.
 for (const name of ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama', 'peft-lora', 'cli'])
   run('pnpm', ['pack', '--pack-destination', user], { cwd: join(root, 'packages', name) })
+// Plugins of a third party, installed later like any other package.
+const others = mkdtempSync(join(tmpdir(), 'ift-e2e-plugins-'))
+for (const name of ['plugin-model', 'plugin-dataset'])
+  run('pnpm', ['pack', '--pack-destination', others], { cwd: join(root, 'examples', name) })
 const tarballs = readdirSync(user).filter((name) => name.endsWith('.tgz'))
 expect('seven tarballs', tarballs.length === 7)
 writeFileSync(join(user, 'package.json'), '{ "private": true }\n')
@@ -108,4 +113,32 @@ expect(
   'an absent family is answered with what to install',
   absent.stderr.includes('npm install @ift/model-bloom'),
 )
+
+const installed = () =>
+  JSON.parse(run('npx', ['ift', 'plugins', '--json']).stdout).installed.map((p) => p.name)
+expect('the packages are listed', String(installed()) === 'cpu,llama,lora')
+run('npm', ['install', '--no-audit', '--no-fund', ...readdirSync(others).map((name) => join(others, name))])
+expect(
+  'a model family and a dataset of a third party are listed',
+  ['gpt2', 'kitchen'].every((name) => installed().includes(name)),
+)
+cpSync(join(root, 'examples', 'plugin-model', 'fixtures', 'gpt2-tiny'), join(user, 'gpt2'), {
+  recursive: true,
+})
+const foreign = {
+  weights: './gpt2',
+  data: { name: 'kitchen', path: './node_modules/ift-plugin-dataset-kitchen/data' },
+  template: 'plain',
+  train: { maxSteps: 3, batchSize: 4, microBatchTokens: 256, evalEvery: 0 },
+  generate: { maxNewTokens: 4 },
+  output: 'gpt2-lora',
+}
+writeFileSync(join(user, 'foreign.json'), JSON.stringify(foreign))
+const file = ['--config', 'foreign.json']
+run('npx', ['ift', 'train', ...file])
+expect('they train', existsSync(join(user, 'gpt2-lora', 'adapter', 'adapter_model.safetensors')))
+run('npx', ['ift', 'merge', 'gpt2-merged', ...file, '--adapter', './gpt2-lora/adapter'])
+const foreignAnswer = run('npx', ['ift', 'generate', 'Why?', '--json', ...file, '--weights', './gpt2-merged'])
+expect('and answer', JSON.parse(foreignAnswer.stdout).ids.length > 0)
 rmSync(user, { recursive: true, force: true })
+rmSync(others, { recursive: true, force: true })

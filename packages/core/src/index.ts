@@ -38,6 +38,7 @@ export {
   type TrainerHandle,
   type TrainerHooks,
 } from './plugin/hooks.js'
+export type { InstalledPlugin } from './plugin/discover.js'
 export { candidates, type PluginKind } from './plugin/resolve.js'
 export { PluginSession } from './plugin/session.js'
 export * from './source/index.js'

@@ -1,9 +1,15 @@
+import type { Backend } from '@ift/tensor'
 import { openCpu } from './open.js'
+
+interface Device {
+  readonly name: string
+  open(request: { readonly threads: number | null }): Promise<Backend>
+}
 
 /** The registry of devices as this package sees it: an ift plugin needs no more of the core. */
 interface Host {
   readonly hooks: {
-    readonly backend: { for(name: string): { tap(name: string, fn: () => unknown): void } }
+    readonly backend: { for(name: string): { tap(name: string, fn: () => Device): void } }
   }
 }
 

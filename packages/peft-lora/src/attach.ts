@@ -63,7 +63,7 @@ export async function attachLora(
       layer.lora_magnitude_vector.setTrainable(true)
     }
   }
-  const whole = wholeParameters(model, options, layers)
+  const whole = wholeParameters(model, options, context, layers)
   for (const parameter of whole.values()) parameter.setTrainable(true)
   return new LoraHandle({ model, options, context, layers, whole, initial })
 }
@@ -145,6 +145,7 @@ async function startPrincipal(
 function wholeParameters(
   model: CausalLM,
   options: LoraOptions,
+  { definition }: PeftContext,
   layers: ReadonlyMap<string, LoraLinear>,
 ): Map<string, Parameter> {
   const whole = new Map<string, Parameter>()
@@ -170,7 +171,15 @@ function wholeParameters(
           `"${path}" is tied to the embedding and has no weights of its own.`,
           "Name the embedding instead: peft.modulesToSave: ['embed_tokens'] trains both.",
         )
-      for (const [inner, parameter] of module.namedParameters()) whole.set(`${path}.${inner}`, parameter)
+      for (const [inner, parameter] of module.namedParameters()) {
+        if (definition.transposed?.(`${path}.${inner}`) === true)
+          throw new IftError(
+            'IFT_PEFT_TARGET',
+            `"${path}" has a matrix that checkpoints hold as [in, out]; saving it in an adapter is not built.`,
+            `Adapt it instead: peft.targetModules: ['${name}']`,
+          )
+        whole.set(`${path}.${inner}`, parameter)
+      }
     }
   }
   if (options.bias === 'lora_only')

@@ -146,7 +146,8 @@ export class LoraHandle implements PeftHandle {
       base_model_name_or_path: context.baseModel,
       bias: options.bias,
       exclude_modules: options.excludeModules ?? null,
-      fan_in_fan_out: false,
+      // How the base weights lie in PEFT's model; A and B are the same either way.
+      fan_in_fan_out: [...layers.keys()].every((path) => context.definition.transposed?.(`${path}.weight`)),
       inference_mode: true,
       init_lora_weights: true,
       layers_pattern: null,

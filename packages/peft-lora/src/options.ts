@@ -62,11 +62,6 @@ export function fromAdapterConfig(config: Readonly<Record<string, unknown>>): Lo
         `adapter_config.json sets ${key}, which @ift/peft-lora does not know.`,
         'Merge the adapter with the tool that made it, and use the merged model.',
       )
-  if (config['fan_in_fan_out'] === true)
-    throw new IftError(
-      'IFT_ADAPTER_CONFIG',
-      'adapter_config.json sets fan_in_fan_out, which no supported family has.',
-    )
   const options: Record<string, unknown> = {
     r: config['r'],
     alpha: config['lora_alpha'],

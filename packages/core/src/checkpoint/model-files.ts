@@ -1,9 +1,12 @@
 import { join } from 'node:path'
 import type { CausalLM, FloatDType } from '@ift/tensor'
+import type { ModelDefinition } from '../plugin/contract/model.js'
 import type { Tokenizer } from '../plugin/contract/tokenizer.js'
 import { replaceDir, writeFileAtomic } from './atomic.js'
-import { fromTensor } from './safetensors.js'
+import { itemBytes } from './numbers.js'
+import { fromTensor, type TensorToWrite } from './safetensors.js'
 import { isShardName, writeSharded } from './sharded.js'
+import { gather } from './stored.js'
 
 export interface SaveModelOptions {
   readonly model: CausalLM
@@ -11,6 +14,8 @@ export interface SaveModelOptions {
   readonly configJson: Readonly<Record<string, unknown>>
   /** Type of the weights in the files. */
   readonly dtype: FloatDType
+  /** Says which matrices the family's checkpoints hold as [in, out]; none when omitted. */
+  readonly definition?: Pick<ModelDefinition, 'transposed'> | undefined
   readonly generationConfig?: Readonly<Record<string, unknown>> | undefined
   readonly tokenizer?: Pick<Tokenizer, 'save'> | undefined
   readonly maxShardBytes?: number | undefined
@@ -24,12 +29,26 @@ const ours = (name: string) =>
   ['config.json', 'generation_config.json', 'hashes.json', 'chat_template.jinja'].includes(name) ||
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges)\b.*\.(json|txt|model)$/.test(name)
 
+/** A matrix whose rows and columns change places on the way to the file; it is held whole meanwhile. */
+function turned(tensor: TensorToWrite): TensorToWrite {
+  const [rows, cols] = tensor.shape as [number, number]
+  return {
+    ...tensor,
+    shape: [cols, rows],
+    async *bytes() {
+      const pieces: Uint8Array[] = []
+      for await (const piece of tensor.bytes()) pieces.push(piece)
+      yield gather(Buffer.concat(pieces), [cols, rows], [1, cols], itemBytes[tensor.dtype])
+    },
+  }
+}
+
 /**
  * Writes a whole model in Hugging Face's layout: config.json, safetensors in shards, generation_config.json and the
  * tokenizer. Parameters keep their paths for names; a tied head is not written twice. The folder appears whole or not at all.
  */
 export async function saveModel(dir: string, options: SaveModelOptions): Promise<void> {
-  const { model, dtype, generationConfig, tokenizer, maxShardBytes } = options
+  const { model, dtype, definition, generationConfig, tokenizer, maxShardBytes } = options
   const type = torchTypes[dtype]
   const config: Record<string, unknown> = { ...options.configJson, torch_dtype: type }
   // transformers 5 writes the type under this name.
@@ -39,9 +58,10 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n'
   const write = async (to: string) => {
     // A trained parameter is more exact in its master.
-    const tensors = [...model.namedParameters()].map(([path, parameter]) =>
-      fromTensor(path, parameter.trainable ? parameter.master : parameter.value, dtype),
-    )
+    const tensors = [...model.namedParameters()].map(([path, parameter]) => {
+      const tensor = fromTensor(path, parameter.trainable ? parameter.master : parameter.value, dtype)
+      return definition?.transposed?.(path) === true ? turned(tensor) : tensor
+    })
     await writeSharded(to, tensors, { maxShardBytes })
     await writeFileAtomic(join(to, 'config.json'), json(config))
     if (generationConfig !== undefined)

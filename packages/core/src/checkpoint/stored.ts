@@ -27,6 +27,13 @@ export interface StoredTensor {
   readonly pairedHeads?: number
 }
 
+/** A matrix with rows and columns exchanged; nothing is read or moved. Other tensors are given back as they are. */
+export function transposed(t: StoredTensor): StoredTensor {
+  const [rows, cols] = t.shape
+  if (t.shape.length !== 2 || rows === undefined || cols === undefined) return t
+  return { ...t, shape: [cols, rows], strides: (t.strides ?? [cols, 1]).toReversed() }
+}
+
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1)
 
 /** Whether `strides` are those of a row-major tensor. Dimensions of 1 may have any. */
@@ -165,7 +172,7 @@ function unpair(part: Float32Array, unit: number, cols: number): Float32Array {
 }
 
 /** Elements of a strided tensor, row after row. */
-function gather(
+export function gather(
   bytes: Uint8Array,
   shape: readonly number[],
   strides: readonly number[],

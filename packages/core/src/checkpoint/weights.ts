@@ -15,6 +15,7 @@ import type { GgufMapping, ModelDefinition } from '../plugin/contract/model.js'
 import { isFloat } from './numbers.js'
 import { unsupported } from './errors.js'
 import { mapGguf } from './gguf.js'
+import { loadStored, transposed } from './stored.js'
 import type { WeightSource } from './weight-source.js'
 
 export { openCheckpoint } from './source.js'
@@ -94,6 +95,7 @@ export async function loadWeights<C>(
         : `The nearest parameter is ${near}. Check that config.json belongs to it.`,
     )
   }
+  const isTurned = (path: string) => source.format !== 'gguf' && definition.transposed?.(path) === true
   for (const [path, parameter] of parameters) {
     const name = places.get(path)!
     const { file, shape, dtype: stored } = source.info(name)
@@ -104,7 +106,7 @@ export async function loadWeights<C>(
         'Quantised checkpoints must be converted to F32, F16 or BF16 first.',
       )
     }
-    const expected = parameter.shape
+    const expected = isTurned(path) ? parameter.shape.toReversed() : parameter.shape
     if (shape.length !== expected.length || shape.some((d, i) => d !== expected[i])) {
       throw new IftError(
         'IFT_WEIGHTS_SHAPE',
@@ -113,7 +115,10 @@ export async function loadWeights<C>(
       )
     }
   }
-  await assignAll(parameters, (path) => source.load(places.get(path)!, backend, dtype))
+  await assignAll(parameters, (path) => {
+    const stored = source.info(places.get(path)!)
+    return loadStored(isTurned(path) ? transposed(stored) : stored, backend, dtype)
+  })
 }
 
 function ggufOf(definition: ModelDefinition, { path }: WeightSource): GgufMapping {

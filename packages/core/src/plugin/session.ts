@@ -8,6 +8,7 @@ import type {
   TokenizerDefinition,
 } from './contract/index.js'
 import type { IftPlugin, PluginHost } from './define.js'
+import { installedPlugins, type InstalledPlugin } from './discover.js'
 import { createSessionHooks, type Registry, type SessionHooks } from './hooks.js'
 import { candidates, checkPlugin, importPlugin, locate, notFound, type PluginKind } from './resolve.js'
 
@@ -105,6 +106,11 @@ export class PluginSession implements PluginHost {
       }
     }
     throw notFound('plugin', name, this.rootDir, this.plugins)
+  }
+
+  /** Plugin packages that names in the config can lead to, without loading them. */
+  packages(): InstalledPlugin[] {
+    return installedPlugins([this.rootDir, ...this.searchFrom])
   }
 
   /** Whether a package that provides the name is installed, without loading it. */

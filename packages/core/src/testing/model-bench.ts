@@ -12,7 +12,7 @@ export interface ModelConformanceOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /**
    * Folder with config.json, model.safetensors, and golden.safetensors from the reference implementation: input_ids,
-   * cu_seqlens, labels (unshifted), trained_tokens, logits, loss and grad.<parameter>.
+   * cu_seqlens, labels (unshifted), trained_tokens, logits, loss and grad.<parameter> (of the checkpoint's shape).
    */
   readonly golden?: string
   /** Device to run on; the reference backend when omitted. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { openSafetensors } from '../checkpoint/safetensors.js'
-import { readStored, readValues, type StoredTensor } from '../checkpoint/stored.js'
+import { readStored, readValues, transposed, type StoredTensor } from '../checkpoint/stored.js'
 import { claim, claimClose } from './claim.js'
 import { logitsOf, lossAndGradients, packed, type Ids } from './forward.js'
 import type { ModelBench } from './model-bench.js'
@@ -77,12 +77,13 @@ export function goldenGradients(bench: ModelBench, dir: string): Promise<void> {
       await lossAndGradients(backend, model, [sequence], [golden.labels[i]!], 1 / golden.trained)
     const gradients = await bench.gradients(model)
     let compared = 0
-    for (const name of golden.tensors.keys()) {
+    for (const [name, stored] of golden.tensors) {
       if (!name.startsWith('grad.')) continue
       const path = name.slice('grad.'.length)
       const found = gradients.get(path)
       claim(found !== undefined, `${path} has no gradient.`)
-      const expected = await golden.values(name)
+      const isTurned = bench.definition.transposed?.(path) === true
+      const expected = await readValues(isTurned ? transposed(stored) : stored)
       const largest = expected.reduce((most, g) => Math.max(most, Math.abs(g)), 0)
       for (const [e, g] of expected.entries())
         claim(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Linear, PackedKv, segments, type KvSource } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
-import { fromTensor, writeSafetensors } from '../checkpoint/safetensors.js'
+import { saveModel } from '../checkpoint/model-files.js'
 import { openCheckpoint } from '../checkpoint/source.js'
 import type { StoredTensor } from '../checkpoint/stored.js'
 import { WeightSource } from '../checkpoint/weight-source.js'
@@ -37,10 +37,12 @@ export async function builds(bench: ModelBench): Promise<void> {
 export async function names(bench: ModelBench): Promise<void> {
   const config: unknown = bench.definition.parseConfig(await bench.json())
   const paths = [...bench.definition.build(config).namedParameters()].map(([path]) => path)
-  const place = (name: string) => bench.definition.mapWeight?.(name, config) ?? name
+  const { definition } = bench
+  const place = (name: string) =>
+    definition.mapWeight === undefined ? name : definition.mapWeight(name, config)
   const { golden } = bench.options
   const names = golden === undefined ? paths : [...(await openCheckpoint(weightsOf(golden))).names()]
-  const placed = new Set(names.map(place))
+  const placed = new Set(names.map(place).filter((path) => path !== null))
   for (const path of paths)
     claim(placed.has(path), `Parameter ${path} is the place of no tensor in the checkpoint.`)
   for (const path of placed) claim(paths.includes(path), `The tensor for ${path} has no place in the model.`)
@@ -133,13 +135,11 @@ export function saving(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const dir = await mkdtemp(join(tmpdir(), 'ift-model-'))
     try {
-      const path = join(dir, 'model.safetensors')
-      await writeSafetensors(
-        path,
-        [...model.namedParameters()].map(([name, { value }]) => fromTensor(name, value)),
-      )
+      const { definition } = bench
+      const folder = join(dir, 'model')
+      await saveModel(folder, { model, definition, dtype: 'f32', configJson: await bench.json() })
       const again = bench.definition.build(config)
-      await loadWeights(again, bench.definition, config, await openCheckpoint(dir), {
+      await loadWeights(again, bench.definition, config, await openCheckpoint(folder), {
         backend,
         dtype: 'f32',
       })
@@ -160,7 +160,13 @@ export async function refusals(bench: ModelBench): Promise<void> {
   const whole = new Map<string, StoredTensor>(
     [...model.namedParameters()].map(([path, { shape }]) => [
       path,
-      { file: 'nowhere.safetensors', dtype: 'F32', shape, offset: 0, bytes: 0 },
+      {
+        file: 'nowhere.safetensors',
+        dtype: 'F32',
+        shape: bench.definition.transposed?.(path) === true ? shape.toReversed() : shape,
+        offset: 0,
+        bytes: 0,
+      },
     ]),
   )
   const [path, tensorOf] = [...whole][0]!

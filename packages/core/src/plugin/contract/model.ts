@@ -48,6 +48,11 @@ export interface ModelDefinition<C = any> {
   shape(config: C): ModelShape
   /** Module path of a checkpoint's tensor; identity when omitted, null to skip it. */
   mapWeight?(name: string, config: C): string | null
+  /**
+   * Whether checkpoints hold a linear layer's matrix as [in, out], as GPT-2's Conv1D does. It is turned when it is read and
+   * when a model is saved, and is [out, in] everywhere else. GGUF files always hold [out, in].
+   */
+  transposed?(path: string): boolean
   /** Start of a parameter trained from scratch. */
   initialize(path: string, config: C): Initializer
   /** Name of the tokenizer definition to use when the files leave a choice. */

@@ -1,0 +1,41 @@
+/** Two sessions in one process: one trains an adapter while the other answers. Run: npx jiti main.ts */
+import { existsSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Ift, type IftConfig } from '@ift/core'
+import { plugin as cpu } from '@ift/kernels-cpu'
+import { plugin as llama } from '@ift/model-llama'
+import { plugin as lora } from '@ift/peft-lora'
+
+const quickstart = (path: string) => fileURLToPath(new URL(`../quickstart/${path}`, import.meta.url))
+const weights = quickstart('model')
+const base: IftConfig = {
+  weights,
+  initialize: !existsSync(`${weights}/model.safetensors`),
+  template: 'alpaca',
+}
+const question = { instruction: 'Name three animals.', input: '' }
+
+export async function main(cwd: string, print: (line: string) => void): Promise<void> {
+  const open = (more: IftConfig) =>
+    Ift.load({ cwd, config: { ...base, ...more }, plugins: [cpu, llama, lora] })
+  const train = { maxSteps: 4, batchSize: 8, microBatchTokens: 1024, evalEvery: 0 }
+  const learner = await open({ data: quickstart('data/bilingual.jsonl'), train, output: 'embed-run' })
+  const speaker = await open({})
+  try {
+    const training = await learner.createTraining()
+    training.trainer.hooks.step.tapPromise('embed', async (result) => {
+      print(`learner: step ${result.step}, loss ${(await result.loss()).toFixed(3)}`)
+    })
+    const generator = await speaker.createGenerator()
+    const [result] = await Promise.all([
+      training.run(),
+      generator.generate(question, { maxNewTokens: 12 }).then(({ text }) => print(`speaker: ${text}`)),
+    ])
+    print(`learner: ${result.output}`)
+  } finally {
+    await Promise.all([learner.close(), speaker.close()])
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  await main(process.cwd(), (line) => console.log(line))

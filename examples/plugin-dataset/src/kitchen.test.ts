@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { InstructionExample } from '@ift/core'
+import { datasetConformance, datasetsOf } from '@ift/core/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import { kitchen, plugin } from './index.js'
+
+const folder = fileURLToPath(new URL('../data', import.meta.url))
+const broken = mkdtempSync(join(tmpdir(), 'ift-kitchen-'))
+afterAll(() => {
+  rmSync(broken, { recursive: true, force: true })
+})
+
+async function load(seed: number, from = folder): Promise<InstructionExample[]> {
+  const examples: InstructionExample[] = []
+  const file = (name: string) => Promise.resolve(join(from, name))
+  for await (const example of kitchen.load({ rootDir: from, seed, file }))
+    examples.push(example as InstructionExample)
+  return examples
+}
+
+describe('conformance', () => {
+  for (const { name, run } of datasetConformance(kitchen, { folder })) test(name, run)
+})
+
+test('the plugin registers the dataset', () => {
+  expect(datasetsOf(plugin)).toEqual([kitchen])
+})
+
+test('rows become examples; the seed words questions about a passage', async () => {
+  const examples = await load(1)
+  expect(examples).toHaveLength(kitchen.size!.count)
+  expect(examples[5]).toEqual({
+    instruction: 'Can I use baking soda instead of baking powder?',
+    input: '',
+    output: 'Only with something sour such as yoghurt; soda needs an acid to give off gas.',
+  })
+  expect(examples[12]!.output).toContain('"exploding"')
+  const wordings = new Set<string>()
+  for (let seed = 0; seed < 20; seed++)
+    for (const { instruction, input } of await load(seed)) if (input !== '') wordings.add(instruction)
+  expect(wordings.size).toBe(3 * examples.filter(({ input }) => input !== '').length)
+})
+
+test.each([
+  ['topic,question,passage,answer\nheat,Why?,,\n', 'kitchen.csv:2: answer is empty'],
+  ['topic,question,answer\nheat,Why?,So.\n', 'expected the columns topic, question, passage, answer'],
+])('a bad row is named: %j', async (text, message) => {
+  writeFileSync(join(broken, 'kitchen.csv'), text)
+  await expect(load(1, broken)).rejects.toThrow(message)
+})
