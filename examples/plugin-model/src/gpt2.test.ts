@@ -42,7 +42,7 @@ test('the fixture is what checkpoints are: no prefix, masks, matrices [in, out]'
 })
 
 test('without `transposed` the kit finds the checkpoint misshapen', async () => {
-  const { transposed: _, ...definition } = gpt2
+  const definition = { ...gpt2, transposed: undefined }
   const logits = modelConformance(definition, { golden: fixture('gpt2-tiny') }).find(({ name }) =>
     name.endsWith('logits and loss equal the golden ones'),
   )!

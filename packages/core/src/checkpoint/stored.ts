@@ -184,7 +184,7 @@ export function gather(
   const aligned = bytes.byteOffset % item === 0 ? bytes : bytes.slice()
   // One element type stands for all four: elements are only moved.
   const source = new Words(
-    aligned.buffer,
+    aligned.buffer as ArrayBuffer,
     aligned.byteOffset,
     Math.floor(aligned.length / item),
   ) as Uint32Array
