@@ -77,11 +77,18 @@ function build() {
   ])
 }
 
+const release = ['--release', '--quiet', '--workspace']
+
 function test() {
   build()
   run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
+  run('linting', 'pnpm', ['exec', 'eslint', '.'])
   run('checking imports', 'node', ['scripts/check-imports.mjs'])
-  run('testing the kernels', 'cargo', ['test', '--release', '--quiet', '--workspace'])
+  run('looking for what is not used', 'pnpm', ['exec', 'knip'])
+  run('checking the packages', 'node', ['scripts/check-packages.mjs'])
+  run('checking the format of the kernels', 'cargo', ['fmt', '--all', '--check'])
+  run('linting the kernels', 'cargo', ['clippy', ...release, '--all-targets', '--', '-D', 'warnings'])
+  run('testing the kernels', 'cargo', ['test', ...release])
   run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
   run('testing the packages', 'pnpm', [
     'exec',
