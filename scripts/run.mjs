@@ -1,4 +1,4 @@
-// The commands of the repository: npm test and npm run build.
+// The commands of the repository: npm run quickstart, npm test and npm run build.
 // Plain Node with nothing installed: this is what a fresh clone runs first.
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
@@ -108,7 +108,12 @@ function test() {
   ])
 }
 
-const commands = { build, test }
+function quickstart() {
+  build()
+  run('the quick start', 'node', ['examples/quickstart/run.mjs', ...process.argv.slice(3)])
+}
+
+const commands = { build, quickstart, test }
 const command = commands[process.argv[2] ?? '']
 if (!command) fail(`Usage: node scripts/run.mjs ${Object.keys(commands).join(' | ')}`)
 command()
