@@ -23,5 +23,5 @@ test('two sessions work at once in one process, and core prints nothing', async 
   expect(steps).toHaveLength(4)
   for (const line of steps) expect(line).toMatch(/loss \d+\.\d+$/)
   expect(lines.filter((line) => line.startsWith('speaker: '))).toHaveLength(1)
-  expect(existsSync(join(dir, 'embed-run', 'adapter', 'adapter_model.safetensors'))).toBe(true)
+  expect(existsSync(join(dir, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true)
 })

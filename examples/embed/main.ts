@@ -1,5 +1,6 @@
 /** Two sessions in one process: one trains an adapter while the other answers. Run: npx jiti main.ts */
-import { existsSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Ift, type IftConfig } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
@@ -7,19 +8,14 @@ import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 
 const quickstart = (path: string) => fileURLToPath(new URL(`../quickstart/${path}`, import.meta.url))
-const weights = quickstart('model')
-const base: IftConfig = {
-  weights,
-  initialize: !existsSync(`${weights}/model.safetensors`),
-  template: 'alpaca',
-}
+const base: IftConfig = { weights: quickstart('model'), template: 'alpaca' }
 const question = { instruction: 'Name three animals.', input: '' }
 
 export async function main(cwd: string, print: (line: string) => void): Promise<void> {
   const open = (more: IftConfig) =>
     Ift.load({ cwd, config: { ...base, ...more }, plugins: [cpu, llama, lora] })
   const train = { maxSteps: 4, batchSize: 8, microBatchTokens: 1024, evalEvery: 0 }
-  const learner = await open({ data: quickstart('data/bilingual.jsonl'), train, output: 'embed-run' })
+  const learner = await open({ data: quickstart('data/bilingual.jsonl'), train, output: 'run' })
   const speaker = await open({})
   try {
     const training = await learner.createTraining()
@@ -38,4 +34,4 @@ export async function main(cwd: string, print: (line: string) => void): Promise<
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
-  await main(process.cwd(), (line) => console.log(line))
+  await main(mkdtempSync(`${tmpdir()}/ift-embed-`), (line) => console.log(line))

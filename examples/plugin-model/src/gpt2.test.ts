@@ -41,6 +41,14 @@ test('the fixture is what checkpoints are: no prefix, masks, matrices [in, out]'
   expect(tensors.has('lm_head.weight')).toBe(false)
 })
 
+test('without `transposed` the kit finds the checkpoint misshapen', async () => {
+  const definition = { ...gpt2, transposed: undefined }
+  const logits = modelConformance(definition, { golden: fixture('gpt2-tiny') }).find(({ name }) =>
+    name.endsWith('logits and loss equal the golden ones'),
+  )!
+  await expect(logits.run()).rejects.toThrow('h.0.attn.c_attn.weight expected [48, 16], found [16, 48]')
+})
+
 test('reads GPT-2 124M as it is published', () => {
   const published = {
     activation_function: 'gelu_new',

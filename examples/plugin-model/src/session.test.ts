@@ -68,6 +68,13 @@ test('a session finds the family by architecture, trains LoRA on it and merges',
   for (let i = 1; i < ids.length; i++) expect(merged[i]).toBeCloseTo(trained[i]!, 4)
 })
 
+test('matrices that lie as [in, out] are not put into adapters whole', async () => {
+  const peft = { method: 'lora', modulesToSave: ['c_fc'] }
+  await expect(session({ peft, output: 'whole' }, (ift) => ift.createTraining())).rejects.toMatchObject({
+    code: 'IFT_PEFT_TARGET',
+  })
+})
+
 test('a sequence beyond the learned positions is refused, and what is too long is cut', async () => {
   const long = Array.from({ length: 130 }, (_, i) => i)
   await expect(session({}, async (ift) => (await ift.createGenerator()).score(long))).rejects.toMatchObject({

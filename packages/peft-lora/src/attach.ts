@@ -39,6 +39,8 @@ export async function attachLora(
     (module, path) => {
       const r = fromPattern(options.rankPattern, path, options.r)
       const alpha = fromPattern(options.alphaPattern, path, options.alpha)
+      // Targets are chosen among the linear layers.
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
       const layer = new LoraLinear(module as Linear, {
         r,
         scale: alpha / (options.rslora ? Math.sqrt(r) : r),

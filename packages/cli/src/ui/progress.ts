@@ -35,7 +35,7 @@ export class Progress {
       `step ${step}/${this.totalSteps}`,
       `loss ${values['loss']!.toFixed(4)}`,
       `${compact(this.#rate)} tok/s`,
-      `${bytes(this.memory())}`,
+      bytes(this.memory()),
       `${duration(left)} left`,
     ].join('  ')
     if (this.terminal.interactive) {

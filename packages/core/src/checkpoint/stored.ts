@@ -171,25 +171,37 @@ function unpair(part: Float32Array, unit: number, cols: number): Float32Array {
   return result
 }
 
-/** Elements of a strided tensor, row after row. */
+const words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }
+
+/** Elements of a strided tensor, of `item` bytes each, row after row. */
 export function gather(
   bytes: Uint8Array,
   shape: readonly number[],
   strides: readonly number[],
-  item: number,
+  item: 1 | 2 | 4 | 8,
 ): Uint8Array {
-  const size = sizeOf(shape)
-  const result = new Uint8Array(size * item)
+  const Words = words[item]
+  const aligned = bytes.byteOffset % item === 0 ? bytes : bytes.slice()
+  // One element type stands for all four: elements are only moved.
+  const source = new Words(
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    Math.floor(aligned.length / item),
+  ) as Uint32Array
+  const result = new Words(sizeOf(shape)) as Uint32Array
+  const last = shape.length - 1
+  const width = shape[last] ?? 1
+  const stride = strides[last] ?? 1
   const index = new Array<number>(shape.length).fill(0)
-  let from = 0
-  for (let to = 0; to < size; to++) {
-    for (let b = 0; b < item; b++) result[to * item + b] = bytes[from * item + b]!
-    for (let d = shape.length - 1; d >= 0; d--) {
-      from += strides[d]!
+  let row = 0
+  for (let to = 0; to < result.length;) {
+    for (let i = 0, from = row; i < width; i++, from += stride) result[to++] = source[from]!
+    for (let d = last - 1; d >= 0; d--) {
+      row += strides[d]!
       if (++index[d]! < shape[d]!) break
-      from -= strides[d]! * shape[d]!
+      row -= strides[d]! * shape[d]!
       index[d] = 0
     }
   }
-  return result
+  return new Uint8Array(result.buffer)
 }

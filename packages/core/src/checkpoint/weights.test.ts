@@ -14,6 +14,7 @@ import {
 import { referenceBackend } from '@ift/tensor/reference'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ModelDefinition } from '../plugin/contract/model.js'
+import { saveModel } from './model-files.js'
 import { fromMemory, writeSafetensors } from './safetensors.js'
 import { openCheckpoint } from './source.js'
 import { initializeWeights, loadWeights } from './weights.js'
@@ -144,6 +145,22 @@ describe('loadWeights', () => {
       code: 'IFT_WEIGHTS_SHAPE',
       message: expect.stringMatching(/tensor proj\.weight expected \[2, 2\], found \[2, 3\]/) as string,
     })
+  })
+
+  test('a matrix stored as [in, out] is turned, and turned back in a saved model', async () => {
+    const turning = { ...definition, transposed: (path: string) => path === 'proj.weight' }
+    const backend = referenceBackend()
+    const model = new Bigram(false)
+    const source = await openCheckpoint(await checkpoint(shapes))
+    await loadWeights(model, turning, { tied: false }, source, { backend, dtype: 'f32' })
+    expect([...(await model.proj.weight.value.read())]).toEqual([1, 1.02, 1.01, 1.03].map(Math.fround))
+    const saved = join(dir, 'turned')
+    for (const dtype of ['f32', 'bf16'] as const) {
+      await saveModel(saved, { model, definition: turning, configJson: {}, dtype })
+      const values = await (await openCheckpoint(saved)).read('proj.weight')
+      for (const [i, value] of (await source.read('proj.weight')).entries())
+        expect(Math.abs(values[i]! - value)).toBeLessThan(dtype === 'f32' ? 1e-9 : 0.004)
+    }
   })
 
   test('two tensors for one parameter are refused', async () => {

@@ -18,8 +18,6 @@ import { mapGguf } from './gguf.js'
 import { loadStored, transposed } from './stored.js'
 import type { WeightSource } from './weight-source.js'
 
-export { openCheckpoint } from './source.js'
-
 export interface LoadOptions {
   readonly backend: Backend
   readonly dtype: FloatDType

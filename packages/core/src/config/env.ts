@@ -25,7 +25,7 @@ function tokenIn(file: string): string | null {
 
 /** What the environment says about the hub, with the names and the precedence of Python's huggingface_hub. */
 export function hubSettings(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>> = process.env,
   home: string = homedir(),
 ): HubSettings {
   const folder = (value: string | undefined) =>

@@ -52,7 +52,7 @@ export function optionRows(): OptionRow[] {
         })
     }
   }
-  walk(configJsonSchema() as JsonNode, '')
+  walk(configJsonSchema(), '')
   return rows
 }
 

@@ -70,7 +70,7 @@ function attribute(hook: string, plugin: string, fn: (...args: unknown[]) => unk
 function named<H extends AnyHook>(name: string, hook: H): H {
   hook.name = name
   hook.intercept({
-    register: (tap) => ({
+    register: <T extends { name: string; fn: unknown }>(tap: T): T => ({
       ...tap,
       fn: attribute(name, tap.name, tap.fn as (...args: unknown[]) => unknown),
     }),
@@ -146,7 +146,7 @@ export const createTrainerHooks = () =>
     evaluate: named('evaluate', new AsyncSeriesWaterfallHook<[EvalResult, TrainState]>(['result', 'state'])),
     checkpoint: named('checkpoint', new AsyncSeriesHook<[Checkpoint, TrainState]>(['checkpoint', 'state'])),
     /** A reason to stop after this step, or nothing. */
-    shouldStop: named('shouldStop', new SyncBailHook<[TrainState], string>(['state'])),
+    shouldStop: named('shouldStop', new SyncBailHook<[TrainState], string | undefined>(['state'])),
     log: named('log', new SyncHook<[LogRecord]>(['record'])),
     done: named('done', new AsyncSeriesHook<[TrainResult]>(['result'])),
     failed: named('failed', new SyncHook<[unknown]>(['error'])),

@@ -105,7 +105,9 @@ describe('hooks', () => {
 
   test('the same plugin twice is once; two of one name are refused', () => {
     let applied = 0
-    const plugin = definePlugin('p', () => void applied++)
+    const plugin = definePlugin('p', () => {
+      applied++
+    })
     const session = new PluginSession(project({})).use(plugin).use(plugin)
     expect(applied).toBe(1)
     expect(() => session.use(definePlugin('p', () => undefined))).toThrow('Two plugins are named "p"')

@@ -68,7 +68,7 @@ export async function findDatasets(
         await resolveSource(spec, {
           kind: 'dataset',
           rootDir,
-          ...hubSettings(process.env),
+          ...hubSettings(),
           ...(patterns ? { patterns } : {}),
         }),
         spec,

@@ -19,14 +19,14 @@ export async function openBackend(session: PluginSession, config: ResolvedConfig
     const definition = await session.backend(match[1]!)
     return definition.open({ index: Number(match[2] ?? 0), threads })
   }
-  let failure: unknown
+  let failure: Error | null = null
   for (const name of preference) {
     const known = session.hooks.backend.find(name) !== undefined || session.installed('kernels', name)
     if (!known) continue
     try {
       return await (await session.backend(name)).open({ index: 0, threads })
     } catch (error) {
-      failure ??= error
+      failure ??= error instanceof Error ? error : new Error(String(error))
     }
   }
   if (failure) throw failure

@@ -207,7 +207,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       'No model is named.',
       'Set weights: to a model folder or a hub id, or pass --weights.',
     )
-  const hub = hubSettings(process.env)
+  const hub = hubSettings()
   const locate = (spec: string, kind: 'model' | 'adapter') =>
     resolveSource(spec, { kind, rootDir: session.rootDir, ...hub })
   const source = await locate(config.weights, 'model')
@@ -267,7 +267,7 @@ async function attachMethod(
     const adapter = await openAdapter(adapterDir)
     const method = await methodFor(session, adapter)
     const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
-    const checked = check(method.options, merged, 'The adapter with the options of peft', 'peft')
+    const checked: unknown = check(method.options, merged, 'The adapter with the options of peft', 'peft')
     const peft = await method.attach(model, checked, context)
     await peft.load(adapter)
     return peft

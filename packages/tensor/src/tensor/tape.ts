@@ -255,7 +255,6 @@ export function leaf(backend: Backend, size: number, dtype: FloatDType, persiste
 }
 
 export const isRecording = (): boolean => mode === 'record'
-export const isProbing = (): boolean => mode === 'probe'
 
 /** Runs `fn` with the tape in the given mode. */
 export function withMode<T>(next: Mode, fn: () => T): T {

@@ -9,9 +9,6 @@ import { readParquet } from './parquet.js'
 import type { RawRecord, ReadOptions } from './record.js'
 
 export { readCsv } from './csv.js'
-export { readJson } from './json.js'
-export { readJsonl } from './jsonl.js'
-export { readParquet } from './parquet.js'
 export type { RawRecord, ReadOptions } from './record.js'
 
 const containers: Readonly<
