@@ -1,4 +1,4 @@
-// The commands of the repository: npm test and npm run build.
+// The commands of the repository: npm run quickstart, npm test and npm run build.
 // Plain Node with nothing installed: this is what a fresh clone runs first.
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
@@ -77,6 +77,15 @@ function build() {
   ])
 }
 
+/** A tool that rustup installs beside cargo, and that not every toolchain has. */
+function cargoCheck(tool, args) {
+  if (answers('cargo', [tool, '--version']) === null)
+    console.error(
+      `\n— skipped: cargo ${tool} is not installed (rustup component add ${tool === 'fmt' ? 'rustfmt' : tool})`,
+    )
+  else run(`checking the kernels with ${tool}`, 'cargo', [tool, ...args])
+}
+
 const release = ['--release', '--quiet', '--workspace']
 
 function test() {
@@ -86,8 +95,8 @@ function test() {
   run('checking imports', 'node', ['scripts/check-imports.mjs'])
   run('looking for what is not used', 'pnpm', ['exec', 'knip'])
   run('checking the packages', 'node', ['scripts/check-packages.mjs'])
-  run('checking the format of the kernels', 'cargo', ['fmt', '--all', '--check'])
-  run('linting the kernels', 'cargo', ['clippy', ...release, '--all-targets', '--', '-D', 'warnings'])
+  cargoCheck('fmt', ['--all', '--check'])
+  cargoCheck('clippy', [...release, '--all-targets', '--', '-D', 'warnings'])
   run('testing the kernels', 'cargo', ['test', ...release])
   run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
   run('testing the packages', 'pnpm', [
@@ -99,7 +108,12 @@ function test() {
   ])
 }
 
-const commands = { build, test }
+function quickstart() {
+  build()
+  run('the quick start', 'node', ['examples/quickstart/run.mjs', ...process.argv.slice(3)])
+}
+
+const commands = { build, quickstart, test }
 const command = commands[process.argv[2] ?? '']
 if (!command) fail(`Usage: node scripts/run.mjs ${Object.keys(commands).join(' | ')}`)
 command()

@@ -1,5 +1,5 @@
 /** Two sessions in one process: one trains an adapter while the other answers. Run: npx jiti main.ts */
-import { existsSync, mkdtempSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Ift, type IftConfig } from '@ift/core'
@@ -8,12 +8,7 @@ import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 
 const quickstart = (path: string) => fileURLToPath(new URL(`../quickstart/${path}`, import.meta.url))
-const weights = quickstart('model')
-const base: IftConfig = {
-  weights,
-  initialize: !existsSync(`${weights}/model.safetensors`),
-  template: 'alpaca',
-}
+const base: IftConfig = { weights: quickstart('model'), template: 'alpaca' }
 const question = { instruction: 'Name three animals.', input: '' }
 
 export async function main(cwd: string, print: (line: string) => void): Promise<void> {
