@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { loadWeights, openCheckpoint, type ModelDefinition, type Tokenizer } from '@ift/core'
 import { openCpu } from '@ift/kernels-cpu'
 import { baichuan } from '@ift/model-baichuan'
+import { chatglm, glm } from '@ift/model-chatglm'
 import { internlm, internlm2 } from '@ift/model-internlm'
 import { qwen } from '@ift/model-qwen'
 import { lora } from '@ift/peft-lora'
@@ -28,6 +29,10 @@ const families: readonly [string, ModelDefinition][] = [
   ['baichuan/alibi', baichuan],
   ['baichuan/rotary-norm-head', baichuan],
   ['baichuan/alibi-norm-head', baichuan],
+  ['chatglm/chatglm2', chatglm],
+  ['chatglm/chatglm3-long', chatglm],
+  ['chatglm/glm', glm],
+  ['chatglm/glm-parameters', glm],
 ]
 
 async function withModel(

@@ -1,0 +1,59 @@
+import { defineModel, definePlugin, defineTemplate, type Initializer, type ModelDefinition } from '@ift/core'
+import { plugin as tokenizers } from '@ift/tokenizers'
+import { ChatGlmForCausalLM } from './chatglm.js'
+import { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
+import { GlmForCausalLM } from './glm.js'
+import { chatglm2, chatglm3, glm4 } from './templates.js'
+
+const shape: ModelDefinition<GlmConfig>['shape'] = (config) => {
+  const { hidden, intermediate, layers, heads, kvHeads, headDim, vocabSize: vocab, maxPositions } = config
+  return { hidden, intermediate, layers, heads, kvHeads, headDim, vocab, maxPositions }
+}
+
+/** N(0, 0.02), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
+function initialize(path: string, { layers }: GlmConfig): Initializer {
+  if (path.endsWith('norm.weight')) return { kind: 'constant', value: 1 }
+  if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
+  const residual = /\.(dense|dense_4h_to_h|o_proj|down_proj)\.weight$/.test(path)
+  return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
+}
+
+/** ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the layout of their own code. */
+export const chatglm: ModelDefinition<GlmConfig> = {
+  name: 'chatglm',
+  architectures: ['ChatGLMModel', 'ChatGLMForConditionalGeneration'],
+  modelTypes: ['chatglm'],
+  parseConfig: parseChatGlm,
+  build: (config) => new ChatGlmForCausalLM(config),
+  shape,
+  // The table of frequencies follows from the config.
+  mapWeight: (name) => (name === 'transformer.rotary_pos_emb.inv_freq' ? null : name),
+  initialize,
+  tokenizer: 'tokenizer.json',
+  template: 'chatglm3',
+  targetModules: { lora: ['query_key_value'] },
+}
+
+/** GLM-4-9B in the layout of transformers (checkpoints named -hf). */
+export const glm: ModelDefinition<GlmConfig> = {
+  name: 'glm',
+  architectures: ['GlmForCausalLM'],
+  modelTypes: ['glm'],
+  parseConfig: parseGlm,
+  build: (config) => new GlmForCausalLM(config),
+  shape,
+  initialize,
+  tokenizer: 'tokenizer.json',
+  template: 'glm4',
+  targetModules: { lora: ['q_proj', 'k_proj', 'v_proj'] },
+}
+
+/** The family with its templates and the tokenizers that its checkpoints come with. */
+export const plugin = definePlugin('model-chatglm', (host) => {
+  host.use(tokenizers).use(defineModel(chatglm)).use(defineModel(glm))
+  for (const template of [chatglm2, chatglm3, glm4]) host.use(defineTemplate(template))
+})
+export { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
+export { ChatGlmForCausalLM } from './chatglm.js'
+export { GlmForCausalLM } from './glm.js'
+export { chatglm2, chatglm3, glm4 } from './templates.js'
