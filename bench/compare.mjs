@@ -4,7 +4,7 @@
 //   node bench/compare.mjs --python .venv/bin/python -- --model smollm2-135m --batch 2 --seq 256
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -59,6 +59,6 @@ if (values.out) {
   mkdirSync(dirname(values.out), { recursive: true })
   writeFileSync(
     values.out,
-    `${JSON.stringify({ arguments: shared, compile: values.compile, rows, runs }, null, 1)}\n`,
+    `${JSON.stringify({ arguments: shared.map((arg) => basename(arg)), compile: values.compile, rows, runs }, null, 1)}\n`,
   )
 }

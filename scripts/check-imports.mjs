@@ -15,6 +15,8 @@ const packages = {
   'packages/model-bloom': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-moss': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-qwen': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'packages/model-internlm': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'packages/model-baichuan': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/peft-lora': ['@ift/core', '@ift/tensor'],
   'packages/datasets/alpaca': ['@ift/core'],
   'packages/datasets/cot': ['@ift/core'],
@@ -31,7 +33,7 @@ const layers = {
 
 const sources = (dir) =>
   readdirSync(dir, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.test\.ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.(test|fixture)\.ts$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
 
 const faults = []

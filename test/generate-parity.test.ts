@@ -7,6 +7,7 @@ import { llama } from '@ift/model-llama'
 import type { Backend, CausalLM } from '@ift/tensor'
 import { Decoder } from '../packages/core/src/generate/decoder.js'
 import { Generator } from '../packages/core/src/generate/generator.js'
+import { decodeSettings, processScores } from '../packages/core/src/generate/settings.js'
 import type { GenerateOptions } from '../packages/core/src/generate/types.js'
 
 type Settings = Record<string, number | boolean | string | null>
@@ -89,4 +90,62 @@ describe.each(['greedy', 'beams'])('%s as Hugging Face generate', (name) => {
       expect([...ids]).toEqual(expected.filter((id, at) => !(at === expected.length - 1 && ends.has(id))))
     })
   }
+})
+
+interface Processors {
+  ids: number[]
+  prompt_tokens: number
+  eos: number
+  logits: number[][]
+  cases: { name: string; output: (number | null)[][] }[]
+}
+
+/** The settings that the names of processors.json stand for. */
+const processed: Readonly<Record<string, Partial<GenerateOptions>>> = {
+  'temperature-0.3': { doSample: true, temperature: 0.3 },
+  'temperature-1.7': { doSample: true, temperature: 1.7 },
+  'top-k-1': { doSample: true, topK: 1 },
+  'top-k-5': { doSample: true, topK: 5 },
+  'top-k-100': { doSample: true, topK: 100 },
+  'top-p-0.05': { doSample: true, topP: 0.05 },
+  'top-p-0.5': { doSample: true, topP: 0.5 },
+  'top-p-0.95': { doSample: true, topP: 0.95 },
+  'repetition-penalty-1.8': { repetitionPenalty: 1.8 },
+  'repetition-penalty-0.7': { repetitionPenalty: 0.7 },
+  'no-repeat-ngram-1': { noRepeatNgramSize: 1 },
+  'no-repeat-ngram-2': { noRepeatNgramSize: 2 },
+  'no-repeat-ngram-3': { noRepeatNgramSize: 3 },
+  'no-repeat-ngram-6': { noRepeatNgramSize: 6 },
+  'min-new-tokens-7': { minNewTokens: 7 },
+  'min-new-tokens-8': { minNewTokens: 8 },
+  chain: {
+    doSample: true,
+    repetitionPenalty: 1.8,
+    noRepeatNgramSize: 2,
+    minNewTokens: 8,
+    temperature: 0.7,
+    topK: 8,
+    topP: 0.75,
+  },
+}
+
+describe("scores as transformers' logits processors leave them", () => {
+  const { ids, prompt_tokens, eos, logits, cases } = JSON.parse(
+    readFileSync(fixture('generate/processors.json'), 'utf8'),
+  ) as Processors
+
+  test('every case has its settings', () => {
+    expect(cases.map(({ name }) => name).sort()).toEqual(Object.keys(processed).sort())
+  })
+
+  test.each(cases)('$name', ({ name, output }) => {
+    const settings = decodeSettings({ maxNewTokens: 16, ...processed[name] })
+    for (const [row, expected] of output.entries()) {
+      const scores = Float32Array.from(logits[row]!)
+      processScores(scores, { ids, promptTokens: prompt_tokens }, settings, new Set([eos]), null)
+      for (const [token, value] of expected.entries())
+        if (value === null) expect(scores[token], `row ${row}, token ${token}`).toBe(-Infinity)
+        else expect(Math.abs(scores[token]! - value), `row ${row}, token ${token}`).toBeLessThan(1e-5)
+    }
+  })
 })

@@ -107,6 +107,41 @@ describe('a run', () => {
   })
 })
 
+test('the best evaluation is what comes out, also of a run that was cut', async () => {
+  // A rate at which the loss soon rises again.
+  const best = (output: string, evalEvery = 1) =>
+    config(output, {
+      validation: { size: 12 },
+      train: {
+        ...config('').train,
+        evalEvery,
+        saveEvery: 0,
+        keepCheckpoints: 1,
+        learningRate: 0.1,
+        schedule: 'constant',
+        loadBestAtEnd: true,
+      },
+    })
+  const result = await train(best('best'))
+  const losses = readFileSync(join(dir, 'best', 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { step: number; kind: string; values: { loss: number } })
+    .filter(({ kind }) => kind === 'eval')
+  const lowest = losses.reduce((low, record) => (record.values.loss < low.values.loss ? record : low))
+  expect(losses).toHaveLength(6)
+  expect(lowest.step).toBeLessThan(6)
+  expect(result.bestEval?.step).toBe(lowest.step)
+  const saved = (step: number) =>
+    readFileSync(join(dir, 'best', 'checkpoints', `step-${step}`, 'adapter', 'adapter_model.safetensors'))
+  expect(adapter('best').equals(saved(lowest.step))).toBe(true)
+  expect(adapter('best').equals(saved(6))).toBe(false)
+  await train(best('best-cut'), false, 4)
+  await train(best('best-cut'), true)
+  expect(adapter('best-cut').equals(adapter('best'))).toBe(true)
+  await expect(train(best('best-none', 0))).rejects.toMatchObject({ code: 'IFT_CONFIG_INVALID' })
+})
+
 describe('a trained adapter', () => {
   const using = (more: Partial<IftConfig>) => config('unused', more)
 

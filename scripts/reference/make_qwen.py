@@ -1,4 +1,4 @@
-"""Makes fixtures/qwen: tiny Qwen2 and Qwen3 models with logits, loss and gradients.
+"""Makes fixtures/qwen: tiny Qwen2 and Qwen3 models with logits, loss, gradients and a greedy continuation.
 
     python scripts/reference/make_qwen.py
 """
@@ -6,7 +6,8 @@
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tiny_llama import FIXTURES, golden, gradients, random_sequences, randomise, write_json, write_tensors
+from tiny_llama import FIXTURES, golden, gradients, random_sequences, randomise, write_greedy
+from tiny_llama import write_json, write_tensors
 
 SMALL = {
     'vocab_size': 48,
@@ -46,6 +47,7 @@ def make(index: int, name: str, changes: dict) -> None:
     sequences = random_sequences(400 + index, [11, 7, 19], SMALL['vocab_size'], [4, 0, 9])
     tensors = golden(model, sequences)
     write_tensors(folder / 'golden.safetensors', {**tensors, **gradients(model)})
+    write_greedy(folder / 'greedy.json', model, sequences[1].ids)
 
 
 if __name__ == '__main__':

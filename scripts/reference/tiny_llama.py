@@ -155,3 +155,21 @@ def golden(model, sequences: list[Sequence]) -> dict[str, torch.Tensor]:
 
 def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {f'grad.{name}': p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+
+def write_greedy(path: Path, model, prompt: list[int], tokens: int = 24) -> None:
+    """The greedy continuation, every token from a pass over all before it; the same in float32 and float64."""
+
+    def continued(model) -> list[int]:
+        ids = list(prompt)
+        with torch.no_grad():
+            for _ in range(tokens):
+                ids.append(int(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
+        return ids[len(prompt) :]
+
+    found = continued(model)
+    if hasattr(model, 'generate'):
+        out = model.generate(torch.tensor([prompt]), max_new_tokens=tokens, do_sample=False, eos_token_id=None, pad_token_id=0)
+        assert out[0, len(prompt) :].tolist() == found
+    assert continued(model.double()) == found, f'{path}: a tie'
+    write_json(path, {'prompt': prompt, 'ids': found})

@@ -16,6 +16,15 @@ export interface Opened {
   note?: string
 }
 
+/** Calls of one kernel since the profile was started, and the time they took. */
+export interface KernelTime {
+  kernel: string
+  /** What sets these calls apart from others of the kernel: the shape of a product. */
+  detail: string
+  calls: number
+  ms: number
+}
+
 /** Exports of the add-on. Dtypes are codes, buffers their ids; the order of arguments is that of `Backend`. */
 export interface Addon {
   /** Instruction sets that `open` accepts on this processor, weakest first. */
@@ -34,6 +43,8 @@ export interface Addon {
     device: number,
   ): { allocated: number; peak: number; reserved: number; mapped: number; buffers: number } | Failure
   resetPeak(device: number): Outcome
+  startProfile(device: number): Outcome
+  stopProfile(device: number): KernelTime[] | Failure
   close(device: number): void
 
   gemm(

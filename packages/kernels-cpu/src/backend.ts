@@ -19,7 +19,7 @@ import type {
   Unary,
 } from '@ift/tensor'
 
-import type { Addon, Opened } from './addon.js'
+import type { Addon, KernelTime, Opened } from './addon.js'
 import { errorOf, raise, valueOf } from './failure.js'
 
 /** Codes under which dtypes and activations cross to the add-on. */
@@ -106,6 +106,16 @@ export class CpuBackend implements Backend {
 
   resetPeak(): void {
     raise(this.#native.resetPeak(this.#device))
+  }
+
+  /** Counts the time of each kernel that runs from now on, at the price of a microsecond a kernel. */
+  startProfile(): void {
+    raise(this.#native.startProfile(this.#device))
+  }
+
+  /** What was counted; `synchronize` first, or kernels that still wait are not in it. */
+  stopProfile(): KernelTime[] {
+    return valueOf(this.#native.stopProfile(this.#device))
   }
 
   close(): void {

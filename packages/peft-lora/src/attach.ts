@@ -1,17 +1,20 @@
 import { IftError, type PeftContext } from '@ift/core'
 import {
-  Linear,
+  Embedding,
+  type Linear,
   noGrad,
   ops,
   replaceModules,
   scope,
   tensor,
   TiedLinear,
+  zeros,
   type CausalLM,
   type Parameter,
   type Tensor,
 } from '@ift/tensor'
-import { LoraHandle, type InitialFactors } from './handle.js'
+import { LoraHandle, type InitialFactors, type LoraLayer } from './handle.js'
+import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
 import type { LoraOptions } from './options.js'
 import { principalFactors, testColumns } from './pissa.js'
@@ -32,21 +35,22 @@ export async function attachLora(
   const paths = targetPaths(model, options, context.definition.targetModules['lora'])
   for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
 
-  const layers = new Map<string, LoraLinear>()
+  const layers = new Map<string, LoraLayer>()
   replaceModules(
     model,
     (path) => paths.has(path),
     (module, path) => {
       const r = fromPattern(options.rankPattern, path, options.r)
       const alpha = fromPattern(options.alphaPattern, path, options.alpha)
-      // Targets are chosen among the linear layers.
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
-      const layer = new LoraLinear(module as Linear, {
-        r,
-        scale: alpha / (options.rslora ? Math.sqrt(r) : r),
-        dropout: options.dropout,
-        dora: options.dora,
-      })
+      const scale = alpha / (options.rslora ? Math.sqrt(r) : r)
+      const { dropout, dora, init } = options
+      if (module instanceof Embedding && (dora || init === 'pissa')) throw linearOnly(path, options)
+      const layer =
+        module instanceof Embedding
+          ? new LoraEmbedding(module, { r, scale })
+          : // Targets are chosen among linear layers and embeddings.
+            // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+            new LoraLinear(module as Linear, { r, scale, dropout, dora })
       layers.set(path, layer)
       return layer
     },
@@ -56,6 +60,10 @@ export async function attachLora(
   let stream = 0
   for (const [path, layer] of layers) {
     stream += 2
+    if (layer instanceof LoraEmbedding) {
+      startEmbedding(layer, context, stream)
+      continue
+    }
     if (options.init === 'pissa') initial.set(path, await startPrincipal(layer, context, stream))
     else startRandom(layer, options, context, stream)
     layer.lora_A.weight.setTrainable(true)
@@ -104,8 +112,24 @@ function startRandom(layer: LoraLinear, options: LoraOptions, context: PeftConte
       ? randomTensor(context, a.shape, 'normal', stream, 1 / layer.settings.r)
       : randomTensor(context, a.shape, 'uniform', stream, 1 / Math.sqrt(layer.inFeatures)),
   )
-  b.assign(tensor(backend, new Float32Array(b.shape[0]! * b.shape[1]!), b.shape, dtype))
+  b.assign(zeros(backend, b.shape, dtype))
 }
+
+/** PEFT's start of an embedding's: A zero, B N(0, 1). */
+function startEmbedding(layer: LoraEmbedding, context: PeftContext, stream: number): void {
+  const { lora_embedding_A: a, lora_embedding_B: b } = layer
+  a.assign(zeros(context.backend, a.shape, context.dtype))
+  b.assign(randomTensor(context, b.shape, 'normal', stream, 1))
+  a.setTrainable(true)
+  b.setTrainable(true)
+}
+
+const linearOnly = (path: string, { dora }: LoraOptions) =>
+  new IftError(
+    'IFT_PEFT_OPTIONS',
+    `peft.${dora ? 'dora' : 'init: pissa'} is for linear layers; peft.targetModules also names the embedding "${path}".`,
+    `Leave out ${path.split('.').at(-1)!}, or ${dora ? 'peft.dora' : 'peft.init'}.`,
+  )
 
 /** A and B from the principal components of W, which keeps the rest: W ← W - scale · B A. */
 async function startPrincipal(
@@ -143,12 +167,12 @@ async function startPrincipal(
   }
 }
 
-/** Parameters trained whole: those of modulesToSave and the biases asked for, by their path in the unadapted model. */
+/** Parameters trained whole: those of modulesToSave and the biases asked for, under PEFT's paths. */
 function wholeParameters(
   model: CausalLM,
   options: LoraOptions,
   { definition }: PeftContext,
-  layers: ReadonlyMap<string, LoraLinear>,
+  layers: ReadonlyMap<string, LoraLayer>,
 ): Map<string, Parameter> {
   const whole = new Map<string, Parameter>()
   const modules = [...model.namedModules()]
@@ -186,9 +210,10 @@ function wholeParameters(
   }
   if (options.bias === 'lora_only')
     for (const [path, layer] of layers)
-      if (layer.base_layer.bias) whole.set(`${path}.bias`, layer.base_layer.bias)
+      if (layer instanceof LoraLinear && layer.base_layer.bias)
+        whole.set(`${path}.base_layer.bias`, layer.base_layer.bias)
   if (options.bias === 'all')
     for (const [path, parameter] of model.namedParameters())
-      if (path.endsWith('.bias')) whole.set(path.replace('.base_layer.bias', '.bias'), parameter)
+      if (path.endsWith('.bias')) whole.set(path, parameter)
   return whole
 }

@@ -14,23 +14,31 @@ import {
   replaceModules,
   scope,
   tensor,
+  TiedLinear,
   type CausalLM,
   type Parameter,
   type Tensor,
 } from '@ift/tensor'
+import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
 import type { LoraOptions } from './options.js'
 
 /** Prefix of every name in a PEFT adapter file. */
 const prefix = 'base_model.model.'
 
+export type LoraLayer = LoraLinear | LoraEmbedding
+
 /** A parameter under its name in the adapter file. */
-interface Entry {
-  readonly name: string
-  readonly parameter: Parameter
-  readonly lrScale: number
-  readonly decay: boolean
+interface Entry extends TrainableParameter {
+  /** Whether the file holds it with rows and columns exchanged. */
+  readonly turned: boolean
 }
+
+/** Layers whose frozen weights PEFT writes into the adapter when it adapts them. */
+const savedWithBase = /(?:^|\.)(?:embed_tokens|lm_head)$/
+
+/** PEFT before 0.7 gave the bias of an adapted layer the name it has without the adapter. */
+const olderName = (name: string) => name.replace('.base_layer.bias', '.bias')
 
 /** A and B of a layer at the start of training, kept for PiSSA whose export is relative to the original weights. */
 export interface InitialFactors {
@@ -42,8 +50,8 @@ export interface HandleParts {
   readonly model: CausalLM
   readonly options: LoraOptions
   readonly context: PeftContext
-  readonly layers: ReadonlyMap<string, LoraLinear>
-  /** Modules trained whole, and biases, by module path. */
+  readonly layers: ReadonlyMap<string, LoraLayer>
+  /** Modules trained whole, and biases, by PEFT's path. */
   readonly whole: ReadonlyMap<string, Parameter>
   /** Only with init pissa. */
   readonly initial: ReadonlyMap<string, InitialFactors>
@@ -54,34 +62,31 @@ export class LoraHandle implements PeftHandle {
   readonly #parts: HandleParts
   readonly #entries: readonly Entry[]
 
+  /** Null where an adapted embedding is also the head: the fold would change the head, which is not adapted. */
+  readonly merge: (() => Promise<void>) | null
+
   constructor(parts: HandleParts) {
     this.#parts = parts
     const ratio = parts.options.loraPlusRatio
     const entries: Entry[] = []
-    for (const [path, layer] of parts.layers) {
-      entries.push({
-        name: `${prefix}${path}.lora_A.weight`,
-        parameter: layer.lora_A.weight,
-        lrScale: 1,
-        decay: true,
-      })
-      entries.push({
-        name: `${prefix}${path}.lora_B.weight`,
-        parameter: layer.lora_B.weight,
-        lrScale: ratio,
-        decay: true,
-      })
-      if (layer.lora_magnitude_vector)
-        entries.push({
-          name: `${prefix}${path}.lora_magnitude_vector`,
-          parameter: layer.lora_magnitude_vector,
-          lrScale: 1,
-          decay: true,
-        })
-    }
-    for (const [path, parameter] of parts.whole)
-      entries.push({ name: `${prefix}${path}`, parameter, lrScale: 1, decay: parameter.shape.length > 1 })
+    const add = (name: string, parameter: Parameter, lrScale = 1, decay = true, turned = false) =>
+      entries.push({ name: `${prefix}${name}`, parameter, lrScale, decay, turned })
+    for (const [path, layer] of parts.layers)
+      if (layer instanceof LoraEmbedding) {
+        add(`${path}.lora_embedding_A`, layer.lora_embedding_A, 1, true, true)
+        add(`${path}.lora_embedding_B`, layer.lora_embedding_B, ratio)
+      } else {
+        add(`${path}.lora_A.weight`, layer.lora_A.weight)
+        add(`${path}.lora_B.weight`, layer.lora_B.weight, ratio)
+        if (layer.lora_magnitude_vector) add(`${path}.lora_magnitude_vector`, layer.lora_magnitude_vector)
+      }
+    for (const [path, parameter] of parts.whole) add(path, parameter, 1, parameter.shape.length > 1)
     this.#entries = entries
+    const tables = new Set([...parts.layers.values()].map((layer) => layer.base_layer))
+    const tied = [...parts.model.namedModules()].some(
+      ([, module]) => module instanceof TiedLinear && tables.has(module.embedding),
+    )
+    this.merge = tied ? null : () => this.#merge()
   }
 
   trainable(): Iterable<TrainableParameter> {
@@ -89,23 +94,27 @@ export class LoraHandle implements PeftHandle {
   }
 
   setTraining(on: boolean): void {
-    for (const layer of this.#parts.layers.values()) layer.training = on
+    for (const layer of this.#parts.layers.values()) if (layer instanceof LoraLinear) layer.training = on
   }
 
   /**
    * The adapter as PEFT loads it against the original weights. PiSSA moved part of W into A and B, so its update
-   * scale · (B A - B0 A0) is written as a plain LoRA of rank 2r: [B, -B0] · [A; A0].
+   * scale · (B A - B0 A0) is written as a plain LoRA of rank 2r: [B, -B0] · [A; A0]. What an earlier save returned is freed.
    */
   async save(): Promise<AdapterFiles> {
     const { initial } = this.#parts
+    this.#free()
     const tensors = new Map<string, Tensor>()
-    for (const { name, parameter } of this.#entries) tensors.set(name, parameter.master)
+    for (const { name, parameter, turned } of this.#entries)
+      tensors.set(name, turned ? await this.#turn(parameter.master) : parameter.master)
+    for (const [path, { base_layer }] of this.#parts.layers)
+      if (savedWithBase.test(path)) tensors.set(`${prefix}${path}.base_layer.weight`, base_layer.weight.value)
     for (const [path, factors] of initial) await this.#widen(path, factors, tensors)
     return { config: this.#config(), tensors }
   }
 
   async #widen(path: string, factors: InitialFactors, tensors: Map<string, Tensor>): Promise<void> {
-    const layer = this.#parts.layers.get(path)!
+    const layer = this.#parts.layers.get(path) as LoraLinear
     const { backend } = this.#parts.context
     const [r, input] = layer.lora_A.weight.shape as [number, number]
     const out = layer.outFeatures
@@ -124,8 +133,18 @@ export class LoraHandle implements PeftHandle {
     tensors.set(`${prefix}${path}.lora_B.weight`, this.#own(tensor(backend, wideB, [out, 2 * r], 'f32')))
   }
 
+  async #turn(t: Tensor): Promise<Tensor> {
+    const [rows, cols] = t.shape as [number, number]
+    return this.#own(tensor(t.backend, turnedValues(await t.read(), rows, cols), [cols, rows], 'f32'))
+  }
+
   /** Tensors made for a save, freed at the next one or with the handle. */
   #owned: Tensor[] = []
+
+  #free(): void {
+    for (const owned of this.#owned) owned.release()
+    this.#owned = []
+  }
 
   #own(t: Tensor): Tensor {
     this.#owned.push(keep(t))
@@ -135,13 +154,15 @@ export class LoraHandle implements PeftHandle {
   #config(): Record<string, unknown> {
     const { options, context, layers, whole, initial } = this.#parts
     const widened = initial.size ? 2 : 1
+    // Twice the rank at the same scale.
+    const louder = initial.size ? (options.rslora ? Math.SQRT2 : 2) : 1
     const targets = [...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].sort()
     // A suffix list says the same as the layers adapted only when it was a suffix list that chose them.
     const bySuffix = Array.isArray(options.targetModules) || options.targetModules === undefined
-    const double = (table: Readonly<Record<string, number>>) =>
-      Object.fromEntries(Object.entries(table).map(([key, value]) => [key, value * widened]))
+    const times = (table: Readonly<Record<string, number>>, factor: number) =>
+      Object.fromEntries(Object.entries(table).map(([key, value]) => [key, value * factor]))
     return {
-      alpha_pattern: double(options.alphaPattern),
+      alpha_pattern: times(options.alphaPattern, louder),
       auto_mapping: null,
       base_model_name_or_path: context.baseModel,
       bias: options.bias,
@@ -150,14 +171,14 @@ export class LoraHandle implements PeftHandle {
       fan_in_fan_out: [...layers.keys()].every((path) => context.definition.transposed?.(`${path}.weight`)),
       inference_mode: true,
       init_lora_weights: true,
-      layers_pattern: null,
+      layers_pattern: options.layersPattern ?? null,
       layers_to_transform: options.layersToTransform ?? null,
-      lora_alpha: options.alpha * widened * (options.rslora && widened === 2 ? Math.SQRT1_2 : 1),
+      lora_alpha: options.alpha * louder,
       lora_dropout: options.dropout,
       modules_to_save: whole.size ? this.#savedModules() : null,
       peft_type: 'LORA',
       r: options.r * widened,
-      rank_pattern: double(options.rankPattern),
+      rank_pattern: times(options.rankPattern, widened),
       revision: null,
       target_modules: bySuffix
         ? (options.targetModules ?? targets)
@@ -176,30 +197,39 @@ export class LoraHandle implements PeftHandle {
   }
 
   async load(source: AdapterSource): Promise<void> {
-    if (this.#parts.initial.size)
+    if (this.#parts.initial.size && source.config['init_lora_weights'] !== 'pissa')
       throw new IftError(
         'IFT_ADAPTER_PISSA',
         `${source.path} cannot be loaded into layers started with init: pissa, whose base weights were changed.`,
         'Remove peft.init: an adapter brings its own values.',
       )
-    const known = new Map(this.#entries.map((entry) => [entry.name, entry.parameter]))
     const names = new Set(source.names())
-    for (const name of names) if (!known.has(name)) throw unexpected(source, name, known.keys())
-    for (const [name, parameter] of known) {
+    const known = new Map<string, Entry>()
+    for (const entry of this.#entries)
+      known.set(names.has(entry.name) ? entry.name : olderName(entry.name), entry)
+    const bases = new Map<string, Parameter>()
+    for (const [path, { base_layer }] of this.#parts.layers)
+      if (savedWithBase.test(path)) bases.set(`${prefix}${path}.base_layer.weight`, base_layer.weight)
+    for (const name of names)
+      if (!known.has(name) && !bases.has(name)) throw unexpected(source, name, known.keys())
+    for (const [name, { parameter, turned }] of known) {
       if (!names.has(name))
         throw new IftError(
           'IFT_ADAPTER_MISSING',
           `${source.path}: tensor "${name}" is missing.`,
           'Is it an adapter of this model?',
         )
-      const shape = source.shape(name)
-      if (shape.join() !== parameter.shape.join())
-        throw new IftError(
-          'IFT_ADAPTER_SHAPE',
-          `${source.path}: tensor "${name}" should be [${parameter.shape.join(', ')}], found [${shape.join(', ')}].`,
-          'Set peft.r and peft.rankPattern to those of the adapter, or load it by adapter: alone.',
-        )
-      this.#write(parameter, await source.read(name))
+      const [rows, cols] = parameter.shape as [number, number]
+      checkShape(source, name, turned ? [cols, rows] : parameter.shape)
+      const values = await source.read(name)
+      this.#write(parameter, turned ? turnedValues(values, cols, rows) : values)
+    }
+    // The table or head that the adapter was trained on, which may have been changed before.
+    for (const [name, parameter] of bases) {
+      if (!names.has(name)) continue
+      checkShape(source, name, parameter.shape)
+      const { backend, dtype } = this.#parts.context
+      parameter.assign(tensor(backend, await source.read(name), parameter.shape, dtype))
     }
   }
 
@@ -208,10 +238,10 @@ export class LoraHandle implements PeftHandle {
     parameter.roundFromMaster()
   }
 
-  readonly merge = async (): Promise<void> => {
+  async #merge(): Promise<void> {
     const { layers, model } = this.#parts
     for (const [path, layer] of layers) {
-      if (layer.lora_magnitude_vector) await mergeDora(layer)
+      if (layer instanceof LoraLinear && layer.lora_magnitude_vector) await mergeDora(layer)
       else mergeLora(layer)
       replaceModules(
         model,
@@ -223,20 +253,41 @@ export class LoraHandle implements PeftHandle {
   }
 
   release(): void {
-    for (const owned of this.#owned) owned.release()
-    this.#owned = []
+    this.#free()
     for (const layer of this.#parts.layers.values()) releaseFactors(layer)
   }
 }
 
-function releaseFactors(layer: LoraLinear): void {
+/** Values [rows, cols] as [cols, rows]. */
+function turnedValues(values: Float32Array, rows: number, cols: number): Float32Array {
+  const out = new Float32Array(values.length)
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = values[i * cols + j]!
+  return out
+}
+
+function checkShape(source: AdapterSource, name: string, expected: readonly number[]): void {
+  const shape = source.shape(name)
+  if (shape.join() !== expected.join())
+    throw new IftError(
+      'IFT_ADAPTER_SHAPE',
+      `${source.path}: tensor "${name}" should be [${expected.join(', ')}], found [${shape.join(', ')}].`,
+      'Set peft.r and peft.rankPattern to those of the adapter, or load it by adapter: alone.',
+    )
+}
+
+function releaseFactors(layer: LoraLayer): void {
+  if (layer instanceof LoraEmbedding) {
+    layer.lora_embedding_A.release()
+    layer.lora_embedding_B.release()
+    return
+  }
   layer.lora_A.weight.release()
   layer.lora_B.weight.release()
   layer.lora_magnitude_vector?.release()
 }
 
 /** W ← W + scale · B A, summed in f32 and rounded once. */
-function mergeLora(layer: LoraLinear): void {
+function mergeLora(layer: LoraLayer): void {
   const { weight } = layer.base_layer
   weight.assign(
     noGrad(() =>

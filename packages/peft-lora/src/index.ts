@@ -15,5 +15,6 @@ export const lora: PeftMethod<LoraOptions> = {
 }
 
 export const plugin = definePeft(lora)
+export { LoraEmbedding } from './lora-embedding.js'
 export { LoraLinear, type LoraSettings } from './lora-linear.js'
 export type { LoraOptions } from './options.js'

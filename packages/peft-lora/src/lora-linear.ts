@@ -65,10 +65,12 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
       direction,
       ops.mul(this.lora_magnitude_vector.value, this.inverseNorms()),
     )
-    if (dropped === x && !this.base_layer.bias) return addTo ? ops.add(addTo, lengthened) : lengthened
+    // A head adds to f32 logits in a model of any dtype.
+    const plus = (y: Tensor, change: Tensor) => ops.add(y, ops.cast(change, y.dtype as 'f32'))
+    if (dropped === x && !this.base_layer.bias) return addTo ? plus(addTo, lengthened) : lengthened
     // The bias is not lengthened, and dropout acts on what DoRA changes, not on the frozen layer itself.
     const plain = ops.linear(dropped, this.base_layer.weight.value)
-    return ops.add(this.base_layer.call(x, addTo), ops.sub(lengthened, plain))
+    return plus(this.base_layer.call(x, addTo), ops.sub(lengthened, plain))
   }
 
   /** scale · B A, f32 [out, in]. */

@@ -11,13 +11,16 @@ export const loraOptions = z.strictObject({
   targetModules: names
     .optional()
     .describe(
-      "Suffixes of layer names, a regular expression, or 'all-linear'; the family's default when absent.",
+      "Suffixes of layer names (linear layers, the head, embeddings), a regular expression, or 'all-linear'; the family's default when absent.",
     ),
   excludeModules: names.optional().describe('Layers to leave out, in the same form.'),
   layersToTransform: z
     .array(z.number().int().min(0))
     .optional()
     .describe('Indices of the decoder layers to adapt; all when absent.'),
+  layersPattern: names
+    .optional()
+    .describe('Names of the lists that these indices count in, where they are not the usual ones.'),
   bias: z
     .enum(['none', 'all', 'lora_only'])
     .default('none')
@@ -62,6 +65,14 @@ export function fromAdapterConfig(config: Readonly<Record<string, unknown>>): Lo
         `adapter_config.json sets ${key}, which @ift/peft-lora does not know.`,
         'Merge the adapter with the tool that made it, and use the merged model.',
       )
+  const start = config['init_lora_weights']
+  // These moved part of the base weights into the factors; only PiSSA's share can be found again.
+  if (typeof start === 'string' && /^(pissa_niter_\d+|olora|corda|loftq|lora_ga)$/.test(start))
+    throw new IftError(
+      'IFT_ADAPTER_CONFIG',
+      `adapter_config.json has init_lora_weights "${start}": the adapter belongs to changed base weights, which it does not hold.`,
+      'Save it once more in PEFT with path_initial_model_for_weight_conversion, which makes it fit the original base.',
+    )
   const options: Record<string, unknown> = {
     r: config['r'],
     alpha: config['lora_alpha'],
@@ -72,12 +83,14 @@ export function fromAdapterConfig(config: Readonly<Record<string, unknown>>): Lo
       typeof config['layers_to_transform'] === 'number'
         ? [config['layers_to_transform']]
         : config['layers_to_transform'],
+    layersPattern: config['layers_pattern'],
     bias: config['bias'],
     modulesToSave: config['modules_to_save'],
     rankPattern: config['rank_pattern'],
     alphaPattern: config['alpha_pattern'],
     rslora: config['use_rslora'],
     dora: config['use_dora'],
+    init: start === 'pissa' ? 'pissa' : undefined,
   }
   const result = loraOptions.safeParse(
     Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)),

@@ -1,5 +1,5 @@
 import { IftError } from '@ift/core'
-import { Linear, type CausalLM, type Module } from '@ift/tensor'
+import { Embedding, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
 import type { LoraOptions } from './options.js'
 
 type Names = string | readonly string[]
@@ -24,8 +24,10 @@ function matcher(names: Names, option: string): (path: string) => boolean {
   return (path) => pattern.test(path)
 }
 
-const layerIndex = (path: string): number | null => {
-  const found = /(?:^|\.)\w*(?:layers|blocks|h)\.(\d+)\./.exec(path)
+/** Index of the decoder layer that a module lies in, by the names of lists given or by those that are usual. */
+function layerIndex(path: string, pattern: Names | undefined): number | null {
+  const lists = pattern === undefined ? '\\w*(?:layers|blocks|h)' : `(?:${[pattern].flat().join('|')})`
+  const found = new RegExp(`(?:^|\\.)${lists}\\.(\\d+)\\.`).exec(path)
   return found ? Number(found[1]) : null
 }
 
@@ -36,21 +38,22 @@ export function fromPattern<T>(table: Readonly<Record<string, T>>, path: string,
   return otherwise
 }
 
-/** Linear layers of a model by name; the head is not one of them when `all-linear` is meant. */
-function linearLayers(model: CausalLM): Map<string, Linear> {
-  const layers = new Map<string, Linear>()
-  for (const [path, module] of model.namedModules()) if (module instanceof Linear) layers.set(path, module)
+/** Layers of a model that can be adapted, by name. */
+function adaptable(model: CausalLM): Map<string, Linear | Embedding> {
+  const layers = new Map<string, Linear | Embedding>()
+  for (const [path, module] of model.namedModules())
+    if (module instanceof Linear || module instanceof Embedding) layers.set(path, module)
   return layers
 }
 
-/** Names of the linear layers that the options mean. Throws IFT_PEFT_TARGET listing what there is when none matches. */
+/** Names of the layers that the options mean. Throws IFT_PEFT_TARGET listing what there is when none matches. */
 export function targetPaths(
   model: CausalLM,
   options: LoraOptions,
   defaults: readonly string[] | undefined,
 ): Set<string> {
   const wanted = options.targetModules ?? defaults
-  const layers = linearLayers(model)
+  const layers = adaptable(model)
   if (wanted === undefined)
     throw new IftError(
       'IFT_PEFT_TARGET',
@@ -59,27 +62,28 @@ export function targetPaths(
     )
   const include =
     wanted === 'all-linear'
-      ? (path: string) => layers.get(path) !== (model.lmHead as Module)
+      ? (path: string) => layers.get(path) instanceof Linear && layers.get(path) !== (model.lmHead as Module)
       : matcher(wanted, 'targetModules')
   const exclude =
     options.excludeModules === undefined ? () => false : matcher(options.excludeModules, 'excludeModules')
-  const { layersToTransform } = options
+  const { layersToTransform, layersPattern } = options
+  if (typeof wanted !== 'string')
+    for (const [path, module] of model.namedModules())
+      if (module instanceof TiedLinear && include(path) && !exclude(path)) throw tied(path)
   const chosen = [...layers.keys()].filter((path) => {
     if (!include(path) || exclude(path)) return false
-    const index = layerIndex(path)
+    const index = layerIndex(path, layersPattern)
     return layersToTransform === undefined || (index !== null && layersToTransform.includes(index))
   })
   if (!chosen.length) {
-    const others = [...model.namedModules()].filter(
-      ([path, module]) => include(path) && !(module instanceof Linear),
-    )
+    const others = [...model.namedModules()].filter(([path]) => include(path) && !layers.has(path))
     throw new IftError(
       'IFT_PEFT_TARGET',
       others.length
         ? `peft.targetModules matches ${others
             .map(([path]) => path)
             .slice(0, 3)
-            .join(', ')}, which is not a linear layer.`
+            .join(', ')}, which is neither a linear layer nor an embedding.`
         : `peft.targetModules matched nothing: ${JSON.stringify(wanted)}.`,
       others.length
         ? 'Train such a module whole: peft.modulesToSave.'
@@ -89,5 +93,12 @@ export function targetPaths(
   return new Set(chosen)
 }
 
-const listing = (layers: ReadonlyMap<string, Linear>) =>
-  `Linear layers of this model: ${[...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].join(', ')}`
+const tied = (path: string) =>
+  new IftError(
+    'IFT_PEFT_TARGET',
+    `peft.targetModules names "${path}", which is tied to the embedding and has no weights of its own.`,
+    "Leave it out, or train both whole: peft.modulesToSave: ['embed_tokens']",
+  )
+
+const listing = (layers: ReadonlyMap<string, unknown>) =>
+  `Layers of this model that can be adapted: ${[...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].join(', ')}`

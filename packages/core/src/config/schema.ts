@@ -100,6 +100,10 @@ export const trainSchema = strict({
     .describe('Steps between checkpoints; a tenth of the run when absent, 0 only at the end.'),
   keepCheckpoints: count.default(3).describe('Newest checkpoints to keep; the best one is kept besides.'),
   logEvery: count.default(1).describe('Steps between lines of metrics.jsonl.'),
+  loadBestAtEnd: z
+    .boolean()
+    .default(false)
+    .describe('Give out the weights of the best validation loss instead of the last ones.'),
   earlyStopping: count.optional().describe('Stop after this many evaluations without a better loss.'),
 })
 

@@ -68,20 +68,29 @@ async function load(backend: Backend, path: string, targets: ReadonlyMap<string,
   }
 }
 
-/** Puts a checkpoint's values into the parameters and the optimiser and returns its state. */
-export async function readCheckpoint(
+/** Puts a checkpoint's values into the parameters alone. */
+export async function restoreParameters(
   dir: string,
   backend: Backend,
   optimizer: AdamWOptimizer,
-): Promise<CheckpointState> {
+): Promise<void> {
   await verifyFolder(dir)
-  const state = JSON.parse(await readFile(join(dir, stateFile), 'utf8')) as CheckpointState
   await load(
     backend,
     join(dir, parametersFile),
     new Map(optimizer.parameters.map(({ name, parameter }) => [name, parameter.master])),
   )
   for (const { parameter } of optimizer.parameters) parameter.roundFromMaster()
+}
+
+/** Puts a checkpoint's values into the parameters and the optimiser and returns its state. */
+export async function readCheckpoint(
+  dir: string,
+  backend: Backend,
+  optimizer: AdamWOptimizer,
+): Promise<CheckpointState> {
+  await restoreParameters(dir, backend, optimizer)
+  const state = JSON.parse(await readFile(join(dir, stateFile), 'utf8')) as CheckpointState
   await load(backend, join(dir, optimizerFile), new Map(optimizer.state()))
   optimizer.step = state.optimizerStep
   return state

@@ -33,6 +33,7 @@ const free = new Set([
   'train.keepCheckpoints',
   'train.logEvery',
   'train.earlyStopping',
+  'train.loadBestAtEnd',
   'train.recompute',
   'train.memory',
 ])

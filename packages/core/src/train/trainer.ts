@@ -16,7 +16,13 @@ import type { PackedBatch } from '../data/types.js'
 import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
 import { createTrainerHooks, type TrainerHandle, type TrainerHooks } from '../plugin/hooks.js'
 import { AdamWOptimizer } from './adamw.js'
-import { pruneCheckpoints, readCheckpoint, writeCheckpoint, type CheckpointState } from './checkpoint.js'
+import {
+  pruneCheckpoints,
+  readCheckpoint,
+  restoreParameters,
+  writeCheckpoint,
+  type CheckpointState,
+} from './checkpoint.js'
 import { evaluateLoss } from './evaluate.js'
 import { withDeviceBatch } from './forward.js'
 import { MetricsFile } from './metrics.js'
@@ -69,6 +75,12 @@ export class Trainer implements TrainerHandle {
         'IFT_TRAIN_NOTHING',
         'There is nothing to train: the method made no trainable parameters.',
         'Choose another peft.method, or peft.targetModules that match the model.',
+      )
+    if (config.loadBestAtEnd && (parts.validation === null || config.evalEvery === 0))
+      throw new IftError(
+        'IFT_CONFIG_INVALID',
+        'train.loadBestAtEnd needs evaluations to choose by, and this run has none.',
+        'Set validation.size or validation.data, and leave train.evalEvery above 0.',
       )
     this.#parts = parts
     this.model = model
@@ -178,10 +190,11 @@ export class Trainer implements TrainerHandle {
         if (this.#parts.validation && evaluateEvery && (step % evaluateEvery === 0 || last)) {
           await settle(0)
           await this.#evaluate(metrics, board)
+          if (config.loadBestAtEnd && this.#best?.step === step) await save()
           lastSettled = performance.now()
         }
         const saveEvery = this.#every(config.saveEvery)
-        if (saveEvery && step % saveEvery === 0) await save()
+        if (saveEvery && step % saveEvery === 0 && saved !== step) await save()
         stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
         if (stoppedBy !== undefined) reason = 'stopped'
         else if (signal?.aborted && !last) reason = 'interrupted'
@@ -189,6 +202,14 @@ export class Trainer implements TrainerHandle {
       }
       if (saved !== this.#state.step) await save()
       peft?.setTraining(false)
+      // An interrupted run goes on from its last weights; only a finished one has a best.
+      if (
+        config.loadBestAtEnd &&
+        this.#best &&
+        this.#best.step !== this.#state.step &&
+        reason !== 'interrupted'
+      )
+        await restoreParameters(folder.checkpoint(this.#best.step), this.#parts.backend, this.#optimizer)
       const output = await this.#parts.saveOutput()
       const result: TrainResult = {
         steps: this.#state.step,

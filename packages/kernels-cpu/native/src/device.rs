@@ -239,6 +239,10 @@ impl Device {
         }
     }
 
+    pub fn profile(&self) -> &crate::profile::Profile {
+        self.queue.profile()
+    }
+
     pub fn reset_peak(&self) {
         self.state.borrow_mut().arena.reset_peak();
     }

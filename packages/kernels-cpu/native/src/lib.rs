@@ -13,4 +13,5 @@ pub mod kernels;
 pub mod math;
 pub mod node;
 pub mod pool;
+pub mod profile;
 pub mod queue;

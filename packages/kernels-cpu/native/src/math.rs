@@ -103,6 +103,62 @@ pub fn cos_sin(angle: f64) -> (f64, f64) {
     (c, s)
 }
 
+/// ln(v / 2^32) of a whole number 1 <= v <= 2^32; relative error of a few units of 1e-16.
+#[inline(always)]
+pub fn ln_unit(v: f64) -> f64 {
+    let bits = v.to_bits();
+    let mantissa = f64::from_bits(bits & 0x000f_ffff_ffff_ffff | 1f64.to_bits());
+    // The exponent as a number: the low bits of 2^52 + exponent.
+    let exponent = f64::from_bits((bits >> 52) | 0x4330_0000_0000_0000) - 4_503_599_627_370_496.0;
+    // To between sqrt(1/2) and sqrt(2), where the logarithm is small.
+    let large = mantissa > std::f64::consts::SQRT_2;
+    let m = if large { 0.5 * mantissa } else { mantissa };
+    let e = exponent - if large { 1022.0 + 32.0 } else { 1023.0 + 32.0 };
+    // ln m = 2 artanh f.
+    let f = (m - 1.0) / (m + 1.0);
+    let s = f * f;
+    let tail = s
+        * (1.0 / 3.0
+            + s * (1.0 / 5.0
+                + s * (1.0 / 7.0
+                    + s * (1.0 / 9.0
+                        + s * (1.0 / 11.0
+                            + s * (1.0 / 13.0 + s * (1.0 / 15.0 + s * (1.0 / 17.0 + s * (1.0 / 19.0)))))))));
+    e * std::f64::consts::LN_2 + (2.0 * f + 2.0 * f * tail)
+}
+
+/// cos and sin of an angle from 0 to 2π; error of a few units of 1e-16, relative too.
+#[inline(always)]
+pub fn cos_sin_turn(angle: f64) -> (f64, f64) {
+    let shifted = angle * std::f64::consts::FRAC_2_PI + ROUND_F64;
+    let n = shifted - ROUND_F64;
+    let quadrant = shifted.to_bits();
+    // π/2 in two parts, the first exact in a product with n.
+    let r = (angle - n * 1.570_796_326_734_125_6) - n * 6.077_100_506_506_192e-11;
+    let s = r * r;
+    let sin = -1.0 / 6.0
+        + s * (1.0 / 120.0
+            + s * (-1.0 / 5040.0
+                + s * (1.0 / 362_880.0
+                    + s * (-1.0 / 39_916_800.0
+                        + s * (1.0 / 6_227_020_800.0
+                            + s * (-1.0 / 1_307_674_368_000.0 + s * (1.0 / 355_687_428_096_000.0)))))));
+    let sin = r + r * s * sin;
+    let cos = -0.5
+        + s * (1.0 / 24.0
+            + s * (-1.0 / 720.0
+                + s * (1.0 / 40_320.0
+                    + s * (-1.0 / 3_628_800.0
+                        + s * (1.0 / 479_001_600.0
+                            + s * (-1.0 / 87_178_291_200.0 + s * (1.0 / 20_922_789_888_000.0)))))));
+    let cos = 1.0 + s * cos;
+    let odd = quadrant & 1 == 1;
+    let (c, s) = if odd { (sin, cos) } else { (cos, sin) };
+    let c = f64::from_bits(c.to_bits() ^ (quadrant.wrapping_add(1) & 2) << 62);
+    let s = f64::from_bits(s.to_bits() ^ (quadrant & 2) << 62);
+    (c, s)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

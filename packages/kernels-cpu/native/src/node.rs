@@ -227,3 +227,33 @@ pub fn reset_peak(device: u32) -> Option<Failure> {
         Ok(())
     }))
 }
+
+/// Calls of one kernel since the profile was started.
+#[napi(object, object_from_js = false)]
+pub struct KernelTime {
+    pub kernel: &'static str,
+    /// What sets these calls apart from others of the kernel: the shape of a product.
+    pub detail: String,
+    pub calls: f64,
+    pub ms: f64,
+}
+
+#[napi]
+pub fn start_profile(device: u32) -> Option<Failure> {
+    outcome(with(device, |device| {
+        device.profile().start();
+        Ok(())
+    }))
+}
+
+#[napi]
+pub fn stop_profile(device: u32) -> Either<Vec<KernelTime>, Failure> {
+    let table = with(device, |device| {
+        let table = device.profile().stop().into_iter().map(|((kernel, detail), spent)| {
+            let ms = spent.time.as_secs_f64() * 1e3;
+            KernelTime { kernel, detail, calls: spent.calls as f64, ms }
+        });
+        Ok(table.collect())
+    });
+    answer(table, "stopProfile")
+}

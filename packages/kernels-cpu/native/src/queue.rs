@@ -9,11 +9,13 @@ use ift_kernel_abi::{Code, Error, Result};
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+use crate::profile::Profile;
 
 /// What a kernel runs on.
 pub struct Context {
     pub pool: Pool,
     pub isa: Isa,
+    pub profile: Arc<Profile>,
 }
 
 type Kernel = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
@@ -46,6 +48,7 @@ struct Shared {
     /// Jobs done.
     done: AtomicU64,
     closed: AtomicBool,
+    profile: Arc<Profile>,
 }
 
 impl Shared {
@@ -64,7 +67,10 @@ impl Queue {
     pub fn new(threads: usize, isa: Isa) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let run = move || theirs.run(&Context { pool: Pool::new(threads), isa });
+        let run = move || {
+            let profile = Arc::clone(&theirs.profile);
+            theirs.run(&Context { pool: Pool::new(threads), isa, profile });
+        };
         std::thread::Builder::new().name("ift-cpu-0".to_owned()).spawn(run).map_err(|error| {
             Error::new(Code::BackendUnavailable, format!("the system refuses a thread: {error}"))
         })?;
@@ -84,6 +90,10 @@ impl Queue {
     /// Drops `memory` when all before it is done.
     pub fn release(&self, memory: impl Send + 'static) {
         self.push(Job::Release(Box::new(memory)));
+    }
+
+    pub fn profile(&self) -> &Profile {
+        &self.shared.profile
     }
 
     /// Whether everything put in is done.
@@ -127,14 +137,13 @@ impl Shared {
             match job {
                 Job::Kernel(..) if self.closed.load(Ordering::Acquire) => {}
                 Job::Kernel(name, kernel) => {
-                    let result =
-                        catch_unwind(AssertUnwindSafe(|| kernel(context))).unwrap_or_else(|payload| {
-                            let text = payload.downcast_ref::<String>().map(String::as_str);
-                            let text = text
-                                .or_else(|| payload.downcast_ref::<&str>().copied())
-                                .unwrap_or("no message");
-                            Err(Error::new(Code::Internal, format!("the kernel panicked: {text}")))
-                        });
+                    let run = || context.profile.time(name, || kernel(context));
+                    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+                        let text = payload.downcast_ref::<String>().map(String::as_str);
+                        let text =
+                            text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+                        Err(Error::new(Code::Internal, format!("the kernel panicked: {text}")))
+                    });
                     if let Err(error) = result {
                         failure.get_or_insert(error.of(name));
                     }

@@ -11,6 +11,8 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(target_arch = "x86_64")]
+mod thin;
+#[cfg(target_arch = "x86_64")]
 mod transpose;
 
 use crate::dtype::FloatDType;
@@ -118,6 +120,10 @@ pub unsafe fn gemm(
     bias: *const u8,
     p: &GemmParams,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if thin::takes(isa, p, bias) {
+        return unsafe { thin::multiply(pool, isa, y, a, b, p) };
+    }
     unsafe { multiply(pool, isa, Micro::of(isa, p.dtype), y, a, b, bias, p) };
 }
 

@@ -218,3 +218,32 @@ fn the_self_test_passes_where_the_instructions_work() {
     }
     assert!(super::choose().0 >= Isa::detect() || super::choose().1.is_some());
 }
+
+#[test]
+fn products_of_an_adapter() {
+    let mut cases = Vec::new();
+    // Depth of the rank, both layouts of b; the gradients of both factors; odd k, ends of panels, several blocks of k.
+    for (m, n) in [(17, 17), (50, 100), (130, 33), (64, 576)] {
+        for k in [2, 6, 8, 14, 16] {
+            cases.push((m, n, k, false, false));
+            cases.push((m, n, k, false, true));
+        }
+    }
+    for rank in [1, 4, 8, 11, 16] {
+        for (wide, k) in [(17, 2), (64, 51), (100, 512), (33, 769), (576, 1601)] {
+            cases.push((rank, wide, k, true, false));
+            cases.push((wide, rank, k, true, false));
+        }
+    }
+    for isa in Isa::supported() {
+        for &(m, n, k, trans_a, trans_b) in &cases {
+            for (out_dtype, accumulate, alpha) in
+                [(FloatDType::Bf16, true, 0.75), (FloatDType::F32, false, 1.0), (FloatDType::F32, true, -2.0)]
+            {
+                let dtype = FloatDType::Bf16;
+                let p = GemmParams { m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype };
+                check(isa, Micro::of(isa, dtype), 1 + m % 3, &p, false, true);
+            }
+        }
+    }
+}

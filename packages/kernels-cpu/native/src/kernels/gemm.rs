@@ -35,6 +35,11 @@ pub fn gemm(
         let bias = bias.map(|bias| args.input("bias", bias, &[n], dtype)).transpose()?;
         let p = GemmParams { m, n, k, trans_a, trans_b, alpha: alpha as f32, accumulate, dtype, out_dtype };
         Ok(move |context: &Context| {
+            context.profile.detail(|| {
+                let turned = |trans| if trans { 't' } else { 'n' };
+                let (a, b, add) = (turned(trans_a), turned(trans_b), if accumulate { "+" } else { "" });
+                format!("{m}x{n}x{k} {a}{b} {} -> {add}{}", dtype.name(), out_dtype.name())
+            });
             let bias = bias.map_or(std::ptr::null(), |bias| bias.of::<u8>().cast_const());
             // SAFETY: the lengths were checked, and the context's instruction set was detected.
             unsafe { crate::gemm::gemm(&context.pool, context.isa, y.of(), a.of(), b.of(), bias, &p) };

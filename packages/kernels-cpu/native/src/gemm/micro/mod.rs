@@ -11,7 +11,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod avx512bf16;
+pub mod avx512bf16;
 mod portable;
 
 use crate::dtype::FloatDType;

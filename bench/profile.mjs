@@ -1,0 +1,144 @@
+// @ts-check
+// Where the time of a LoRA training step goes on this machine's CPU: time by kernel, JavaScript's time, peak memory.
+//   node bench/profile.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2] [--json]
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
+import { Ift } from '@ift/core'
+import { modelFolder } from './shapes.mjs'
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'smollm2-135m' },
+    dtype: { type: 'string', default: 'bf16' },
+    batch: { type: 'string', default: '2' },
+    seq: { type: 'string', default: '256' },
+    steps: { type: 'string', default: '5' },
+    warmup: { type: 'string', default: '2' },
+    rank: { type: 'string', default: '8' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    recompute: { type: 'string', default: 'none' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const [batch, seq, steps, warmup] = [values.batch, values.seq, values.steps, values.warmup].map(Number)
+if (!batch || !seq || !steps || !warmup) throw new Error('--batch, --seq, --steps, --warmup: at least 1')
+const total = warmup + steps
+const scratch = mkdtempSync(join(tmpdir(), 'ift-profile-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+const data = join(scratch, 'random.jsonl')
+let state = 7
+const next = () => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+  // Ids of the small tokenizer that the folder has; the head still works on the whole vocabulary.
+  return 3 + ((state >>> 8) % 2045)
+}
+const line = () => JSON.stringify({ ids: Array.from({ length: seq }, next) })
+writeFileSync(data, Array.from({ length: total * batch }, line).join('\n'))
+
+const ift = await Ift.load({
+  config: {
+    weights: modelFolder(values.model),
+    device: 'cpu',
+    threads: Number(values.threads),
+    dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
+    template: 'alpaca',
+    data: [{ path: data, format: 'tokenized' }],
+    maxLength: seq,
+    trainOn: 'all',
+    peft: { method: 'lora', r: Number(values.rank), alpha: 16, dropout: 0, targetModules: 'all-linear' },
+    train: {
+      maxSteps: total,
+      batchSize: batch,
+      microBatchTokens: batch * seq,
+      learningRate: 1e-4,
+      schedule: 'constant',
+      warmupSteps: 0,
+      recompute: values.recompute === 'all' ? 'all' : 'none',
+      evalEvery: 0,
+      saveEvery: 0,
+      seed: 0,
+    },
+    output: join(scratch, 'run'),
+  },
+})
+const training = await ift.createTraining()
+const { backend } = training.open
+if (!('startProfile' in backend)) throw new Error('the backend counts no kernels')
+/** @typedef {{ kernel: string, detail: string, calls: number, ms: number }} KernelTime */
+const counting = /** @type {{ startProfile(): void, stopProfile(): KernelTime[] }} */ (
+  /** @type {unknown} */ (backend)
+)
+let [step, begin, busy] = [0, NaN, NaN]
+/** @type {{ wall: number, js: number, kernels: KernelTime[] } | undefined} */
+let found
+training.trainer.hooks.log.tap('profile', ({ kind }) => {
+  if (kind !== 'train') return
+  step++
+  if (step === warmup) {
+    counting.startProfile()
+    begin = performance.now()
+    busy = performance.eventLoopUtilization().active
+  } else if (step === total) {
+    found = {
+      wall: (performance.now() - begin) / steps,
+      js: (performance.eventLoopUtilization().active - busy) / steps,
+      kernels: counting.stopProfile(),
+    }
+  }
+})
+await training.run()
+const memory = backend.memory()
+const { description } = backend.device
+await ift.close()
+if (found === undefined) throw new Error('the run ended early')
+
+const { wall, js } = found
+const kernels = found.kernels
+  .map((one) => ({ ...one, calls: one.calls / steps, ms: one.ms / steps }))
+  .sort((a, b) => b.ms - a.ms)
+/** Operations of the calls of a product, from the shape in its detail. @param {KernelTime} one */
+const flops = ({ detail, calls }) => {
+  const shape = /^(\d+)x(\d+)x(\d+) /.exec(detail)
+  return shape === null ? 0 : 2 * Number(shape[1]) * Number(shape[2]) * Number(shape[3]) * calls
+}
+const counted = kernels.reduce((sum, { ms }) => sum + ms, 0)
+const rss = process.resourceUsage().maxRSS / 1024
+if (values.json) {
+  process.stdout.write(
+    `${JSON.stringify({ model: values.model, dtype: values.dtype, batch, seq, wall, js, peakDeviceMib: memory.peak / 2 ** 20, peakRssMib: rss, device: description, load: loadavg()[0], kernels })}\n`,
+  )
+} else {
+  const row = (/** @type {string} */ name, /** @type {string[]} */ cells) =>
+    `${name.padEnd(52)}${cells.map((cell) => cell.padStart(10)).join('')}\n`
+  const out = [
+    `${values.model} ${values.dtype} ${batch}x${seq}, ${description}, load ${loadavg()[0]?.toFixed(1)}\n`,
+    row('per step', ['calls', 'ms', '%', 'us/call', 'GFLOP/s']),
+  ]
+  for (const one of kernels) {
+    const work = flops(one)
+    const { kernel, detail, calls, ms } = one
+    const rate = work === 0 ? '' : (work / ms / 1e6).toFixed(0)
+    const share = ((100 * ms) / counted).toFixed(1)
+    out.push(
+      row(`${kernel} ${detail}`, [
+        calls.toFixed(0),
+        ms.toFixed(2),
+        share,
+        ((1e3 * ms) / calls).toFixed(1),
+        rate,
+      ]),
+    )
+  }
+  out.push(
+    row('kernels', ['', counted.toFixed(1)]),
+    row('step', ['', wall.toFixed(1)]),
+    row('JavaScript', ['', js.toFixed(1)]),
+    `${((1e3 * batch * seq) / wall).toFixed(0)} tokens/s, ${(kernels.reduce((sum, one) => sum + flops(one), 0) / 1e9).toFixed(0)} GFLOP a step, `,
+    `peak ${(memory.peak / 2 ** 20).toFixed(0)} MiB on the device, ${rss.toFixed(0)} MiB resident\n`,
+  )
+  process.stdout.write(out.join(''))
+}

@@ -1,0 +1,126 @@
+import { IftError } from '@ift/tensor'
+import type { RopeConfig } from './rope.js'
+
+/** What an InternLM is made of, from its config.json. */
+export interface InternLMConfig {
+  readonly vocabSize: number
+  readonly hidden: number
+  readonly intermediate: number
+  readonly layers: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly eps: number
+  readonly rope: RopeConfig
+  /** Biases of all four matrices of attention. */
+  readonly attentionBias: boolean
+  readonly maxPositions: number
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** `IFT_MODEL_CONFIG`: field, what was expected, what was found. */
+const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
+  new IftError(
+    'IFT_MODEL_CONFIG',
+    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
+    hint,
+  )
+
+function integer(json: Json, field: string, fallback?: number): number {
+  const value = json[field] ?? fallback
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw configError(field, 'a positive integer', json[field])
+  return value as number
+}
+
+function positive(json: Json, field: string, fallback?: number, name = field): number {
+  const value = json[field] ?? fallback
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+    throw configError(name, 'a positive number', json[field])
+  return value
+}
+
+function flag(json: Json, field: string, fallback: boolean): boolean {
+  const value = json[field] ?? fallback
+  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
+  return value
+}
+
+function object(json: Json, field: string): Json {
+  const value = json[field] ?? {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw configError(field, 'an object', value)
+  return value as Json
+}
+
+/** Sizes that both generations write alike. */
+function sizes(json: Json, kvHeads: number, maxPositions: number) {
+  const hidden = integer(json, 'hidden_size')
+  const heads = integer(json, 'num_attention_heads')
+  if (heads % kvHeads !== 0)
+    throw configError('num_key_value_heads', `a divisor of num_attention_heads (${heads})`, kvHeads)
+  if (hidden % (2 * heads) !== 0)
+    throw configError('hidden_size', `a multiple of twice num_attention_heads (${heads})`, hidden)
+  const act = json['hidden_act'] ?? 'silu'
+  if (act !== 'silu') throw configError('hidden_act', '"silu"', act, 'This activation is of another family.')
+  if (flag(json, 'tie_word_embeddings', false))
+    throw configError('tie_word_embeddings', 'false', true, 'The family has an output matrix of its own.')
+  return {
+    vocabSize: integer(json, 'vocab_size'),
+    hidden,
+    intermediate: integer(json, 'intermediate_size'),
+    layers: integer(json, 'num_hidden_layers'),
+    heads,
+    kvHeads,
+    headDim: hidden / heads,
+    eps: positive(json, 'rms_norm_eps', 1e-6),
+    maxPositions,
+  }
+}
+
+/** Reads config.json of InternLM, whose `rotary` has the frequencies; sizes must be given. */
+export function parseConfig(json: Json): InternLMConfig {
+  const maxPositions = integer(json, 'max_position_embeddings', 2048)
+  const rotary = object(json, 'rotary')
+  const theta = positive(rotary, 'base', 10000, 'rotary.base')
+  const kind = rotary['type'] ?? 'origin'
+  if (kind !== 'origin' && kind !== 'dynamic')
+    throw configError(
+      'rotary.type',
+      'origin or dynamic',
+      kind,
+      'This way of extending the context is not built.',
+    )
+  const factor = positive(rotary, 'scaling_factor', 1, 'rotary.scaling_factor')
+  return {
+    ...sizes(json, integer(json, 'num_attention_heads'), maxPositions),
+    rope: kind === 'origin' ? { kind: 'default', theta } : { kind, theta, factor, maxPositions },
+    attentionBias: flag(json, 'bias', true),
+  }
+}
+
+/** Reads config.json of InternLM2 and InternLM2.5; sizes must be given. */
+export function parseConfig2(json: Json): InternLMConfig {
+  const maxPositions = integer(json, 'max_position_embeddings', 2048)
+  const theta = positive(json, 'rope_theta', 10000)
+  const scaling = object(json, 'rope_scaling')
+  const kind = scaling['rope_type'] ?? scaling['type'] ?? 'default'
+  const factor = () => positive(scaling, 'factor', undefined, 'rope_scaling.factor')
+  let rope: RopeConfig
+  if (kind === 'default') rope = { kind, theta }
+  else if (kind === 'linear') rope = { kind, theta, factor: factor() }
+  else if (kind === 'dynamic') rope = { kind, theta, factor: factor(), maxPositions }
+  else
+    throw configError(
+      `rope_scaling.${'rope_type' in scaling ? 'rope_type' : 'type'}`,
+      'default, linear or dynamic',
+      kind,
+      'This way of extending the context is not built.',
+    )
+  const heads = integer(json, 'num_attention_heads')
+  return {
+    ...sizes(json, integer(json, 'num_key_value_heads', heads), maxPositions),
+    rope,
+    attentionBias: flag(json, 'bias', true),
+  }
+}

@@ -1,0 +1,47 @@
+import { Module, ops, Parameter, type Embedding, type Tensor } from '@ift/tensor'
+import type { LoraSettings } from './lora-linear.js'
+
+/**
+ * y = E[id] + scale · B A[id]: LoRA on a table (Hu et al. 2021, arXiv:2106.09685). ids i32 [N] -> [N, C]. Adapter files hold A as
+ * [r, V]; here it is [V, r], so that only the rows of the ids are read and learned. No dropout, as in PEFT.
+ */
+export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
+  /** [V, r] */
+  readonly lora_embedding_A: Parameter
+  /** [C, r] */
+  readonly lora_embedding_B: Parameter
+
+  constructor(
+    readonly base_layer: Embedding,
+    readonly settings: Pick<LoraSettings, 'r' | 'scale'>,
+  ) {
+    super()
+    this.lora_embedding_A = new Parameter([base_layer.count, settings.r])
+    this.lora_embedding_B = new Parameter([base_layer.dim, settings.r])
+  }
+
+  get count(): number {
+    return this.base_layer.count
+  }
+
+  get dim(): number {
+    return this.base_layer.dim
+  }
+
+  /** The frozen table. */
+  get weight(): Parameter {
+    return this.base_layer.weight
+  }
+
+  protected forward(ids: Tensor): Tensor {
+    const low = ops.embedding(this.lora_embedding_A, ids)
+    const up = this.lora_embedding_B.value
+    return ops.linear(low, up, { alpha: this.settings.scale, addTo: this.base_layer.call(ids) })
+  }
+
+  /** scale · A Bᵀ, f32 [V, C]. */
+  delta(): Tensor {
+    const [a, b] = [this.lora_embedding_A.value, this.lora_embedding_B.value]
+    return ops.matmul(ops.cast(a, 'f32'), ops.cast(b, 'f32'), { transB: true, alpha: this.settings.scale })
+  }
+}
