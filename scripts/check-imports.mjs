@@ -12,6 +12,8 @@ const packages = {
   'packages/core': ['@ift/tensor'],
   'packages/tokenizers': ['@ift/core', '@ift/tensor'],
   'packages/model-llama': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'packages/model-bloom': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'packages/model-moss': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-qwen': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-internlm': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-baichuan': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
@@ -32,7 +34,9 @@ const layers = {
 
 const sources = (dir) =>
   readdirSync(dir, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.(test|fixture)\.ts$/.test(entry.name))
+    .filter(
+      (entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.(test|fixture)\.ts$/.test(entry.name),
+    )
     .map((entry) => join(entry.parentPath, entry.name))
 
 const faults = []

@@ -61,9 +61,9 @@ test('a session finds the family by architecture, trains LoRA on it and merges',
   expect(Math.abs(trained[1]! - before[1]!)).toBeGreaterThan(1e-3)
 
   await session(adapter, (ift) => ift.merge('merged'))
-  // The matrices of a saved model lie as those of the checkpoint.
+  // The matrices of a saved model are named and lie as those of the checkpoint.
   const saved = await openCheckpoint(join(dir, 'merged'))
-  expect(saved.info('transformer.h.0.mlp.c_fc.weight').shape).toEqual([16, 64])
+  expect(saved.info('h.0.mlp.c_fc.weight').shape).toEqual([16, 64])
   const merged = await score({ weights: './merged' })
   for (let i = 1; i < ids.length; i++) expect(merged[i]).toBeCloseTo(trained[i]!, 4)
 })

@@ -16,6 +16,8 @@ export interface SaveModelOptions {
   readonly dtype: FloatDType
   /** Says which matrices the family's checkpoints hold as [in, out]; none when omitted. */
   readonly definition?: Pick<ModelDefinition, 'transposed'> | undefined
+  /** Names of the tensors in the files by parameter path, where they differ: what `loadWeights` returned for the base. */
+  readonly names?: ReadonlyMap<string, string> | undefined
   readonly generationConfig?: Readonly<Record<string, unknown>> | undefined
   readonly tokenizer?: Pick<Tokenizer, 'save'> | undefined
   readonly maxShardBytes?: number | undefined
@@ -45,10 +47,11 @@ function turned(tensor: TensorToWrite): TensorToWrite {
 
 /**
  * Writes a whole model in Hugging Face's layout: config.json, safetensors in shards, generation_config.json and the
- * tokenizer. Parameters keep their paths for names; a tied head is not written twice. The folder appears whole or not at all.
+ * tokenizer. Parameters have their paths for names unless `names` has others; a tied head is not written twice. The folder
+ * appears whole or not at all.
  */
 export async function saveModel(dir: string, options: SaveModelOptions): Promise<void> {
-  const { model, dtype, definition, generationConfig, tokenizer, maxShardBytes } = options
+  const { model, dtype, definition, names, generationConfig, tokenizer, maxShardBytes } = options
   const type = torchTypes[dtype]
   const config: Record<string, unknown> = { ...options.configJson, torch_dtype: type }
   // transformers 5 writes the type under this name.
@@ -59,7 +62,8 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
   const write = async (to: string) => {
     // A trained parameter is more exact in its master.
     const tensors = [...model.namedParameters()].map(([path, parameter]) => {
-      const tensor = fromTensor(path, parameter.trainable ? parameter.master : parameter.value, dtype)
+      const name = names?.get(path) ?? path
+      const tensor = fromTensor(name, parameter.trainable ? parameter.master : parameter.value, dtype)
       return definition?.transposed?.(path) === true ? turned(tensor) : tensor
     })
     await writeSharded(to, tensors, { maxShardBytes })

@@ -40,7 +40,8 @@ const list = (names: readonly string[]) =>
 /**
  * Assigns every parameter of `model` from `source`. Names, shapes and types are all compared before anything is loaded:
  * `IFT_WEIGHTS_MISSING`, `_UNEXPECTED`, `_SHAPE` and `_DTYPE` name file and tensor, what was expected and what was found. One tensor is
- * on its way at a time; weights in the wanted type stay in the file and are mapped.
+ * on its way at a time; weights in the wanted type stay in the file and are mapped. Returns which tensor each parameter came
+ * from, for `saveModel` to keep the names.
  */
 export async function loadWeights<C>(
   model: CausalLM,
@@ -48,7 +49,7 @@ export async function loadWeights<C>(
   config: C,
   from: WeightSource,
   { backend, dtype }: LoadOptions,
-): Promise<void> {
+): Promise<ReadonlyMap<string, string>> {
   const source = from.format === 'gguf' ? mapGguf(from, ggufOf(definition, from)) : from
   const parameters = new Map(model.namedParameters())
   const tied = tiedHead(model)
@@ -117,6 +118,7 @@ export async function loadWeights<C>(
     const stored = source.info(places.get(path)!)
     return loadStored(isTurned(path) ? transposed(stored) : stored, backend, dtype)
   })
+  return places
 }
 
 function ggufOf(definition: ModelDefinition, { path }: WeightSource): GgufMapping {

@@ -53,6 +53,8 @@ export interface OpenModel {
   /** Null when no method is attached. */
   readonly peft: PeftHandle | null
   readonly trainable: readonly TrainableParameter[]
+  /** Name in the checkpoint of each parameter; empty when the model starts from random values. */
+  readonly names: ReadonlyMap<string, string>
   /** Folder of the weights, and how the config wrote it. */
   readonly dir: string
   readonly name: string
@@ -288,7 +290,8 @@ export async function openModel(
   const { definition, parsed, shape, tokenizer, checkpoint } = files
   const dtype = chooseDtype(config, backend)
   const model = definition.build(parsed)
-  if (checkpoint) await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
+  let names: ReadonlyMap<string, string> = new Map()
+  if (checkpoint) names = await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
   else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
   await session.hooks.modelLoaded.promise(model, config)
 
@@ -308,6 +311,7 @@ export async function openModel(
     template: files.template,
     peft,
     trainable,
+    names,
     dir: files.dir,
     name,
     ends: await endTokens(files.dir, files.json, tokenizer),

@@ -1,0 +1,26 @@
+import { LayerNorm, Module, ops, type Tensor } from '@ift/tensor'
+import { GptjAttention, MossAttention, type Step } from './attention.js'
+import type { MossConfig } from './config.js'
+import { MossMLP } from './mlp.js'
+
+/** Attention and feed-forward side by side behind one norm. x [N, C] -> [N, C], or [M, C] for rows i32 [M]. */
+export class MossBlock extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor> {
+  readonly ln_1: LayerNorm
+  readonly attn: MossAttention | GptjAttention
+  readonly mlp: MossMLP
+
+  constructor(config: MossConfig, layer: number) {
+    super()
+    this.ln_1 = new LayerNorm(config.hidden, config.eps)
+    this.attn = config.fused ? new MossAttention(config, layer) : new GptjAttention(config, layer)
+    this.mlp = new MossMLP(config)
+  }
+
+  protected forward(x: Tensor, step: Step, rows?: Tensor): Tensor {
+    const normed = this.ln_1.call(x)
+    const attended = this.attn.call(normed, step, rows)
+    const [input, residual] =
+      rows === undefined ? [normed, x] : [ops.gatherRows(normed, rows), ops.gatherRows(x, rows)]
+    return this.mlp.call(input, ops.add(attended, residual))
+  }
+}
