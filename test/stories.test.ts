@@ -81,40 +81,44 @@ describe.skipIf(missing)('a published model and real data', () => {
     expect(text).toMatch(/^, there was a little girl named Lily\. She loved to play outside in the park\./)
   })
 
-  test('learns from GSM8K, is cut and resumed, and merged gives the logits of its adapter', { timeout: 180_000 }, async () => {
-    const straight = await train('straight', false)
-    expect(straight).toMatchObject({ steps: 8, reason: 'done' })
-    const losses = readFileSync(join(dir, 'straight/metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
-    expect(losses.at(-1)!).toBeLessThan(0.8 * losses[0]!)
+  test(
+    'learns from GSM8K, is cut and resumed, and merged gives the logits of its adapter',
+    { timeout: 180_000 },
+    async () => {
+      const straight = await train('straight', false)
+      expect(straight).toMatchObject({ steps: 8, reason: 'done' })
+      const losses = readFileSync(join(dir, 'straight/metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
+      expect(losses.at(-1)!).toBeLessThan(0.8 * losses[0]!)
 
-    expect((await train('cut', false, 4)).reason).toBe('interrupted')
-    expect((await train('cut', true)).reason).toBe('done')
-    const bytes = (run: string) => readFileSync(join(dir, run, 'adapter/adapter_model.safetensors'))
-    expect(bytes('cut').equals(bytes('straight'))).toBe(true)
+      expect((await train('cut', false, 4)).reason).toBe('interrupted')
+      expect((await train('cut', true)).reason).toBe('done')
+      const bytes = (run: string) => readFileSync(join(dir, run, 'adapter/adapter_model.safetensors'))
+      expect(bytes('cut').equals(bytes('straight'))).toBe(true)
 
-    // log p of every token fixes the logits but for a constant in each row.
-    const look = (options: IftConfig) =>
-      session(options, async (ift) => {
-        const generator = await ift.createGenerator()
-        const ids = await generator.encode('Natalia sold clips to 48 of her friends in April.')
-        const { text } = await generator.generate(
-          { instruction: 'How many?', input: '' },
-          { maxNewTokens: 24 },
-        )
-        return { scores: await generator.score(ids), text }
-      })
-    const adapter = './cut/adapter'
-    const adapted = await look(config({ adapter }))
-    await session(config({ adapter }), (ift) => ift.merge('merged'))
-    const merged = await look(config({ weights: './merged' }))
-    const base = await look(config())
-    expect(merged.text).toBe(adapted.text)
-    const worst = (a: (number | null)[], b: (number | null)[]) =>
-      a.reduce<number>((most, value, i) => Math.max(most, Math.abs((value ?? 0) - (b[i] ?? 0))), 0)
-    expect(worst(merged.scores, adapted.scores)).toBeLessThan(1e-4)
-    expect(worst(base.scores, adapted.scores)).toBeGreaterThan(0.1)
-  })
+      // log p of every token fixes the logits but for a constant in each row.
+      const look = (options: IftConfig) =>
+        session(options, async (ift) => {
+          const generator = await ift.createGenerator()
+          const ids = await generator.encode('Natalia sold clips to 48 of her friends in April.')
+          const { text } = await generator.generate(
+            { instruction: 'How many?', input: '' },
+            { maxNewTokens: 24 },
+          )
+          return { scores: await generator.score(ids), text }
+        })
+      const adapter = './cut/adapter'
+      const adapted = await look(config({ adapter }))
+      await session(config({ adapter }), (ift) => ift.merge('merged'))
+      const merged = await look(config({ weights: './merged' }))
+      const base = await look(config())
+      expect(merged.text).toBe(adapted.text)
+      const worst = (a: (number | null)[], b: (number | null)[]) =>
+        a.reduce<number>((most, value, i) => Math.max(most, Math.abs((value ?? 0) - (b[i] ?? 0))), 0)
+      expect(worst(merged.scores, adapted.scores)).toBeLessThan(1e-4)
+      expect(worst(base.scores, adapted.scores)).toBeGreaterThan(0.1)
+    },
+  )
 })
