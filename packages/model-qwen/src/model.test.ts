@@ -65,9 +65,13 @@ describe('config.json', () => {
   })
 
   test.each([
-    ['rope_scaling', { type: 'yarn', factor: 4 }, /rope_scaling\.rope_type expected "default", found "yarn"/],
+    ['rope_scaling', { type: 'su', factor: 4 }, /rope_scaling\.type expected default, .*, found "su"/],
     ['hidden_act', 'gelu', /hidden_act expected "silu", found "gelu"/],
-    ['num_key_value_heads', 3, /num_key_value_heads expected a divisor of num_attention_heads \(4\), found 3/],
+    [
+      'num_key_value_heads',
+      3,
+      /num_key_value_heads expected a divisor of num_attention_heads \(4\), found 3/,
+    ],
     ['hidden_size', 18, /hidden_size expected a multiple of num_attention_heads \(4\)/],
     ['vocab_size', undefined, /vocab_size expected a positive integer, found nothing/],
     ['rms_norm_eps', 0, /rms_norm_eps expected a positive number, found 0/],
