@@ -15,6 +15,8 @@ export interface ModelShape {
   readonly vocab: number
   /** Longest sequence that the positions allow, or null when nothing limits it. */
   readonly maxPositions: number | null
+  /** Whether a prompt is read in both directions (GLM's prefix LM): no two samples then share rows. */
+  readonly bidirectionalPrompt?: boolean
 }
 
 /** How a family's GGUF files map to its own layout. */
