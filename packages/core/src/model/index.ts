@@ -8,3 +8,4 @@ export {
   type RopeConfig,
   type RopeLimits,
 } from './rope.js'
+export { ggufDecoderConfig, ggufPlace } from './gguf.js'
