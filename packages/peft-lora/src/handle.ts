@@ -61,12 +61,14 @@ export interface HandleParts {
 export class LoraHandle implements PeftHandle {
   readonly #parts: HandleParts
   readonly #entries: readonly Entry[]
+  readonly stochastic: boolean
 
   /** Null where an adapted embedding is also the head: the fold would change the head, which is not adapted. */
   readonly merge: (() => Promise<void>) | null
 
   constructor(parts: HandleParts) {
     this.#parts = parts
+    this.stochastic = parts.options.dropout > 0
     const ratio = parts.options.loraPlusRatio
     const entries: Entry[] = []
     const add = (name: string, parameter: Parameter, lrScale = 1, decay = true, turned = false) =>

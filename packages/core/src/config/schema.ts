@@ -80,6 +80,12 @@ export const trainSchema = strict({
     .enum(['auto', 'none', 'all'])
     .default('auto')
     .describe('Recompute layers in the backward pass: only what does not fit (auto), nothing, everything.'),
+  sharePrefixes: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      'Compute what samples of a micro-batch begin with once: where it changes nothing but the rounding (auto: no dropout), with one dropout mask for all of them (always), or never.',
+    ),
   memory: positive.optional().describe('GiB that recompute: auto may use; the free memory when absent.'),
   shuffle: z
     .boolean()

@@ -2,6 +2,7 @@ import { IftError } from '@ift/tensor'
 import { permutation } from './random.js'
 import type { SampleSource } from './store.js'
 import { ignoredLabel } from './encode.js'
+import { prefixGroups } from './shared-prefixes.js'
 import type { PackedBatch, Sample } from './types.js'
 
 /** Where the next step begins. Small, JSON, part of a checkpoint. */
@@ -16,6 +17,8 @@ export interface PackerOptions {
   readonly microBatchTokens: number
   /** Sequences of a micro-batch at most. */
   readonly maxSequences?: number
+  /** Lay out what samples of a micro-batch begin with once; see `PackedBatch.prefixes`. */
+  readonly sharePrefixes?: boolean
   readonly seed: number
   /** A new seeded order every epoch; otherwise the order of the samples. */
   readonly shuffle: boolean
@@ -41,27 +44,42 @@ export interface PackedStep {
   readonly next: PackCursor
 }
 
-/** Lays samples end to end: positions begin anew with each, targets stay inside each. */
-export function packSamples(samples: readonly Sample[]): PackedBatch {
-  const lengths = samples.map(({ ids }) => ids.length)
+/**
+ * Lays samples end to end: positions begin anew with each, targets stay inside each. With `sharePrefixes` samples that
+ * begin alike stand behind one copy of their beginning, and the order of the samples is another.
+ */
+export function packSamples(samples: readonly Sample[], sharePrefixes = false): PackedBatch {
+  const groups = sharePrefixes
+    ? prefixGroups(samples)
+    : samples.map((sample) => ({ samples: [sample], shared: 0 }))
+  /** Sequences of the batch: rows `from` up to `to` of a sample, behind the rows of another sequence. */
+  const parts: { sample: Sample; from: number; to: number; prefix: number }[] = []
+  for (const { samples, shared } of groups) {
+    const prefix = shared > 0 ? parts.length : -1
+    if (shared > 0) parts.push({ sample: samples[0]!, from: 0, to: shared, prefix: -1 })
+    for (const sample of samples) parts.push({ sample, from: shared, to: sample.ids.length, prefix })
+  }
+  const lengths = parts.map(({ from, to }) => to - from)
   const total = lengths.reduce((sum, length) => sum + length, 0)
   const ids = new Int32Array(total)
   const positions = new Int32Array(total)
   const targets = new Int32Array(total).fill(-1)
   let at = 0
   let trainedTokens = 0
-  for (const sample of samples) {
-    ids.set(sample.ids, at)
-    for (let i = 0; i < sample.ids.length; i++) {
-      positions[at + i] = i
+  for (const { sample, from, to } of parts) {
+    ids.set(sample.ids.subarray(from, to), at)
+    for (let i = from; i < to; i++, at++) {
+      positions[at] = i
       const target = sample.labels[i + 1]
       if (target === undefined || target === ignoredLabel) continue
-      targets[at + i] = target
+      targets[at] = target
       trainedTokens++
     }
-    at += sample.ids.length
   }
-  return { ids, positions, targets, lengths, trainedTokens }
+  const batch = { ids, positions, targets, lengths, trainedTokens }
+  return groups.some(({ shared }) => shared > 0)
+    ? { ...batch, prefixes: parts.map(({ prefix }) => prefix) }
+    : batch
 }
 
 /** Cuts an order of samples into optimiser steps, and each step into micro-batches of every rank. */
@@ -145,7 +163,12 @@ export class Packer implements IterableIterator<PackedStep> {
       trainedTokens += this.#samples.trained(index)
     }
     const groups = this.#divide(indexes)
-    const microBatches = groups.map((group) => packSamples(group.map((index) => this.#samples.sample(index))))
+    const microBatches = groups.map((group) =>
+      packSamples(
+        group.map((index) => this.#samples.sample(index)),
+        this.#options.sharePrefixes,
+      ),
+    )
     this.#cursor = next
     return {
       epoch,

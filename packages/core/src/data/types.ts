@@ -69,7 +69,13 @@ export interface PackedBatch {
   readonly ids: Int32Array
   readonly positions: Int32Array
   readonly targets: Int32Array
+  /** Rows of each sequence, without those that it shares. */
   readonly lengths: readonly number[]
+  /**
+   * Of each sequence the index of the one whose rows stand before its own, or -1: samples that begin alike have their
+   * beginning in the batch once. Absent when nothing is shared.
+   */
+  readonly prefixes?: readonly number[]
   /** Positions with a target. */
   readonly trainedTokens: number
 }

@@ -98,6 +98,12 @@ export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
   return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? open.shape.layers : 0)
 }
 
+/** A method that adds rows or keys of its own cannot follow rows that several samples share. */
+function sharesPrefixes(wanted: 'auto' | 'always' | 'never', { peft, shape }: OpenModel): boolean {
+  const possible = shape.bidirectionalPrompt !== true && peft?.prepare === undefined
+  return possible && (wanted === 'always' || (wanted === 'auto' && peft?.stochastic !== true))
+}
+
 /** Opens a run: data, plan, packer, trainer, and its folder when it goes on. */
 export async function openTraining(
   session: PluginSession,
@@ -158,6 +164,7 @@ export async function openTraining(
     microBatchTokens: train.microBatchTokens,
     seed: train.seed,
     shuffle: train.shuffle,
+    sharePrefixes: sharesPrefixes(train.sharePrefixes, open),
     rank: open.backend.comm?.rank ?? 0,
     worldSize: open.backend.comm?.worldSize ?? 1,
     ...(train.tokensPerStep === undefined

@@ -1,6 +1,19 @@
-import { noGrad, PagedKvCache, recomputeModules, scope, tensor, type KvSource } from '@ift/tensor'
+import {
+  backward,
+  noGrad,
+  ops,
+  PagedKvCache,
+  recomputeModules,
+  scope,
+  tensor,
+  type KvSource,
+} from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { assertNoLeaks } from '@ift/tensor/testing'
+import { ignoredLabel } from '../data/encode.js'
+import { packSamples } from '../data/pack.js'
+import type { Sample } from '../data/types.js'
+import { withDeviceBatch } from '../train/forward.js'
 import { claim, claimClose, claimSame } from './claim.js'
 import { logitsOf, lossAndGradients, lossOf, packed } from './forward.js'
 import type { ModelBench } from './model-bench.js'
@@ -120,6 +133,42 @@ export async function recomputing(bench: ModelBench): Promise<void> {
   const [kept, again] = [await gradients(false), await gradients(true)]
   claim(kept.size > 0 && kept.size === again.size, `${again.size} of ${kept.size} parameters have gradients.`)
   for (const [path, gradient] of kept) claimSame(`gradient of ${path}`, again.get(path)!, gradient)
+}
+
+/** Samples that begin alike give the same loss and gradients when their beginning is computed once. */
+export async function sharing(bench: ModelBench): Promise<void> {
+  const possible =
+    bench.definition.shape(bench.definition.parseConfig(await bench.json())).bidirectionalPrompt !== true
+  const step = (share: boolean) => {
+    let found: { loss: Float32Array; gradients: Map<string, Float32Array>; rows: number } | undefined
+    return bench
+      .with(async ({ backend, model, config }) => {
+        const [beginning = [], ...ends] = bench.sequences(config, [10, 2, 4, 3])
+        // Two tokens of every end are learned; of the second one only the last, behind tokens of its own.
+        const samples: Sample[] = ends.map((end) => ({
+          ids: Int32Array.from([...beginning, ...end]),
+          labels: Int32Array.from([
+            ...beginning.map(() => ignoredLabel),
+            ...end.map((id, i) => (i < end.length - 2 ? ignoredLabel : id)),
+          ]),
+        }))
+        bench.train(model)
+        const batch = packSamples(samples, share && possible)
+        const loss = withDeviceBatch(backend, batch, null, ({ input, targets }) => {
+          const sum = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale: 0.25 })
+          backward(sum)
+          return sum
+        })
+        found = { loss: await loss.read(), gradients: await bench.gradients(model), rows: batch.ids.length }
+        loss.release()
+      })
+      .then(() => found!)
+  }
+  const [whole, shared] = [await step(false), await step(true)]
+  claim(!possible || shared.rows < whole.rows, 'Nothing was shared.')
+  claimClose('loss', shared.loss, whole.loss, 1e-5)
+  for (const [path, gradient] of whole.gradients)
+    claimClose(`gradient of ${path}`, shared.gradients.get(path)!, gradient, 1e-5)
 }
 
 /** Inference, a training step and an error all give back what they took. */

@@ -4,7 +4,7 @@ import { PluginSession } from '../plugin/session.js'
 import type { ConformanceCase } from './dataset.js'
 import { ModelBench, type ModelConformanceOptions } from './model-bench.js'
 import { goldenGradients, goldenLogits } from './model-golden.js'
-import { decoding, differences, embeds, leaks, packing, recomputing, rows } from './model-numerics.js'
+import { decoding, differences, embeds, leaks, packing, recomputing, rows, sharing } from './model-numerics.js'
 import { builds, names, refusals, saving, shapes, starts, targets } from './model-structure.js'
 
 /** The definitions that a plugin registers. */
@@ -41,6 +41,7 @@ function casesOf(definition: ModelDefinition, options: ModelConformanceOptions):
     named('embedded ids equal ids', () => embeds(bench)),
     named('decoding with a cache equals one forward pass', () => decoding(bench)),
     named('recomputed gradients equal kept ones bit for bit', () => recomputing(bench)),
+    named('a beginning that samples share is computed once', () => sharing(bench)),
     named('no buffer outlives a pass, a step or an error', () => leaks(bench)),
     named('what is saved loads to the same values', () => saving(bench)),
     named('missing, left over and misshapen tensors are named', () => refusals(bench)),

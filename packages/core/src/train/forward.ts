@@ -1,4 +1,13 @@
-import { PackedKv, scope, segments, tensor, type Backend, type ForwardInput, type Tensor } from '@ift/tensor'
+import {
+  PackedKv,
+  scope,
+  segments,
+  SharedPrefixKv,
+  tensor,
+  type Backend,
+  type ForwardInput,
+  type Tensor,
+} from '@ift/tensor'
 import type { PackedBatch } from '../data/types.js'
 import type { PeftHandle } from '../plugin/contract/index.js'
 
@@ -24,9 +33,9 @@ export function deviceBatch(backend: Backend, batch: PackedBatch, peft: PeftHand
     ids: tensor(backend, batch.ids, [batch.ids.length], 'i32'),
     positions: tensor(backend, batch.positions, [batch.positions.length], 'i32'),
     segments: parts,
-    kv: new PackedKv(parts),
+    kv: batch.prefixes ? new SharedPrefixKv(parts, batch.prefixes) : new PackedKv(parts),
     outputRows: tensor(backend, rows, [n], 'i32'),
-    maxPosition: Math.max(...batch.lengths),
+    maxPosition: batch.positions.reduce((most, position) => Math.max(most, position + 1), 0),
   }
   return { input: peft?.prepare?.(input) ?? input, targets: tensor(backend, targets, [n], 'i32') }
 }

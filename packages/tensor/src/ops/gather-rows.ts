@@ -1,4 +1,4 @@
-import { record } from '../tensor/tape.js'
+import { record, scratch } from '../tensor/tape.js'
 import { empty, type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectRank, expectVector, floatOf } from './check.js'
 
@@ -8,11 +8,18 @@ import { expectDType, expectRank, expectVector, floatOf } from './check.js'
  */
 export const gatherRows = (x: Tensor, index: Tensor): Tensor => gather('gatherRows', x, index)
 
+/**
+ * `gatherRows` for an index that names rows many times over: their gradients are added up in f32 and rounded once,
+ * whatever the dtype.
+ */
+export const gatherRepeatedRows = (x: Tensor, index: Tensor): Tensor =>
+  gather('gatherRepeatedRows', x, index, true)
+
 /** Rows of a table by id. table [V, C] (a tensor or a Parameter), ids i32 [N], 0 <= id < V -> [N, C]. Saves the ids. */
 export const embedding = (table: Tensor | { readonly value: Tensor }, ids: Tensor): Tensor =>
   gather('embedding', 'value' in table ? table.value : table, ids)
 
-function gather(op: string, x: Tensor, index: Tensor): Tensor {
+function gather(op: string, x: Tensor, index: Tensor, repeated = false): Tensor {
   const dtype = floatOf(op, 'x', x)
   expectRank(op, 'x', x, 2, '[N, C]')
   expectRank(op, 'index', index, 1, '[M]')
@@ -30,6 +37,13 @@ function gather(op: string, x: Tensor, index: Tensor): Tensor {
     const ids = index.storage
     node.save(ids)
     node.run = (dy) => {
+      if (repeated && dtype !== 'f32') {
+        const sum = scratch(dy.backend, tableRows * cols, 'f32')
+        dy.backend.fill(sum.buf, 0, tableRows * cols, 'f32')
+        dy.backend.scatterRows(sum.buf, dy.buf, ids.buf, rows, cols, tableRows, dtype, 'f32', 1)
+        nx.give(sum, 'f32')
+        return
+      }
       dy.backend.scatterRows(nx.openToAdd().buf, dy.buf, ids.buf, rows, cols, tableRows, dtype, nx.dtype, 1)
     }
   }

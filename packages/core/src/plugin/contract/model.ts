@@ -15,12 +15,14 @@ export interface ModelShape {
   readonly vocab: number
   /** Longest sequence that the positions allow, or null when nothing limits it. */
   readonly maxPositions: number | null
+  /** Whether a prompt is read in both directions (GLM's prefix LM): no two samples then share rows. */
+  readonly bidirectionalPrompt?: boolean
 }
 
 /** How a family's GGUF files map to its own layout. */
 export interface GgufMapping {
-  /** Value of general.architecture. */
-  readonly architecture: string
+  /** Values of general.architecture. */
+  readonly architectures: readonly string[]
   /** config.json of the model described by the file's metadata. */
   config(metadata: ReadonlyMap<string, unknown>): Record<string, unknown>
   /**

@@ -52,6 +52,11 @@ export interface PeftHandle {
   load(source: AdapterSource): Promise<void>
   /** Folds the method into the base weights and takes it off the model; null when it cannot be folded. */
   readonly merge: (() => Promise<void>) | null
+  /**
+   * Whether training draws random numbers for every row, as dropout does. Rows that several samples have in common are
+   * then not computed once for all of them, unless the config asks for it.
+   */
+  readonly stochastic?: boolean
   /** Switches dropout and the like. */
   setTraining(on: boolean): void
   release(): void
