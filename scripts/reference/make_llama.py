@@ -44,6 +44,12 @@ VARIANTS = {
         'rope_theta': None,
         'rope_parameters': {'rope_type': 'linear', 'factor': 2.0, 'rope_theta': 20000.0},
     },
+    # Of the four frequencies one is kept, one blended, two divided; cos and sin are scaled by 1.139.
+    'rope-yarn': {
+        'rope_theta': 100.0,
+        'rope_scaling': {'rope_type': 'yarn', 'factor': 4.0, 'original_max_position_embeddings': 16, 'beta_fast': 2.0},
+        'max_position_embeddings': 64,
+    },
 }
 
 

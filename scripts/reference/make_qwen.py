@@ -34,6 +34,14 @@ VARIANTS = {
     'qwen2-tied': {**QWEN2, 'tie_word_embeddings': True, 'num_key_value_heads': 1},
     'qwen3': {**QWEN3, 'tie_word_embeddings': True, 'attention_bias': False},
     'qwen3-bias': {**QWEN3, 'tie_word_embeddings': False, 'attention_bias': True},
+    # As the model card of Qwen2.5 says to reach beyond the trained length, which stays in max_position_embeddings.
+    'qwen2-yarn': {
+        **QWEN2,
+        'tie_word_embeddings': False,
+        'max_position_embeddings': 16,
+        'rope_theta': 100.0,
+        'rope_scaling': {'type': 'yarn', 'factor': 4.0, 'original_max_position_embeddings': 16},
+    },
 }
 
 

@@ -1,4 +1,4 @@
-import { IftError } from '@ift/tensor'
+import { configError, flag, integer, positive, type ConfigJson } from '@ift/core/model'
 
 /** What a Baichuan is made of, from its config.json. */
 export interface BaichuanConfig {
@@ -17,29 +17,6 @@ export interface BaichuanConfig {
   readonly maxPositions: number | null
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-/** `IFT_MODEL_CONFIG`: field, what was expected, what was found. */
-const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
-  new IftError(
-    'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
-    hint,
-  )
-
-function integer(json: Json, field: string): number {
-  const value = json[field]
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw configError(field, 'a positive integer', value)
-  return value as number
-}
-
-function flag(json: Json, field: string, fallback: boolean): boolean {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
-  return value
-}
-
 /** Vocabulary of Baichuan2, whose config.json says nothing of its normed head. */
 const secondVocabulary = 125696
 
@@ -47,7 +24,7 @@ const secondVocabulary = 125696
  * Reads config.json of Baichuan and Baichuan2. No field of it names the kind of positions: the rotary models have
  * `max_position_embeddings`, the ALiBi models `model_max_length` alone. `norm_head` overrides what the vocabulary says.
  */
-export function parseConfig(json: Json): BaichuanConfig {
+export function parseConfig(json: ConfigJson): BaichuanConfig {
   const hidden = integer(json, 'hidden_size')
   const heads = integer(json, 'num_attention_heads')
   if (hidden % (2 * heads) !== 0)
@@ -64,9 +41,6 @@ export function parseConfig(json: Json): BaichuanConfig {
         json[field],
         'The family has no longer context than it was trained with.',
       )
-  const eps = json['rms_norm_eps'] ?? 1e-6
-  if (typeof eps !== 'number' || !Number.isFinite(eps) || eps <= 0)
-    throw configError('rms_norm_eps', 'a positive number', eps)
   const rotary = (json['max_position_embeddings'] ?? null) !== null
   if (!rotary && (json['model_max_length'] ?? null) === null)
     throw configError(
@@ -83,7 +57,7 @@ export function parseConfig(json: Json): BaichuanConfig {
     layers: integer(json, 'num_hidden_layers'),
     heads,
     headDim: hidden / heads,
-    eps,
+    eps: positive(json, 'rms_norm_eps', 1e-6),
     positions: rotary ? 'rotary' : 'alibi',
     normHead: flag(json, 'norm_head', vocabSize === secondVocabulary),
     maxPositions: rotary ? maxPositions : null,

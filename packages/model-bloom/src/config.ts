@@ -1,4 +1,4 @@
-import { IftError } from '@ift/tensor'
+import { configError, flag, given, integer, positive, type ConfigJson } from '@ift/core/model'
 
 /** What a BLOOM is made of, from its config.json. */
 export interface BloomConfig {
@@ -14,40 +14,13 @@ export interface BloomConfig {
   readonly std: number
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
-  new IftError(
-    'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
-    hint,
-  )
-
-const given = (json: Json, field: string): boolean => (json[field] ?? null) !== null
-
 /** A size that configs write under one of several names; where several are given they must agree. */
-function integer(json: Json, ...names: readonly string[]): number {
+function size(json: ConfigJson, ...names: readonly string[]): number {
   const present = names.filter((name) => given(json, name))
   const name = present[0] ?? names[0]!
-  const value = json[name]
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw configError(present.length > 0 ? name : names.join(' or '), 'a positive integer', value)
+  const value = integer(json, name, undefined, present.length > 0 ? name : names.join(' or '))
   for (const other of present)
-    if (json[other] !== value)
-      throw configError(other, `the same as ${name} (${value as number})`, json[other])
-  return value as number
-}
-
-function positive(json: Json, field: string, fallback: number): number {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'number' || !(value > 0 && value < Infinity))
-    throw configError(field, 'a positive number', json[field])
-  return value
-}
-
-function flag(json: Json, field: string, fallback: boolean): boolean {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
+    if (json[other] !== value) throw configError(other, `the same as ${name} (${value})`, json[other])
   return value
 }
 
@@ -56,9 +29,9 @@ function flag(json: Json, field: string, fallback: boolean): boolean {
  * `num_attention_heads`, `n_layer` or `num_hidden_layers`). Defaults are those of transformers' BloomConfig; sizes must be
  * given. Dropout is not applied: it is 0 in every published config.
  */
-export function parseConfig(json: Json): BloomConfig {
-  const hidden = integer(json, 'hidden_size', 'n_embed')
-  const heads = integer(json, 'n_head', 'num_attention_heads')
+export function parseConfig(json: ConfigJson): BloomConfig {
+  const hidden = size(json, 'hidden_size', 'n_embed')
+  const heads = size(json, 'n_head', 'num_attention_heads')
   if (hidden % heads !== 0)
     throw configError(
       given(json, 'hidden_size') ? 'hidden_size' : 'n_embed',
@@ -70,7 +43,7 @@ export function parseConfig(json: Json): BloomConfig {
   return {
     vocabSize: integer(json, 'vocab_size'),
     hidden,
-    layers: integer(json, 'n_layer', 'num_hidden_layers'),
+    layers: size(json, 'n_layer', 'num_hidden_layers'),
     heads,
     eps: positive(json, 'layer_norm_epsilon', 1e-5),
     residualAfterNorm: flag(json, 'apply_residual_connection_post_layernorm', false),

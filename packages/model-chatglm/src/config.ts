@@ -1,4 +1,4 @@
-import { IftError } from '@ift/tensor'
+import { configError, flag, integer, positive, type ConfigJson } from '@ift/core/model'
 
 /** What a ChatGLM2, ChatGLM3 or GLM-4 is made of, from its config.json in either form. */
 export interface GlmConfig {
@@ -19,36 +19,6 @@ export interface GlmConfig {
   readonly maxPositions: number
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-/** `IFT_MODEL_CONFIG`: field, what was expected, what was found. */
-const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
-  new IftError(
-    'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
-    hint,
-  )
-
-function integer(json: Json, field: string, fallback?: number): number {
-  const value = json[field] ?? fallback
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw configError(field, 'a positive integer', json[field])
-  return value as number
-}
-
-function positive(json: Json, field: string, fallback: number): number {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-    throw configError(field, 'a positive number', value)
-  return value
-}
-
-function flag(json: Json, field: string, fallback: boolean): boolean {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
-  return value
-}
-
 function groups(heads: number, kvHeads: number, field: string): number {
   if (heads % kvHeads !== 0) throw configError(field, `a divisor of num_attention_heads (${heads})`, kvHeads)
   return kvHeads
@@ -65,7 +35,7 @@ const fixedSwitches: Readonly<Record<string, boolean>> = {
 }
 
 /** Reads config.json of ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the form of their own code (`model_type` chatglm). */
-export function parseChatGlm(json: Json): GlmConfig {
+export function parseChatGlm(json: ConfigJson): GlmConfig {
   for (const field of ['position_encoding_2d', 'inner_hidden_size'])
     if ((json[field] ?? false) !== false)
       throw configError(
@@ -105,11 +75,11 @@ export function parseChatGlm(json: Json): GlmConfig {
 }
 
 /** theta and the part of a head that turns, from `rope_parameters`, which transformers 5 writes, or the top level. */
-function rotation(json: Json): { theta: number; part: number } {
+function rotation(json: ConfigJson): { theta: number; part: number } {
   const field = (json['rope_parameters'] ?? null) === null ? 'rope_scaling' : 'rope_parameters'
   const given = json[field] ?? {}
   if (typeof given !== 'object' || Array.isArray(given)) throw configError(field, 'an object', given)
-  const own = given as Json
+  const own = given as ConfigJson
   const kind = own['rope_type'] ?? own['type'] ?? 'default'
   if (kind !== 'default')
     throw configError(
@@ -125,7 +95,7 @@ function rotation(json: Json): { theta: number; part: number } {
 }
 
 /** Reads config.json of GLM-4-9B in transformers' form (`model_type` glm). Defaults are transformers'; sizes must be given. */
-export function parseGlm(json: Json): GlmConfig {
+export function parseGlm(json: ConfigJson): GlmConfig {
   const act = json['hidden_act'] ?? 'silu'
   if (act !== 'silu') throw configError('hidden_act', '"silu"', act, 'This activation is of another family.')
   const heads = integer(json, 'num_attention_heads')

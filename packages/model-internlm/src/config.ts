@@ -1,5 +1,12 @@
-import { IftError } from '@ift/tensor'
-import type { RopeConfig } from './rope.js'
+import {
+  configError,
+  flag,
+  integer,
+  object,
+  positive,
+  type ConfigJson,
+  type RopeConfig,
+} from '@ift/core/model'
 
 /** What an InternLM is made of, from its config.json. */
 export interface InternLMConfig {
@@ -17,44 +24,8 @@ export interface InternLMConfig {
   readonly maxPositions: number
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-/** `IFT_MODEL_CONFIG`: field, what was expected, what was found. */
-const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
-  new IftError(
-    'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
-    hint,
-  )
-
-function integer(json: Json, field: string, fallback?: number): number {
-  const value = json[field] ?? fallback
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw configError(field, 'a positive integer', json[field])
-  return value as number
-}
-
-function positive(json: Json, field: string, fallback?: number, name = field): number {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-    throw configError(name, 'a positive number', json[field])
-  return value
-}
-
-function flag(json: Json, field: string, fallback: boolean): boolean {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
-  return value
-}
-
-function object(json: Json, field: string): Json {
-  const value = json[field] ?? {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw configError(field, 'an object', value)
-  return value as Json
-}
-
 /** Sizes that both generations write alike. */
-function sizes(json: Json, kvHeads: number, maxPositions: number) {
+function sizes(json: ConfigJson, kvHeads: number, maxPositions: number) {
   const hidden = integer(json, 'hidden_size')
   const heads = integer(json, 'num_attention_heads')
   if (heads % kvHeads !== 0)
@@ -79,7 +50,7 @@ function sizes(json: Json, kvHeads: number, maxPositions: number) {
 }
 
 /** Reads config.json of InternLM, whose `rotary` has the frequencies; sizes must be given. */
-export function parseConfig(json: Json): InternLMConfig {
+export function parseConfig(json: ConfigJson): InternLMConfig {
   const maxPositions = integer(json, 'max_position_embeddings', 2048)
   const rotary = object(json, 'rotary')
   const theta = positive(rotary, 'base', 10000, 'rotary.base')
@@ -100,7 +71,7 @@ export function parseConfig(json: Json): InternLMConfig {
 }
 
 /** Reads config.json of InternLM2 and InternLM2.5; sizes must be given. */
-export function parseConfig2(json: Json): InternLMConfig {
+export function parseConfig2(json: ConfigJson): InternLMConfig {
   const maxPositions = integer(json, 'max_position_embeddings', 2048)
   const theta = positive(json, 'rope_theta', 10000)
   const scaling = object(json, 'rope_scaling')

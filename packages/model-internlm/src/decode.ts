@@ -1,3 +1,4 @@
+import { inverseFrequencies } from '@ift/core/model'
 import {
   IftError,
   tensor,
@@ -9,7 +10,6 @@ import {
   type Tensor,
 } from '@ift/tensor'
 import type { InternLMConfig } from './config.js'
-import { inverseFrequencies } from './rope.js'
 
 /** What every layer of a forward pass shares. */
 export interface Step {

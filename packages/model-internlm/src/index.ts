@@ -52,4 +52,3 @@ export const plugin = definePlugin('model-internlm', (host) =>
 export { parseConfig, parseConfig2, type InternLMConfig } from './config.js'
 export { InternLMForCausalLM, InternLMModel } from './internlm.js'
 export { InternLM2ForCausalLM, InternLM2Model } from './internlm2.js'
-export type { RopeConfig } from './rope.js'

@@ -7,6 +7,8 @@ export interface Step {
   readonly positions: Tensor
   /** f32 [headDim / 2] */
   readonly invFreq: Tensor
+  /** Factor of cos and sin. */
+  readonly ropeScale: number
   readonly segments: Segments
   readonly kv: KvSource
 }
@@ -40,10 +42,10 @@ export class LlamaAttention extends Module<
 
   protected forward(x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined): Tensor {
     const { heads, kvHeads, headDim } = this.#config
-    const { positions, invFreq, kv } = step
+    const { positions, invFreq, ropeScale: scale, kv } = step
     const n = x.dim(0)
-    const q = ops.rope(this.q_proj.call(x).reshape(n, heads, headDim), positions, { invFreq })
-    const k = ops.rope(this.k_proj.call(x).reshape(n, kvHeads, headDim), positions, { invFreq })
+    const q = ops.rope(this.q_proj.call(x).reshape(n, heads, headDim), positions, { invFreq, scale })
+    const k = ops.rope(this.k_proj.call(x).reshape(n, kvHeads, headDim), positions, { invFreq, scale })
     const v = this.v_proj.call(x).reshape(n, kvHeads, headDim)
     const y = kv.attend(this.#layer, q, k, v, { causal: true }).reshape(n, heads * headDim)
     return this.o_proj.call(rows === undefined ? y : ops.gatherRows(y, rows), residual)

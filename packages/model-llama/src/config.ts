@@ -1,5 +1,14 @@
-import { IftError } from '@ift/tensor'
-import { parseRope, type RopeConfig } from './rope.js'
+import {
+  configError,
+  flag,
+  integer,
+  longestSequence,
+  parseRope,
+  positive,
+  rotaryPart,
+  type ConfigJson,
+  type RopeConfig,
+} from '@ift/core/model'
 
 /** What a LLaMA is made of, from its config.json. */
 export interface LlamaConfig {
@@ -20,44 +29,11 @@ export interface LlamaConfig {
   readonly slidingWindow: number | null
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-/** `IFT_MODEL_CONFIG`: field, what was expected, what was found. */
-export const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
-  new IftError(
-    'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
-    hint,
-  )
-
-function integer(json: Json, field: string, fallback?: number): number {
-  const value = json[field] ?? fallback
-  if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw configError(field, 'a positive integer', json[field])
-  }
-  return value as number
-}
-
-/** A positive number. */
-export function positive(json: Json, field: string, fallback?: number, name = field): number {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
-    throw configError(name, 'a positive number', json[field])
-  }
-  return value
-}
-
-function flag(json: Json, field: string): boolean {
-  const value = json[field] ?? false
-  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
-  return value
-}
-
 /**
  * Reads config.json of LLaMA 1 to 3, Mistral, TinyLlama, SmolLM2 and others of this form. Defaults are those of
  * transformers' LlamaConfig; sizes must be given.
  */
-export function parseConfig(json: Json): LlamaConfig {
+export function parseConfig(json: ConfigJson): LlamaConfig {
   const hidden = integer(json, 'hidden_size')
   const heads = integer(json, 'num_attention_heads')
   const kvHeads = integer(json, 'num_key_value_heads', heads)
@@ -76,6 +52,10 @@ export function parseConfig(json: Json): LlamaConfig {
   const act = json['hidden_act'] ?? 'silu'
   if (act !== 'silu') throw configError('hidden_act', '"silu"', act, 'This activation is of another family.')
   const maxPositions = integer(json, 'max_position_embeddings', 2048)
+  const part = rotaryPart(json)
+  if (part !== 1) throw configError('partial_rotary_factor', '1', part, 'It belongs to another family.')
+  const rope = parseRope(json, { dims: headDim, maxPositions })
+  const longest = longestSequence(rope, maxPositions)
   const window = json['sliding_window'] ?? null
   const slidingWindow = window === null ? null : integer(json, 'sliding_window')
   return {
@@ -87,11 +67,11 @@ export function parseConfig(json: Json): LlamaConfig {
     kvHeads,
     headDim,
     eps: positive(json, 'rms_norm_eps', 1e-6),
-    rope: parseRope(json, headDim, maxPositions),
+    rope,
     tieWordEmbeddings: flag(json, 'tie_word_embeddings'),
     attentionBias: flag(json, 'attention_bias'),
     mlpBias: flag(json, 'mlp_bias'),
-    maxPositions,
-    slidingWindow: slidingWindow !== null && slidingWindow < maxPositions ? slidingWindow : null,
+    maxPositions: longest,
+    slidingWindow: slidingWindow !== null && slidingWindow < longest ? slidingWindow : null,
   }
 }

@@ -48,4 +48,3 @@ export const llama: ModelDefinition<LlamaConfig> = {
 export const plugin = definePlugin('model-llama', (host) => host.use(tokenizers).use(defineModel(llama)))
 export { parseConfig, type LlamaConfig } from './config.js'
 export { LlamaForCausalLM, LlamaModel } from './model.js'
-export { inverseFrequencies, type RopeConfig } from './rope.js'

@@ -1,3 +1,4 @@
+import { attentionFactor, inverseFrequencies } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -13,7 +14,6 @@ import {
 } from '@ift/tensor'
 import type { LlamaConfig } from './config.js'
 import { LlamaDecoderLayer } from './decoder-layer.js'
-import { inverseFrequencies } from './rope.js'
 
 /** Embedding, layers and final norm. -> [N, C], or [M, C] for the rows that are wanted. */
 export class LlamaModel extends Module<[ForwardInput], Tensor> {
@@ -32,7 +32,7 @@ export class LlamaModel extends Module<[ForwardInput], Tensor> {
 
   protected forward(input: ForwardInput): Tensor {
     const { positions, segments, kv, maxPosition, outputRows } = input
-    const { slidingWindow, rope } = this.#config
+    const { slidingWindow, rope, headDim } = this.#config
     if (slidingWindow !== null && maxPosition > slidingWindow) {
       throw new IftError(
         'IFT_SEQUENCE_TOO_LONG',
@@ -40,8 +40,8 @@ export class LlamaModel extends Module<[ForwardInput], Tensor> {
         `Set maxLength to ${slidingWindow} or less.`,
       )
     }
-    const invFreq = tensor(positions.backend, inverseFrequencies(rope, maxPosition), [rope.headDim / 2])
-    const step = { positions, invFreq, segments, kv }
+    const invFreq = tensor(positions.backend, inverseFrequencies(rope, headDim, maxPosition), [headDim / 2])
+    const step = { positions, invFreq, ropeScale: attentionFactor(rope), segments, kv }
     let x = this.#embed(input)
     for (const [i, layer] of this.layers.entries()) {
       const rows = i === this.layers.length - 1 ? outputRows : undefined

@@ -1,4 +1,4 @@
-import { IftError } from '@ift/tensor'
+import { configError, integer, positive, type ConfigJson } from '@ift/core/model'
 
 /** What a MOSS, CodeGen or GPT-J is made of, from its config.json. */
 export interface MossConfig {
@@ -17,34 +17,11 @@ export interface MossConfig {
   readonly std: number
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
-  new IftError(
-    'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
-    hint,
-  )
-
-function integer(json: Json, field: string, fallback?: number): number {
-  const value = json[field] ?? fallback
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw configError(field, 'a positive integer', json[field])
-  return value as number
-}
-
-function positive(json: Json, field: string, fallback: number): number {
-  const value = json[field] ?? fallback
-  if (typeof value !== 'number' || !(value > 0 && value < Infinity))
-    throw configError(field, 'a positive number', json[field])
-  return value
-}
-
 /**
  * Reads config.json of MOSS-moon-003 and CodeGen (`fused`) or GPT-J. Defaults are those of transformers' CodeGenConfig; sizes
  * must be given. Dropout is not applied: it is 0 in the published configs.
  */
-export function parseConfig(json: Json, fused: boolean): MossConfig {
+export function parseConfig(json: ConfigJson, fused: boolean): MossConfig {
   const hidden = integer(json, 'n_embd')
   const heads = integer(json, 'n_head')
   if (hidden % heads !== 0) throw configError('n_embd', `a multiple of n_head (${heads})`, hidden)

@@ -7,6 +7,8 @@ export interface Step {
   readonly positions: Tensor
   /** f32 [headDim / 2] */
   readonly invFreq: Tensor
+  /** Factor of cos and sin. */
+  readonly ropeScale: number
   readonly kv: KvSource
 }
 
@@ -45,11 +47,11 @@ export class QwenAttention extends Module<
 
   protected forward(x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined): Tensor {
     const { heads, kvHeads, headDim } = this.#config
-    const { positions, invFreq, kv } = step
+    const { positions, invFreq, ropeScale: scale, kv } = step
     const n = x.dim(0)
     const turned = (flat: Tensor, count: number, norm: RMSNorm | undefined) => {
       const normed = norm ? norm.call(flat.reshape(n * count, headDim)) : flat
-      return ops.rope(normed.reshape(n, count, headDim), positions, { invFreq })
+      return ops.rope(normed.reshape(n, count, headDim), positions, { invFreq, scale })
     }
     const q = turned(this.q_proj.call(x), heads, this.q_norm)
     const k = turned(this.k_proj.call(x), kvHeads, this.k_norm)

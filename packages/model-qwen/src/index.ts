@@ -1,6 +1,7 @@
 import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type QwenConfig } from './config.js'
+import { gguf } from './gguf.js'
 import { QwenForCausalLM } from './model.js'
 
 /** Qwen2, Qwen2.5, QwQ and Qwen3, dense. */
@@ -29,6 +30,7 @@ export const qwen: ModelDefinition<QwenConfig> = {
   },
   tokenizer: 'tokenizer.json',
   template: 'chatml',
+  gguf,
   targetModules: { lora: ['q_proj', 'v_proj'] },
 }
 

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { ggufConfig, loadWeights, openCheckpoint } from '@ift/core'
 import { modelConformance } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
+import { referenceBackend } from '@ift/tensor/reference'
 import { describe, expect, test } from 'vitest'
 import { parseConfig, plugin, qwen } from './index.js'
 
@@ -18,6 +20,30 @@ for (const golden of readdirSync(fixture(''))) {
     for (const { name, run } of modelConformance(plugin, { golden: fixture(golden), open })) test(name, run)
   })
 }
+
+describe.each(['qwen2', 'qwen3'])('GGUF of %s', (name) => {
+  const path = (file: string) =>
+    fileURLToPath(new URL(`../../../fixtures/checkpoint/gguf-${name}/${file}`, import.meta.url))
+
+  test('metadata give the config, tensors the weights of the checkpoint', async () => {
+    const source = await openCheckpoint(path('tiny.gguf'))
+    const expected = JSON.parse(readFileSync(path('config.json'), 'utf8')) as Record<string, unknown>
+    const json = ggufConfig(source, qwen.gguf!)
+    expect(json['architectures']).toEqual(expected['architectures'])
+    const config = parseConfig(json)
+    const { eps, ...wanted } = parseConfig(expected)
+    // GGUF keeps it as f32.
+    expect(config).toEqual({ ...wanted, eps: Math.fround(eps) })
+    const backend = referenceBackend()
+    const model = qwen.build(config)
+    await loadWeights(model, qwen, config, source, { backend, dtype: 'f32' })
+    const reference = await openCheckpoint(path('model.safetensors'))
+    for (const [at, { value }] of model.namedParameters())
+      expect(await value.read(), at).toEqual(await reference.read(at))
+    model.release()
+    expect(backend.memory().buffers).toBe(0)
+  })
+})
 
 describe('config.json', () => {
   const shape = (more: Record<string, unknown>) => qwen.shape(parseConfig(more))
@@ -65,9 +91,13 @@ describe('config.json', () => {
   })
 
   test.each([
-    ['rope_scaling', { type: 'yarn', factor: 4 }, /rope_scaling\.rope_type expected "default", found "yarn"/],
+    ['rope_scaling', { type: 'su', factor: 4 }, /rope_scaling\.type expected default, .*, found "su"/],
     ['hidden_act', 'gelu', /hidden_act expected "silu", found "gelu"/],
-    ['num_key_value_heads', 3, /num_key_value_heads expected a divisor of num_attention_heads \(4\), found 3/],
+    [
+      'num_key_value_heads',
+      3,
+      /num_key_value_heads expected a divisor of num_attention_heads \(4\), found 3/,
+    ],
     ['hidden_size', 18, /hidden_size expected a multiple of num_attention_heads \(4\)/],
     ['vocab_size', undefined, /vocab_size expected a positive integer, found nothing/],
     ['rms_norm_eps', 0, /rms_norm_eps expected a positive number, found 0/],

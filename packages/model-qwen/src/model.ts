@@ -1,3 +1,4 @@
+import { attentionFactor, inverseFrequencies } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -19,21 +20,22 @@ export class QwenModel extends Module<[ForwardInput], Tensor> {
   embed_tokens: Embedding
   readonly layers: QwenDecoderLayer[]
   readonly norm: RMSNorm
-  readonly #invFreq: Float32Array
+  readonly #config: QwenConfig
 
   constructor(config: QwenConfig) {
     super()
-    const { hidden, headDim, ropeTheta } = config
-    this.embed_tokens = new Embedding(config.vocabSize, hidden)
+    this.embed_tokens = new Embedding(config.vocabSize, config.hidden)
     this.layers = Array.from({ length: config.layers }, (_, layer) => new QwenDecoderLayer(config, layer))
-    this.norm = new RMSNorm(hidden, config.eps)
-    this.#invFreq = Float32Array.from({ length: headDim / 2 }, (_, i) => ropeTheta ** ((-2 * i) / headDim))
+    this.norm = new RMSNorm(config.hidden, config.eps)
+    this.#config = config
   }
 
   protected forward(input: ForwardInput): Tensor {
-    const { positions, kv, outputRows } = input
-    const invFreq = tensor(positions.backend, this.#invFreq, [this.#invFreq.length])
-    const step = { positions, invFreq, kv }
+    const { positions, kv, maxPosition, outputRows } = input
+    const { rope, headDim } = this.#config
+    const frequencies = inverseFrequencies(rope, headDim, maxPosition)
+    const invFreq = tensor(positions.backend, frequencies, [headDim / 2])
+    const step = { positions, invFreq, ropeScale: attentionFactor(rope), kv }
     let x = this.#embed(input)
     for (const [i, layer] of this.layers.entries()) {
       const y = layer.call(x, step, i === this.layers.length - 1 ? outputRows : undefined)

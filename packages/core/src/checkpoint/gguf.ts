@@ -245,10 +245,10 @@ export function ggufConfig(
   mapping: GgufMapping,
 ): Record<string, unknown> {
   const architecture = file.metadata.get('general.architecture')
-  if (architecture !== mapping.architecture) {
+  if (typeof architecture !== 'string' || !mapping.architectures.includes(architecture)) {
     throw unsupported(
       file.path,
-      `its architecture is ${JSON.stringify(architecture)}, expected ${JSON.stringify(mapping.architecture)}`,
+      `its architecture is ${JSON.stringify(architecture)}, expected ${mapping.architectures.map((name) => JSON.stringify(name)).join(' or ')}`,
       'Name the model plugin of this architecture.',
     )
   }

@@ -10,11 +10,9 @@ import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
 import { hubSettings } from '../config/env.js'
 import type { ResolvedConfig } from '../config/schema.js'
-import { suggest } from '../suggest.js'
 import { check } from '../config/validate.js'
 import type {
   AdapterSource,
-  GgufMapping,
   ModelDefinition,
   ModelShape,
   PeftContext,
@@ -27,6 +25,7 @@ import type {
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
+import { findDefinition, findGgufMapping } from './find-family.js'
 import { chooseDtype } from './open-backend.js'
 
 /** What is written beside an adapter so that everything after training reads it the way training did. */
@@ -79,52 +78,6 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
     })
   }
 }
-
-/** Finds the family of a checkpoint: the one the config names, or the one that knows its architecture. */
-async function findDefinition(
-  session: PluginSession,
-  config: ResolvedConfig,
-  json: Readonly<Record<string, unknown>>,
-  where: string,
-): Promise<ModelDefinition> {
-  if (config.model !== 'auto') return session.model(config.model)
-  const architectures = (json['architectures'] as string[] | undefined) ?? []
-  const modelType = typeof json['model_type'] === 'string' ? json['model_type'] : ''
-  const fits = (definition: ModelDefinition) =>
-    architectures.some((name) => definition.architectures.includes(name)) ||
-    (!architectures.length && definition.modelTypes.includes(modelType))
-  const known = () =>
-    session.hooks.model
-      .names()
-      .map((name) => session.hooks.model.find(name))
-      .filter((definition) => definition !== undefined)
-  const used = known().find(fits)
-  if (used) return used
-  // A family's package is named after the model_type of its checkpoints, or after the architecture.
-  const guesses = new Set([
-    modelType,
-    ...architectures.map((name) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, '').toLowerCase()),
-  ])
-  for (const guess of [...guesses, ...installedFamilies])
-    if (guess && session.installed('model', guess)) {
-      await session.model(guess)
-      const found = known().find(fits)
-      if (found) return found
-    }
-  const named = [...guesses].find(Boolean) ?? 'x'
-  throw new IftError(
-    'IFT_MODEL_UNKNOWN',
-    `${where}: no model plugin knows architecture ${architectures.join(', ') || '(none given)'}, model_type "${modelType}".`,
-    `Installed families: ${
-      known()
-        .map((definition) => definition.name)
-        .join(', ') || '(none)'
-    }\nInstall one: npm install @ift/model-${suggest(named, installedFamilies) ?? named}`,
-  )
-}
-
-/** Families of this project, for `model: auto`: one package may know several architectures. */
-const installedFamilies = ['llama', 'chatglm', 'bloom', 'moss', 'qwen', 'baichuan', 'internlm']
 
 /** The tokenizer of the first of `places` that has one. */
 async function openTokenizer(
@@ -219,11 +172,8 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
 
   let json: Record<string, unknown>
   if (checkpoint?.format === 'gguf') {
-    const mapping = await ggufMapping(
-      session,
-      config,
-      String(checkpoint.metadata.get('general.architecture')),
-    )
+    const architecture = String(checkpoint.metadata.get('general.architecture'))
+    const mapping = await findGgufMapping(session, config.model, architecture, checkpoint.path)
     json = ggufConfig(checkpoint, mapping)
     checkpoint = mapGguf(checkpoint, mapping)
   } else {
@@ -232,7 +182,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       throw new IftError('IFT_SOURCE_NOT_FOUND', `${source.dir} has no config.json.`, 'Is it a model folder?')
     json = await readJson(path)
   }
-  const definition = await findDefinition(session, config, json, source.dir)
+  const definition = await findDefinition(session, config.model, json, source.dir)
   const parsed: unknown = definition.parseConfig(json)
   const shape = definition.shape(parsed)
   const tokenizer = await openTokenizer(
@@ -321,20 +271,6 @@ export async function openModel(
       model.release()
     },
   }
-}
-
-async function ggufMapping(
-  session: PluginSession,
-  config: ResolvedConfig,
-  architecture: string,
-): Promise<GgufMapping> {
-  const { name, gguf } = await session.model(config.model === 'auto' ? architecture : config.model)
-  if (gguf?.architecture === architecture) return gguf
-  throw new IftError(
-    'IFT_MODEL_UNKNOWN',
-    `The GGUF file holds a "${architecture}" model; family "${name}" reads ${gguf?.architecture ?? 'no GGUF'}.`,
-    `Set model: ${architecture}`,
-  )
 }
 
 /** sha256 over names, types, shapes and places of all tensors. */

@@ -21,8 +21,8 @@ export interface ModelShape {
 
 /** How a family's GGUF files map to its own layout. */
 export interface GgufMapping {
-  /** Value of general.architecture. */
-  readonly architecture: string
+  /** Values of general.architecture. */
+  readonly architectures: readonly string[]
   /** config.json of the model described by the file's metadata. */
   config(metadata: ReadonlyMap<string, unknown>): Record<string, unknown>
   /**

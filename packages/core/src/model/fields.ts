@@ -1,0 +1,58 @@
+import { IftError } from '@ift/tensor'
+
+/** config.json, or an object inside it. */
+export type ConfigJson = Readonly<Record<string, unknown>>
+
+/** `IFT_MODEL_CONFIG`: field of config.json, what was expected, what was found. */
+export const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
+  new IftError(
+    'IFT_MODEL_CONFIG',
+    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
+    hint,
+  )
+
+/** Whether a field is there and not null. */
+export const given = (json: ConfigJson, field: string): boolean => (json[field] ?? null) !== null
+
+/** A positive integer. `name` is how errors call the field, its path where it lies inside an object. */
+export function integer(json: ConfigJson, field: string, fallback?: number, name = field): number {
+  const value = json[field] ?? fallback
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw configError(name, 'a positive integer', json[field] ?? fallback)
+  return value as number
+}
+
+/** A finite positive number. */
+export function positive(json: ConfigJson, field: string, fallback?: number, name = field): number {
+  const value = json[field] ?? fallback
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+    throw configError(name, 'a positive number', json[field])
+  return value
+}
+
+/** true or false. */
+export function flag(json: ConfigJson, field: string, fallback = false): boolean {
+  const value = json[field] ?? fallback
+  if (typeof value !== 'boolean') throw configError(field, 'true or false', value)
+  return value
+}
+
+/** An object; {} when nothing is there. */
+export function object(json: ConfigJson, field: string): ConfigJson {
+  const value = json[field] ?? {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw configError(field, 'an object', value)
+  return value as ConfigJson
+}
+
+/** Checks that a text is one of those that the family has; `field` may be left out of config.json. */
+export function oneOf<T extends string>(json: ConfigJson, field: string, values: readonly [T, ...T[]]): T {
+  const value = json[field] ?? values[0]
+  if (!values.includes(value as T))
+    throw configError(
+      field,
+      values.map((one) => JSON.stringify(one)).join(' or '),
+      value,
+      `The family knows no other ${field}.`,
+    )
+  return value as T
+}

@@ -1,0 +1,11 @@
+export { configError, flag, given, integer, object, oneOf, positive, type ConfigJson } from './fields.js'
+export {
+  attentionFactor,
+  inverseFrequencies,
+  longestSequence,
+  parseRope,
+  rotaryPart,
+  type RopeConfig,
+  type RopeLimits,
+} from './rope.js'
+export { ggufDecoderConfig, ggufPlace } from './gguf.js'
