@@ -4,7 +4,16 @@ import { PluginSession } from '../plugin/session.js'
 import type { ConformanceCase } from './dataset.js'
 import { ModelBench, type ModelConformanceOptions } from './model-bench.js'
 import { goldenGradients, goldenLogits } from './model-golden.js'
-import { decoding, differences, embeds, leaks, packing, recomputing, rows, sharing } from './model-numerics.js'
+import {
+  decoding,
+  differences,
+  embeds,
+  leaks,
+  packing,
+  recomputing,
+  rows,
+  sharing,
+} from './model-numerics.js'
 import { builds, names, refusals, saving, shapes, starts, targets } from './model-structure.js'
 
 /** The definitions that a plugin registers. */
