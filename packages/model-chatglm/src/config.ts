@@ -1,4 +1,4 @@
-import { configError, flag, integer, positive, type ConfigJson } from '@ift/core/model'
+import { configError, flag, integer, onlyKnown, positive, ropeFields, type ConfigJson } from '@ift/core/model'
 
 /** What a ChatGLM2, ChatGLM3 or GLM-4 is made of, from its config.json in either form. */
 export interface GlmConfig {
@@ -80,6 +80,7 @@ function rotation(json: ConfigJson): { theta: number; part: number } {
   const given = json[field] ?? {}
   if (typeof given !== 'object' || Array.isArray(given)) throw configError(field, 'an object', given)
   const own = given as ConfigJson
+  onlyKnown(own, field, ropeFields)
   const kind = own['rope_type'] ?? own['type'] ?? 'default'
   if (kind !== 'default')
     throw configError(
