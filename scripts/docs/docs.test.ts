@@ -12,7 +12,10 @@ test('docs/configuration.md is what the declarations say (node scripts/docs.mjs)
 
 test('docs/errors.md has every code, and no other', () => {
   const codes = new Set<string>()
-  for (const entry of readdirSync(`${root}packages`, { recursive: true, withFileTypes: true })) {
+  const entries = ['packages', 'crates'].flatMap((folder) =>
+    readdirSync(`${root}${folder}`, { recursive: true, withFileTypes: true }),
+  )
+  for (const entry of entries) {
     const path = `${entry.parentPath}/${entry.name}`
     if (!entry.isFile() || !/\/src\/.*\.(ts|rs)$|\/native\/.*\.rs$/.test(path)) continue
     if (/\.test\.ts$|node_modules|\/tests?[./]/.test(path)) continue
