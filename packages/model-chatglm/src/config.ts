@@ -36,14 +36,6 @@ const fixedSwitches: Readonly<Record<string, boolean>> = {
 
 /** Reads config.json of ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the form of their own code (`model_type` chatglm). */
 export function parseChatGlm(json: ConfigJson): GlmConfig {
-  for (const field of ['position_encoding_2d', 'inner_hidden_size'])
-    if ((json[field] ?? false) !== false)
-      throw configError(
-        field,
-        'nothing',
-        json[field],
-        'This is ChatGLM-6B, the first version, whose architecture is another one. Use ChatGLM2-6B or later.',
-      )
   for (const [field, value] of Object.entries(fixedSwitches))
     if (flag(json, field, value) !== value)
       throw configError(field, String(value), json[field], 'No published ChatGLM has this value.')

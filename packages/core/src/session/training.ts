@@ -187,6 +187,7 @@ export async function openTraining(
     seed: train.seed,
     shuffle: train.shuffle,
     sharePrefixes: sharesPrefixes(train.sharePrefixes, open),
+    promptOf: open.model.promptOf?.bind(open.model),
     rank: ranks?.rank ?? 0,
     worldSize: ranks?.worldSize ?? 1,
     ...(train.tokensPerStep === undefined
