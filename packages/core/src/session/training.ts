@@ -165,6 +165,7 @@ export async function openTraining(
     seed: train.seed,
     shuffle: train.shuffle,
     sharePrefixes: sharesPrefixes(train.sharePrefixes, open),
+    promptOf: open.model.promptOf?.bind(open.model),
     rank: open.backend.comm?.rank ?? 0,
     worldSize: open.backend.comm?.worldSize ?? 1,
     ...(train.tokensPerStep === undefined
