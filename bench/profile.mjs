@@ -102,8 +102,10 @@ const kernels = found.kernels
   .sort((a, b) => b.ms - a.ms)
 /** Operations of the calls of a product, from the shape in its detail. @param {KernelTime} one */
 const flops = ({ detail, calls }) => {
-  const shape = /^(\d+)x(\d+)x(\d+) /.exec(detail)
-  return shape === null ? 0 : 2 * Number(shape[1]) * Number(shape[2]) * Number(shape[3]) * calls
+  const shape = /^(\d+)x(\d+)x(\d+)(?:\+(\d+))? /.exec(detail)
+  return shape === null
+    ? 0
+    : 2 * Number(shape[1]) * Number(shape[2]) * (Number(shape[3]) + Number(shape[4] ?? 0)) * calls
 }
 const counted = kernels.reduce((sum, { ms }) => sum + ms, 0)
 const rss = process.resourceUsage().maxRSS / 1024

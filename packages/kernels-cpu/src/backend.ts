@@ -123,7 +123,7 @@ export class CpuBackend implements Backend {
   }
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
-    const { m, n, k, transA, transB, alpha, beta } = p
+    const { m, n, k, transA, transB, alpha, beta, plus } = p
     const [dtype, outDtype] = [dtypes[p.dtype], dtypes[p.outDtype]]
     raise(
       this.#native.gemm(
@@ -141,6 +141,10 @@ export class CpuBackend implements Backend {
         beta === 1,
         dtype,
         outDtype,
+        plus?.a,
+        plus?.b,
+        plus?.k,
+        plus?.alpha,
       ),
     )
   }
