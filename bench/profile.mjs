@@ -42,6 +42,7 @@ writeFileSync(data, Array.from({ length: total * batch }, line).join('\n'))
 const ift = await Ift.load({
   config: {
     weights: modelFolder(values.model),
+    tokenizer: modelFolder(values.model),
     device: 'cpu',
     threads: Number(values.threads),
     dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
