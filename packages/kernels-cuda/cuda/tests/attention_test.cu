@@ -50,12 +50,16 @@ static void run_case(const AttentionCase& c) {
   a.heads = c.heads, a.kv_heads = c.kv_heads, a.head_dim = c.head_dim;
   a.causal = c.causal;
   a.scale = float(data.scale);
+#ifdef IFT_FEW_SHAPES
+  IFT_ATTENTION_STEPS(64)
+#else
   if (c.head_dim <= 64) IFT_ATTENTION_STEPS(64)
   else if (c.head_dim <= 80) IFT_ATTENTION_STEPS(80)
   else if (c.head_dim <= 96) IFT_ATTENTION_STEPS(96)
   else if (c.head_dim <= 128) IFT_ATTENTION_STEPS(128)
   else if (c.head_dim <= 192) IFT_ATTENTION_STEPS(192)
   else IFT_ATTENTION_STEPS(256)
+#endif
   const double limit = 2 * test::rounding<T>();
   const std::string name = "attention " + case_name<T>(c) + " ";
   test::expect_close(name + "out", out.host(), data.out, limit);

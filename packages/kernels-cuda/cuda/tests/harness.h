@@ -3,7 +3,7 @@
 // IFT_TEST_MAIN. Lines `// planted bug: NAME` (`, race` when ThreadSanitizer must see it) name macros that break the
 // kernels; the test must fail with each.
 //
-// Arguments: `small` for few and small cases (sanitizers), `schedule=N` and `threads=N` for the emulator.
+// Compiled with IFT_FEW_SHAPES (sanitizers), or run with `small`: few and small cases. Other arguments: `schedule=N` and `threads=N` for the emulator.
 #pragma once
 #include <chrono>
 #include <cmath>
@@ -19,7 +19,12 @@
 
 namespace test {
 
+/// Few and small cases; the only ones where IFT_FEW_SHAPES leaves kernels out.
+#ifdef IFT_FEW_SHAPES
+inline bool small = true;
+#else
 inline bool small = false;
+#endif
 inline unsigned schedule = 0;
 inline int failures = 0;
 inline int checks = 0;
