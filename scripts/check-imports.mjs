@@ -18,6 +18,8 @@ const packages = {
   'packages/model-internlm': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-baichuan': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/model-chatglm': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'packages/model-gemma': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  'packages/model-phi': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   'packages/peft-lora': ['@ift/core', '@ift/tensor'],
   'packages/datasets/alpaca': ['@ift/core'],
   'packages/datasets/cot': ['@ift/core'],

@@ -5,10 +5,21 @@ import { loadWeights, openCheckpoint, type ModelDefinition, type Tokenizer } fro
 import { openCpu } from '@ift/kernels-cpu'
 import { baichuan } from '@ift/model-baichuan'
 import { chatglm, glm } from '@ift/model-chatglm'
+import { gemma, gemma3 } from '@ift/model-gemma'
 import { internlm, internlm2 } from '@ift/model-internlm'
+import { phi } from '@ift/model-phi'
 import { qwen } from '@ift/model-qwen'
 import { lora } from '@ift/peft-lora'
-import { backward, Linear, noGrad, ops, withRandom, type Backend, type CausalLM } from '@ift/tensor'
+import {
+  backward,
+  Embedding,
+  Linear,
+  noGrad,
+  ops,
+  withRandom,
+  type Backend,
+  type CausalLM,
+} from '@ift/tensor'
 import { packSamples } from '../packages/core/src/data/pack.js'
 import { Decoder } from '../packages/core/src/generate/decoder.js'
 import { Generator } from '../packages/core/src/generate/generator.js'
@@ -29,10 +40,18 @@ const families: readonly [string, ModelDefinition][] = [
   ['baichuan/alibi', baichuan],
   ['baichuan/rotary-norm-head', baichuan],
   ['baichuan/alibi-norm-head', baichuan],
+  ['chatglm/chatglm1', chatglm],
   ['chatglm/chatglm2', chatglm],
   ['chatglm/chatglm3-long', chatglm],
   ['chatglm/glm', glm],
   ['chatglm/glm-parameters', glm],
+  ['qwen/qwen2-yarn', qwen],
+  ['gemma/gemma', gemma],
+  ['gemma/gemma-bias', gemma],
+  ['gemma/gemma3', gemma3],
+  ['gemma/gemma3-parameters', gemma3],
+  ['phi/plain', phi],
+  ['phi/grouped', phi],
 ]
 
 async function withModel(
@@ -57,6 +76,77 @@ const tokenizer = {
   decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
 } as unknown as Tokenizer
 
+/** Trains LoRA on some targets for a few steps, and merges it. */
+const learnsAndMerges = (
+  path: string,
+  definition: ModelDefinition,
+  targetModules: readonly string[],
+): Promise<void> =>
+  withModel(path, definition, async (model, backend, config) => {
+    const shape = definition.shape(config)
+    const peft = await lora.attach(model, lora.options.parse({ r: 4, alpha: 8, targetModules }), {
+      definition,
+      shape,
+      backend,
+      dtype: 'f32',
+      seed: 1,
+      baseModel: path,
+    })
+    const trainable = [...peft.trainable()]
+    const adapted = (name: string) => targetModules.some((target) => name.endsWith(`.${target}`))
+    const paths = [...model.namedModules()].map(([name]) => name).filter(adapted)
+    expect(paths.length).toBeGreaterThan(0)
+    expect(trainable).toHaveLength(2 * paths.length)
+    const optimizer = new AdamWOptimizer(backend, trainable, {
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      weightDecay: 0,
+      clipNorm: 1,
+    })
+    const batch = packSamples(
+      [12, 7].map((length, s) => {
+        const ids = Int32Array.from({ length }, (_, i) => (i * i + 5 * i + 11 * s + 3) % shape.vocab)
+        return { ids, labels: ids }
+      }),
+      false,
+      model.promptOf?.bind(model),
+    )
+    const losses: number[] = []
+    for (let step = 0; step < 12; step++) {
+      const loss = withRandom({ seed: 0, step, micro: 0 }, () =>
+        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
+          const gradScale = 1 / batch.trainedTokens
+          const result = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale })
+          backward(result)
+          return result
+        }),
+      )
+      losses.push((await loss.read())[0]!)
+      loss.release()
+      optimizer.update(0.02).release()
+    }
+    optimizer.release()
+    expect(losses.at(-1)).toBeLessThan(0.97 * losses[0]!)
+
+    const logits = async () => {
+      const y = withDeviceBatch(backend, batch, peft, ({ input }) =>
+        noGrad(() => model.lmHead.call(model.call({ ...input, outputRows: undefined }))),
+      )
+      const values = await y.read()
+      y.release()
+      return values
+    }
+    const before = await logits()
+    await peft.merge!()
+    const merged = await logits()
+    for (const [i, value] of before.entries())
+      expect(Math.abs(merged[i]! - value)).toBeLessThan(1e-4 * (1 + Math.abs(value)))
+    const modules = new Map(model.namedModules())
+    for (const name of paths) expect([Linear, Embedding]).toContain(modules.get(name)!.constructor)
+    peft.release()
+  })
+
 describe.each(families)('%s', (path, definition) => {
   test('continues a prompt greedily as the reference does', () =>
     withModel(path, definition, async (model, backend, config) => {
@@ -79,65 +169,13 @@ describe.each(families)('%s', (path, definition) => {
     }))
 
   test('learns by LoRA on its default targets, and gives the same logits merged', () =>
-    withModel(path, definition, async (model, backend, config) => {
-      const shape = definition.shape(config)
-      const peft = await lora.attach(model, lora.options.parse({ r: 4, alpha: 8 }), {
-        definition,
-        shape,
-        backend,
-        dtype: 'f32',
-        seed: 1,
-        baseModel: path,
-      })
-      const trainable = [...peft.trainable()]
-      expect(trainable).toHaveLength(2 * shape.layers * definition.targetModules['lora']!.length)
-      const optimizer = new AdamWOptimizer(backend, trainable, {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weightDecay: 0,
-        clipNorm: 1,
-      })
-      const batch = packSamples(
-        [12, 7].map((length, s) => {
-          const ids = Int32Array.from({ length }, (_, i) => (i * i + 5 * i + 11 * s + 3) % shape.vocab)
-          return { ids, labels: ids }
-        }),
-      )
-      const losses: number[] = []
-      for (let step = 0; step < 12; step++) {
-        const loss = withRandom({ seed: 0, step, micro: 0 }, () =>
-          withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
-            const gradScale = 1 / batch.trainedTokens
-            const result = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale })
-            backward(result)
-            return result
-          }),
-        )
-        losses.push((await loss.read())[0]!)
-        loss.release()
-        optimizer.update(0.02).release()
-      }
-      optimizer.release()
-      expect(losses.at(-1)).toBeLessThan(0.97 * losses[0]!)
-
-      const logits = async () => {
-        const y = withDeviceBatch(backend, batch, peft, ({ input }) =>
-          noGrad(() => model.lmHead.call(model.call({ ...input, outputRows: undefined }))),
-        )
-        const values = await y.read()
-        y.release()
-        return values
-      }
-      const adapted = await logits()
-      await peft.merge!()
-      const merged = await logits()
-      for (const [i, value] of adapted.entries())
-        expect(Math.abs(merged[i]! - value)).toBeLessThan(1e-4 * (1 + Math.abs(value)))
-      const targets = [...model.namedModules()].filter(([name]) =>
-        definition.targetModules['lora']!.some((target) => name.endsWith(`.${target}`)),
-      )
-      for (const [, module] of targets) expect(module).toBeInstanceOf(Linear)
-      peft.release()
-    }))
+    learnsAndMerges(path, definition, definition.targetModules['lora']!))
 })
+
+// The rows of Gemma's table are scaled where they are looked up and not where it is the head.
+test.each([
+  ['gemma/gemma-bias', gemma],
+  ['qwen/qwen3-bias', qwen],
+] as const)('%s learns by LoRA on its embedding, and gives the same logits merged', (path, definition) =>
+  learnsAndMerges(path, definition, ['embed_tokens']),
+)

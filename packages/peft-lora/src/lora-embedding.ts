@@ -2,8 +2,9 @@ import { Module, ops, Parameter, type Embedding, type Tensor } from '@ift/tensor
 import type { LoraSettings } from './lora-linear.js'
 
 /**
- * y = E[id] + scale · B A[id]: LoRA on a table (Hu et al. 2021, arXiv:2106.09685). ids i32 [N] -> [N, C]. Adapter files hold A as
- * [r, V]; here it is [V, r], so that only the rows of the ids are read and learned. No dropout, as in PEFT.
+ * y = E[id] + scale · B A[id]: LoRA on a table (Hu et al. 2021, arXiv:2106.09685). ids i32 [N] -> [N, C]. A table that scales
+ * its rows scales what is added to them, as PEFT does. Adapter files hold A as [r, V]; here it is [V, r], so that only the
+ * rows of the ids are read and learned. No dropout, as in PEFT.
  */
 export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
   /** [V, r] */
@@ -36,7 +37,8 @@ export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
   protected forward(ids: Tensor): Tensor {
     const low = ops.embedding(this.lora_embedding_A, ids)
     const up = this.lora_embedding_B.value
-    return ops.linear(low, up, { alpha: this.settings.scale, addTo: this.base_layer.call(ids) })
+    const alpha = this.settings.scale * this.base_layer.scale
+    return ops.linear(low, up, { alpha, addTo: this.base_layer.call(ids) })
   }
 
   /** scale · A Bᵀ, f32 [V, C]. */

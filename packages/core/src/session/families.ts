@@ -10,6 +10,8 @@ export const families: Readonly<Record<string, readonly string[]>> = {
   qwen: ['Qwen2ForCausalLM', 'Qwen3ForCausalLM', 'qwen2', 'qwen3'],
   baichuan: ['BaiChuanForCausalLM', 'BaichuanForCausalLM', 'baichuan'],
   internlm: ['InternLMForCausalLM', 'InternLM2ForCausalLM', 'internlm', 'internlm2'],
+  gemma: ['GemmaForCausalLM', 'Gemma3ForCausalLM', 'gemma', 'gemma3_text'],
+  phi: ['Phi3ForCausalLM', 'phi3'],
 }
 
 /** The package of this project that reads one of the architectures or model types. */

@@ -25,10 +25,10 @@ struct dim3 {
   unsigned x, y, z;
   constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
-struct alignas(16) uint4 {
+struct alignas(16) [[gnu::may_alias]] uint4 {
   uint32_t x, y, z, w;
 };
-struct alignas(8) uint2 {
+struct alignas(8) [[gnu::may_alias]] uint2 {
   uint32_t x, y;
 };
 struct alignas(16) int4 {
@@ -37,7 +37,7 @@ struct alignas(16) int4 {
 struct alignas(8) int2 {
   int32_t x, y;
 };
-struct alignas(16) float4 {
+struct alignas(16) [[gnu::may_alias]] float4 {
   float x, y, z, w;
 };
 struct alignas(8) float2 {

@@ -221,15 +221,24 @@ struct Blocks {
 impl Blocks {
     fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
         let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
-        let mut task_cols = if k <= SHALLOW { SHALLOW_COLS } else { PANEL_COLS };
-        let mut task_rows = rows.div_ceil(rows.div_ceil(TASK_ROWS)).next_multiple_of(micro.mr);
-        // A few tasks per thread even out what else the machine does; a thin one pays more for packing.
+        let widest = if k <= SHALLOW { SHALLOW_COLS } else { PANEL_COLS };
+        // A few tasks per thread even out what else the machine does.
         let wanted = if threads == 1 { 1 } else { 3 * threads };
-        if cols.div_ceil(task_cols) * rows.div_ceil(task_rows) < wanted {
-            task_cols = cols.div_ceil(wanted).next_multiple_of(micro.nr).clamp(2 * micro.nr, task_cols);
-            let across = cols.div_ceil(task_cols);
-            if across * rows.div_ceil(task_rows) < threads {
-                let down = threads.div_ceil(across).min(rows.div_ceil(micro.mr));
+        let (lowest, most) = (rows.div_ceil(TASK_ROWS), rows.div_ceil(micro.mr));
+        let narrowest = (2 * micro.nr).min(widest);
+        let (mut task_rows, mut task_cols, mut least) = (rows, cols, usize::MAX);
+        for across in cols.div_ceil(widest)..=cols.div_ceil(narrowest) {
+            // Few tasks must be a multiple of the threads, or some of them wait for the last one.
+            let enough = |down: &usize| {
+                let tasks = across * down;
+                tasks >= wanted && (tasks >= 4 * wanted || tasks.is_multiple_of(threads))
+            };
+            let down = (lowest..=most).find(enough).unwrap_or(most);
+            // Rows are packed once for each task beside another, columns, at twice the price, for each one below.
+            let price = across * rows + 2 * down * cols;
+            if price < least {
+                least = price;
+                task_cols = cols.div_ceil(across).next_multiple_of(micro.nr);
                 task_rows = rows.div_ceil(down).next_multiple_of(micro.mr);
             }
         }

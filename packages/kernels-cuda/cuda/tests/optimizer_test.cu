@@ -1,0 +1,58 @@
+#include "operands.h"
+
+#include "../optimizer.cu"
+
+template <class T>
+static void adamw_case(int64_t n, int offset, bool apart, bool clipped, int step) {
+  using namespace test;
+  const double lr = 1e-2, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, decay = 0.1;
+  const auto param = normal<T>(n);
+  const auto grad = normal<float>(n), m = normal<float>(n, 0.1);
+  auto v = normal<float>(n);
+  for (float& x : v) x = x * x + 1e-4f;
+  const double scale = clipped ? 0.25 : 1;
+  std::vector<double> w(n), next_m(n), next_v(n);
+  for (int64_t i = 0; i < n; ++i) {
+    const double g = double(grad[i]) * scale;
+    next_m[i] = beta1 * double(m[i]) + (1 - beta1) * g;
+    next_v[i] = beta2 * double(v[i]) + (1 - beta2) * g * g;
+    const double corrected = next_m[i] / (1 - std::pow(beta1, step));
+    const double root = std::sqrt(next_v[i] / (1 - std::pow(beta2, step)));
+    w[i] = double(host_float(param[i])) * (1 - lr * decay) - lr * corrected / (root + eps);
+  }
+  std::vector<float> master_values(n);
+  for (int64_t i = 0; i < n; ++i) master_values[i] = host_float(param[i]);
+  const Operand<T> op(param, offset);
+  const Operand<float> master(apart ? master_values : std::vector<float>(1)), og(grad, offset), om(m), ov(v);
+  const Operand<float> factor(std::vector<float>(1, 0.25f));
+  ift::AdamWArgs a{};
+  a.param = op, a.grad = og, a.m = om, a.v = ov, a.n = n, a.apart = apart;
+  if (apart) a.master = master;
+  if (clipped) a.grad_scale = factor;
+  a.keep = float(1 - lr * decay), a.rate = float(lr / (1 - std::pow(beta1, step)));
+  a.correction = float(1 / std::sqrt(1 - std::pow(beta2, step)));
+  a.beta1 = float(beta1), a.beta2 = float(beta2), a.rest1 = float(1 - beta1), a.rest2 = float(1 - beta2);
+  a.eps = float(eps);
+  IFT_LAUNCH_DTYPE(T, ift_adamw, a, blocks_of(n, 4), dim3(256), 0);
+  const std::string name = std::string("adamw ") + dtype_name<T>() + " " + std::to_string(n);
+  expect_close(name + " param", op.host(), w, rounding<T>());
+  expect_close(name + " m", om.host(), next_m, 1e-6);
+  expect_close(name + " v", ov.host(), next_v, 1e-6);
+  if (apart) expect_close(name + " master", master.host(), w, 1e-6);
+}
+
+static void tests() {
+  for (const bool clipped : {false, true}) {
+    for (const int step : {1, 1000}) {
+      for (const int64_t n : {1, 65, 3000}) {
+        for (const int offset : {0, 1}) {
+          adamw_case<float>(n, offset, false, clipped, step);
+          adamw_case<bf16>(n, offset, true, clipped, step);
+          adamw_case<f16>(n, offset, true, clipped, step);
+        }
+      }
+    }
+  }
+}
+
+IFT_TEST_MAIN(tests)
