@@ -20,6 +20,7 @@ import type {
 } from '@ift/tensor'
 
 import type { Addon, KernelTime, Opened } from './addon.js'
+import { MpiCommunicator, type RankOptions } from './communicator.js'
 import { errorOf, raise, valueOf } from './failure.js'
 
 /** Codes under which dtypes and activations cross to the add-on. */
@@ -48,7 +49,7 @@ const forgotten = new FinalizationRegistry<() => void>((close) => {
 export class CpuBackend implements Backend {
   readonly name = 'cpu'
   readonly device: DeviceInfo
-  readonly comm: Communicator | null = null
+  #comm: Communicator | null = null
   readonly #native: Addon
   readonly #device: number
 
@@ -68,6 +69,15 @@ export class CpuBackend implements Backend {
       preferredDtype: isa === 'avx512bf16' || isa === 'amx' ? 'bf16' : 'f32',
       threads,
     }
+  }
+
+  get comm(): Communicator | null {
+    return this.#comm
+  }
+
+  /** Joins the ranks of an MPI launcher; waits for all of them. */
+  async join(options: RankOptions): Promise<void> {
+    this.#comm = await MpiCommunicator.join(this.#native, this.#device, options)
   }
 
   alloc(bytes: number): Buf {
