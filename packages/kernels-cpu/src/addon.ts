@@ -93,6 +93,10 @@ export interface Addon {
     accumulate: boolean,
     dtype: number,
     outDtype: number,
+    plusA?: number,
+    plusB?: number,
+    plusK?: number,
+    plusAlpha?: number,
   ): Outcome
   sumRows(
     device: number,

@@ -133,7 +133,7 @@ export class CpuBackend implements Backend {
   }
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
-    const { m, n, k, transA, transB, alpha, beta } = p
+    const { m, n, k, transA, transB, alpha, beta, plus } = p
     const [dtype, outDtype] = [dtypes[p.dtype], dtypes[p.outDtype]]
     raise(
       this.#native.gemm(
@@ -151,6 +151,10 @@ export class CpuBackend implements Backend {
         beta === 1,
         dtype,
         outDtype,
+        plus?.a,
+        plus?.b,
+        plus?.k,
+        plus?.alpha,
       ),
     )
   }

@@ -23,6 +23,11 @@ export interface Gemm {
   beta: Accumulate
   dtype: FloatDType
   outDtype: FloatDType
+  /**
+   * A second product of the same rows and columns, added before y is rounded: alpha · op(plus.a) · op(plus.b), a [m, k] and
+   * b [k, n] stored as the first's and of its dtype. The low-rank part of an adapted layer, without another pass over y.
+   */
+  plus?: { a: Buf; b: Buf; k: number; alpha: number } | undefined
 }
 
 /** Which keys a query sees, shared by the packed and the paged form. */
