@@ -23,6 +23,7 @@ import type {
 } from '@ift/tensor'
 
 import type { Addon, KernelTime, Opened } from './addon.js'
+import { MpiCommunicator, type RankOptions } from './communicator.js'
 import { errorOf, raise, valueOf } from './failure.js'
 
 /** Codes under which dtypes and activations cross to the add-on. */
@@ -52,7 +53,7 @@ const forgotten = new FinalizationRegistry<() => void>((close) => {
 export class CpuBackend implements Backend {
   readonly name = 'cpu'
   readonly device: DeviceInfo
-  readonly comm: Communicator | null = null
+  #comm: Communicator | null = null
   readonly #native: Addon
   readonly #device: number
 
@@ -72,6 +73,15 @@ export class CpuBackend implements Backend {
       preferredDtype: isa === 'avx512bf16' || isa === 'amx' ? 'bf16' : 'f32',
       threads,
     }
+  }
+
+  get comm(): Communicator | null {
+    return this.#comm
+  }
+
+  /** Joins the ranks of an MPI launcher; waits for all of them. */
+  async join(options: RankOptions): Promise<void> {
+    this.#comm = await MpiCommunicator.join(this.#native, this.#device, options)
   }
 
   alloc(bytes: number): Buf {
@@ -127,7 +137,7 @@ export class CpuBackend implements Backend {
   }
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
-    const { m, n, k, transA, transB, alpha, beta } = p
+    const { m, n, k, transA, transB, alpha, beta, plus } = p
     const [dtype, outDtype] = [dtypes[p.dtype], dtypes[p.outDtype]]
     raise(
       this.#native.gemm(
@@ -145,6 +155,10 @@ export class CpuBackend implements Backend {
         beta === 1,
         dtype,
         outDtype,
+        plus?.a,
+        plus?.b,
+        plus?.k,
+        plus?.alpha,
       ),
     )
   }

@@ -33,6 +33,7 @@ export {
   type SequenceId,
 } from './nn/paged-kv-cache.js'
 export { Parameter } from './nn/parameter.js'
+export { promptLayout, type PromptLayout, type PromptSpan } from './nn/prompt-layout.js'
 export { Recompute, recomputeModules } from './nn/recompute.js'
 export { replaceModules } from './nn/replace-modules.js'
 export { RMSNorm } from './nn/rms-norm.js'

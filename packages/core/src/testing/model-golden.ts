@@ -50,7 +50,7 @@ export function goldenLogits(bench: ModelBench, dir: string): Promise<void> {
     let start = 0
     let loss = 0
     for (const [i, sequence] of golden.sequences.entries()) {
-      const logits = await logitsOf(model, () => packed(backend, [sequence]))
+      const logits = await logitsOf(model, () => packed(backend, model, [sequence]))
       claimClose(
         `logits of sequence ${i}`,
         logits,
@@ -119,7 +119,7 @@ export async function goldenErrors(
     const expected = await reference.values('logits')
     let start = 0
     for (const sequence of reference.sequences) {
-      const found = await logitsOf(model, () => packed(backend, [sequence]))
+      const found = await logitsOf(model, () => packed(backend, model, [sequence]))
       for (const [i, value] of found.entries()) {
         const wanted = expected[start + i]!
         logits = Math.max(logits, Math.abs(value - wanted) / (1 + Math.abs(wanted)))

@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod attention;
+pub mod comm;
 pub mod device;
 pub mod dtype;
 pub mod element;
