@@ -107,6 +107,44 @@ export interface Addon {
     dtype: number,
     accumulate: boolean,
   ): Outcome
+  quantize(
+    device: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    format: number,
+    rows: number,
+    cols: number,
+    x: number,
+    dtype: number,
+  ): Outcome
+  dequantize(
+    device: number,
+    y: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    format: number,
+    rows: number,
+    cols: number,
+    dtype: number,
+  ): Outcome
+  quantizedProduct(
+    device: number,
+    y: number,
+    x: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    bias: number | null,
+    format: number,
+    m: number,
+    rows: number,
+    cols: number,
+    accumulate: boolean,
+    dtype: number,
+    outDtype: number,
+  ): Outcome
   rmsNorm(
     device: number,
     y: number,
