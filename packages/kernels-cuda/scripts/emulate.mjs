@@ -48,7 +48,16 @@ const fail = (text) => {
 
 function compile(test, suffix, flags) {
   const out = join(build, `${basename(test, '.cu')}-${suffix}`)
-  const common = ['-x', 'c++', '-std=c++17', '-march=native', '-pthread', '-Wall', '-Wno-unknown-pragmas']
+  const common = [
+    '-x',
+    'c++',
+    '-std=c++17',
+    '-march=native',
+    '-ffp-contract=off',
+    '-pthread',
+    '-Wall',
+    '-Wno-unknown-pragmas',
+  ]
   const args = [...common, ...flags, join(cuda, 'tests', test), '-o', out]
   const result = spawnSync(compiler, args, { encoding: 'utf8' })
   if (result.error) throw result.error
@@ -86,7 +95,8 @@ for (const test of tests) {
       '-fno-sanitize-recover=undefined',
     ])
     const env = { ASAN_OPTIONS: 'detect_leaks=0' }
-    if (program !== undefined) for (const n of [0, 3]) expectPass(test, program, ['small', `schedule=${n}`], env)
+    if (program !== undefined)
+      for (const n of [0, 3]) expectPass(test, program, ['small', `schedule=${n}`], env)
   }
   const raceFlags = ['-O1', '-g', '-fsanitize=thread']
   const raceRun = { TSAN_OPTIONS: 'history_size=7:exitcode=66' }
@@ -148,7 +158,8 @@ if (modes.has('nvcc')) {
           kernels++
         }
         const spill = SPILL_LINE.exec(line)
-        if (spill !== null && Number(spill[2]) + Number(spill[3]) > 0) fail(`${kernel} spills: ${line.trim()}`)
+        if (spill !== null && Number(spill[2]) + Number(spill[3]) > 0)
+          fail(`${kernel} spills: ${line.trim()}`)
         most = Math.max(most, Number(USED_LINE.exec(line)?.[1] ?? 0))
       }
       say(`ok nvcc ${file}: ${kernels} kernels, at most ${most} registers`)
