@@ -127,7 +127,9 @@ export const modelFolder = (name) => {
     header[tensor] = { dtype: 'BF16', shape: dims, data_offsets: [offset, offset + bytes] }
     offset += bytes
   }
-  const json = Buffer.from(JSON.stringify(header))
+  // Padded as the format's own library does, so that every tensor is aligned.
+  const text = JSON.stringify(header)
+  const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8))
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(json.length))
   const partial = `${weights}.partial`

@@ -31,9 +31,16 @@ test('the table of families is what the packages register', async () => {
   }
 })
 
+/** Sees the plugins that it uses only, wherever node looks for packages. */
+class BareSession extends PluginSession {
+  override installed(): boolean {
+    return false
+  }
+}
+
 describe('the family of a checkpoint', () => {
   const withFamilies = async (...names: string[]) => {
-    const session = new PluginSession(dir)
+    const session = new BareSession(dir)
     for (const name of names) session.use(await pluginOf(`model-${name}`))
     return session
   }
@@ -66,7 +73,7 @@ describe('the family of a checkpoint', () => {
 
   test('that nobody has lists the packages there are', async () => {
     const json = { architectures: ['MambaForCausalLM'], model_type: 'mamba' }
-    await expect(findDefinition(new PluginSession(dir), 'auto', json, '/m')).rejects.toMatchObject({
+    await expect(findDefinition(new BareSession(dir), 'auto', json, '/m')).rejects.toMatchObject({
       code: 'IFT_MODEL_UNKNOWN',
       hint: expect.stringMatching(/^No family is installed\.\nNo package .*@ift\/model-llama, /) as string,
     })

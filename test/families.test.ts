@@ -40,6 +40,7 @@ const families: readonly [string, ModelDefinition][] = [
   ['baichuan/alibi', baichuan],
   ['baichuan/rotary-norm-head', baichuan],
   ['baichuan/alibi-norm-head', baichuan],
+  ['chatglm/chatglm1', chatglm],
   ['chatglm/chatglm2', chatglm],
   ['chatglm/chatglm3-long', chatglm],
   ['chatglm/glm', glm],
@@ -108,6 +109,8 @@ const learnsAndMerges = (
         const ids = Int32Array.from({ length }, (_, i) => (i * i + 5 * i + 11 * s + 3) % shape.vocab)
         return { ids, labels: ids }
       }),
+      false,
+      model.promptOf?.bind(model),
     )
     const losses: number[] = []
     for (let step = 0; step < 12; step++) {

@@ -1,4 +1,4 @@
-import { configError, flag, integer, positive, type ConfigJson } from '@ift/core/model'
+import { configError, flag, integer, onlyKnown, positive, ropeFields, type ConfigJson } from '@ift/core/model'
 
 /** What a ChatGLM2, ChatGLM3 or GLM-4 is made of, from its config.json in either form. */
 export interface GlmConfig {
@@ -36,14 +36,6 @@ const fixedSwitches: Readonly<Record<string, boolean>> = {
 
 /** Reads config.json of ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the form of their own code (`model_type` chatglm). */
 export function parseChatGlm(json: ConfigJson): GlmConfig {
-  for (const field of ['position_encoding_2d', 'inner_hidden_size'])
-    if ((json[field] ?? false) !== false)
-      throw configError(
-        field,
-        'nothing',
-        json[field],
-        'This is ChatGLM-6B, the first version, whose architecture is another one. Use ChatGLM2-6B or later.',
-      )
   for (const [field, value] of Object.entries(fixedSwitches))
     if (flag(json, field, value) !== value)
       throw configError(field, String(value), json[field], 'No published ChatGLM has this value.')
@@ -80,6 +72,7 @@ function rotation(json: ConfigJson): { theta: number; part: number } {
   const given = json[field] ?? {}
   if (typeof given !== 'object' || Array.isArray(given)) throw configError(field, 'an object', given)
   const own = given as ConfigJson
+  onlyKnown(own, field, ropeFields)
   const kind = own['rope_type'] ?? own['type'] ?? 'default'
   if (kind !== 'default')
     throw configError(

@@ -1,5 +1,7 @@
 import { defineModel, definePlugin, defineTemplate, type Initializer, type ModelDefinition } from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
+import { ChatGlm1ForCausalLM } from './chatglm1.js'
+import { isChatGlm1, parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
 import { ChatGlmForCausalLM } from './chatglm.js'
 import { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 import { GlmForCausalLM } from './glm.js'
@@ -11,23 +13,34 @@ const shape: ModelDefinition<GlmConfig>['shape'] = (config) => {
 }
 
 /** N(0, 0.02), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
-function initialize(path: string, { layers }: GlmConfig): Initializer {
+function initialize(path: string, { layers }: { readonly layers: number }): Initializer {
   if (path.endsWith('norm.weight')) return { kind: 'constant', value: 1 }
   if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
   const residual = /\.(dense|dense_4h_to_h|o_proj|down_proj)\.weight$/.test(path)
   return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
 }
 
-/** ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the layout of their own code. */
-export const chatglm: ModelDefinition<GlmConfig> = {
+type ChatGlmConfig = ChatGlm1Config | GlmConfig
+
+const isFirst = (config: ChatGlmConfig): config is ChatGlm1Config => 'gmaskId' in config
+
+/** ChatGLM-6B, ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the layouts of their own code. */
+export const chatglm: ModelDefinition<ChatGlmConfig> = {
   name: 'chatglm',
   architectures: ['ChatGLMModel', 'ChatGLMForConditionalGeneration'],
   modelTypes: ['chatglm'],
-  parseConfig: parseChatGlm,
-  build: (config) => new ChatGlmForCausalLM(config),
-  shape,
-  // The table of frequencies follows from the config.
-  mapWeight: (name) => (name === 'transformer.rotary_pos_emb.inv_freq' ? null : name),
+  parseConfig: (json) => (isChatGlm1(json) ? parseChatGlm1(json) : parseChatGlm(json)),
+  build: (config) => (isFirst(config) ? new ChatGlm1ForCausalLM(config) : new ChatGlmForCausalLM(config)),
+  shape(config) {
+    if (!isFirst(config)) return shape(config)
+    const { hidden, intermediate, layers, heads, vocabSize: vocab, maxPositions } = config
+    const headDim = hidden / heads
+    const kvHeads = heads
+    const bidirectionalPrompt = true
+    return { hidden, intermediate, layers, heads, kvHeads, headDim, vocab, maxPositions, bidirectionalPrompt }
+  },
+  // Tables of frequencies follow from the config.
+  mapWeight: (name) => (/\.(rotary_pos_emb|rotary_emb)\.inv_freq$/.test(name) ? null : name),
   initialize,
   tokenizer: 'tokenizer.json',
   template: 'chatglm3',
@@ -53,6 +66,8 @@ export const plugin = definePlugin('model-chatglm', (host) => {
   host.use(tokenizers).use(defineModel(chatglm)).use(defineModel(glm))
   for (const template of [chatglm2, chatglm3, glm4]) host.use(defineTemplate(template))
 })
+export { parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
+export { ChatGlm1ForCausalLM, halfHeadFrequencies, residualScale } from './chatglm1.js'
 export { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 export { ChatGlmForCausalLM } from './chatglm.js'
 export { GlmForCausalLM } from './glm.js'

@@ -5,6 +5,7 @@ import {
   integer,
   object,
   oneOf,
+  onlyKnown,
   parseRope,
   positive,
   type ConfigJson,
@@ -117,14 +118,16 @@ export function parseGemma3(json: ConfigJson): GemmaConfig {
   const whole = given(rotation, 'full_attention')
     ? { rope_parameters: rotation['full_attention'] }
     : { rope_theta, rope_scaling }
+  onlyKnown(rotation, 'rope_parameters', ['full_attention', 'sliding_attention'])
+  const localTheta = positive(json, 'rope_local_base_freq', 10_000)
   const windowed = given(rotation, 'sliding_attention')
     ? { rope_parameters: rotation['sliding_attention'] }
-    : { rope_theta: json['rope_local_base_freq'] }
+    : {}
   return {
     ...sizes,
     scale: positive(json, 'query_pre_attn_scalar', 256) ** -0.5,
     rope: parseRope(whole, { ...limits, theta: 1_000_000 }),
-    localRope: parseRope(windowed, { ...limits, theta: 10_000 }),
+    localRope: parseRope(windowed, { ...limits, theta: localTheta }),
     local,
     third: true,
     maxPositions,

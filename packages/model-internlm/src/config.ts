@@ -3,7 +3,9 @@ import {
   flag,
   integer,
   object,
+  onlyKnown,
   positive,
+  ropeFields,
   type ConfigJson,
   type RopeConfig,
 } from '@ift/core/model'
@@ -53,6 +55,7 @@ function sizes(json: ConfigJson, kvHeads: number, maxPositions: number) {
 export function parseConfig(json: ConfigJson): InternLMConfig {
   const maxPositions = integer(json, 'max_position_embeddings', 2048)
   const rotary = object(json, 'rotary')
+  onlyKnown(rotary, 'rotary', ['base', 'type', 'scaling_factor'])
   const theta = positive(rotary, 'base', 10000, 'rotary.base')
   const kind = rotary['type'] ?? 'origin'
   if (kind !== 'origin' && kind !== 'dynamic')
@@ -75,6 +78,7 @@ export function parseConfig2(json: ConfigJson): InternLMConfig {
   const maxPositions = integer(json, 'max_position_embeddings', 2048)
   const theta = positive(json, 'rope_theta', 10000)
   const scaling = object(json, 'rope_scaling')
+  onlyKnown(scaling, 'rope_scaling', ropeFields)
   const kind = scaling['rope_type'] ?? scaling['type'] ?? 'default'
   const factor = () => positive(scaling, 'factor', undefined, 'rope_scaling.factor')
   let rope: RopeConfig

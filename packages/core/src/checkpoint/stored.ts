@@ -72,7 +72,7 @@ export async function readValues(t: StoredTensor): Promise<Float32Array> {
 export async function loadStored(t: StoredTensor, backend: Backend, dtype: FloatDType): Promise<Tensor> {
   const from = deviceType(t.dtype)
   const plain = from !== undefined && t.strides === undefined && t.pairedHeads === undefined
-  if (!plain || t.offset % itemSize(from) !== 0) return upload(t, backend, dtype)
+  if (!plain) return upload(t, backend, dtype)
   if (from === dtype) return fromFile(backend, t.file, t.offset, t.shape, dtype)
   const y = empty(backend, t.shape, dtype)
   try {

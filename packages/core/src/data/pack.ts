@@ -1,4 +1,4 @@
-import { IftError } from '@ift/tensor'
+import { IftError, type PromptSpan } from '@ift/tensor'
 import { permutation } from './random.js'
 import type { SampleSource } from './store.js'
 import { ignoredLabel } from './encode.js'
@@ -19,6 +19,8 @@ export interface PackerOptions {
   readonly maxSequences?: number
   /** Lay out what samples of a micro-batch begin with once; see `PackedBatch.prefixes`. */
   readonly sharePrefixes?: boolean
+  /** The part of a sample that the model reads in both directions, for such a model. */
+  readonly promptOf?: ((ids: ArrayLike<number>) => PromptSpan) | undefined
   readonly seed: number
   /** A new seeded order every epoch; otherwise the order of the samples. */
   readonly shuffle: boolean
@@ -46,9 +48,14 @@ export interface PackedStep {
 
 /**
  * Lays samples end to end: positions begin anew with each, targets stay inside each. With `sharePrefixes` samples that
- * begin alike stand behind one copy of their beginning, and the order of the samples is another.
+ * begin alike stand behind one copy of their beginning, and the order of the samples is another. `promptOf` finds what a
+ * model reads in both directions.
  */
-export function packSamples(samples: readonly Sample[], sharePrefixes = false): PackedBatch {
+export function packSamples(
+  samples: readonly Sample[],
+  sharePrefixes = false,
+  promptOf?: (ids: ArrayLike<number>) => PromptSpan,
+): PackedBatch {
   const groups = sharePrefixes
     ? prefixGroups(samples)
     : samples.map((sample) => ({ samples: [sample], shared: 0 }))
@@ -76,7 +83,14 @@ export function packSamples(samples: readonly Sample[], sharePrefixes = false): 
       trainedTokens++
     }
   }
-  const batch = { ids, positions, targets, lengths, trainedTokens }
+  const batch: PackedBatch = {
+    ids,
+    positions,
+    targets,
+    lengths,
+    trainedTokens,
+    ...(promptOf && { prompts: parts.map(({ sample }) => promptOf(sample.ids)) }),
+  }
   return groups.some(({ shared }) => shared > 0)
     ? { ...batch, prefixes: parts.map(({ prefix }) => prefix) }
     : batch
@@ -167,6 +181,7 @@ export class Packer implements IterableIterator<PackedStep> {
       packSamples(
         group.map((index) => this.#samples.sample(index)),
         this.#options.sharePrefixes,
+        this.#options.promptOf,
       ),
     )
     this.#cursor = next

@@ -1,3 +1,5 @@
+import type { PromptSpan } from '@ift/tensor'
+
 /** One instruction with its answer, the record of the original platform; absent texts are ''. */
 export interface InstructionExample {
   readonly instruction: string
@@ -76,6 +78,8 @@ export interface PackedBatch {
    * beginning in the batch once. Absent when nothing is shared.
    */
   readonly prefixes?: readonly number[]
+  /** Of each sequence the part that is read in both directions; absent when the model reads in one. */
+  readonly prompts?: readonly PromptSpan[]
   /** Positions with a target. */
   readonly trainedTokens: number
 }

@@ -2,12 +2,14 @@ import {
   noGrad,
   ops,
   PagedKvCache,
+  promptLayout,
   scope,
   segments,
   tensor,
   type Backend,
   type CausalLM,
   type FloatDType,
+  type PromptSpan,
 } from '@ift/tensor'
 import type { ModelShape, PeftHandle } from '../plugin/contract/index.js'
 
@@ -20,6 +22,8 @@ export interface Feed {
 /** A model with a paged cache: feed tokens, get the scores of the next one. */
 export class Decoder {
   readonly #cache: PagedKvCache
+  /** Of each sequence what is read in both directions, for models that read so. */
+  readonly #prompts = new Map<number, PromptSpan>()
 
   constructor(
     readonly backend: Backend,
@@ -44,14 +48,21 @@ export class Decoder {
 
   /** A sequence that shares everything fed so far. */
   fork(sequence: number): number {
-    return this.#cache.fork(sequence)
+    const forked = this.#cache.fork(sequence)
+    const prompt = this.#prompts.get(sequence)
+    if (prompt) this.#prompts.set(forked, prompt)
+    return forked
   }
 
   remove(sequence: number): void {
     this.#cache.remove(sequence)
+    this.#prompts.delete(sequence)
   }
 
-  /** Feeds every sequence its tokens in one forward pass; returns f32 [vocab] scores after the last token of each. */
+  /**
+   * Feeds every sequence its tokens in one forward pass, a prompt that is read in both directions at once; returns f32 [vocab] scores
+   * after the last token of each.
+   */
   async feed(feeds: readonly Feed[]): Promise<Float32Array[]> {
     const { backend, model, peft } = this
     const { vocab } = this.shape
@@ -60,9 +71,10 @@ export class Decoder {
         const lengths = feeds.map(({ ids }) => ids.length)
         const positions: number[] = []
         const lastRows: number[] = []
-        for (const { sequence, ids } of feeds) {
-          const before = this.#cache.length(sequence)
-          for (let i = 0; i < ids.length; i++) positions.push(before + i)
+        const starts = feeds.map(({ sequence }) => this.#cache.length(sequence))
+        const prompts = this.#promptsOf(feeds)
+        for (const [f, { ids }] of feeds.entries()) {
+          for (let i = 0; i < ids.length; i++) positions.push(starts[f]! + i)
           lastRows.push(positions.length - 1)
         }
         const ids = feeds.flatMap((feed) => feed.ids)
@@ -73,6 +85,7 @@ export class Decoder {
           kv: this.#cache.step(feeds.map((feed) => [feed.sequence, feed.ids.length] as const)),
           outputRows: tensor(backend, lastRows, [lastRows.length], 'i32'),
           maxPosition: Math.max(...positions) + 1,
+          ...(prompts && { prompts: promptLayout(backend, prompts, lengths, starts) }),
         }
         const hidden = model.call(peft?.prepare?.(input) ?? input)
         return ops.cast(model.lmHead.call(hidden), 'f32')
@@ -84,6 +97,19 @@ export class Decoder {
     } finally {
       logits.release()
     }
+  }
+
+  /** What is read in both directions, found when a sequence begins. */
+  #promptsOf(feeds: readonly Feed[]): PromptSpan[] | null {
+    const { model } = this
+    if (!model.promptOf) return null
+    return feeds.map(({ sequence, ids }) => {
+      const known = this.#prompts.get(sequence)
+      if (known) return known
+      const prompt = model.promptOf!(ids)
+      this.#prompts.set(sequence, prompt)
+      return prompt
+    })
   }
 
   release(): void {

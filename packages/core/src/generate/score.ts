@@ -1,4 +1,14 @@
-import { noGrad, ops, PackedKv, scope, segments, tensor, type Backend, type CausalLM } from '@ift/tensor'
+import {
+  noGrad,
+  ops,
+  PackedKv,
+  promptLayout,
+  scope,
+  segments,
+  tensor,
+  type Backend,
+  type CausalLM,
+} from '@ift/tensor'
 import type { PeftHandle } from '../plugin/contract/index.js'
 
 /** log p(id | before) in nats of every token of a sequence; the first has none and is null. */
@@ -24,6 +34,7 @@ export async function scoreTokens(
         segments: parts,
         kv: new PackedKv(parts),
         maxPosition: n - 1,
+        ...(model.promptOf && { prompts: promptLayout(backend, [model.promptOf(ids)], [n - 1]) }),
       }
       const hidden = model.call(peft?.prepare?.(input) ?? input)
       return ops.logProbs(hidden, model.lmHead, tensor(backend, Array.from(ids).slice(1), [n - 1], 'i32'))

@@ -44,6 +44,13 @@ export function object(json: ConfigJson, field: string): ConfigJson {
   return value as ConfigJson
 }
 
+/** Refuses what an object has beside the fields that are known: it may change what the others mean. */
+export function onlyKnown(inner: ConfigJson, field: string, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(inner))
+    if (!known.includes(name))
+      throw configError(`${field}.${name}`, 'nothing', value, `Known there: ${known.join(', ')}`)
+}
+
 /** Checks that a text is one of those that the family has; `field` may be left out of config.json. */
 export function oneOf<T extends string>(json: ConfigJson, field: string, values: readonly [T, ...T[]]): T {
   const value = json[field] ?? values[0]

@@ -1,9 +1,20 @@
-export { configError, flag, given, integer, object, oneOf, positive, type ConfigJson } from './fields.js'
+export {
+  configError,
+  flag,
+  given,
+  integer,
+  object,
+  oneOf,
+  onlyKnown,
+  positive,
+  type ConfigJson,
+} from './fields.js'
 export {
   attentionFactor,
   inverseFrequencies,
   longestSequence,
   parseRope,
+  ropeFields,
   rotaryPart,
   type RopeConfig,
   type RopeLimits,

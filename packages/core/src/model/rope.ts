@@ -1,4 +1,4 @@
-import { configError, flag, given, object, positive, type ConfigJson } from './fields.js'
+import { configError, flag, given, object, onlyKnown, positive, type ConfigJson } from './fields.js'
 
 /** How positions turn into angles (Su et al. 2021, arXiv:2104.09864) and how a longer context is reached. */
 export type RopeConfig = { readonly theta: number } & (
@@ -47,6 +47,29 @@ export interface RopeLimits {
 
 const kinds = 'default, linear, dynamic, llama3, yarn or longrope'
 
+/** Everything that published configs have in `rope_scaling` and `rope_parameters`. */
+export const ropeFields: readonly string[] = [
+  'rope_type',
+  'type',
+  'rope_theta',
+  'partial_rotary_factor',
+  'factor',
+  'low_freq_factor',
+  'high_freq_factor',
+  'original_max_position_embeddings',
+  'attention_factor',
+  'beta_fast',
+  'beta_slow',
+  'mscale',
+  'mscale_all_dim',
+  'truncate',
+  'finetuned',
+  'short_factor',
+  'long_factor',
+  'short_mscale',
+  'long_mscale',
+]
+
 /** The field that describes the rotation: `rope_parameters`, which transformers 5 writes, or `rope_scaling`. */
 const ropeField = (json: ConfigJson): string =>
   given(json, 'rope_parameters') ? 'rope_parameters' : 'rope_scaling'
@@ -63,6 +86,7 @@ export function rotaryPart(json: ConfigJson): number {
 export function parseRope(json: ConfigJson, limits: RopeLimits): RopeConfig {
   const field = ropeField(json)
   const inner = object(json, field)
+  onlyKnown(inner, field, ropeFields)
   const { dims, maxPositions } = limits
   const number = (name: string, fallback?: number) => positive(inner, name, fallback, `${field}.${name}`)
   const theta = given(inner, 'rope_theta')

@@ -25,6 +25,7 @@ import type {
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
+import { checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 import { chooseDtype } from './open-backend.js'
 
@@ -193,12 +194,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       : [pathOf(await locate(config.tokenizer, 'model'), config.tokenizer)],
     definition.tokenizer,
   )
-  if (tokenizer.vocabSize > shape.vocab)
-    throw new IftError(
-      'IFT_TOKENIZER_MISMATCH',
-      `The tokenizer has ${tokenizer.vocabSize} ids, the model's embedding ${shape.vocab} rows: it belongs to another model.`,
-      'Set tokenizer: to the folder that the model was published with.',
-    )
+  checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
   const name =
     config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)

@@ -3,6 +3,7 @@ import {
   noGrad,
   ops,
   PackedKv,
+  promptLayout,
   scope,
   segments,
   tensor,
@@ -17,8 +18,13 @@ import {
 /** Token ids of one sequence. */
 export type Ids = ArrayLike<number>
 
-/** The input for sequences laid end to end. Its tensors belong to the scope it is made in. */
-export function packed(backend: Backend, sequences: readonly Ids[], kv?: KvSource): ForwardInput {
+/** The input of a model for sequences laid end to end. Its tensors belong to the scope it is made in. */
+export function packed(
+  backend: Backend,
+  model: CausalLM,
+  sequences: readonly Ids[],
+  kv?: KvSource,
+): ForwardInput {
   const lengths = sequences.map((ids) => ids.length)
   const all = segments(backend, lengths)
   const ids = sequences.flatMap((s) => Array.from(s))
@@ -29,6 +35,13 @@ export function packed(backend: Backend, sequences: readonly Ids[], kv?: KvSourc
     segments: all,
     kv: kv ?? new PackedKv(all),
     maxPosition: all.max,
+    ...(model.promptOf && {
+      prompts: promptLayout(
+        backend,
+        sequences.map((s) => model.promptOf!(s)),
+        lengths,
+      ),
+    }),
   }
 }
 
@@ -55,7 +68,7 @@ export function lossOf(
   labels: readonly Ids[],
   gradScale: number,
 ): Tensor {
-  const hidden = model.call(packed(backend, sequences))
+  const hidden = model.call(packed(backend, model, sequences))
   const targets = shifted(labels)
   const rows = tensor(backend, targets, [targets.length], 'i32')
   return ops.linearCrossEntropy(hidden, model.lmHead, rows, { gradScale })

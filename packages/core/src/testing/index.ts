@@ -6,6 +6,7 @@ export {
 } from './dataset.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
 export { modelConformance, modelsOf } from './model.js'
+export { goldenErrors, type GoldenErrors } from './model-golden.js'
 export type { ModelConformanceOptions } from './model-bench.js'
 export {
   tokenizerConformance,

@@ -17,6 +17,8 @@ export interface ModelConformanceOptions {
   readonly golden?: string
   /** Device to run on; the reference backend when omitted. */
   readonly open?: () => Backend
+  /** Ids that end a prompt which is read in both directions: they stand in the middle of every sequence. */
+  readonly promptEnd?: readonly number[]
   /** Largest difference from golden values, relative to 1 + |value|; 1e-4 when omitted. */
   readonly tolerance?: number
 }
@@ -72,12 +74,16 @@ export class ModelBench {
   sequences(config: unknown, lengths = [5, 1, 9, 4]): number[][] {
     const { vocab, maxPositions } = this.definition.shape(config)
     let state = 11
-    return lengths.map((length) =>
-      Array.from({ length: Math.min(length, maxPositions ?? length) }, () => {
+    const { promptEnd = [] } = this.options
+    return lengths.map((length) => {
+      const ids = Array.from({ length: Math.min(length, maxPositions ?? length) }, () => {
         state = (Math.imul(state, 1103515245) + 12345) >>> 0
         return Math.floor((state / 2 ** 32) * vocab)
-      }),
-    )
+      })
+      const at = Math.floor((ids.length - promptEnd.length) / 2)
+      if (at > 0) ids.splice(at, promptEnd.length, ...promptEnd)
+      return ids
+    })
   }
 
   /** Makes every parameter trainable. */

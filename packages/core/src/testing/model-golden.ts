@@ -3,7 +3,9 @@ import { openSafetensors } from '../checkpoint/safetensors.js'
 import { readStored, readValues, transposed, type StoredTensor } from '../checkpoint/stored.js'
 import { claim, claimClose } from './claim.js'
 import { logitsOf, lossAndGradients, packed, type Ids } from './forward.js'
-import type { ModelBench } from './model-bench.js'
+import type { Backend } from '@ift/tensor'
+import type { ModelDefinition } from '../plugin/contract/model.js'
+import { ModelBench } from './model-bench.js'
 
 interface Golden {
   readonly sequences: readonly Ids[]
@@ -48,7 +50,7 @@ export function goldenLogits(bench: ModelBench, dir: string): Promise<void> {
     let start = 0
     let loss = 0
     for (const [i, sequence] of golden.sequences.entries()) {
-      const logits = await logitsOf(model, () => packed(backend, [sequence]))
+      const logits = await logitsOf(model, () => packed(backend, model, [sequence]))
       claimClose(
         `logits of sequence ${i}`,
         logits,
@@ -94,4 +96,47 @@ export function goldenGradients(bench: ModelBench, dir: string): Promise<void> {
     }
     claim(compared === gradients.size, `${compared} golden gradients for ${gradients.size} parameters.`)
   })
+}
+
+/** How far a family is from its reference implementation. */
+export interface GoldenErrors {
+  /** Largest difference of a logit, relative to 1 + |logit|. */
+  readonly logits: number
+  /** Largest difference of an element of a gradient, relative to the largest element of that parameter's gradient. */
+  readonly gradients: number
+}
+
+/** What `goldenLogits` and `goldenGradients` bound, measured on a device in f32; `golden` as in ModelConformanceOptions. */
+export async function goldenErrors(
+  definition: ModelDefinition,
+  golden: string,
+  open?: () => Backend,
+): Promise<GoldenErrors> {
+  const bench = new ModelBench(definition, { golden, ...(open && { open }) })
+  let [logits, gradients] = [0, 0]
+  await bench.with(async ({ backend, model }) => {
+    const reference = await readGolden(golden)
+    const expected = await reference.values('logits')
+    let start = 0
+    for (const sequence of reference.sequences) {
+      const found = await logitsOf(model, () => packed(backend, model, [sequence]))
+      for (const [i, value] of found.entries()) {
+        const wanted = expected[start + i]!
+        logits = Math.max(logits, Math.abs(value - wanted) / (1 + Math.abs(wanted)))
+      }
+      start += found.length
+    }
+    bench.train(model)
+    for (const [i, sequence] of reference.sequences.entries())
+      await lossAndGradients(backend, model, [sequence], [reference.labels[i]!], 1 / reference.trained)
+    for (const [path, found] of await bench.gradients(model)) {
+      const stored = reference.tensors.get(`grad.${path}`)
+      claim(stored !== undefined, `golden.safetensors has no grad.${path}.`)
+      const wanted = await readValues(definition.transposed?.(path) === true ? transposed(stored) : stored)
+      const largest = wanted.reduce((most, g) => Math.max(most, Math.abs(g)), 0)
+      for (const [e, g] of wanted.entries())
+        if (largest > 1e-6) gradients = Math.max(gradients, Math.abs(found[e]! - g) / largest)
+    }
+  })
+  return { logits, gradients }
 }

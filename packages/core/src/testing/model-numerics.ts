@@ -3,6 +3,7 @@ import {
   noGrad,
   ops,
   PagedKvCache,
+  promptLayout,
   recomputeModules,
   scope,
   tensor,
@@ -22,10 +23,10 @@ import type { ModelBench } from './model-bench.js'
 export function packing(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const sequences = bench.sequences(config)
-    const together = await logitsOf(model, () => packed(backend, sequences))
+    const together = await logitsOf(model, () => packed(backend, model, sequences))
     let start = 0
     for (const [i, sequence] of sequences.entries()) {
-      const alone = await logitsOf(model, () => packed(backend, [sequence]))
+      const alone = await logitsOf(model, () => packed(backend, model, [sequence]))
       claimClose(`logits of sequence ${i}`, together.subarray(start, start + alone.length), alone, 1e-5)
       start += alone.length
     }
@@ -38,9 +39,9 @@ export function rows(bench: ModelBench): Promise<void> {
     const sequences = bench.sequences(config)
     const { vocab } = bench.definition.shape(config)
     const wanted = [3, 0, 7]
-    const all = await logitsOf(model, () => packed(backend, sequences))
+    const all = await logitsOf(model, () => packed(backend, model, sequences))
     const some = await logitsOf(model, () => ({
-      ...packed(backend, sequences),
+      ...packed(backend, model, sequences),
       outputRows: tensor(backend, wanted, [wanted.length], 'i32'),
     }))
     for (const [i, row] of wanted.entries()) {
@@ -54,9 +55,9 @@ export function rows(bench: ModelBench): Promise<void> {
 export function embeds(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const sequences = bench.sequences(config)
-    const expected = await logitsOf(model, () => packed(backend, sequences))
+    const expected = await logitsOf(model, () => packed(backend, model, sequences))
     const found = await logitsOf(model, () => {
-      const { ids, ...rest } = packed(backend, sequences)
+      const { ids, ...rest } = packed(backend, model, sequences)
       return { ...rest, embeds: model.embeddings.call(ids!) }
     })
     claimSame('logits from embeddings', found, expected)
@@ -79,10 +80,13 @@ export function decoding(bench: ModelBench): Promise<void> {
     const ids = sequences.map(() => cache.add())
     const done = sequences.map(() => 0)
     const found = sequences.map((s) => new Float32Array(s.length * vocab))
-    // A prompt of two tokens, then one token of every sequence that still has one.
+    const prompts = sequences.map((s) => model.promptOf?.(s) ?? { length: 0, blank: 0 })
+    // A prompt of two tokens, or of all that is read in both directions, then one token of every sequence that has one.
     for (let turn = 0; done.some((n, i) => n < sequences[i]!.length); turn++) {
       const live = sequences.map((s, i) => ({ s, i })).filter(({ s, i }) => done[i]! < s.length)
-      const rows = live.map(({ s, i }) => Math.min(turn === 0 ? 2 : 1, s.length - done[i]!))
+      const rows = live.map(({ s, i }) =>
+        Math.min(turn === 0 ? Math.max(2, prompts[i]!.length) : 1, s.length - done[i]!),
+      )
       const logits = await logitsOf(model, () => {
         const step = cache.step(live.map(({ i }, n) => [ids[i]!, rows[n]!] as const))
         const next = live.flatMap(({ s, i }, n) => s.slice(done[i], done[i]! + rows[n]!))
@@ -92,6 +96,14 @@ export function decoding(bench: ModelBench): Promise<void> {
           segments: step.segments,
           kv: step,
           maxPosition: step.maxPosition,
+          ...(model.promptOf && {
+            prompts: promptLayout(
+              backend,
+              live.map(({ i }) => prompts[i]!),
+              rows,
+              live.map(({ i }) => done[i]!),
+            ),
+          }),
         }
       })
       let at = 0
@@ -102,7 +114,7 @@ export function decoding(bench: ModelBench): Promise<void> {
       }
     }
     for (const [i, sequence] of sequences.entries()) {
-      const expected = await logitsOf(model, () => packed(backend, [sequence]))
+      const expected = await logitsOf(model, () => packed(backend, model, [sequence]))
       claimClose(`logits of sequence ${i}, decoded`, found[i]!, expected, 1e-5)
     }
     cache.release()
@@ -153,7 +165,7 @@ export async function sharing(bench: ModelBench): Promise<void> {
           ]),
         }))
         bench.train(model)
-        const batch = packSamples(samples, share && possible)
+        const batch = packSamples(samples, share && possible, model.promptOf?.bind(model))
         const loss = withDeviceBatch(backend, batch, null, ({ input, targets }) => {
           const sum = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale: 0.25 })
           backward(sum)
@@ -176,7 +188,7 @@ export function leaks(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const sequences = bench.sequences(config)
     const check = assertNoLeaks(backend)
-    await logitsOf(model, () => packed(backend, sequences))
+    await logitsOf(model, () => packed(backend, model, sequences))
     check()
     for (const [, parameter] of model.namedParameters()) parameter.setTrainable(true)
     const checkStep = assertNoLeaks(backend)
@@ -193,7 +205,7 @@ export function leaks(bench: ModelBench): Promise<void> {
       },
     }
     try {
-      await logitsOf(model, () => packed(backend, sequences, failing))
+      await logitsOf(model, () => packed(backend, model, sequences, failing))
     } catch (error) {
       claim(failed, `The pass failed before attention: ${String(error)}`)
     }

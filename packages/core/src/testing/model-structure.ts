@@ -105,7 +105,7 @@ export function shapes(bench: ModelBench): Promise<void> {
           return inner.attend(layer, q, k, v, attention)
         },
       }
-      return packed(backend, sequences, spy)
+      return packed(backend, model, sequences, spy)
     })
     const expected = Array.from({ length: shape.layers }, (_, i) => i)
     claim(

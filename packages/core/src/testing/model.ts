@@ -4,7 +4,17 @@ import { PluginSession } from '../plugin/session.js'
 import type { ConformanceCase } from './dataset.js'
 import { ModelBench, type ModelConformanceOptions } from './model-bench.js'
 import { goldenGradients, goldenLogits } from './model-golden.js'
-import { decoding, differences, embeds, leaks, packing, recomputing, rows, sharing } from './model-numerics.js'
+import {
+  decoding,
+  differences,
+  embeds,
+  leaks,
+  packing,
+  recomputing,
+  rows,
+  sharing,
+} from './model-numerics.js'
+import { fields, lengths, sizes, tokenizers } from './model-refusals.js'
 import { builds, names, refusals, saving, shapes, starts, targets } from './model-structure.js'
 
 /** The definitions that a plugin registers. */
@@ -45,6 +55,10 @@ function casesOf(definition: ModelDefinition, options: ModelConformanceOptions):
     named('no buffer outlives a pass, a step or an error', () => leaks(bench)),
     named('what is saved loads to the same values', () => saving(bench)),
     named('missing, left over and misshapen tensors are named', () => refusals(bench)),
+    named('a wrong field of config.json is refused by name', () => fields(bench)),
+    named('a config without its sizes is refused', () => sizes(bench)),
+    named('a tokenizer of another model is refused', () => tokenizers(bench)),
+    named('a prompt over the limit is refused', () => lengths(bench)),
     ...(golden === undefined
       ? []
       : [

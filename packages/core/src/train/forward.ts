@@ -1,5 +1,6 @@
 import {
   PackedKv,
+  promptLayout,
   scope,
   segments,
   SharedPrefixKv,
@@ -36,6 +37,7 @@ export function deviceBatch(backend: Backend, batch: PackedBatch, peft: PeftHand
     kv: batch.prefixes ? new SharedPrefixKv(parts, batch.prefixes) : new PackedKv(parts),
     outputRows: tensor(backend, rows, [n], 'i32'),
     maxPosition: batch.positions.reduce((most, position) => Math.max(most, position + 1), 0),
+    ...(batch.prompts && { prompts: promptLayout(backend, batch.prompts, batch.lengths) }),
   }
   return { input: peft?.prepare?.(input) ?? input, targets: tensor(backend, targets, [n], 'i32') }
 }

@@ -3,6 +3,7 @@ import type { Tensor } from '../tensor/tensor.js'
 import type { Embedding } from './embedding.js'
 import type { KvSource } from './kv.js'
 import type { LinearLike, Module } from './module.js'
+import type { PromptLayout, PromptSpan } from './prompt-layout.js'
 
 /** One micro-batch: sequences laid end to end, N rows in all. Exactly one of ids and embeds is given. */
 export interface ForwardInput {
@@ -18,6 +19,8 @@ export interface ForwardInput {
   readonly outputRows?: Tensor | undefined
   /** Largest position + 1, known to the host. */
   readonly maxPosition: number
+  /** Where prompts end, for models with `promptOf`, which cannot do without it. */
+  readonly prompts?: PromptLayout | undefined
 }
 
 /** A decoder: its call gives hidden states after the final norm, [N, C] or [M, C]; the loss multiplies by the head. */
@@ -25,4 +28,6 @@ export interface CausalLM extends Module<[ForwardInput], Tensor> {
   readonly lmHead: LinearLike
   readonly embeddings: Embedding
   readonly layers: readonly Module[]
+  /** The part of a sequence that is read in both directions, for models that read so. */
+  promptOf?(ids: ArrayLike<number>): PromptSpan
 }

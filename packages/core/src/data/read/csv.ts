@@ -1,4 +1,4 @@
-import { parse, type CsvError, type Info } from 'csv-parse'
+import type { CsvError, Info } from 'csv-parse'
 import { IftError } from '@ift/tensor'
 import { decodeUtf8, openBytes } from './bytes.js'
 import { excerpt, report, type RawRecord, type ReadOptions } from './record.js'
@@ -35,6 +35,8 @@ export async function* readCsv(
   options: ReadOptions = {},
 ): AsyncGenerator<RawRecord> {
   const { header = true, quotes = true } = options
+  // Loaded by the first table: a run on other data starts without it.
+  const { parse } = await import('csv-parse')
   const parser = parse({
     delimiter,
     columns: header === true ? (names: string[]) => names.map((name) => name.trim()) : [...header],

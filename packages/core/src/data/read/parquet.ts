@@ -1,5 +1,3 @@
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
 import { IftError } from '@ift/tensor'
 import type { RawRecord } from './record.js'
 
@@ -16,6 +14,9 @@ function plain(value: unknown): unknown {
 
 /** Rows of a Parquet file, one row group in memory at a time. */
 export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
+  // Loaded by the first Parquet file: a run on other data starts without them.
+  const [{ asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects }, { compressors }] =
+    await Promise.all([import('hyparquet'), import('hyparquet-compressors')])
   try {
     const file = await asyncBufferFromFile(path)
     const metadata = await parquetMetadataAsync(file)

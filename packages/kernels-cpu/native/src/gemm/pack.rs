@@ -175,20 +175,52 @@ pub unsafe fn panels(
     cols: Range<usize>,
     depth: Range<usize>,
 ) {
+    let bytes = micro.column_bytes(depth.len());
+    unsafe { part_of_panels(isa, micro, to, (bytes, 0), x, cols, depth) };
+}
+
+/// [`panels`] of which each column has `bytes` bytes, and its values from `start` on are written.
+///
+/// # Safety
+/// As for [`panels`], with room for `bytes` a column; `start` is a multiple of `k_step`.
+pub unsafe fn part_of_panels(
+    isa: Isa,
+    micro: &Micro,
+    to: *mut u8,
+    (bytes, start): (usize, usize),
+    x: Operand,
+    cols: Range<usize>,
+    depth: Range<usize>,
+) {
     let (col, cols, k) = (cols.start, cols.len(), depth.len());
     let padded = micro.pad_k(k);
+    let at = unsafe { x.element(col, depth.start) };
+    let skip = start * micro.value_bytes();
+    if x.transposed {
+        let ld = x.ld;
+        with_element!(x.dtype, T => unsafe {
+            let at = at.cast::<T>();
+            let across = Across { to, at, ld, cols, k, padded, micro, bytes, skip };
+            #[cfg(target_arch = "x86_64")]
+            if T::IS_BF16 && micro.pair && isa >= Isa::Avx512 {
+                return across_512(across);
+            }
+            vectorised(isa, across);
+        });
+        return;
+    }
     let mut done = 0;
-    let mut to = to;
     while done < cols {
         let width = micro.panel(cols - done);
         let filled = width.min(cols - done);
         unsafe {
+            let to = to.add(done * bytes + width * skip);
             let at = x.element(col + done, depth.start);
-            let (ld, step) = if x.transposed { (1, x.ld) } else { (x.ld, 1) };
+            let ld = x.ld;
             with_element!(x.dtype, T => {
                 let at = at.cast::<T>();
                 #[cfg(target_arch = "x86_64")]
-                let transposed = !x.transposed && {
+                let transposed = {
                     let source = Source { at, ld, rows: filled, k };
                     let target = Target { at: to.cast(), ld: width, units: padded / micro.unit() };
                     match (isa, micro.pair) {
@@ -214,14 +246,124 @@ pub unsafe fn panels(
                 let transposed = false;
                 if transposed {
                 } else if micro.pair {
-                    vectorised(isa, PanelBf16 { to: to.cast(), at, ld, step, width, filled, k, padded });
+                    vectorised(isa, PanelBf16 { to: to.cast(), at, ld, width, filled, k, padded });
                 } else {
-                    vectorised(isa, PanelF32 { to: to.cast(), at, ld, step, width, filled, k });
+                    vectorised(isa, PanelF32 { to: to.cast(), at, ld, width, filled, k });
                 }
             });
-            to = to.add(width * micro.column_bytes(k));
         }
         done += width;
+    }
+}
+
+/// Panels of an operand whose neighbouring columns are neighbours in memory: row after row over all panels, so that
+/// memory is read in long runs.
+struct Across<'a, T> {
+    to: *mut u8,
+    at: *const T,
+    ld: usize,
+    cols: usize,
+    k: usize,
+    padded: usize,
+    micro: &'a Micro,
+    /// Of a column in its panel, and those of them in front of what is written.
+    bytes: usize,
+    skip: usize,
+}
+
+impl<T: Element> Loop for Across<'_, T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        let unit = self.micro.unit();
+        for u in 0..self.padded / unit {
+            let mut col = 0;
+            while col < self.cols {
+                let width = self.micro.panel(self.cols - col);
+                let filled = width.min(self.cols - col);
+                // SAFETY: rows of the operand that exist; the caller's room for panels.
+                unsafe {
+                    let to = self.to.add(col * self.bytes + width * (self.skip + u * 4));
+                    let row = |p: usize| if p < self.k { Some(self.at.add(p * self.ld + col)) } else { None };
+                    if unit == 1 {
+                        let to = to.cast::<f32>();
+                        let at = self.at.add(u * self.ld + col);
+                        for j in 0..filled {
+                            *to.add(j) = (*at.add(j)).load();
+                        }
+                        for j in filled..width {
+                            *to.add(j) = 0.0;
+                        }
+                    } else {
+                        let to = to.cast::<[u16; 2]>();
+                        match (row(2 * u), row(2 * u + 1)) {
+                            (Some(even), Some(odd)) => {
+                                for j in 0..filled {
+                                    *to.add(j) = [(*even.add(j)).to_bf16(), (*odd.add(j)).to_bf16()];
+                                }
+                            }
+                            (Some(even), None) => {
+                                for j in 0..filled {
+                                    *to.add(j) = [(*even.add(j)).to_bf16(), 0];
+                                }
+                            }
+                            _ => to.write_bytes(0, filled),
+                        }
+                        to.add(filled).write_bytes(0, width - filled);
+                    }
+                }
+                col += width;
+            }
+        }
+    }
+}
+
+/// [`Across`] of bf16: two rows become one of pairs.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn across_512<T: Element>(x: Across<'_, T>) {
+    use std::arch::x86_64::*;
+    /// Pairs of rows ahead that are fetched: a row may be a page away from the one before it.
+    const AHEAD: usize = 8;
+    let order = |first: i16| {
+        let mut index = [0i16; 32];
+        for (at, index) in index.iter_mut().enumerate() {
+            *index = first + (at / 2) as i16 + if at % 2 == 1 { 32 } else { 0 };
+        }
+        // SAFETY: as many bytes.
+        unsafe { std::mem::transmute::<[i16; 32], __m512i>(index) }
+    };
+    let (low, high) = (order(0), order(16));
+    let at = x.at.cast::<u16>();
+    for u in 0..x.padded / 2 {
+        let mut col = 0;
+        while col < x.cols {
+            let width = x.micro.panel(x.cols - col);
+            let filled = width.min(x.cols - col);
+            let mask = ((1u64 << filled) - 1) as __mmask32;
+            // SAFETY: as in `Across`; the processor has the instructions. Prefetching touches nothing.
+            unsafe {
+                let row = |p: usize| {
+                    if p < x.k {
+                        _mm512_maskz_loadu_epi16(mask, at.add(p * x.ld + col).cast())
+                    } else {
+                        _mm512_setzero_si512()
+                    }
+                };
+                if 2 * (u + AHEAD) + 1 < x.k {
+                    let ahead = at.wrapping_add(2 * (u + AHEAD) * x.ld + col);
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(x.ld).cast());
+                }
+                let (even, odd) = (row(2 * u), row(2 * u + 1));
+                let to = x.to.add(col * x.bytes + width * (x.skip + u * 4));
+                _mm512_storeu_si512(to.cast(), _mm512_permutex2var_epi16(even, low, odd));
+                if width > 16 {
+                    _mm512_storeu_si512(to.add(64).cast(), _mm512_permutex2var_epi16(even, high, odd));
+                }
+            }
+            col += width;
+        }
     }
 }
 
@@ -229,7 +371,6 @@ struct PanelF32<T> {
     to: *mut f32,
     at: *const T,
     ld: usize,
-    step: usize,
     width: usize,
     filled: usize,
     k: usize,
@@ -240,23 +381,10 @@ impl<T: Element> Loop for PanelF32<T> {
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
         unsafe {
-            if self.ld == 1 {
-                for p in 0..self.k {
-                    let to = self.to.add(p * self.width);
-                    let at = self.at.add(p * self.step);
-                    for j in 0..self.filled {
-                        *to.add(j) = (*at.add(j)).load();
-                    }
-                    for j in self.filled..self.width {
-                        *to.add(j) = 0.0;
-                    }
-                }
-                return;
-            }
             for p in 0..self.k {
                 let to = self.to.add(p * self.width);
                 for j in 0..self.filled {
-                    *to.add(j) = (*self.at.add(j * self.ld + p * self.step)).load();
+                    *to.add(j) = (*self.at.add(j * self.ld + p)).load();
                 }
                 for j in self.filled..self.width {
                     *to.add(j) = 0.0;
@@ -270,7 +398,6 @@ struct PanelBf16<T> {
     to: *mut [u16; 2],
     at: *const T,
     ld: usize,
-    step: usize,
     width: usize,
     filled: usize,
     k: usize,
@@ -281,37 +408,18 @@ impl<T: Element> Loop for PanelBf16<T> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        unsafe {
-            let whole = self.k / 2;
-            for p in 0..whole {
-                let to = self.to.add(p * self.width);
-                if self.ld == 1 {
-                    let even = self.at.add(2 * p * self.step);
-                    let odd = even.add(self.step);
-                    for j in 0..self.filled {
-                        *to.add(j) = [(*even.add(j)).to_bf16(), (*odd.add(j)).to_bf16()];
-                    }
-                } else {
-                    let at = self.at.add(2 * p * self.step);
-                    for j in 0..self.filled {
-                        let at = at.add(j * self.ld);
-                        *to.add(j) = [(*at).to_bf16(), (*at.add(self.step)).to_bf16()];
-                    }
-                }
-                for j in self.filled..self.width {
-                    *to.add(j) = [0; 2];
-                }
-            }
-            for p in whole..self.padded / 2 {
-                let to = self.to.add(p * self.width);
-                for j in 0..self.width {
-                    let value = if 2 * p < self.k && j < self.filled {
-                        (*self.at.add(j * self.ld + 2 * p * self.step)).to_bf16()
+        for p in 0..self.padded / 2 {
+            for j in 0..self.width {
+                let value = |p: usize| {
+                    if p < self.k && j < self.filled {
+                        // SAFETY: an element of the operand.
+                        unsafe { (*self.at.add(j * self.ld + p)).to_bf16() }
                     } else {
                         0
-                    };
-                    *to.add(j) = [value, 0];
-                }
+                    }
+                };
+                // SAFETY: the caller's room for the panel.
+                unsafe { *self.to.add(p * self.width + j) = [value(2 * p), value(2 * p + 1)] };
             }
         }
     }

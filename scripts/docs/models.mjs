@@ -1,0 +1,141 @@
+// @ts-check
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * @typedef {import('@ift/core').ModelDefinition} ModelDefinition
+ * @typedef {import('@ift/core/testing').GoldenErrors} GoldenErrors
+ * @typedef {{ golden: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
+ * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[] }} Published
+ */
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Tokens in the micro-batch that memory is planned for, and the rank of LoRA. */
+const tokens = 2048
+const rank = 8
+
+/** Bytes of a weight in NF4 whose scales are quantised too (Dettmers et al. 2023, arXiv:2305.14314). */
+const nf4 = 0.516
+
+/**
+ * Sizes that were published, with their shapes, from fixtures/published.
+ * @param {readonly ModelDefinition[]} definitions
+ * @returns {Published[]}
+ */
+export const publishedSizes = (definitions) => {
+  const dir = join(root, 'fixtures/published')
+  return readdirSync(dir)
+    .sort()
+    .flatMap((file) =>
+      /** @type {Group[]} */ (JSON.parse(readFileSync(join(dir, file), 'utf8'))).flatMap(
+        ({ golden, config, sizes }) =>
+          Object.entries(sizes).map(([size, own]) => {
+            const json = { ...config, ...own }
+            const [architecture] = /** @type {string[]} */ (json['architectures'])
+            const definition = definitions.find((one) => one.architectures.includes(String(architecture)))
+            if (!definition) throw new Error(`${file}: no family knows ${architecture}`)
+            return { package: basename(file, '.json'), size, definition, json, golden }
+          }),
+      ),
+    )
+}
+
+const product = (/** @type {readonly number[]} */ shape) => shape.reduce((a, b) => a * b, 1)
+
+/**
+ * Parameters and planned bytes of one size.
+ * @param {Published} published
+ * @param {typeof import('@ift/core').plan} plan
+ */
+export const sizeOf = ({ definition, json }, plan) => {
+  const config = definition.parseConfig(json)
+  const model = definition.build(config)
+  const shape = definition.shape(config)
+  const targets = definition.targetModules['lora'] ?? []
+  const parameters = [...model.namedParameters()].reduce((sum, [, { shape }]) => sum + product(shape), 0)
+  let [trainable, adapted, quantised] = [0, 0, 0]
+  const layers = new Set(model.layers)
+  for (const layer of layers)
+    for (const [path, module] of layer.namedModules()) {
+      if (!('inFeatures' in module)) continue
+      const { inFeatures, outFeatures } = /** @type {import('@ift/tensor').LinearLike} */ (
+        /** @type {unknown} */ (module)
+      )
+      quantised += inFeatures * outFeatures
+      if (!targets.some((target) => path === target || path.endsWith(`.${target}`))) continue
+      adapted++
+      trainable += rank * (inFeatures + outFeatures)
+    }
+  const input = {
+    shape,
+    dtype: /** @type {const} */ ('bf16'),
+    parameters,
+    trainable,
+    adapted: adapted / shape.layers,
+    rank,
+    tokens: Math.min(tokens, shape.maxPositions ?? tokens),
+    trainedTokens: Math.min(tokens, shape.maxPositions ?? tokens),
+    budget: null,
+  }
+  const [kept, recomputed] = [plan(input, 0), plan(input, shape.layers)]
+  const saved = quantised * (2 - nf4)
+  return { parameters, kept: kept.total, recomputed: recomputed.total, saved, targets }
+}
+
+const gib = (/** @type {number} */ bytes) => {
+  const value = bytes / 2 ** 30
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
+}
+
+const scientific = (/** @type {number} */ value) => value.toExponential(1)
+
+/**
+ * @param {readonly Published[]} published
+ * @param {typeof import('@ift/core').plan} plan
+ * @param {ReadonlyMap<string, GoldenErrors>} errors by golden folder
+ */
+export const modelsPage = (published, plan, errors) => {
+  const rows = published.map((one) => {
+    const { parameters, kept, recomputed, saved, targets } = sizeOf(one, plan)
+    const of = one.golden.map((golden) => {
+      const found = errors.get(golden)
+      if (!found) throw new Error(`${golden} was not measured`)
+      return found
+    })
+    const worst = (/** @type {'logits' | 'gradients'} */ kind) =>
+      scientific(Math.max(...of.map((error) => error[kind])))
+    return [
+      one.size,
+      `\`${one.package}\``,
+      parameters.toLocaleString('en-US'),
+      worst('logits'),
+      worst('gradients'),
+      `${gib(kept)} / ${gib(recomputed)}`,
+      `${gib(kept - saved)} / ${gib(recomputed - saved)}`,
+      `\`${one.definition.template}\``,
+      targets.map((target) => `\`${target}\``).join(' '),
+    ]
+  })
+  return `# Models
+
+Every size whose published shape is in \`fixtures/published\`, one row each.
+
+* **parameters**: counted in the modules that \`config.json\` makes.
+* **logits**, **gradients**: largest difference from the reference implementation (transformers, or a module in
+  \`scripts/reference\` where it lacks the family), in f32 on the CPU, over the tiny models in \`fixtures\` that have the parts of
+  this size: logits relative to 1 + |logit|, gradients of every parameter relative to the largest element of each.
+* **LoRA bf16**, **LoRA NF4**: planned GiB for rank ${rank} on the default targets and a micro-batch of ${tokens} tokens (or the
+  model's limit, where that is less): with all activations kept / recomputed. NF4: matrices of the decoder layers at
+  ${nf4} bytes a weight, everything else as in bf16. \`npx ift plan\` does the same sum for a config.
+* **template**: where the checkpoint brings no chat template of its own.
+* **targets**: what LoRA adapts where \`targetModules\` is not set.
+
+Made by \`npm run build && node scripts/models.mjs\`; a test compares it with what the sources give.
+
+| model | package | parameters | logits | gradients | LoRA bf16 | LoRA NF4 | template | targets |
+|---|---|--:|--:|--:|--:|--:|---|---|
+${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
+`
+}

@@ -1,0 +1,29 @@
+// @ts-check
+// Writes docs/models.md: what each family is measured and planned to be (scripts/docs/models.mjs).
+//   npm run build && node scripts/models.mjs
+import { readdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { plan } from '@ift/core'
+import { goldenErrors, modelsOf } from '@ift/core/testing'
+import { openCpu } from '@ift/kernels-cpu'
+import { modelsPage, publishedSizes } from './docs/models.mjs'
+
+const at = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+
+const names = readdirSync(at('packages')).filter((name) => name.startsWith('model-'))
+const definitions = []
+for (const name of names) {
+  const { plugin } = await import(`@ift/${name}`)
+  definitions.push(...modelsOf(plugin))
+}
+const published = publishedSizes(definitions)
+const errors = new Map()
+for (const { golden, definition } of published)
+  for (const folder of golden)
+    if (!errors.has(folder))
+      errors.set(
+        folder,
+        await goldenErrors(definition, at(`fixtures/${folder}`), () => openCpu({ threads: 2 })),
+      )
+writeFileSync(at('docs/models.md'), modelsPage(published, plan, errors))
+console.log(at('docs/models.md'))
