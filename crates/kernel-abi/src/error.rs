@@ -18,6 +18,12 @@ pub enum Code {
     FileUnreadable,
     BackendClosed,
     BackendUnavailable,
+    /// A shared library of the machine, or a function of it, is not there.
+    LibraryMissing,
+    /// The library under a collective reports an error.
+    Collective,
+    /// A rank did not come to a collective in time.
+    RankMissing,
     /// A defect of the backend itself.
     Internal,
 }
@@ -34,6 +40,9 @@ impl Code {
             Self::FileUnreadable => "IFT_FILE_UNREADABLE",
             Self::BackendClosed => "IFT_BACKEND_CLOSED",
             Self::BackendUnavailable => "IFT_BACKEND_UNAVAILABLE",
+            Self::LibraryMissing => "IFT_LIBRARY_MISSING",
+            Self::Collective => "IFT_COLLECTIVE",
+            Self::RankMissing => "IFT_RANK_MISSING",
             Self::Internal => "IFT_INTERNAL",
         }
     }

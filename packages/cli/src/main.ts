@@ -1,15 +1,9 @@
-import { Command, CommanderError } from 'commander'
-import { IftError } from '@ift/core'
+import { Command } from 'commander'
 import { commands } from './commands/index.js'
 import { takeOverrides } from './overrides.js'
 import { Terminal } from './ui/terminal.js'
+import { exit, report } from './ui/report.js'
 import { version } from './version.js'
-
-/** Exit codes of every verb. */
-export const exit = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
-
-/** Codes of errors that the user's command or config caused: nothing was tried. */
-const usageErrors = /^IFT_(USAGE|CONFIG_|PLUGIN_NOT_FOUND|GENERATE_OPTION|PEFT_|DATA_FORMAT|RESUME_CONFIG)/
 
 /** Runs one command line and returns its exit code. */
 export async function main(argv: readonly string[], terminal = new Terminal()): Promise<number> {
@@ -65,19 +59,4 @@ export async function main(argv: readonly string[], terminal = new Terminal()): 
   } finally {
     terminal.close()
   }
-}
-
-function report(error: unknown, terminal: Terminal): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
-  if (error instanceof IftError) {
-    terminal.failure(error.message, error.hint, error.code)
-    return usageErrors.test(error.code) ? exit.usage : exit.failed
-  }
-  if (error instanceof Error && error.name === 'AbortError') return exit.interrupted
-  terminal.failure(
-    error instanceof Error ? (error.stack ?? error.message) : String(error),
-    undefined,
-    'a fault of ift',
-  )
-  return exit.failed
 }

@@ -4,9 +4,12 @@ import { saveModel } from './checkpoint/model-files.js'
 import { loadConfigFile } from './config/load.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
+import { rankPlacement } from './config/ranks.js'
 import { checkPlugin } from './plugin/resolve.js'
 import { PluginSession } from './plugin/session.js'
 import type { IftPlugin } from './plugin/define.js'
+import { RankLink } from './distributed/link.js'
+import type { RankPlace } from './distributed/place.js'
 import { openBackend } from './session/open-backend.js'
 import { openData, type RunData } from './session/data.js'
 import {
@@ -53,6 +56,8 @@ export class Ift extends PluginSession {
   /** Config file, or null when the config was given. */
   readonly configPath: string | null
   #backend: Promise<Backend> | null = null
+  /** To the other ranks, where these do not come from MPI. */
+  #link: RankLink | null = null
   readonly #opened = new Set<{ release(): void }>()
 
   private constructor(
@@ -98,9 +103,13 @@ export class Ift extends PluginSession {
     return ift
   }
 
-  /** The device of the session, opened at the first call. */
-  openBackend(): Promise<Backend> {
-    this.#backend ??= openBackend(this, this.config)
+  /** The device of the session, opened at the first call, which may give it a place among ranks. */
+  openBackend(place: RankPlace | null = null): Promise<Backend> {
+    const exchange = async (bytes: Uint8Array | null) => {
+      this.#link = await RankLink.open(place!, this.config.ranks.timeout)
+      return this.#link.exchange(bytes)
+    }
+    this.#backend ??= openBackend(this, this.config, place && { place, exchange })
     return this.#backend
   }
 
@@ -112,10 +121,43 @@ export class Ift extends PluginSession {
 
   /** Opens a training run: model, method, data, plan. `run()` trains. */
   async createTraining(options: TrainingOptions & Partial<OpenOptions> = {}): Promise<Training> {
+    if (!options.planOnly) {
+      const place = this.#place(options.ranks)
+      const backend = await this.openBackend(place)
+      if (place && !backend.comm)
+        throw new IftError(
+          'IFT_RANKS_DEVICE',
+          `The device (${backend.device.description}) has joined no ranks, and this is rank ${place.rank} of ${place.worldSize}.`,
+          'Create the training before anything else of the session is opened, on a device that has collectives.',
+        )
+    }
     const open = await this.openModel({ ...options, training: true })
-    const training = await openTraining(this, this.config, open, options)
+    const training = await openTraining(this, this.config, open, options, this.#link)
     this.#opened.add(training)
     return training
+  }
+
+  /** This process's place among the ranks of a run; null when it trains alone. */
+  #place(asked: RankPlace | null | undefined): RankPlace | null {
+    if (asked !== undefined) return asked
+    const found = rankPlacement()
+    if (found.kind === 'start')
+      throw new IftError(
+        'IFT_RANKS_START',
+        `${found.local.launcher} started one process on this machine, and the ranks of the machine are still to be started.`,
+        'Run the command line, which starts them: npx ift train',
+      )
+    return found.kind === 'rank' ? found.place : null
+  }
+
+  /**
+   * Ends this process, and with it all ranks of the run, with an exit code; the others end with `message`. Returns when
+   * there are no other ranks.
+   */
+  async abortRanks(code: number, message: string): Promise<void> {
+    await this.#link?.fail(message)
+    const backend = await this.#backend?.catch(() => null)
+    backend?.comm?.abort(code)
   }
 
   /** What a run would need and do; nothing is written. */
@@ -161,6 +203,7 @@ export class Ift extends PluginSession {
   /** Ends the session: everything opened is released, the device closed. */
   async close(): Promise<void> {
     await this.hooks.close.promise()
+    await this.#link?.fail('its session was closed before the run ended.')
     for (const opened of [...this.#opened].reverse()) opened.release()
     this.#opened.clear()
     const backend = await this.#backend?.catch(() => null)

@@ -2,6 +2,7 @@ export { IftError, type ErrorCode } from '@ift/tensor'
 export * from './checkpoint/index.js'
 export { hubSettings, type HubSettings } from './config/env.js'
 export { configJsonSchema, optionRows, type OptionRow } from './config/json-schema.js'
+export { rankPlacement } from './config/ranks.js'
 export { loadConfigFile, type LoadedConfig } from './config/load.js'
 export {
   configSchema,
@@ -16,6 +17,7 @@ export {
 export { suggest } from './suggest.js'
 export { check, resolveConfig } from './config/validate.js'
 export * from './data/index.js'
+export type * from './distributed/place.js'
 export type * from './generate/types.js'
 export type * from './plugin/contract/index.js'
 export {

@@ -25,6 +25,13 @@ export interface KernelTime {
   ms: number
 }
 
+/** Rank of this process and the MPI library that it talks over. */
+export interface World {
+  rank: number
+  size: number
+  library: string
+}
+
 /** Exports of the add-on. Dtypes are codes, buffers their ids; the order of arguments is that of `Backend`. */
 export interface Addon {
   /** Instruction sets that `open` accepts on this processor, weakest first. */
@@ -47,6 +54,30 @@ export interface Addon {
   stopProfile(device: number): KernelTime[] | Failure
   close(device: number): void
 
+  /** `kind` is openmpi or mpich, `path` its library or null. */
+  commJoin(device: number, kind: string, path: string | null, timeout: number): Promise<World | Failure>
+  commAllReduce(device: number, buf: number, n: number, dtype: number, op: number): Outcome
+  commReduceScatter(
+    device: number,
+    dst: number,
+    src: number,
+    n: number,
+    dtype: number,
+    worldSize: number,
+  ): Outcome
+  commAllGather(
+    device: number,
+    dst: number,
+    src: number,
+    n: number,
+    dtype: number,
+    worldSize: number,
+  ): Outcome
+  commBroadcast(device: number, buf: number, n: number, dtype: number, root: number): Outcome
+  commBarrier(device: number): Outcome
+  commLeave(device: number): Promise<Outcome>
+  commAbort(code: number): never
+
   gemm(
     device: number,
     y: number,
@@ -62,6 +93,10 @@ export interface Addon {
     accumulate: boolean,
     dtype: number,
     outDtype: number,
+    plusA?: number,
+    plusB?: number,
+    plusK?: number,
+    plusAlpha?: number,
   ): Outcome
   sumRows(
     device: number,
@@ -71,6 +106,44 @@ export interface Addon {
     cols: number,
     dtype: number,
     accumulate: boolean,
+  ): Outcome
+  quantize(
+    device: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    format: number,
+    rows: number,
+    cols: number,
+    x: number,
+    dtype: number,
+  ): Outcome
+  dequantize(
+    device: number,
+    y: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    format: number,
+    rows: number,
+    cols: number,
+    dtype: number,
+  ): Outcome
+  quantizedProduct(
+    device: number,
+    y: number,
+    x: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    bias: number | null,
+    format: number,
+    m: number,
+    rows: number,
+    cols: number,
+    accumulate: boolean,
+    dtype: number,
+    outDtype: number,
   ): Outcome
   rmsNorm(
     device: number,

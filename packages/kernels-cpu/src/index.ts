@@ -1,2 +1,3 @@
-export { instructionSets, openCpu, type CpuOptions } from './open.js'
+export type { RankOptions } from './communicator.js'
+export { instructionSets, openCpu, openCpuRank, type CpuOptions } from './open.js'
 export { plugin } from './plugin.js'

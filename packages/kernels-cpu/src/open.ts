@@ -1,6 +1,9 @@
+import { availableParallelism, cpus } from 'node:os'
+
 import { IftError, type Backend } from '@ift/tensor'
 
 import { CpuBackend } from './backend.js'
+import type { RankOptions } from './communicator.js'
 import { valueOf } from './failure.js'
 import { addon } from './load.js'
 
@@ -19,11 +22,36 @@ export const instructionSets = (): string[] => addon().instructionSets()
  * Opens the CPU as a device. Throws `IFT_BACKEND_UNAVAILABLE` when the native add-on is not installed or the processor
  * lacks the instruction set, `IFT_ARGUMENT` for a count of threads that is none.
  */
-export function openCpu(options: CpuOptions = {}): Backend {
+export function openCpu(options: CpuOptions = {}): CpuBackend {
   const { threads = 0, isa = process.env['IFT_CPU_ISA'] ?? '' } = options
   if (!Number.isInteger(threads) || threads < 0 || threads > 4096 || options.threads === 0) {
     throw new IftError('IFT_ARGUMENT', `threads is ${threads}, expected a whole number from 1 to 4096`)
   }
   const native = addon()
   return new CpuBackend(native, valueOf(native.open(threads, isa)))
+}
+
+/** One of several ranks of a machine: the share of its cores that is this rank's. */
+function threadsOf(localSize: number | null): number {
+  const cores = availableParallelism()
+  // A launcher that binds ranks to cores has shared them out already.
+  return cores < cpus().length ? cores : Math.max(1, Math.floor(cores / (localSize ?? 1)))
+}
+
+/**
+ * Opens the CPU of one rank and joins the others over MPI; waits until all have come. Ranks of one machine share its
+ * cores unless `threads` says otherwise.
+ */
+export async function openCpuRank(
+  options: CpuOptions,
+  ranks: RankOptions & { readonly localSize: number | null },
+): Promise<Backend> {
+  const backend = openCpu({ ...options, threads: options.threads ?? threadsOf(ranks.localSize) })
+  try {
+    await backend.join(ranks)
+    return backend
+  } catch (error) {
+    backend.close()
+    throw error
+  }
 }

@@ -1,9 +1,19 @@
 import type { Backend } from '@ift/tensor'
-import { openCpu } from './open.js'
+import type { RankOptions } from './communicator.js'
+import { openCpu, openCpuRank } from './open.js'
+
+interface Request {
+  readonly threads: number | null
+  readonly ranks?: {
+    readonly place: Pick<RankOptions, 'mpi' | 'rank' | 'worldSize'> & { readonly localSize: number | null }
+    readonly timeout: number
+    readonly library: string | null
+  }
+}
 
 interface Device {
   readonly name: string
-  open(request: { readonly threads: number | null }): Promise<Backend>
+  open(request: Request): Promise<Backend>
 }
 
 /** The registry of devices as this package sees it: an ift plugin needs no more of the core. */
@@ -20,8 +30,12 @@ export const plugin = {
   apply({ hooks }: Host): void {
     hooks.backend.for('cpu').tap('kernels-cpu', () => ({
       name: 'cpu',
-      open: ({ threads }: { readonly threads: number | null }) =>
-        Promise.resolve(openCpu(threads === null ? {} : { threads })),
+      open: async ({ threads, ranks }: Request) => {
+        const options = threads === null ? {} : { threads }
+        if (!ranks) return openCpu(options)
+        const { place, timeout, library } = ranks
+        return openCpuRank(options, { ...place, timeout, library })
+      },
     }))
   },
 }

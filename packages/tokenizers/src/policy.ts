@@ -71,6 +71,7 @@ const families: Readonly<Record<string, Family>> = {
   T5Tokenizer: { addBos: false, addEos: true },
   XGLMTokenizer: { addBos: true, addEos: false },
   GPT2Tokenizer: { addBos: false, addEos: false },
+  Qwen2Tokenizer: { addBos: false, addEos: false },
   CodeGenTokenizer: { addBos: false, addEos: false },
   MossTokenizer: { addBos: false, addEos: false },
   BloomTokenizer: { addBos: false, addEos: false },

@@ -1,5 +1,8 @@
-import type { Command } from './command.js'
+import { IftError, rankPlacement, type Ift, type LocalRanks, type RankPlace } from '@ift/core'
+import type { Command, Context } from './command.js'
 import { withInterrupt, withSession } from './command.js'
+import { freePort, sameProgram, startLocally, startUnderMpi } from './start-ranks.js'
+import { report } from '../ui/report.js'
 import { planRows } from './plan-view.js'
 import { Progress } from '../ui/progress.js'
 import { compact, duration } from '../ui/format.js'
@@ -15,48 +18,138 @@ export const train: Command = {
         'go on with the run in the output folder, or with the run or checkpoint named',
       )
       .option('-o, --output <dir>', 'run folder')
+      .option(
+        '--nproc <n>',
+        'train in n processes of this machine: CPU ranks under mpirun, or one for each GPU',
+      )
       .option('--json', 'print the result as JSON')
+      .addHelpText('after', ranksHelp)
   },
   run(context) {
     const { terminal, options } = context
     const output = options['output'] as string | undefined
     const overrides = output === undefined ? context.overrides : { ...context.overrides, output }
+    const placement = rankPlacement()
+    if (placement.kind === 'rank') {
+      // Under a launcher --nproc has done its work, or the launcher does it.
+      const { place } = placement
+      terminal.speakFor(place.rank)
+      return withSession({ ...context, overrides }, (ift) => trainOneOf(ift, context, place))
+    }
+    const nproc = countOf(options['nproc'] as string | undefined)
     return withSession({ ...context, overrides }, async (ift) => {
-      const resume = options['resume'] as string | true | undefined
-      const training = await ift.createTraining(resume === undefined ? {} : { resume })
-      for (const { dir, error } of training.broken)
-        terminal.note(`passed over ${dir}: ${error instanceof Error ? error.message : String(error)}`)
-      terminal.heading(training.resumedFrom === null ? 'Plan' : `Resuming from ${training.resumedFrom}`)
-      terminal.table(planRows(training))
-      const { trainer } = training
-      const progress = new Progress(
+      if (placement.kind === 'start') return startMachine(ift, context, placement.local, nproc)
+      if (nproc === undefined || nproc === 1) return trainHere(ift, context, null)
+      if ((await deviceKind(ift)) === 'cpu') return startUnderMpi(nproc, sameProgram())
+      const master = { host: '127.0.0.1', ports: [await freePort()] }
+      return startLocally(
+        nproc,
+        { nodes: 1, nodeRank: 0, master, runId: String(process.pid) },
+        sameProgram(),
         terminal,
-        trainer.totalSteps,
-        trainer.state.step,
-        () => training.open.backend.memory().peak,
       )
-      trainer.hooks.log.tap('cli', (record) => {
-        progress.show(record)
-      })
-      const result = await withInterrupt(
-        terminal,
-        'Stopping after this step; a checkpoint will be written.',
-        (signal) => training.run(signal),
-      )
-      if (options['json']) terminal.json(result)
-      terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
-      terminal.table([
-        ['steps', String(result.steps)],
-        ['loss', result.finalLoss.toFixed(4)],
-        [
-          'tokens',
-          `${compact(result.tokens)} in ${duration(result.seconds)} (${compact(result.tokens / result.seconds)}/s)`,
-        ],
-        ['output', result.output],
-        ['report', training.folder.report],
-      ])
-      if (result.reason === 'interrupted') terminal.note('Go on with: npx ift train --resume')
-      return result.reason === 'interrupted' ? 130 : 0
     })
   },
+}
+
+const ranksHelp = `
+Several processes (docs/distributed.md):
+  npx ift train --nproc 4                                  4 CPU ranks, or 4 GPUs, of this machine
+  mpirun -n 4 npx ift train                                Open MPI; also srun --mpi=pmix
+  torchrun --no-python --nproc-per-node 4 npx ift train    GPUs; also srun and Kubeflow
+  IFT_RANK=0 IFT_WORLD_SIZE=2 IFT_MASTER_ADDR=HOST ...     any other launcher of GPU ranks
+`
+
+function countOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const count = Number(value)
+  if (!Number.isInteger(count) || count < 1 || count > 4096)
+    throw new IftError(
+      'IFT_USAGE',
+      `--nproc is "${value}", expected a whole number from 1.`,
+      '--nproc 2',
+    )
+  return count
+}
+
+/** The kind of device that a run would take; it is closed again, since the ranks open their own. */
+async function deviceKind(ift: Ift): Promise<string> {
+  const { device } = ift.config
+  if (device !== 'auto') return device.split(':')[0]!
+  if (!ift.installed('kernels', 'cuda')) return 'cpu'
+  return (await ift.openBackend()).device.kind
+}
+
+/** Starts the ranks of this machine where the launcher has started one process on each. */
+async function startMachine(
+  ift: Ift,
+  { terminal }: Context,
+  local: LocalRanks,
+  nproc: number | undefined,
+): Promise<number> {
+  const kind = await deviceKind(ift)
+  const wanted = nproc ?? (typeof local.perNode === 'number' ? local.perNode : undefined)
+  if (kind === 'cpu' || local.perNode === 'cpu')
+    throw new IftError(
+      'IFT_RANKS_NO_MPI',
+      `${local.launcher} starts ranks without MPI, over which CPU ranks talk.`,
+      'On one machine: npx ift train --nproc 4. On several: mpirun, or the MPI runtime of Kubeflow Trainer.',
+    )
+  if (wanted === undefined)
+    throw new IftError(
+      'IFT_RANKS_ENVIRONMENT',
+      `${local.launcher} does not say how many ranks this machine has (${local.perNode}).`,
+      'Say it: npx ift train --nproc 8',
+    )
+  return startLocally(wanted, local, sameProgram(), terminal)
+}
+
+/** Trains as one of several ranks: an error here ends all of them, with its message. */
+async function trainOneOf(ift: Ift, context: Context, place: RankPlace): Promise<number> {
+  try {
+    return await trainHere(ift, context, place)
+  } catch (error) {
+    const code = report(error, context.terminal)
+    await ift.abortRanks(code, error instanceof Error ? error.message : String(error))
+    // The device's thread may be waiting for ranks that are not coming, and would keep the process.
+    process.exit(code)
+  }
+}
+
+async function trainHere(ift: Ift, { terminal, options }: Context, place: RankPlace | null): Promise<number> {
+  const resume = options['resume'] as string | true | undefined
+  const training = await ift.createTraining({ ...(resume === undefined ? {} : { resume }), ranks: place })
+  for (const { dir, error } of training.broken)
+    terminal.note(`passed over ${dir}: ${error instanceof Error ? error.message : String(error)}`)
+  terminal.heading(training.resumedFrom === null ? 'Plan' : `Resuming from ${training.resumedFrom}`)
+  terminal.table(planRows(training))
+  const { trainer } = training
+  const progress = new Progress(
+    terminal,
+    trainer.totalSteps,
+    trainer.state.step,
+    () => training.open.backend.memory().peak,
+  )
+  trainer.hooks.log.tap('cli', (record) => {
+    progress.show(record)
+  })
+  const result = await withInterrupt(
+    terminal,
+    'Stopping after this step; a checkpoint will be written.',
+    (signal) => training.run(signal),
+  )
+  if (options['json']) terminal.json(result)
+  terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
+  terminal.table([
+    ['steps', String(result.steps)],
+    ['loss', result.finalLoss.toFixed(4)],
+    [
+      'tokens',
+      `${compact(result.tokens)} in ${duration(result.seconds)} (${compact(result.tokens / result.seconds)}/s)`,
+    ],
+    ['output', result.output],
+    ['report', training.folder.report],
+  ])
+  if (result.reason === 'interrupted') terminal.note('Go on with: npx ift train --resume')
+  return result.reason === 'interrupted' ? 130 : 0
 }

@@ -5,6 +5,7 @@ type Style = Parameters<typeof styleText>[0]
 /** Where a command line writes: results to stdout, everything else to stderr. */
 export class Terminal {
   readonly #colour: boolean
+  #rank = 0
   #line = ''
 
   constructor(
@@ -24,8 +25,14 @@ export class Terminal {
     return this.#colour ? styleText(style, text, { validateStream: false }) : text
   }
 
+  /** One of several ranks writes: all but the first keep quiet, and say who they are when they fail. */
+  speakFor(rank: number): void {
+    this.#rank = rank
+  }
+
   /** A result. */
   out(text: string): void {
+    if (this.#rank > 0) return
     this.clear()
     this.stdout.write(text)
   }
@@ -36,6 +43,11 @@ export class Terminal {
   }
 
   err(text: string): void {
+    if (this.#rank > 0) return
+    this.#write(text)
+  }
+
+  #write(text: string): void {
     this.clear()
     this.stderr.write(text)
   }
@@ -49,9 +61,15 @@ export class Terminal {
   }
 
   failure(message: string, hint: string | undefined, code: string): void {
-    this.err(`${this.style('red', 'error')} ${message}\n`)
-    if (hint) this.err(`\n${hint}\n`)
-    this.err(`${this.style('dim', code)}\n`)
+    // One write: lines of several ranks must not come between.
+    const lines = [
+      `${this.style('red', 'error')} ${message}`,
+      ...(hint ? ['', hint] : []),
+      this.style('dim', code),
+    ]
+    const text = lines.join('\n')
+    const prefix = this.style('red', `rank ${this.#rank}: `)
+    this.#write(`${this.#rank > 0 ? text.replaceAll(/^/gm, prefix) : text}\n`)
   }
 
   /** Redraws the one line at the bottom; call only when `interactive`. */

@@ -156,6 +156,21 @@ export const configSchema = strict({
   })
     .prefault({})
     .describe('What evaluation runs on.'),
+  ranks: strict({
+    timeout: positive
+      .default(600)
+      .describe('Seconds that a rank waits for another one before it gives up, naming it.'),
+    mpi: z
+      .string()
+      .optional()
+      .describe('File of the MPI library of CPU ranks, when it is not found by itself.'),
+    nccl: z
+      .string()
+      .optional()
+      .describe('File of the NCCL library of GPU ranks, when it is not found by itself.'),
+  })
+    .prefault({})
+    .describe('A run over several processes; see docs/distributed.md.'),
   template: z
     .string()
     .optional()

@@ -1,13 +1,45 @@
 import { IftError, type Backend, type FloatDType } from '@ift/tensor'
+import type { RankPlace } from '../distributed/place.js'
+import type { RankRequest } from '../plugin/contract/index.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { PluginSession } from '../plugin/session.js'
 
 /** Kinds of devices that `auto` tries, best first. */
 const preference = ['cuda', 'cpu']
 
-/** Opens the device that the config asks for; `auto` takes the first whose package is installed and that opens. */
-export async function openBackend(session: PluginSession, config: ResolvedConfig): Promise<Backend> {
+/** How a device joins ranks that its own library cannot find. */
+export interface Joining {
+  readonly place: RankPlace
+  readonly exchange: RankRequest['exchange']
+}
+
+/** What a device of this kind needs to join the ranks; CPU ranks without MPI are refused with the line to type. */
+function rankRequest(kind: string, { place, exchange }: Joining, { ranks }: ResolvedConfig): RankRequest {
+  if (kind === 'cpu' && place.mpi === null)
+    throw new IftError(
+      'IFT_RANKS_NO_MPI',
+      `${place.launcher} started rank ${place.rank} of ${place.worldSize} without MPI, over which CPU ranks talk.`,
+      `npx ift train --nproc ${place.worldSize} (or: mpirun -n ${place.worldSize} npx ift train; srun --mpi=pmix npx ift train)`,
+    )
+  const library = (kind === 'cpu' ? ranks.mpi : ranks.nccl) ?? null
+  return { place, timeout: ranks.timeout, library, exchange }
+}
+
+/**
+ * Opens the device that the config asks for; `auto` takes the first whose package is installed and that opens. With a
+ * place among ranks the device joins them, and each rank takes the device of its place unless the config names one.
+ */
+export async function openBackend(
+  session: PluginSession,
+  config: ResolvedConfig,
+  joining: Joining | null = null,
+): Promise<Backend> {
   const threads = config.threads ?? null
+  const request = (kind: string, index = joining?.place.device ?? 0) => ({
+    index,
+    threads,
+    ...(joining ? { ranks: rankRequest(kind, joining, config) } : {}),
+  })
   if (config.device !== 'auto') {
     const match = /^([a-z]+)(?::(\d+))?$/.exec(config.device)
     if (!match)
@@ -17,20 +49,20 @@ export async function openBackend(session: PluginSession, config: ResolvedConfig
         'Write auto, cpu, cuda, or cuda:1 for the second GPU.',
       )
     const definition = await session.backend(match[1]!)
-    return definition.open({ index: Number(match[2] ?? 0), threads })
+    return definition.open(request(match[1]!, match[2] === undefined ? undefined : Number(match[2])))
   }
   let failure: Error | null = null
   for (const name of preference) {
     const known = session.hooks.backend.find(name) !== undefined || session.installed('kernels', name)
     if (!known) continue
     try {
-      return await (await session.backend(name)).open({ index: 0, threads })
+      return await (await session.backend(name)).open(request(name))
     } catch (error) {
       failure ??= error instanceof Error ? error : new Error(String(error))
     }
   }
   if (failure) throw failure
-  return (await session.backend('cpu')).open({ index: 0, threads })
+  return (await session.backend('cpu')).open(request('cpu'))
 }
 
 /** Type of weights and activations on a device. */

@@ -213,7 +213,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       : [pathOf(await locate(config.tokenizer, 'model'), config.tokenizer)],
     definition.tokenizer,
   )
-  checkTokenizer(tokenizer, shape, source.dir)
+  checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
   const own = { dir: source.dir, name: config.weights, json, tokenizer }
   const name =
     config.template ??

@@ -5,13 +5,16 @@ import { IftError } from '@ift/tensor'
 import { writeAdapter } from '../checkpoint/adapter.js'
 import { saveModel } from '../checkpoint/model-files.js'
 import type { ResolvedConfig } from '../config/schema.js'
+import type { RankLink } from '../distributed/link.js'
+import type { RankPlace } from '../distributed/place.js'
+import { Ranks } from '../distributed/ranks.js'
 import { createPacker } from '../data/pack.js'
 import type { PluginSession } from '../plugin/session.js'
 import { findCheckpoint, type BrokenCheckpoint } from '../train/checkpoint.js'
 import { MetricsFile } from '../train/metrics.js'
 import { plan, type Plan } from '../train/plan.js'
 import { renderReport, type ReportSample } from '../train/report/report.js'
-import { checkResumable, RunFolder, type Manifest } from '../train/run-folder.js'
+import { checkResumable, decisive, RunFolder, type Manifest } from '../train/run-folder.js'
 import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../train/types.js'
 import { version } from '../version.js'
@@ -24,6 +27,8 @@ export interface TrainingOptions {
   readonly resume?: boolean | string
   /** Only plan: the output folder is neither looked at nor made. */
   readonly planOnly?: boolean
+  /** Place among the ranks of a run; null to train alone, and what the environment says when absent. */
+  readonly ranks?: RankPlace | null
 }
 
 /** A training run, opened: everything is loaded, nothing is trained yet. */
@@ -73,7 +78,11 @@ export function outputDir(config: ResolvedConfig, rootDir: string, family: strin
 /** Bytes that a run may use on a device that does not say. */
 const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
   if (config.train.memory !== undefined) return config.train.memory * 2 ** 30
-  return open.backend.device.kind === 'cpu' ? freemem() * 0.9 + open.backend.memory().allocated : null
+  // Other ranks of this machine may take as much.
+  const share = open.backend.comm?.worldSize ?? 1
+  return open.backend.device.kind === 'cpu'
+    ? (freemem() * 0.9) / share + open.backend.memory().allocated
+    : null
 }
 
 /** What the run will hold in memory, and how many layers it must recompute. */
@@ -110,6 +119,7 @@ export async function openTraining(
   config: ResolvedConfig,
   open: OpenModel,
   options: TrainingOptions,
+  link: RankLink | null = null,
 ): Promise<Training> {
   const folder = new RunFolder(
     typeof options.resume === 'string'
@@ -123,7 +133,9 @@ export async function openTraining(
       'There are no training samples.',
       'Set data: in the config, or look at what was dropped: npx ift data stats',
     )
-  const previous = options.planOnly ? null : await folder.readManifest()
+  const ranks = Ranks.of(open.backend)
+  const writes = ranks?.isFirst ?? true
+  const previous = options.planOnly || !writes ? null : await folder.readManifest()
   const manifest: Manifest = {
     ift: version,
     node: process.version,
@@ -137,13 +149,22 @@ export async function openTraining(
     baseHash: open.fingerprint,
     plugins: session.plugins,
   }
-  const { dir: resumedFrom, broken } = options.resume
-    ? await findCheckpoint(
-        folder,
-        typeof options.resume === 'string' ? resolve(session.rootDir, options.resume) : null,
-      )
-    : { dir: null, broken: [] }
-  if (options.resume && resumedFrom === null)
+  // Here the ranks meet: the data of each is ready.
+  await ranks?.agree({
+    'version of ift': version,
+    config: decisive(manifest.config),
+    'training data': data.hash,
+    'base weights': open.fingerprint,
+  })
+  const found =
+    options.resume && writes
+      ? await findCheckpoint(
+          folder,
+          typeof options.resume === 'string' ? resolve(session.rootDir, options.resume) : null,
+        )
+      : { dir: null, broken: [] }
+  const { broken } = found
+  if (options.resume && writes && found.dir === null)
     throw new IftError(
       'IFT_RESUME_NOTHING',
       `There is no whole checkpoint to resume from in ${folder.checkpoints}.`,
@@ -157,7 +178,8 @@ export async function openTraining(
       `${folder.dir} holds a run already.`,
       'Go on with it: --resume. Or choose another folder: --output DIR',
     )
-  if (resumedFrom !== null && previous) checkResumable(previous, manifest, folder.dir)
+  if (found.dir !== null && previous) checkResumable(previous, manifest, folder.dir)
+  const resumedFrom = ranks && options.resume ? await ranks.fromFirst(found.dir) : found.dir
 
   const { train } = config
   const packing = {
@@ -166,8 +188,8 @@ export async function openTraining(
     shuffle: train.shuffle,
     sharePrefixes: sharesPrefixes(train.sharePrefixes, open),
     promptOf: open.model.promptOf?.bind(open.model),
-    rank: open.backend.comm?.rank ?? 0,
-    worldSize: open.backend.comm?.worldSize ?? 1,
+    rank: ranks?.rank ?? 0,
+    worldSize: ranks?.worldSize ?? 1,
     ...(train.tokensPerStep === undefined
       ? { samplesPerStep: train.batchSize }
       : { tokensPerStep: train.tokensPerStep }),
@@ -176,6 +198,7 @@ export async function openTraining(
   const { validation } = data
   const trainer = new Trainer({
     backend: open.backend,
+    ranks,
     model: open.model,
     peft: open.peft,
     trainable: open.trainable,
@@ -183,19 +206,22 @@ export async function openTraining(
     samples: data.train.count,
     validation: validation
       ? function* () {
-          const options = { ...packing, shuffle: false, rank: 0, worldSize: 1 }
+          const options = { ...packing, shuffle: false }
           for (const { microBatches } of createPacker(validation, options).restOfEpoch()) yield* microBatches
         }
       : null,
     config: train,
     folder,
     recomputeLayers: memory.recomputeLayers,
-    saveOutput: () => saveOutput(config, open, folder),
+    saveOutput: async () => {
+      if (writes) return saveOutput(config, open, folder)
+      return open.peft ? folder.adapter : folder.model
+    },
   })
   if (!options.planOnly) {
-    await folder.create()
-    if (resumedFrom === null) await folder.writeManifest(manifest)
-    else await trainer.resume(resumedFrom)
+    if (writes) await folder.create()
+    if (resumedFrom !== null) await trainer.resume(resumedFrom)
+    else if (writes) await folder.writeManifest(manifest)
   }
   session.hooks.trainer.call(trainer)
 
@@ -236,8 +262,11 @@ export async function openTraining(
     trainable,
     parameters,
     async run(signal) {
-      const result = await trainer.train(signal)
-      await writeReport([], result)
+      const training = trainer.train(signal)
+      const result = await (link ? Promise.race([training, link.lost]) : training)
+      if (writes) await writeReport([], result)
+      await ranks?.comm.leave()
+      link?.close()
       return result
     },
     writeReport,

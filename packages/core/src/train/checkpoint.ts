@@ -7,6 +7,7 @@ import { replaceDir, verifyFolder } from '../checkpoint/atomic.js'
 import { fromTensor, openSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
 import { storedType } from '../checkpoint/numbers.js'
 import { readStored } from '../checkpoint/stored.js'
+import type { Ranks } from '../distributed/ranks.js'
 import type { PackCursor } from '../data/pack.js'
 import type { PeftHandle } from '../plugin/contract/index.js'
 import type { AdamWOptimizer } from './adamw.js'
@@ -94,6 +95,20 @@ export async function readCheckpoint(
   await load(backend, join(dir, optimizerFile), new Map(optimizer.state()))
   optimizer.step = state.optimizerStep
   return state
+}
+
+/**
+ * A checkpoint that rank 0 has read, on every rank: parameters, moments and state. `state` is null on the others.
+ */
+export async function shareCheckpoint(
+  ranks: Ranks,
+  state: CheckpointState | null,
+  optimizer: AdamWOptimizer,
+): Promise<CheckpointState> {
+  const shared = JSON.parse(await ranks.fromFirst(state && JSON.stringify(state))) as CheckpointState
+  for (const [, tensor] of optimizer.state()) ranks.shareFromFirst([tensor])
+  optimizer.step = shared.optimizerStep
+  return shared
 }
 
 /** What was wrong with a checkpoint that could not be used. */

@@ -1,14 +1,16 @@
 import { noGrad, ops, scope, type Backend, type CausalLM } from '@ift/tensor'
 import type { PackedBatch } from '../data/types.js'
+import type { Ranks } from '../distributed/ranks.js'
 import type { PeftHandle } from '../plugin/contract/index.js'
 import { withDeviceBatch } from './forward.js'
 
-/** Mean loss in nats over all targets of the batches, and the tokens read. */
+/** Mean loss in nats over all targets of the batches, and the tokens read; of all ranks, each with its own batches. */
 export async function evaluateLoss(
   backend: Backend,
   model: CausalLM,
   peft: PeftHandle | null,
   batches: Iterable<PackedBatch>,
+  ranks: Ranks | null = null,
 ): Promise<{ readonly loss: number; readonly tokens: number }> {
   let sum = 0
   let trained = 0
@@ -25,5 +27,6 @@ export async function evaluateLoss(
     trained += batch.trainedTokens
     tokens += batch.ids.length
   }
+  if (ranks) [sum, trained, tokens] = (await ranks.sum([sum, trained, tokens])) as [number, number, number]
   return { loss: trained ? sum / trained : Number.NaN, tokens }
 }

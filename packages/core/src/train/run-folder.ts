@@ -24,6 +24,7 @@ export interface Manifest {
 const free = new Set([
   'output',
   'threads',
+  'ranks',
   'device',
   'generate',
   'plugins',
@@ -43,6 +44,13 @@ function flatten(value: unknown, path: string, out: Map<string, string>): void {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     for (const [key, child] of Object.entries(value)) flatten(child, path ? `${path}.${key}` : key, out)
   else if (value !== undefined) out.set(path, JSON.stringify(value))
+}
+
+/** What a config says of the result of a run, without what may differ. */
+export function decisive(config: Readonly<Record<string, unknown>>): string {
+  const fields = new Map<string, string>()
+  flatten(config, '', fields)
+  return JSON.stringify([...fields].sort())
 }
 
 /** Refuses to go on with a run whose result would change, naming every field that differs. */

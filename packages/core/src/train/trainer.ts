@@ -13,6 +13,8 @@ import {
 import type { TrainConfig } from '../config/schema.js'
 import type { Packer } from '../data/pack.js'
 import type { PackedBatch } from '../data/types.js'
+import { GradientBucket } from '../distributed/gradients.js'
+import type { Ranks } from '../distributed/ranks.js'
 import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
 import { createTrainerHooks, type TrainerHandle, type TrainerHooks } from '../plugin/hooks.js'
 import { AdamWOptimizer } from './adamw.js'
@@ -20,6 +22,7 @@ import {
   pruneCheckpoints,
   readCheckpoint,
   restoreParameters,
+  shareCheckpoint,
   writeCheckpoint,
   type CheckpointState,
 } from './checkpoint.js'
@@ -33,6 +36,8 @@ import type { EvalResult, StepResult, TrainedModel, TrainResult, TrainState } fr
 
 export interface TrainerParts {
   readonly backend: Backend
+  /** Null when this process trains alone. With ranks `packer` and `validation` give this rank's share. */
+  readonly ranks: Ranks | null
   readonly model: CausalLM
   /** Null when the model's own parameters are trained. */
   readonly peft: PeftHandle | null
@@ -53,7 +58,21 @@ export interface TrainerParts {
 /** Steps whose numbers may still be on their way when the next one is queued. */
 const stepsAhead = 2
 
-/** Trains: micro-batches, one update a step, evaluation, checkpoints. */
+/** What each rank counts at a step, summed over all: those that were asked to stop, and those that were interrupted. */
+const stopCount = 0
+const interruptCount = 1
+const counts = 2
+
+/** One step as the loop knows it: its numbers, and how many ranks want to end. */
+interface QueuedStep {
+  readonly result: StepResult
+  readonly wishes: Promise<readonly number[]>
+}
+
+/**
+ * Trains: micro-batches, one update a step, evaluation, checkpoints. With ranks every one computes the same update from
+ * the sum of all gradients, and the first one alone writes files.
+ */
 export class Trainer implements TrainerHandle {
   readonly hooks: TrainerHooks = createTrainerHooks()
   readonly model: CausalLM
@@ -62,6 +81,7 @@ export class Trainer implements TrainerHandle {
   readonly #parts: TrainerParts
   readonly #optimizer: AdamWOptimizer
   readonly #schedule: Schedule
+  readonly #bucket: GradientBucket | null
   #state: TrainState
   #best: EvalResult | null = null
   #sinceBest = 0
@@ -95,6 +115,13 @@ export class Trainer implements TrainerHandle {
     }
     this.#optimizer = new AdamWOptimizer(backend, trainable, config)
     this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
+    this.#bucket =
+      parts.ranks &&
+      new GradientBucket(
+        parts.ranks,
+        trainable.map(({ parameter }) => parameter),
+        counts,
+      )
     if (parts.recomputeLayers > 0) {
       const chosen = new Set<unknown>(model.layers.slice(0, parts.recomputeLayers))
       recomputeModules(model, (_path, module) => chosen.has(module))
@@ -110,16 +137,22 @@ export class Trainer implements TrainerHandle {
     return value ?? Math.max(1, Math.round(this.totalSteps / 10))
   }
 
-  /** Continues from a checkpoint: weights, optimiser, schedule, order of the data, counters. */
+  /** Whether this process writes the files of the run. */
+  get #writes(): boolean {
+    return this.#parts.ranks?.isFirst ?? true
+  }
+
+  /** Continues from a checkpoint, which the first rank reads: weights, optimiser, schedule, order of the data, counters. */
   async resume(dir: string): Promise<void> {
-    const { backend, packer, folder } = this.#parts
-    const saved = await readCheckpoint(dir, backend, this.#optimizer)
+    const { backend, packer, folder, ranks } = this.#parts
+    const own = this.#writes ? await readCheckpoint(dir, backend, this.#optimizer) : null
+    const saved = ranks ? await shareCheckpoint(ranks, own, this.#optimizer) : own!
     packer.seek(saved.cursor)
     this.#state = { ...saved.state, totalSteps: this.totalSteps }
     this.#best = saved.best
     this.#sinceBest = saved.sinceBest
     this.#secondsBefore = saved.seconds
-    await new MetricsFile(folder.metrics).rewindTo(saved.state.step)
+    if (this.#writes) await new MetricsFile(folder.metrics).rewindTo(saved.state.step)
   }
 
   /**
@@ -136,13 +169,16 @@ export class Trainer implements TrainerHandle {
   }
 
   async #run(signal: AbortSignal | undefined): Promise<TrainResult> {
-    const { folder, config, peft } = this.#parts
-    await folder.create()
+    const { folder, config, peft, ranks, trainable } = this.#parts
+    if (this.#writes) await folder.create()
     const metrics = new MetricsFile(folder.metrics)
-    const board = new TensorBoardWriter(folder.tensorboard)
+    const board = this.#writes ? new TensorBoardWriter(folder.tensorboard) : null
     const started = performance.now()
     const seconds = () => this.#secondsBefore + (performance.now() - started) / 1000
-    const pending: StepResult[] = []
+    const pending: QueuedStep[] = []
+    /** What the steps that are settled say of the wishes of all ranks. */
+    let wishes: readonly number[] = [0, 0]
+    let mine = [0, 0]
     let lastSettled = performance.now()
     let saved = this.#state.step
     let reason: TrainResult['reason'] = 'done'
@@ -150,7 +186,8 @@ export class Trainer implements TrainerHandle {
 
     const settle = async (most: number) => {
       while (pending.length > most) {
-        const result = pending.shift()!
+        const queued = pending.shift()!
+        const { result } = queued
         const [loss, gradientNorm] = [await result.loss(), await result.gradientNorm()]
         const now = performance.now()
         const tokensPerSecond = (result.tokens * 1000) / Math.max(1e-3, now - lastSettled)
@@ -158,6 +195,7 @@ export class Trainer implements TrainerHandle {
         if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
           throw nonFinite(result.step, loss, gradientNorm)
         this.#finalLoss = loss
+        wishes = await queued.wishes
         await this.hooks.step.promise(result, this.#state)
         if (result.step % config.logEvery && result.step !== this.totalSteps) continue
         const values = {
@@ -173,16 +211,20 @@ export class Trainer implements TrainerHandle {
     }
     const save = async () => {
       await settle(0)
-      await this.#save(seconds())
+      if (this.#writes) await this.#save(seconds())
       saved = this.#state.step
       lastSettled = performance.now()
     }
 
     try {
       peft?.setTraining(true)
+      if (ranks) {
+        ranks.shareFromFirst(trainable.map(({ parameter }) => parameter.master))
+        for (const { parameter } of trainable) parameter.roundFromMaster()
+      }
       await this.hooks.beforeTrain.promise(this.#state)
       while (this.#state.step < this.totalSteps) {
-        pending.push(this.#step())
+        pending.push(this.#step(mine))
         await settle(stepsAhead - 1)
         const { step } = this.#state
         const last = step === this.totalSteps
@@ -196,8 +238,13 @@ export class Trainer implements TrainerHandle {
         const saveEvery = this.#every(config.saveEvery)
         if (saveEvery && step % saveEvery === 0 && saved !== step) await save()
         stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
-        if (stoppedBy !== undefined) reason = 'stopped'
-        else if (signal?.aborted && !last) reason = 'interrupted'
+        mine = [stoppedBy === undefined ? 0 : 1, signal?.aborted ? 1 : 0]
+        // Ranks end at one step: what each wants goes round with the gradients of the next one.
+        const [stop, interrupt] = ranks ? [wishes[stopCount]!, wishes[interruptCount]!] : mine
+        if (stop! > 0) {
+          reason = 'stopped'
+          stoppedBy ??= 'a hook of another rank'
+        } else if (interrupt! > 0 && !last) reason = 'interrupted'
         if (reason !== 'done') break
       }
       if (saved !== this.#state.step) await save()
@@ -207,7 +254,8 @@ export class Trainer implements TrainerHandle {
         config.loadBestAtEnd &&
         this.#best &&
         this.#best.step !== this.#state.step &&
-        reason !== 'interrupted'
+        reason !== 'interrupted' &&
+        this.#writes
       )
         await restoreParameters(folder.checkpoint(this.#best.step), this.#parts.backend, this.#optimizer)
       const output = await this.#parts.saveOutput()
@@ -225,20 +273,22 @@ export class Trainer implements TrainerHandle {
       if (reason !== 'interrupted') await this.hooks.done.promise(result)
       return result
     } finally {
-      board.close()
+      board?.close()
     }
   }
 
-  /** Queues one optimiser step. Nothing waits for the device here. */
-  #step(): StepResult {
-    const { backend, model, peft, config, packer } = this.#parts
+  /** Queues one optimiser step; `mine` is what this rank wants. Nothing waits for the device here. */
+  #step(mine: readonly number[]): QueuedStep {
+    const { backend, model, peft, config, packer, ranks } = this.#parts
     const { microBatches: micros, trainedTokens, tokens, next } = packer.step()
     const step = this.#state.step
     const loss = keep(zeros(backend, [1], 'f32'))
     for (const [micro, packed] of micros.entries()) {
       const batch = this.hooks.batch.call(packed, this.#state)
       if (batch.trainedTokens === 0) continue
-      withRandom({ seed: config.seed, step, micro }, () => {
+      // Ranks draw from streams of their own.
+      const stream = ranks ? micro * ranks.worldSize + ranks.rank : micro
+      withRandom({ seed: config.seed, step, micro: stream }, () => {
         withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
           const part: Tensor = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, {
             gradScale: 1 / trainedTokens,
@@ -248,6 +298,7 @@ export class Trainer implements TrainerHandle {
         })
       })
     }
+    const sums = this.#bucket?.reduce({ loss, counts: mine })
     this.hooks.gradients.call(this.trained, this.#state)
     const rate = learningRate(this.#schedule, step)
     const squaredNorm = this.#optimizer.update(rate)
@@ -258,12 +309,14 @@ export class Trainer implements TrainerHandle {
       tokens: this.#state.tokens + tokens,
       trainedTokens: this.#state.trainedTokens + trainedTokens,
     }
-    const lossValue = readOnce(loss)
-    const normValue = readOnce(squaredNorm)
+    const lossValue = readOnce(loss).then(first)
+    const normValue = readOnce(squaredNorm).then(first)
+    const wishes = sums ? readOnce(sums).then((values) => [...values]) : Promise.resolve(mine)
     // Whoever asks gets the error; a run that ends before that must not end the process.
     lossValue.catch(() => undefined)
     normValue.catch(() => undefined)
-    return {
+    wishes.catch(() => undefined)
+    const result: StepResult = {
       step: step + 1,
       learningRate: rate,
       tokens,
@@ -272,15 +325,17 @@ export class Trainer implements TrainerHandle {
       loss: () => lossValue,
       gradientNorm: async () => Math.sqrt(await normValue),
     }
+    return { result, wishes }
   }
 
   #log(
     record: { step: number; kind: 'train' | 'eval'; values: Record<string, number> },
     metrics: MetricsFile,
-    board: TensorBoardWriter,
+    board: TensorBoardWriter | null,
   ) {
+    if (!this.#writes) return
     metrics.append(record)
-    board.scalars(
+    board?.scalars(
       record.step,
       Object.fromEntries(
         Object.entries(record.values).map(([key, value]) => [`${record.kind}/${key}`, value]),
@@ -291,7 +346,7 @@ export class Trainer implements TrainerHandle {
 
   /** Loss of the validation split now; also the way for an embedder to ask for it. */
   async evaluate(): Promise<EvalResult> {
-    const { backend, model, peft, validation } = this.#parts
+    const { backend, model, peft, validation, ranks } = this.#parts
     if (!validation)
       throw new IftError(
         'IFT_NO_VALIDATION',
@@ -299,13 +354,13 @@ export class Trainer implements TrainerHandle {
         'Set validation.size or validation.data.',
       )
     peft?.setTraining(false)
-    const { loss, tokens } = await evaluateLoss(backend, model, peft, validation())
+    const { loss, tokens } = await evaluateLoss(backend, model, peft, validation(), ranks)
     peft?.setTraining(true)
     const result: EvalResult = { step: this.#state.step, loss, tokens, metrics: {} }
     return this.hooks.evaluate.promise(result, this.#state)
   }
 
-  async #evaluate(metrics: MetricsFile, board: TensorBoardWriter): Promise<void> {
+  async #evaluate(metrics: MetricsFile, board: TensorBoardWriter | null): Promise<void> {
     const result = await this.evaluate()
     if (!this.#best || result.loss < this.#best.loss) {
       this.#best = result
@@ -340,14 +395,17 @@ export class Trainer implements TrainerHandle {
   }
 
   release(): void {
+    this.#bucket?.release()
     this.#optimizer.release()
   }
 }
 
-/** Value of an f32 [1] tensor, asked for now so that it is queued before later kernels; frees the tensor. */
-async function readOnce(tensor: Tensor): Promise<number> {
+const first = (values: Float32Array): number => values[0]!
+
+/** Values of an f32 tensor, asked for now so that they are queued before later kernels; frees the tensor. */
+async function readOnce(tensor: Tensor): Promise<Float32Array> {
   try {
-    return (await tensor.read())[0]!
+    return await tensor.read()
   } finally {
     tensor.release()
   }

@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod attention;
+pub mod comm;
 pub mod device;
 pub mod dtype;
 pub mod element;
@@ -14,4 +15,5 @@ pub mod math;
 pub mod node;
 pub mod pool;
 pub mod profile;
+pub mod quantized;
 pub mod queue;

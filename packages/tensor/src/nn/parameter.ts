@@ -119,6 +119,17 @@ export class Parameter {
     return this.#grad
   }
 
+  /** The gradient, zero where no `backward` has reached the parameter yet. Owned by the parameter. */
+  gradient(): Tensor {
+    const { grad } = this
+    if (grad !== null) return grad
+    const { size, backend } = this.master
+    this.#node!.open()
+    const zero = this.grad!
+    backend.fill(zero.buf, 0, size, 'f32')
+    return zero
+  }
+
   /** Releases the gradient. */
   zeroGrad(): void {
     this.#grad?.release()

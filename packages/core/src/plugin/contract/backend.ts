@@ -1,10 +1,24 @@
 import type { Backend } from '@ift/tensor'
+import type { RankPlace } from '../../distributed/place.js'
+
+/** The ranks that a device joins. */
+export interface RankRequest {
+  readonly place: RankPlace
+  /** Seconds that a collective waits for a rank. */
+  readonly timeout: number
+  /** Library of the collectives; null looks for it. */
+  readonly library: string | null
+  /** Gives the bytes of rank 0 to every rank: how a library that has no launcher of its own begins. */
+  exchange(bytes: Uint8Array | null): Promise<Uint8Array>
+}
 
 export interface DeviceRequest {
   /** Index among the devices of the kind. */
   readonly index: number
   /** Threads of a CPU device; null leaves it to the backend. */
   readonly threads: number | null
+  /** The device gets a communicator over these ranks; absent for a device alone. */
+  readonly ranks?: RankRequest
 }
 
 /** Opens devices of one kind. */

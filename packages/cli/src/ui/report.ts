@@ -1,0 +1,26 @@
+import { CommanderError } from 'commander'
+import { IftError } from '@ift/core'
+import type { Terminal } from './terminal.js'
+
+/** Exit codes of every verb. */
+export const exit = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
+
+/** Codes of errors that the user's command or config caused: nothing was tried. */
+const usageErrors =
+  /^IFT_(USAGE|CONFIG_|PLUGIN_NOT_FOUND|GENERATE_OPTION|PEFT_|DATA_FORMAT|RESUME_CONFIG|RANKS_(NO_MPI|ENVIRONMENT|LAUNCHER))/
+
+/** Writes what went wrong; the exit code of it. */
+export function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
+  if (error instanceof IftError) {
+    terminal.failure(error.message, error.hint, error.code)
+    return usageErrors.test(error.code) ? exit.usage : exit.failed
+  }
+  if (error instanceof Error && error.name === 'AbortError') return exit.interrupted
+  terminal.failure(
+    error instanceof Error ? (error.stack ?? error.message) : String(error),
+    undefined,
+    'a fault of ift',
+  )
+  return exit.failed
+}
