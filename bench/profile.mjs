@@ -42,6 +42,7 @@ writeFileSync(data, Array.from({ length: total * batch }, line).join('\n'))
 const ift = await Ift.load({
   config: {
     weights: modelFolder(values.model),
+    tokenizer: modelFolder(values.model),
     device: 'cpu',
     threads: Number(values.threads),
     dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
@@ -102,8 +103,10 @@ const kernels = found.kernels
   .sort((a, b) => b.ms - a.ms)
 /** Operations of the calls of a product, from the shape in its detail. @param {KernelTime} one */
 const flops = ({ detail, calls }) => {
-  const shape = /^(\d+)x(\d+)x(\d+) /.exec(detail)
-  return shape === null ? 0 : 2 * Number(shape[1]) * Number(shape[2]) * Number(shape[3]) * calls
+  const shape = /^(\d+)x(\d+)x(\d+)(?:\+(\d+))? /.exec(detail)
+  return shape === null
+    ? 0
+    : 2 * Number(shape[1]) * Number(shape[2]) * (Number(shape[3]) + Number(shape[4] ?? 0)) * calls
 }
 const counted = kernels.reduce((sum, { ms }) => sum + ms, 0)
 const rss = process.resourceUsage().maxRSS / 1024

@@ -180,4 +180,5 @@ def main() -> None:
     json_fixture("word-piece", word_piece(), None)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -93,6 +93,10 @@ export interface Addon {
     accumulate: boolean,
     dtype: number,
     outDtype: number,
+    plusA?: number,
+    plusB?: number,
+    plusK?: number,
+    plusAlpha?: number,
   ): Outcome
   sumRows(
     device: number,
@@ -102,6 +106,44 @@ export interface Addon {
     cols: number,
     dtype: number,
     accumulate: boolean,
+  ): Outcome
+  quantize(
+    device: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    format: number,
+    rows: number,
+    cols: number,
+    x: number,
+    dtype: number,
+  ): Outcome
+  dequantize(
+    device: number,
+    y: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    format: number,
+    rows: number,
+    cols: number,
+    dtype: number,
+  ): Outcome
+  quantizedProduct(
+    device: number,
+    y: number,
+    x: number,
+    codes: number,
+    scales: number,
+    groups: number | null,
+    bias: number | null,
+    format: number,
+    m: number,
+    rows: number,
+    cols: number,
+    accumulate: boolean,
+    dtype: number,
+    outDtype: number,
   ): Outcome
   rmsNorm(
     device: number,

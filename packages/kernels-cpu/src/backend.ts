@@ -15,6 +15,9 @@ import type {
   Gemm,
   MemoryInfo,
   PagedAttention,
+  QuantFormat,
+  QuantizedMatrix,
+  QuantizedProduct,
   Rope,
   Unary,
 } from '@ift/tensor'
@@ -25,6 +28,7 @@ import { errorOf, raise, valueOf } from './failure.js'
 
 /** Codes under which dtypes and activations cross to the add-on. */
 const dtypes: Readonly<Record<DType, number>> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 }
+const formats: Readonly<Record<QuantFormat, number>> = { nf4: 0, int8: 1 }
 const activations: Readonly<Record<Unary, number>> = {
   geluTanh: 0,
   geluErf: 1,
@@ -133,7 +137,7 @@ export class CpuBackend implements Backend {
   }
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
-    const { m, n, k, transA, transB, alpha, beta } = p
+    const { m, n, k, transA, transB, alpha, beta, plus } = p
     const [dtype, outDtype] = [dtypes[p.dtype], dtypes[p.outDtype]]
     raise(
       this.#native.gemm(
@@ -151,12 +155,72 @@ export class CpuBackend implements Backend {
         beta === 1,
         dtype,
         outDtype,
+        plus?.a,
+        plus?.b,
+        plus?.k,
+        plus?.alpha,
       ),
     )
   }
 
   sumRows(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType, beta: Accumulate): void {
     raise(this.#native.sumRows(this.#device, y, x, rows, cols, dtypes[dtype], beta === 1))
+  }
+
+  quantize(w: QuantizedMatrix, x: Buf, dtype: FloatDType): void {
+    const { codes, scales, groups, format, rows, cols } = w
+    raise(
+      this.#native.quantize(
+        this.#device,
+        codes,
+        scales,
+        groups,
+        formats[format],
+        rows,
+        cols,
+        x,
+        dtypes[dtype],
+      ),
+    )
+  }
+
+  dequantize(y: Buf, w: QuantizedMatrix, dtype: FloatDType): void {
+    const { codes, scales, groups, format, rows, cols } = w
+    raise(
+      this.#native.dequantize(
+        this.#device,
+        y,
+        codes,
+        scales,
+        groups,
+        formats[format],
+        rows,
+        cols,
+        dtypes[dtype],
+      ),
+    )
+  }
+
+  quantizedProduct(y: Buf, x: Buf, w: QuantizedMatrix, bias: Buf | null, p: QuantizedProduct): void {
+    const { codes, scales, groups, format, rows, cols } = w
+    raise(
+      this.#native.quantizedProduct(
+        this.#device,
+        y,
+        x,
+        codes,
+        scales,
+        groups,
+        bias,
+        formats[format],
+        p.m,
+        rows,
+        cols,
+        p.beta === 1,
+        dtypes[p.dtype],
+        dtypes[p.outDtype],
+      ),
+    )
   }
 
   rmsNorm(

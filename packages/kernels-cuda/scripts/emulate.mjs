@@ -16,6 +16,8 @@ import { parseArgs } from 'node:util'
 const SCHEDULES = [0, 1, 2, 3]
 const TARGETS = ['80', '90', '100', '120']
 const ALL_MODES = ['schedules', 'address', 'race', 'planted', 'nvcc']
+// Sanitizers multiply the time to compile.
+const FEW = '-DIFT_FEW_SHAPES'
 const RACE = 'WARNING: ThreadSanitizer'
 
 const { values: options } = parseArgs({
@@ -82,33 +84,34 @@ for (const test of tests) {
     const program = compile(test, 'address', [
       '-O1',
       '-g',
+      FEW,
       '-fsanitize=address,undefined',
       '-fno-sanitize-recover=undefined',
     ])
     const env = { ASAN_OPTIONS: 'detect_leaks=0' }
-    if (program !== undefined) for (const n of [0, 3]) expectPass(test, program, ['small', `schedule=${n}`], env)
+    if (program !== undefined) for (const n of [0, 3]) expectPass(test, program, [`schedule=${n}`], env)
   }
-  const raceFlags = ['-O1', '-g', '-fsanitize=thread']
+  const raceFlags = ['-O1', '-g', FEW, '-fsanitize=thread']
   const raceRun = { TSAN_OPTIONS: 'history_size=7:exitcode=66' }
   if (modes.has('race')) {
     const program = compile(test, 'race', raceFlags)
     if (program !== undefined) {
-      for (const n of [0, 2]) expectPass(test, program, ['small', 'threads=1', `schedule=${n}`], raceRun)
+      for (const n of [0, 2]) expectPass(test, program, ['threads=1', `schedule=${n}`], raceRun)
     }
   }
   if (modes.has('planted')) {
     const source = readFileSync(join(cuda, 'tests', test), 'utf8')
     for (const [, macro, race] of source.matchAll(/^\/\/ planted bug: (\w+)(, race)?$/gm)) {
-      const program = compile(test, macro, ['-O2', `-D${macro}`])
+      const program = compile(test, macro, ['-O1', FEW, `-D${macro}`])
       if (program === undefined) continue
-      const caught = SCHEDULES.filter((n) => execute(program, ['small', `schedule=${n}`]).status !== 0)
+      const caught = SCHEDULES.filter((n) => execute(program, [`schedule=${n}`]).status !== 0)
       if (caught.length === 0) fail(`${test}: no schedule noticed ${macro}`)
       else say(`ok ${test}: ${macro} noticed by schedules ${caught.join(', ')}`)
       if (race === undefined || !modes.has('race')) continue
       const checked = compile(test, `${macro}-race`, [...raceFlags, `-D${macro}`])
       if (checked === undefined) continue
       const seen = [0, 2].filter((n) =>
-        execute(checked, ['small', 'threads=1', `schedule=${n}`], raceRun).stderr.includes(RACE),
+        execute(checked, ['threads=1', `schedule=${n}`], raceRun).stderr.includes(RACE),
       )
       if (seen.length === 0) fail(`${test}: ThreadSanitizer did not see ${macro}`)
       else say(`ok ${test}: ${macro} reported as a race`)

@@ -52,11 +52,17 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
   protected forward(x: Tensor, addTo?: Tensor): Tensor {
     const { scale, dropout } = this.settings
     const dropped = this.training && dropout > 0 ? ops.dropout(x, dropout) : x
-    const low = this.lora_A.call(dropped)
     const up = this.lora_B.weight.value
-    if (!this.lora_magnitude_vector)
-      return ops.linear(low, up, { alpha: scale, addTo: this.base_layer.call(x, addTo) })
-
+    if (!this.lora_magnitude_vector) {
+      const { weight, bias } = this.base_layer
+      return ops.lowRankLinear(x, weight.value, this.lora_A.weight.value, up, {
+        scale,
+        bias: bias?.value,
+        addTo,
+        dropped,
+      })
+    }
+    const low = this.lora_A.call(dropped)
     const direction = ops.linear(low, up, {
       alpha: scale,
       addTo: ops.linear(dropped, this.base_layer.weight.value),

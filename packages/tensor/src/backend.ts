@@ -1,4 +1,5 @@
 import type { DType, FloatDType } from './dtype.js'
+import type { QuantFormat } from './quantization.js'
 
 declare const brand: unique symbol
 
@@ -22,6 +23,49 @@ export interface Gemm {
   alpha: number
   beta: Accumulate
   dtype: FloatDType
+  outDtype: FloatDType
+  /**
+   * A second product of the same rows and columns, added before y is rounded: alpha · op(plus.a) · op(plus.b), a [m, k] and
+   * b [k, n] stored as the first's and of its dtype. The low-rank part of an adapted layer, without another pass over y.
+   */
+  plus?: { a: Buf; b: Buf; k: number; alpha: number } | undefined
+}
+
+/**
+ * A weight w [rows, cols] (the layout of a linear layer, [out, in]) in few bits, in buffers of the sizes that
+ * `quantizedSizes` gives. The arithmetic below is in f32, each operation rounded by itself: products and sums are not fused.
+ * Every backend gives the same codes, scales and values.
+ *
+ * nf4, as bitsandbytes lays it out: the elements, row after row, fall into blocks of 64, the last one perhaps shorter.
+ * Element 2i is the upper half of byte i of `codes`, element 2i + 1 the lower; a last half without an element is 0.
+ * a[b] is the largest magnitude of block b; element x has the code of the level (`nf4Levels`) nearest to x / a[b], or to 0
+ * where a[b] is 0. The a are held in 8 bits: groups[0] is their mean (added up in f64, then rounded), groups[1 + g] the
+ * largest magnitude of a[b] - groups[0] in the g-th 256 blocks, and scales[b] the code of the level (`dynamicLevels`)
+ * nearest to (a[b] - groups[0]) / groups[1 + g], or to 0 where that is 0. "Nearest" is counted in `midpointsOf`.
+ * The value of a code is nf4Levels[code] · (dynamicLevels[scales[b]] · groups[1 + g] + groups[0]).
+ *
+ * int8: scales[r] is the largest magnitude of row r; codes are two's complement, x · (127 / scales[r]) rounded to nearest, ties
+ * to even, or 0 where scales[r] is 0. The value of a code is code · scales[r] · f32(1 / 127), from left to right.
+ */
+export interface QuantizedMatrix {
+  format: QuantFormat
+  rows: number
+  cols: number
+  /** u8: two codes a byte in nf4, one in int8. */
+  codes: Buf
+  /** nf4: u8, one a block. int8: f32, one a row. */
+  scales: Buf
+  /** nf4: f32. int8: null. */
+  groups: Buf | null
+}
+
+/** y [m, w.rows] = x [m, w.cols] · wᵀ + beta · y (+ bias [w.rows] on every row), 1 <= m <= 16. Accumulation is in f32. */
+export interface QuantizedProduct {
+  m: number
+  beta: Accumulate
+  /** Of x and bias. */
+  dtype: FloatDType
+  /** Of y. */
   outDtype: FloatDType
 }
 
@@ -136,6 +180,17 @@ export interface Kernels {
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void
   /** y f32 [cols] (+)= sum over rows of x [rows, cols]: the gradient of a bias. */
   sumRows(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType, beta: Accumulate): void
+
+  // quantised weights
+  /** Writes the parts of `w` from x [w.rows, w.cols], whose elements are finite. */
+  quantize(w: QuantizedMatrix, x: Buf, dtype: FloatDType): void
+  /** y [w.rows, w.cols] = the values of `w`, rounded to dtype. */
+  dequantize(y: Buf, w: QuantizedMatrix, dtype: FloatDType): void
+  /**
+   * The product of a decoding step, which reads no more of a weight than its bits. Its weights are the values of `w` in f32,
+   * not rounded to dtype. For more than 16 rows `dequantize` and `gemm` are faster, and this is refused.
+   */
+  quantizedProduct(y: Buf, x: Buf, w: QuantizedMatrix, bias: Buf | null, p: QuantizedProduct): void
 
   // normalisation over cols; rstd and mean f32 [rows]; dw, db f32 [cols], always added to
   rmsNorm(y: Buf, rstd: Buf, x: Buf, w: Buf, rows: number, cols: number, eps: number, dtype: FloatDType): void

@@ -1,6 +1,17 @@
 export * from './backend.js'
 export * from './dtype.js'
 export * from './errors.js'
+export {
+  dynamicLevels,
+  midpointsOf,
+  nf4Block,
+  nf4Group,
+  nf4Levels,
+  quantFormats,
+  quantizedSizes,
+  type QuantFormat,
+  type QuantizedSizes,
+} from './quantization.js'
 export { backward, noGrad } from './tensor/tape.js'
 export { empty, Tensor } from './tensor/tensor.js'
 export { fromBytes, fromFile, full, random, tensor, zeros } from './tensor/create.js'

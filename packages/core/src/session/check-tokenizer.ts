@@ -7,16 +7,18 @@ const published = 4096
 /**
  * Refuses the tokenizer of another model: one with ids that the embedding has no rows for, or one that leaves more than a
  * quarter of the rows of a published size unused. Tables are padded by a few rows only, and special tokens that lie beyond
- * the table (those for pictures, in text models) are never written by a text.
+ * the table (those for pictures, in text models) are never written by a text. A tokenizer that the config names itself
+ * (`chosen`) may leave what it likes unused.
  */
 export function checkTokenizer(
   tokenizer: Pick<Tokenizer, 'vocabSize' | 'specials'>,
   { vocab }: Pick<ModelShape, 'vocab'>,
   where: string,
+  chosen = false,
 ): void {
   const { vocabSize, specials } = tokenizer
   const beyond = [...specials.values()].filter((id) => id >= vocab).length
-  const fits = vocabSize - beyond <= vocab && (vocab < published || vocabSize >= 0.75 * vocab)
+  const fits = vocabSize - beyond <= vocab && (chosen || vocab < published || vocabSize >= 0.75 * vocab)
   if (fits) return
   throw new IftError(
     'IFT_TOKENIZER_MISMATCH',

@@ -194,7 +194,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       : [pathOf(await locate(config.tokenizer, 'model'), config.tokenizer)],
     definition.tokenizer,
   )
-  checkTokenizer(tokenizer, shape, source.dir)
+  checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
   const name =
     config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)

@@ -26,6 +26,11 @@ unsafe impl Send for Ptr {}
 unsafe impl Sync for Ptr {}
 
 impl Ptr {
+    #[cfg(test)]
+    pub fn to<T>(at: *mut T) -> Self {
+        Self(at.cast())
+    }
+
     pub fn of<T>(self) -> *mut T {
         self.0.cast()
     }

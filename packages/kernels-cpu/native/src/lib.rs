@@ -15,4 +15,5 @@ pub mod math;
 pub mod node;
 pub mod pool;
 pub mod profile;
+pub mod quantized;
 pub mod queue;

@@ -118,3 +118,4 @@ void cp_async_wait() {
     me->groups.erase(me->groups.begin());
   }
 }
+inline float exp2_approximate(float x) { return exp2f(x); }

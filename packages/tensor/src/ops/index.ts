@@ -11,6 +11,7 @@ import { layerNorm } from './layer-norm.js'
 import { linear } from './linear.js'
 import { linearCrossEntropy } from './linear-cross-entropy.js'
 import { logProbs } from './log-probs.js'
+import { lowRankLinear } from './low-rank-linear.js'
 import { matmul } from './matmul.js'
 import { mul } from './mul.js'
 import { rmsNorm } from './rms-norm.js'
@@ -38,6 +39,7 @@ export const ops = {
   linear,
   linearCrossEntropy,
   logProbs,
+  lowRankLinear,
   matmul,
   mul,
   relu,

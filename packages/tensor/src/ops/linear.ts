@@ -40,20 +40,8 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}): Tenso
   }
   const outDtype = options.outDtype ?? (addTo === undefined ? dtype : floatOf('linear', 'addTo', addTo))
 
-  let y: Tensor
-  let residual: GradNode | null = null
-  let beta: 0 | 1 = 0
-  if (addTo === undefined) y = empty(x.backend, [n, m], outDtype)
-  else {
-    if (addTo.shape.length !== 2 || addTo.shape[0] !== n || addTo.shape[1] !== m) {
-      throw shapeError('linear', `addTo expected [${n}, ${m}], found ${describe(addTo)}`)
-    }
-    expectDType('linear', 'addTo', addTo, outDtype)
-    expectDevice('linear', 'addTo', addTo, x)
-    residual = addTo.node
-    beta = addTo.storage.zero ? 0 : 1
-    y = destination(addTo, n, m, outDtype)
-  }
+  const to = addedTo('linear', addTo, x, [n, m], outDtype)
+  const { y, beta, residual } = to
   x.backend.gemm(y.storage.overwrite(), x.buf, w.buf, bias === undefined ? null : bias.buf, {
     m: n,
     n: m,
@@ -111,8 +99,31 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}): Tenso
       if (residual !== null) residual.give(dy.retain(), dtype)
     }
   }
-  if (addTo !== undefined && givenAway(addTo)) addTo.release()
+  to.done()
   return y
+}
+
+/** Where a product of shape [n, m] goes that is added to `addTo` when there is one. */
+export function addedTo(
+  op: string,
+  addTo: Tensor | undefined,
+  x: Tensor,
+  [n, m]: readonly [n: number, m: number],
+  outDtype: FloatDType,
+): { y: Tensor; beta: 0 | 1; residual: GradNode | null; done: () => void } {
+  if (addTo === undefined)
+    return { y: empty(x.backend, [n, m], outDtype), beta: 0, residual: null, done: () => undefined }
+  if (addTo.shape.length !== 2 || addTo.shape[0] !== n || addTo.shape[1] !== m) {
+    throw shapeError(op, `addTo expected [${n}, ${m}], found ${describe(addTo)}`)
+  }
+  expectDType(op, 'addTo', addTo, outDtype)
+  expectDevice(op, 'addTo', addTo, x)
+  const residual = addTo.node
+  const beta = addTo.storage.zero ? 0 : 1
+  const done = () => {
+    if (givenAway(addTo)) addTo.release()
+  }
+  return { y: destination(addTo, n, m, outDtype), beta, residual, done }
 }
 
 /** A tensor that holds addTo and may be written: addTo's own storage when nobody else reads it again. */
@@ -127,7 +138,7 @@ function destination(addTo: Tensor, n: number, m: number, dtype: FloatDType): Te
 const givenAway = (t: Tensor): boolean => t.state === 'scope' && !t.held
 
 /** db [M] += sum over rows of dy [N, M]. */
-function biasGradient(nb: GradNode, dy: Storage, n: number, m: number, dtype: FloatDType): void {
+export function biasGradient(nb: GradNode, dy: Storage, n: number, m: number, dtype: FloatDType): void {
   if (nb.dtype === 'f32') {
     const accumulate = nb.open()
     dy.backend.sumRows(nb.grad!.buf, dy.buf, n, m, dtype, accumulate)

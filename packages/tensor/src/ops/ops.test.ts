@@ -4,6 +4,14 @@ import { gradientCheck } from '../testing/index.js'
 
 const ints = (b: Backend, values: number[]) => tensor(b, values, [values.length], 'i32')
 
+/** A constant of the shape. */
+const fixed = (b: Backend, shape: number[]) =>
+  tensor(
+    b,
+    Float32Array.from({ length: shape[0]! * shape[1]! }, (_, i) => Math.sin(i + 1)),
+    shape,
+  )
+
 const cases: [
   name: string,
   shapes: number[][],
@@ -44,6 +52,40 @@ const cases: [
     'linear, bias and addTo',
     [[3, 4], [5, 4], [5], [3, 5]],
     (_, x, w, bias, addTo) => ops.linear(x, w, { bias, addTo }),
+  ],
+  [
+    'lowRankLinear',
+    [
+      [3, 4],
+      [2, 4],
+      [5, 2],
+    ],
+    (backend, x, a, b) => ops.lowRankLinear(x, fixed(backend, [5, 4]), a, b, { scale: 0.5 }),
+  ],
+  [
+    'lowRankLinear, added to and reading something else',
+    [
+      [3, 4],
+      [2, 4],
+      [4, 2],
+    ],
+    (backend, x, a, b) =>
+      ops.lowRankLinear(x, fixed(backend, [4, 4]), a, b, { scale: 3, addTo: x, dropped: ops.scale(x, 2) }),
+  ],
+  [
+    'lowRankLinear with bias',
+    [[3, 4], [2, 4], [5, 2], [5]],
+    (backend, x, a, b, bias) => ops.lowRankLinear(x, fixed(backend, [5, 4]), a, b, { scale: 1, bias }),
+  ],
+  [
+    'lowRankLinear of a trained layer',
+    [
+      [3, 4],
+      [5, 4],
+      [2, 4],
+      [5, 2],
+    ],
+    (_, x, w, a, b) => ops.lowRankLinear(x, w, a, b, { scale: 2 }),
   ],
   [
     'one input used three times',

@@ -6,6 +6,7 @@ import * as loss from './loss.js'
 import * as norms from './norms.js'
 import * as optimizer from './optimizer.js'
 import * as products from './products.js'
+import * as quantized from './quantized.js'
 import * as ropeKernels from './rope.js'
 import * as rows from './rows.js'
 import { Memory } from './memory.js'
@@ -76,6 +77,18 @@ class ReferenceBackend implements Backend {
 
   sumRows(...args: Arguments<'sumRows'>): void {
     products.sumRows(this.#memory, ...args)
+  }
+
+  quantize(...args: Arguments<'quantize'>): void {
+    quantized.quantize(this.#memory, ...args)
+  }
+
+  dequantize(...args: Arguments<'dequantize'>): void {
+    quantized.dequantize(this.#memory, ...args)
+  }
+
+  quantizedProduct(...args: Arguments<'quantizedProduct'>): void {
+    quantized.quantizedProduct(this.#memory, ...args)
   }
 
   rmsNorm(...args: Arguments<'rmsNorm'>): void {

@@ -7,7 +7,7 @@ import { philoxWords } from './philox.js'
 export function fill(memory: Memory, y: Buf, value: number, n: number, dtype: DType): void {
   memory.expect(y, n, dtype, 'fill', 'y')
   if (dtype === 'i32') memory.storeInts(y, new Int32Array(n).fill(value), 'fill', 'y')
-  else if (dtype === 'u8') memory.storeBytes(y, value, n, 'fill', 'y')
+  else if (dtype === 'u8') memory.storeBytes(y, new Uint8Array(n).fill(value), 'fill', 'y')
   else memory.store(y, new Float64Array(n).fill(value), asFloat(dtype, 'fill'), 'fill', 'y')
 }
 

@@ -202,6 +202,11 @@ export class Memory {
     return new Int32Array(block.bytes.buffer, offset, n).slice()
   }
 
+  bytes(buf: Buf, n: number, kernel: string, argument: string): Uint8Array {
+    const { block, offset } = this.#checked(buf, n, 'u8', kernel, argument)
+    return block.bytes.slice(offset, offset + n)
+  }
+
   /** Refuses a buffer that a kernel could not write n elements to. */
   expect(buf: Buf, n: number, dtype: DType, kernel: string, argument: string): void {
     this.#writable(this.#checked(buf, n, dtype, kernel, argument), kernel, argument)
@@ -231,10 +236,11 @@ export class Memory {
     if (handle.block.exact !== null) refresh(handle.block, handle.offset, values.length * 4)
   }
 
-  storeBytes(buf: Buf, value: number, n: number, kernel: string, argument: string): void {
+  storeBytes(buf: Buf, values: Uint8Array, kernel: string, argument: string): void {
+    const n = values.length
     const handle = this.#checked(buf, n, 'u8', kernel, argument)
     this.#writable(handle, kernel, argument)
-    handle.block.bytes.fill(value, handle.offset, handle.offset + n)
+    handle.block.bytes.set(values, handle.offset)
     if (handle.block.exact !== null) refresh(handle.block, handle.offset, n)
   }
 

@@ -7,6 +7,7 @@ import { memoryCases } from './conformance/memory.js'
 import { normCases } from './conformance/norms.js'
 import { optimizerCases } from './conformance/optimizer.js'
 import { productCases } from './conformance/products.js'
+import { quantizedCases } from './conformance/quantized.js'
 import { rowCases } from './conformance/rows.js'
 
 /** One thing to try on a backend that was opened for it. */
@@ -33,6 +34,7 @@ export function backendConformance(open: () => Promise<Backend> | Backend): Conf
   for (const dtype of dtypes) {
     cases.push(
       ...productCases(dtype),
+      ...quantizedCases(dtype),
       ...normCases(dtype),
       ...attentionCases(dtype),
       ...elementwiseCases(dtype),

@@ -4,7 +4,7 @@ import { createTokenizer } from '../assemble.js'
 import { byteLevel, byteLevelJson } from '../byte-level.js'
 import { corrupt } from '../errors.js'
 import { parseObject, readOptional, readSettings } from '../settings.js'
-import { addedToken } from '../tokenizer-json.js'
+import { addedToken, type ComponentJson } from '../tokenizer-json.js'
 import { exists, missing } from './files.js'
 
 /** A vocab.json: ids by token. Throws IFT_FILE_CORRUPT for what is no id and for a gap. */
@@ -45,7 +45,16 @@ export function parseMerges(
   return merges
 }
 
-/** GPT-2's vocab.json and merges.txt. */
+/** Splits of families whose files are those of GPT-2 and whose words are not, by transformers' class. */
+const splits: Readonly<Record<string, { readonly pattern: string; readonly normalizer: ComponentJson }>> = {
+  Qwen2Tokenizer: {
+    pattern:
+      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    normalizer: { type: 'NFC' },
+  },
+}
+
+/** GPT-2's vocab.json and merges.txt, which later families took over. */
 export const gpt2: TokenizerDefinition = {
   name: 'gpt2',
   detect: async (dir) => (await exists(dir, 'vocab.json')) && (await exists(dir, 'merges.txt')),
@@ -60,10 +69,21 @@ export const gpt2: TokenizerDefinition = {
     if (!mergeBytes) throw missing(dir, ['merges.txt'])
     const vocab = parseVocab(vocabBytes, vocabFile)
     const end = '<|endoftext|>'
+    const split = splits[settings.tokenizerClass?.replace(/Fast$/, '') ?? '']
+    const prefix = settings.addPrefixSpace ?? false
     const json = byteLevelJson({
       vocab,
       merges: parseMerges(mergeBytes, mergesFile, vocab),
-      preTokenizer: byteLevel(settings.addPrefixSpace ?? false, true),
+      preTokenizer: split
+        ? {
+            type: 'Sequence',
+            pretokenizers: [
+              { type: 'Split', pattern: { Regex: split.pattern }, behavior: 'Isolated', invert: false },
+              byteLevel(prefix, false),
+            ],
+          }
+        : byteLevel(prefix, true),
+      normalizer: split?.normalizer ?? null,
       added: Object.hasOwn(vocab, end) ? [addedToken(vocab[end]!, end)] : [],
     })
     return createTokenizer({

@@ -22,7 +22,7 @@ use crate::element::f32_to_bf16;
 use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
 use crate::with_element;
-use micro::{MAX_ROWS, Micro, ROW_BYTES};
+use micro::{MAX_ROWS, Micro, ROW_BYTES, SLACK_BYTES};
 use pack::Operand;
 
 use store::Output;
@@ -42,6 +42,16 @@ pub struct GemmParams {
     pub dtype: FloatDType,
     /// Of y.
     pub out_dtype: FloatDType,
+}
+
+/// A second product of the same rows and columns, added to the first before the sum is rounded:
+/// alpha · op(a) · op(b) with a [m, k] and b [k, n] stored as the first's.
+#[derive(Clone, Copy, Debug)]
+pub struct Plus {
+    pub a: *const u8,
+    pub b: *const u8,
+    pub k: usize,
+    pub alpha: f32,
 }
 
 /// Columns of B that a task packs at a time: with the deepest block under 400 kB, less than half of a second-level cache.
@@ -124,10 +134,55 @@ pub unsafe fn gemm(
     if thin::takes(isa, p, bias) {
         return unsafe { thin::multiply(pool, isa, y, a, b, p) };
     }
-    unsafe { multiply(pool, isa, Micro::of(isa, p.dtype), y, a, b, bias, p) };
+    unsafe { multiply(pool, isa, Micro::of(isa, p.dtype), y, a, b, bias, p, None) };
 }
 
-#[expect(clippy::too_many_arguments, reason = "gemm's, and the micro-kernel that tests force")]
+/// [`gemm`] with a second product of few k, which goes along as further depth of the first where that is exact.
+///
+/// # Safety
+/// As for [`gemm`]; the operands of `plus` hold the elements that it names.
+#[expect(clippy::too_many_arguments, reason = "gemm's, and the second product")]
+pub unsafe fn gemm_plus(
+    pool: &Pool,
+    isa: Isa,
+    y: *mut u8,
+    a: *const u8,
+    b: *const u8,
+    bias: *const u8,
+    p: &GemmParams,
+    plus: &Plus,
+) {
+    let micro = Micro::of(isa, p.dtype);
+    let factor = plus.alpha / p.alpha;
+    // Times a power of two no value is rounded: b can take the factor.
+    let exact = factor.is_normal() && factor.to_bits() & 0x007f_ffff == 0;
+    let deep = p.k > SHALLOW && p.m > DOT_ROWS && p.n > DOT_ROWS && !p.trans_a;
+    let fits = plus.k > 0 && micro.pad_k(plus.k) * micro.value_bytes() <= SLACK_BYTES;
+    if !(exact && deep && fits) {
+        let rest = GemmParams { k: plus.k, alpha: plus.alpha, accumulate: true, ..*p };
+        // SAFETY: the caller's operands.
+        unsafe {
+            gemm(pool, isa, y, a, b, bias, p);
+            gemm(pool, isa, y, plus.a, plus.b, std::ptr::null(), &rest);
+        }
+        return;
+    }
+    let mut scaled = scratch::<u8>(p.n * plus.k * p.dtype.size());
+    with_element!(p.dtype, T => unsafe {
+        let (to, from) = (scaled.as_mut_ptr().cast::<T>(), plus.b.cast::<T>());
+        for i in 0..p.n * plus.k {
+            *to.add(i) = T::store(factor * from.add(i).read_unaligned().load());
+        }
+    });
+    let plus = Plus { b: scaled.as_ptr(), ..*plus };
+    // SAFETY: the caller's operands, and b times the factor.
+    unsafe { multiply(pool, isa, micro, y, a, b, bias, p, Some(&plus)) };
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "gemm's, the micro-kernel that tests force, and the second product"
+)]
 unsafe fn multiply(
     pool: &Pool,
     isa: Isa,
@@ -137,6 +192,7 @@ unsafe fn multiply(
     b: *const u8,
     bias: *const u8,
     p: &GemmParams,
+    plus: Option<&Plus>,
 ) {
     let &GemmParams { m, n, k, dtype, .. } = p;
     if m == 0 || n == 0 {
@@ -172,10 +228,15 @@ unsafe fn multiply(
         (rows, cols) = (cols, rows);
         out.transposed = true;
     }
+    let more = plus.map(|plus| More {
+        left: Operand { at: plus.a, ld: plus.k, ..left },
+        right: Operand { at: plus.b, ld: if p.trans_b { plus.k } else { n }, ..right },
+        k: plus.k,
+    });
     let blocks = Blocks::of(micro, rows, cols, k, pool.threads());
     pool.run(blocks.tasks(), &|task| {
         // SAFETY: the caller's operands; tasks write disjoint parts of y.
-        unsafe { blocks.run(task, isa, micro, left, right, &out) };
+        unsafe { blocks.run(task, isa, micro, left, right, more, &out) };
     });
 }
 
@@ -206,6 +267,14 @@ fn dots(pool: &Pool, isa: Isa, x: Operand, w: Operand, out: &Output, (m, n, k): 
             }
         }
     });
+}
+
+/// Further depth of a product: what the last block of k is lengthened by.
+#[derive(Clone, Copy)]
+struct More {
+    left: Operand,
+    right: Operand,
+    k: usize,
 }
 
 /// How a product is cut into tasks of `task_rows` x `task_cols`.
@@ -249,7 +318,17 @@ impl Blocks {
         self.cols.div_ceil(self.task_cols) * self.rows.div_ceil(self.task_rows)
     }
 
-    unsafe fn run(&self, task: usize, isa: Isa, micro: &Micro, left: Operand, right: Operand, out: &Output) {
+    #[expect(clippy::too_many_arguments, reason = "two products and their output")]
+    unsafe fn run(
+        &self,
+        task: usize,
+        isa: Isa,
+        micro: &Micro,
+        left: Operand,
+        right: Operand,
+        more: Option<More>,
+        out: &Output,
+    ) {
         let across = self.cols.div_ceil(self.task_cols);
         let col = task % across * self.task_cols;
         let cols = self.task_cols.min(self.cols - col);
@@ -258,7 +337,8 @@ impl Blocks {
         let padded = micro.pad_n(cols);
         let height =
             micro.block_rows(last - first, if self.k <= SHALLOW { SHALLOW_ROWS } else { BLOCK_ROWS });
-        let mut b = scratch::<u8>(padded * micro.column_bytes(self.depth));
+        let extra = more.map_or(0, |more| micro.pad_k(more.k));
+        let mut b = scratch::<u8>(padded * micro.column_bytes(self.depth + extra));
         let mut a = scratch::<u8>(height.next_multiple_of(MAX_ROWS) * ROW_BYTES);
         let mut c = scratch::<f32>((last - first).next_multiple_of(MAX_ROWS) * padded);
         let (b, a, c) = (b.as_mut_ptr(), a.as_mut_ptr(), c.as_mut_ptr());
@@ -270,14 +350,26 @@ impl Blocks {
             }
             for k0 in (0..self.k).step_by(self.depth) {
                 let k = self.depth.min(self.k - k0);
-                pack::panels(isa, micro, b, right, col..col + cols, k0..k0 + k);
+                let more = more.filter(|_| k0 + k == self.k);
+                let own = micro.pad_k(k);
+                let whole = own + more.map_or(0, |more| micro.pad_k(more.k));
+                let bytes = micro.column_bytes(whole);
+                let cols = col..col + cols;
+                pack::part_of_panels(isa, micro, b, (bytes, 0), right, cols.clone(), k0..k0 + k);
+                if let Some(more) = more {
+                    pack::part_of_panels(isa, micro, b, (bytes, own), more.right, cols.clone(), 0..more.k);
+                }
                 for row in (first..last).step_by(height) {
                     let rows = height.min(last - row);
                     let c = c.add((row - first) * padded);
                     pack::rows(isa, micro, a, left, row..row + rows, k0..k0 + k);
-                    micro.block(rows, padded, k, a, b, micro.column_bytes(k), c, padded, k0 > 0);
+                    if let Some(more) = more {
+                        let a = a.add(own * micro.value_bytes());
+                        pack::rows(isa, micro, a, more.left, row..row + rows, 0..more.k);
+                    }
+                    micro.block(rows, padded, whole, a, b, bytes, c, padded, k0 > 0);
                     if k0 + k == self.k {
-                        store::store(isa, out, c, padded, row..row + rows, col..col + cols);
+                        store::store(isa, out, c, padded, row..row + rows, cols.clone());
                     }
                 }
             }

@@ -175,14 +175,32 @@ pub unsafe fn panels(
     cols: Range<usize>,
     depth: Range<usize>,
 ) {
+    let bytes = micro.column_bytes(depth.len());
+    unsafe { part_of_panels(isa, micro, to, (bytes, 0), x, cols, depth) };
+}
+
+/// [`panels`] of which each column has `bytes` bytes, and its values from `start` on are written.
+///
+/// # Safety
+/// As for [`panels`], with room for `bytes` a column; `start` is a multiple of `k_step`.
+pub unsafe fn part_of_panels(
+    isa: Isa,
+    micro: &Micro,
+    to: *mut u8,
+    (bytes, start): (usize, usize),
+    x: Operand,
+    cols: Range<usize>,
+    depth: Range<usize>,
+) {
     let (col, cols, k) = (cols.start, cols.len(), depth.len());
     let padded = micro.pad_k(k);
     let at = unsafe { x.element(col, depth.start) };
+    let skip = start * micro.value_bytes();
     if x.transposed {
-        let (ld, bytes) = (x.ld, micro.column_bytes(k));
+        let ld = x.ld;
         with_element!(x.dtype, T => unsafe {
             let at = at.cast::<T>();
-            let across = Across { to, at, ld, cols, k, padded, micro, bytes };
+            let across = Across { to, at, ld, cols, k, padded, micro, bytes, skip };
             #[cfg(target_arch = "x86_64")]
             if T::IS_BF16 && micro.pair && isa >= Isa::Avx512 {
                 return across_512(across);
@@ -192,11 +210,11 @@ pub unsafe fn panels(
         return;
     }
     let mut done = 0;
-    let mut to = to;
     while done < cols {
         let width = micro.panel(cols - done);
         let filled = width.min(cols - done);
         unsafe {
+            let to = to.add(done * bytes + width * skip);
             let at = x.element(col + done, depth.start);
             let ld = x.ld;
             with_element!(x.dtype, T => {
@@ -233,7 +251,6 @@ pub unsafe fn panels(
                     vectorised(isa, PanelF32 { to: to.cast(), at, ld, width, filled, k });
                 }
             });
-            to = to.add(width * micro.column_bytes(k));
         }
         done += width;
     }
@@ -249,8 +266,9 @@ struct Across<'a, T> {
     k: usize,
     padded: usize,
     micro: &'a Micro,
-    /// Of a column in its panel.
+    /// Of a column in its panel, and those of them in front of what is written.
     bytes: usize,
+    skip: usize,
 }
 
 impl<T: Element> Loop for Across<'_, T> {
@@ -265,7 +283,7 @@ impl<T: Element> Loop for Across<'_, T> {
                 let filled = width.min(self.cols - col);
                 // SAFETY: rows of the operand that exist; the caller's room for panels.
                 unsafe {
-                    let to = self.to.add(col * self.bytes + u * width * 4);
+                    let to = self.to.add(col * self.bytes + width * (self.skip + u * 4));
                     let row = |p: usize| if p < self.k { Some(self.at.add(p * self.ld + col)) } else { None };
                     if unit == 1 {
                         let to = to.cast::<f32>();
@@ -338,7 +356,7 @@ unsafe fn across_512<T: Element>(x: Across<'_, T>) {
                     _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(x.ld).cast());
                 }
                 let (even, odd) = (row(2 * u), row(2 * u + 1));
-                let to = x.to.add(col * x.bytes + u * width * 4);
+                let to = x.to.add(col * x.bytes + width * (x.skip + u * 4));
                 _mm512_storeu_si512(to.cast(), _mm512_permutex2var_epi16(even, low, odd));
                 if width > 16 {
                     _mm512_storeu_si512(to.add(64).cast(), _mm512_permutex2var_epi16(even, high, odd));

@@ -1,7 +1,7 @@
 //! Products against f64, on every instruction set that this processor has.
 
 use super::micro::Micro;
-use super::{GemmParams, gemm, multiply};
+use super::{GemmParams, Plus, gemm, gemm_plus, multiply};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::Isa;
@@ -67,7 +67,7 @@ fn check(isa: Isa, micro: &Micro, threads: usize, p: &GemmParams, bias: bool, di
         if dispatch {
             gemm(&pool, isa, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p);
         } else {
-            multiply(&pool, isa, micro, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p);
+            multiply(&pool, isa, micro, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p, None);
         }
     }
     let (a, b, before) = (decode(&a, p.dtype), decode(&b, p.dtype), decode(&before, p.out_dtype));
@@ -243,6 +243,49 @@ fn products_of_an_adapter() {
                 let dtype = FloatDType::Bf16;
                 let p = GemmParams { m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype };
                 check(isa, Micro::of(isa, dtype), 1 + m % 3, &p, false, true);
+            }
+        }
+    }
+}
+
+/// The second product goes along as depth of the first, or by itself where that would round; both are the sum.
+#[test]
+fn a_second_product_is_added() {
+    let pool = Pool::new(2);
+    let shapes = [(20, 70, 100, 8), (33, 64, 1000, 16), (40, 40, 66, 3), (17, 130, 770, 8), (5, 40, 96, 8)];
+    for isa in Isa::supported() {
+        for (case, &(m, n, k, rank)) in shapes.iter().enumerate() {
+            for (dtype, alpha) in [(FloatDType::Bf16, 2.0), (FloatDType::F32, -0.5), (FloatDType::Bf16, 1.7)]
+            {
+                let mut random = Random(case as u64 + 5);
+                let p = GemmParams {
+                    alpha: 1.0,
+                    accumulate: case % 2 == 1,
+                    trans_b: case != 2,
+                    ..params((m, n, k), 0, dtype, FloatDType::F32)
+                };
+                let (a, b) = (random.tensor(m * k, dtype), random.tensor(k * n, dtype));
+                let (low, up) = (random.tensor(m * rank, dtype), random.tensor(rank * n, dtype));
+                let before = random.tensor(m * n, FloatDType::F32);
+                let mut y = before.clone();
+                let plus = Plus { a: low.as_ptr(), b: up.as_ptr(), k: rank, alpha };
+                let null = std::ptr::null();
+                unsafe { gemm_plus(&pool, isa, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), null, &p, &plus) };
+                let [a, b, low, up] = [&a, &b, &low, &up].map(|x| decode(x, dtype));
+                let (y, before) = (decode(&y, FloatDType::F32), decode(&before, FloatDType::F32));
+                let sum = |a: &[f64], b: &[f64], k: usize, i: usize, j: usize| -> f64 {
+                    let right = |q| if p.trans_b { b[j * k + q] } else { b[q * n + j] };
+                    (0..k).map(|q| a[i * k + q] * right(q)).sum()
+                };
+                for i in 0..m {
+                    for j in 0..n {
+                        let base = if p.accumulate { before[i * n + j] } else { 0.0 };
+                        let expected =
+                            base + sum(&a, &b, k, i, j) + f64::from(alpha) * sum(&low, &up, rank, i, j);
+                        let error = (y[i * n + j] - expected).abs();
+                        assert!(error < 2e-4 * (1.0 + expected.abs()), "{isa:?} {p:?} {plus:?}: {error}");
+                    }
+                }
             }
         }
     }

@@ -13,10 +13,11 @@ pub mod layer_norm;
 mod map;
 pub mod norms;
 pub mod philox;
+pub mod quantized;
 pub mod random;
 pub mod rms_norm;
 pub mod rope;
-mod row;
+pub(crate) mod row;
 pub mod rows;
 
 /// A slice of which every part of a job writes its own elements.

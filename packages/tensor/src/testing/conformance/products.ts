@@ -54,6 +54,47 @@ export function productCases(dtype: FloatDType): KernelCase[] {
     }
   }
   cases.push({
+    name: `gemm ${dtype} plus a low-rank product`,
+    run: async (backend) => {
+      for (const [m, n, k, rank] of [
+        [33, 40, 96, 8],
+        [65, 130, 130, 16],
+        [20, 96, 100, 3],
+        [3, 40, 96, 8],
+      ] as const) {
+        for (const transB of [false, true]) {
+          for (const alpha of [2, 0.3]) {
+            const beta = transB ? 1 : 0
+            await compare(
+              `gemm ${m}×${n}×${k} + ${alpha} · ${m}×${n}×${rank}, b transposed ${transB}`,
+              backend,
+              {
+                y: { dtype, values: numbers(m * n, 1), out: dtype },
+                a: { dtype, values: numbers(m * k, 2) },
+                b: { dtype, values: numbers(k * n, 3) },
+                low: { dtype, values: numbers(m * rank, 4) },
+                up: { dtype, values: numbers(rank * n, 5) },
+              },
+              (kernels, { y, a, b, low, up }) =>
+                kernels.gemm(y, a, b, null, {
+                  m,
+                  n,
+                  k,
+                  transA: false,
+                  transB,
+                  alpha: 1,
+                  beta,
+                  dtype,
+                  outDtype: dtype,
+                  plus: { a: low, b: up, k: rank, alpha },
+                }),
+            )
+          }
+        }
+      }
+    },
+  })
+  cases.push({
     name: `sumRows ${dtype}`,
     run: async (backend) => {
       for (const [rows, cols] of [

@@ -24,6 +24,9 @@ pub const ROW_BYTES: usize = 1600;
 pub const DEPTH_F32: usize = 384;
 /// Largest depth of a block in bf16.
 pub const DEPTH_BF16: usize = 768;
+/// Bytes of a packed row behind the deepest block.
+pub const SLACK_BYTES: usize = 64;
+const _: () = assert!(2 * DEPTH_BF16 + SLACK_BYTES <= ROW_BYTES && 4 * DEPTH_F32 + SLACK_BYTES <= ROW_BYTES);
 /// Rows of the tallest micro-kernel: buffers of rows are padded to a multiple.
 pub const MAX_ROWS: usize = 32;
 /// Columns of the widest micro-kernel.
@@ -79,6 +82,11 @@ impl Micro {
         if self.pair { 2 } else { 1 }
     }
 
+    /// Bytes of a packed value.
+    pub fn value_bytes(&self) -> usize {
+        if self.pair { 2 } else { 4 }
+    }
+
     pub fn pad_k(&self, k: usize) -> usize {
         k.next_multiple_of(self.k_step)
     }
@@ -107,7 +115,7 @@ impl Micro {
 
     /// Bytes of packed B of one column over `k` values.
     pub fn column_bytes(&self, k: usize) -> usize {
-        self.pad_k(k) * if self.pair { 2 } else { 4 }
+        self.pad_k(k) * self.value_bytes()
     }
 
     /// C [rows, cols] (+)= A · B over one block of depth `k`; `cols` columns of packed B, that is `pad_n` of them.

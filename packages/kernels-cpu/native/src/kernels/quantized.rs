@@ -1,0 +1,117 @@
+//! Quantised weights.
+
+use ift_kernel_abi::{Code, Error, FloatDType, size};
+use napi_derive::napi;
+
+use crate::gemm::store::Output;
+use crate::node::{Failure, kernel};
+use crate::quantized::{Matrix, Parts, decode, encode, product};
+use crate::queue::Context;
+use crate::with_element;
+
+/// Most rows of x in a product.
+const MOST: usize = 16;
+
+/// Writes the parts of a matrix from x [rows, cols].
+#[napi]
+pub fn quantize(
+    device: u32,
+    codes: u32,
+    scales: u32,
+    groups: Option<u32>,
+    format: u32,
+    rows: f64,
+    cols: f64,
+    x: u32,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "quantize", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let w = Matrix::of(args, &Parts { codes, scales, groups, format, rows, cols }, true)?;
+        let x = args.input("x", x, &[rows, cols], dtype)?;
+        Ok(move |context: &Context| {
+            // SAFETY: the lengths were checked, and the context's instruction set was detected.
+            with_element!(dtype, E => unsafe {
+                encode::quantize::<E>(&context.pool, context.isa, w, x.of());
+            });
+            Ok(())
+        })
+    })
+}
+
+/// y [rows, cols] = the values of a matrix.
+#[napi]
+pub fn dequantize(
+    device: u32,
+    y: u32,
+    codes: u32,
+    scales: u32,
+    groups: Option<u32>,
+    format: u32,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "dequantize", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let w = Matrix::of(args, &Parts { codes, scales, groups, format, rows, cols }, false)?;
+        let y = args.output("y", y, &[rows, cols], dtype)?;
+        Ok(move |context: &Context| {
+            // SAFETY: as above.
+            with_element!(dtype, E => unsafe { decode::dequantize::<E>(&context.pool, context.isa, w, y) });
+            Ok(())
+        })
+    })
+}
+
+/// y [m, rows] = x [m, cols] · w^T (+ y) (+ bias [rows] on every row).
+#[napi]
+pub fn quantized_product(
+    device: u32,
+    y: u32,
+    x: u32,
+    codes: u32,
+    scales: u32,
+    groups: Option<u32>,
+    bias: Option<u32>,
+    format: u32,
+    m: f64,
+    rows: f64,
+    cols: f64,
+    accumulate: bool,
+    dtype: u32,
+    out_dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "quantizedProduct", |args| {
+        let (m, rows, cols) = (size("m", m)?, size("rows", rows)?, size("cols", cols)?);
+        let (dtype, out_dtype) = (FloatDType::from_code(dtype)?, FloatDType::from_code(out_dtype)?);
+        if !(1..=MOST).contains(&m) {
+            return Err(Error::new(Code::Argument, format!("m expected 1 to {MOST}, found {m}")));
+        }
+        let w = Matrix::of(args, &Parts { codes, scales, groups, format, rows, cols }, false)?;
+        let y = args.output("y", y, &[m, rows], out_dtype)?;
+        let x = args.input("x", x, &[m, cols], dtype)?;
+        let bias = bias.map(|bias| args.input("bias", bias, &[rows], dtype)).transpose()?;
+        Ok(move |context: &Context| {
+            context.profile.detail(|| {
+                let (format, add) = (["nf4", "int8"][format as usize], if accumulate { "+" } else { "" });
+                format!("{m}x{rows}x{cols} {format} {} -> {add}{}", dtype.name(), out_dtype.name())
+            });
+            let out = Output {
+                at: y.of(),
+                ld: rows,
+                transposed: false,
+                dtype: out_dtype,
+                alpha: 1.0,
+                add: accumulate,
+                bias: bias.map_or(std::ptr::null(), |bias| bias.of::<u8>().cast_const()),
+                bias_dtype: dtype,
+            };
+            // SAFETY: as above.
+            with_element!(dtype, E => unsafe {
+                product::product::<E>(&context.pool, context.isa, &out, x.of(), w, (m, rows, cols));
+            });
+            Ok(())
+        })
+    })
+}

@@ -1,0 +1,106 @@
+//! Weights in few bits: NF4 with double quantisation, and int8 by rows. `QuantizedMatrix` in `@ift/tensor` gives the format
+//! and its arithmetic; products and sums of the values are not fused.
+
+pub mod decode;
+pub mod encode;
+mod levels;
+pub mod product;
+#[cfg(test)]
+mod tests;
+
+use ift_kernel_abi::{Code, DType, Error, Result};
+
+use crate::device::{Args, Ptr};
+
+/// Elements of an NF4 block, and blocks of a group.
+pub const BLOCK: usize = 64;
+pub const GROUP: usize = 256;
+
+/// NF4 weights, element after element.
+#[derive(Clone, Copy)]
+pub struct Nf4 {
+    pub n: usize,
+    pub codes: Ptr,
+    pub scales: Ptr,
+    pub groups: Ptr,
+}
+
+impl Nf4 {
+    pub fn blocks(&self) -> usize {
+        self.n.div_ceil(BLOCK)
+    }
+
+    /// What the levels of block `b` are multiplied by.
+    ///
+    /// # Safety
+    /// `b` is below `blocks()`, and the parts hold what their lengths say.
+    #[inline(always)]
+    pub unsafe fn scale(&self, b: usize) -> f32 {
+        unsafe {
+            let groups = self.groups.of::<f32>();
+            let level = levels::DYNAMIC[usize::from(*self.scales.of::<u8>().add(b))];
+            level * *groups.add(1 + b / GROUP) + *groups
+        }
+    }
+}
+
+/// Weights of one byte each, and a scale for each row.
+#[derive(Clone, Copy)]
+pub struct Int8 {
+    pub rows: usize,
+    pub cols: usize,
+    pub codes: Ptr,
+    pub scales: Ptr,
+}
+
+/// 1 / 127 in f32.
+pub const ONE_OVER_127: f32 = 1.0 / 127.0;
+
+#[derive(Clone, Copy)]
+pub enum Matrix {
+    Nf4(Nf4),
+    Int8(Int8),
+}
+
+/// Handles of the parts of a matrix, as they come from JavaScript.
+pub struct Parts {
+    pub codes: u32,
+    pub scales: u32,
+    pub groups: Option<u32>,
+    /// 0 for nf4, 1 for int8.
+    pub format: u32,
+    pub rows: usize,
+    pub cols: usize,
+}
+
+impl Matrix {
+    /// The parts checked, for a kernel that writes them or only reads.
+    pub fn of(args: &Args<'_>, parts: &Parts, written: bool) -> Result<Self> {
+        let &Parts { codes, scales, groups, format, rows, cols } = parts;
+        let get = |name: &str, id, len, dtype: DType| {
+            if written { args.output(name, id, &[len], dtype) } else { args.input(name, id, &[len], dtype) }
+        };
+        let n = rows.checked_mul(cols);
+        let n = n.ok_or_else(|| Error::new(Code::Argument, format!("[{rows}, {cols}] is no matrix")))?;
+        match (format, groups) {
+            (0, Some(groups)) => {
+                let blocks = n.div_ceil(BLOCK);
+                Ok(Self::Nf4(Nf4 {
+                    n,
+                    codes: get("codes", codes, n.div_ceil(2), DType::U8)?,
+                    scales: get("scales", scales, blocks, DType::U8)?,
+                    groups: get("groups", groups, 1 + blocks.div_ceil(GROUP), DType::F32)?,
+                }))
+            }
+            (1, None) => Ok(Self::Int8(Int8 {
+                rows,
+                cols,
+                codes: get("codes", codes, n, DType::U8)?,
+                scales: get("scales", scales, rows, DType::F32)?,
+            })),
+            (0, None) => Err(Error::new(Code::Argument, "groups expected a buffer for nf4")),
+            (1, Some(_)) => Err(Error::new(Code::Argument, "groups expected null for int8")),
+            _ => Err(Error::new(Code::Argument, format!("unknown format code {format}"))),
+        }
+    }
+}
