@@ -50,8 +50,9 @@ const fail = (text) => {
 
 function compile(test, suffix, flags) {
   const out = join(build, `${basename(test, '.cu')}-${suffix}`)
-  const common = ['-x', 'c++', '-std=c++17', '-march=native', '-pthread', '-Wall', '-Wno-unknown-pragmas']
-  const args = [...common, ...flags, join(cuda, 'tests', test), '-o', out]
+  const common = ['-x', 'c++', '-std=c++17', '-march=native', '-ffp-contract=off', '-pthread']
+  const warnings = ['-Wall', '-Wno-unknown-pragmas']
+  const args = [...common, ...warnings, ...flags, join(cuda, 'tests', test), '-o', out]
   const result = spawnSync(compiler, args, { encoding: 'utf8' })
   if (result.error) throw result.error
   if (result.status === 0) return out
