@@ -28,7 +28,7 @@ export const baichuan: ModelDefinition<BaichuanConfig> = {
   },
   tokenizer: 'sentencepiece',
   template: 'alpaca',
-  targetModules: { lora: ['W_pack'] },
+  targetModules: { lora: ['W_pack'], adalora: ['W_pack'], ia3: ['W_pack', 'down_proj'] },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

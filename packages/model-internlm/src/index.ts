@@ -28,7 +28,11 @@ export const internlm: ModelDefinition<InternLMConfig> = {
   initialize,
   tokenizer: 'sentencepiece',
   template: 'alpaca',
-  targetModules: { lora: ['q_proj', 'v_proj'] },
+  targetModules: {
+    lora: ['q_proj', 'v_proj'],
+    adalora: ['q_proj', 'v_proj'],
+    ia3: ['k_proj', 'v_proj', 'down_proj'],
+  },
 }
 
 /** InternLM2 and InternLM2.5. */
@@ -42,7 +46,7 @@ export const internlm2: ModelDefinition<InternLMConfig> = {
   initialize,
   tokenizer: 'sentencepiece',
   template: 'alpaca',
-  targetModules: { lora: ['wqkv'] },
+  targetModules: { lora: ['wqkv'], adalora: ['wqkv'], ia3: ['wqkv', 'w2'] },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

@@ -156,7 +156,7 @@ mod tests {
         let address = first.address;
         arena.free(&first);
         assert_eq!((arena.allocated(), arena.peak(), arena.reserved()), (0, 1000, 1024));
-        let second = arena.alloc(600).unwrap();
+        let second = arena.alloc(400).unwrap();
         assert_ne!(second.address, address);
         let third = arena.alloc(1020).unwrap();
         assert_eq!(third.address, address);
