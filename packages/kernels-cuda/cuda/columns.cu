@@ -107,31 +107,30 @@ __device__ void scale_columns(const ScaleColumnsArgs& a) {
   const int cols = a.cols;
   const T* x = static_cast<const T*>(a.x);
   T* y = static_cast<T*>(a.y);
-  const bool vectorised = cols % N == 0 && aligned<N>(x) && aligned<N>(y);
+  const int64_t first = static_cast<int64_t>(blockIdx.y) * blockDim.y + threadIdx.y;
+  const int64_t step = static_cast<int64_t>(gridDim.y) * blockDim.y;
   const int strip = static_cast<int>(blockIdx.x * blockDim.x) * N;
-  float s[N];
+  if (cols % N == 0 && aligned<N>(x) && aligned<N>(y)) {
+    const int column = strip + static_cast<int>(threadIdx.x) * N;
+    if (column >= cols) return;
+    float s[N];
 #pragma unroll
-  for (int i = 0; i < N; ++i) {
-    const int column = strip + (vectorised ? static_cast<int>(threadIdx.x) * N + i
-                                           : i * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x));
-    s[i] = column < cols ? a.s[column] : 0.0f;
-  }
-  for (int64_t r = static_cast<int64_t>(blockIdx.y) * blockDim.y + threadIdx.y; r < a.rows;
-       r += static_cast<int64_t>(gridDim.y) * blockDim.y) {
-    if (vectorised) {
-      const int column = strip + static_cast<int>(threadIdx.x) * N;
-      if (column >= cols) return;
+    for (int i = 0; i < N; ++i) s[i] = a.s[column + i];
+#pragma unroll 1
+    for (int64_t r = first; r < a.rows; r += step) {
       float v[N];
       load_pack(v, x + r * cols + column);
 #pragma unroll
       for (int i = 0; i < N; ++i) v[i] *= s[i];
       store_pack(y + r * cols + column, v);
-    } else {
-#pragma unroll
-      for (int i = 0; i < N; ++i) {
-        const int column = strip + i * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
-        if (column < cols) y[r * cols + column] = from_float<T>(to_float(x[r * cols + column]) * s[i]);
-      }
+    }
+    return;
+  }
+  const int end = strip + static_cast<int>(blockDim.x) * N < cols ? strip + static_cast<int>(blockDim.x) * N : cols;
+  for (int column = strip + static_cast<int>(threadIdx.x); column < end; column += static_cast<int>(blockDim.x)) {
+    const float s = a.s[column];
+    for (int64_t r = first; r < a.rows; r += step) {
+      y[r * cols + column] = from_float<T>(to_float(x[r * cols + column]) * s);
     }
   }
 }

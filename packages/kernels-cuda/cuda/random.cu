@@ -6,22 +6,9 @@
 
 namespace ift {
 
-// Sums and products in f64 that no compiler joins: the bits are those of the CPU.
-__device__ __forceinline__ double plus(double a, double b) {
-#if defined(__CUDA_ARCH__)
-  return __dadd_rn(a, b);
-#else
-  return a + b;
-#endif
-}
-
-__device__ __forceinline__ double times(double a, double b) {
-#if defined(__CUDA_ARCH__)
-  return __dmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
+// No operation in f64 is fused with another: the bits are those of the CPU.
+__device__ __forceinline__ double plus(double a, double b) { return __dadd_rn(a, b); }
+__device__ __forceinline__ double times(double a, double b) { return __dmul_rn(a, b); }
 
 // c0 + s · (c1 + s · (c2 + …)).
 __device__ __forceinline__ double horner(double, double last) { return last; }

@@ -50,7 +50,16 @@ const fail = (text) => {
 
 function compile(test, suffix, flags) {
   const out = join(build, `${basename(test, '.cu')}-${suffix}`)
-  const common = ['-x', 'c++', '-std=c++17', '-march=native', '-pthread', '-Wall', '-Wno-unknown-pragmas']
+  const common = [
+    '-x',
+    'c++',
+    '-std=c++17',
+    '-march=native',
+    '-ffp-contract=off',
+    '-pthread',
+    '-Wall',
+    '-Wno-unknown-pragmas',
+  ]
   const args = [...common, ...flags, join(cuda, 'tests', test), '-o', out]
   const result = spawnSync(compiler, args, { encoding: 'utf8' })
   if (result.error) throw result.error
@@ -151,7 +160,8 @@ if (modes.has('nvcc')) {
           kernels++
         }
         const spill = SPILL_LINE.exec(line)
-        if (spill !== null && Number(spill[2]) + Number(spill[3]) > 0) fail(`${kernel} spills: ${line.trim()}`)
+        if (spill !== null && Number(spill[2]) + Number(spill[3]) > 0)
+          fail(`${kernel} spills: ${line.trim()}`)
         most = Math.max(most, Number(USED_LINE.exec(line)?.[1] ?? 0))
       }
       say(`ok nvcc ${file}: ${kernels} kernels, at most ${most} registers`)

@@ -1,11 +1,20 @@
-import { defineModel, definePlugin, defineTemplate, type Initializer, type ModelDefinition } from '@ift/core'
+import {
+  defineModel,
+  definePlugin,
+  defineTemplate,
+  defineTokenizer,
+  type Initializer,
+  type ModelDefinition,
+  type Recipe,
+} from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { ChatGlm1ForCausalLM } from './chatglm1.js'
 import { isChatGlm1, parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
 import { ChatGlmForCausalLM } from './chatglm.js'
 import { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 import { GlmForCausalLM } from './glm.js'
-import { chatglm2, chatglm3, glm4 } from './templates.js'
+import { chatglm1, chatglm2, chatglm3, glm4 } from './templates.js'
+import { chatglmTokenizer } from './tokenizer.js'
 
 const shape: ModelDefinition<GlmConfig>['shape'] = (config) => {
   const { hidden, intermediate, layers, heads, kvHeads, headDim, vocabSize: vocab, maxPositions } = config
@@ -18,6 +27,12 @@ function initialize(path: string, { layers }: { readonly layers: number }): Init
   if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
   const residual = /\.(dense|dense_4h_to_h|o_proj|down_proj)\.weight$/.test(path)
   return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
+}
+
+/** What the original platform trained ChatGLM with. */
+const recipe: Recipe = {
+  peft: { lora: { r: 32, alpha: 32, dropout: 0.1 } },
+  train: { learningRate: 2e-5, batchSize: 64, epochs: 1 },
 }
 
 type ChatGlmConfig = ChatGlm1Config | GlmConfig
@@ -42,9 +57,19 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
   // Tables of frequencies follow from the config.
   mapWeight: (name) => (/\.(rotary_pos_emb|rotary_emb)\.inv_freq$/.test(name) ? null : name),
   initialize,
-  tokenizer: 'tokenizer.json',
+  tokenizer: 'chatglm',
   template: 'chatglm3',
-  targetModules: { lora: ['query_key_value'] },
+  templateOf({ json, tokenizer: { specials } }) {
+    if (isChatGlm1(json)) return 'chatglm1'
+    if (!specials.has('<|user|>')) return 'chatglm2'
+    return specials.has('<sop>') ? 'glm4' : 'chatglm3'
+  },
+  targetModules: {
+    lora: ['query_key_value'],
+    adalora: ['query_key_value'],
+    ia3: ['query_key_value', 'dense_4h_to_h'],
+  },
+  recipe,
 }
 
 /** GLM-4-9B in the layout of transformers (checkpoints named -hf). */
@@ -58,17 +83,23 @@ export const glm: ModelDefinition<GlmConfig> = {
   initialize,
   tokenizer: 'tokenizer.json',
   template: 'glm4',
-  targetModules: { lora: ['q_proj', 'k_proj', 'v_proj'] },
+  targetModules: {
+    lora: ['q_proj', 'k_proj', 'v_proj'],
+    adalora: ['q_proj', 'k_proj', 'v_proj'],
+    ia3: ['k_proj', 'v_proj', 'down_proj'],
+  },
+  recipe,
 }
 
 /** The family with its templates and the tokenizers that its checkpoints come with. */
 export const plugin = definePlugin('model-chatglm', (host) => {
-  host.use(tokenizers).use(defineModel(chatglm)).use(defineModel(glm))
-  for (const template of [chatglm2, chatglm3, glm4]) host.use(defineTemplate(template))
+  host.use(tokenizers).use(defineTokenizer(chatglmTokenizer)).use(defineModel(chatglm)).use(defineModel(glm))
+  for (const template of [chatglm1, chatglm2, chatglm3, glm4]) host.use(defineTemplate(template))
 })
 export { parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
 export { ChatGlm1ForCausalLM, halfHeadFrequencies, residualScale } from './chatglm1.js'
 export { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 export { ChatGlmForCausalLM } from './chatglm.js'
 export { GlmForCausalLM } from './glm.js'
-export { chatglm2, chatglm3, glm4 } from './templates.js'
+export { chatglm1, chatglm2, chatglm3, glm4 } from './templates.js'
+export { chatglmTokenizer } from './tokenizer.js'

@@ -41,7 +41,11 @@ export const llama: ModelDefinition<LlamaConfig> = {
   tokenizer: 'tokenizer.json',
   template: 'alpaca',
   gguf,
-  targetModules: { lora: ['q_proj', 'v_proj'] },
+  targetModules: {
+    lora: ['q_proj', 'v_proj'],
+    adalora: ['q_proj', 'v_proj'],
+    ia3: ['k_proj', 'v_proj', 'down_proj'],
+  },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

@@ -31,7 +31,11 @@ export const qwen: ModelDefinition<QwenConfig> = {
   tokenizer: 'tokenizer.json',
   template: 'chatml',
   gguf,
-  targetModules: { lora: ['q_proj', 'v_proj'] },
+  targetModules: {
+    lora: ['q_proj', 'v_proj'],
+    adalora: ['q_proj', 'v_proj'],
+    ia3: ['k_proj', 'v_proj', 'down_proj'],
+  },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

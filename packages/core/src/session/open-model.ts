@@ -10,6 +10,7 @@ import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
 import { hubSettings } from '../config/env.js'
 import type { ResolvedConfig } from '../config/schema.js'
+import { withRecipe } from '../config/recipe.js'
 import { check } from '../config/validate.js'
 import type {
   AdapterSource,
@@ -57,6 +58,9 @@ export interface OpenModel {
   readonly quantize: Quantize
   readonly tokenizer: Tokenizer
   readonly template: PromptTemplate
+  /** The config with the family's recipe for what the user left open, and the fields that came from the recipe. */
+  readonly config: ResolvedConfig
+  readonly recipe: readonly string[]
   /** Null when no method is attached. */
   readonly peft: PeftHandle | null
   readonly trainable: readonly TrainableParameter[]
@@ -121,6 +125,25 @@ async function chooseTemplate(
     builtinTemplates.find((template) => template.name === name) ??
     session.template(name)
   )
+}
+
+/** The template of a checkpoint that has none of its own. */
+async function defaultTemplate(
+  definition: ModelDefinition,
+  checkpoint: {
+    readonly dir: string
+    readonly name: string
+    readonly json: Readonly<Record<string, unknown>>
+    readonly tokenizer: Tokenizer
+  },
+): Promise<string> {
+  if (!definition.templateOf) return definition.template
+  const { dir, name, json, tokenizer } = checkpoint
+  const path = join(dir, 'generation_config.json')
+  const generation = existsSync(path) ? await readJson(path) : {}
+  const own = json['_name_or_path']
+  const names = typeof own === 'string' ? [name, own] : [name]
+  return definition.templateOf({ json, generation, tokenizer, names })
 }
 
 /** The method that reads a kind of adapter. */
@@ -204,8 +227,11 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     definition.tokenizer,
   )
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
+  const own = { dir: source.dir, name: config.weights, json, tokenizer }
   const name =
-    config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+    config.template ??
+    record?.template ??
+    (tokenizer.chatTemplate === null ? await defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
   const quantize = config.quantize ?? record?.quantize ?? 'none'
   return {
@@ -272,7 +298,8 @@ export async function openModel(
 
   const name = config.weights!
   const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel: name }
-  const peft = await attachMethod(session, config, files.adapterDir, model, context, options.training)
+  const { config: used, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
+  const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)
   const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
   peft?.setTraining(false)
   return {
@@ -285,6 +312,8 @@ export async function openModel(
     quantize,
     tokenizer,
     template: files.template,
+    config: used,
+    recipe: taken,
     peft,
     trainable,
     names,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -136,17 +137,21 @@ export function saving(bench: ModelBench): Promise<void> {
     const dir = await mkdtemp(join(tmpdir(), 'ift-model-'))
     try {
       const { definition } = bench
-      const folder = join(dir, 'model')
-      await saveModel(folder, { model, definition, dtype: 'f32', configJson: await bench.json() })
-      const again = bench.definition.build(config)
-      await loadWeights(again, bench.definition, config, await openCheckpoint(folder), {
-        backend,
-        dtype: 'f32',
-      })
-      const other = new Map(again.namedParameters())
-      for (const [name, { value }] of model.namedParameters())
-        claimSame(name, await other.get(name)!.value.read(), await value.read())
-      again.release()
+      const configJson = await bench.json()
+      // In one file, and in shards.
+      for (const maxShardBytes of [undefined, 2048]) {
+        const folder = join(dir, maxShardBytes === undefined ? 'whole' : 'shards')
+        await saveModel(folder, { model, definition, dtype: 'f32', configJson, maxShardBytes })
+        const shards = existsSync(join(folder, 'model.safetensors.index.json'))
+        claim(shards === (maxShardBytes !== undefined), `${folder} ${shards ? 'has' : 'has no'} index.`)
+        const again = definition.build(config)
+        const source = await openCheckpoint(folder)
+        await loadWeights(again, definition, config, source, { backend, dtype: 'f32' })
+        const other = new Map(again.namedParameters())
+        for (const [name, { value }] of model.namedParameters())
+          claimSame(name, await other.get(name)!.value.read(), await value.read())
+        again.release()
+      }
     } finally {
       await rm(dir, { recursive: true })
     }

@@ -1,0 +1,182 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { Ift, openCheckpoint, type IftConfig, type IftPlugin } from '@ift/core'
+import { plugin as cpu } from '@ift/kernels-cpu'
+import { plugin as baichuan } from '@ift/model-baichuan'
+import { plugin as bloom } from '@ift/model-bloom'
+import { plugin as chatglm } from '@ift/model-chatglm'
+import { plugin as gemma } from '@ift/model-gemma'
+import { plugin as internlm } from '@ift/model-internlm'
+import { plugin as llama } from '@ift/model-llama'
+import { plugin as moss } from '@ift/model-moss'
+import { plugin as phi } from '@ift/model-phi'
+import { plugin as qwen } from '@ift/model-qwen'
+import { plugin as lora } from '@ift/peft-lora'
+
+// What a user does with a model, on the smallest one of each family with a tokenizer in the files of that family.
+
+const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url))
+const plugins = [
+  cpu as unknown as IftPlugin,
+  lora,
+  ...[baichuan, bloom, chatglm, gemma, internlm, llama, moss, phi, qwen],
+]
+
+const families: readonly (readonly [config: string, tokenizer: string, template: string])[] = [
+  ['llama-tiny', 'family-tokenizers/llama', 'alpaca'],
+  ['qwen/qwen2', 'family-tokenizers/qwen', 'chatml'],
+  ['qwen/qwen3', 'family-tokenizers/qwen-vocab', 'chatml'],
+  ['bloom/tiny', 'bloom/tiny', 'belle'],
+  ['moss/codegen', 'family-tokenizers/moss', 'alpaca'],
+  ['baichuan/rotary', 'family-tokenizers/baichuan', 'alpaca'],
+  ['baichuan/alibi-norm-head', 'family-tokenizers/baichuan', 'alpaca'],
+  ['internlm/internlm', 'family-tokenizers/internlm', 'alpaca'],
+  ['internlm/internlm2', 'family-tokenizers/internlm2', 'alpaca'],
+  ['chatglm/glm', 'family-tokenizers/internlm2', 'vicuna'],
+  ['gemma/gemma', 'family-tokenizers/gemma', 'alpaca'],
+  ['gemma/gemma3', 'family-tokenizers/gemma', 'alpaca'],
+  ['phi/grouped', 'family-tokenizers/phi', 'alpaca'],
+]
+
+const tokenizerFiles = /^(tokenizer.*|vocab\.json|merges\.txt|added_tokens\.json|special_tokens_map\.json)$/
+/** Fields that bound the length, by any of their names. */
+const lengths = [
+  'max_position_embeddings',
+  'n_positions',
+  'model_max_length',
+  'sliding_window',
+  'original_max_position_embeddings',
+]
+
+const dir = mkdtempSync(join(tmpdir(), 'ift-families-'))
+afterAll(() => {
+  rmSync(dir, { recursive: true })
+})
+writeFileSync(
+  join(dir, 'rows.jsonl'),
+  ['soup', 'bread', 'salad', 'rice']
+    .map((word) => JSON.stringify({ instruction: `Cook ${word}.`, input: '', output: `the ${word}` }))
+    .join('\n'),
+)
+
+async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
+  const ift = await Ift.load({ cwd: dir, config: options, plugins })
+  try {
+    return await run(ift)
+  } finally {
+    await ift.close()
+  }
+}
+
+describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, template) => {
+  const name = `${config}-${template}`.replaceAll('/', '-')
+  const base = join(dir, name, 'base')
+  const options = (output: string, more: Partial<IftConfig> = {}, maxSteps = 4): IftConfig => ({
+    model: 'auto',
+    weights: base,
+    device: 'cpu',
+    threads: 2,
+    dtype: 'f32',
+    template,
+    data: ['./rows.jsonl'],
+    maxLength: 256,
+    train: {
+      batchSize: 4,
+      maxSteps,
+      evalEvery: 0,
+      saveEvery: 0,
+      microBatchTokens: 1024,
+      learningRate: 1e-2,
+      warmupSteps: 0,
+      recompute: 'all',
+    },
+    output: join(name, output),
+    ...more,
+  })
+
+  mkdirSync(base, { recursive: true })
+  const json = JSON.parse(readFileSync(join(fixtures, config, 'config.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >
+  const wider = lengths.filter((field) => typeof json[field] === 'number').map((field) => [field, 512])
+  writeFileSync(
+    join(base, 'config.json'),
+    JSON.stringify({ ...json, vocab_size: 720, ...Object.fromEntries(wider) }),
+  )
+  for (const file of readdirSync(join(fixtures, tokenizer)))
+    if (tokenizerFiles.test(file)) copyFileSync(join(fixtures, tokenizer, file), join(base, file))
+
+  test('trains whole and by LoRA, answers, scores, merges, and is the same when it is opened again', async () => {
+    const whole = options('whole', { initialize: true, peft: { method: 'none' } })
+    const first = await session(whole, async (ift) => (await ift.createTraining()).run())
+    expect(first.steps).toBe(4)
+    const weights = join(dir, name, 'whole', 'model')
+
+    const adapted = await session(
+      options('lora', { weights, peft: { method: 'lora', r: 4, dropout: 0 } }, 12),
+      async (ift) => (await ift.createTraining()).run(),
+    )
+    expect(adapted.finalLoss).toBeLessThan(first.finalLoss)
+    const adapter = join(dir, name, 'lora', 'adapter')
+
+    const answers = async (ift: Ift) => {
+      const generator = await ift.createGenerator()
+      const prompt = { instruction: 'Cook tea.', input: '' }
+      const talk = {
+        messages: [
+          { role: 'user', content: 'Cook soup.' },
+          { role: 'assistant', content: 'the soup' },
+          { role: 'user', content: 'Cook rice.' },
+        ],
+      } as const
+      const sampled = { maxNewTokens: 6, doSample: true, temperature: 0.8, topP: 0.9, seed: 3 }
+      return {
+        greedy: [...(await generator.generate(prompt, { maxNewTokens: 6 })).ids],
+        sampled: [...(await generator.generate(prompt, sampled)).ids],
+        again: [...(await generator.generate(prompt, sampled)).ids],
+        beams: [...(await generator.generate(prompt, { maxNewTokens: 6, numBeams: 3 })).ids],
+        talk: [...(await generator.generate(talk, { maxNewTokens: 6 })).ids],
+        scores: await generator.score(await generator.encode('the soup and the rice')),
+      }
+    }
+    const before = await session(options('unused', { weights, adapter }), answers)
+    expect(before.again).toEqual(before.sampled)
+    expect(before.scores.slice(1).every((score) => score! < 0)).toBe(true)
+
+    await session(options('unused', { weights, adapter }), (ift) => ift.merge(join(name, 'merged')))
+    const merged = join(dir, name, 'merged')
+    expect(existsSync(join(merged, 'config.json'))).toBe(true)
+    const names = async (path: string) => [...(await openCheckpoint(path)).names()].sort()
+    expect(await names(merged)).toEqual(await names(weights))
+    const after = await session(options('unused', { weights: merged }), answers)
+    expect({ ...after, scores: [] }).toEqual({ ...before, scores: [] })
+    for (const [i, score] of before.scores.entries())
+      if (score !== null) expect(after.scores[i]).toBeCloseTo(score, 3)
+  })
+
+  test('refuses the tokenizer of another model', async () => {
+    const narrow = join(dir, name, 'narrow')
+    mkdirSync(narrow)
+    for (const file of readdirSync(base)) copyFileSync(join(base, file), join(narrow, file))
+    writeFileSync(join(narrow, 'config.json'), JSON.stringify({ ...json, vocab_size: 48 }))
+    await expect(
+      session(options('unused', { weights: narrow, initialize: true }), (ift) => ift.openModel()),
+    ).rejects.toMatchObject({
+      code: 'IFT_TOKENIZER_MISMATCH',
+      message: expect.stringContaining('48 rows') as string,
+    })
+  })
+})
