@@ -4,6 +4,7 @@
 pub mod element;
 pub mod library;
 pub mod mpi;
+pub mod nccl;
 
 use ift_kernel_abi::{Code, Error, Result};
 

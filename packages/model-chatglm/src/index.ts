@@ -1,11 +1,19 @@
-import { defineModel, definePlugin, defineTemplate, type Initializer, type ModelDefinition } from '@ift/core'
+import {
+  defineModel,
+  definePlugin,
+  defineTemplate,
+  defineTokenizer,
+  type Initializer,
+  type ModelDefinition,
+} from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { ChatGlm1ForCausalLM } from './chatglm1.js'
 import { isChatGlm1, parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
 import { ChatGlmForCausalLM } from './chatglm.js'
 import { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 import { GlmForCausalLM } from './glm.js'
-import { chatglm2, chatglm3, glm4 } from './templates.js'
+import { chatglm1, chatglm2, chatglm3, glm4 } from './templates.js'
+import { chatglmTokenizer } from './tokenizer.js'
 
 const shape: ModelDefinition<GlmConfig>['shape'] = (config) => {
   const { hidden, intermediate, layers, heads, kvHeads, headDim, vocabSize: vocab, maxPositions } = config
@@ -42,8 +50,13 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
   // Tables of frequencies follow from the config.
   mapWeight: (name) => (/\.(rotary_pos_emb|rotary_emb)\.inv_freq$/.test(name) ? null : name),
   initialize,
-  tokenizer: 'tokenizer.json',
+  tokenizer: 'chatglm',
   template: 'chatglm3',
+  templateOf({ json, tokenizer: { specials } }) {
+    if (isChatGlm1(json)) return 'chatglm1'
+    if (!specials.has('<|user|>')) return 'chatglm2'
+    return specials.has('<sop>') ? 'glm4' : 'chatglm3'
+  },
   targetModules: { lora: ['query_key_value'] },
 }
 
@@ -63,12 +76,13 @@ export const glm: ModelDefinition<GlmConfig> = {
 
 /** The family with its templates and the tokenizers that its checkpoints come with. */
 export const plugin = definePlugin('model-chatglm', (host) => {
-  host.use(tokenizers).use(defineModel(chatglm)).use(defineModel(glm))
-  for (const template of [chatglm2, chatglm3, glm4]) host.use(defineTemplate(template))
+  host.use(tokenizers).use(defineTokenizer(chatglmTokenizer)).use(defineModel(chatglm)).use(defineModel(glm))
+  for (const template of [chatglm1, chatglm2, chatglm3, glm4]) host.use(defineTemplate(template))
 })
 export { parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
 export { ChatGlm1ForCausalLM, halfHeadFrequencies, residualScale } from './chatglm1.js'
 export { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 export { ChatGlmForCausalLM } from './chatglm.js'
 export { GlmForCausalLM } from './glm.js'
-export { chatglm2, chatglm3, glm4 } from './templates.js'
+export { chatglm1, chatglm2, chatglm3, glm4 } from './templates.js'
+export { chatglmTokenizer } from './tokenizer.js'

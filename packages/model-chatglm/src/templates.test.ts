@@ -52,7 +52,7 @@ test('what a tool returns is an observation; all of a text can be learned', () =
     { role: 'tool', content: 'sunny' },
   ] as const
   expect(text(glm4.prompt({ messages }))).toBe(
-    '{[gMASK]}{<sop>}{<|user|>}\nWeather?{<|assistant|>}\n[{"name":"get"}]{<|observation|>}\nsunny{<|assistant|>}',
+    '{[gMASK]}{<sop>}{<|user|>}\nWeather?{<|assistant|>}get\n{}{<|observation|>}\nsunny{<|assistant|>}',
   )
   expect(glm4.render(two, 'all').every((s) => s.trained)).toBe(true)
 })

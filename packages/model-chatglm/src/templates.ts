@@ -1,17 +1,25 @@
 import {
+  isInstruction,
   messageText,
   promptMessages,
   toMessages,
+  toRounds,
+  type InstructionExample,
   type Message,
+  type MessagesExample,
   type PromptTemplate,
   type Segment,
   type TrainOn,
 } from '@ift/core'
+import { callsOf, functionsOf, pythonCall, pythonJson, type Call } from './tool-calls.js'
 
 const given = (text: string, role: Segment['role'] = 'template'): Segment => ({ role, text, trained: false })
 const answered = (text: string): Segment => ({ role: 'assistant', text, trained: true })
 const special = (text: string): Segment => ({ role: 'template', text, trained: false, special: true })
 const eos: Segment = { role: 'assistant', text: 'eos', trained: true, special: true }
+
+const toolsOf = (example: InstructionExample | MessagesExample): unknown =>
+  isInstruction(example) ? undefined : example.tools
 
 /**
  * A template that begins with the two tokens every GLM reads first and ends with eos, once: between rounds the next
@@ -21,19 +29,19 @@ function glmTemplate(
   name: string,
   prefix: readonly string[],
   stop: readonly string[],
-  write: (messages: readonly Message[], open: boolean) => readonly Segment[],
+  write: (messages: readonly Message[], open: boolean, tools: unknown) => readonly Segment[],
 ): PromptTemplate {
   const start = prefix.map(special)
   return {
     name,
     render(example, trainOn) {
       const messages = toMessages(example)
-      const segments = [...start, ...write(messages, false)]
+      const segments = [...start, ...write(messages, false, toolsOf(example))]
       if (messages.at(-1)?.role === 'assistant') segments.push(eos)
       return learn(segments, trainOn)
     },
     prompt: (example) =>
-      [...start, ...write(promptMessages(example), true)].map((segment) =>
+      [...start, ...write(promptMessages(example), true, toolsOf(example))].map((segment) =>
         segment.trained ? { ...segment, trained: false } : segment,
       ),
     stop,
@@ -48,6 +56,44 @@ function learn(segments: readonly Segment[], trainOn: TrainOn): readonly Segment
   return segments.map((segment, i) =>
     segment.trained && i < start ? { ...segment, trained: false } : segment,
   )
+}
+
+/** What ChatGLM-6B reads: the question alone, or rounds from 0 with the last answer open. */
+function firstPrompt(messages: readonly Message[]): Segment[] {
+  const { system, history, instruction } = toRounds({ messages })
+  const start = system === '' ? [] : [given(system, 'system'), given('\n\n')]
+  if (history.length === 0) return [...start, given(instruction, 'user')]
+  const rounds = history.flatMap(([question, answer], i) => [
+    given(`[Round ${i}]\n问：`),
+    given(question, 'user'),
+    given('\n答：'),
+    given(answer, 'assistant'),
+    given('\n'),
+  ])
+  return [
+    ...start,
+    ...rounds,
+    given(`[Round ${history.length}]\n问：`),
+    given(instruction, 'user'),
+    given('\n答：'),
+  ]
+}
+
+const blank = [special('[gMASK]'), special('<sop>')]
+
+/**
+ * ChatGLM-6B: "[Round 0]\n问：…\n答：…\n[Round 1]\n问：…\n答：[gMASK]<sop>…<eop>", a single question without marks. The
+ * last answer alone is learned, whatever `trainOn` says: all before it is read in both directions.
+ */
+export const chatglm1: PromptTemplate = {
+  name: 'chatglm1',
+  render(example) {
+    const messages = toMessages(example)
+    const { output } = toRounds({ messages })
+    return [...firstPrompt(messages), ...blank, answered(output), eos]
+  },
+  prompt: (example) => [...firstPrompt(promptMessages(example)), ...blank],
+  stop: [],
 }
 
 /** ChatGLM2: "[gMASK]sop[Round 1]\n\n问：…\n\n答：…\n\n[Round 2]…". It has no system role: such a text stands in front. */
@@ -86,21 +132,77 @@ const roles = {
   tool: '<|observation|>',
 } as const
 
+interface RoleFormat {
+  /** Between what stands behind a role's token (the name of a function that is called) and the text. */
+  readonly lead: string
+  /** Text of a call, behind the function's name. */
+  readonly call: (call: Call) => string
+  /** The system message with the functions that may be called; `system` is '' without one. */
+  readonly system: (system: string, tools: unknown) => string
+}
+
+/** System message first when there are functions to describe. */
+function withTools(messages: readonly Message[], tools: unknown, { system }: RoleFormat): readonly Message[] {
+  if (tools === undefined || tools === null || (Array.isArray(tools) && tools.length === 0)) return messages
+  const [first, ...rest] = messages
+  return first?.role === 'system'
+    ? [{ role: 'system', content: system(first.content, tools) }, ...rest]
+    : [{ role: 'system', content: system('', tools) }, ...messages]
+}
+
 /** "<|role|>\n…" for every message. The line break behind <|assistant|> is the model's own and is learned. */
 const byRole =
-  (lead: string) =>
-  (messages: readonly Message[], open: boolean): readonly Segment[] => {
-    const segments = messages.flatMap((message) => {
-      const text = messageText(message)
-      const said =
-        message.role === 'assistant' ? [answered(`${lead}${text}`)] : [given(lead), given(text, message.role)]
-      return [special(roles[message.role]), ...said]
-    })
+  (format: RoleFormat) =>
+  (messages: readonly Message[], open: boolean, tools: unknown): readonly Segment[] => {
+    const { lead, call } = format
+    const segments: Segment[] = []
+    for (const message of withTools(messages, tools, format)) {
+      const calls = message.role === 'assistant' ? callsOf(message) : []
+      if (message.role !== 'assistant')
+        segments.push(special(roles[message.role]), given(lead), given(message.content, message.role))
+      else if (message.content !== '' || calls.length === 0)
+        segments.push(special(roles.assistant), answered(`${lead}${message.content}`))
+      for (const one of calls)
+        segments.push(special(roles.assistant), answered(`${one.name}${lead}${call(one)}`))
+    }
     return open ? [...segments, special(roles.assistant)] : segments
   }
 
-/** ChatGLM3: "[gMASK]sop<|user|>\n …<|assistant|>\n …"; the space stands for the word start of its SentencePiece. */
-export const chatglm3 = glmTemplate('chatglm3', ['[gMASK]', 'sop'], [roles.user, roles.tool], byRole('\n '))
+const chatglm3Format: RoleFormat = {
+  // The blank stands for the word start of its SentencePiece, which every text has.
+  lead: '\n ',
+  call: pythonCall,
+  system: (system, tools) =>
+    `${
+      system === ''
+        ? 'Answer the following questions as best as you can. You have access to the following tools:'
+        : system
+    }\n${JSON.stringify(tools, null, 4)}`,
+}
 
-/** GLM-4: "[gMASK]<sop><|user|>\n…<|assistant|>\n…". */
-export const glm4 = glmTemplate('glm4', ['[gMASK]', '<sop>'], [roles.user, roles.tool], byRole('\n'))
+/** ChatGLM3: "[gMASK]sop<|user|>\n …<|assistant|>\n …", a call "<|assistant|>name\n ```python\ntool_call(…)\n```". */
+export const chatglm3 = glmTemplate(
+  'chatglm3',
+  ['[gMASK]', 'sop'],
+  [roles.user, roles.tool],
+  byRole(chatglm3Format),
+)
+
+const glm4Format: RoleFormat = {
+  lead: '\n',
+  call: (call) => pythonJson(call.arguments),
+  system: (system, tools) =>
+    `${
+      system === ''
+        ? '你是一个名为 GLM-4 的人工智能助手。你是基于智谱AI训练的语言模型 GLM-4 模型开发的，你的任务是针对用户的问题和要求提供适当的答复和支持。'
+        : system
+    }\n\n# 可用工具${functionsOf(tools)
+      .map(
+        (one) =>
+          `\n\n## ${String(one['name'])}\n\n${JSON.stringify(one, null, 4)}\n在调用上述函数时，请使用 Json 格式表示调用的参数。`,
+      )
+      .join('')}`,
+}
+
+/** GLM-4: "[gMASK]<sop><|user|>\n…<|assistant|>\n…", a call "<|assistant|>name\n{…}". */
+export const glm4 = glmTemplate('glm4', ['[gMASK]', '<sop>'], [roles.user, roles.tool], byRole(glm4Format))

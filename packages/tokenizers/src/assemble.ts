@@ -19,6 +19,8 @@ export interface TokenizerParts {
     readonly addBos?: boolean
     readonly addEos?: boolean
     readonly chatTemplate?: string | null
+    /** Special tokens around a prompt. */
+    readonly frame?: { readonly before: readonly string[]; readonly after: readonly string[] }
   }
   /** Files to write beside or instead of the generated ones when it is saved, by name. */
   readonly files?: ReadonlyMap<string, Uint8Array>
@@ -127,11 +129,19 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
     bosId !== null && (settings.addBos ?? own.addBos ?? processed?.addBos ?? family?.addBos ?? false)
   const addEos =
     eosId !== null && (settings.addEos ?? own.addEos ?? processed?.addEos ?? family?.addEos ?? false)
-  const token = (id: number | null) => (id === null ? null : { id, text: vocabulary[id]! })
+  const named = own.frame ?? processed?.frame
+  const specialOf = (text: string) => {
+    const token = json.added_tokens.find(({ content }) => content === text)
+    if (!token) throw corrupt(file, 'post_processor', `${JSON.stringify(text)} is not a special token.`)
+    return { id: token.id, text }
+  }
+  const frame = named && { before: named.before.map(specialOf), after: named.after.map(specialOf) }
+  const around = (adds: boolean, id: number | null) => (adds ? [{ id: id!, text: vocabulary[id!]! }] : [])
   json = {
     ...json,
     post_processor:
-      json.post_processor ?? templateProcessing(addBos ? token(bosId) : null, addEos ? token(eosId) : null),
+      json.post_processor ??
+      templateProcessing(frame?.before ?? around(addBos, bosId), frame?.after ?? around(addEos, eosId)),
   }
   return new BoundTokenizer({
     json,
@@ -141,6 +151,7 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
     eosId,
     addBos,
     addEos,
+    frame: frame && { before: frame.before.map(({ id }) => id), after: frame.after.map(({ id }) => id) },
     chatTemplate: settings.chatTemplate ?? own.chatTemplate ?? null,
     files: new Map([...settings.files, ...(parts.files ?? [])]),
   })

@@ -7,6 +7,19 @@ export const byteLevel = (addPrefixSpace: boolean, useRegex: boolean): Component
   use_regex: useRegex,
 })
 
+/** Every match of a pattern is a word of its own. */
+export const isolate = (pattern: string): ComponentJson => ({
+  type: 'Split',
+  pattern: { Regex: pattern },
+  behavior: 'Isolated',
+  invert: false,
+})
+
+/** How tiktoken's cl100k_base and its successors split text, but for how many digits go together. */
+export const words = (digits: string) =>
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
+  `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
+
 export interface ByteLevelOptions {
   readonly vocab: Readonly<Record<string, number>>
   readonly merges: readonly (readonly [string, string])[]

@@ -28,6 +28,13 @@ function gpt2Alphabet(): ReadonlyMap<string, number> {
   return alphabet
 }
 
+/** Characters of GPT-2's alphabet by byte. */
+export function byteCharacters(): string[] {
+  const characters: string[] = []
+  for (const [character, byte] of gpt2Alphabet()) characters[byte] = character
+  return characters
+}
+
 const byteLevel: ByteDecoder = {
   stripLeading: 0,
   bytes(token) {
@@ -43,13 +50,19 @@ const byteLevel: ByteDecoder = {
   },
 }
 
-const sentencePiece = (space: string | null, byteFallback: boolean, stripLeading: number): ByteDecoder => ({
+/** `replaced` holds what pieces spell and what it stands for, in the order in which they are replaced. */
+const sentencePiece = (
+  replaced: readonly (readonly [string, string])[],
+  byteFallback: boolean,
+  stripLeading: number,
+): ByteDecoder => ({
   stripLeading,
   bytes(token) {
     const byte = byteFallback ? /^<0x([0-9A-Fa-f]{2})>$/.exec(token) : null
-    return byte
-      ? Uint8Array.of(parseInt(byte[1]!, 16))
-      : utf8.encode(space === null ? token : token.replaceAll(space, ' '))
+    if (byte) return Uint8Array.of(parseInt(byte[1]!, 16))
+    let text = token
+    for (const [spelled, meant] of replaced) text = text.replaceAll(spelled, meant)
+    return utf8.encode(text)
   },
 })
 
@@ -61,25 +74,27 @@ export function byteDecoder(decoder: ComponentJson | null): ByteDecoder | null {
   if (!decoder) return null
   if (decoder.type === 'ByteLevel') return byteLevel
   const replacementOf = ({ replacement, prepend_scheme: scheme }: ComponentJson) =>
-    typeof replacement === 'string' ? sentencePiece(replacement, false, scheme === 'never' ? 0 : 1) : null
+    typeof replacement === 'string'
+      ? sentencePiece([[replacement, ' ']], false, scheme === 'never' ? 0 : 1)
+      : null
   if (decoder.type === 'Metaspace') return replacementOf(decoder)
   if (decoder.type !== 'Sequence') return null
   const steps = decoder['decoders'] as readonly ComponentJson[]
   if (steps.length === 1) return byteDecoder(steps[0]!)
-  let space: string | null = null
+  const replaced: [string, string][] = []
   let byteFallback = false
   let stripLeading = 0
   for (const step of steps)
     if (step.type === 'Replace') {
       const { String: pattern } = step['pattern'] as { String?: string }
-      if (pattern === undefined || space !== null || step['content'] !== ' ') return null
-      space = pattern
+      if (pattern === undefined || typeof step['content'] !== 'string') return null
+      replaced.push([pattern, step['content']])
     } else if (step.type === 'ByteFallback') byteFallback = true
     else if (step.type === 'Strip') {
       if (step['content'] !== ' ' || step['stop'] !== 0) return null
       stripLeading = step['start'] as number
     } else if (step.type !== 'Fuse') return null
-  return sentencePiece(space, byteFallback, stripLeading)
+  return sentencePiece(replaced, byteFallback, stripLeading)
 }
 
 /** Decodes token by token; a character leaves when its last byte has come. */

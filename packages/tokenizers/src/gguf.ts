@@ -1,21 +1,12 @@
 import type { Tokenizer } from '@ift/core'
 import { createTokenizer } from './assemble.js'
-import { byteLevel, byteLevelJson } from './byte-level.js'
+import { byteLevel, byteLevelJson, isolate, words } from './byte-level.js'
 import { corrupt, kindOf, unsupported } from './errors.js'
 import { convertSentencePiece } from './sentencepiece/convert.js'
 import { pieceType, type Piece } from './sentencepiece/model.js'
 import { addedToken, type ComponentJson, type TokenizerJson } from './tokenizer-json.js'
 
-const isolate = (pattern: string): ComponentJson => ({
-  type: 'Split',
-  pattern: { Regex: pattern },
-  behavior: 'Isolated',
-  invert: false,
-})
 const sequence = (...pretokenizers: ComponentJson[]): ComponentJson => ({ type: 'Sequence', pretokenizers })
-const words = (digits: string) =>
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
-  `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
 
 interface Splitter {
   readonly preTokenizer: ComponentJson

@@ -13,6 +13,10 @@ export { tokenizerJson } from './kind/json.js'
 export { sentencePiece } from './kind/sentencepiece.js'
 export { convertSentencePiece, type ConvertOptions } from './sentencepiece/convert.js'
 export { parseSentencePiece, type Piece, type SentencePieceModel } from './sentencepiece/model.js'
+export { readOptional, readSettings, type TokenizerSettings } from './settings.js'
+export { isTiktoken, parseTiktoken, tiktokenJson } from './tiktoken.js'
+export { addedToken } from './tokenizer-json.js'
+export { exists } from './kind/files.js'
 export type {
   AddedTokenJson,
   ComponentJson,
@@ -21,7 +25,7 @@ export type {
   TokenizerJson,
   UnigramModelJson,
 } from './tokenizer-json.js'
-export type { SpecialName, TokenizerSettings } from './settings.js'
+export type { SpecialName } from './settings.js'
 
 /** The kinds of tokenizer files, the most complete one first. */
 export const definitions: readonly TokenizerDefinition[] = [tokenizerJson, sentencePiece, gpt2, gguf]

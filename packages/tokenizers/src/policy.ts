@@ -6,6 +6,8 @@ export interface Policy {
   /** Text of the tokens that the post-processor puts first and last. */
   readonly first: string | null
   readonly last: string | null
+  /** Texts of what it puts before and behind, where it is more than one token. */
+  readonly frame?: { readonly before: readonly string[]; readonly after: readonly string[] }
 }
 
 const nothing: Policy = { addBos: false, addEos: false, first: null, last: null }
@@ -22,6 +24,10 @@ export function policyOfPostProcessor(processor: ComponentJson | null): Policy |
       const text = tokens.indexOf(null)
       const first = text > 0 ? (tokens[0] ?? null) : null
       const last = text >= 0 && text < tokens.length - 1 ? (tokens.at(-1) ?? null) : null
+      const isText = (token: string | null) => token !== null
+      const [before, after] = [tokens.slice(0, text).filter(isText), tokens.slice(text + 1).filter(isText)]
+      if (text >= 0 && (before.length > 1 || after.length > 1))
+        return { ...nothing, frame: { before, after } }
       return { addBos: first !== null, addEos: last !== null, first, last }
     }
     case 'BertProcessing':
@@ -35,7 +41,7 @@ export function policyOfPostProcessor(processor: ComponentJson | null): Policy |
       if (!Array.isArray(processors)) return null
       for (const part of processors as ComponentJson[]) {
         const policy = policyOfPostProcessor(part)
-        if (policy && (policy.addBos || policy.addEos)) return policy
+        if (policy && (policy.addBos || policy.addEos || policy.frame)) return policy
       }
       return nothing
     }
@@ -44,15 +50,22 @@ export function policyOfPostProcessor(processor: ComponentJson | null): Policy |
   }
 }
 
+interface Family {
+  readonly addBos: boolean
+  readonly addEos: boolean
+  /** Pieces that only the family's chat format writes: text never becomes one of them. */
+  readonly reserved?: RegExp
+}
+
 /** What transformers' tokenizer classes add when their config leaves it open. */
-const families: Readonly<Record<string, { readonly addBos: boolean; readonly addEos: boolean }>> = {
+const families: Readonly<Record<string, Family>> = {
   LlamaTokenizer: { addBos: true, addEos: false },
   // The name in conversions of early 2023.
   LLaMATokenizer: { addBos: true, addEos: false },
   CodeLlamaTokenizer: { addBos: true, addEos: false },
   GemmaTokenizer: { addBos: true, addEos: false },
-  BaichuanTokenizer: { addBos: false, addEos: false },
-  InternLMTokenizer: { addBos: true, addEos: false },
+  BaichuanTokenizer: { addBos: false, addEos: false, reserved: /^<reserved_\d+>$/ },
+  InternLMTokenizer: { addBos: true, addEos: false, reserved: /^<(eoh|eoa)>$/ },
   InternLM2Tokenizer: { addBos: true, addEos: false },
   YiTokenizer: { addBos: false, addEos: false },
   T5Tokenizer: { addBos: false, addEos: true },
@@ -67,30 +80,36 @@ const families: Readonly<Record<string, { readonly addBos: boolean; readonly add
 export const policyOfFamily = (tokenizerClass: string | null) =>
   tokenizerClass === null ? null : (families[tokenizerClass.replace(/Fast$/, '')] ?? null)
 
-/** The post-processor that makes transformers and others add what the policy says. */
+interface Special {
+  readonly id: number
+  readonly text: string
+}
+
+/** The post-processor that makes transformers and others put tokens before and behind a text. */
 export function templateProcessing(
-  bos: { readonly id: number; readonly text: string } | null,
-  eos: { readonly id: number; readonly text: string } | null,
+  before: readonly Special[],
+  after: readonly Special[],
 ): ComponentJson | null {
-  if (!bos && !eos) return null
-  const special = (token: { text: string } | null, type_id: number) =>
-    token ? [{ SpecialToken: { id: token.text, type_id } }] : []
+  if (before.length + after.length === 0) return null
+  const special = (tokens: readonly Special[], type_id: number) =>
+    tokens.map(({ text }) => ({ SpecialToken: { id: text, type_id } }))
   const text = (id: 'A' | 'B', type_id: number) => ({ Sequence: { id, type_id } })
   return {
     type: 'TemplateProcessing',
-    single: [...special(bos, 0), text('A', 0), ...special(eos, 0)],
+    single: [...special(before, 0), text('A', 0), ...special(after, 0)],
     pair: [
-      ...special(bos, 0),
+      ...special(before, 0),
       text('A', 0),
-      ...special(eos, 0),
-      ...special(bos, 1),
+      ...special(after, 0),
+      ...special(before, 1),
       text('B', 1),
-      ...special(eos, 1),
+      ...special(after, 1),
     ],
     special_tokens: Object.fromEntries(
-      [bos, eos].flatMap((token) =>
-        token ? [[token.text, { id: token.text, ids: [token.id], tokens: [token.text] }]] : [],
-      ),
+      [...before, ...after].map((token) => [
+        token.text,
+        { id: token.text, ids: [token.id], tokens: [token.text] },
+      ]),
     ),
   }
 }

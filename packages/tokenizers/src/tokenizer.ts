@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IftError, type DecodeStream, type Encoding, type Tokenizer } from '@ift/core'
+import { IftError, type DecodeStream, type Encoding, type PromptFrame, type Tokenizer } from '@ift/core'
 import type { Encoding as BindingEncoding, Tokenizer as Binding } from 'tokenizers'
 import { openBinding } from './binding.js'
 import { byteDecoder, ByteStream, WindowStream, type ByteDecoder } from './decode.js'
@@ -17,6 +17,7 @@ export interface BoundTokenizerOptions {
   readonly eosId: number | null
   readonly addBos: boolean
   readonly addEos: boolean
+  readonly frame?: PromptFrame | undefined
   readonly chatTemplate: string | null
   /** Files to write as they are; tokenizer.json and tokenizer_config.json are generated when they are not among them. */
   readonly files: ReadonlyMap<string, Uint8Array>
@@ -33,6 +34,7 @@ export class BoundTokenizer implements Tokenizer {
   readonly specials: ReadonlyMap<string, number>
   readonly addBos: boolean
   readonly addEos: boolean
+  readonly frame?: PromptFrame
   readonly chatTemplate: string | null
   readonly fingerprint: string
   readonly #options: BoundTokenizerOptions
@@ -44,20 +46,21 @@ export class BoundTokenizer implements Tokenizer {
   #full: Binding | undefined
 
   constructor(options: BoundTokenizerOptions) {
-    const { json, vocabulary, bosId, eosId, addBos, addEos } = options
+    const { json, vocabulary, bosId, eosId, addBos, addEos, frame } = options
     this.#options = options
     this.vocabSize = vocabulary.length
     this.bosId = bosId
     this.eosId = eosId
     this.addBos = addBos
     this.addEos = addEos
+    if (frame) this.frame = frame
     this.chatTemplate = options.chatTemplate
     this.specials = new Map(
       json.added_tokens.filter(({ special }) => special).map(({ content, id }) => [content, id]),
     )
     this.#specialIds = new Set(this.specials.values())
     this.#bytes = byteDecoder(json.decoder)
-    this.fingerprint = fingerprintOf(json, vocabulary, { bosId, eosId, addBos, addEos })
+    this.fingerprint = fingerprintOf(json, vocabulary, { bosId, eosId, addBos, addEos, frame })
     this.#plain = openBinding(json, options.file, false)
   }
 

@@ -6,7 +6,7 @@ use ift_kernel_abi::{Code, Error, Result};
 use libloading::Library;
 
 use super::abi::{Abi, Handle, Source};
-use crate::library::{open_first, symbol};
+use crate::library::{Symbols, open_first, symbol};
 
 type Buffer = *mut c_void;
 
@@ -63,8 +63,8 @@ impl Api {
     pub fn open(abi: &'static Abi, named: Option<&str>) -> Result<Self> {
         let what = format!("{}, which CPU ranks talk over,", abi.name);
         let (library, file) = match named {
-            Some(path) => open_first(&what, &[path])?,
-            None => open_first(&what, abi.libraries)?,
+            Some(path) => open_first(&what, &[path], Symbols::Global)?,
+            None => open_first(&what, abi.libraries, Symbols::Global)?,
         };
         let handle = |source: Source| match source {
             Source::Value(value) => Ok(value),

@@ -64,11 +64,7 @@ function countOf(value: string | undefined): number | undefined {
   if (value === undefined) return undefined
   const count = Number(value)
   if (!Number.isInteger(count) || count < 1 || count > 4096)
-    throw new IftError(
-      'IFT_USAGE',
-      `--nproc is "${value}", expected a whole number from 1.`,
-      '--nproc 2',
-    )
+    throw new IftError('IFT_USAGE', `--nproc is "${value}", expected a whole number from 1.`, '--nproc 2')
   return count
 }
 

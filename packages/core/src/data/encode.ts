@@ -63,12 +63,36 @@ function specialId(name: string, tokenizer: Tokenizer): number | null {
   )
 }
 
+/**
+ * Segments of a template that knows nothing of the tokens around a prompt, with them: before everything, and before the
+ * last answer, which then is all that is learned, because all before it is read in both directions.
+ */
+function framed(segments: readonly Segment[], { frame, specials }: Tokenizer): readonly Segment[] {
+  if (!frame) return segments
+  const names = new Map([...specials].map(([name, id]) => [id, name]))
+  const around = (ids: readonly number[]): Segment[] =>
+    ids.map((id) => ({ role: 'template', text: names.get(id)!, trained: false, special: true }))
+  const [before, after] = [around(frame.before), around(frame.after)]
+  const own = new Set([...before, ...after].map(({ text }) => text))
+  if (segments.some(({ special, text }) => special === true && own.has(text))) return segments
+  if (after.length === 0) return [...before, ...segments]
+  const end = segments.findLastIndex(({ trained }) => trained)
+  let start = end < 0 ? segments.length : end
+  while (end >= 0 && start > 0 && segments[start - 1]!.trained) start--
+  const answer = segments.slice(start).map((segment, i) =>
+    // The space between prompt and answer is the one that a text begins with.
+    i === 0 && start > 0 && !segment.special ? { ...segment, text: segment.text.replace(/^ /, '') } : segment,
+  )
+  const prompt = segments.slice(0, start).map((segment) => ({ ...segment, trained: false }))
+  return [...before, ...prompt, ...after, ...answer]
+}
+
 /** Joins segments into runs and puts bos in front exactly once, when the tokenizer's policy asks for it. */
 function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
   const pieces: Piece[] = []
   let run: { text: string; ends: number[]; trained: boolean[]; afterSpecial: boolean } | null = null
   let afterSpecial = false
-  for (const { text, trained, special } of segments) {
+  for (const { text, trained, special } of framed(segments, tokenizer)) {
     if (special) {
       const id = specialId(text, tokenizer)
       if (id === null) continue

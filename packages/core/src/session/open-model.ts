@@ -116,6 +116,25 @@ async function chooseTemplate(
   )
 }
 
+/** The template of a checkpoint that has none of its own. */
+async function defaultTemplate(
+  definition: ModelDefinition,
+  checkpoint: {
+    readonly dir: string
+    readonly name: string
+    readonly json: Readonly<Record<string, unknown>>
+    readonly tokenizer: Tokenizer
+  },
+): Promise<string> {
+  if (!definition.templateOf) return definition.template
+  const { dir, name, json, tokenizer } = checkpoint
+  const path = join(dir, 'generation_config.json')
+  const generation = existsSync(path) ? await readJson(path) : {}
+  const own = json['_name_or_path']
+  const names = typeof own === 'string' ? [name, own] : [name]
+  return definition.templateOf({ json, generation, tokenizer, names })
+}
+
 /** The method that reads a kind of adapter. */
 async function methodFor(session: PluginSession, source: AdapterSource): Promise<PeftMethod> {
   const type = String(source.config['peft_type'])
@@ -195,8 +214,11 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     definition.tokenizer,
   )
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
+  const own = { dir: source.dir, name: config.weights, json, tokenizer }
   const name =
-    config.template ?? record?.template ?? (tokenizer.chatTemplate === null ? definition.template : 'chat')
+    config.template ??
+    record?.template ??
+    (tokenizer.chatTemplate === null ? await defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
   return { definition, json, parsed, shape, tokenizer, template, dir: source.dir, checkpoint, adapterDir }
 }

@@ -23,18 +23,27 @@ export class TextGenerator {
     this.#generator = new Generator({
       decoder: this.#decoder,
       tokenizer: open.tokenizer,
-      ends: open.ends,
+      // Special tokens are not shown as text, so those that end an answer are told by their ids.
+      ends: new Set([
+        ...open.ends,
+        ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
+      ]),
       stop: open.template.stop,
       maxPositions: open.shape.maxPositions,
       tap,
     })
   }
 
-  /** Ids that the model is given: the training prompt of the template, or the bare text after bos. */
+  /**
+   * Ids that the model is given: the training prompt of the template, or the bare text after bos, or between the tokens that
+   * stand around a prompt.
+   */
   async encode(prompt: Prompt): Promise<Int32Array> {
     const { tokenizer, template } = this.#open
     if (typeof prompt === 'string') {
       const { ids } = await tokenizer.encode(prompt)
+      const { frame } = tokenizer
+      if (frame) return Int32Array.of(...frame.before, ...ids, ...frame.after)
       return tokenizer.addBos && tokenizer.bosId !== null ? Int32Array.of(tokenizer.bosId, ...ids) : ids
     }
     const example: InstructionExample | MessagesExample =

@@ -18,17 +18,20 @@ export const sentencePiece: TokenizerDefinition = {
     const [bytes, settings] = await Promise.all([readOptional(file), readSettings(dir)])
     if (!bytes) throw missing(dir, [name])
     const model = parseSentencePiece(bytes, file)
+    const known = policyOfFamily(settings.tokenizerClass)
+    const reserved = known?.reserved
     const json = convertSentencePiece(model, file, {
       legacy: settings.legacy ?? true,
       prefixSpace: settings.addPrefixSpace,
+      specials: reserved ? model.pieces.map(({ text }) => text).filter((text) => reserved.test(text)) : [],
     })
     // The original LLaMA code puts bos in front, and its releases have no settings that could say so.
-    const family = policyOfFamily(settings.tokenizerClass) ?? { addBos: model.type === 'bpe', addEos: false }
+    const { addBos, addEos } = known ?? { addBos: model.type === 'bpe', addEos: false }
     return createTokenizer({
       json,
       file,
       settings,
-      own: { bosId: model.bosId, eosId: model.eosId, ...family },
+      own: { bosId: model.bosId, eosId: model.eosId, addBos, addEos },
       files: new Map([[name, bytes]]),
     })
   },

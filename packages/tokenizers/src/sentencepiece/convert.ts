@@ -1,6 +1,6 @@
 import { unsupported } from '../errors.js'
 import { addedToken, type ComponentJson, type ModelJson, type TokenizerJson } from '../tokenizer-json.js'
-import { pieceType, type SentencePieceModel } from './model.js'
+import { pieceType, type Piece, type SentencePieceModel } from './model.js'
 
 const space = '▁'
 
@@ -25,7 +25,8 @@ export function bpeMerges({ pieces }: Pick<SentencePieceModel, 'pieces'>): [stri
   return merges.map(({ left, right }) => [pieces[left]!.text, pieces[right]!.text])
 }
 
-function modelJson(model: SentencePieceModel): ModelJson {
+/** `whole` finds a text that is a piece, which for a user-defined one no merge makes. */
+function modelJson(model: SentencePieceModel, whole: boolean): ModelJson {
   const { pieces, unkId, byteFallback } = model
   if (model.type === 'unigram')
     return {
@@ -44,7 +45,7 @@ function modelJson(model: SentencePieceModel): ModelJson {
     end_of_word_suffix: null,
     fuse_unk: true,
     byte_fallback: byteFallback,
-    ignore_merges: false,
+    ignore_merges: whole,
     vocab,
     merges: bpeMerges(model),
   }
@@ -64,7 +65,16 @@ export interface ConvertOptions {
   readonly legacy?: boolean
   /** Overrides the model's own choice to put a space in front. */
   readonly prefixSpace?: boolean | null
+  /**
+   * What the tokenizer's own code spells as a piece before it encodes, and puts back behind: [text, piece], in the order in
+   * which they are replaced. User-defined pieces are then found in the normalised text.
+   */
+  readonly spelled?: readonly (readonly [text: string, piece: string])[]
+  /** Pieces that are special whatever kind the model gives them. */
+  readonly specials?: readonly string[]
 }
+
+const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
 /**
  * The tokenizer.json that gives the ids of a SentencePiece model. Throws IFT_TOKENIZER_UNSUPPORTED for word and character
@@ -73,7 +83,7 @@ export interface ConvertOptions {
 export function convertSentencePiece(
   model: SentencePieceModel,
   file: string,
-  { legacy = true, prefixSpace = null }: ConvertOptions = {},
+  { legacy = true, prefixSpace = null, spelled = [], specials = [] }: ConvertOptions = {},
 ): TokenizerJson {
   if (model.type !== 'bpe' && model.type !== 'unigram')
     throw unsupported(
@@ -85,7 +95,7 @@ export function convertSentencePiece(
     throw unsupported(file, 'trainer_spec.treat_whitespace_as_suffix', 'true is not supported.')
   const prefix = prefixSpace ?? model.dummyPrefix
   const mark = model.escapeSpaces ? space : ' '
-  const normalizers: ComponentJson[] = []
+  const normalizers: ComponentJson[] = spelled.map(([text, piece]) => replace({ String: text }, piece))
   if (model.charsMap.length > 0)
     normalizers.push({
       type: 'Precompiled',
@@ -95,28 +105,48 @@ export function convertSentencePiece(
     normalizers.push(replace({ Regex: '\\A +| +\\z' }, ''), replace({ Regex: ' {2,}' }, ' '))
   if (prefix && legacy) normalizers.push({ type: 'Prepend', prepend: mark })
   if (model.escapeSpaces && (legacy || !prefix)) normalizers.push(replace({ String: ' ' }, space))
-  const decoders: ComponentJson[] = [replace({ String: space }, ' ')]
+  const decoders: ComponentJson[] = [
+    replace({ String: space }, ' '),
+    ...spelled.map(([text, piece]) => replace({ String: piece }, text)),
+  ]
+  const own = new Set(specials)
+  const isSpecial = ({ text, type }: Piece) =>
+    type === pieceType.control || type === pieceType.unknown || own.has(text)
+  const isUsers = (piece: Piece) => piece.type === pieceType.userDefined && !isSpecial(piece)
+  // The longest first, as SentencePiece matches them.
+  const inText = spelled.length === 0 ? [] : model.pieces.filter(isUsers).map(({ text }) => escaped(text))
+  inText.sort((a, b) => b.length - a.length)
   if (model.byteFallback) decoders.push({ type: 'ByteFallback' })
   decoders.push({ type: 'Fuse' })
   if (prefix) decoders.push({ type: 'Strip', content: ' ', start: 1, stop: 0 })
+  const preTokenizers: ComponentJson[] = []
+  if (prefix && !legacy)
+    preTokenizers.push({ type: 'Metaspace', replacement: mark, prepend_scheme: 'first', split: false })
+  if (inText.length > 0)
+    preTokenizers.push({
+      type: 'Split',
+      pattern: { Regex: inText.join('|') },
+      behavior: 'Isolated',
+      invert: false,
+    })
   return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: model.pieces.flatMap(({ text, type }, id) =>
-      type === pieceType.control || type === pieceType.unknown
-        ? [addedToken(id, text)]
-        : type === pieceType.userDefined
-          ? [addedToken(id, text, { special: false })]
+    added_tokens: model.pieces.flatMap((piece, id) =>
+      isSpecial(piece)
+        ? [addedToken(id, piece.text)]
+        : isUsers(piece) && inText.length === 0
+          ? [addedToken(id, piece.text, { special: false })]
           : [],
     ),
     normalizer: sequence('normalizers', normalizers),
     pre_tokenizer:
-      prefix && !legacy
-        ? { type: 'Metaspace', replacement: mark, prepend_scheme: 'first', split: false }
-        : null,
+      preTokenizers.length > 1
+        ? { type: 'Sequence', pretokenizers: preTokenizers }
+        : (preTokenizers[0] ?? null),
     post_processor: null,
     decoder: sequence('decoders', decoders),
-    model: modelJson(model),
+    model: modelJson(model, inText.length > 0),
   }
 }

@@ -1,4 +1,5 @@
 import type { CausalLM } from '@ift/tensor'
+import type { Tokenizer } from './tokenizer.js'
 
 /** How an untrained parameter starts. */
 export type Initializer =
@@ -17,6 +18,17 @@ export interface ModelShape {
   readonly maxPositions: number | null
   /** Whether a prompt is read in both directions (GLM's prefix LM): no two samples then share rows. */
   readonly bidirectionalPrompt?: boolean
+}
+
+/** What a checkpoint's files say about how it was tuned. */
+export interface CheckpointFacts {
+  /** config.json */
+  readonly json: Readonly<Record<string, unknown>>
+  /** generation_config.json; {} when there is none. */
+  readonly generation: Readonly<Record<string, unknown>>
+  readonly tokenizer: Tokenizer
+  /** The checkpoint as the config names it, and its `_name_or_path`. */
+  readonly names: readonly string[]
 }
 
 /** How a family's GGUF files map to its own layout. */
@@ -61,6 +73,8 @@ export interface ModelDefinition<C = any> {
   readonly tokenizer: string
   /** Name of the default template; 'chat' means the checkpoint's own. */
   readonly template: string
+  /** Name of the template for a checkpoint that brings none of its own, where that differs within the family. */
+  templateOf?(checkpoint: CheckpointFacts): string
   readonly gguf?: GgufMapping
   /** Targets of a PEFT method when the user names none: { lora: ['q_proj', 'v_proj'] }. */
   readonly targetModules: Readonly<Record<string, readonly string[]>>

@@ -13,6 +13,12 @@ export interface DecodeStream {
   end(): Promise<string>
 }
 
+/** Ids before and behind a prompt. */
+export interface PromptFrame {
+  readonly before: readonly number[]
+  readonly after: readonly number[]
+}
+
 export interface Tokenizer {
   /** Ids are below this. */
   readonly vocabSize: number
@@ -23,6 +29,11 @@ export interface Tokenizer {
   /** Whether the checkpoint's tokenizer puts bos before, and eos after, a text. */
   readonly addBos: boolean
   readonly addEos: boolean
+  /**
+   * Ids that the checkpoint's tokenizer puts around what a model is to go on from, where it is more than bos: GLM's
+   * [gMASK] and sop stand before it, or behind it in the first version.
+   */
+  readonly frame?: PromptFrame
   /** Jinja source of the checkpoint's chat template. */
   readonly chatTemplate: string | null
   /** sha256 over everything that decides ids: the same text gives the same ids exactly when this is equal. */
