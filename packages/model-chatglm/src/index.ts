@@ -57,7 +57,11 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
     if (!specials.has('<|user|>')) return 'chatglm2'
     return specials.has('<sop>') ? 'glm4' : 'chatglm3'
   },
-  targetModules: { lora: ['query_key_value'] },
+  targetModules: {
+    lora: ['query_key_value'],
+    adalora: ['query_key_value'],
+    ia3: ['query_key_value', 'dense_4h_to_h'],
+  },
 }
 
 /** GLM-4-9B in the layout of transformers (checkpoints named -hf). */
@@ -71,7 +75,11 @@ export const glm: ModelDefinition<GlmConfig> = {
   initialize,
   tokenizer: 'tokenizer.json',
   template: 'glm4',
-  targetModules: { lora: ['q_proj', 'k_proj', 'v_proj'] },
+  targetModules: {
+    lora: ['q_proj', 'k_proj', 'v_proj'],
+    adalora: ['q_proj', 'k_proj', 'v_proj'],
+    ia3: ['k_proj', 'v_proj', 'down_proj'],
+  },
 }
 
 /** The family with its templates and the tokenizers that its checkpoints come with. */
