@@ -132,7 +132,7 @@ export class Ift extends PluginSession {
         )
     }
     const open = await this.openModel({ ...options, training: true })
-    const training = await openTraining(this, this.config, open, options, this.#link)
+    const training = await openTraining(this, open.config, open, options, this.#link)
     this.#opened.add(training)
     return training
   }

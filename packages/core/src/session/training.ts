@@ -145,6 +145,7 @@ export async function openTraining(
       string,
       unknown
     >,
+    recipe: open.recipe,
     dataHash: data.hash,
     baseHash: open.fingerprint,
     plugins: session.plugins,
