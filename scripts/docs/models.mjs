@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 /**
  * @typedef {import('@ift/core').ModelDefinition} ModelDefinition
  * @typedef {import('@ift/core/testing').GoldenErrors} GoldenErrors
- * @typedef {{ golden: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
- * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[] }} Published
+ * @typedef {{ golden: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>>, templates?: Record<string, string> }} Group
+ * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[], template: string }} Published
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,13 +30,15 @@ export const publishedSizes = (definitions) => {
     .sort()
     .flatMap((file) =>
       /** @type {Group[]} */ (JSON.parse(readFileSync(join(dir, file), 'utf8'))).flatMap(
-        ({ golden, config, sizes }) =>
+        ({ golden, config, sizes, templates }) =>
           Object.entries(sizes).map(([size, own]) => {
             const json = { ...config, ...own }
             const [architecture] = /** @type {string[]} */ (json['architectures'])
             const definition = definitions.find((one) => one.architectures.includes(String(architecture)))
             if (!definition) throw new Error(`${file}: no family knows ${architecture}`)
-            return { package: basename(file, '.json'), size, definition, json, golden }
+            // Where it depends on the tokenizer, which is not here.
+            const template = templates?.[size] ?? definition.template
+            return { package: basename(file, '.json'), size, definition, json, golden, template }
           }),
       ),
     )
@@ -114,7 +116,7 @@ export const modelsPage = (published, plan, errors) => {
       worst('gradients'),
       `${gib(kept)} / ${gib(recomputed)}`,
       `${gib(kept - saved)} / ${gib(recomputed - saved)}`,
-      `\`${one.definition.template}\``,
+      `\`${one.template}\``,
       targets.map((target) => `\`${target}\``).join(' '),
     ]
   })

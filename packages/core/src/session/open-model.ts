@@ -91,10 +91,8 @@ async function openTokenizer(
   preferred: string,
 ): Promise<Tokenizer> {
   const names = session.hooks.tokenizer.names()
-  const ordered = [
-    ...names.filter((name) => name === preferred),
-    ...names.filter((name) => name !== preferred),
-  ]
+  // What a tokenizer.json says is complete; files beside it may be what it was made from.
+  const ordered = [...new Set(['tokenizer.json', preferred, ...names])].filter((name) => names.includes(name))
   for (const place of places)
     for (const name of ordered) {
       const definition = await session.tokenizer(name)
