@@ -97,7 +97,8 @@ async function openTokenizer(
   places: readonly string[],
   preferred: string,
 ): Promise<Tokenizer> {
-  const names = session.hooks.tokenizer.names()
+  // As they were registered: the most complete kind first, whatever its name.
+  const names = session.hooks.tokenizer.added
   const ordered = [
     ...names.filter((name) => name === preferred),
     ...names.filter((name) => name !== preferred),
