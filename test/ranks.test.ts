@@ -233,6 +233,61 @@ test('CPU ranks of a launcher without MPI are refused with the line to type', as
   expect(said).toContain('npx ift train --nproc 2')
 })
 
+/** A device that begins as NCCL does: an id of rank 0 for all, then a wait for the others, which never ends here. */
+const device = `
+import { writeFileSync } from 'node:fs'
+export const plugin = {
+  name: 'device',
+  api: 1,
+  apply(ift) {
+    ift.hooks.backend.for('cuda').tap('device', () => ({
+      name: 'cuda',
+      async open({ index, ranks: { place, exchange } }) {
+        const id = await exchange(place.rank === 0 ? Uint8Array.of(4, 8, 15) : null)
+        writeFileSync('id-' + place.rank, JSON.stringify([...id, index, place.worldSize, place.localSize]))
+        if (place.rank === 1 && process.env.FAULT === 'throw') throw new Error('the card is on fire')
+        if (place.rank === 1 && process.env.FAULT === 'kill') process.kill(process.pid, 'SIGKILL')
+        return new Promise((resolve) => setTimeout(resolve, 60000))
+      },
+    }))
+  },
+}
+`
+
+test.each([
+  ['throw', 1, 'the card is on fire'],
+  ['kill', 1, 'its process has ended.'],
+])(
+  'GPU ranks of this machine share the id of rank 0, and one that fails (%s) ends all',
+  async (what, code, message) => {
+    writeFileSync(join(dir, 'device.mjs'), device)
+    const flags = ['--nproc', '3', '--device', 'cuda', '--plugins', './device.mjs']
+    const ended = await run(`device-${what}`, flags, { FAULT: what })
+    expect(ended.code === code || ended.code === 137, ended.said).toBe(true)
+    for (const rank of [0, 1, 2])
+      expect(JSON.parse(readFileSync(join(dir, `id-${rank}`), 'utf8'))).toEqual([4, 8, 15, rank, 3, 3])
+    expect(ended.said).toContain(`error Rank 1 failed: ${message}`)
+    expect(ended.said).toContain('IFT_RANK_FAILED')
+    if (what === 'throw') expect(ended.said).toMatch(/^rank 1: .*the card is on fire/m)
+    else expect(ended.said).toContain('rank 1 was ended by SIGKILL')
+  },
+  60_000,
+)
+
+test('a GPU rank whose others never start names them', async () => {
+  writeFileSync(join(dir, 'device.mjs'), device)
+  const flags = ['--device', 'cuda', '--plugins', './device.mjs', '--ranks.timeout', '1']
+  const port = 20000 + (process.pid % 10000)
+  const { code, said } = await run('device-alone', flags, {
+    IFT_RANK: '0',
+    IFT_WORLD_SIZE: '3',
+    IFT_MASTER_ADDR: '127.0.0.1',
+    IFT_MASTER_PORT: String(port),
+  })
+  expect(code, said).toBe(1)
+  expect(said).toContain('ranks 1, 2 of 3 did not come: rank 0 waited 1 s')
+})
+
 test('--nproc without mpirun names what to install, and a count that is none is refused', async () => {
   const { code, said } = await run('no-mpirun', ['--nproc', '2'], { PATH: dir })
   expect(code).toBe(2)
