@@ -161,6 +161,12 @@ test.skipIf(!mpi)(
     const file = 'adapter/adapter_model.safetensors'
     const bytes = (output: string) => readFileSync(join(dir, output, file))
     expect(bytes('killed').equals(bytes('ranks-2'))).toBe(true)
+    // Another number of ranks goes on just as well.
+    rmSync(join(dir, 'killed/checkpoints/step-8'), { recursive: true })
+    const fewer = await run('killed', ['--resume'])
+    expect(fewer.code, fewer.said).toBe(0)
+    expect(fewer.said).toMatch(/Resuming from .*step-4/)
+    expect(await distance('killed', 'ranks-2')).toBeLessThan(2e-4)
   },
   60_000,
 )
@@ -273,6 +279,29 @@ test.each([
   },
   60_000,
 )
+
+test('ranks of torchrun meet behind the port of its agent', async () => {
+  writeFileSync(join(dir, 'device.mjs'), device)
+  const flags = ['--device', 'cuda', '--plugins', './device.mjs']
+  const port = 30000 + (process.pid % 2000)
+  const ranks = [0, 1].map((rank) =>
+    run(`torchrun-${rank}`, flags, {
+      RANK: String(rank),
+      WORLD_SIZE: '2',
+      LOCAL_RANK: String(rank),
+      LOCAL_WORLD_SIZE: '2',
+      MASTER_ADDR: '127.0.0.1',
+      MASTER_PORT: String(port),
+      TORCHELASTIC_RUN_ID: 'run',
+      TORCHELASTIC_USE_AGENT_STORE: 'True',
+      FAULT: 'throw',
+    }),
+  )
+  const [first, second] = await Promise.all(ranks)
+  expect(first!.said).toContain('error Rank 1 failed: the card is on fire')
+  expect(second!.said).toContain('the card is on fire')
+  expect([first!.code, second!.code]).toEqual([1, 1])
+})
 
 test('a GPU rank whose others never start names them', async () => {
   writeFileSync(join(dir, 'device.mjs'), device)

@@ -8,6 +8,8 @@ export interface PlanInput {
   /** Elements of all parameters of the model, and of those that are trained. */
   readonly parameters: number
   readonly trainable: number
+  /** Ranks of the run; with several the gradients stand end to end once more, for their sum. */
+  readonly ranks?: number
   /** Linear layers with a low-rank branch in each decoder layer, and their rank: 0 when there is none. */
   readonly adapted: number
   readonly rank: number
@@ -54,7 +56,7 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const kept = shape.hidden * item * tokens
   const weights = input.parameters * item
   const master = dtype === 'f32' ? 0 : 4
-  const training = input.trainable * (master + 4 + 8)
+  const training = input.trainable * (master + 4 + 8 + ((input.ranks ?? 1) > 1 ? 4 : 0))
   const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
   const workspace = chunk + perLayer + 4 * shape.hidden * item * tokens
   const total = (layers: number) =>
