@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const packages = {
   'packages/tensor': [],
   'packages/kernels-cpu': ['@ift/tensor'],
+  'packages/kernels-cuda': ['@ift/tensor'],
   'packages/core': ['@ift/tensor'],
   'packages/tokenizers': ['@ift/core', '@ift/tensor'],
   'packages/model-llama': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],

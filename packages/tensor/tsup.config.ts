@@ -1,5 +1,10 @@
 import { packageBuild } from '../../tsup.base.js'
 
 export default packageBuild({
-  entry: { index: 'src/index.ts', reference: 'src/reference/index.ts', testing: 'src/testing/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    native: 'src/native/index.ts',
+    reference: 'src/reference/index.ts',
+    testing: 'src/testing/index.ts',
+  },
 })

@@ -139,7 +139,7 @@ export class Ift extends PluginSession {
     }
     const open = await this.openModel({ ...options, training: true })
     const training = await Promise.race([
-      openTraining(this, this.config, open, options, this.#link),
+      openTraining(this, open.config, open, options, this.#link),
       this.#lost,
     ])
     this.#opened.add(training)

@@ -1,7 +1,7 @@
 import { IftError, type Buf, type Communicator, type DType } from '@ift/tensor'
+import { errorOf, raise } from '@ift/tensor/native'
 
 import type { Addon } from './addon.js'
-import { errorOf, raise } from './failure.js'
 
 /** The ranks of an MPI launcher to join. */
 export interface RankOptions {

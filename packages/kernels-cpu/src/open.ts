@@ -1,10 +1,10 @@
 import { availableParallelism, cpus } from 'node:os'
 
 import { IftError, type Backend } from '@ift/tensor'
+import { errorOf } from '@ift/tensor/native'
 
 import { CpuBackend } from './backend.js'
 import type { RankOptions } from './communicator.js'
-import { valueOf } from './failure.js'
 import { addon } from './load.js'
 
 /** How to open the CPU. */
@@ -14,6 +14,8 @@ export interface CpuOptions {
   /** One of `instructionSets()`; the strongest by default, or what the environment variable IFT_CPU_ISA names. */
   isa?: string | undefined
 }
+
+const unavailable = 'leave isa and IFT_CPU_ISA unset to take the strongest instruction set'
 
 /** Instruction sets of this processor that kernels exist for, weakest first. */
 export const instructionSets = (): string[] => addon().instructionSets()
@@ -28,7 +30,9 @@ export function openCpu(options: CpuOptions = {}): CpuBackend {
     throw new IftError('IFT_ARGUMENT', `threads is ${threads}, expected a whole number from 1 to 4096`)
   }
   const native = addon()
-  return new CpuBackend(native, valueOf(native.open(threads, isa)))
+  const opened = native.open(threads, isa)
+  if ('code' in opened) throw errorOf({ ...opened, hint: unavailable })
+  return new CpuBackend(native, opened)
 }
 
 /** One of several ranks of a machine: the share of its cores that is this rank's. */

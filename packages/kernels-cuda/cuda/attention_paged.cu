@@ -6,14 +6,15 @@
 
 template <int HD>
 struct DecodeShape {
-  static constexpr int WARPS = 4;
+  /// At most 99 KiB of shared memory.
+  static constexpr int WARPS = HD <= 128 ? 4 : 2;
   static constexpr int ROWS = 16;
   static constexpr int KEYS = 16;
   static constexpr int TILE = KEYS * TILE_STRIDE<HD>;
 };
 
 /// Grid: tiles of packed rows (at most rows_q · group / 16 + segments), kv_heads, splits. scale must be positive. Shared
-/// memory: 16 · (HD + 8) elements for the queries, 4 · 4 · 16 · (HD + 8) for keys and values, 128 floats.
+/// memory: 16 · (HD + 8) elements for the queries, WARPS · 4 · 16 · (HD + 8) for keys and values, 128 floats.
 template <class T, int HD>
 __device__ __forceinline__ void attention_decode(const AttentionArgs& a) {
   using Shape = DecodeShape<HD>;
@@ -171,8 +172,10 @@ __device__ __forceinline__ void attention_combine(const AttentionArgs& a) {
 }
 
 #define IFT_DECODE(dim)                                                                     \
-  IFT_KERNEL_RESIDENT(ift_attention_decode_bf16_##dim, AttentionArgs, (attention_decode<bf16, dim>), 128, 1) \
-  IFT_KERNEL_RESIDENT(ift_attention_decode_f16_##dim, AttentionArgs, (attention_decode<f16, dim>), 128, 1)
+  IFT_KERNEL_RESIDENT(ift_attention_decode_bf16_##dim, AttentionArgs, (attention_decode<bf16, dim>),     \
+                      32 * DecodeShape<dim>::WARPS, 1)                                          \
+  IFT_KERNEL_RESIDENT(ift_attention_decode_f16_##dim, AttentionArgs, (attention_decode<f16, dim>),       \
+                      32 * DecodeShape<dim>::WARPS, 1)
 
 IFT_DECODE(64)
 #ifndef IFT_FEW_SHAPES  // for sanitizers, which compile long

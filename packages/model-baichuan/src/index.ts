@@ -1,7 +1,8 @@
-import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, defineTemplate, type ModelDefinition } from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type BaichuanConfig } from './config.js'
 import { BaichuanForCausalLM } from './model.js'
+import { baichuan2Chat, baichuanChat, roleTokens } from './templates.js'
 
 /** Baichuan and Baichuan2: 7B with rotary positions, 13B with ALiBi. */
 export const baichuan: ModelDefinition<BaichuanConfig> = {
@@ -28,14 +29,26 @@ export const baichuan: ModelDefinition<BaichuanConfig> = {
   },
   tokenizer: 'sentencepiece',
   template: 'alpaca',
+  // generation_config.json of the chat models names the token of the user.
+  templateOf({ generation, tokenizer }) {
+    const id = generation['user_token_id']
+    const user = typeof id === 'number' ? tokenizer.token(id) : undefined
+    const found = (['baichuan', 'baichuan2'] as const).find((name) => roleTokens[name][0] === user)
+    return found ?? 'alpaca'
+  },
   targetModules: { lora: ['W_pack'], adalora: ['W_pack'], ia3: ['W_pack', 'down_proj'] },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */
 export const plugin = definePlugin('model-baichuan', (host) =>
-  host.use(tokenizers).use(defineModel(baichuan)),
+  host
+    .use(tokenizers)
+    .use(defineModel(baichuan))
+    .use(defineTemplate(baichuanChat))
+    .use(defineTemplate(baichuan2Chat)),
 )
 export { alibiSlopes } from './alibi.js'
 export { parseConfig, type BaichuanConfig } from './config.js'
 export { BaichuanForCausalLM, BaichuanModel } from './model.js'
 export { NormHead } from './norm-head.js'
+export { baichuan2Chat, baichuanChat } from './templates.js'

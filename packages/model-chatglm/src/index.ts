@@ -5,6 +5,7 @@ import {
   defineTokenizer,
   type Initializer,
   type ModelDefinition,
+  type Recipe,
 } from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { ChatGlm1ForCausalLM } from './chatglm1.js'
@@ -26,6 +27,12 @@ function initialize(path: string, { layers }: { readonly layers: number }): Init
   if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
   const residual = /\.(dense|dense_4h_to_h|o_proj|down_proj)\.weight$/.test(path)
   return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
+}
+
+/** What the original platform trained ChatGLM with. */
+const recipe: Recipe = {
+  peft: { lora: { r: 32, alpha: 32, dropout: 0.1 } },
+  train: { learningRate: 2e-5, batchSize: 64, epochs: 1 },
 }
 
 type ChatGlmConfig = ChatGlm1Config | GlmConfig
@@ -57,7 +64,12 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
     if (!specials.has('<|user|>')) return 'chatglm2'
     return specials.has('<sop>') ? 'glm4' : 'chatglm3'
   },
-  targetModules: { lora: ['query_key_value'] },
+  targetModules: {
+    lora: ['query_key_value'],
+    adalora: ['query_key_value'],
+    ia3: ['query_key_value', 'dense_4h_to_h'],
+  },
+  recipe,
 }
 
 /** GLM-4-9B in the layout of transformers (checkpoints named -hf). */
@@ -71,7 +83,12 @@ export const glm: ModelDefinition<GlmConfig> = {
   initialize,
   tokenizer: 'tokenizer.json',
   template: 'glm4',
-  targetModules: { lora: ['q_proj', 'k_proj', 'v_proj'] },
+  targetModules: {
+    lora: ['q_proj', 'k_proj', 'v_proj'],
+    adalora: ['q_proj', 'k_proj', 'v_proj'],
+    ia3: ['k_proj', 'v_proj', 'down_proj'],
+  },
+  recipe,
 }
 
 /** The family with its templates and the tokenizers that its checkpoints come with. */

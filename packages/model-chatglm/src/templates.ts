@@ -1,4 +1,6 @@
 import {
+  callsOf,
+  functionsOf,
   isInstruction,
   messageText,
   promptMessages,
@@ -9,9 +11,10 @@ import {
   type MessagesExample,
   type PromptTemplate,
   type Segment,
+  type ToolCall,
   type TrainOn,
 } from '@ift/core'
-import { callsOf, functionsOf, pythonCall, pythonJson, type Call } from './tool-calls.js'
+import { pythonCall, pythonJson } from './python-calls.js'
 
 const given = (text: string, role: Segment['role'] = 'template'): Segment => ({ role, text, trained: false })
 const answered = (text: string): Segment => ({ role: 'assistant', text, trained: true })
@@ -136,7 +139,7 @@ interface RoleFormat {
   /** Between what stands behind a role's token (the name of a function that is called) and the text. */
   readonly lead: string
   /** Text of a call, behind the function's name. */
-  readonly call: (call: Call) => string
+  readonly call: (call: ToolCall) => string
   /** The system message with the functions that may be called; `system` is '' without one. */
   readonly system: (system: string, tools: unknown) => string
 }

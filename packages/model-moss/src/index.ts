@@ -1,7 +1,8 @@
-import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, defineTemplate, type ModelDefinition } from '@ift/core'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type MossConfig } from './config.js'
 import { MossForCausalLM } from './model.js'
+import { mossTemplate } from './template.js'
 
 /** What does not differ between the architectures. */
 const shared = {
@@ -33,6 +34,10 @@ const shared = {
 export const moss: ModelDefinition<MossConfig> = {
   ...shared,
   name: 'moss',
+  // CodeGen's tokenizer lacks the tokens that end MOSS's turns.
+  templateOf: ({ tokenizer }) => (tokenizer.specials.has('<eom>') ? 'moss' : 'alpaca'),
+  // One sequence a device, and 32 of them a step.
+  recipe: { train: { batchSize: 32 } },
   architectures: ['MossForCausalLM', 'CodeGenForCausalLM'],
   modelTypes: ['moss', 'codegen'],
   parseConfig: (json) => parseConfig(json, true),
@@ -55,7 +60,8 @@ export const gptj: ModelDefinition<MossConfig> = {
 
 /** The architectures with the tokenizers that their checkpoints come with: vocab.json with merges.txt, or tokenizer.json. */
 export const plugin = definePlugin('model-moss', (host) =>
-  host.use(tokenizers).use(defineModel(moss)).use(defineModel(gptj)),
+  host.use(tokenizers).use(defineModel(moss)).use(defineModel(gptj)).use(defineTemplate(mossTemplate)),
 )
 export { type MossConfig } from './config.js'
 export { MossForCausalLM, MossModel } from './model.js'
+export { metaInstruction, mossTemplate } from './template.js'

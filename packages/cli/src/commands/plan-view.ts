@@ -7,6 +7,7 @@ export function planRows({ plan, open, data, trainable, parameters, trainer }: T
     ['model', `${open.name} (${open.definition.name}, ${compact(parameters)} parameters, ${open.dtype})`],
     ['device', open.backend.device.description],
     ['template', open.template.name],
+    ...(open.recipe.length > 0 ? [['recipe', open.recipe.join(', ')] as [string, string]] : []),
     ['trained', `${compact(trainable)} parameters (${((100 * trainable) / parameters).toFixed(2)} %)`],
     ['data', `${data.train.count} sequences${data.validation ? `, ${data.validation.count} held out` : ''}`],
     ['steps', String(trainer.totalSteps)],

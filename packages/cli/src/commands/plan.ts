@@ -17,6 +17,7 @@ export const plan: Command = {
           ...training.plan,
           parameters: training.parameters,
           trainable: training.trainable,
+          recipe: training.open.recipe,
           steps: training.trainer.totalSteps,
           sequences: training.data.train.count,
         })

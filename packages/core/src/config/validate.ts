@@ -88,6 +88,14 @@ export function check<S extends z.ZodType>(
   )
 }
 
+const written = new WeakMap<ResolvedConfig, unknown>()
+
+/** What a config was resolved from: without the defaults. */
+export const writtenOf = (config: ResolvedConfig): unknown => written.get(config)
+
 /** A config with every default filled in. */
-export const resolveConfig = (input: unknown, where: string): ResolvedConfig =>
-  check(configSchema, input, where)
+export function resolveConfig(input: unknown, where: string): ResolvedConfig {
+  const config = check(configSchema, input, where)
+  written.set(config, input)
+  return config
+}

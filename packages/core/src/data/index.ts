@@ -55,5 +55,7 @@ export {
 } from './stats.js'
 export { SampleStore, SampleStoreBuilder, type SampleSource, type StoreCounts } from './store.js'
 export { builtinTemplates, createChatTemplate } from './template/index.js'
+export { learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
+export { callsOf, functionsOf, type ToolCall } from './tool-calls.js'
 export * from './types.js'
 export { validateData, type DataProblem, type ValidationReport } from './validate.js'

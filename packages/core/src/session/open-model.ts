@@ -10,6 +10,7 @@ import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
 import { hubSettings } from '../config/env.js'
 import type { ResolvedConfig } from '../config/schema.js'
+import { withRecipe } from '../config/recipe.js'
 import { check } from '../config/validate.js'
 import type {
   AdapterSource,
@@ -50,6 +51,9 @@ export interface OpenModel {
   readonly dtype: FloatDType
   readonly tokenizer: Tokenizer
   readonly template: PromptTemplate
+  /** The config with the family's recipe for what the user left open, and the fields that came from the recipe. */
+  readonly config: ResolvedConfig
+  readonly recipe: readonly string[]
   /** Null when no method is attached. */
   readonly peft: PeftHandle | null
   readonly trainable: readonly TrainableParameter[]
@@ -265,7 +269,8 @@ export async function openModel(
 
   const name = config.weights!
   const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel: name }
-  const peft = await attachMethod(session, config, files.adapterDir, model, context, options.training)
+  const { config: used, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
+  const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)
   const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
   peft?.setTraining(false)
   return {
@@ -277,6 +282,8 @@ export async function openModel(
     dtype,
     tokenizer,
     template: files.template,
+    config: used,
+    recipe: taken,
     peft,
     trainable,
     names,

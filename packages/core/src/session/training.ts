@@ -146,6 +146,7 @@ export async function openTraining(
       string,
       unknown
     >,
+    recipe: open.recipe,
     dataHash: data.hash,
     baseHash: open.fingerprint,
     plugins: session.plugins,

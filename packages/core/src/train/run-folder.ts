@@ -12,6 +12,8 @@ export interface Manifest {
   readonly device: string
   /** The config with every default. */
   readonly config: Readonly<Record<string, unknown>>
+  /** Fields of the config that came from the family's recipe, with their values. */
+  readonly recipe?: readonly string[]
   /** sha256 of everything that decides the training samples. */
   readonly dataHash: string
   /** sha256 over names, shapes and sizes of the base weights' files. */

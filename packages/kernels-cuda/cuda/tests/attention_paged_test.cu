@@ -15,8 +15,8 @@ enum Way { DECODE, LONG, GENERAL };
     const auto tiles = [&](int rows, int of) { return unsigned(rows / of + a.segments); };                          \
     if (way == DECODE) {                                                                                            \
       IFT_LAUNCH(ift_attention_decode_##name##_##dim, a,                                                            \
-                 dim3(tiles(a.rows_q * (a.heads / a.kv_heads), 16), kv_heads, unsigned(a.splits)), 128,             \
-                 17 * 16 * TILE_STRIDE<dim> * 2 + 512);                                                             \
+                 dim3(tiles(a.rows_q * (a.heads / a.kv_heads), 16), kv_heads, unsigned(a.splits)),                  \
+                 32 * DecodeShape<dim>::WARPS, (1 + 4 * DecodeShape<dim>::WARPS) * 16 * TILE_STRIDE<dim> * 2 + 512);                                                              \
       if (a.splits > 1) IFT_LAUNCH(ift_attention_combine_##name, a, unsigned(a.rows_q * a.heads + 3) / 4, 128, 0);  \
     } else {                                                                                                        \
       using F = ForwardShape<dim>;                                                                                  \

@@ -31,6 +31,13 @@ export interface CheckpointFacts {
   readonly names: readonly string[]
 }
 
+/** Config values that a family is trained with where the user sets none. */
+export interface Recipe {
+  /** Options of a method by its name; taken together, or not at all where the user sets one of them. */
+  readonly peft?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly train?: Readonly<{ learningRate?: number; batchSize?: number; epochs?: number }>
+}
+
 /** How a family's GGUF files map to its own layout. */
 export interface GgufMapping {
   /** Values of general.architecture. */
@@ -78,4 +85,6 @@ export interface ModelDefinition<C = any> {
   readonly gguf?: GgufMapping
   /** Targets of a PEFT method when the user names none: { lora: ['q_proj', 'v_proj'] }. */
   readonly targetModules: Readonly<Record<string, readonly string[]>>
+  /** What the original platform trained the family with, where that is not what the config's own defaults say. */
+  readonly recipe?: Recipe
 }

@@ -1,12 +1,10 @@
-import { IftError, type ErrorCode } from '@ift/tensor'
-
+import { IftError, type ErrorCode } from '../errors.js'
 import type { Failure } from './addon.js'
 
 const hints: Readonly<Record<string, string>> = {
   IFT_OUT_OF_MEMORY:
     'lower microBatchTokens or maxLength, switch recomputation on, or free tensors; ift plan shows what fits',
   IFT_BUFFER_INVALID: 'the tensor was released: keep(t) lets it outlive its scope',
-  IFT_BACKEND_UNAVAILABLE: 'leave isa and IFT_CPU_ISA unset to take the strongest instruction set',
   IFT_LIBRARY_MISSING:
     'apt-get install openmpi-bin (dnf install openmpi, brew install open-mpi), or name the file: ranks.mpi in the config',
   IFT_RANK_MISSING: 'look at what that rank wrote last, or wait longer: ranks.timeout in the config',
@@ -14,9 +12,9 @@ const hints: Readonly<Record<string, string>> = {
   IFT_BACKEND_CLOSED: 'open the backend again',
 }
 
-/** A failure of the add-on as an error. */
+/** A failure of an add-on as an error. */
 export const errorOf = (failure: Failure): IftError =>
-  new IftError(failure.code as ErrorCode, failure.message, hints[failure.code])
+  new IftError(failure.code as ErrorCode, failure.message, failure.hint ?? hints[failure.code])
 
 /** Throws what the add-on reports. */
 export function raise(outcome: Failure | null): void {

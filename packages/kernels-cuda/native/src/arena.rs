@@ -1,0 +1,167 @@
+//! Memory for buffers: blocks of the device are kept for the next buffer of their size.
+//!
+//! The device works in the order of the queue, so a block is free for the next buffer as soon as its own handle ends:
+//! whatever will write into it is queued behind the last reader.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ift_kernel_abi::{Code, Error, Result};
+
+use crate::driver::Driver;
+
+/// A block of the device. `bytes` is what was asked for, `size` what is taken.
+#[derive(Debug)]
+pub struct Block {
+    pub address: u64,
+    pub bytes: usize,
+    size: usize,
+}
+
+/// Sizes are rounded up to eighths of a power of two, so that blocks fit buffers of nearly their size.
+fn size_class(bytes: usize) -> usize {
+    let bytes = bytes.max(512);
+    let step = (bytes.next_power_of_two() / 16).max(512);
+    bytes.next_multiple_of(step)
+}
+
+pub struct Arena {
+    driver: Arc<dyn Driver>,
+    idle: BTreeMap<usize, Vec<u64>>,
+    idle_bytes: usize,
+    allocated: usize,
+    peak: usize,
+    reserved: usize,
+}
+
+impl Arena {
+    pub fn new(driver: Arc<dyn Driver>) -> Self {
+        Self { driver, idle: BTreeMap::new(), idle_bytes: 0, allocated: 0, peak: 0, reserved: 0 }
+    }
+
+    pub fn alloc(&mut self, bytes: usize) -> Result<Block> {
+        if bytes > isize::MAX as usize {
+            return Err(Error::new(Code::OutOfMemory, format!("{bytes} bytes are more than a device holds")));
+        }
+        let size = size_class(bytes);
+        let kept = self.idle.get_mut(&size).and_then(Vec::pop);
+        let address = match kept {
+            Some(address) => {
+                self.idle_bytes -= size;
+                address
+            }
+            None => {
+                let address = self.take(size).map_err(|error| {
+                    let gib = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+                    let (asked, used) = (gib(bytes), gib(self.allocated));
+                    let memory = gib(self.driver.facts().memory);
+                    let message = format!(
+                        "{asked:.3} GiB asked, {used:.3} GiB of {memory:.1} GiB in buffers ({})",
+                        error.message
+                    );
+                    Error::new(error.code, message)
+                })?;
+                self.reserved += size;
+                address
+            }
+        };
+        self.allocated += bytes;
+        self.peak = self.peak.max(self.allocated);
+        Ok(Block { address, bytes, size })
+    }
+
+    fn take(&mut self, size: usize) -> Result<u64> {
+        match self.driver.alloc(size) {
+            Err(error) if error.code == Code::OutOfMemory && self.idle_bytes > 0 => {
+                // What is kept is given back first. Work under way may still use it.
+                self.driver.synchronize()?;
+                self.release_idle();
+                self.driver.alloc(size)
+            }
+            other => other,
+        }
+    }
+
+    fn release_idle(&mut self) {
+        for address in std::mem::take(&mut self.idle).into_values().flatten() {
+            self.driver.free(address);
+        }
+        self.reserved -= self.idle_bytes;
+        self.idle_bytes = 0;
+    }
+
+    pub fn free(&mut self, block: &Block) {
+        self.allocated -= block.bytes;
+        self.idle_bytes += block.size;
+        self.idle.entry(block.size).or_default().push(block.address);
+    }
+
+    /// A block whose bytes are counted elsewhere.
+    pub fn count_apart(&mut self, bytes: usize) {
+        self.allocated -= bytes;
+    }
+
+    pub fn count_again(&mut self, bytes: usize) {
+        self.allocated += bytes;
+    }
+
+    /// Gives a block back to the device, whose work has ended.
+    pub fn forget(&mut self, block: &Block) {
+        self.driver.free(block.address);
+        self.reserved -= block.size;
+    }
+
+    pub fn allocated(&self) -> usize {
+        self.allocated
+    }
+
+    pub fn peak(&self) -> usize {
+        self.peak
+    }
+
+    pub fn reserved(&self) -> usize {
+        self.reserved
+    }
+
+    pub fn reset_peak(&mut self) {
+        self.peak = self.allocated;
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.release_idle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_waste_at_most_an_eighth() {
+        assert_eq!(size_class(0), 512);
+        for bytes in [513usize, 4096, 100_000, 1 << 20, (1 << 30) + 1] {
+            let size = size_class(bytes);
+            assert!(size >= bytes && size.is_multiple_of(512) && size - bytes <= (bytes / 8).max(512));
+            assert_eq!(size_class(size), size);
+        }
+    }
+
+    #[cfg(feature = "emulated")]
+    #[test]
+    fn blocks_are_kept_and_counted() {
+        let mut arena = Arena::new(Arc::new(crate::driver::emulated::Emulated::new(0)));
+        let first = arena.alloc(1000).unwrap();
+        let address = first.address;
+        arena.free(&first);
+        assert_eq!((arena.allocated(), arena.peak(), arena.reserved()), (0, 1000, 1024));
+        let second = arena.alloc(400).unwrap();
+        assert_ne!(second.address, address);
+        let third = arena.alloc(1020).unwrap();
+        assert_eq!(third.address, address);
+        assert_eq!(arena.alloc(usize::MAX).unwrap_err().code, Code::OutOfMemory);
+        arena.free(&second);
+        arena.free(&third);
+    }
+}

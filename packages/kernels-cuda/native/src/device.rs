@@ -1,0 +1,280 @@
+//! A device: memory, the queue, and how a kernel is checked and put in line.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use ift_kernel_abi::{Buffers, Code, DType, Error, Result, Span, product};
+
+use crate::arena::{Arena, Block};
+use crate::driver::{Driver, Facts};
+use crate::launch::Context;
+use crate::queue::Queue;
+
+/// What holds the bytes of buffers.
+enum Storage {
+    Block(Block),
+    /// Bytes of a file, copied to the device.
+    File(Block),
+}
+
+/// Checked memory of the device.
+#[derive(Clone, Copy, Debug)]
+pub struct Ptr(u64);
+
+impl Ptr {
+    pub(crate) fn new(address: u64) -> Self {
+        Self(address)
+    }
+}
+
+/// The address as kernels take it.
+pub fn address(pointer: Ptr) -> u64 {
+    pointer.0
+}
+
+/// Reads the arguments of a kernel. The length checks of a kernel are its calls of `input` and `output`.
+pub struct Checked<'a> {
+    buffers: &'a Buffers<Storage>,
+}
+
+impl Checked<'_> {
+    fn pointer(&self, name: &str, id: u32, shape: &[usize], dtype: DType) -> Result<(Ptr, Span)> {
+        let span = self.buffers.get(id).map_err(|error| error.of(name))?;
+        let needed = product(shape)?.checked_mul(dtype.size());
+        if needed.is_none_or(|needed| needed > span.bytes) {
+            let (dtype, bytes) = (dtype.name(), span.bytes);
+            let message = format!("{name} {shape:?} in {dtype} does not fit in its buffer of {bytes} bytes");
+            return Err(Error::new(Code::BufferBounds, message));
+        }
+        if span.address % dtype.size() != 0 {
+            let message = format!("{name} starts at an odd byte for {}", dtype.name());
+            return Err(Error::new(Code::BufferBounds, message));
+        }
+        Ok((Ptr(span.address as u64), span))
+    }
+
+    pub fn input(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        Ok(self.pointer(name, id, shape, dtype.into())?.0)
+    }
+
+    pub fn output(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        let (pointer, span) = self.pointer(name, id, shape, dtype.into())?;
+        if !span.writable {
+            return Err(Error::new(
+                Code::BufferBounds,
+                format!("{name} is a mapped file, which is read-only"),
+            ));
+        }
+        Ok(pointer)
+    }
+}
+
+struct State {
+    buffers: Buffers<Storage>,
+    arena: Arena,
+    mapped: usize,
+}
+
+/// Bytes and buffers of a device, as `MemoryInfo` in `@ift/tensor` explains them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    pub allocated: usize,
+    pub peak: usize,
+    pub reserved: usize,
+    pub mapped: usize,
+    pub buffers: usize,
+}
+
+/// A device. Lives on the thread of its JavaScript; only the queue is shared. Dropping it closes it.
+pub struct Device {
+    queue: Queue,
+    driver: Arc<dyn Driver>,
+    state: RefCell<Option<State>>,
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> Error {
+    Error::new(Code::FileUnreadable, format!("{path}: {error}"))
+}
+
+/// Files are copied in pieces of this size.
+const PIECE: usize = 64 << 20;
+
+impl Device {
+    pub fn new(driver: Arc<dyn Driver>) -> Result<Self> {
+        driver.attach()?;
+        let queue = Queue::new(Arc::clone(&driver))?;
+        let state = State { buffers: Buffers::default(), arena: Arena::new(Arc::clone(&driver)), mapped: 0 };
+        Ok(Self { queue, driver, state: RefCell::new(Some(state)) })
+    }
+
+    pub fn facts(&self) -> &Facts {
+        self.driver.facts()
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        self.state.borrow_mut().as_mut().ok_or_else(crate::queue::closed_error).and_then(body)
+    }
+
+    /// Checks a kernel's arguments by `check` and queues what it returns.
+    pub fn kernel<K>(&self, name: &'static str, check: impl FnOnce(&Checked<'_>) -> Result<K>) -> Result<()>
+    where
+        K: FnOnce(&Context) -> Result<()> + Send + 'static,
+    {
+        let kernel =
+            self.with(|state| check(&Checked { buffers: &state.buffers })).map_err(|error| error.of(name))?;
+        self.queue.kernel(name, kernel);
+        Ok(())
+    }
+
+    /// A new buffer of uninitialised bytes.
+    pub fn alloc(&self, bytes: usize) -> Result<u32> {
+        self.with(|state| {
+            let block = state.arena.alloc(bytes)?;
+            let span = Span { address: block.address as usize, bytes, writable: true };
+            state.buffers.insert(Storage::Block(block), span)
+        })
+    }
+
+    /// A read-only buffer of bytes of a file, copied to the device.
+    pub fn map_file(&self, path: &str, offset: usize, bytes: usize) -> Result<u32> {
+        let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+        if offset.checked_add(bytes).is_none_or(|end| end as u64 > length) {
+            let message = format!("{path}: bytes {offset} + {bytes} leave the file of {length} bytes");
+            return Err(Error::new(Code::FileUnreadable, message));
+        }
+        file.seek(SeekFrom::Start(offset as u64)).map_err(|error| unreadable(path, &error))?;
+        let block = self.with(|state| state.arena.alloc(bytes))?;
+        let mut done = 0;
+        while done < bytes {
+            let mut piece = vec![0; PIECE.min(bytes - done)];
+            if let Err(error) = file.read_exact(&mut piece) {
+                self.with(|state| {
+                    state.arena.free(&block);
+                    Ok(())
+                })?;
+                return Err(unreadable(path, &error));
+            }
+            let to = block.address + done as u64;
+            done += piece.len();
+            self.queue.kernel("mapFile", move |context| context.driver().upload(to, &piece));
+        }
+        self.with(|state| {
+            let span = Span { address: block.address as usize, bytes, writable: false };
+            state.arena.count_apart(bytes);
+            state.mapped += bytes;
+            state.buffers.insert(Storage::File(block), span)
+        })
+    }
+
+    /// Ends a handle.
+    pub fn free(&self, id: u32) -> Result<()> {
+        self.with(|state| {
+            match state.buffers.remove(id)? {
+                Some(Storage::Block(block)) => state.arena.free(&block),
+                Some(Storage::File(block)) => {
+                    state.mapped -= block.bytes;
+                    state.arena.count_again(block.bytes);
+                    state.arena.free(&block);
+                }
+                None => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// A new handle to part of a buffer.
+    pub fn view(&self, base: u32, offset: usize, bytes: usize) -> Result<u32> {
+        self.with(|state| state.buffers.view(base, offset, bytes))
+    }
+
+    fn range(&self, id: u32, offset: usize, bytes: usize, writes: bool) -> Result<u64> {
+        let span = self.with(|state| state.buffers.get(id))?;
+        if offset.checked_add(bytes).is_none_or(|end| end > span.bytes) {
+            let message = format!("{bytes} bytes at {offset} leave the buffer of {} bytes", span.bytes);
+            return Err(Error::new(Code::BufferBounds, message));
+        }
+        if writes && !span.writable {
+            return Err(Error::new(Code::BufferBounds, "the buffer is a mapped file, which is read-only"));
+        }
+        Ok((span.address + offset) as u64)
+    }
+
+    /// Copies `data` to bytes of a buffer, behind the kernels queued so far.
+    pub fn write(&self, id: u32, data: &[u8], offset: usize) -> Result<()> {
+        let to = self.range(id, offset, data.len(), true)?;
+        let data = data.to_vec();
+        self.queue.kernel("write", move |context| context.driver().upload(to, &data));
+        Ok(())
+    }
+
+    /// Calls `then` with bytes of a buffer, after all queued before, or with the first error of that.
+    pub fn read(
+        &self,
+        id: u32,
+        offset: usize,
+        bytes: usize,
+        then: impl FnOnce(Result<Vec<u8>>) + Send + 'static,
+    ) -> Result<()> {
+        let from = self.range(id, offset, bytes, false)?;
+        self.queue.fence(move |done| {
+            then(done.and_then(|context| {
+                let mut data = vec![0; bytes];
+                context.driver().download(from, &mut data)?;
+                Ok(data)
+            }));
+        });
+        Ok(())
+    }
+
+    /// Calls `then` when all queued before is done, with the first error of it.
+    pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
+        self.queue.fence(move |done| then(done.map(|_| ())));
+    }
+
+    pub fn memory(&self) -> Result<Memory> {
+        self.with(|State { buffers, arena, mapped }| {
+            Ok(Memory {
+                allocated: arena.allocated(),
+                peak: arena.peak(),
+                reserved: arena.reserved(),
+                mapped: *mapped,
+                buffers: buffers.alive(),
+            })
+        })
+    }
+
+    pub fn reset_peak(&self) -> Result<()> {
+        self.with(|state| {
+            state.arena.reset_peak();
+            Ok(())
+        })
+    }
+}
+
+/// The memory of a closed device, given back when its queue has come to an end of using it.
+struct Remains(State);
+
+// SAFETY: the handles' counts are not shared with another thread: the device that had them is gone.
+unsafe impl Send for Remains {}
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        let State { buffers, arena, .. } = &mut self.0;
+        for storage in std::mem::take(buffers).into_storages() {
+            let (Storage::Block(block) | Storage::File(block)) = storage;
+            arena.forget(&block);
+        }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        if let Some(state) = self.state.borrow_mut().take() {
+            self.queue.release(Remains(state));
+        }
+        self.queue.close();
+    }
+}

@@ -1,0 +1,182 @@
+//! A device that is this process: kernels run at once on the processor, through the emulator.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::sync::{Mutex, PoisonError};
+
+use half::{bf16, f16};
+use ift_kernel_abi::{Code, Error, FloatDType, Result};
+
+use super::{Driver, Facts, Product};
+use crate::kernels::geometry::Geometry;
+
+unsafe extern "C" {
+    fn ift_emu_launch(
+        name: *const c_char,
+        args: *const c_void,
+        grid_x: u32,
+        grid_y: u32,
+        grid_z: u32,
+        block_x: u32,
+        block_y: u32,
+        block_z: u32,
+        shared: usize,
+        schedule: u32,
+    ) -> c_int;
+    fn ift_emu_error() -> *const c_char;
+}
+
+const ALIGN: usize = 256;
+
+pub struct Emulated {
+    facts: Facts,
+    /// Order of threads, 0 to 3 (emulator/README.md).
+    schedule: u32,
+    blocks: Mutex<HashMap<u64, Layout>>,
+}
+
+impl Emulated {
+    pub fn new(schedule: u32) -> Self {
+        let facts = Facts {
+            name: format!("emulated GPU, schedule {schedule}"),
+            capability: (8, 0),
+            multiprocessors: 1,
+            memory: usize::MAX,
+        };
+        Self { facts, schedule, blocks: Mutex::default() }
+    }
+}
+
+impl Driver for Emulated {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn attach(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn alloc(&self, bytes: usize) -> Result<u64> {
+        let refused = || Error::new(Code::OutOfMemory, format!("the system has no {bytes} bytes"));
+        let layout = Layout::from_size_align(bytes.max(1), ALIGN).map_err(|_| refused())?;
+        // SAFETY: the size is not zero.
+        let address = unsafe { alloc(layout) };
+        if address.is_null() {
+            return Err(refused());
+        }
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(address as u64, layout);
+        Ok(address as u64)
+    }
+
+    fn free(&self, address: u64) {
+        let layout = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
+        if let Some(layout) = layout {
+            // SAFETY: from `alloc` with this layout, and taken out of the table.
+            unsafe { dealloc(address as *mut u8, layout) };
+        }
+    }
+
+    fn upload(&self, to: u64, data: &[u8]) -> Result<()> {
+        // SAFETY: the caller has checked the range.
+        unsafe { (to as *mut u8).copy_from_nonoverlapping(data.as_ptr(), data.len()) };
+        Ok(())
+    }
+
+    fn download(&self, from: u64, data: &mut [u8]) -> Result<()> {
+        // SAFETY: as above.
+        unsafe { data.as_mut_ptr().copy_from_nonoverlapping(from as *const u8, data.len()) };
+        Ok(())
+    }
+
+    fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()> {
+        let internal = |message| Error::new(Code::Internal, message);
+        let name = CString::new(name).map_err(|_| internal("a kernel name with a zero".to_owned()))?;
+        let Geometry { grid, block } = geometry;
+        // SAFETY: the kernel reads `args` as its struct before the call returns.
+        let status = unsafe {
+            let args = args.as_ptr().cast();
+            let ([gx, gy, gz], [bx, by, bz]) = (*grid, *block);
+            ift_emu_launch(name.as_ptr(), args, gx, gy, gz, bx, by, bz, shared, self.schedule)
+        };
+        if status == 0 {
+            return Ok(());
+        }
+        // SAFETY: a string of the emulator, valid until the next launch of this thread.
+        let message = unsafe { CStr::from_ptr(ift_emu_error()) }.to_string_lossy().into_owned();
+        Err(internal(message))
+    }
+
+    fn gemm(&self, p: &Product) -> Result<()> {
+        // SAFETY: the caller has checked the lengths.
+        unsafe { product(p) };
+        Ok(())
+    }
+
+    fn synchronize(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+unsafe fn load(at: u64, count: usize, dtype: FloatDType) -> Vec<f32> {
+    unsafe {
+        match dtype {
+            FloatDType::F32 => std::slice::from_raw_parts(at as *const f32, count).to_vec(),
+            FloatDType::Bf16 => {
+                std::slice::from_raw_parts(at as *const bf16, count).iter().map(|x| x.to_f32()).collect()
+            }
+            FloatDType::F16 => {
+                std::slice::from_raw_parts(at as *const f16, count).iter().map(|x| x.to_f32()).collect()
+            }
+        }
+    }
+}
+
+fn transposed(x: &[f32], rows: usize, cols: usize) -> Vec<f32> {
+    (0..cols).flat_map(|c| (0..rows).map(move |r| x[r * cols + c])).collect()
+}
+
+/// Sums in f32, as tensor cores do, and rounds once.
+unsafe fn product(p: &Product) {
+    let Product { m, n, k, .. } = *p;
+    let mut a = unsafe { load(p.a, m * k, p.dtype) };
+    if p.trans_a {
+        a = transposed(&a, k, m);
+    }
+    let mut b = unsafe { load(p.b, k * n, p.dtype) };
+    if p.trans_b {
+        b = transposed(&b, n, k);
+    }
+    let bias = if p.bias == 0 { None } else { Some(unsafe { load(p.bias, n, p.dtype) }) };
+    let mut sum = vec![0f32; n];
+    for row in 0..m {
+        sum.fill(0.0);
+        for (&x, line) in a[row * k..][..k].iter().zip(b.chunks_exact(n.max(1))) {
+            for (sum, y) in sum.iter_mut().zip(line) {
+                *sum += x * y;
+            }
+        }
+        let at = p.y + (row * n * p.out_dtype.size()) as u64;
+        let before = if p.accumulate { unsafe { load(at, n, p.out_dtype) } } else { Vec::new() };
+        for (c, sum) in sum.iter_mut().enumerate() {
+            *sum = *sum * p.alpha
+                + before.get(c).copied().unwrap_or(0.0)
+                + bias.as_ref().map_or(0.0, |bias| bias[c]);
+        }
+        unsafe {
+            match p.out_dtype {
+                FloatDType::F32 => (at as *mut f32).copy_from_nonoverlapping(sum.as_ptr(), n),
+                FloatDType::Bf16 => {
+                    sum.iter()
+                        .enumerate()
+                        .for_each(|(c, x)| (at as *mut bf16).add(c).write(bf16::from_f32(*x)));
+                }
+                FloatDType::F16 => {
+                    sum.iter()
+                        .enumerate()
+                        .for_each(|(c, x)| (at as *mut f16).add(c).write(f16::from_f32(*x)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What a kernel runs on: the driver, scratch memory, the word in which kernels report bad device data.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use ift_kernel_abi::{Code, Error, Result};
+
+use crate::device::Ptr;
+use crate::driver::Driver;
+use crate::kernels::geometry::Geometry;
+
+/// Arguments of a kernel as its C struct.
+///
+/// # Safety
+/// `#[repr(C)]`, without padding that is not a field, and of plain numbers.
+pub unsafe trait Args: Copy + Send + 'static {}
+
+/// `ErrorFlag` of args/error_flag.h.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct ErrorFlag {
+    taken: u32,
+    code: u32,
+    index: i64,
+    value: i64,
+    limit: i64,
+}
+
+const FLAG_BYTES: usize = size_of::<ErrorFlag>();
+
+/// Kernel, operand and what a value should have been, for each `IndexError`.
+fn index_error(flag: &ErrorFlag) -> Error {
+    let ErrorFlag { code, index, value, limit, .. } = *flag;
+    let message = match code {
+        1 | 2 => {
+            let name = if code == 1 { "cuQ" } else { "cuK" };
+            format!("attention: {name}[{index}] is {value}, expected to ascend from 0 to {limit}")
+        }
+        3 => format!("attentionPaged: kvLengths[{index}] is {value}, the pages of a sequence hold {limit}"),
+        4 => format!("attentionPaged: entry {index} of pageTable is {value}, the pool has {limit} pages"),
+        5 => format!("gatherRows: ids[{index}] is {value}, the table has {limit} rows"),
+        6 => format!("scatterRows: ids[{index}] is {value}, the table has {limit} rows"),
+        7 => format!("crossEntropy: labels[{index}] is {value}, the vocabulary has {limit}"),
+        _ => format!("index {index} is {value}, the limit is {limit}"),
+    };
+    Error::new(Code::IndexRange, message)
+}
+
+/// Lives on the queue's thread.
+pub struct Context {
+    driver: Arc<dyn Driver>,
+    flag: u64,
+    /// Address and size of the scratch block; kernels run in order, so that one serves all.
+    scratch: Cell<(u64, usize)>,
+}
+
+impl Context {
+    pub fn new(driver: Arc<dyn Driver>) -> Result<Self> {
+        driver.attach()?;
+        let flag = driver.alloc(FLAG_BYTES)?;
+        driver.upload(flag, &[0; FLAG_BYTES])?;
+        Ok(Self { driver, flag, scratch: Cell::new((0, 0)) })
+    }
+
+    pub fn driver(&self) -> &dyn Driver {
+        &*self.driver
+    }
+
+    /// Launches a kernel by its name; a grid without blocks is a launch of nothing.
+    pub fn launch<A: Args>(&self, name: &str, geometry: Geometry, shared: usize, args: &A) -> Result<()> {
+        if geometry.grid.contains(&0) {
+            return Ok(());
+        }
+        // SAFETY: `Args` are plain numbers without padding.
+        let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(args).cast(), size_of::<A>()) };
+        self.driver.launch(name, &geometry, shared, bytes)
+    }
+
+    /// Where kernels report bad device data: `ErrorFlag*`.
+    pub fn error_flag(&self) -> u64 {
+        self.flag
+    }
+
+    /// Uninitialised bytes for the launches that follow, until the next call.
+    pub fn scratch(&self, bytes: usize) -> Result<Ptr> {
+        let (address, size) = self.scratch.get();
+        if bytes <= size {
+            return Ok(Ptr::new(address));
+        }
+        if size != 0 {
+            // Launches under way may use it.
+            self.driver.synchronize()?;
+            self.driver.free(address);
+            self.scratch.set((0, 0));
+        }
+        let size = bytes.next_multiple_of(1 << 16);
+        let address = self.driver.alloc(size)?;
+        self.scratch.set((address, size));
+        Ok(Ptr::new(address))
+    }
+
+    /// Waits for all that was launched; the first report of bad device data since the last call is an error.
+    pub fn fence(&self) -> Result<()> {
+        self.driver.synchronize()?;
+        let mut bytes = [0; FLAG_BYTES];
+        self.driver.download(self.flag, &mut bytes)?;
+        // SAFETY: any bytes are an ErrorFlag.
+        let flag = unsafe { std::ptr::read_unaligned(bytes.as_ptr().cast::<ErrorFlag>()) };
+        if flag.code == 0 {
+            return Ok(());
+        }
+        self.driver.upload(self.flag, &[0; FLAG_BYTES])?;
+        Err(index_error(&flag))
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.driver.free(self.flag);
+        let (address, size) = self.scratch.get();
+        if size != 0 {
+            self.driver.free(address);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs'
+
+import { IftError } from '@ift/tensor'
+import { errorOf } from '@ift/tensor/native'
+
+import type { EmulatedAddon } from './addon.js'
+import { CudaBackend } from './backend.js'
+import { addonFile, load } from './load.js'
+
+const binary = 'kernels-cuda-emu'
+
+/** Orders of threads that together reach the extremes of what a GPU may do. */
+export const schedules = [0, 1, 2, 3] as const
+
+/** Whether the emulated build is there; tests without it are skipped. */
+export function emulatedIsBuilt(): boolean {
+  const file = addonFile(binary)
+  return file !== undefined && existsSync(file)
+}
+
+/**
+ * Opens a GPU that is emulated on the processor: the same kernels, compiled by the host's compiler, for tests on machines
+ * without a GPU. Throws `IFT_BACKEND_UNAVAILABLE` when it was not built.
+ */
+export function openEmulated(options: { readonly schedule?: number } = {}): CudaBackend {
+  const { schedule = 0 } = options
+  if (!Number.isInteger(schedule) || schedule < 0) {
+    throw new IftError('IFT_ARGUMENT', `schedule is ${schedule}, expected a whole number from 0 on`)
+  }
+  const build = 'pnpm --filter @ift/kernels-cuda run build:emulated'
+  const native = load(binary, build, false) as EmulatedAddon
+  const opened = native.openEmulated(schedule)
+  if ('code' in opened) throw errorOf(opened)
+  return new CudaBackend(native, opened, 0)
+}

@@ -1,0 +1,2 @@
+export { openCuda, type CudaOptions } from './open.js'
+export { plugin } from './plugin.js'
