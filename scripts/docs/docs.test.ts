@@ -18,7 +18,7 @@ test('docs/errors.md has every code, and no other', () => {
   for (const entry of entries) {
     const path = `${entry.parentPath}/${entry.name}`
     if (!entry.isFile() || !/\/src\/.*\.(ts|rs)$|\/native\/.*\.rs$/.test(path)) continue
-    if (/\.test\.ts$|node_modules|\/tests?[./]/.test(path)) continue
+    if (/\.test\.ts$|node_modules|\/tests?[./]|build\.rs$/.test(path)) continue
     for (const [, code] of readFileSync(path, 'utf8').matchAll(/['"](IFT_[A-Z0-9_]+)['"]/g)) codes.add(code!)
   }
   const namesIn = (page: string) =>

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 /**
  * @typedef {import('@ift/core').ModelDefinition} ModelDefinition
  * @typedef {import('@ift/core/testing').GoldenErrors} GoldenErrors
- * @typedef {{ golden: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
- * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[] }} Published
+ * @typedef {{ golden: string[], specials?: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
+ * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[], specials: string[] }} Published
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,13 +30,13 @@ export const publishedSizes = (definitions) => {
     .sort()
     .flatMap((file) =>
       /** @type {Group[]} */ (JSON.parse(readFileSync(join(dir, file), 'utf8'))).flatMap(
-        ({ golden, config, sizes }) =>
+        ({ golden, specials = [], config, sizes }) =>
           Object.entries(sizes).map(([size, own]) => {
             const json = { ...config, ...own }
             const [architecture] = /** @type {string[]} */ (json['architectures'])
             const definition = definitions.find((one) => one.architectures.includes(String(architecture)))
             if (!definition) throw new Error(`${file}: no family knows ${architecture}`)
-            return { package: basename(file, '.json'), size, definition, json, golden }
+            return { package: basename(file, '.json'), size, definition, json, golden, specials }
           }),
       ),
     )
@@ -84,6 +84,14 @@ export const sizeOf = ({ definition, json }, plan) => {
   return { parameters, kept: kept.total, recomputed: recomputed.total, saved, targets }
 }
 
+/** The template of a checkpoint without one of its own. */
+const templateOf = (/** @type {Published} */ { definition, json, specials }) => {
+  const tokenizer = /** @type {import('@ift/core').Tokenizer} */ (
+    /** @type {unknown} */ ({ specials: new Map(specials.map((text, id) => [text, id])) })
+  )
+  return definition.templateOf?.({ json, generation: {}, tokenizer, names: [] }) ?? definition.template
+}
+
 const gib = (/** @type {number} */ bytes) => {
   const value = bytes / 2 ** 30
   return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
@@ -114,7 +122,7 @@ export const modelsPage = (published, plan, errors) => {
       worst('gradients'),
       `${gib(kept)} / ${gib(recomputed)}`,
       `${gib(kept - saved)} / ${gib(recomputed - saved)}`,
-      `\`${one.definition.template}\``,
+      `\`${templateOf(one)}\``,
       targets.map((target) => `\`${target}\``).join(' '),
     ]
   })

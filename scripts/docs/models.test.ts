@@ -72,6 +72,7 @@ describe('parameters are those of the published checkpoints', () => {
     ['BLOOM 560m', 559_214_592],
     ['BLOOM 7b1', 7_069_016_064],
     ['BLOOM 176B', 176_247_271_424],
+    ['ChatGLM 6B', 6_707_929_088],
     ['ChatGLM2 6B', 6_243_584_000],
     ['ChatGLM3 6B', 6_243_584_000],
     ['GLM-4 9B', 9_399_951_360],

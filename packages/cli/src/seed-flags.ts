@@ -67,6 +67,9 @@ const methods: Readonly<Record<string, string>> = {
 
 const dtypes: Readonly<Record<string, string>> = { fp16: 'f16', bf16: 'bf16', fp32: 'f32' }
 
+/** What the original's numbers of bits mean. */
+const formats: Readonly<Record<string, string>> = { '4': 'nf4', '8': 'int8' }
+
 /** Flags of Alpaca-CoT's uniform_finetune.py in the terms of ift's config. */
 const flags: Readonly<Record<string, Translate>> = {
   model_type: text('model_type', 'model'),
@@ -114,11 +117,11 @@ const flags: Readonly<Record<string, Translate>> = {
       : {}
   },
   quantization_bit: (values) => {
-    throw new IftError(
-      'IFT_USAGE',
-      `--quantization_bit ${one('quantization_bit', values)}: quantised training is not part of this version.`,
-      'Leave it out; bf16 weights are mapped from the file and take no second copy.',
-    )
+    const bits = one('quantization_bit', values)
+    const value = formats[bits]
+    if (value === undefined)
+      throw new IftError('IFT_USAGE', `--quantization_bit takes 4 or 8, found "${bits}".`)
+    return { path: 'quantize', value }
   },
 }
 

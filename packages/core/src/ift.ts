@@ -12,6 +12,7 @@ import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './distributed/place.js'
 import { openBackend } from './session/open-backend.js'
 import { openData, type RunData } from './session/data.js'
+import { probeLogits, type Merged } from './session/merged.js'
 import {
   openModel,
   openModelFiles,
@@ -193,8 +194,11 @@ export class Ift extends PluginSession {
     return generator
   }
 
-  /** Folds the adapter of the config into its base and writes the model in Hugging Face's layout. */
-  async merge(out: string): Promise<string> {
+  /**
+   * Folds the adapter of the config into its base, in f32, and writes the model in Hugging Face's layout. The base is the one
+   * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`.
+   */
+  async merge(out: string): Promise<Merged> {
     const open = await this.openModel()
     if (!open.peft)
       throw new IftError('IFT_MERGE_NOTHING', 'There is no adapter to merge.', 'Name one: --adapter DIR')
@@ -204,10 +208,15 @@ export class Ift extends PluginSession {
         'This kind of adapter has no form inside the weights.',
         'Use it beside the base model: --adapter DIR',
       )
+    const before = await probeLogits(open)
     await open.peft.merge()
+    const after = await probeLogits({ ...open, peft: null })
+    let logitDifference = 0
+    for (const [i, value] of before.entries())
+      logitDifference = Math.max(logitDifference, Math.abs(value - after[i]!))
     const dir = resolve(this.rootDir, out)
     await saveModel(dir, { ...open, configJson: open.json })
-    return dir
+    return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
   }
 
   /** Ends the session: everything opened is released, the device closed. */
