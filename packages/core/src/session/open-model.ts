@@ -97,12 +97,9 @@ async function openTokenizer(
   places: readonly string[],
   preferred: string,
 ): Promise<Tokenizer> {
-  // As they were registered: the most complete kind first, whatever its name.
-  const names = session.hooks.tokenizer.added
-  const ordered = [
-    ...names.filter((name) => name === preferred),
-    ...names.filter((name) => name !== preferred),
-  ]
+  const { added } = session.hooks.tokenizer
+  // What a tokenizer.json says is complete, files beside it may be what it was made from; then as they were registered.
+  const ordered = [...new Set(['tokenizer.json', preferred, ...added])].filter((name) => added.includes(name))
   for (const place of places)
     for (const name of ordered) {
       const definition = await session.tokenizer(name)
