@@ -86,6 +86,13 @@ fn open_device(driver: Arc<dyn Driver>) -> Result<Opened> {
     })
 }
 
+/// Opens the GPU of that index among those the driver shows.
+#[cfg(not(feature = "emulated"))]
+#[napi]
+pub fn open(index: u32) -> Either<Opened, Failure> {
+    answer(crate::driver::cuda::Cuda::open(index).and_then(|driver| open_device(Arc::new(driver))), "open")
+}
+
 /// Opens the emulator; `schedule` orders the threads of a block.
 #[cfg(feature = "emulated")]
 #[napi]

@@ -4,8 +4,14 @@ use ift_kernel_abi::{FloatDType, Result};
 
 use crate::kernels::geometry::Geometry;
 
+#[cfg(not(feature = "emulated"))]
+pub mod cuda;
 #[cfg(feature = "emulated")]
 pub mod emulated;
+#[cfg(not(feature = "emulated"))]
+mod library;
+#[cfg(not(feature = "emulated"))]
+mod lt;
 
 /// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device.
 #[derive(Clone, Copy, Debug)]

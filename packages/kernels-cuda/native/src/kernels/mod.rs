@@ -13,6 +13,7 @@ pub mod elementwise;
 pub mod gemm;
 pub mod geometry;
 pub mod norm;
+pub mod quantized;
 pub mod random;
 pub mod rope;
 pub mod rows;

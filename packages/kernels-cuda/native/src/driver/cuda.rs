@@ -1,0 +1,334 @@
+//! An NVIDIA GPU, through the driver API: one stream, kernels from the embedded fat binaries, products by cuBLASLt.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr::null_mut;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ift_kernel_abi::{Code, Error, Result};
+
+use super::library::{self, Found};
+use super::lt::Lt;
+use super::{Driver, Facts, Product};
+use crate::kernels::geometry::Geometry;
+
+include!(concat!(env!("OUT_DIR"), "/images.rs"));
+
+type Status = c_int;
+type Handle = *mut c_void;
+
+const SUCCESS: Status = 0;
+const OUT_OF_MEMORY: Status = 2;
+/// CUDA 13.0, whose fat binaries these are.
+const OLDEST_DRIVER: c_int = 13_000;
+/// mma.sync on bf16 begins here.
+const OLDEST_CAPABILITY: (u32, u32) = (8, 0);
+
+const MULTIPROCESSOR_COUNT: c_int = 16;
+const CAPABILITY_MAJOR: c_int = 75;
+const CAPABILITY_MINOR: c_int = 76;
+const MAX_DYNAMIC_SHARED: c_int = 8;
+/// Shared memory that a block has without asking.
+const PLAIN_SHARED: usize = 48 << 10;
+
+macro_rules! driver_api {
+    ($($field:ident = $symbol:literal ($($argument:ty),*);)*) => {
+        struct Api {
+            $($field: unsafe extern "C" fn($($argument),*) -> Status,)*
+            _library: Found,
+        }
+
+        impl Api {
+            fn load(library: Found) -> Result<Self> {
+                // SAFETY: the types are those of cuda.h for these names.
+                unsafe { Ok(Self { $($field: library.function($symbol)?,)* _library: library }) }
+            }
+        }
+    };
+}
+
+driver_api! {
+    init = "cuInit" (c_uint);
+    driver_version = "cuDriverGetVersion" (*mut c_int);
+    device_count = "cuDeviceGetCount" (*mut c_int);
+    device_get = "cuDeviceGet" (*mut c_int, c_int);
+    device_name = "cuDeviceGetName" (*mut c_char, c_int, c_int);
+    device_attribute = "cuDeviceGetAttribute" (*mut c_int, c_int, c_int);
+    device_memory = "cuDeviceTotalMem_v2" (*mut usize, c_int);
+    context_retain = "cuDevicePrimaryCtxRetain" (*mut Handle, c_int);
+    context_release = "cuDevicePrimaryCtxRelease_v2" (c_int);
+    context_set = "cuCtxSetCurrent" (Handle);
+    mem_alloc = "cuMemAlloc_v2" (*mut u64, usize);
+    mem_free = "cuMemFree_v2" (u64);
+    upload = "cuMemcpyHtoDAsync_v2" (u64, *const c_void, usize, Handle);
+    download = "cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
+    stream_create = "cuStreamCreate" (*mut Handle, c_uint);
+    stream_destroy = "cuStreamDestroy_v2" (Handle);
+    stream_synchronize = "cuStreamSynchronize" (Handle);
+    module_load = "cuModuleLoadData" (*mut Handle, *const c_void);
+    module_unload = "cuModuleUnload" (Handle);
+    module_function = "cuModuleGetFunction" (*mut Handle, Handle, *const c_char);
+    function_set = "cuFuncSetAttribute" (Handle, c_int, c_int);
+    launch = "cuLaunchKernel" (
+        Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void, *mut *mut c_void
+    );
+    error_name = "cuGetErrorName" (Status, *mut *const c_char);
+    error_string = "cuGetErrorString" (Status, *mut *const c_char);
+}
+
+impl Api {
+    fn text(
+        &self,
+        get: unsafe extern "C" fn(Status, *mut *const c_char) -> Status,
+        status: Status,
+    ) -> String {
+        let mut text = std::ptr::null();
+        // SAFETY: a static string of the driver, or null for a status it does not know.
+        unsafe {
+            if get(status, &raw mut text) != SUCCESS || text.is_null() {
+                return format!("CUDA error {status}");
+            }
+            CStr::from_ptr(text).to_string_lossy().into_owned()
+        }
+    }
+
+    fn expect(&self, what: &str, status: Status) -> Result<()> {
+        if status == SUCCESS {
+            return Ok(());
+        }
+        let (name, text) = (self.text(self.error_name, status), self.text(self.error_string, status));
+        let code = if status == OUT_OF_MEMORY { Code::OutOfMemory } else { Code::Internal };
+        Err(Error::new(code, format!("{what}: {name}: {text}")))
+    }
+}
+
+/// A kernel of the modules, and the shared memory that it was last allowed.
+#[derive(Clone, Copy)]
+struct Function {
+    handle: usize,
+    shared: usize,
+}
+
+pub struct Cuda {
+    api: Api,
+    facts: Facts,
+    device: c_int,
+    context: Handle,
+    stream: Handle,
+    modules: Vec<Handle>,
+    functions: Mutex<HashMap<String, Function>>,
+    lt: Mutex<Lt>,
+}
+
+// SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
+unsafe impl Send for Cuda {}
+unsafe impl Sync for Cuda {}
+
+fn unavailable(message: impl Into<String>) -> Error {
+    Error::new(Code::BackendUnavailable, message)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cuda {
+    /// Opens the device of that index, or says what is missing.
+    pub fn open(index: u32) -> Result<Self> {
+        if IMAGES.is_empty() {
+            return Err(unavailable("this add-on was built without nvcc and holds no GPU kernels"));
+        }
+        let hint = "install NVIDIA's driver 580 or newer";
+        let api = Api::load(library::open("libcuda.so.1", hint)?)?;
+        // SAFETY: calls of the driver API with pointers to locals, here and below.
+        unsafe {
+            let mut version = 0;
+            (api.driver_version)(&raw mut version);
+            if version < OLDEST_DRIVER {
+                let (major, minor) = (version / 1000, version % 1000 / 10);
+                let message =
+                    format!("the driver is for CUDA {major}.{minor}; CUDA 13.0 needs driver 580 or newer");
+                return Err(unavailable(message));
+            }
+            api.expect("cuInit", (api.init)(0)).map_err(|error| unavailable(error.message))?;
+            let mut count = 0;
+            api.expect("cuDeviceGetCount", (api.device_count)(&raw mut count))?;
+            if i64::from(index) >= i64::from(count) {
+                return Err(unavailable(format!("there is no GPU {index}: the driver shows {count}")));
+            }
+            let mut device = 0;
+            api.expect("cuDeviceGet", (api.device_get)(&raw mut device, index as c_int))?;
+            let facts = facts(&api, device)?;
+            if facts.capability < OLDEST_CAPABILITY {
+                let (name, (major, minor)) = (&facts.name, facts.capability);
+                let message =
+                    format!("{name} has compute capability {major}.{minor}; the kernels need 8.0 or newer");
+                return Err(unavailable(message));
+            }
+            let hint = "pip install nvidia-cublas==13.*, or install libcublas-13-*";
+            let lt = library::open("libcublasLt.so.13", hint)?;
+            let mut context = null_mut();
+            api.expect("cuDevicePrimaryCtxRetain", (api.context_retain)(&raw mut context, device))?;
+            let mut cuda = Self {
+                api,
+                facts,
+                device,
+                context,
+                stream: null_mut(),
+                modules: Vec::new(),
+                functions: Mutex::default(),
+                lt: Mutex::new(Lt::load(lt)?),
+            };
+            cuda.attach()?;
+            cuda.prepare()?;
+            Ok(cuda)
+        }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        const NON_BLOCKING: c_uint = 1;
+        // SAFETY: as in `open`; the images are whole fat binaries.
+        unsafe {
+            let status = (self.api.stream_create)(&raw mut self.stream, NON_BLOCKING);
+            self.api.expect("cuStreamCreate", status)?;
+            for image in IMAGES {
+                let mut module = null_mut();
+                let status = (self.api.module_load)(&raw mut module, image.as_ptr().cast());
+                self.api.expect("cuModuleLoadData", status)?;
+                self.modules.push(module);
+            }
+        }
+        let workspace = self.alloc(Lt::WORKSPACE)?;
+        lock(&self.lt).start(workspace)
+    }
+
+    fn find(&self, name: &str) -> Result<Handle> {
+        let symbol = CString::new(name).map_err(|_| Error::new(Code::Internal, "a name with a zero"))?;
+        for module in &self.modules {
+            let mut function = null_mut();
+            // SAFETY: a loaded module.
+            if unsafe { (self.api.module_function)(&raw mut function, *module, symbol.as_ptr()) } == SUCCESS {
+                return Ok(function);
+            }
+        }
+        Err(Error::new(Code::Internal, format!("no kernel named {name} in this add-on")))
+    }
+
+    fn function(&self, name: &str, shared: usize) -> Result<Handle> {
+        let mut functions = lock(&self.functions);
+        let known = functions.get(name).copied();
+        let function = match known {
+            Some(function) => function,
+            None => Function { handle: self.find(name)? as usize, shared: PLAIN_SHARED },
+        };
+        let handle = function.handle as Handle;
+        if shared > function.shared {
+            // SAFETY: a function of a loaded module.
+            let status = unsafe { (self.api.function_set)(handle, MAX_DYNAMIC_SHARED, shared as c_int) };
+            self.api.expect(&format!("{shared} bytes of shared memory for {name}"), status)?;
+        }
+        if known.is_none_or(|known| shared > known.shared) {
+            let shared = shared.max(function.shared);
+            functions.insert(name.to_owned(), Function { handle: function.handle, shared });
+        }
+        Ok(handle)
+    }
+}
+
+unsafe fn facts(api: &Api, device: c_int) -> Result<Facts> {
+    let attribute = |which| {
+        let mut value = 0;
+        // SAFETY: a device of the driver.
+        let status = unsafe { (api.device_attribute)(&raw mut value, which, device) };
+        api.expect("cuDeviceGetAttribute", status).map(|()| value as u32)
+    };
+    let mut name = [0 as c_char; 128];
+    let mut memory = 0;
+    // SAFETY: as above.
+    unsafe {
+        api.expect("cuDeviceGetName", (api.device_name)(name.as_mut_ptr(), 127, device))?;
+        api.expect("cuDeviceTotalMem", (api.device_memory)(&raw mut memory, device))?;
+        Ok(Facts {
+            name: CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned(),
+            capability: (attribute(CAPABILITY_MAJOR)?, attribute(CAPABILITY_MINOR)?),
+            multiprocessors: attribute(MULTIPROCESSOR_COUNT)?,
+            memory,
+        })
+    }
+}
+
+impl Driver for Cuda {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn attach(&self) -> Result<()> {
+        // SAFETY: the retained context.
+        self.api.expect("cuCtxSetCurrent", unsafe { (self.api.context_set)(self.context) })
+    }
+
+    fn alloc(&self, bytes: usize) -> Result<u64> {
+        let mut address = 0;
+        // SAFETY: the context is current on every thread that allocates.
+        let status = unsafe { (self.api.mem_alloc)(&raw mut address, bytes.max(1)) };
+        self.api.expect("cuMemAlloc", status).map(|()| address)
+    }
+
+    fn free(&self, address: u64) {
+        // SAFETY: from `alloc`. A lost device has nothing left to free.
+        unsafe { (self.api.mem_free)(address) };
+    }
+
+    fn upload(&self, to: u64, data: &[u8]) -> Result<()> {
+        // SAFETY: the caller has checked the range; pageable memory is read before the call returns.
+        let status = unsafe { (self.api.upload)(to, data.as_ptr().cast(), data.len(), self.stream) };
+        self.api.expect("cuMemcpyHtoD", status)
+    }
+
+    fn download(&self, from: u64, data: &mut [u8]) -> Result<()> {
+        // SAFETY: as above; the copy has ended when the stream has.
+        let status = unsafe { (self.api.download)(data.as_mut_ptr().cast(), from, data.len(), self.stream) };
+        self.api.expect("cuMemcpyDtoH", status)?;
+        self.synchronize()
+    }
+
+    fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()> {
+        let function = self.function(name, shared)?;
+        let ([gx, gy, gz], [bx, by, bz]) = (geometry.grid, geometry.block);
+        let mut parameters = [args.as_ptr().cast_mut().cast::<c_void>()];
+        // SAFETY: the kernel has one parameter, the struct of `args`, which the driver copies.
+        let status = unsafe {
+            let (shared, parameters) = (shared as c_uint, parameters.as_mut_ptr());
+            (self.api.launch)(function, gx, gy, gz, bx, by, bz, shared, self.stream, parameters, null_mut())
+        };
+        self.api.expect(name, status)
+    }
+
+    fn gemm(&self, product: &Product) -> Result<()> {
+        lock(&self.lt).multiply(product, self.stream)
+    }
+
+    fn synchronize(&self) -> Result<()> {
+        // SAFETY: the device's own stream.
+        self.api.expect("waiting for the GPU", unsafe { (self.api.stream_synchronize)(self.stream) })
+    }
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // SAFETY: nothing uses the device any more; the context is current while its parts are given back.
+        unsafe {
+            (self.api.context_set)(self.context);
+            if let Some(workspace) = lock(&self.lt).stop() {
+                (self.api.mem_free)(workspace);
+            }
+            for module in &self.modules {
+                (self.api.module_unload)(*module);
+            }
+            if !self.stream.is_null() {
+                (self.api.stream_destroy)(self.stream);
+            }
+            (self.api.context_release)(self.device);
+        }
+    }
+}

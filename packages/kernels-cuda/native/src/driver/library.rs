@@ -1,0 +1,82 @@
+//! Where NVIDIA's libraries lie on a machine. Nothing is linked: the add-on loads everywhere, and what is missing is an
+//! error that names the file and what to install.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ift_kernel_abi::{Code, Error, Result};
+use libloading::Library;
+
+/// A library and the path or name under which it was found.
+pub struct Found {
+    pub library: Library,
+    pub path: String,
+}
+
+/// Folders below a Python's site-packages that hold CUDA 13's libraries.
+fn python_folders() -> Vec<PathBuf> {
+    let homes = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from);
+    let mut folders = Vec::new();
+    for home in homes {
+        let pythons = fs::read_dir(home.join("lib")).into_iter().flatten().flatten();
+        for python in pythons.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3")) {
+            folders.push(python.path().join("site-packages/nvidia/cu13/lib"));
+        }
+    }
+    folders
+}
+
+/// Files to try for `name`, in order: IFT_CUDA_LIB's folder, the loader's own, the toolkit's, Python's.
+fn places(name: &str) -> Vec<String> {
+    let named = env::var_os("IFT_CUDA_LIB").map(PathBuf::from);
+    let home = env::var_os("CUDA_HOME").map(PathBuf::from);
+    let toolkits = home.into_iter().chain([PathBuf::from("/usr/local/cuda")]);
+    let toolkits = toolkits.flat_map(|home| [home.join("lib64"), home.join("targets/x86_64-linux/lib")]);
+    let file = |folder: &Path| folder.join(name).display().to_string();
+    let mut places: Vec<_> = named.iter().map(|folder| file(folder)).collect();
+    places.push(name.to_owned());
+    places.extend(toolkits.chain(python_folders()).map(|folder| file(&folder)));
+    places
+}
+
+/// Opens the first of the places of `name`. `hint` says what to install.
+pub fn open(name: &str, hint: &str) -> Result<Found> {
+    let mut tried = Vec::new();
+    for path in places(name) {
+        // SAFETY: initialisers of NVIDIA's own library.
+        match unsafe { Library::new(&path) } {
+            Ok(library) => return Ok(Found { library, path }),
+            Err(error) => tried.push(format!("{path} ({error})")),
+        }
+    }
+    let message = format!("{name} cannot be loaded: {hint}. Looked for {}", tried.join(", "));
+    Err(Error::new(Code::BackendUnavailable, message))
+}
+
+impl Found {
+    /// A function as a value, valid while the library is open.
+    ///
+    /// # Safety
+    /// `T` must be the type of the function.
+    pub unsafe fn function<T: Copy>(&self, name: &str) -> Result<T> {
+        // SAFETY: the caller's.
+        unsafe { self.library.get::<T>(name.as_bytes()) }.map(|symbol| *symbol).map_err(|error| {
+            let message = format!("{} lacks the function {name}: {error}", self.path);
+            Error::new(Code::BackendUnavailable, message)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_is_named_with_every_place() {
+        let error = open("libift-none.so.13", "install it").err().expect("there is no such library");
+        assert_eq!(error.code, Code::BackendUnavailable);
+        assert!(error.message.starts_with("libift-none.so.13 cannot be loaded: install it. Looked for "));
+        assert!(error.message.contains("/usr/local/cuda/lib64/libift-none.so.13"));
+    }
+}
