@@ -44,13 +44,18 @@ const families: readonly (readonly [config: string, tokenizer: string, template:
   ['baichuan/alibi-norm-head', 'family-tokenizers/baichuan', 'alpaca'],
   ['internlm/internlm', 'family-tokenizers/internlm', 'alpaca'],
   ['internlm/internlm2', 'family-tokenizers/internlm2', 'alpaca'],
+  ['chatglm/chatglm1', 'chat/chatglm1', 'chatglm1'],
+  ['chatglm/chatglm2', 'chat/chatglm2', 'chatglm2'],
+  ['chatglm/chatglm3-long', 'chat/chatglm3', 'chatglm3'],
+  ['chatglm/chatglm2', 'chat/glm4', 'glm4'],
   ['chatglm/glm', 'family-tokenizers/internlm2', 'vicuna'],
   ['gemma/gemma', 'family-tokenizers/gemma', 'alpaca'],
   ['gemma/gemma3', 'family-tokenizers/gemma', 'alpaca'],
   ['phi/grouped', 'family-tokenizers/phi', 'alpaca'],
 ]
 
-const tokenizerFiles = /^(tokenizer.*|vocab\.json|merges\.txt|added_tokens\.json|special_tokens_map\.json)$/
+const tokenizerFiles =
+  /^(tokenizer.*|ice_text\.model|vocab\.json|merges\.txt|added_tokens\.json|special_tokens_map\.json)$/
 /** Fields that bound the length, by any of their names. */
 const lengths = [
   'max_position_embeddings',
@@ -58,7 +63,13 @@ const lengths = [
   'model_max_length',
   'sliding_window',
   'original_max_position_embeddings',
+  'max_sequence_length',
+  'seq_length',
 ]
+/** Fields that are the rows of the embedding. */
+const rowsOf = (json: Readonly<Record<string, unknown>>, rows: number) => ({
+  ['padded_vocab_size' in json ? 'padded_vocab_size' : 'vocab_size']: rows,
+})
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-families-'))
 afterAll(() => {
@@ -111,15 +122,17 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
     string,
     unknown
   >
+  // The special tokens of the tokenizer: the positions of ChatGLM-6B depend on them.
+  const ids = template === 'chatglm1' ? { gmask_token_id: 5, bos_token_id: 8, eos_token_id: 9 } : {}
   const wider = lengths.filter((field) => typeof json[field] === 'number').map((field) => [field, 512])
   writeFileSync(
     join(base, 'config.json'),
-    JSON.stringify({ ...json, vocab_size: 720, ...Object.fromEntries(wider) }),
+    JSON.stringify({ ...json, ...rowsOf(json, 720), ...Object.fromEntries(wider), ...ids }),
   )
   for (const file of readdirSync(join(fixtures, tokenizer)))
     if (tokenizerFiles.test(file)) copyFileSync(join(fixtures, tokenizer, file), join(base, file))
 
-  test('trains whole and by LoRA, answers, scores, merges, and is the same when it is opened again', async () => {
+  test('trains whole, by LoRA and over 4-bit weights, answers, scores, merges, and is the same opened again', async () => {
     const whole = options('whole', { initialize: true, peft: { method: 'none' } })
     const first = await session(whole, async (ift) => (await ift.createTraining()).run())
     expect(first.steps).toBe(4)
@@ -165,13 +178,24 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
     expect({ ...after, scores: [] }).toEqual({ ...before, scores: [] })
     for (const [i, score] of before.scores.entries())
       if (score !== null) expect(after.scores[i]).toBeCloseTo(score, 3)
+
+    const few = options('few', { weights, quantize: 'nf4', peft: { method: 'lora', r: 4, dropout: 0 } }, 12)
+    const losses: number[] = []
+    await session(few, async (ift) => {
+      const training = await ift.createTraining()
+      training.trainer.hooks.step.tapPromise('losses', async (step) => {
+        losses.push(await step.loss())
+      })
+      await training.run()
+    })
+    expect(losses.at(-1)).toBeLessThan(losses[0]!)
   })
 
   test('refuses the tokenizer of another model', async () => {
     const narrow = join(dir, name, 'narrow')
     mkdirSync(narrow)
     for (const file of readdirSync(base)) copyFileSync(join(base, file), join(narrow, file))
-    writeFileSync(join(narrow, 'config.json'), JSON.stringify({ ...json, vocab_size: 48 }))
+    writeFileSync(join(narrow, 'config.json'), JSON.stringify({ ...json, ...rowsOf(json, 48) }))
     await expect(
       session(options('unused', { weights: narrow, initialize: true }), (ift) => ift.openModel()),
     ).rejects.toMatchObject({

@@ -45,5 +45,13 @@ test('resuming as the original writes it', () => {
 test('a wrong dotted option, a wrong value, quantisation', () => {
   expect(() => takeOverrides(['train', '--train.epoch', '2'])).toThrow('train.epoch')
   expect(() => takeOverrides(['train', '--lora_r', 'many'])).toThrow('a number')
-  expect(() => takeOverrides(['train', '--quantization_bit', '4'])).toThrow('quantised')
+  expect(() => takeOverrides(['train', '--quantization_bit', '3'])).toThrow('4 or 8')
+  expect(takeOverrides(['train', '--quantization_bit', '4']).overrides).toEqual({ quantize: 'nf4' })
+  expect(takeOverrides(['train', '--quantization_bit', '8']).overrides).toEqual({ quantize: 'int8' })
+})
+
+test("the original's families are found under their names here", () => {
+  expect(overrides('train --model_type chatglm2')).toEqual({ model: 'chatglm' })
+  for (const name of ['chatglm', 'bloom', 'moss', 'baichuan', 'internlm', 'auto'])
+    expect(overrides(`train --model_type ${name}`)).toEqual({ model: name })
 })

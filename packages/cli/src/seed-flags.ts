@@ -65,11 +65,20 @@ const methods: Readonly<Record<string, string>> = {
   prefix: 'prefix',
 }
 
+/** Names that the original's --model_type has for what is one family here. */
+const models: Readonly<Record<string, string>> = { chatglm2: 'chatglm' }
+
 const dtypes: Readonly<Record<string, string>> = { fp16: 'f16', bf16: 'bf16', fp32: 'f32' }
+
+/** What the original's numbers of bits mean. */
+const formats: Readonly<Record<string, string>> = { '4': 'nf4', '8': 'int8' }
 
 /** Flags of Alpaca-CoT's uniform_finetune.py in the terms of ift's config. */
 const flags: Readonly<Record<string, Translate>> = {
-  model_type: text('model_type', 'model'),
+  model_type: (values) => {
+    const name = one('model_type', values)
+    return { path: 'model', value: models[name] ?? name }
+  },
   model_name_or_path: text('model_name_or_path', 'weights'),
   size: nothing('--size is not read: the size follows from the weights.'),
   local_rank: nothing('--local_rank is not needed.'),
@@ -114,11 +123,11 @@ const flags: Readonly<Record<string, Translate>> = {
       : {}
   },
   quantization_bit: (values) => {
-    throw new IftError(
-      'IFT_USAGE',
-      `--quantization_bit ${one('quantization_bit', values)}: quantised training is not part of this version.`,
-      'Leave it out; bf16 weights are mapped from the file and take no second copy.',
-    )
+    const bits = one('quantization_bit', values)
+    const value = formats[bits]
+    if (value === undefined)
+      throw new IftError('IFT_USAGE', `--quantization_bit takes 4 or 8, found "${bits}".`)
+    return { path: 'quantize', value }
   },
 }
 

@@ -12,6 +12,7 @@ import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './distributed/place.js'
 import { openBackend } from './session/open-backend.js'
 import { openData, type RunData } from './session/data.js'
+import { probeLogits, type Merged } from './session/merged.js'
 import {
   openModel,
   openModelFiles,
@@ -58,6 +59,9 @@ export class Ift extends PluginSession {
   #backend: Promise<Backend> | null = null
   /** To the other ranks, where these do not come from MPI. */
   #link: RankLink | null = null
+  #lose!: (error: unknown) => void
+  /** Rejects when another rank fails: whatever waits for that rank has nothing to wait for. */
+  readonly #lost = new Promise<never>((_, reject) => (this.#lose = reject))
   readonly #opened = new Set<{ release(): void }>()
 
   private constructor(
@@ -69,6 +73,7 @@ export class Ift extends PluginSession {
     super(rootDir, searchFrom)
     this.config = config
     this.configPath = configPath
+    this.#lost.catch(() => undefined)
   }
 
   /** Reads and checks the config, applies its plugins and lets them change it. */
@@ -106,8 +111,10 @@ export class Ift extends PluginSession {
   /** The device of the session, opened at the first call, which may give it a place among ranks. */
   openBackend(place: RankPlace | null = null): Promise<Backend> {
     const exchange = async (bytes: Uint8Array | null) => {
-      this.#link = await RankLink.open(place!, this.config.ranks.timeout)
-      return this.#link.exchange(bytes)
+      const link = await RankLink.open(place!, this.config.ranks.timeout)
+      this.#link = link
+      link.lost.catch(this.#lose)
+      return link.exchange(bytes)
     }
     this.#backend ??= openBackend(this, this.config, place && { place, exchange })
     return this.#backend
@@ -123,7 +130,7 @@ export class Ift extends PluginSession {
   async createTraining(options: TrainingOptions & Partial<OpenOptions> = {}): Promise<Training> {
     if (!options.planOnly) {
       const place = this.#place(options.ranks)
-      const backend = await this.openBackend(place)
+      const backend = await Promise.race([this.openBackend(place), this.#lost])
       if (place && !backend.comm)
         throw new IftError(
           'IFT_RANKS_DEVICE',
@@ -132,7 +139,10 @@ export class Ift extends PluginSession {
         )
     }
     const open = await this.openModel({ ...options, training: true })
-    const training = await openTraining(this, open.config, open, options, this.#link)
+    const training = await Promise.race([
+      openTraining(this, open.config, open, options, this.#link),
+      this.#lost,
+    ])
     this.#opened.add(training)
     return training
   }
@@ -156,7 +166,8 @@ export class Ift extends PluginSession {
    */
   async abortRanks(code: number, message: string): Promise<void> {
     await this.#link?.fail(message)
-    const backend = await this.#backend?.catch(() => null)
+    // A device that is still being opened waits for ranks, and may wait for ever.
+    const backend = await Promise.race([this.#backend?.catch(() => null), Promise.resolve(null)])
     backend?.comm?.abort(code)
   }
 
@@ -183,8 +194,11 @@ export class Ift extends PluginSession {
     return generator
   }
 
-  /** Folds the adapter of the config into its base and writes the model in Hugging Face's layout. */
-  async merge(out: string): Promise<string> {
+  /**
+   * Folds the adapter of the config into its base, in f32, and writes the model in Hugging Face's layout. The base is the one
+   * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`.
+   */
+  async merge(out: string): Promise<Merged> {
     const open = await this.openModel()
     if (!open.peft)
       throw new IftError('IFT_MERGE_NOTHING', 'There is no adapter to merge.', 'Name one: --adapter DIR')
@@ -194,10 +208,15 @@ export class Ift extends PluginSession {
         'This kind of adapter has no form inside the weights.',
         'Use it beside the base model: --adapter DIR',
       )
+    const before = await probeLogits(open)
     await open.peft.merge()
+    const after = await probeLogits({ ...open, peft: null })
+    let logitDifference = 0
+    for (const [i, value] of before.entries())
+      logitDifference = Math.max(logitDifference, Math.abs(value - after[i]!))
     const dir = resolve(this.rootDir, out)
     await saveModel(dir, { ...open, configJson: open.json })
-    return dir
+    return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
   }
 
   /** Ends the session: everything opened is released, the device closed. */

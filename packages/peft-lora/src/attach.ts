@@ -4,6 +4,7 @@ import {
   type Linear,
   noGrad,
   ops,
+  QuantizedLinear,
   replaceModules,
   scope,
   tensor,
@@ -45,6 +46,12 @@ export async function attachLora(
       const scale = alpha / (options.rslora ? Math.sqrt(r) : r)
       const { dropout, dora, init } = options
       if (module instanceof Embedding && (dora || init === 'pissa')) throw linearOnly(path, options)
+      if (module instanceof QuantizedLinear && init === 'pissa')
+        throw new IftError(
+          'IFT_PEFT_OPTIONS',
+          `peft.init: pissa changes the base weights, and "${path}" is held in ${module.weight.format}.`,
+          'Leave out peft.init, or quantize.',
+        )
       const layer =
         module instanceof Embedding
           ? new LoraEmbedding(module, { r, scale })

@@ -8,15 +8,20 @@ import {
   type TrainableParameter,
 } from '@ift/core'
 import {
+  asFloat,
   keep,
+  Linear,
   noGrad,
   ops,
+  Parameter,
+  QuantizedParameter,
   replaceModules,
   scope,
   tensor,
   TiedLinear,
   type CausalLM,
-  type Parameter,
+  type Embedding,
+  type FloatDType,
   type Tensor,
 } from '@ift/tensor'
 import { LoraEmbedding } from './lora-embedding.js'
@@ -243,12 +248,14 @@ export class LoraHandle implements PeftHandle {
   async #merge(): Promise<void> {
     const { layers, model } = this.#parts
     for (const [path, layer] of layers) {
-      if (layer instanceof LoraLinear && layer.lora_magnitude_vector) await mergeDora(layer)
-      else mergeLora(layer)
+      const merged =
+        layer instanceof LoraEmbedding
+          ? mergeEmbedding(layer)
+          : await mergeLinear(layer, this.#parts.context.dtype)
       replaceModules(
         model,
         (at) => at === path,
-        () => layer.base_layer,
+        () => merged,
       )
       releaseFactors(layer)
     }
@@ -289,7 +296,7 @@ function releaseFactors(layer: LoraLayer): void {
 }
 
 /** W ← W + scale · B A, summed in f32 and rounded once. */
-function mergeLora(layer: LoraLayer): void {
+function mergeEmbedding(layer: LoraEmbedding): Embedding {
   const { weight } = layer.base_layer
   weight.assign(
     noGrad(() =>
@@ -298,25 +305,45 @@ function mergeLora(layer: LoraLayer): void {
       ),
     ),
   )
+  return layer.base_layer
 }
 
-/** W ← m / ‖W + scale · B A‖ ⊙ (W + scale · B A) by rows. */
-async function mergeDora(layer: LoraLinear): Promise<void> {
-  const { weight } = layer.base_layer
-  const [out, input] = weight.shape as [number, number]
-  const [sum, norms] = noGrad(() =>
-    scope(() => [ops.add(ops.cast(weight.value, 'f32'), layer.delta()), layer.norms()] as const),
-  )
-  const values = await sum.read()
-  const lengths = await norms.read()
-  const magnitudes = await layer.lora_magnitude_vector!.value.read()
-  for (let i = 0; i < out; i++) {
-    const factor = magnitudes[i]! / lengths[i]!
-    for (let j = 0; j < input; j++) values[i * input + j]! *= factor
+/**
+ * The layer with W + scale · B A for a weight, or with DoRA m / ‖W + scale · B A‖ ⊙ (W + scale · B A) by rows, summed in f32 and
+ * rounded once. A quantised W is written out for it: the merged layer holds plain numbers of `dtype`.
+ */
+async function mergeLinear(layer: LoraLinear, dtype: FloatDType): Promise<Linear> {
+  const { weight, bias, inFeatures, outFeatures } = layer.base_layer
+  const plain = weight instanceof QuantizedParameter ? new Parameter(weight.shape) : weight
+  const rounded = weight instanceof QuantizedParameter ? dtype : asFloat(weight.value.dtype, 'merge')
+  const sum = keep(noGrad(() => scope(() => ops.add(layer.frozen(), layer.delta()))))
+  try {
+    if (layer.lora_magnitude_vector) await lengthen(sum, layer)
+    plain.assign(noGrad(() => scope(() => ops.cast(sum, rounded))))
+  } finally {
+    sum.release()
   }
-  sum.release()
-  norms.release()
-  weight.assign(tensor(weight.value.backend, values, weight.shape, weight.value.dtype))
+  if (plain === weight) return layer.base_layer
+  weight.release()
+  return new Linear(inFeatures, outFeatures, { bias, weight: plain })
+}
+
+/** Gives the rows of W + scale · B A the trained lengths. */
+async function lengthen(sum: Tensor, layer: LoraLinear): Promise<void> {
+  const [out, input] = sum.shape as [number, number]
+  const norms = keep(layer.norms())
+  try {
+    const values = await sum.read()
+    const lengths = await norms.read()
+    const magnitudes = await layer.lora_magnitude_vector!.value.read()
+    for (let i = 0; i < out; i++) {
+      const factor = magnitudes[i]! / lengths[i]!
+      for (let j = 0; j < input; j++) values[i * input + j]! *= factor
+    }
+    sum.backend.write(sum.buf, values)
+  } finally {
+    norms.release()
+  }
 }
 
 const unexpected = (source: AdapterSource, name: string, known: Iterable<string>): IftError => {

@@ -5,6 +5,7 @@ import {
   noGrad,
   ops,
   Parameter,
+  QuantizedTensor,
   scope,
   type LinearLike,
   type Tensor,
@@ -55,7 +56,7 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     const up = this.lora_B.weight.value
     if (!this.lora_magnitude_vector) {
       const { weight, bias } = this.base_layer
-      return ops.lowRankLinear(x, weight.value, this.lora_A.weight.value, up, {
+      return ops.lowRankLinear(x, weight.operand, this.lora_A.weight.value, up, {
         scale,
         bias: bias?.value,
         addTo,
@@ -65,7 +66,7 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     const low = this.lora_A.call(dropped)
     const direction = ops.linear(low, up, {
       alpha: scale,
-      addTo: ops.linear(dropped, this.base_layer.weight.value),
+      addTo: ops.linear(dropped, this.base_layer.weight.operand),
     })
     const lengthened = ops.scaleColumns(
       direction,
@@ -75,7 +76,7 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     const plus = (y: Tensor, change: Tensor) => ops.add(y, ops.cast(change, y.dtype as 'f32'))
     if (dropped === x && !this.base_layer.bias) return addTo ? plus(addTo, lengthened) : lengthened
     // The bias is not lengthened, and dropout acts on what DoRA changes, not on the frozen layer itself.
-    const plain = ops.linear(dropped, this.base_layer.weight.value)
+    const plain = ops.linear(dropped, this.base_layer.weight.operand)
     return plus(this.base_layer.call(x, addTo), ops.sub(lengthened, plain))
   }
 
@@ -86,17 +87,21 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     })
   }
 
+  /** W, f32 [out, in]: as it was trained on, which for a quantised layer are the values of its codes. */
+  frozen(): Tensor {
+    const { operand } = this.base_layer.weight
+    return operand instanceof QuantizedTensor ? operand.dequantize('f32') : ops.cast(operand, 'f32')
+  }
+
   /** Row norms of W + scale · B A, f32 [out]; a constant for the gradient. */
   norms(): Tensor {
-    return noGrad(() =>
-      scope(() => ops.rowNorms(ops.add(ops.cast(this.base_layer.weight.value, 'f32'), this.delta()))),
-    )
+    return noGrad(() => scope(() => ops.rowNorms(ops.add(this.frozen(), this.delta()))))
   }
 
   private inverseNorms(): Tensor {
     return noGrad(() =>
       scope(() => {
-        const rows = ops.add(ops.cast(this.base_layer.weight.value, 'f32'), this.delta())
+        const rows = ops.add(this.frozen(), this.delta())
         const { backend } = rows
         const [out, input] = [this.outFeatures, this.inFeatures]
         // A norm over columns gives 1 / sqrt(mean of squares) of every row besides: the inverse length times sqrt(in).

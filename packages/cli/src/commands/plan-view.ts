@@ -4,7 +4,10 @@ import { bytes, compact } from '../ui/format.js'
 /** The plan of a run as rows of a table. */
 export function planRows({ plan, open, data, trainable, parameters, trainer }: Training): [string, string][] {
   const rows: [string, string][] = [
-    ['model', `${open.name} (${open.definition.name}, ${compact(parameters)} parameters, ${open.dtype})`],
+    [
+      'model',
+      `${open.name} (${open.definition.name}, ${compact(parameters)} parameters, ${open.dtype}${open.quantize === 'none' ? '' : `, frozen ones in ${open.quantize}`})`,
+    ],
     ['device', open.backend.device.description],
     ['template', open.template.name],
     ...(open.recipe.length > 0 ? [['recipe', open.recipe.join(', ')] as [string, string]] : []),

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { CausalLM, FloatDType } from '@ift/tensor'
+import { QuantizedParameter, type CausalLM, type FloatDType, type QuantizedTensor } from '@ift/tensor'
 import type { ModelDefinition } from '../plugin/contract/model.js'
 import type { Tokenizer } from '../plugin/contract/tokenizer.js'
 import { replaceDir, writeFileAtomic } from './atomic.js'
-import { itemBytes } from './numbers.js'
+import { itemBytes, storedType } from './numbers.js'
 import { fromTensor, type TensorToWrite } from './safetensors.js'
 import { isShardName, writeSharded } from './sharded.js'
 import { gather } from './stored.js'
@@ -45,9 +45,26 @@ function turned(tensor: TensorToWrite): TensorToWrite {
   }
 }
 
+/** The values of a quantised matrix, written out while they are saved. */
+function fromQuantized(name: string, source: QuantizedTensor, dtype: FloatDType): TensorToWrite {
+  return {
+    name,
+    dtype: storedType(dtype),
+    shape: source.shape,
+    async *bytes() {
+      const values = source.dequantize(dtype)
+      try {
+        yield* fromTensor(name, values).bytes()
+      } finally {
+        values.release()
+      }
+    },
+  }
+}
+
 /**
  * Writes a whole model in Hugging Face's layout: config.json, safetensors in shards, generation_config.json and the
- * tokenizer. Parameters have their paths for names unless `names` has others; a tied head is not written twice. The folder
+ * tokenizer. Quantised layers are written as plain numbers. Parameters have their paths for names unless `names` has others; a tied head is not written twice. The folder
  * appears whole or not at all.
  */
 export async function saveModel(dir: string, options: SaveModelOptions): Promise<void> {
@@ -63,7 +80,10 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
     // A trained parameter is more exact in its master.
     const tensors = [...model.namedParameters()].map(([path, parameter]) => {
       const name = names?.get(path) ?? path
-      const tensor = fromTensor(name, parameter.trainable ? parameter.master : parameter.value, dtype)
+      const tensor =
+        parameter instanceof QuantizedParameter
+          ? fromQuantized(name, parameter.quantized, dtype)
+          : fromTensor(name, parameter.trainable ? parameter.master : parameter.value, dtype)
       return definition?.transposed?.(path) === true ? turned(tensor) : tensor
     })
     await writeSharded(to, tensors, { maxShardBytes })

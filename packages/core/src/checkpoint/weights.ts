@@ -3,6 +3,7 @@ import {
   full,
   IftError,
   itemSize,
+  QuantizedParameter,
   random,
   TiedLinear,
   type Backend,
@@ -12,7 +13,7 @@ import {
 } from '@ift/tensor'
 import { suggest } from '../suggest.js'
 import type { GgufMapping, ModelDefinition } from '../plugin/contract/model.js'
-import { isFloat } from './numbers.js'
+import { deviceType, isFloat } from './numbers.js'
 import { unsupported } from './errors.js'
 import { mapGguf } from './gguf.js'
 import { loadStored, transposed } from './stored.js'
@@ -40,7 +41,8 @@ const list = (names: readonly string[]) =>
 /**
  * Assigns every parameter of `model` from `source`. Names, shapes and types are all compared before anything is loaded:
  * `IFT_WEIGHTS_MISSING`, `_UNEXPECTED`, `_SHAPE` and `_DTYPE` name file and tensor, what was expected and what was found. One tensor is
- * on its way at a time; weights in the wanted type stay in the file and are mapped. Returns which tensor each parameter came
+ * on its way at a time; weights in the wanted type stay in the file and are mapped, and those of layers made by
+ * `quantizeLinears` are quantised from there. Returns which tensor each parameter came
  * from, for `saveModel` to keep the names.
  */
 export async function loadWeights<C>(
@@ -114,9 +116,11 @@ export async function loadWeights<C>(
       )
     }
   }
-  await assignAll(parameters, (path) => {
+  await assignAll(parameters, (path, parameter) => {
     const stored = source.info(places.get(path)!)
-    return loadStored(isTurned(path) ? transposed(stored) : stored, backend, dtype)
+    // What is quantised is quantised from the numbers of the file, not from rounded ones.
+    const wanted = parameter instanceof QuantizedParameter ? (deviceType(stored.dtype) ?? 'f32') : dtype
+    return loadStored(isTurned(path) ? transposed(stored) : stored, backend, wanted)
   })
   return places
 }

@@ -129,6 +129,12 @@ export const configSchema = strict({
     .enum(['auto', 'f32', 'bf16', 'f16'])
     .default('auto')
     .describe('Type of weights and activations; auto takes what is fastest without loss on the device.'),
+  quantize: z
+    .enum(['none', 'nf4', 'int8'])
+    .optional()
+    .describe(
+      'Hold the frozen weights of linear layers in 4 bits (nf4) or 8 (int8), with an adapter on top; none when absent, or what the adapter was trained on.',
+    ),
   peft: z
     .looseObject({ method: z.string().describe('lora, …; none trains all parameters.') })
     .default({ method: 'lora' })

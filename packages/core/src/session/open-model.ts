@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IftError, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
+import { IftError, quantizeLinears, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
 import { openAdapter } from '../checkpoint/adapter.js'
 import { openCheckpoint } from '../checkpoint/source.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
@@ -30,11 +30,16 @@ import { checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 import { chooseDtype } from './open-backend.js'
 
+/** How frozen weights are held. */
+export type Quantize = NonNullable<ResolvedConfig['quantize']>
+
 /** What is written beside an adapter so that everything after training reads it the way training did. */
 export interface AdapterRecord {
   readonly template: string
   readonly trainOn: string
   readonly tokenizer: string
+  /** How the base was held; absent in adapters of versions that did not quantise. */
+  readonly quantize?: Quantize | undefined
   readonly ift: string
 }
 
@@ -49,6 +54,8 @@ export interface OpenModel {
   readonly model: CausalLM
   readonly backend: Backend
   readonly dtype: FloatDType
+  /** How the base weights of linear layers, the head apart, are held. */
+  readonly quantize: Quantize
   readonly tokenizer: Tokenizer
   readonly template: PromptTemplate
   /** The config with the family's recipe for what the user left open, and the fields that came from the recipe. */
@@ -90,11 +97,9 @@ async function openTokenizer(
   places: readonly string[],
   preferred: string,
 ): Promise<Tokenizer> {
-  const names = session.hooks.tokenizer.names()
-  const ordered = [
-    ...names.filter((name) => name === preferred),
-    ...names.filter((name) => name !== preferred),
-  ]
+  const { added } = session.hooks.tokenizer
+  // What a tokenizer.json says is complete, files beside it may be what it was made from; then as they were registered.
+  const ordered = [...new Set(['tokenizer.json', preferred, ...added])].filter((name) => added.includes(name))
   for (const place of places)
     for (const name of ordered) {
       const definition = await session.tokenizer(name)
@@ -176,6 +181,8 @@ export interface ModelFiles {
   /** Null when the model starts from random values. */
   readonly checkpoint: WeightSource | null
   readonly adapterDir: string | null
+  /** Of the config, or what the adapter was trained on. */
+  readonly quantize: Quantize
 }
 
 /** Finds family, tokenizer and template of the model that a config names, and opens its files. */
@@ -224,7 +231,19 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     record?.template ??
     (tokenizer.chatTemplate === null ? await defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
-  return { definition, json, parsed, shape, tokenizer, template, dir: source.dir, checkpoint, adapterDir }
+  const quantize = config.quantize ?? record?.quantize ?? 'none'
+  return {
+    definition,
+    json,
+    parsed,
+    shape,
+    tokenizer,
+    template,
+    dir: source.dir,
+    checkpoint,
+    adapterDir,
+    quantize,
+  }
 }
 
 /** The method of the config attached for training, or the adapter it names, or nothing. */
@@ -261,7 +280,15 @@ export async function openModel(
   const files = await openModelFiles(session, config)
   const { definition, parsed, shape, tokenizer, checkpoint } = files
   const dtype = chooseDtype(config, backend)
+  const { quantize } = files
+  if (quantize !== 'none' && options.training && config.peft.method === 'none' && files.adapterDir === null)
+    throw new IftError(
+      'IFT_QUANTIZED',
+      `quantize: ${quantize} holds the weights in steps that training cannot move, and peft.method: none trains them.`,
+      'Train an adapter: peft: { method: lora }. Or leave out quantize.',
+    )
   const model = definition.build(parsed)
+  if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
   let names: ReadonlyMap<string, string> = new Map()
   if (checkpoint) names = await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
   else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
@@ -280,6 +307,7 @@ export async function openModel(
     model,
     backend,
     dtype,
+    quantize,
     tokenizer,
     template: files.template,
     config: used,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { join, resolve } from 'node:path'
-import { IftError } from '@ift/tensor'
+import { IftError, QuantizedParameter } from '@ift/tensor'
 import { writeAdapter } from '../checkpoint/adapter.js'
 import { saveModel } from '../checkpoint/model-files.js'
 import type { ResolvedConfig } from '../config/schema.js'
@@ -88,7 +88,15 @@ const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
 /** What the run will hold in memory, and how many layers it must recompute. */
 export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
   let parameters = 0
-  for (const [, parameter] of open.model.namedParameters()) parameters += elements(parameter.shape)
+  const quantized = { elements: 0, bytes: 0, largest: 0 }
+  for (const [, parameter] of open.model.namedParameters()) {
+    const size = elements(parameter.shape)
+    parameters += size
+    if (!(parameter instanceof QuantizedParameter)) continue
+    quantized.elements += size
+    quantized.bytes += parameter.quantized.bytes
+    quantized.largest = Math.max(quantized.largest, size)
+  }
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
   const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
   const tokens = config.train.microBatchTokens
@@ -97,6 +105,8 @@ export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
     dtype: open.dtype,
     parameters,
     trainable,
+    ranks: open.backend.comm?.worldSize ?? 1,
+    quantized,
     adapted: lowRank.length / open.shape.layers,
     rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,
     tokens,
@@ -241,7 +251,7 @@ export async function openTraining(
         ],
         ['template', open.template.name],
         ['device', open.backend.device.description],
-        ['dtype', open.dtype],
+        ['dtype', open.quantize === 'none' ? open.dtype : `${open.dtype}, base in ${open.quantize}`],
         ['ift', `${version}, Node ${process.version}`],
       ],
       metrics: new MetricsFile(folder.metrics).read(),
@@ -290,7 +300,7 @@ async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFo
     await open.tokenizer.save(dir)
     await writeFile(
       join(dir, adapterRecordFile),
-      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, ift: version }, null, 2)}\n`,
+      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, ift: version }, null, 2)}\n`,
     )
   })
   return folder.adapter

@@ -8,6 +8,11 @@ export interface PlanInput {
   /** Elements of all parameters of the model, and of those that are trained. */
   readonly parameters: number
   readonly trainable: number
+  /** Ranks of the run; with several the gradients stand end to end once more, for their sum. */
+  readonly ranks?: number
+  /** Those of the parameters that are held in few bits: how many, the bytes they take, and how many the largest has. */
+  readonly quantized?:
+    { readonly elements: number; readonly bytes: number; readonly largest: number } | undefined
   /** Linear layers with a low-rank branch in each decoder layer, and their rank: 0 when there is none. */
   readonly adapted: number
   readonly rank: number
@@ -52,11 +57,14 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
     (shape.heads + 2) * 4
   const perLayer = perToken * tokens
   const kept = shape.hidden * item * tokens
-  const weights = input.parameters * item
+  const { quantized } = input
+  const weights = (input.parameters - (quantized?.elements ?? 0)) * item + (quantized?.bytes ?? 0)
   const master = dtype === 'f32' ? 0 : 4
-  const training = input.trainable * (master + 4 + 8)
+  const training = input.trainable * (master + 4 + 8 + ((input.ranks ?? 1) > 1 ? 4 : 0))
   const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
-  const workspace = chunk + perLayer + 4 * shape.hidden * item * tokens
+  // A quantised matrix is written out for its product, one at a time.
+  const writtenOut = (quantized?.largest ?? 0) * item
+  const workspace = chunk + perLayer + 4 * shape.hidden * item * tokens + writtenOut
   const total = (layers: number) =>
     weights + training + workspace + (shape.layers - layers) * perLayer + layers * kept
   let recompute = layersRecomputed === 'auto' ? 0 : layersRecomputed

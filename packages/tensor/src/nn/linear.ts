@@ -3,6 +3,13 @@ import type { Tensor } from '../tensor/tensor.js'
 import { Module, type LinearLike } from './module.js'
 import { Parameter } from './parameter.js'
 
+export interface LinearLayerOptions {
+  /** Whether it has a bias, or one that exists already. */
+  readonly bias?: boolean | Parameter | undefined
+  /** [out, in], in the place of a new one. */
+  readonly weight?: Parameter | undefined
+}
+
 /** y = x Wᵀ (+ bias) (+ addTo). x [N, in] -> [N, out]; weight [out, in], bias [out]. addTo is given away (`ops.linear`). */
 export class Linear extends Module<[x: Tensor, addTo?: Tensor], Tensor> implements LinearLike {
   readonly weight: Parameter
@@ -11,14 +18,15 @@ export class Linear extends Module<[x: Tensor, addTo?: Tensor], Tensor> implemen
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    options: { readonly bias?: boolean } = {},
+    options: LinearLayerOptions = {},
   ) {
     super()
-    this.weight = new Parameter([outFeatures, inFeatures])
-    this.bias = options.bias === true ? new Parameter([outFeatures]) : undefined
+    const { bias, weight } = options
+    this.weight = weight ?? new Parameter([outFeatures, inFeatures])
+    this.bias = bias === true ? new Parameter([outFeatures]) : bias === false ? undefined : bias
   }
 
   protected forward(x: Tensor, addTo?: Tensor): Tensor {
-    return linear(x, this.weight.value, { bias: this.bias?.value, addTo })
+    return linear(x, this.weight.operand, { bias: this.bias?.value, addTo })
   }
 }

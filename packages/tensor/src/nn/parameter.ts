@@ -1,5 +1,6 @@
 import { asFloat } from '../dtype.js'
 import { IftError } from '../errors.js'
+import type { Weight } from '../ops/weight.js'
 import { leaf, type GradNode } from '../tensor/tape.js'
 import { describe, emptyLike, Tensor } from '../tensor/tensor.js'
 import { keep } from '../tensor/scope.js'
@@ -33,6 +34,11 @@ export class Parameter {
       )
     }
     return this.#value
+  }
+
+  /** What layers multiply by: the value, or a frozen matrix in few bits. Throws `IFT_PARAMETER_UNASSIGNED`. */
+  get operand(): Weight {
+    return this.value
   }
 
   /** Takes over `t` as the value; the old one is released. A trainable parameter stays trainable. */

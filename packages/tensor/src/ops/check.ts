@@ -40,7 +40,7 @@ export function expectVector(op: string, argument: string, t: Tensor, length: nu
   expectDevice(op, argument, t, like)
 }
 
-export function expectDevice(op: string, argument: string, t: Tensor, like: Tensor): void {
+export function expectDevice(op: string, argument: string, t: Pick<Tensor, 'backend'>, like: Tensor): void {
   if (t.backend !== like.backend) {
     throw new IftError(
       'IFT_DEVICE_MIXED',

@@ -3,6 +3,7 @@ import type { Storage } from '../tensor/storage.js'
 import { type GradNode, record, scratch } from '../tensor/tape.js'
 import { describe, empty, Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
+import { heldWeight, type Weight } from './weight.js'
 
 export interface LinearOptions {
   /** [M] */
@@ -19,19 +20,18 @@ export interface LinearOptions {
 
 /**
  * y = alpha · x wᵀ (+ bias) (+ addTo). x [N, K], w [M, K] -> [N, M]. Saves w when x needs a gradient, x when w does;
- * a frozen layer keeps no activation. With f32 output of bf16 inputs the gradient of y is in the inputs' dtype.
+ * a frozen layer keeps no activation. A quantised w multiplies as `w.dequantize(x.dtype)`, written out for each product, or
+ * unrounded for 16 rows or fewer inside `noGrad`. With f32 output of bf16 inputs the gradient of y is in the inputs' dtype.
  */
-export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}): Tensor {
+export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tensor {
   const dtype = floatOf('linear', 'x', x)
   expectRank('linear', 'x', x, 2, '[N, K]')
-  expectRank('linear', 'w', w, 2, '[M, K]')
   const n = x.shape[0]!
   const k = x.shape[1]!
-  const m = w.shape[0]!
+  const m = w.shape[0]
+  const weight = heldWeight('linear', w, x, dtype)
   if (w.shape[1] !== k)
-    throw shapeError('linear', `w expected [M, ${k}] for x ${describe(x)}, found ${describe(w)}`)
-  expectDType('linear', 'w', w, dtype)
-  expectDevice('linear', 'w', w, x)
+    throw shapeError('linear', `w expected [M, ${k}] for x ${describe(x)}, found ${weight.name}`)
   const { bias, addTo } = options
   const alpha = options.alpha ?? 1
   if (bias !== undefined) {
@@ -42,43 +42,50 @@ export function linear(x: Tensor, w: Tensor, options: LinearOptions = {}): Tenso
 
   const to = addedTo('linear', addTo, x, [n, m], outDtype)
   const { y, beta, residual } = to
-  x.backend.gemm(y.storage.overwrite(), x.buf, w.buf, bias === undefined ? null : bias.buf, {
-    m: n,
-    n: m,
-    k,
-    transA: false,
-    transB: true,
-    alpha,
-    beta,
-    dtype,
-    outDtype,
-  })
+  const yBuf = y.storage.overwrite()
+  const biasBuf = bias === undefined ? null : bias.buf
+  if (alpha !== 1 || !weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
+    weight.read((values) => {
+      x.backend.gemm(yBuf, x.buf, values, biasBuf, {
+        m: n,
+        n: m,
+        k,
+        transA: false,
+        transB: true,
+        alpha,
+        beta,
+        dtype,
+        outDtype,
+      })
+    })
+  }
 
   const nx = x.node
-  const nw = w.node
+  const nw = weight.node
   const nb = bias?.node ?? null
   const node = record('linear', y, nx, nw, nb ?? residual)
   if (node !== null) {
     if (nb !== null && residual !== null) node.link(residual)
     node.dtype = dtype
     const xs = x.storage
-    const ws = w.storage
     if (nw !== null) node.save(xs)
-    if (nx !== null) node.save(ws)
+    if (nx !== null) weight.save(node)
     node.run = (dy) => {
       const backend = dy.backend
       if (nx !== null) {
         const accumulate = nx.open()
-        backend.gemm(nx.grad!.buf, dy.buf, ws.buf, null, {
-          m: n,
-          n: k,
-          k: m,
-          transA: false,
-          transB: false,
-          alpha,
-          beta: accumulate,
-          dtype,
-          outDtype: nx.dtype,
+        weight.read((values) => {
+          backend.gemm(nx.grad!.buf, dy.buf, values, null, {
+            m: n,
+            n: k,
+            k: m,
+            transA: false,
+            transB: false,
+            alpha,
+            beta: accumulate,
+            dtype,
+            outDtype: nx.dtype,
+          })
         })
       }
       if (nw !== null) {

@@ -256,6 +256,9 @@ export function leaf(backend: Backend, size: number, dtype: FloatDType, persiste
 
 export const isRecording = (): boolean => mode === 'record'
 
+/** Whether results here are for themselves alone: no gradient of them is ever computed, not even by a recomputation. */
+export const isForwardOnly = (): boolean => mode === 'off' && pending === null
+
 /** Runs `fn` with the tape in the given mode. */
 export function withMode<T>(next: Mode, fn: () => T): T {
   const before = mode

@@ -76,7 +76,7 @@ export interface ModelDefinition<C = any> {
   transposed?(path: string): boolean
   /** Start of a parameter trained from scratch. */
   initialize(path: string, config: C): Initializer
-  /** Name of the tokenizer definition to use when the files leave a choice. */
+  /** Name of the tokenizer definition to use when the files leave a choice and tokenizer.json is not among them. */
   readonly tokenizer: string
   /** Name of the default template; 'chat' means the checkpoint's own. */
   readonly template: string

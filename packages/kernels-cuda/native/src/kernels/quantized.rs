@@ -5,7 +5,7 @@ use napi_derive::napi;
 
 use super::geometry::{Geometry, elements, tiles};
 use super::narrow;
-use crate::device::{Checked as Operands, address};
+use crate::device::{Checked, address};
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
 
@@ -92,7 +92,7 @@ struct Matrix {
 
 impl Matrix {
     /// The parts checked, for a kernel that writes them or only reads.
-    fn of(args: &Operands<'_>, parts: &Parts, written: bool) -> Result<Self> {
+    fn of(args: &Checked<'_>, parts: &Parts, written: bool) -> Result<Self> {
         let &Parts { codes, scales, groups, format, rows, cols } = parts;
         let get = |name: &str, id, len, dtype: DType| {
             let part = if written {

@@ -1,0 +1,50 @@
+import { noGrad, PackedKv, promptLayout, scope, segments, tensor, zeros, type FloatDType } from '@ift/tensor'
+import type { OpenModel, Quantize } from './open-model.js'
+
+/** A merged model on disk, and how far it is from the adapter on its base. */
+export interface Merged {
+  /** The folder. */
+  readonly dir: string
+  /** How the base was held that the adapter was folded into, as plain numbers. */
+  readonly quantize: Quantize
+  /** Type of the merged weights. */
+  readonly dtype: FloatDType
+  /** The largest difference of a logit before and after, over a short text. */
+  readonly logitDifference: number
+}
+
+/** Read for its logits alone: more than a handful of tokens, of several kinds. */
+const text =
+  'Below is an instruction that describes a task. Write a response that completes it.\n' +
+  'List 3 prime numbers above 100, and say why 91 = 7 * 13 is none of them.'
+
+/** Logits of a short text, [tokens, vocab]. */
+export async function probeLogits(
+  open: Pick<OpenModel, 'backend' | 'model' | 'peft' | 'tokenizer' | 'shape'>,
+): Promise<Float32Array> {
+  const { backend, model, peft, tokenizer, shape } = open
+  const encoded = await tokenizer.encode(text)
+  const ids = encoded.ids.subarray(0, Math.min(64, shape.maxPositions ?? 64))
+  const logits = noGrad(() =>
+    scope(() => {
+      const n = ids.length
+      const all = segments(backend, [n])
+      const input = {
+        ids: tensor(backend, ids, [n], 'i32'),
+        positions: tensor(backend, Array.from(ids.keys()), [n], 'i32'),
+        segments: all,
+        kv: new PackedKv(all),
+        maxPosition: all.max,
+        ...(model.promptOf && { prompts: promptLayout(backend, [model.promptOf(ids)], [n]) }),
+      }
+      const hidden = model.call(peft?.prepare?.(input) ?? input)
+      const to = zeros(backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32')
+      return model.lmHead.call(hidden, to)
+    }),
+  )
+  try {
+    return await logits.read()
+  } finally {
+    logits.release()
+  }
+}
