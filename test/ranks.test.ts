@@ -161,6 +161,12 @@ test.skipIf(!mpi)(
     const file = 'adapter/adapter_model.safetensors'
     const bytes = (output: string) => readFileSync(join(dir, output, file))
     expect(bytes('killed').equals(bytes('ranks-2'))).toBe(true)
+    // Another number of ranks goes on just as well.
+    rmSync(join(dir, 'killed/checkpoints/step-8'), { recursive: true })
+    const fewer = await run('killed', ['--resume'])
+    expect(fewer.code, fewer.said).toBe(0)
+    expect(fewer.said).toMatch(/Resuming from .*step-4/)
+    expect(await distance('killed', 'ranks-2')).toBeLessThan(2e-4)
   },
   60_000,
 )
@@ -231,6 +237,84 @@ test('CPU ranks of a launcher without MPI are refused with the line to type', as
   expect(code).toBe(2)
   expect(said).toMatch(/rank 1: error torchrun started rank 1 of 2 without MPI/)
   expect(said).toContain('npx ift train --nproc 2')
+})
+
+/** A device that begins as NCCL does: an id of rank 0 for all, then a wait for the others, which never ends here. */
+const device = `
+import { writeFileSync } from 'node:fs'
+export const plugin = {
+  name: 'device',
+  api: 1,
+  apply(ift) {
+    ift.hooks.backend.for('cuda').tap('device', () => ({
+      name: 'cuda',
+      async open({ index, ranks: { place, exchange } }) {
+        const id = await exchange(place.rank === 0 ? Uint8Array.of(4, 8, 15) : null)
+        writeFileSync('id-' + place.rank, JSON.stringify([...id, index, place.worldSize, place.localSize]))
+        if (place.rank === 1 && process.env.FAULT === 'throw') throw new Error('the card is on fire')
+        if (place.rank === 1 && process.env.FAULT === 'kill') process.kill(process.pid, 'SIGKILL')
+        return new Promise((resolve) => setTimeout(resolve, 60000))
+      },
+    }))
+  },
+}
+`
+
+test.each([
+  ['throw', 1, 'the card is on fire'],
+  ['kill', 1, 'its process has ended.'],
+])(
+  'GPU ranks of this machine share the id of rank 0, and one that fails (%s) ends all',
+  async (what, code, message) => {
+    writeFileSync(join(dir, 'device.mjs'), device)
+    const flags = ['--nproc', '3', '--device', 'cuda', '--plugins', './device.mjs']
+    const ended = await run(`device-${what}`, flags, { FAULT: what })
+    expect(ended.code === code || ended.code === 137, ended.said).toBe(true)
+    for (const rank of [0, 1, 2])
+      expect(JSON.parse(readFileSync(join(dir, `id-${rank}`), 'utf8'))).toEqual([4, 8, 15, rank, 3, 3])
+    expect(ended.said).toContain(`error Rank 1 failed: ${message}`)
+    expect(ended.said).toContain('IFT_RANK_FAILED')
+    if (what === 'throw') expect(ended.said).toMatch(/^rank 1: .*the card is on fire/m)
+    else expect(ended.said).toContain('rank 1 was ended by SIGKILL')
+  },
+  60_000,
+)
+
+test('ranks of torchrun meet behind the port of its agent', async () => {
+  writeFileSync(join(dir, 'device.mjs'), device)
+  const flags = ['--device', 'cuda', '--plugins', './device.mjs']
+  const port = 30000 + (process.pid % 2000)
+  const ranks = [0, 1].map((rank) =>
+    run(`torchrun-${rank}`, flags, {
+      RANK: String(rank),
+      WORLD_SIZE: '2',
+      LOCAL_RANK: String(rank),
+      LOCAL_WORLD_SIZE: '2',
+      MASTER_ADDR: '127.0.0.1',
+      MASTER_PORT: String(port),
+      TORCHELASTIC_RUN_ID: 'run',
+      TORCHELASTIC_USE_AGENT_STORE: 'True',
+      FAULT: 'throw',
+    }),
+  )
+  const [first, second] = await Promise.all(ranks)
+  expect(first!.said).toContain('error Rank 1 failed: the card is on fire')
+  expect(second!.said).toContain('the card is on fire')
+  expect([first!.code, second!.code]).toEqual([1, 1])
+})
+
+test('a GPU rank whose others never start names them', async () => {
+  writeFileSync(join(dir, 'device.mjs'), device)
+  const flags = ['--device', 'cuda', '--plugins', './device.mjs', '--ranks.timeout', '1']
+  const port = 20000 + (process.pid % 10000)
+  const { code, said } = await run('device-alone', flags, {
+    IFT_RANK: '0',
+    IFT_WORLD_SIZE: '3',
+    IFT_MASTER_ADDR: '127.0.0.1',
+    IFT_MASTER_PORT: String(port),
+  })
+  expect(code, said).toBe(1)
+  expect(said).toContain('ranks 1, 2 of 3 did not come: rank 0 waited 1 s')
 })
 
 test('--nproc without mpirun names what to install, and a count that is none is refused', async () => {

@@ -59,6 +59,9 @@ export class Ift extends PluginSession {
   #backend: Promise<Backend> | null = null
   /** To the other ranks, where these do not come from MPI. */
   #link: RankLink | null = null
+  #lose!: (error: unknown) => void
+  /** Rejects when another rank fails: whatever waits for that rank has nothing to wait for. */
+  readonly #lost = new Promise<never>((_, reject) => (this.#lose = reject))
   readonly #opened = new Set<{ release(): void }>()
 
   private constructor(
@@ -70,6 +73,7 @@ export class Ift extends PluginSession {
     super(rootDir, searchFrom)
     this.config = config
     this.configPath = configPath
+    this.#lost.catch(() => undefined)
   }
 
   /** Reads and checks the config, applies its plugins and lets them change it. */
@@ -107,8 +111,10 @@ export class Ift extends PluginSession {
   /** The device of the session, opened at the first call, which may give it a place among ranks. */
   openBackend(place: RankPlace | null = null): Promise<Backend> {
     const exchange = async (bytes: Uint8Array | null) => {
-      this.#link = await RankLink.open(place!, this.config.ranks.timeout)
-      return this.#link.exchange(bytes)
+      const link = await RankLink.open(place!, this.config.ranks.timeout)
+      this.#link = link
+      link.lost.catch(this.#lose)
+      return link.exchange(bytes)
     }
     this.#backend ??= openBackend(this, this.config, place && { place, exchange })
     return this.#backend
@@ -124,7 +130,7 @@ export class Ift extends PluginSession {
   async createTraining(options: TrainingOptions & Partial<OpenOptions> = {}): Promise<Training> {
     if (!options.planOnly) {
       const place = this.#place(options.ranks)
-      const backend = await this.openBackend(place)
+      const backend = await Promise.race([this.openBackend(place), this.#lost])
       if (place && !backend.comm)
         throw new IftError(
           'IFT_RANKS_DEVICE',
@@ -133,7 +139,10 @@ export class Ift extends PluginSession {
         )
     }
     const open = await this.openModel({ ...options, training: true })
-    const training = await openTraining(this, open.config, open, options, this.#link)
+    const training = await Promise.race([
+      openTraining(this, open.config, open, options, this.#link),
+      this.#lost,
+    ])
     this.#opened.add(training)
     return training
   }
@@ -157,7 +166,8 @@ export class Ift extends PluginSession {
    */
   async abortRanks(code: number, message: string): Promise<void> {
     await this.#link?.fail(message)
-    const backend = await this.#backend?.catch(() => null)
+    // A device that is still being opened waits for ranks, and may wait for ever.
+    const backend = await Promise.race([this.#backend?.catch(() => null), Promise.resolve(null)])
     backend?.comm?.abort(code)
   }
 

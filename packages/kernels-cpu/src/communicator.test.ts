@@ -30,7 +30,8 @@ const prelude = `
   const device = native.open(1, '').device
   const fail = (why) => { console.log(why); native.commAbort(9) }
   const ok = (result) => (result && result.code ? fail(result.code + ': ' + result.message) : result)
-  const join = async (timeout) => ok(await native.commJoin(device, 'openmpi', null, timeout))
+  const kind = process.env.PMI_RANK === undefined ? 'openmpi' : 'mpich'
+  const join = async (timeout) => ok(await native.commJoin(device, kind, null, timeout))
   const upload = (data) => {
     const id = native.alloc(device, data.byteLength)
     ok(native.write(device, id, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 0))
@@ -39,23 +40,26 @@ const prelude = `
   const read = async (id, bytes) => (ok(await native.read(device, id, 0, bytes))).buffer
 `
 
+const rootFlags = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
+const mpirun = ['mpirun', '--oversubscribe', '--bind-to', 'none', ...rootFlags]
+const hydra = ['mpiexec.hydra']
+const mpich = spawnSync('mpiexec.hydra', ['--version']).status === 0 && existsSync(addon)
+if (!mpich) console.log('skipped: ranks over MPICH need its mpiexec.hydra (apt-get install mpich)')
+
 /** Runs a program in so many ranks. */
-function run(ranks: number, body: string): { code: number | null; said: string } {
+function run(ranks: number, body: string, launcher = mpirun): { code: number | null; said: string } {
   const file = join(dir, 'program.cjs')
   writeFileSync(file, `${prelude}\n;(async () => {\n${body}\n})().catch((error) => fail(String(error)))`)
-  const root = process.getuid?.() === 0 ? ['--allow-run-as-root'] : []
-  const flags = ['-n', String(ranks), '--oversubscribe', '--bind-to', 'none', ...root]
-  const { status, stdout, stderr } = spawnSync('mpirun', [...flags, process.execPath, file], {
+  const [command, ...flags] = launcher
+  const args = [...flags, '-n', String(ranks), process.execPath, file]
+  const { status, stdout, stderr } = spawnSync(command!, args, {
     encoding: 'utf8',
     timeout: 50_000,
   })
   return { code: status, said: stdout + stderr }
 }
 
-test.skipIf(!openMpi).each([2, 3, 4])('collectives of %i ranks', (ranks) => {
-  const { code, said } = run(
-    ranks,
-    `
+const collectives = `
     const { rank, size, library } = await join(30)
     const near = (found, expected, what) => {
       for (let i = 0; i < found.length; i++)
@@ -102,9 +106,17 @@ test.skipIf(!openMpi).each([2, 3, 4])('collectives of %i ranks', (ranks) => {
     const late = native.commBarrier(device) ?? (await native.synchronize(device))
     if (late?.code !== 'IFT_BACKEND_CLOSED') fail('a collective after leaving: ' + JSON.stringify(late))
     if (rank === 0) console.log('fine on ' + library)
-  `,
-  )
+`
+
+test.skipIf(!openMpi).each([2, 3, 4])('collectives of %i ranks', (ranks) => {
+  const { code, said } = run(ranks, collectives)
   expect(said).toContain('fine on Open MPI')
+  expect(code).toBe(0)
+})
+
+test.skipIf(!mpich)('collectives of 3 ranks over MPICH', () => {
+  const { code, said } = run(3, collectives, hydra)
+  expect(said).toContain('fine on MPICH')
   expect(code).toBe(0)
 })
 

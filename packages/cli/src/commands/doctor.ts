@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { cpus, freemem, totalmem } from 'node:os'
 import { IftError } from '@ift/core'
 import type { Command } from './command.js'
@@ -21,6 +22,12 @@ export const doctor: Command = {
         ['processor', `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}`],
         ['memory', `${bytes(freemem())} free of ${bytes(totalmem())}`],
       ]
+      const mpi = spawnSync('mpirun', ['--version'], { encoding: 'utf8' })
+      const found =
+        mpi.status === 0
+          ? mpi.stdout.split('\n')[0]!.trim()
+          : 'not installed: train --nproc on the CPU needs it'
+      rows.push(['mpirun', found])
       let healthy = true
       for (const name of ['cpu', 'cuda']) {
         if (!ift.installed('kernels', name)) {

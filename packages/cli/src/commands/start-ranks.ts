@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { IftError, type LocalRanks } from '@ift/core'
 import type { Terminal } from '../ui/terminal.js'
@@ -75,6 +76,13 @@ export async function startUnderMpi(
   } finally {
     release()
   }
+}
+
+/** GPUs that this process may use: those that the environment names, else those that the system shows. */
+export function visibleGpus(env: NodeJS.ProcessEnv = process.env, devices = '/dev'): number {
+  const named = env['CUDA_VISIBLE_DEVICES']
+  if (named !== undefined) return named.split(',').filter((name) => name !== '' && name !== '-1').length
+  return existsSync(devices) ? readdirSync(devices).filter((name) => /^nvidia\d+$/.test(name)).length : 0
 }
 
 /** A port of this machine that is free now. */

@@ -1,7 +1,7 @@
 import { IftError, rankPlacement, type Ift, type LocalRanks, type RankPlace } from '@ift/core'
 import type { Command, Context } from './command.js'
 import { withInterrupt, withSession } from './command.js'
-import { freePort, sameProgram, startLocally, startUnderMpi } from './start-ranks.js'
+import { freePort, sameProgram, startLocally, startUnderMpi, visibleGpus } from './start-ranks.js'
 import { report } from '../ui/report.js'
 import { planRows } from './plan-view.js'
 import { Progress } from '../ui/progress.js'
@@ -84,17 +84,17 @@ async function startMachine(
   nproc: number | undefined,
 ): Promise<number> {
   const kind = await deviceKind(ift)
-  const wanted = nproc ?? (typeof local.perNode === 'number' ? local.perNode : undefined)
+  const wanted = nproc ?? (typeof local.perNode === 'number' ? local.perNode : visibleGpus())
   if (kind === 'cpu' || local.perNode === 'cpu')
     throw new IftError(
       'IFT_RANKS_NO_MPI',
       `${local.launcher} starts ranks without MPI, over which CPU ranks talk.`,
       'On one machine: npx ift train --nproc 4. On several: mpirun, or the MPI runtime of Kubeflow Trainer.',
     )
-  if (wanted === undefined)
+  if (wanted === 0)
     throw new IftError(
       'IFT_RANKS_ENVIRONMENT',
-      `${local.launcher} does not say how many ranks this machine has (${local.perNode}).`,
+      `${local.launcher} asks for a rank for each GPU, and this machine shows none.`,
       'Say it: npx ift train --nproc 8',
     )
   return startLocally(wanted, local, sameProgram(), terminal)

@@ -105,6 +105,7 @@ export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
     dtype: open.dtype,
     parameters,
     trainable,
+    ranks: open.backend.comm?.worldSize ?? 1,
     quantized,
     adapted: lowRank.length / open.shape.layers,
     rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,

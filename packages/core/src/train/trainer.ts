@@ -344,7 +344,7 @@ export class Trainer implements TrainerHandle {
     this.hooks.log.call(record)
   }
 
-  /** Loss of the validation split now; also the way for an embedder to ask for it. */
+  /** Loss of the validation split now; also the way for an embedder to ask for it, on every rank. */
   async evaluate(): Promise<EvalResult> {
     const { backend, model, peft, validation, ranks } = this.#parts
     if (!validation)
