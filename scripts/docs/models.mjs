@@ -95,6 +95,24 @@ const templateOf = (/** @type {Published} */ { definition, json, specials }) => 
   return definition.templateOf?.({ json, generation: {}, tokenizer, names: [] }) ?? definition.template
 }
 
+/** @param {readonly Published[]} published */
+const recipes = (published) => {
+  const definitions = new Set(published.map(({ definition }) => definition))
+  return [...definitions]
+    .filter(({ recipe }) => recipe)
+    .map(({ name, recipe }) => {
+      const train = Object.entries(recipe?.train ?? {}).map(([key, value]) => `\`train.${key}: ${value}\``)
+      const peft = Object.entries(recipe?.peft ?? {}).map(
+        ([method, options]) =>
+          `${method}: ${Object.entries(options)
+            .map(([key, value]) => `\`peft.${key}: ${value}\``)
+            .join(' ')}`,
+      )
+      return `| \`${name}\` | ${[...train, ...peft].join(', ')} |`
+    })
+    .join('\n')
+}
+
 const gib = (/** @type {number} */ bytes) => {
   const value = bytes / 2 ** 30
   return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
@@ -148,5 +166,15 @@ Made by \`npm run build && node scripts/models.mjs\`; a test compares it with wh
 | model | package | parameters | logits | gradients | LoRA bf16 | LoRA NF4 | template | targets |
 |---|---|--:|--:|--:|--:|--:|---|---|
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
+
+## Recipes
+
+What training takes where the config says nothing: what the original platform trained the family with, where that is not what
+the options' own defaults say. \`npx ift plan\` and the manifest of a run name what was taken. Options of a method are taken
+together, or not at all where the config sets one of them.
+
+| family | values |
+|---|---|
+${recipes(published)}
 `
 }
