@@ -18,6 +18,14 @@ export interface KernelTime {
   ms: number
 }
 
+/** What the machine can do at most. */
+export interface Roofs {
+  /** GFLOP/s of products whose operands lie in the first-level cache. */
+  peak: number
+  /** GB/s of reading memory. */
+  bandwidth: number
+}
+
 /** Rank of this process and the MPI library that it talks over. */
 export interface World {
   rank: number
@@ -34,6 +42,7 @@ export interface Addon extends NativeAddon {
 
   startProfile(device: number): Outcome
   stopProfile(device: number): KernelTime[] | Failure
+  roofs(device: number, dtype: number): Roofs | Failure
 
   /** `kind` is openmpi or mpich, `path` its library or null. */
   commJoin(device: number, kind: string, path: string | null, timeout: number): Promise<World | Failure>

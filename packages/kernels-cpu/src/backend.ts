@@ -3,7 +3,7 @@ import { cpus } from 'node:os'
 import type { Communicator, DeviceInfo } from '@ift/tensor'
 import { NativeBackend, raise, valueOf } from '@ift/tensor/native'
 
-import type { Addon, KernelTime, Opened } from './addon.js'
+import type { Addon, KernelTime, Opened, Roofs } from './addon.js'
 import { MpiCommunicator, type RankOptions } from './communicator.js'
 
 /** The CPU as a `Backend`: kernels run in order on a thread of the add-on and its pool. */
@@ -43,5 +43,10 @@ export class CpuBackend extends NativeBackend<Addon> {
   /** What was counted; `synchronize` first, or kernels that still wait are not in it. */
   stopProfile(): KernelTime[] {
     return valueOf(this.native.stopProfile(this.number))
+  }
+
+  /** Measures what the machine can do at most, which takes about half a second. */
+  roofs(dtype: 'f32' | 'bf16'): Roofs {
+    return valueOf(this.#native.roofs(this.#device, dtype === 'f32' ? 0 : 1), hints)
   }
 }

@@ -4,20 +4,7 @@ use ift_kernels_cpu::attention::{AttentionParams, Mask, PagedParams, backward, f
 use ift_kernels_cpu::dtype::FloatDType;
 use ift_kernels_cpu::gemm::choose;
 use ift_kernels_cpu::pool::Pool;
-use std::time::Instant;
-
-/// Seconds of the fastest of the calls that fit into `budget` seconds.
-fn fastest(budget: f64, mut body: impl FnMut()) -> f64 {
-    body();
-    let start = Instant::now();
-    let mut best = f64::INFINITY;
-    while start.elapsed().as_secs_f64() < budget {
-        let from = Instant::now();
-        body();
-        best = best.min(from.elapsed().as_secs_f64());
-    }
-    best
-}
+use ift_kernels_cpu::roofs::fastest;
 
 fn values(n: usize, dtype: FloatDType) -> Vec<u16> {
     let one = |i: usize| ((i * 7 % 13) as f32 - 6.0) / 8.0;

@@ -1,55 +1,9 @@
 //! GFLOP/s of products, beside the peak of the same instructions without memory. `gemm_bench [threads] [seconds]`
 
 use ift_kernels_cpu::dtype::FloatDType;
-use ift_kernels_cpu::gemm::micro::{Micro, ROW_BYTES};
 use ift_kernels_cpu::gemm::{GemmParams, choose, gemm};
-use ift_kernels_cpu::isa::Isa;
 use ift_kernels_cpu::pool::Pool;
-use std::time::Instant;
-
-/// Seconds of the fastest of the calls that fit into `budget` seconds.
-fn fastest(budget: f64, mut body: impl FnMut()) -> f64 {
-    body();
-    let start = Instant::now();
-    let mut best = f64::INFINITY;
-    while start.elapsed().as_secs_f64() < budget {
-        let from = Instant::now();
-        body();
-        best = best.min(from.elapsed().as_secs_f64());
-    }
-    best
-}
-
-/// The micro-kernel on operands that stay in the first-level cache, on every thread.
-fn peak(pool: &Pool, isa: Isa, dtype: FloatDType, budget: f64) -> f64 {
-    let micro = Micro::of(isa, dtype);
-    let (depth, repeats) = (128, 2000);
-    let time = fastest(budget, || {
-        pool.run(pool.threads(), &|_| {
-            let a = vec![0u64; 32 * ROW_BYTES / 8];
-            let b = vec![0u64; micro.nr * micro.column_bytes(depth) / 8 + 8];
-            let mut c = vec![0f32; 32 * micro.nr];
-            for _ in 0..repeats {
-                // SAFETY: whole tiles of every operand.
-                unsafe {
-                    let stride = micro.column_bytes(depth);
-                    micro.block(
-                        micro.mr,
-                        micro.nr,
-                        depth,
-                        a.as_ptr().cast(),
-                        b.as_ptr().cast(),
-                        stride,
-                        c.as_mut_ptr(),
-                        micro.nr,
-                        false,
-                    );
-                }
-            }
-        });
-    });
-    2.0 * (micro.mr * micro.nr * depth * repeats * pool.threads()) as f64 / time / 1e9
-}
+use ift_kernels_cpu::roofs::{fastest, peak};
 
 fn values(n: usize, dtype: FloatDType) -> Vec<u16> {
     let one = |i: usize| ((i * 7 % 13) as f32 - 6.0) / 8.0;

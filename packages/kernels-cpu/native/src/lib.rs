@@ -17,3 +17,4 @@ pub mod pool;
 pub mod profile;
 pub mod quantized;
 pub mod queue;
+pub mod roofs;

@@ -261,3 +261,32 @@ pub fn stop_profile(device: u32) -> Either<Vec<KernelTime>, Failure> {
     });
     answer(table, "stopProfile")
 }
+
+/// What the machine can do at most.
+#[napi(object, object_from_js = false)]
+pub struct Roofs {
+    /// GFLOP/s of products whose operands lie in the first-level cache.
+    pub peak: f64,
+    /// GB/s of reading memory.
+    pub bandwidth: f64,
+}
+
+/// Measures for about half a second, behind what is queued; the caller waits.
+#[napi]
+pub fn roofs(device: u32, dtype: u32) -> Either<Roofs, Failure> {
+    let measured = with(device, |device| {
+        let dtype = ift_kernel_abi::FloatDType::from_code(dtype)?;
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        device.kernel("roofs", |_| {
+            Ok(move |context: &Context| {
+                let peak = crate::roofs::peak(&context.pool, context.isa, dtype, 0.25);
+                let bandwidth = crate::roofs::bandwidth(&context.pool, 0.25);
+                // Nobody waits any more when the device was closed.
+                let _ = send.send(Roofs { peak, bandwidth });
+                Ok(())
+            })
+        })?;
+        receive.recv().map_err(|_| closed())
+    });
+    answer(measured, "roofs")
+}

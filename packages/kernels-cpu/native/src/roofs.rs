@@ -1,0 +1,60 @@
+//! What this machine can do at most, for kernels to be measured against.
+
+use std::time::Instant;
+
+use crate::dtype::FloatDType;
+use crate::gemm::micro::{Micro, ROW_BYTES};
+use crate::isa::Isa;
+use crate::pool::Pool;
+
+/// Seconds of the fastest of the calls that fit into `budget` seconds.
+pub fn fastest(budget: f64, mut body: impl FnMut()) -> f64 {
+    body();
+    let start = Instant::now();
+    let mut best = f64::INFINITY;
+    while start.elapsed().as_secs_f64() < budget {
+        let from = Instant::now();
+        body();
+        best = best.min(from.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// GFLOP/s of the micro-kernel on operands that stay in the first-level cache, on every thread.
+pub fn peak(pool: &Pool, isa: Isa, dtype: FloatDType, budget: f64) -> f64 {
+    let micro = Micro::of(isa, dtype);
+    let (depth, repeats) = (128, 2000);
+    let time = fastest(budget, || {
+        pool.run(pool.threads(), &|_| {
+            let a = vec![0u64; 32 * ROW_BYTES / 8];
+            let b = vec![0u64; micro.nr * micro.column_bytes(depth) / 8 + 8];
+            let mut c = vec![0f32; 32 * micro.nr];
+            let stride = micro.column_bytes(depth);
+            for _ in 0..repeats {
+                let (a, b, c) = (a.as_ptr().cast(), b.as_ptr().cast(), c.as_mut_ptr());
+                // SAFETY: whole tiles of every operand.
+                unsafe { micro.block(micro.mr, micro.nr, depth, a, b, stride, c, micro.nr, false) };
+            }
+        });
+    });
+    2.0 * (micro.mr * micro.nr * depth * repeats * pool.threads()) as f64 / time / 1e9
+}
+
+/// GB/s of reading memory that no cache holds, on every thread.
+pub fn bandwidth(pool: &Pool, budget: f64) -> f64 {
+    const LANES: usize = 64;
+    let words = vec![1u64; 32 << 20];
+    let part = words.len() / pool.threads() / LANES * LANES;
+    let time = fastest(budget, || {
+        pool.run(pool.threads(), &|thread| {
+            let mut sums = [0u64; LANES];
+            for line in words[thread * part..(thread + 1) * part].chunks_exact(LANES) {
+                for (sum, word) in sums.iter_mut().zip(line) {
+                    *sum = sum.wrapping_add(*word);
+                }
+            }
+            std::hint::black_box(sums);
+        });
+    });
+    (part * pool.threads() * 8) as f64 / time / 1e9
+}
