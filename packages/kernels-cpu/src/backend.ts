@@ -47,6 +47,6 @@ export class CpuBackend extends NativeBackend<Addon> {
 
   /** Measures what the machine can do at most, which takes about half a second. */
   roofs(dtype: 'f32' | 'bf16'): Roofs {
-    return valueOf(this.#native.roofs(this.#device, dtype === 'f32' ? 0 : 1), hints)
+    return valueOf(this.native.roofs(this.number, dtype === 'f32' ? 0 : 1))
   }
 }
