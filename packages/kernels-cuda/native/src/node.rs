@@ -37,7 +37,12 @@ fn with<T>(device: u32, body: impl FnOnce(&Device) -> Result<T>) -> Result<T> {
     })
 }
 
-fn outcome(result: Result<()>) -> Option<Failure> {
+/// The open device of a number.
+pub fn device_of(device: u32) -> Option<Rc<Device>> {
+    DEVICES.with_borrow(|devices| devices.get(device as usize).cloned().flatten())
+}
+
+pub fn outcome(result: Result<()>) -> Option<Failure> {
     result.err().map(Failure::from)
 }
 
@@ -179,7 +184,7 @@ pub fn read<'env>(
 pub fn synchronize<'env>(env: &'env Env, device: u32) -> napi::Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred()?;
     let then = move |result: Result<()>| deferred.resolve(move |_| Ok(outcome(result)));
-    match DEVICES.with_borrow(|devices| devices.get(device as usize).cloned().flatten()) {
+    match device_of(device) {
         Some(device) => device.fence(then),
         None => then(Err(closed_error())),
     }

@@ -308,6 +308,10 @@ impl Driver for Cuda {
         lock(&self.lt).multiply(product, self.stream)
     }
 
+    fn stream(&self) -> usize {
+        self.stream as usize
+    }
+
     fn synchronize(&self) -> Result<()> {
         // SAFETY: the device's own stream.
         self.api.expect("waiting for the GPU", unsafe { (self.api.stream_synchronize)(self.stream) })

@@ -57,6 +57,8 @@ pub trait Driver: Send + Sync {
     /// Starts a kernel; `args` are its C struct.
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()>;
     fn gemm(&self, product: &Product) -> Result<()>;
+    /// The line of work as libraries of the device take it: a CUDA stream.
+    fn stream(&self) -> usize;
     /// Waits for all work; an error of the work itself surfaces here at the latest.
     fn synchronize(&self) -> Result<()>;
 }
