@@ -39,6 +39,27 @@ export const shapes = {
     tie_word_embeddings: false,
     rope_theta: 10000,
   },
+  'llama-7b': {
+    vocab_size: 32000,
+    hidden_size: 4096,
+    intermediate_size: 11008,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    num_key_value_heads: 32,
+    tie_word_embeddings: false,
+    rope_theta: 10000,
+  },
+  // For dry runs.
+  tiny: {
+    vocab_size: 2048,
+    hidden_size: 128,
+    intermediate_size: 256,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    tie_word_embeddings: false,
+    rope_theta: 10000,
+  },
 }
 
 /** @param {Shape} shape @returns {[name: string, shape: number[]][]} tensors of a LLaMA checkpoint, [out, in] */
@@ -91,18 +112,19 @@ const noise = (count) => {
 
 /**
  * A folder with a model of the shape: config.json, a tokenizer, and bf16 weights of one block of normal numbers over and
- * over, which takes the time of writing them. Made once.
+ * over, which takes the time of writing them. Made once, below IFT_BENCH_MODELS or runs/bench; the tokenizer's files come
+ * from IFT_BENCH_TOKENIZER or the quickstart.
  *
  * @param {string} name @returns {string} the folder
  */
 export const modelFolder = (name) => {
   const shape = shapes[name]
   if (!shape) throw new Error(`--model ${name}: expected ${Object.keys(shapes).join(' or ')}`)
-  const folder = join(root, 'runs/bench', name)
+  const folder = join(process.env.IFT_BENCH_MODELS ?? join(root, 'runs/bench'), name)
   const weights = join(folder, 'model.safetensors')
   if (existsSync(weights)) return folder
   mkdirSync(folder, { recursive: true })
-  const tokenizer = join(root, 'examples/quickstart/model')
+  const tokenizer = process.env.IFT_BENCH_TOKENIZER ?? join(root, 'examples/quickstart/model')
   for (const file of ['tokenizer.json', 'tokenizer_config.json'])
     cpSync(join(tokenizer, file), join(folder, file))
   writeFileSync(

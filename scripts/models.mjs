@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { plan } from '@ift/core'
 import { goldenErrors, modelsOf } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
+import { quantizedSizes } from '@ift/tensor'
 import { modelsPage, publishedSizes } from './docs/models.mjs'
 
 const at = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -25,5 +26,5 @@ for (const { golden, definition } of published)
         folder,
         await goldenErrors(definition, at(`fixtures/${folder}`), () => openCpu({ threads: 2 })),
       )
-writeFileSync(at('docs/models.md'), modelsPage(published, plan, errors))
+writeFileSync(at('docs/models.md'), modelsPage(published, { plan, quantizedSizes }, errors))
 console.log(at('docs/models.md'))

@@ -86,10 +86,18 @@ function cargoCheck(tool, args) {
   else run(`checking the kernels with ${tool}`, 'cargo', [tool, ...args])
 }
 
+/** The GPU kernels for the tests: compiled for the processor, where the emulator is at home. */
+function buildEmulatedGpu() {
+  if (process.platform === 'linux' && answers('g++', ['--version']) !== null)
+    run('building the emulated GPU', 'pnpm', ['--filter', '@ift/kernels-cuda', 'run', 'build:emulated'])
+  else console.error('\n— skipped: tests on the emulated GPU need Linux and g++')
+}
+
 const release = ['--release', '--quiet', '--workspace']
 
 function test() {
   build()
+  buildEmulatedGpu()
   run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
   run('linting', 'pnpm', ['exec', 'eslint', '.'])
   run('checking imports', 'node', ['scripts/check-imports.mjs'])

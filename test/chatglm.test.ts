@@ -57,6 +57,7 @@ async function folderOf(version: Version): Promise<string> {
           eos_token_id: eosId,
         }
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...shared, ...own }))
+  writeFileSync(join(folder, 'generation_config.json'), '{"eos_token_id": [2], "top_p": 0.8}')
   writeFileSync(join(dir, 'data.jsonl'), records.map((record) => JSON.stringify(record)).join('\n'))
   return folder
 }
@@ -161,17 +162,23 @@ describe.each(versions)('%s', (version) => {
       const plain = (await open.tokenizer.encode(text)).ids
       expect([...ids]).toEqual([...before, ...plain, ...after])
       await ift.merge(join(dir, run('merged')))
-      return { ids, alone, score: await generator.score(ids) }
+      const whole = await generator.encodeText(text)
+      expect([...whole]).toEqual([...before, ...after, ...plain])
+      return { ids, alone, score: await generator.score(whole), whole }
     })
 
     const merged = config(join(dir, run('merged')), run('again'), { initialize: false })
+    expect(json(run('merged'), 'ift.json')['template']).toBe(version)
+    expect(json(run('merged'), 'generation_config.json')).toEqual({ eos_token_id: [2], top_p: 0.8 })
+    // Without the record the files of the model decide, as for a published one.
+    rmSync(join(dir, run('merged'), 'ift.json'))
     await session(merged, async (ift) => {
       const open = await ift.openModel()
       // The template is found again from what was saved.
       expect(open.template.name).toBe(version)
       const generator = await ift.createGenerator(open)
       expect(await generator.encode(text)).toEqual(used.ids)
-      for (const [i, score] of (await generator.score(used.ids)).entries())
+      for (const [i, score] of (await generator.score(used.whole)).entries())
         if (score !== null) expect(score).toBeCloseTo(used.score[i]!, 4)
       const { ids } = await generator.generate(asked[1], { maxNewTokens: 6, doSample: false })
       expect(ids).toEqual(used.alone[1])
@@ -190,11 +197,24 @@ describe.each(versions)('%s', (version) => {
     const scoreOf = (of: IftConfig) =>
       session(of, async (ift) => {
         const generator = await ift.createGenerator()
-        return generator.score(await generator.encode('a short story'))
+        return generator.score(await generator.encodeText('a short story'))
       })
     const after = await scoreOf({ ...before, weights: saved, initialize: false })
     expect(after).not.toEqual(await scoreOf(before))
     expect(after.slice(1).every((score) => Number.isFinite(score))).toBe(true)
+  })
+})
+
+test('a model remembers the template that it was trained with', async () => {
+  const weights = await folderOf('chatglm3')
+  const more = { template: 'alpaca', peft: { method: 'none' }, train: { maxSteps: 1, evalEvery: 0 } }
+  await train(config(weights, 'alpaca', more))
+  const saved = config(join(dir, 'alpaca', 'model'), 'x', { initialize: false })
+  await session(saved, async (ift) => {
+    expect((await ift.openModel()).template.name).toBe('alpaca')
+  })
+  await session({ ...saved, template: 'chatglm3' }, async (ift) => {
+    expect((await ift.openModel()).template.name).toBe('chatglm3')
   })
 })
 

@@ -132,7 +132,7 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
   for (const file of readdirSync(join(fixtures, tokenizer)))
     if (tokenizerFiles.test(file)) copyFileSync(join(fixtures, tokenizer, file), join(base, file))
 
-  test('trains whole and by LoRA, answers, scores, merges, and is the same when it is opened again', async () => {
+  test('trains whole, by LoRA and over 4-bit weights, answers, scores, merges, and is the same opened again', async () => {
     const whole = options('whole', { initialize: true, peft: { method: 'none' } })
     const first = await session(whole, async (ift) => (await ift.createTraining()).run())
     expect(first.steps).toBe(4)
@@ -178,6 +178,17 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
     expect({ ...after, scores: [] }).toEqual({ ...before, scores: [] })
     for (const [i, score] of before.scores.entries())
       if (score !== null) expect(after.scores[i]).toBeCloseTo(score, 3)
+
+    const few = options('few', { weights, quantize: 'nf4', peft: { method: 'lora', r: 4, dropout: 0 } }, 12)
+    const losses: number[] = []
+    await session(few, async (ift) => {
+      const training = await ift.createTraining()
+      training.trainer.hooks.step.tapPromise('losses', async (step) => {
+        losses.push(await step.loss())
+      })
+      await training.run()
+    })
+    expect(losses.at(-1)).toBeLessThan(losses[0]!)
   })
 
   test('refuses the tokenizer of another model', async () => {

@@ -97,7 +97,7 @@ describe.each([
           expect((await tokenizer.decode(ids)).trim()).toBe(text)
         }
         const generator = await ift.createGenerator(open)
-        const scores = await generator.score(await generator.encode(known))
+        const scores = await generator.score(await generator.encodeText(known))
         const nats = scores.slice(1).reduce<number>((sum, score) => sum - score!, 0) / (scores.length - 1)
         expect(nats).toBeGreaterThan(0)
         // Weights in a wrong place, or a wrong turn of positions, give about as much as chance does.

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 /**
  * @typedef {import('@ift/core').ModelDefinition} ModelDefinition
  * @typedef {import('@ift/core/testing').GoldenErrors} GoldenErrors
+ * @typedef {{ plan: typeof import('@ift/core').plan, quantizedSizes: typeof import('@ift/tensor').quantizedSizes }} Planner
  * @typedef {{ golden: string[], specials?: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
  * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[], specials: string[] }} Published
  */
@@ -15,9 +16,6 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Tokens in the micro-batch that memory is planned for, and the rank of LoRA. */
 const tokens = 2048
 const rank = 8
-
-/** Bytes of a weight in NF4 whose scales are quantised too (Dettmers et al. 2023, arXiv:2305.14314). */
-const nf4 = 0.516
 
 /**
  * Sizes that were published, with their shapes, from fixtures/published.
@@ -47,15 +45,16 @@ const product = (/** @type {readonly number[]} */ shape) => shape.reduce((a, b) 
 /**
  * Parameters and planned bytes of one size.
  * @param {Published} published
- * @param {typeof import('@ift/core').plan} plan
+ * @param {Planner} planner
  */
-export const sizeOf = ({ definition, json }, plan) => {
+export const sizeOf = ({ definition, json }, { plan, quantizedSizes }) => {
   const config = definition.parseConfig(json)
   const model = definition.build(config)
   const shape = definition.shape(config)
   const targets = definition.targetModules['lora'] ?? []
   const parameters = [...model.namedParameters()].reduce((sum, [, { shape }]) => sum + product(shape), 0)
-  let [trainable, adapted, quantised] = [0, 0, 0]
+  let [trainable, adapted] = [0, 0]
+  const quantized = { elements: 0, bytes: 0, largest: 0 }
   const layers = new Set(model.layers)
   for (const layer of layers)
     for (const [path, module] of layer.namedModules()) {
@@ -63,7 +62,9 @@ export const sizeOf = ({ definition, json }, plan) => {
       const { inFeatures, outFeatures } = /** @type {import('@ift/tensor').LinearLike} */ (
         /** @type {unknown} */ (module)
       )
-      quantised += inFeatures * outFeatures
+      quantized.elements += inFeatures * outFeatures
+      quantized.bytes += quantizedSizes('nf4', outFeatures, inFeatures).bytes
+      quantized.largest = Math.max(quantized.largest, inFeatures * outFeatures)
       if (!targets.some((target) => path === target || path.endsWith(`.${target}`))) continue
       adapted++
       trainable += rank * (inFeatures + outFeatures)
@@ -79,9 +80,11 @@ export const sizeOf = ({ definition, json }, plan) => {
     trainedTokens: Math.min(tokens, shape.maxPositions ?? tokens),
     budget: null,
   }
-  const [kept, recomputed] = [plan(input, 0), plan(input, shape.layers)]
-  const saved = quantised * (2 - nf4)
-  return { parameters, kept: kept.total, recomputed: recomputed.total, saved, targets }
+  const totals = (/** @type {import('@ift/core').PlanInput} */ one) => [
+    plan(one, 0).total,
+    plan(one, shape.layers).total,
+  ]
+  return { parameters, bf16: totals(input), nf4: totals({ ...input, quantized }), targets }
 }
 
 /** The template of a checkpoint without one of its own. */
@@ -90,6 +93,24 @@ const templateOf = (/** @type {Published} */ { definition, json, specials }) => 
     /** @type {unknown} */ ({ specials: new Map(specials.map((text, id) => [text, id])) })
   )
   return definition.templateOf?.({ json, generation: {}, tokenizer, names: [] }) ?? definition.template
+}
+
+/** @param {readonly Published[]} published */
+const recipes = (published) => {
+  const definitions = new Set(published.map(({ definition }) => definition))
+  return [...definitions]
+    .filter(({ recipe }) => recipe)
+    .map(({ name, recipe }) => {
+      const train = Object.entries(recipe?.train ?? {}).map(([key, value]) => `\`train.${key}: ${value}\``)
+      const peft = Object.entries(recipe?.peft ?? {}).map(
+        ([method, options]) =>
+          `${method}: ${Object.entries(options)
+            .map(([key, value]) => `\`peft.${key}: ${value}\``)
+            .join(' ')}`,
+      )
+      return `| \`${name}\` | ${[...train, ...peft].join(', ')} |`
+    })
+    .join('\n')
 }
 
 const gib = (/** @type {number} */ bytes) => {
@@ -101,12 +122,12 @@ const scientific = (/** @type {number} */ value) => value.toExponential(1)
 
 /**
  * @param {readonly Published[]} published
- * @param {typeof import('@ift/core').plan} plan
+ * @param {Planner} planner
  * @param {ReadonlyMap<string, GoldenErrors>} errors by golden folder
  */
-export const modelsPage = (published, plan, errors) => {
+export const modelsPage = (published, planner, errors) => {
   const rows = published.map((one) => {
-    const { parameters, kept, recomputed, saved, targets } = sizeOf(one, plan)
+    const { parameters, bf16, nf4, targets } = sizeOf(one, planner)
     const of = one.golden.map((golden) => {
       const found = errors.get(golden)
       if (!found) throw new Error(`${golden} was not measured`)
@@ -120,8 +141,8 @@ export const modelsPage = (published, plan, errors) => {
       parameters.toLocaleString('en-US'),
       worst('logits'),
       worst('gradients'),
-      `${gib(kept)} / ${gib(recomputed)}`,
-      `${gib(kept - saved)} / ${gib(recomputed - saved)}`,
+      bf16.map(gib).join(' / '),
+      nf4.map(gib).join(' / '),
       `\`${templateOf(one)}\``,
       targets.map((target) => `\`${target}\``).join(' '),
     ]
@@ -135,8 +156,8 @@ Every size whose published shape is in \`fixtures/published\`, one row each.
   \`scripts/reference\` where it lacks the family), in f32 on the CPU, over the tiny models in \`fixtures\` that have the parts of
   this size: logits relative to 1 + |logit|, gradients of every parameter relative to the largest element of each.
 * **LoRA bf16**, **LoRA NF4**: planned GiB for rank ${rank} on the default targets and a micro-batch of ${tokens} tokens (or the
-  model's limit, where that is less): with all activations kept / recomputed. NF4: matrices of the decoder layers at
-  ${nf4} bytes a weight, everything else as in bf16. \`npx ift plan\` does the same sum for a config.
+  model's limit, where that is less): with all activations kept / recomputed. NF4: the
+  matrices of the decoder layers in 4 bits with their scales, everything else as in bf16. \`npx ift plan\` does the same sum for a config.
 * **template**: where the checkpoint brings no chat template of its own.
 * **targets**: what LoRA adapts where \`targetModules\` is not set.
 
@@ -145,5 +166,15 @@ Made by \`npm run build && node scripts/models.mjs\`; a test compares it with wh
 | model | package | parameters | logits | gradients | LoRA bf16 | LoRA NF4 | template | targets |
 |---|---|--:|--:|--:|--:|--:|---|---|
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
+
+## Recipes
+
+What training takes where the config says nothing: what the original platform trained the family with, where that is not what
+the options' own defaults say. \`npx ift plan\` and the manifest of a run name what was taken. Options of a method are taken
+together, or not at all where the config sets one of them.
+
+| family | values |
+|---|---|
+${recipes(published)}
 `
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { plan, type IftPlugin } from '@ift/core'
 import { goldenErrors, modelsOf, type GoldenErrors } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
+import { quantizedSizes } from '@ift/tensor'
 import { modelsPage, publishedSizes, sizeOf } from './models.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -14,6 +15,8 @@ const definitions = await Promise.all(
   ),
 )
 const published = publishedSizes(definitions.flat())
+
+const planner = { plan, quantizedSizes }
 
 /** Columns of logits and gradients. */
 const measured = [3, 4]
@@ -29,7 +32,7 @@ test('docs/models.md is what the sources give (node scripts/models.mjs)', async 
           folder,
           await goldenErrors(definition, `${root}fixtures/${folder}`, () => openCpu({ threads: 2 })),
         )
-  const found = cells(modelsPage(published, plan, errors))
+  const found = cells(modelsPage(published, planner, errors))
   const written = cells(readFileSync(`${root}docs/models.md`, 'utf8'))
   const others = (rows: string[][]) => rows.map((row) => row.filter((_, i) => !measured.includes(i)))
   expect(others(written)).toEqual(others(found))
@@ -85,6 +88,6 @@ describe('parameters are those of the published checkpoints', () => {
     ['Phi-4 14B', 14_659_507_200],
   ])('%s: %i', (size, parameters) => {
     const found = published.find((one) => one.size === size)!
-    expect(sizeOf(found, plan).parameters).toBe(parameters)
+    expect(sizeOf(found, planner).parameters).toBe(parameters)
   })
 })

@@ -49,3 +49,9 @@ test('a wrong dotted option, a wrong value, quantisation', () => {
   expect(takeOverrides(['train', '--quantization_bit', '4']).overrides).toEqual({ quantize: 'nf4' })
   expect(takeOverrides(['train', '--quantization_bit', '8']).overrides).toEqual({ quantize: 'int8' })
 })
+
+test("the original's families are found under their names here", () => {
+  expect(overrides('train --model_type chatglm2')).toEqual({ model: 'chatglm' })
+  for (const name of ['chatglm', 'bloom', 'moss', 'baichuan', 'internlm', 'auto'])
+    expect(overrides(`train --model_type ${name}`)).toEqual({ model: name })
+})

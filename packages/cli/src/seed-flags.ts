@@ -65,6 +65,9 @@ const methods: Readonly<Record<string, string>> = {
   prefix: 'prefix',
 }
 
+/** Names that the original's --model_type has for what is one family here. */
+const models: Readonly<Record<string, string>> = { chatglm2: 'chatglm' }
+
 const dtypes: Readonly<Record<string, string>> = { fp16: 'f16', bf16: 'bf16', fp32: 'f32' }
 
 /** What the original's numbers of bits mean. */
@@ -72,7 +75,10 @@ const formats: Readonly<Record<string, string>> = { '4': 'nf4', '8': 'int8' }
 
 /** Flags of Alpaca-CoT's uniform_finetune.py in the terms of ift's config. */
 const flags: Readonly<Record<string, Translate>> = {
-  model_type: text('model_type', 'model'),
+  model_type: (values) => {
+    const name = one('model_type', values)
+    return { path: 'model', value: models[name] ?? name }
+  },
   model_name_or_path: text('model_name_or_path', 'weights'),
   size: nothing('--size is not read: the size follows from the weights.'),
   local_rank: nothing('--local_rank is not needed.'),

@@ -15,6 +15,7 @@ import { openBackend } from './session/open-backend.js'
 import { openData, type RunData } from './session/data.js'
 import { probeLogits, type Merged } from './session/merged.js'
 import {
+  modelRecord,
   openModel,
   openModelFiles,
   type ModelFiles,
@@ -216,7 +217,7 @@ export class Ift extends PluginSession {
     for (const [i, value] of before.entries())
       logitDifference = Math.max(logitDifference, Math.abs(value - after[i]!))
     const dir = resolve(this.rootDir, out)
-    await saveModel(dir, { ...open, configJson: open.json })
+    await saveModel(dir, { ...open, configJson: open.json, record: modelRecord(open) })
     return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
   }
 

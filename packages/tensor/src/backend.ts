@@ -187,8 +187,8 @@ export interface Kernels {
   /** y [w.rows, w.cols] = the values of `w`, rounded to dtype. */
   dequantize(y: Buf, w: QuantizedMatrix, dtype: FloatDType): void
   /**
-   * The product of a decoding step, which reads no more of a weight than its bits. Its weights are the values of `w` in f32,
-   * not rounded to dtype. For more than 16 rows `dequantize` and `gemm` are faster, and this is refused.
+   * The product of a decoding step, which reads no more of a weight than its bits. Its weights are the values of `w`, or
+   * those of levels rounded to dtype. For more than 16 rows `dequantize` and `gemm` are faster, and this is refused.
    */
   quantizedProduct(y: Buf, x: Buf, w: QuantizedMatrix, bias: Buf | null, p: QuantizedProduct): void
 

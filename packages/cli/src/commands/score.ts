@@ -35,7 +35,7 @@ export const score: Command = {
       for await (const text of createInterface({ input: createReadStream(input), crlfDelay: Infinity })) {
         line++
         if (!text.trim()) continue
-        const ids = await idsOf(text, `${input}:${line}`, (prompt) => generator.encode(prompt))
+        const ids = await idsOf(text, `${input}:${line}`, (prompt) => generator.encodeText(prompt))
         out.push(JSON.stringify({ ids: [...ids], logprobs: await generator.score(ids) }))
       }
       await writeFile(output, out.map((record) => `${record}\n`).join(''))

@@ -19,16 +19,23 @@ export interface SaveModelOptions {
   /** Names of the tensors in the files by parameter path, where they differ: what `loadWeights` returned for the base. */
   readonly names?: ReadonlyMap<string, string> | undefined
   readonly generationConfig?: Readonly<Record<string, unknown>> | undefined
+  /** What ift.json is to say: how the model was trained. */
+  readonly record?: Readonly<Record<string, unknown>> | undefined
   readonly tokenizer?: Pick<Tokenizer, 'save'> | undefined
   readonly maxShardBytes?: number | undefined
 }
 
 const torchTypes = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const
 
+/** Beside an adapter or a model: what training knew and nothing else in the folder says. */
+export const recordFile = 'ift.json'
+
 /** Files of a model folder that the next version of it may lack. */
 const ours = (name: string) =>
   isShardName(name) ||
-  ['config.json', 'generation_config.json', 'hashes.json', 'chat_template.jinja'].includes(name) ||
+  ['config.json', 'generation_config.json', 'hashes.json', 'chat_template.jinja', recordFile].includes(
+    name,
+  ) ||
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges)\b.*\.(json|txt|model)$/.test(name)
 
 /** A matrix whose rows and columns change places on the way to the file; it is held whole meanwhile. */
@@ -68,7 +75,7 @@ function fromQuantized(name: string, source: QuantizedTensor, dtype: FloatDType)
  * appears whole or not at all.
  */
 export async function saveModel(dir: string, options: SaveModelOptions): Promise<void> {
-  const { model, dtype, definition, names, generationConfig, tokenizer, maxShardBytes } = options
+  const { model, dtype, definition, names, generationConfig, record, tokenizer, maxShardBytes } = options
   const type = torchTypes[dtype]
   const config: Record<string, unknown> = { ...options.configJson, torch_dtype: type }
   // transformers 5 writes the type under this name.
@@ -90,6 +97,7 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
     await writeFileAtomic(join(to, 'config.json'), json(config))
     if (generationConfig !== undefined)
       await writeFileAtomic(join(to, 'generation_config.json'), json(generationConfig))
+    if (record !== undefined) await writeFileAtomic(join(to, recordFile), json(record))
     await tokenizer?.save(to)
   }
   // Hashing would read a large model once more.

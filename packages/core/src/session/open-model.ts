@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError, quantizeLinears, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
 import { openAdapter } from '../checkpoint/adapter.js'
+import { recordFile } from '../checkpoint/model-files.js'
 import { openCheckpoint } from '../checkpoint/source.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
@@ -28,6 +29,7 @@ import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import { checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
+import { version } from '../version.js'
 import { chooseDtype } from './open-backend.js'
 
 /** How frozen weights are held. */
@@ -43,13 +45,19 @@ export interface AdapterRecord {
   readonly ift: string
 }
 
-export const adapterRecordFile = 'ift.json'
+/** What is written beside a whole model: the template that it was trained with. */
+export const modelRecord = ({ template }: Pick<OpenModel, 'template'>): Partial<AdapterRecord> => ({
+  template: template.name,
+  ift: version,
+})
 
 /** A model ready to run: weights on the device, tokenizer, template, method. */
 export interface OpenModel {
   readonly definition: ModelDefinition
   /** config.json as published. */
   readonly json: Readonly<Record<string, unknown>>
+  /** generation_config.json as published; absent when there is none. */
+  readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   readonly shape: ModelShape
   readonly model: CausalLM
   readonly backend: Backend
@@ -126,19 +134,17 @@ async function chooseTemplate(
 }
 
 /** The template of a checkpoint that has none of its own. */
-async function defaultTemplate(
+function defaultTemplate(
   definition: ModelDefinition,
   checkpoint: {
-    readonly dir: string
     readonly name: string
     readonly json: Readonly<Record<string, unknown>>
+    readonly generation: Readonly<Record<string, unknown>>
     readonly tokenizer: Tokenizer
   },
-): Promise<string> {
+): string {
   if (!definition.templateOf) return definition.template
-  const { dir, name, json, tokenizer } = checkpoint
-  const path = join(dir, 'generation_config.json')
-  const generation = existsSync(path) ? await readJson(path) : {}
+  const { name, json, generation, tokenizer } = checkpoint
   const own = json['_name_or_path']
   const names = typeof own === 'string' ? [name, own] : [name]
   return definition.templateOf({ json, generation, tokenizer, names })
@@ -181,6 +187,8 @@ export interface ModelFiles {
   /** Null when the model starts from random values. */
   readonly checkpoint: WeightSource | null
   readonly adapterDir: string | null
+  /** generation_config.json as published. */
+  readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   /** Of the config, or what the adapter was trained on. */
   readonly quantize: Quantize
 }
@@ -225,11 +233,13 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     definition.tokenizer,
   )
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
-  const own = { dir: source.dir, name: config.weights, json, tokenizer }
+  const generationPath = join(source.dir, 'generation_config.json')
+  const generationConfig = existsSync(generationPath) ? await readJson(generationPath) : undefined
+  const own = { name: config.weights, json, generation: generationConfig ?? {}, tokenizer }
   const name =
     config.template ??
-    record?.template ??
-    (tokenizer.chatTemplate === null ? await defaultTemplate(definition, own) : 'chat')
+    (record ?? (await readRecord(source.dir)))?.template ??
+    (tokenizer.chatTemplate === null ? defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
   const quantize = config.quantize ?? record?.quantize ?? 'none'
   return {
@@ -242,6 +252,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     dir: source.dir,
     checkpoint,
     adapterDir,
+    generationConfig,
     quantize,
   }
 }
@@ -317,7 +328,8 @@ export async function openModel(
     names,
     dir: files.dir,
     name,
-    ends: await endTokens(files.dir, files.json, tokenizer),
+    generationConfig: files.generationConfig,
+    ends: endTokens(files.generationConfig, files.json, tokenizer),
     fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
     release() {
       peft?.release()
@@ -345,24 +357,23 @@ function trainWhole(model: CausalLM): TrainableParameter[] {
 }
 
 async function readRecord(dir: string): Promise<AdapterRecord | null> {
-  const path = join(dir, adapterRecordFile)
+  const path = join(dir, recordFile)
   return existsSync(path) ? ((await readJson(path)) as unknown as AdapterRecord) : null
 }
 
 /** End tokens: the tokenizer's, config.json's, and those of generation_config.json. */
-async function endTokens(
-  dir: string,
+function endTokens(
+  generation: Readonly<Record<string, unknown>> | undefined,
   json: Readonly<Record<string, unknown>>,
   tokenizer: Tokenizer,
-): Promise<ReadonlySet<number>> {
+): ReadonlySet<number> {
   const ends = new Set<number>()
   const add = (value: unknown) => {
     for (const id of Array.isArray(value) ? (value as unknown[]) : [value])
       if (typeof id === 'number' && id >= 0 && id < tokenizer.vocabSize) ends.add(id)
   }
   add(tokenizer.eosId)
-  const path = join(dir, 'generation_config.json')
-  if (existsSync(path)) add((await readJson(path))['eos_token_id'])
+  add(generation?.['eos_token_id'])
   // Early LLaMA conversions carry wrong ids here: believed only when nothing better is known.
   if (!ends.size) add(json['eos_token_id'])
   return ends

@@ -51,6 +51,14 @@ export class TextGenerator {
     return encodePrompt(example, template, tokenizer)
   }
 
+  /** Ids of a text that is itself looked at, as by `score`: what stands around a prompt all stands before it. */
+  async encodeText(text: string): Promise<Int32Array> {
+    const { tokenizer } = this.#open
+    const { frame } = tokenizer
+    if (!frame) return this.encode(text)
+    return Int32Array.of(...frame.before, ...frame.after, ...(await tokenizer.encode(text)).ids)
+  }
+
   /** Continues a prompt; `stream.onText` receives the text as it becomes certain. */
   async generate(prompt: Prompt, options: GenerateOptions, stream: StreamOptions = {}): Promise<Generation> {
     const generation = await this.#generator.generate(await this.encode(prompt), options, stream)

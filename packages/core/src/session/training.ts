@@ -3,7 +3,7 @@ import { freemem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { IftError, QuantizedParameter } from '@ift/tensor'
 import { writeAdapter } from '../checkpoint/adapter.js'
-import { saveModel } from '../checkpoint/model-files.js'
+import { recordFile, saveModel } from '../checkpoint/model-files.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { RankLink } from '../distributed/link.js'
 import type { RankPlace } from '../distributed/place.js'
@@ -19,7 +19,7 @@ import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../train/types.js'
 import { version } from '../version.js'
 import { openData, type RunData } from './data.js'
-import { adapterRecordFile, type OpenModel } from './open-model.js'
+import { modelRecord, type OpenModel } from './open-model.js'
 import { writeFileAtomic } from '../checkpoint/atomic.js'
 
 export interface TrainingOptions {
@@ -293,13 +293,13 @@ const pluginName = (plugin: ResolvedConfig['plugins'][number]) =>
 /** The adapter with the template and tokenizer it was trained with, or the whole model. */
 async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFolder): Promise<string> {
   if (!open.peft) {
-    await saveModel(folder.model, { ...open, configJson: open.json })
+    await saveModel(folder.model, { ...open, configJson: open.json, record: modelRecord(open) })
     return folder.model
   }
   await writeAdapter(folder.adapter, await open.peft.save(), async (dir: string) => {
     await open.tokenizer.save(dir)
     await writeFile(
-      join(dir, adapterRecordFile),
+      join(dir, recordFile),
       `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, ift: version }, null, 2)}\n`,
     )
   })

@@ -44,7 +44,10 @@ export interface PeftContext {
 /** A method attached to one model. */
 export interface PeftHandle {
   trainable(): Iterable<TrainableParameter>
-  /** Virtual tokens or a key/value prefix enter here, before every forward pass. */
+  /**
+   * Virtual tokens or a key/value prefix enter here, before every forward pass. What it puts before a sequence it also puts
+   * before what `prompts` says of it, for models that read prompts in both directions.
+   */
   prepare?(input: ForwardInput): ForwardInput
   /** In Hugging Face PEFT's names. Valid until the handle is released; tensors belong to the handle. */
   save(): Promise<AdapterFiles>

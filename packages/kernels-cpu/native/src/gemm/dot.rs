@@ -15,6 +15,10 @@ const LANES: usize = 16;
 #[cfg(target_arch = "x86_64")]
 const SIDE: usize = 4;
 
+/// Rows of the large side ahead that are fetched.
+#[cfg(target_arch = "x86_64")]
+const AHEAD: usize = 2 * SIDE;
+
 /// Some rows of two operands, and where their products go.
 struct Sides<T> {
     c: *mut f32,
@@ -84,7 +88,7 @@ macro_rules! each_tile {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{SIDE, Sides};
+    use super::{AHEAD, SIDE, Sides};
     use crate::element::Element;
     use std::arch::x86_64::*;
     use std::mem::transmute;
@@ -112,7 +116,10 @@ mod x86 {
             let mut step = |p: usize, mask: __mmask32| {
                 let mut right = [_mm512_setzero_si512(); C];
                 for (j, vector) in right.iter_mut().enumerate() {
-                    *vector = _mm512_maskz_loadu_epi16(mask, w.add(j * sides.ldw + p).cast());
+                    let at = w.add(j * sides.ldw + p);
+                    // Weights come from memory, in runs too short for the processor to foresee.
+                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD * sides.ldw).cast());
+                    *vector = _mm512_maskz_loadu_epi16(mask, at.cast());
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let left = _mm512_maskz_loadu_epi16(mask, x.add(i * sides.ldx + p).cast());
@@ -130,10 +137,40 @@ mod x86 {
             if whole < sides.k {
                 step(whole, (1 << (sides.k - whole)) - 1);
             }
-            for (i, sums) in sums.iter().enumerate() {
-                for (j, sum) in sums.iter().enumerate() {
-                    *sides.c.add((row + i) * sides.ldc + col + j) = _mm512_reduce_add_ps(*sum);
-                }
+            store_totals(&sums, sides.c.add(row * sides.ldc + col), sides.ldc);
+        }
+    }
+
+    /// The sums over the lanes of each vector, in the same order for any number of them: neighbours come together first,
+    /// then the quarters. `C` is at most 4.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn store_totals<const R: usize, const C: usize>(sums: &[[__m512; C]; R], to: *mut f32, ld: usize) {
+        let at = |i: usize, j: usize| if i < R && j < C { sums[i][j] } else { _mm512_setzero_ps() };
+        // Of each row: the four sums of the quarters.
+        let row = |i: usize| {
+            let pair =
+                |a: __m512, b: __m512| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (x, y) =
+                (_mm512_castps_pd(pair(at(i, 0), at(i, 1))), _mm512_castps_pd(pair(at(i, 2), at(i, 3))));
+            let (low, high) = (_mm512_unpacklo_pd(x, y), _mm512_unpackhi_pd(x, y));
+            _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+        };
+        let half = |a: __m512, b: __m512| {
+            _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b))
+        };
+        let all = half(half(row(0), row(1)), half(row(2), row(3)));
+        let mask = ((1u32 << C) - 1) as __mmask8;
+        // SAFETY: the caller's rows of C products.
+        unsafe {
+            for i in 0..R {
+                let quarter = match i {
+                    0 => _mm512_extractf32x4_ps::<0>(all),
+                    1 => _mm512_extractf32x4_ps::<1>(all),
+                    2 => _mm512_extractf32x4_ps::<2>(all),
+                    _ => _mm512_extractf32x4_ps::<3>(all),
+                };
+                _mm_mask_storeu_ps(to.add(i * ld), mask, quarter);
             }
         }
     }
@@ -179,11 +216,7 @@ mod x86 {
             if whole < sides.k {
                 step(whole, (1 << (sides.k - whole)) - 1);
             }
-            for (i, sums) in sums.iter().enumerate() {
-                for (j, sum) in sums.iter().enumerate() {
-                    *sides.c.add((row + i) * sides.ldc + col + j) = _mm512_reduce_add_ps(*sum);
-                }
-            }
+            store_totals(&sums, sides.c.add(row * sides.ldc + col), sides.ldc);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Products of a few rows with a quantised matrix, which is read once and never written out: y = x · w^T of a decoding step.
 //!
-//! Each element is summed in lanes along k, then over the lanes, in an order that depends on k alone.
+//! Each element is summed in lanes along k, then over the lanes, in an order that depends on k alone. Where the processor
+//! multiplies bf16 and x is bf16, the levels of NF4 are rounded to bf16; what they are multiplied by is not.
 
 use std::ops::Range;
 
@@ -14,6 +15,43 @@ use crate::pool::{Pool, scratch};
 
 /// Rows of w whose products are kept at a time.
 const STRIP: usize = 64;
+
+/// How a product is computed, which also says how x lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Rows of w are written out in f32, one at a time, or taken as bytes; x is f32.
+    Rows,
+    /// Blocks of NF4 in vectors of so many; x is f32, even and odd elements apart.
+    Vectors(usize),
+    /// Blocks of NF4 by products of bf16; x is bf16, even and odd elements apart.
+    Bf16Blocks,
+    /// Bytes by products of bf16; x is as it was.
+    Bf16Bytes,
+}
+
+impl Way {
+    fn of(isa: Isa, w: Matrix, is_bf16: bool, k: usize) -> Self {
+        let bf16 = is_bf16 && matches!(isa, Isa::Avx512Bf16 | Isa::Amx);
+        match (w, isa) {
+            (Matrix::Int8(_), _) if bf16 => Self::Bf16Bytes,
+            (Matrix::Int8(_), _) | (_, Isa::Portable) => Self::Rows,
+            _ if !k.is_multiple_of(BLOCK) => Self::Rows,
+            _ if bf16 => Self::Bf16Blocks,
+            (_, Isa::Avx2) => Self::Vectors(8),
+            _ => Self::Vectors(16),
+        }
+    }
+}
+
+/// The bf16 elements of blocks, those with even numbers first.
+fn part_blocks(to: &mut [u16], x: &[u16]) {
+    for (to, x) in to.as_chunks_mut::<BLOCK>().0.iter_mut().zip(x.as_chunks::<BLOCK>().0) {
+        for (i, pair) in x.as_chunks::<2>().0.iter().enumerate() {
+            to[i] = pair[0];
+            to[BLOCK / 2 + i] = pair[1];
+        }
+    }
+}
 
 /// The rows of x as f32, in the order that a kernel reads them.
 struct Prepare<'a, E> {
@@ -47,20 +85,12 @@ impl<E: Element> Loop for Prepare<'_, E> {
 struct Side<'a> {
     c: *mut f32,
     ldc: usize,
-    /// [m, k]
+    /// [m, k], where the way takes f32.
     x: &'a [f32],
+    /// [m, k], where it takes bf16.
+    bits: &'a [u16],
     m: usize,
     k: usize,
-}
-
-/// Lanes whose even and odd elements are kept apart, or 0 when rows are written out first.
-fn lanes(isa: Isa, w: Matrix, k: usize) -> usize {
-    match (w, isa) {
-        (Matrix::Int8(_), _) | (_, Isa::Portable) => 0,
-        _ if !k.is_multiple_of(BLOCK) => 0,
-        (_, Isa::Avx2) => 8,
-        _ => 16,
-    }
 }
 
 /// y [m, rows] (+)= x [m, k] · w^T (+ bias).
@@ -76,31 +106,49 @@ pub unsafe fn product<E: Element>(
     w: Matrix,
     (m, rows, k): (usize, usize, usize),
 ) {
-    let lanes = lanes(isa, w, k);
-    let mut values = scratch::<f32>(m * k);
-    // SAFETY: the caller's.
-    unsafe { vectorised(isa, Prepare { to: &mut values, x, lanes }) };
+    let way = Way::of(isa, w, E::IS_BF16, k);
+    let (is_parted, lanes) = match way {
+        Way::Bf16Blocks => (true, 0),
+        Way::Vectors(lanes) => (false, lanes),
+        Way::Rows | Way::Bf16Bytes => (false, 0),
+    };
+    let floats = matches!(way, Way::Rows | Way::Vectors(_));
+    let mut values = scratch::<f32>(if floats { m * k } else { 0 });
+    let mut parted = scratch::<u16>(if is_parted { m * k } else { 0 });
+    // SAFETY: the caller's; only a bf16 x is read as bits.
+    let as_bits = unsafe { std::slice::from_raw_parts(x.cast::<u16>(), if floats { 0 } else { m * k }) };
+    if floats {
+        // SAFETY: the caller's.
+        unsafe { vectorised(isa, Prepare { to: &mut values, x, lanes }) };
+    } else if is_parted {
+        part_blocks(&mut parted, as_bits);
+    }
     let values = &*values;
+    let bits = if is_parted { &*parted } else { as_bits };
     pool.ranges(rows, 16, |range| {
         let mut c = scratch::<f32>(STRIP * m);
         for first in range.clone().step_by(STRIP) {
             let strip = first..(first + STRIP).min(range.end);
-            let side = Side { c: c.as_mut_ptr(), ldc: strip.len(), x: values, m, k };
+            let side = Side { c: c.as_mut_ptr(), ldc: strip.len(), x: values, bits, m, k };
             // SAFETY: the caller's; ranges own disjoint parts of y.
             unsafe {
-                strip_of(isa, lanes, side, w, strip.clone());
+                strip_of(isa, way, side, w, strip.clone());
                 store(isa, out, side.c, side.ldc, 0..m, strip);
             }
         }
     });
 }
 
-unsafe fn strip_of(isa: Isa, lanes: usize, side: Side<'_>, w: Matrix, rows: Range<usize>) {
+unsafe fn strip_of(isa: Isa, way: Way, side: Side<'_>, w: Matrix, rows: Range<usize>) {
     match w {
         #[cfg(target_arch = "x86_64")]
-        Matrix::Nf4(w) if lanes == 16 => unsafe { x86::strip_512(side, w, rows) },
+        Matrix::Nf4(w) if way == Way::Bf16Blocks => unsafe { x86::strip_bf16_blocks(side, w, rows) },
         #[cfg(target_arch = "x86_64")]
-        Matrix::Nf4(w) if lanes == 8 => unsafe { x86::strip_avx2(side, w, rows) },
+        Matrix::Int8(w) if way == Way::Bf16Bytes => unsafe { x86::strip_bf16_bytes(side, w, rows) },
+        #[cfg(target_arch = "x86_64")]
+        Matrix::Nf4(w) if way == Way::Vectors(16) => unsafe { x86::strip_512(side, w, rows) },
+        #[cfg(target_arch = "x86_64")]
+        Matrix::Nf4(w) if way == Way::Vectors(8) => unsafe { x86::strip_avx2(side, w, rows) },
         Matrix::Int8(w) if side.m == 1 => {
             for (at, r) in rows.enumerate() {
                 unsafe {
@@ -112,7 +160,7 @@ unsafe fn strip_of(isa: Isa, lanes: usize, side: Side<'_>, w: Matrix, rows: Rang
             }
         }
         _ => {
-            let _ = lanes;
+            let _ = way;
             let mut values = scratch::<f32>(side.k);
             for (at, r) in rows.enumerate() {
                 unsafe {
@@ -141,7 +189,7 @@ impl Loop for Dots<'_> {
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let Side { c, ldc, x, m, k } = self.side;
+        let Side { c, ldc, x, m, k, .. } = self.side;
         for i in 0..m {
             let sum = row::dot::<FMA>(&x[i * k..(i + 1) * k], self.values);
             unsafe { c.add(i * ldc + self.at).write(sum) };
@@ -149,7 +197,7 @@ impl Loop for Dots<'_> {
     }
 }
 
-/// x · codes, in two sets of lanes, so that additions do not wait for each other.
+/// x · codes.
 struct Bytes<'a> {
     x: &'a [f32],
     codes: &'a [i8],
@@ -160,12 +208,16 @@ impl Loop for Bytes<'_> {
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) -> f32 {
-        let mut sums = [0.0f32; 64];
-        let (x, x_rest) = self.x.as_chunks::<64>();
-        let (codes, codes_rest) = self.codes.as_chunks::<64>();
+        let mut sums = [0.0f32; 16];
+        let (x, x_rest) = self.x.as_chunks::<16>();
+        let (codes, codes_rest) = self.codes.as_chunks::<16>();
         for (x, codes) in x.iter().zip(codes) {
-            for i in 0..64 {
-                sums[i] = mul_add::<FMA>(x[i], f32::from(codes[i]), sums[i]);
+            let mut values = [0.0f32; 16];
+            for (value, code) in values.iter_mut().zip(codes) {
+                *value = f32::from(*code);
+            }
+            for i in 0..16 {
+                sums[i] = mul_add::<FMA>(x[i], values[i], sums[i]);
             }
         }
         for ((sum, x), code) in sums.iter_mut().zip(x_rest).zip(codes_rest) {
@@ -178,8 +230,11 @@ impl Loop for Bytes<'_> {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
+    use crate::element::f32_to_bf16;
+    use crate::quantized::Int8;
     use crate::quantized::levels::NF4;
     use std::arch::x86_64::*;
+    use std::mem::transmute;
 
     /// Calls `$tile` for one to eight rows of x at a time.
     macro_rules! each_row {
@@ -209,6 +264,82 @@ mod x86 {
     #[target_feature(enable = "avx2,fma,f16c")]
     pub unsafe fn strip_avx2(side: Side<'_>, w: Nf4, rows: Range<usize>) {
         unsafe { each_row!(tile_avx2, side, w, rows) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
+    pub unsafe fn strip_bf16_blocks(side: Side<'_>, w: Nf4, rows: Range<usize>) {
+        unsafe { each_row!(tile_bf16_blocks, side, w, rows) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
+    pub unsafe fn strip_bf16_bytes(side: Side<'_>, w: Int8, rows: Range<usize>) {
+        unsafe { each_row!(tile_bf16_bytes, side, w, rows) }
+    }
+
+    /// Row r of w times R rows of x from row i on. A byte holds an even and an odd element: two look-ups of 32 words.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
+    unsafe fn tile_bf16_blocks<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
+        unsafe {
+            let k = side.k;
+            let x = side.bits.as_ptr().add(i * k);
+            // Twice the 16 levels: the fifth bit of an index is part of the other code.
+            let table: [u16; 32] = std::array::from_fn(|j| f32_to_bf16(NF4[j % 16]));
+            let levels = _mm512_loadu_si512(table.as_ptr().cast());
+            let mut sums = [_mm512_setzero_ps(); R];
+            let first = r * k / BLOCK;
+            for b in 0..k / BLOCK {
+                let scale = _mm512_set1_ps(w.scale(first + b));
+                let codes = w.codes.of::<u8>().add((first + b) * (BLOCK / 2));
+                let words = _mm512_cvtepu8_epi16(_mm256_loadu_si256(codes.cast()));
+                let even = _mm512_permutexvar_epi16(_mm512_srli_epi16::<4>(words), levels);
+                let odd = _mm512_permutexvar_epi16(words, levels);
+                let (even, odd) = (transmute::<__m512i, __m512bh>(even), transmute::<__m512i, __m512bh>(odd));
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let x = x.add(j * k + b * BLOCK);
+                    let first = transmute::<__m512i, __m512bh>(_mm512_loadu_si512(x.cast()));
+                    let second = transmute::<__m512i, __m512bh>(_mm512_loadu_si512(x.add(32).cast()));
+                    let part = _mm512_dpbf16_ps(_mm512_setzero_ps(), even, first);
+                    *sum = _mm512_fmadd_ps(_mm512_dpbf16_ps(part, odd, second), scale, *sum);
+                }
+            }
+            for (j, sum) in sums.iter().enumerate() {
+                side.c.add((i + j) * side.ldc + at).write(_mm512_reduce_add_ps(*sum));
+            }
+        }
+    }
+
+    /// The same with bytes, which bf16 holds exactly.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
+    unsafe fn tile_bf16_bytes<const R: usize>(side: Side<'_>, w: Int8, r: usize, at: usize, i: usize) {
+        unsafe {
+            let k = side.k;
+            let x = side.bits.as_ptr().add(i * k);
+            let codes = w.codes.of::<i8>().add(r * k);
+            let mut sums = [_mm512_setzero_ps(); R];
+            let mut step = |p: usize, mask: __mmask32| {
+                let bytes = _mm256_maskz_loadu_epi8(mask, codes.add(p));
+                let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
+                let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
+                let values = _mm512_cvtne2ps_pbh(high, low);
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let x = _mm512_maskz_loadu_epi16(mask, x.add(j * k + p).cast());
+                    *sum = _mm512_dpbf16_ps(*sum, values, transmute::<__m512i, __m512bh>(x));
+                }
+            };
+            let whole = k / 32 * 32;
+            for p in (0..whole).step_by(32) {
+                step(p, !0);
+            }
+            if whole < k {
+                step(whole, (1 << (k - whole)) - 1);
+            }
+            let scale = *w.scales.of::<f32>().add(r) * ONE_OVER_127;
+            for (j, sum) in sums.iter().enumerate() {
+                side.c.add((i + j) * side.ldc + at).write(_mm512_reduce_add_ps(*sum) * scale);
+            }
+        }
     }
 
     /// Row r of w times R rows of x from row i on.

@@ -42,7 +42,7 @@ impl Emulated {
             name: format!("emulated GPU, schedule {schedule}"),
             capability: (8, 0),
             multiprocessors: 1,
-            memory: usize::MAX,
+            memory: 8 << 30,
         };
         Self { facts, schedule, blocks: Mutex::default() }
     }

@@ -138,7 +138,8 @@ export function quantizedCases(dtype: FloatDType): KernelCase[] {
                   backend,
                   {
                     ...w,
-                    y: { dtype: outDtype, values: numbers(m * rows, 1), out: outDtype },
+                    // In the tolerance of dtype: levels may be rounded to it.
+                    y: { dtype: outDtype, values: numbers(m * rows, 1), out: dtype },
                     x: { dtype, values: numbers(m * cols, 2) },
                     bias: { dtype, values: numbers(rows, 3) },
                   },

@@ -1,0 +1,91 @@
+// @ts-check
+// Speed of greedy decoding with ift on this machine's CPU; one line of JSON, the fields of peers/torch_generate.py.
+//   node bench/decode.mjs [--model smollm2-135m] [--dtype bf16] [--batch 1] [--new 64] [--rounds 3]
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Ift } from '@ift/core'
+import { modelFolder } from './shapes.mjs'
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'smollm2-135m' },
+    dtype: { type: 'string', default: 'bf16' },
+    batch: { type: 'string', default: '1' },
+    new: { type: 'string', default: '64' },
+    rounds: { type: 'string', default: '3' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+  },
+})
+const batch = Number(values.batch)
+const fresh = Number(values.new)
+const folder = modelFolder(values.model)
+const ift = await Ift.load({
+  cwd: fileURLToPath(new URL('..', import.meta.url)),
+  config: {
+    weights: folder,
+    tokenizer: folder,
+    device: 'cpu',
+    threads: Number(values.threads),
+    dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
+    template: 'alpaca',
+  },
+})
+const generator = await ift.createGenerator()
+/** About 128 tokens, as many as the peer's prompt has. @param {number} seed */
+const prompt = (seed) =>
+  Array.from({ length: 64 }, (_, i) => `${(seed * 31 + i * 7) % 10} ${'abcdefgh'[(seed + i) % 8]}`).join('')
+const prompts = Array.from({ length: batch }, (_, i) => prompt(i))
+const promptTokens = (await generator.encode(prompts[0] ?? '')).length
+/** Seconds of generating `count` tokens for each prompt. @param {number} count */
+const seconds = async (count) => {
+  const start = performance.now()
+  const results = await generator.generateAll(prompts, { maxNewTokens: count, minNewTokens: count }, batch)
+  for (const { ids } of results)
+    if (ids.length !== count) throw new Error(`${ids.length} tokens instead of ${count}`)
+  return (performance.now() - start) / 1000
+}
+await seconds(4)
+const load = loadavg()[0]
+const rates = []
+const prefills = []
+for (let round = 0; round < Number(values.rounds); round++) {
+  const first = await seconds(1)
+  const all = await seconds(fresh)
+  prefills.push(first)
+  rates.push((batch * (fresh - 1)) / (all - first))
+}
+const { description } = (await ift.openBackend()).device
+await ift.close()
+const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN
+const flags =
+  /^(?:flags|Features)\s*: (.*)$/m
+    .exec((await import('node:fs')).readFileSync('/proc/cpuinfo', 'utf8'))?.[1]
+    ?.split(' ') ?? []
+process.stdout.write(
+  `${JSON.stringify({
+    peer: 'ift',
+    work: 'decode',
+    model: values.model,
+    dtype: values.dtype,
+    batch,
+    prompt_tokens: promptTokens,
+    new_tokens: fresh,
+    tokens_per_s: Number(median(rates).toFixed(1)),
+    rounds: rates.map((rate) => Number(rate.toFixed(1))),
+    prefill_s: Number(median(prefills).toFixed(3)),
+    peak_rss_mib: Math.round(process.resourceUsage().maxRSS / 1024),
+    threads: Number(values.threads),
+    device: description,
+    versions: { ift: (await import('@ift/core')).version, node: process.version },
+    machine: {
+      cpu: cpus()[0]?.model,
+      cores: cpus().length,
+      isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
+      memory_gib: Math.round(totalmem() / 2 ** 30),
+      load_average: Number((load ?? 0).toFixed(2)),
+    },
+    date: new Date().toISOString().slice(0, 10),
+  })}\n`,
+)

@@ -1,0 +1,35 @@
+import { openCpu, plugin as cpu } from '@ift/kernels-cpu'
+import { openCuda, plugin as cuda } from '@ift/kernels-cuda'
+import type { Backend } from '@ift/tensor'
+import type { IftPlugin } from '@ift/core'
+import { openEmulated } from '../../packages/kernels-cuda/src/emulated.js'
+
+/** What is measured: a GPU, the processor beside it, or the emulation of a GPU for a dry run. */
+export type DeviceName = 'cuda' | 'cpu' | 'emulated'
+
+export function deviceName(text: string): DeviceName {
+  if (text === 'cuda' || text === 'cpu' || text === 'emulated') return text
+  throw new Error(`--device ${text}: expected cuda, cpu or emulated`)
+}
+
+export function openDevice(name: DeviceName): Backend {
+  if (name === 'cpu') return openCpu()
+  return name === 'cuda' ? openCuda() : openEmulated()
+}
+
+/** The device as a plugin of a session, and its name in the config. */
+export function devicePlugin(name: DeviceName): { plugin: IftPlugin; device: string } {
+  if (name === 'cpu') return { plugin: cpu, device: 'cpu' }
+  if (name === 'cuda') return { plugin: cuda, device: 'cuda' }
+  const emulated: IftPlugin = {
+    name: 'backend:emulated',
+    api: 1,
+    apply({ hooks }) {
+      hooks.backend.for('cuda').tap('emulated', () => ({
+        name: 'cuda',
+        open: () => Promise.resolve(openEmulated()),
+      }))
+    },
+  }
+  return { plugin: emulated, device: 'cuda' }
+}

@@ -1,0 +1,78 @@
+// One measurement of a device, printed as a line of JSON. scripts/gpu/pack bundles this with all it needs into one file,
+// which scripts/gpu/check runs on a machine with a GPU:
+//   node run.mjs conformance|kernels|train|decode --device cuda …
+import { parseArgs } from 'node:util'
+
+import { modelFolder, shapes } from '../shapes.mjs'
+import { conformance } from './conformance.js'
+import { decode } from './decode.js'
+import { deviceName } from './device.js'
+import { kernels } from './kernels.js'
+import { train } from './train.js'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    device: { type: 'string', default: 'cuda' },
+    filter: { type: 'string', default: '' },
+    small: { type: 'boolean', default: false },
+    model: { type: 'string', default: 'llama-7b' },
+    weights: { type: 'string' },
+    batch: { type: 'string', default: '4' },
+    seq: { type: 'string', default: '512' },
+    steps: { type: 'string', default: '6' },
+    warmup: { type: 'string', default: '2' },
+    rank: { type: 'string', default: '16' },
+    dtype: { type: 'string', default: 'bf16' },
+    recompute: { type: 'string', default: 'none' },
+    alpaca: { type: 'boolean', default: false },
+    tokens: { type: 'string', default: '128' },
+    'peak-tflops': { type: 'string', default: '989' },
+  },
+})
+
+/** Weights of the linear layers, the head included: what a token is multiplied by. */
+function parameters(model: string): number {
+  const shape = shapes[model]
+  if (!shape) return 0
+  const { hidden_size: hidden, intermediate_size: inner, vocab_size: vocab } = shape
+  const kv = (hidden / shape.num_attention_heads) * shape.num_key_value_heads
+  return (
+    shape.num_hidden_layers * (2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner) + vocab * hidden
+  )
+}
+
+async function run(): Promise<object> {
+  const device = deviceName(values.device)
+  const weights = () => values.weights ?? modelFolder(values.model)
+  switch (positionals[0]) {
+    case 'conformance':
+      return conformance(device, values.filter)
+    case 'kernels':
+      return kernels(device, values.small)
+    case 'weights':
+      return { folder: weights() }
+    case 'decode':
+      return decode(device, weights(), Number(values.tokens), Number(values.batch))
+    case 'train':
+      return train(device, {
+        weights: weights(),
+        batch: Number(values.batch),
+        seq: Number(values.seq),
+        steps: Number(values.steps),
+        warmup: Number(values.warmup),
+        rank: Number(values.rank),
+        dtype: values.dtype === 'f32' ? 'f32' : 'bf16',
+        recompute: values.recompute === 'all' ? 'all' : 'none',
+        alpaca: values.alpaca,
+        parameters: parameters(values.model),
+        peakTflops: Number(values['peak-tflops']),
+      })
+    default:
+      throw new Error(
+        `${positionals[0] ?? 'no measurement'}: expected conformance, kernels, weights, train or decode`,
+      )
+  }
+}
+
+process.stdout.write(`${JSON.stringify(await run())}\n`)

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+
+import { Ift, type IftConfig } from '@ift/core'
+import { plugin as llama } from '@ift/model-llama'
+import { plugin as lora } from '@ift/peft-lora'
+import { devicePlugin, type DeviceName } from './device.js'
+
+export interface TrainOptions {
+  weights: string
+  batch: number
+  seq: number
+  steps: number
+  warmup: number
+  rank: number
+  dtype: 'bf16' | 'f32'
+  recompute: 'none' | 'all'
+  /** Lengths like Alpaca's instead of full sequences. */
+  alpaca: boolean
+  /** Products of the forward pass, twice for each weight and token; for the share of the peak rate. */
+  parameters: number
+  peakTflops: number
+}
+
+/** Seeded whole numbers below 2^24. */
+function generator(): () => number {
+  let state = 7
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state >>> 8
+  }
+}
+
+/** Random tokens, all learned. Alpaca-like lengths: most near 100, a tail up to the longest. */
+function randomData(file: string, count: number, seq: number, alpaca: boolean): void {
+  const next = generator()
+  const lines = Array.from({ length: count }, () => {
+    const u = (next() + 1) / 2 ** 24
+    const length = alpaca ? Math.min(seq, Math.max(24, Math.round(90 * Math.exp(0.7 * gauss(u, next))))) : seq
+    return JSON.stringify({ ids: Array.from({ length }, () => 3 + (next() % 2000)) })
+  })
+  writeFileSync(file, lines.join('\n'))
+}
+
+function gauss(u: number, next: () => number): number {
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos((2 * Math.PI * next()) / 2 ** 24)
+}
+
+/** LoRA on all linear layers of a model folder: tokens a second, losses, memory, share of the GPU's peak rate. */
+export async function train(device: DeviceName, options: TrainOptions): Promise<object> {
+  const { batch, seq, steps, warmup } = options
+  const total = warmup + steps
+  const scratch = mkdtempSync(join(tmpdir(), 'ift-gpu-'))
+  const { plugin, device: name } = devicePlugin(device)
+  const data = join(scratch, 'data.jsonl')
+  // Short sequences: about as many tokens a step.
+  const samples = options.alpaca ? Math.max(batch, Math.round((batch * seq) / 115)) : batch
+  randomData(data, total * samples, seq, options.alpaca)
+  const config: IftConfig = {
+    weights: options.weights,
+    device: name,
+    dtype: options.dtype,
+    template: 'alpaca',
+    data: [{ path: data, format: 'tokenized' }],
+    maxLength: seq,
+    trainOn: 'all',
+    peft: { method: 'lora', r: options.rank, alpha: 16, dropout: 0, targetModules: 'all-linear' },
+    train: {
+      maxSteps: total,
+      batchSize: samples,
+      microBatchTokens: batch * seq,
+      learningRate: 1e-4,
+      schedule: 'constant',
+      warmupSteps: 0,
+      recompute: options.recompute,
+      evalEvery: 0,
+      saveEvery: 0,
+      seed: 0,
+    },
+    output: join(scratch, 'run'),
+  }
+  try {
+    const ift = await Ift.load({ cwd: scratch, config, plugins: [llama, lora, plugin] })
+    const training = await ift.createTraining()
+    const done: { at: number; tokens: number; loss: number }[] = []
+    training.trainer.hooks.log.tap('bench', ({ kind, values: { tokens = 0, loss = 0 } }) => {
+      if (kind === 'train') done.push({ at: performance.now(), tokens, loss })
+    })
+    await training.run()
+    const memory = training.open.backend.memory()
+    const description = training.open.backend.device.description
+    const trainable = training.trainable
+    await ift.close()
+    const start = done[warmup - 1]
+    const end = done.at(-1)
+    if (!start || !end || done.length <= warmup) throw new Error('--warmup must be from 1 to below all steps')
+    const seconds = (end.at - start.at) / 1000
+    const tokens = done.slice(warmup).reduce((sum, step) => sum + step.tokens, 0)
+    // Forward, and the backward of frozen weights: 4 operations for each weight and token.
+    const tflops = (4 * options.parameters * tokens) / seconds / 1e12
+    const recompute = options.recompute === 'all' ? 1.5 : 1
+    return {
+      peer: 'ift',
+      batch,
+      seq,
+      data: options.alpaca ? 'alpaca lengths, packed' : 'full sequences',
+      recompute: options.recompute,
+      tokensPerS: Number((tokens / seconds).toFixed(1)),
+      stepMs: Number(((1000 * seconds) / steps).toFixed(2)),
+      modelTflops: Number(tflops.toFixed(2)),
+      mfu: Number((tflops / options.peakTflops).toFixed(4)),
+      hardwareUse: Number(((tflops * recompute) / options.peakTflops).toFixed(4)),
+      peakMiB: Math.round(memory.peak / 2 ** 20),
+      mappedMiB: Math.round(memory.mapped / 2 ** 20),
+      trainable,
+      losses: done.map(({ loss }) => Number(loss.toFixed(5))),
+      device: description,
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
