@@ -31,7 +31,7 @@ export async function joinNccl(
   device: number,
   options: RankOptions,
 ): Promise<NativeCommunicator> {
-  const { rank, worldSize, mpi, master, timeout, library, exchange } = options
+  const { rank, worldSize, mpi, master, timeout, library } = options
   const own = rank === 0 ? native.commId(library) : new Uint8Array(idBytes)
   if ('code' in own) throw errorOf(own)
   let id: Uint8Array
@@ -39,7 +39,7 @@ export async function joinNccl(
     const shared = await native.commShare(device, mpi, null, timeout, own)
     if ('code' in shared) throw errorOf(shared)
     id = shared
-  } else id = await exchange(rank === 0 ? own : null)
+  } else id = await options.exchange(rank === 0 ? own : null)
   if (id.length !== idBytes)
     throw new IftError('IFT_COLLECTIVE', `Rank 0 sent an id of ${id.length} bytes, expected ${idBytes}.`)
   const world = await native.commJoin(device, id, rank, worldSize, library)
