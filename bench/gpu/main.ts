@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
     dtype: { type: 'string', default: 'bf16' },
     recompute: { type: 'string', default: 'none' },
     alpaca: { type: 'boolean', default: false },
+    nf4: { type: 'boolean', default: false },
     tokens: { type: 'string', default: '128' },
     'peak-tflops': { type: 'string', default: '989' },
   },
@@ -65,6 +66,7 @@ async function run(): Promise<object> {
         dtype: values.dtype === 'f32' ? 'f32' : 'bf16',
         recompute: values.recompute === 'all' ? 'all' : 'none',
         alpaca: values.alpaca,
+        nf4: values.nf4,
         parameters: parameters(values.model),
         peakTflops: Number(values['peak-tflops']),
       })

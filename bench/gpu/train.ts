@@ -17,6 +17,8 @@ export interface TrainOptions {
   rank: number
   dtype: 'bf16' | 'f32'
   recompute: 'none' | 'all'
+  /** QLoRA: the base in 4-bit NormalFloat. */
+  nf4: boolean
   /** Lengths like Alpaca's instead of full sequences. */
   alpaca: boolean
   /** Products of the forward pass, twice for each weight and token; for the share of the peak rate. */
@@ -62,6 +64,7 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
     weights: options.weights,
     device: name,
     dtype: options.dtype,
+    ...(options.nf4 ? { quantize: 'nf4' as const } : {}),
     template: 'alpaca',
     data: [{ path: data, format: 'tokenized' }],
     maxLength: seq,
@@ -107,6 +110,7 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
       seq,
       data: options.alpaca ? 'alpaca lengths, packed' : 'full sequences',
       recompute: options.recompute,
+      base: options.nf4 ? 'nf4' : options.dtype,
       tokensPerS: Number((tokens / seconds).toFixed(1)),
       stepMs: Number(((1000 * seconds) / steps).toFixed(2)),
       modelTflops: Number(tflops.toFixed(2)),

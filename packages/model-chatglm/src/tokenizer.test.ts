@@ -155,6 +155,19 @@ test('a template that knows nothing of GLM gets its tokens: the answer follows [
   }
 })
 
+test('a text cut from the left keeps what stands before a prompt', async () => {
+  const tokenizer = await chatglmTokenizer.load(join(root, 'chatglm3'))
+  const record = { instruction: 'the teacher counts '.repeat(20), input: '', output: 'three' }
+  const options = { maxLength: 40, trainOn: 'assistant', truncation: 'left' } as const
+  const encoded = await encodeExample(record, chatglm3, tokenizer, options)
+  if (!('sample' in encoded)) throw new Error('dropped')
+  const { ids, labels } = encoded.sample
+  expect(ids).toHaveLength(40)
+  expect([...ids.slice(0, 2)]).toEqual(tokenizer.frame!.before)
+  expect(labels.at(-1)).toBe(tokenizer.eosId)
+  expect(encoded.cut).toBeGreaterThan(0)
+})
+
 test('folders of other families, and of GLM with a tokenizer.json, are left to their readers', async () => {
   expect(await chatglmTokenizer.detect(join(root, 'baichuan'))).toBe(false)
   const folder = join(work, 'converted')

@@ -233,6 +233,13 @@ function isEnd(id: number, tokenizer: Tokenizer): boolean {
   return false
 }
 
+/** Tokens at the start of a sample that stand before every text: bos, or what the tokenizer puts before a prompt. */
+function beginning(ids: Int32Array, { bosId, frame }: Tokenizer): number {
+  const before = frame?.before ?? []
+  if (before.length > 0 && before.every((id, i) => ids[i] === id)) return before.length
+  return ids[0] === bosId ? 1 : 0
+}
+
 function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptions): Encoded {
   const { maxLength, truncation } = options
   // The first token of a text is nobody's target.
@@ -257,18 +264,18 @@ function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptio
     }
     return { sample, cut: ids.length - end }
   }
-  const keepBos = ids[0] === tokenizer.bosId ? 1 : 0
-  let start = ids.length - (maxLength - keepBos)
+  const kept = beginning(ids, tokenizer)
+  let start = ids.length - Math.max(0, maxLength - kept)
   // An answer that lost its beginning would be learned without its question.
   if (options.trainOn !== 'all') while (start < ids.length && labels[start] !== ignoredLabel) start++
-  if (!learns(start + 1 - keepBos, ids.length)) return { dropped: 'long' }
+  if (!learns(start + (kept > 0 ? 0 : 1), ids.length)) return { dropped: 'long' }
   const cutFront = (values: Int32Array) => {
-    const kept = new Int32Array(ids.length - start + keepBos)
-    kept.set(values.subarray(0, keepBos))
-    kept.set(values.subarray(start), keepBos)
-    return kept
+    const rest = new Int32Array(ids.length - start + kept)
+    rest.set(values.subarray(0, kept))
+    rest.set(values.subarray(start), kept)
+    return rest
   }
-  return { sample: { ids: cutFront(ids), labels: cutFront(labels) }, cut: start - keepBos }
+  return { sample: { ids: cutFront(ids), labels: cutFront(labels) }, cut: start - kept }
 }
 
 /** Checks ids made elsewhere; labels are the id of their own position or -100. */

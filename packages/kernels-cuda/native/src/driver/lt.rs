@@ -98,7 +98,7 @@ struct Key {
     types: [c_int; 2],
     accumulate: bool,
     bias: bool,
-    alignments: [u32; 3],
+    alignments: [u32; 4],
 }
 
 /// A shape's descriptors and algorithm; they live as long as the process uses the shape.
@@ -153,6 +153,12 @@ impl Lt {
         expect("cublasLtMatmulDescSetAttribute", status)
     }
 
+    unsafe fn point(&self, desc: Handle, bias: u64) -> Result<()> {
+        // SAFETY: an attribute of eight bytes.
+        let status = unsafe { (self.api.desc_set)(desc, DESC_BIAS_POINTER, from_ref(&bias).cast(), 8) };
+        expect("cublasLtMatmulDescSetAttribute", status)
+    }
+
     unsafe fn plan(&self, p: &Product, key: &Key) -> Result<Plan> {
         let Product { m, n, k, .. } = *p;
         let api = &self.api;
@@ -177,6 +183,8 @@ impl Lt {
             if p.bias != 0 {
                 self.set(desc, DESC_EPILOGUE, &EPILOGUE_BIAS)?;
                 self.set(desc, DESC_BIAS_TYPE, &kind_in)?;
+                // Its alignment is one of the things that an algorithm is chosen by.
+                self.point(desc, p.bias)?;
             }
             let left = if p.trans_b { layout(kind_in, k, n)? } else { layout(kind_in, n, k)? };
             let right = if p.trans_a { layout(kind_in, m, k)? } else { layout(kind_in, k, m)? };
@@ -191,7 +199,7 @@ impl Lt {
             };
             let most = Self::WORKSPACE as u64;
             set(PREFERENCE_WORKSPACE, from_ref(&most).cast(), 8)?;
-            let [y, a, b] = key.alignments;
+            let [y, a, b, _] = key.alignments;
             for (place, bytes) in (PREFERENCE_ALIGNMENT_A..).zip([b, a, y, y]) {
                 set(place, from_ref(&bytes).cast(), 4)?;
             }
@@ -229,7 +237,7 @@ impl Lt {
             types: [kind(p.dtype), kind(p.out_dtype)],
             accumulate: p.accumulate,
             bias: p.bias != 0,
-            alignments: [alignment(p.y), alignment(p.a), alignment(p.b)],
+            alignments: [p.y, p.a, p.b, p.bias].map(alignment),
         };
         let known = self.plans.get(&key).copied();
         // SAFETY: the caller has checked the lengths of the operands.
@@ -242,8 +250,7 @@ impl Lt {
                 self.plans.insert(key, plan);
             }
             if p.bias != 0 {
-                let status = (self.api.desc_set)(plan.desc, DESC_BIAS_POINTER, from_ref(&p.bias).cast(), 8);
-                expect("cublasLtMatmulDescSetAttribute", status)?;
+                self.point(plan.desc, p.bias)?;
             }
             let beta = if p.accumulate { 1.0f32 } else { 0.0 };
             let status = (self.api.matmul)(
