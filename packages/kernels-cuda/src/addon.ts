@@ -13,8 +13,19 @@ export interface Opened {
   memory: number
 }
 
+/** One thing of NVIDIA's that was looked for. */
+export interface Finding {
+  /** `NVIDIA driver`, `cuda:0`, `cuBLASLt`, … */
+  name: string
+  found: boolean
+  /** Its version and file; or why it is not there, where it was looked for and what to install. */
+  text: string
+}
+
 /** Exports of the add-on of this package. */
 export interface Addon extends NativeAddon {
+  /** Looks for kernels, driver, GPUs, cuBLASLt and NCCL; works where there are none. */
+  probe(): Finding[]
   /** Opens the GPU with this index among those that the driver shows. */
   open(index: number): Opened | Failure
 }

@@ -1,5 +1,6 @@
 import { IftError, type Backend } from '@ift/tensor'
-import { openCuda } from './open.js'
+import type { Finding } from './addon.js'
+import { openCuda, probeCuda } from './open.js'
 
 interface Request {
   readonly index: number
@@ -9,6 +10,7 @@ interface Request {
 interface Device {
   readonly name: string
   open(request: Request): Promise<Backend>
+  look(): readonly Finding[]
 }
 
 /** The registry of devices as this package sees it: an ift plugin needs no more of the core. */
@@ -37,6 +39,7 @@ export const plugin = {
     hooks.backend.for('cuda').tap('kernels-cuda', () => ({
       name: 'cuda',
       open: (request: Request) => Promise.resolve().then(() => open(request)),
+      look: probeCuda,
     }))
   },
 }
