@@ -13,6 +13,15 @@ export interface Opened {
   memory: number
 }
 
+/** One thing of NVIDIA's that was looked for. */
+export interface Finding {
+  /** `NVIDIA driver`, `cuda:0`, `cuBLASLt`, … */
+  name: string
+  found: boolean
+  /** Its version and file; or why it is not there, where it was looked for and what to install. */
+  text: string
+}
+
 /** What an add-on of this package can do with ranks. `library` is a file of NCCL, or null. */
 export interface RankAddon extends NativeAddon, CommAddon {
   /** What rank 0 makes for all. */
@@ -36,6 +45,8 @@ export interface RankAddon extends NativeAddon, CommAddon {
 
 /** Exports of the add-on of this package. */
 export interface Addon extends RankAddon {
+  /** Looks for kernels, driver, GPUs, cuBLASLt and NCCL; works where there are none. */
+  probe(): Finding[]
   /** Opens the GPU with this index among those that the driver shows. */
   open(index: number): Opened | Failure
 }

@@ -1,6 +1,7 @@
 import type { Backend } from '@ift/tensor'
+import type { Finding } from './addon.js'
 import type { RankOptions } from './communicator.js'
-import { openCuda } from './open.js'
+import { openCuda, probeCuda } from './open.js'
 
 interface Request {
   readonly index: number
@@ -12,6 +13,7 @@ interface Request {
 interface Device {
   readonly name: string
   open(request: Request): Promise<Backend>
+  look(): readonly Finding[]
 }
 
 /** The registry of devices as this package sees it: an ift plugin needs no more of the core. */
@@ -43,6 +45,7 @@ export const plugin = {
     hooks.backend.for('cuda').tap('kernels-cuda', () => ({
       name: 'cuda',
       open,
+      look: probeCuda,
     }))
   },
 }

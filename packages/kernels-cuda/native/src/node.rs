@@ -98,6 +98,25 @@ pub fn open(index: u32) -> Either<Opened, Failure> {
     answer(crate::driver::cuda::Cuda::open(index).and_then(|driver| open_device(Arc::new(driver))), "open")
 }
 
+/// One thing of NVIDIA's that was looked for: what was found, or why not and what to install.
+#[cfg(not(feature = "emulated"))]
+#[napi(object, object_from_js = false)]
+pub struct Finding {
+    pub name: String,
+    pub found: bool,
+    pub text: String,
+}
+
+/// What the machine has; works without a GPU, a driver or any library.
+#[cfg(not(feature = "emulated"))]
+#[napi]
+pub fn probe() -> Vec<Finding> {
+    let findings = crate::driver::probe::probe().into_iter();
+    findings
+        .map(|crate::driver::probe::Finding { name, found, text }| Finding { name, found, text })
+        .collect()
+}
+
 /// Opens the emulator; `schedule` orders the threads of a block.
 #[cfg(feature = "emulated")]
 #[napi]

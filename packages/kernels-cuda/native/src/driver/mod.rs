@@ -12,6 +12,8 @@ pub mod emulated;
 mod library;
 #[cfg(not(feature = "emulated"))]
 mod lt;
+#[cfg(not(feature = "emulated"))]
+pub mod probe;
 
 /// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device.
 #[derive(Clone, Copy, Debug)]
