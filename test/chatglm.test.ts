@@ -205,6 +205,30 @@ describe.each(versions)('%s', (version) => {
   })
 })
 
+test('ChatGLM-6B in bf16 costs what it costs in f32, to the rounding', async () => {
+  const weights = await folderOf('chatglm1')
+  const scoresOf = (dtype: 'f32' | 'bf16') =>
+    session({ ...config(weights, 'x'), dtype }, async (ift) => {
+      const generator = await ift.createGenerator()
+      const scores = await generator.score(await generator.encode(asked[1]))
+      return scores.slice(1).map(Number)
+    })
+  const [exact, rounded] = [await scoresOf('f32'), await scoresOf('bf16')]
+  const largest = Math.max(...exact.map((score, i) => Math.abs(score - rounded[i]!)))
+  expect(largest).toBeGreaterThan(0)
+  expect(largest).toBeLessThan(2e-2)
+  const options = { dtype: 'bf16' as const, train: { maxSteps: 2, evalEvery: 0 } }
+  await train(config(weights, 'bf16', options))
+  const losses = read('bf16', 'metrics.jsonl')
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
+  expect(losses).toHaveLength(2)
+  // Near chance at the start: ln of the vocabulary.
+  for (const loss of losses) expect(Math.abs(loss - Math.log(552))).toBeLessThan(1)
+})
+
 test('a model remembers the template that it was trained with', async () => {
   const weights = await folderOf('chatglm3')
   const more = { template: 'alpaca', peft: { method: 'none' }, train: { maxSteps: 1, evalEvery: 0 } }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError, type Backend } from '@ift/tensor'
 import { saveModel } from './checkpoint/model-files.js'
 import { loadConfigFile } from './config/load.js'
@@ -168,7 +169,7 @@ export class Ift extends PluginSession {
   async abortRanks(code: number, message: string): Promise<void> {
     await this.#link?.fail(message)
     // A device that is still being opened waits for ranks, and may wait for ever.
-    const backend = await Promise.race([this.#backend?.catch(() => null), Promise.resolve(null)])
+    const backend = await Promise.race([this.#backend?.catch(() => null), sleep(100, null)])
     backend?.comm?.abort(code)
   }
 
@@ -226,7 +227,9 @@ export class Ift extends PluginSession {
     await this.#link?.fail('its session was closed before the run ended.')
     for (const opened of [...this.#opened].reverse()) opened.release()
     this.#opened.clear()
-    const backend = await this.#backend?.catch(() => null)
+    // A device that waits for a rank which is lost is never opened.
+    const none = () => null
+    const backend = await Promise.race([this.#backend?.catch(none), this.#lost.catch(none)])
     backend?.close()
     this.#backend = null
   }

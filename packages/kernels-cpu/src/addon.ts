@@ -1,4 +1,4 @@
-import type { Failure, NativeAddon, Outcome } from '@ift/tensor/native'
+import type { CommAddon, Failure, NativeAddon, Outcome, World } from '@ift/tensor/native'
 
 /** A device just opened: its number comes first in every call. */
 export interface Opened {
@@ -26,15 +26,8 @@ export interface Roofs {
   bandwidth: number
 }
 
-/** Rank of this process and the MPI library that it talks over. */
-export interface World {
-  rank: number
-  size: number
-  library: string
-}
-
 /** Exports of the add-on of this package. */
-export interface Addon extends NativeAddon {
+export interface Addon extends NativeAddon, CommAddon {
   /** Instruction sets that `open` accepts on this processor, weakest first. */
   instructionSets(): string[]
   /** `threads` 0 takes one for each core, `isa` '' the strongest set. */
@@ -46,25 +39,4 @@ export interface Addon extends NativeAddon {
 
   /** `kind` is openmpi or mpich, `path` its library or null. */
   commJoin(device: number, kind: string, path: string | null, timeout: number): Promise<World | Failure>
-  commAllReduce(device: number, buf: number, n: number, dtype: number, op: number): Outcome
-  commReduceScatter(
-    device: number,
-    dst: number,
-    src: number,
-    n: number,
-    dtype: number,
-    worldSize: number,
-  ): Outcome
-  commAllGather(
-    device: number,
-    dst: number,
-    src: number,
-    n: number,
-    dtype: number,
-    worldSize: number,
-  ): Outcome
-  commBroadcast(device: number, buf: number, n: number, dtype: number, root: number): Outcome
-  commBarrier(device: number): Outcome
-  commLeave(device: number): Promise<Outcome>
-  commAbort(code: number): never
 }

@@ -4,7 +4,7 @@ import type { Communicator, DeviceInfo } from '@ift/tensor'
 import { NativeBackend, raise, valueOf } from '@ift/tensor/native'
 
 import type { Addon, KernelTime, Opened, Roofs } from './addon.js'
-import { MpiCommunicator, type RankOptions } from './communicator.js'
+import { joinMpi, type RankOptions } from './communicator.js'
 
 /** The CPU as a `Backend`: kernels run in order on a thread of the add-on and its pool. */
 export class CpuBackend extends NativeBackend<Addon> {
@@ -32,7 +32,7 @@ export class CpuBackend extends NativeBackend<Addon> {
 
   /** Joins the ranks of an MPI launcher; waits for all of them. */
   async join(options: RankOptions): Promise<void> {
-    this.#comm = await MpiCommunicator.join(this.native, this.number, options)
+    this.#comm = await joinMpi(this.native, this.number, options)
   }
 
   /** Counts the time of each kernel that runs from now on, at the price of a microsecond a kernel. */

@@ -1,5 +1,5 @@
-import { IftError, type Buf, type Communicator, type DType } from '@ift/tensor'
-import { errorOf, raise } from '@ift/tensor/native'
+import { IftError } from '@ift/tensor'
+import { errorOf, NativeCommunicator } from '@ift/tensor/native'
 
 import type { Addon } from './addon.js'
 
@@ -16,88 +16,45 @@ export interface RankOptions {
   readonly library: string | null
 }
 
-const dtypes: Readonly<Record<DType, number>> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 }
-
-/** Collectives of CPU ranks over MPI. */
-export class MpiCommunicator implements Communicator {
-  readonly #native: Addon
-  readonly #device: number
-
-  private constructor(
-    native: Addon,
-    device: number,
-    readonly rank: number,
-    readonly worldSize: number,
-    readonly library: string,
-  ) {
-    this.#native = native
-    this.#device = device
-  }
-
-  /**
-   * Starts MPI, which waits until every rank has started it. Throws `IFT_LIBRARY_MISSING` with what was looked for,
-   * `IFT_RANK_MISSING` after `timeout`, `IFT_RANKS_ENVIRONMENT` where MPI counts other ranks than the launcher.
-   */
-  static async join(native: Addon, device: number, options: RankOptions): Promise<MpiCommunicator> {
-    const { mpi, library, timeout, rank, worldSize } = options
-    if (mpi === null)
-      throw new IftError(
-        'IFT_RANKS_NO_MPI',
-        `Rank ${rank} of ${worldSize} was started without MPI, over which CPU ranks talk.`,
-        `npx ift train --nproc ${worldSize} (or: mpirun -n ${worldSize} npx ift train)`,
+/**
+ * Starts MPI, which waits until every rank has started it. Throws `IFT_LIBRARY_MISSING` with what was looked for,
+ * `IFT_RANK_MISSING` after `timeout`, `IFT_RANKS_ENVIRONMENT` where MPI counts other ranks than the launcher.
+ */
+export async function joinMpi(
+  native: Addon,
+  device: number,
+  options: RankOptions,
+): Promise<NativeCommunicator> {
+  const { mpi, library, timeout, rank, worldSize } = options
+  if (mpi === null)
+    throw new IftError(
+      'IFT_RANKS_NO_MPI',
+      `Rank ${rank} of ${worldSize} was started without MPI, over which CPU ranks talk.`,
+      `npx ift train --nproc ${worldSize} (or: mpirun -n ${worldSize} npx ift train)`,
+    )
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new IftError(
+          'IFT_RANK_MISSING',
+          `Rank ${rank} waited ${timeout} s in MPI_Init: not all of the ${worldSize} ranks have started.`,
+          'Look at the other ranks, or wait longer: ranks.timeout in the config.',
+        ),
       )
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new IftError(
-            'IFT_RANK_MISSING',
-            `Rank ${rank} waited ${timeout} s in MPI_Init: not all of the ${worldSize} ranks have started.`,
-            'Look at the other ranks, or wait longer: ranks.timeout in the config.',
-          ),
-        )
-      }, timeout * 1000)
-    })
-    try {
-      const world = await Promise.race([native.commJoin(device, mpi, library, timeout), late])
-      if ('code' in world) throw errorOf(world)
-      if (world.rank !== rank || world.size !== worldSize)
-        throw new IftError(
-          'IFT_RANKS_ENVIRONMENT',
-          `The launcher says rank ${rank} of ${worldSize}, ${world.library} says rank ${world.rank} of ${world.size}.`,
-          'Start with the mpirun that belongs to the library, or name the library: ranks.mpi in the config.',
-        )
-      return new MpiCommunicator(native, device, rank, worldSize, world.library)
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  allReduce(buf: Buf, n: number, dtype: DType, op: 'sum' | 'max'): void {
-    raise(this.#native.commAllReduce(this.#device, buf, n, dtypes[dtype], op === 'sum' ? 0 : 1))
-  }
-
-  reduceScatter(dst: Buf, src: Buf, n: number, dtype: DType): void {
-    raise(this.#native.commReduceScatter(this.#device, dst, src, n, dtypes[dtype], this.worldSize))
-  }
-
-  allGather(dst: Buf, src: Buf, n: number, dtype: DType): void {
-    raise(this.#native.commAllGather(this.#device, dst, src, n, dtypes[dtype], this.worldSize))
-  }
-
-  broadcast(buf: Buf, n: number, dtype: DType, root: number): void {
-    raise(this.#native.commBroadcast(this.#device, buf, n, dtypes[dtype], root))
-  }
-
-  barrier(): void {
-    raise(this.#native.commBarrier(this.#device))
-  }
-
-  async leave(): Promise<void> {
-    raise(await this.#native.commLeave(this.#device))
-  }
-
-  abort(code: number): never {
-    return this.#native.commAbort(code)
+    }, timeout * 1000)
+  })
+  try {
+    const world = await Promise.race([native.commJoin(device, mpi, library, timeout), late])
+    if ('code' in world) throw errorOf(world)
+    if (world.rank !== rank || world.size !== worldSize)
+      throw new IftError(
+        'IFT_RANKS_ENVIRONMENT',
+        `The launcher says rank ${rank} of ${worldSize}, ${world.library} says rank ${world.rank} of ${world.size}.`,
+        'Start with the mpirun that belongs to the library, or name the library: ranks.mpi in the config.',
+      )
+    return new NativeCommunicator(native, device, world)
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where scripts/cuda-toolkit installs NVIDIA's compiler wheels.
+const WHEELS: &str = "../../../.cuda-toolkit/nvidia/cu13";
+
 const TARGETS: [&str; 4] = ["80", "90", "100", "120"];
 
 fn main() {
@@ -66,10 +69,11 @@ fn emulate(cuda: &Path, sources: &[PathBuf], out: &Path) {
 
 fn nvcc() -> Option<PathBuf> {
     let home = env::var_os("CUDA_HOME").map(PathBuf::from);
-    let homes = home.into_iter().chain([PathBuf::from("/usr/local/cuda")]).map(|home| home.join("bin"));
+    let home = home.map(|home| home.join("bin"));
     let path = env::var_os("PATH").unwrap_or_default();
-    let places: Vec<_> = homes.chain(env::split_paths(&path)).collect();
-    places.into_iter().map(|place| place.join("nvcc")).find(|file| file.is_file())
+    let usual = ["/usr/local/cuda", WHEELS].map(|home| Path::new(home).join("bin"));
+    let mut places = home.into_iter().chain(env::split_paths(&path)).chain(usual);
+    places.find_map(|place| Some(place.join("nvcc")).filter(|file| file.is_file()))
 }
 
 /// A list `IMAGES` of the fat binaries, one a family.
@@ -90,9 +94,13 @@ fn embed(sources: &[PathBuf], out: &Path) {
             }
         }
         None if env::var_os("IFT_REQUIRE_NVCC").is_some_and(|value| value == "1") => {
-            panic!("IFT_REQUIRE_NVCC is 1 and nvcc is not in CUDA_HOME, PATH or /usr/local/cuda");
+            panic!(
+                "IFT_REQUIRE_NVCC is 1 and nvcc is not in CUDA_HOME, PATH or /usr/local/cuda: scripts/cuda-toolkit installs it"
+            );
         }
-        None => println!("cargo:warning=nvcc was not found: the CUDA backend is built without kernels"),
+        None => println!(
+            "cargo:warning=nvcc was not found: the CUDA backend is built without kernels (scripts/cuda-toolkit installs it)"
+        ),
     }
     let text = format!("pub static IMAGES: &[&[u8]] = &[{images}];\n");
     fs::write(out.join("images.rs"), text).expect("the build folder can be written");

@@ -5,7 +5,7 @@
 //
 //   node scripts/emulate.mjs [--only rope,attention] [--modes schedules,address,race,planted,nvcc] [--keep DIR]
 //
-// CXX names the host compiler (g++). nvcc is looked for in CUDA_HOME, in PATH and in /usr/local/cuda.
+// CXX names the host compiler (g++). nvcc is looked for in CUDA_HOME, in PATH, in /usr/local/cuda and in .cuda-toolkit.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -140,7 +140,7 @@ const USED_LINE = /Used (\d+) registers/
 
 if (modes.has('nvcc')) {
   const nvcc = findNvcc()
-  if (nvcc === undefined) say('skipped nvcc: not in CUDA_HOME, PATH or /usr/local/cuda')
+  if (nvcc === undefined) say('skipped nvcc: not in CUDA_HOME, PATH or /usr/local/cuda; scripts/cuda-toolkit installs it')
   else {
     for (const file of readdirSync(cuda).filter((name) => name.endsWith('.cu') && wanted(name))) {
       const targets = TARGETS.flatMap((n) => ['-gencode', `arch=compute_${n},code=sm_${n}`])

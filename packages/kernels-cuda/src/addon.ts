@@ -1,4 +1,4 @@
-import type { Failure, NativeAddon } from '@ift/tensor/native'
+import type { CommAddon, Failure, NativeAddon, World } from '@ift/tensor/native'
 
 /** A device just opened. */
 export interface Opened {
@@ -13,14 +13,46 @@ export interface Opened {
   memory: number
 }
 
+/** One thing of NVIDIA's that was looked for. */
+export interface Finding {
+  /** `NVIDIA driver`, `cuda:0`, `cuBLASLt`, … */
+  name: string
+  found: boolean
+  /** Its version and file; or why it is not there, where it was looked for and what to install. */
+  text: string
+}
+
+/** What an add-on of this package can do with ranks. `library` is a file of NCCL, or null. */
+export interface RankAddon extends NativeAddon, CommAddon {
+  /** What rank 0 makes for all. */
+  commId(library: string | null): Uint8Array | Failure
+  /** Gives the id of rank 0 to all over the MPI that started them. */
+  commShare(
+    device: number,
+    kind: string,
+    path: string | null,
+    timeout: number,
+    id: Uint8Array,
+  ): Promise<Uint8Array | Failure>
+  commJoin(
+    device: number,
+    id: Uint8Array,
+    rank: number,
+    worldSize: number,
+    library: string | null,
+  ): Promise<World | Failure>
+}
+
 /** Exports of the add-on of this package. */
-export interface Addon extends NativeAddon {
+export interface Addon extends RankAddon {
+  /** Looks for kernels, driver, GPUs, cuBLASLt and NCCL; works where there are none. */
+  probe(): Finding[]
   /** Opens the GPU with this index among those that the driver shows. */
   open(index: number): Opened | Failure
 }
 
 /** Exports of the add-on whose kernels run on the processor. */
-export interface EmulatedAddon extends NativeAddon {
+export interface EmulatedAddon extends RankAddon {
   /** `schedule` orders the threads of a block: 0 to 3 reach the extremes of what a GPU may do. */
   openEmulated(schedule: number): Opened | Failure
 }

@@ -1,15 +1,16 @@
 import type { Communicator, DeviceInfo } from '@ift/tensor'
-import { NativeBackend, type NativeAddon } from '@ift/tensor/native'
+import { NativeBackend } from '@ift/tensor/native'
 
-import type { Opened } from './addon.js'
+import type { Opened, RankAddon } from './addon.js'
+import { joinNccl, type RankOptions } from './communicator.js'
 
 /** An NVIDIA GPU as a `Backend`, or the emulation of one. */
-export class CudaBackend extends NativeBackend {
+export class CudaBackend extends NativeBackend<RankAddon> {
   readonly name = 'cuda'
   readonly device: DeviceInfo
-  readonly comm: Communicator | null = null
+  #comm: Communicator | null = null
 
-  constructor(native: NativeAddon, opened: Opened, index: number) {
+  constructor(native: RankAddon, opened: Opened, index: number) {
     super(native, opened.device)
     const { name, capability, multiprocessors, memory } = opened
     const size = memory === 0 ? '' : `, ${(memory / 2 ** 30).toFixed(1)} GiB`
@@ -21,5 +22,13 @@ export class CudaBackend extends NativeBackend {
       preferredDtype: 'bf16',
       threads: multiprocessors,
     }
+  }
+  get comm(): Communicator | null {
+    return this.#comm
+  }
+
+  /** Joins the other ranks over NCCL; waits for all of them. */
+  async join(options: RankOptions): Promise<void> {
+    this.#comm = await joinNccl(this.native, this.number, options)
   }
 }

@@ -1,2 +1,3 @@
-export { openCuda, type CudaOptions } from './open.js'
+export type { Finding } from './addon.js'
+export { openCuda, probeCuda, type CudaOptions } from './open.js'
 export { plugin } from './plugin.js'

@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { errorOf } from '@ift/tensor/native'
 
-import type { Addon } from './addon.js'
+import type { Addon, Finding } from './addon.js'
 import { CudaBackend } from './backend.js'
 import { load } from './load.js'
 
@@ -10,6 +10,15 @@ export interface CudaOptions {
   /** Index among the GPUs that the driver shows (CUDA_VISIBLE_DEVICES limits them); 0 by default. */
   index?: number | undefined
 }
+
+const addon = (): Addon =>
+  load('kernels-cuda', 'pnpm --filter @ift/kernels-cuda run build:native', true) as Addon
+
+/**
+ * What this machine has of NVIDIA's: kernels, driver, GPUs with compute capability and memory, cuBLASLt and NCCL with their
+ * versions and files. What is missing is a finding too. Throws `IFT_BACKEND_UNAVAILABLE` only without the add-on.
+ */
+export const probeCuda = (): Finding[] => addon().probe()
 
 /**
  * Opens an NVIDIA GPU. Throws `IFT_BACKEND_UNAVAILABLE` with what is missing: the add-on, the kernels in it, the driver, the
@@ -20,7 +29,7 @@ export function openCuda(options: CudaOptions = {}): CudaBackend {
   if (!Number.isInteger(index) || index < 0) {
     throw new IftError('IFT_ARGUMENT', `index is ${index}, expected a whole number from 0 on`)
   }
-  const native = load('kernels-cuda', 'pnpm --filter @ift/kernels-cuda run build:native', true) as Addon
+  const native = addon()
   const opened = native.open(index)
   if ('code' in opened) throw errorOf({ hint: 'npx ift doctor shows what was found where', ...opened })
   return new CudaBackend(native, opened, index)

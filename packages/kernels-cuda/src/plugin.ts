@@ -1,14 +1,19 @@
-import { IftError, type Backend } from '@ift/tensor'
-import { openCuda } from './open.js'
+import type { Backend } from '@ift/tensor'
+import type { Finding } from './addon.js'
+import type { RankOptions } from './communicator.js'
+import { openCuda, probeCuda } from './open.js'
 
 interface Request {
   readonly index: number
-  readonly ranks?: { readonly place: { readonly worldSize: number } }
+  readonly ranks?: Pick<RankOptions, 'timeout' | 'library' | 'exchange'> & {
+    readonly place: Pick<RankOptions, 'rank' | 'worldSize' | 'mpi' | 'master'>
+  }
 }
 
 interface Device {
   readonly name: string
   open(request: Request): Promise<Backend>
+  look(): readonly Finding[]
 }
 
 /** The registry of devices as this package sees it: an ift plugin needs no more of the core. */
@@ -18,15 +23,18 @@ interface Host {
   }
 }
 
-function open({ index, ranks }: Request): Backend {
-  if (ranks && ranks.place.worldSize > 1) {
-    throw new IftError(
-      'IFT_BACKEND_UNAVAILABLE',
-      `the CUDA backend trains on one GPU, and this is one of ${ranks.place.worldSize} ranks`,
-      'start one process, or train on the CPUs of the ranks: --device cpu',
-    )
+/** Opens the GPU and joins the ranks that it is to be one of. */
+async function open({ index, ranks }: Request): Promise<Backend> {
+  const backend = openCuda({ index })
+  if (!ranks) return backend
+  try {
+    const { place, ...rest } = ranks
+    await backend.join({ ...place, ...rest })
+    return backend
+  } catch (error) {
+    backend.close()
+    throw error
   }
-  return openCuda({ index })
 }
 
 /** Registers NVIDIA GPUs as device `cuda`. */
@@ -36,7 +44,8 @@ export const plugin = {
   apply({ hooks }: Host): void {
     hooks.backend.for('cuda').tap('kernels-cuda', () => ({
       name: 'cuda',
-      open: (request: Request) => Promise.resolve().then(() => open(request)),
+      open,
+      look: probeCuda,
     }))
   },
 }

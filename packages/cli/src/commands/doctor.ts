@@ -35,7 +35,10 @@ export const doctor: Command = {
           continue
         }
         try {
-          const backend = await (await ift.backend(name)).open({ index: 0, threads: null })
+          const definition = await ift.backend(name)
+          for (const { name, found, text } of definition.look?.() ?? [])
+            rows.push([name, found ? text : `missing: ${text}`])
+          const backend = await definition.open({ index: 0, threads: null })
           const { description, preferredDtype } = backend.device
           rows.push([name, `${description}, ${preferredDtype}`])
           backend.close()

@@ -5,6 +5,10 @@ import {
   Embedding,
   Linear,
   Module,
+  QuantizedLinear,
+  quantizeLinears,
+  QuantizedTensor,
+  tensor,
   TiedLinear,
   type CausalLM,
   type ForwardInput,
@@ -17,6 +21,7 @@ import type { ModelDefinition } from '../plugin/contract/model.js'
 import { saveModel } from './model-files.js'
 import { fromMemory, writeSafetensors } from './safetensors.js'
 import { openCheckpoint } from './source.js'
+import { readValues } from './stored.js'
 import { initializeWeights, loadWeights } from './weights.js'
 
 /** The least model that has a head: an embedding and a projection. */
@@ -110,6 +115,30 @@ describe('loadWeights', () => {
     const { 'embed.weight': embed, ...rest } = shapes
     const model = await load({ 'transformer.embed.weight': embed!, ...rest, notes: [3] })
     expect([...(await model.proj.weight.value.read())]).toEqual([1, 1.01, 1.02, 1.03].map(Math.fround))
+  })
+
+  test.each(['nf4', 'int8'] as const)('%s layers are made of the numbers in the file', async (format) => {
+    const backend = referenceBackend()
+    const model = new Bigram(false)
+    expect(quantizeLinears(model, format, [model.lmHead])).toEqual(['proj'])
+    const path = await checkpoint(shapes)
+    await loadWeights(model, definition, { tied: false }, await openCheckpoint(path), {
+      backend,
+      dtype: 'bf16',
+    })
+    expect(model.embed.weight.value.dtype).toBe('bf16')
+    const proj: unknown = model.proj
+    if (!(proj instanceof QuantizedLinear)) throw new Error('it was not replaced')
+    const exact = tensor(backend, [1, 1.01, 1.02, 1.03], [2, 2])
+    const direct = QuantizedTensor.from(exact, format)
+    expect(await proj.weight.quantized.read()).toEqual(await direct.read())
+    const out = await mkdtemp(join(dir, 'saved-'))
+    await saveModel(out, { model, configJson: {}, dtype: 'f32' })
+    const saved = (await openCheckpoint(out)).info('proj.weight')
+    expect(await readValues(saved)).toEqual(await direct.read())
+    for (const t of [exact, direct]) t.release()
+    model.release()
+    expect(backend.memory().buffers).toBe(0)
   })
 
   test('ignores tables that old checkpoints carry', async () => {

@@ -229,6 +229,11 @@ impl Device {
         Ok(())
     }
 
+    /// Calls `then` with what kernels run on, on the queue's thread, when all queued before is done.
+    pub fn on_queue(&self, then: impl FnOnce(Result<&Context>) + Send + 'static) {
+        self.queue.fence(then);
+    }
+
     /// Calls `then` when all queued before is done, with the first error of it.
     pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
         self.queue.fence(move |done| then(done.map(|_| ())));

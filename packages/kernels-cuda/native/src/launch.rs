@@ -1,8 +1,10 @@
 //! What a kernel runs on: the driver, scratch memory, the word in which kernels report bad device data.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use ift_collectives::mpi::Mpi;
+use ift_collectives::nccl::Nccl;
 use ift_kernel_abi::{Code, Error, Result};
 
 use crate::device::Ptr;
@@ -52,6 +54,10 @@ pub struct Context {
     flag: u64,
     /// Address and size of the scratch block; kernels run in order, so that one serves all.
     scratch: Cell<(u64, usize)>,
+    /// The ranks that this device has joined.
+    pub ranks: RefCell<Option<Nccl>>,
+    /// Where an MPI launcher started this process and the ranks have met over it.
+    pub mpi: RefCell<Option<Mpi>>,
 }
 
 impl Context {
@@ -59,7 +65,13 @@ impl Context {
         driver.attach()?;
         let flag = driver.alloc(FLAG_BYTES)?;
         driver.upload(flag, &[0; FLAG_BYTES])?;
-        Ok(Self { driver, flag, scratch: Cell::new((0, 0)) })
+        Ok(Self {
+            driver,
+            flag,
+            scratch: Cell::new((0, 0)),
+            ranks: RefCell::new(None),
+            mpi: RefCell::new(None),
+        })
     }
 
     pub fn driver(&self) -> &dyn Driver {
@@ -102,6 +114,9 @@ impl Context {
     /// Waits for all that was launched; the first report of bad device data since the last call is an error.
     pub fn fence(&self) -> Result<()> {
         self.driver.synchronize()?;
+        if let Some(ranks) = &*self.ranks.borrow() {
+            ranks.check_async()?;
+        }
         let mut bytes = [0; FLAG_BYTES];
         self.driver.download(self.flag, &mut bytes)?;
         // SAFETY: any bytes are an ErrorFlag.

@@ -3,6 +3,7 @@
 #![allow(clippy::too_many_arguments, reason = "the arguments of a kernel are those of the interface")]
 
 pub mod arena;
+pub mod comm;
 pub mod device;
 pub mod driver;
 pub mod kernels;

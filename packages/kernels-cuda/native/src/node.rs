@@ -37,7 +37,12 @@ fn with<T>(device: u32, body: impl FnOnce(&Device) -> Result<T>) -> Result<T> {
     })
 }
 
-fn outcome(result: Result<()>) -> Option<Failure> {
+/// The open device of a number.
+pub fn device_of(device: u32) -> Option<Rc<Device>> {
+    DEVICES.with_borrow(|devices| devices.get(device as usize).cloned().flatten())
+}
+
+pub fn outcome(result: Result<()>) -> Option<Failure> {
     result.err().map(Failure::from)
 }
 
@@ -91,6 +96,25 @@ fn open_device(driver: Arc<dyn Driver>) -> Result<Opened> {
 #[napi]
 pub fn open(index: u32) -> Either<Opened, Failure> {
     answer(crate::driver::cuda::Cuda::open(index).and_then(|driver| open_device(Arc::new(driver))), "open")
+}
+
+/// One thing of NVIDIA's that was looked for: what was found, or why not and what to install.
+#[cfg(not(feature = "emulated"))]
+#[napi(object, object_from_js = false)]
+pub struct Finding {
+    pub name: String,
+    pub found: bool,
+    pub text: String,
+}
+
+/// What the machine has; works without a GPU, a driver or any library.
+#[cfg(not(feature = "emulated"))]
+#[napi]
+pub fn probe() -> Vec<Finding> {
+    let findings = crate::driver::probe::probe().into_iter();
+    findings
+        .map(|crate::driver::probe::Finding { name, found, text }| Finding { name, found, text })
+        .collect()
 }
 
 /// Opens the emulator; `schedule` orders the threads of a block.
@@ -179,7 +203,7 @@ pub fn read<'env>(
 pub fn synchronize<'env>(env: &'env Env, device: u32) -> napi::Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred()?;
     let then = move |result: Result<()>| deferred.resolve(move |_| Ok(outcome(result)));
-    match DEVICES.with_borrow(|devices| devices.get(device as usize).cloned().flatten()) {
+    match device_of(device) {
         Some(device) => device.fence(then),
         None => then(Err(closed_error())),
     }

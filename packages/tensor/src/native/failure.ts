@@ -6,7 +6,7 @@ const hints: Readonly<Record<string, string>> = {
     'lower microBatchTokens or maxLength, switch recomputation on, or free tensors; ift plan shows what fits',
   IFT_BUFFER_INVALID: 'the tensor was released: keep(t) lets it outlive its scope',
   IFT_LIBRARY_MISSING:
-    'apt-get install openmpi-bin (dnf install openmpi, brew install open-mpi), or name the file: ranks.mpi in the config',
+    'CPU ranks: apt-get install openmpi-bin (dnf install openmpi, brew install open-mpi), or name the file: ranks.mpi in the config. GPU ranks: pip install nvidia-nccl-cu13, or ranks.nccl',
   IFT_RANK_MISSING: 'look at what that rank wrote last, or wait longer: ranks.timeout in the config',
   IFT_COLLECTIVE: 'look at what the other ranks wrote; the last checkpoint is intact: --resume',
   IFT_BACKEND_CLOSED: 'open the backend again',

@@ -21,9 +21,19 @@ export interface DeviceRequest {
   readonly ranks?: RankRequest
 }
 
+/** One thing that a device needs of the machine: a driver, a library, a device. */
+export interface MachineFinding {
+  readonly name: string
+  readonly found: boolean
+  /** What was found and where; or why it is not there and what to install. */
+  readonly text: string
+}
+
 /** Opens devices of one kind. */
 export interface BackendDefinition {
   /** 'cpu', 'cuda', … as the config's `device` writes it. */
   readonly name: string
   open(request: DeviceRequest): Promise<Backend>
+  /** What the machine has of what the devices need; opens none of them. */
+  look?(): readonly MachineFinding[]
 }

@@ -35,13 +35,13 @@ macro_rules! driver_api {
     ($($field:ident = $symbol:literal ($($argument:ty),*);)*) => {
         struct Api {
             $($field: unsafe extern "C" fn($($argument),*) -> Status,)*
-            _library: Found,
+            library: Found,
         }
 
         impl Api {
             fn load(library: Found) -> Result<Self> {
                 // SAFETY: the types are those of cuda.h for these names.
-                unsafe { Ok(Self { $($field: library.function($symbol)?,)* _library: library }) }
+                unsafe { Ok(Self { $($field: library.function($symbol)?,)* library }) }
             }
         }
     };
@@ -132,27 +132,77 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+pub const DRIVER: &str = "libcuda.so.1";
+pub const CUBLAS_LT: &str = "libcublasLt.so.13";
+pub const CUBLAS_HINT: &str = "pip install 'nvidia-cublas==13.*', or install libcublas-13-*";
+
+/// Whether the add-on holds kernels.
+pub fn has_kernels() -> bool {
+    !IMAGES.is_empty()
+}
+
+fn load_driver() -> Result<Api> {
+    Api::load(library::open(DRIVER, "install NVIDIA's driver 580 or newer")?)
+}
+
+/// Major and minor of the CUDA that the driver is for.
+fn driver_version(api: &Api) -> (c_int, c_int) {
+    let mut version = 0;
+    // SAFETY: a pointer to a local; needs no cuInit.
+    unsafe { (api.driver_version)(&raw mut version) };
+    (version / 1000, version % 1000 / 10)
+}
+
+/// Starts a driver that is new enough and counts its devices.
+fn start_driver(api: &Api) -> Result<c_int> {
+    let (major, minor) = driver_version(api);
+    if major * 1000 + minor * 10 < OLDEST_DRIVER {
+        let message = format!("the driver is for CUDA {major}.{minor}; CUDA 13.0 needs driver 580 or newer");
+        return Err(unavailable(message));
+    }
+    let mut count = 0;
+    // SAFETY: pointers to locals.
+    unsafe {
+        api.expect("cuInit", (api.init)(0)).map_err(|error| unavailable(error.message))?;
+        api.expect("cuDeviceGetCount", (api.device_count)(&raw mut count))?;
+    }
+    Ok(count)
+}
+
+/// What the driver says of itself and of its devices; none of them is opened.
+pub struct Installed {
+    pub file: String,
+    pub cuda: (c_int, c_int),
+    pub devices: Result<Vec<Facts>>,
+}
+
+/// Looks at the driver of this machine.
+pub fn installed() -> Result<Installed> {
+    let api = load_driver()?;
+    let devices = start_driver(&api).and_then(|count| {
+        let each = (0..count).map(|index| {
+            let mut device = 0;
+            // SAFETY: pointers to locals; the driver has started.
+            unsafe {
+                api.expect("cuDeviceGet", (api.device_get)(&raw mut device, index))?;
+                facts(&api, device)
+            }
+        });
+        each.collect()
+    });
+    Ok(Installed { file: api.library.file(DRIVER), cuda: driver_version(&api), devices })
+}
+
 impl Cuda {
     /// Opens the device of that index, or says what is missing.
     pub fn open(index: u32) -> Result<Self> {
         if IMAGES.is_empty() {
             return Err(unavailable("this add-on was built without nvcc and holds no GPU kernels"));
         }
-        let hint = "install NVIDIA's driver 580 or newer";
-        let api = Api::load(library::open("libcuda.so.1", hint)?)?;
+        let api = load_driver()?;
+        let count = start_driver(&api)?;
         // SAFETY: calls of the driver API with pointers to locals, here and below.
         unsafe {
-            let mut version = 0;
-            (api.driver_version)(&raw mut version);
-            if version < OLDEST_DRIVER {
-                let (major, minor) = (version / 1000, version % 1000 / 10);
-                let message =
-                    format!("the driver is for CUDA {major}.{minor}; CUDA 13.0 needs driver 580 or newer");
-                return Err(unavailable(message));
-            }
-            api.expect("cuInit", (api.init)(0)).map_err(|error| unavailable(error.message))?;
-            let mut count = 0;
-            api.expect("cuDeviceGetCount", (api.device_count)(&raw mut count))?;
             if i64::from(index) >= i64::from(count) {
                 return Err(unavailable(format!("there is no GPU {index}: the driver shows {count}")));
             }
@@ -165,8 +215,7 @@ impl Cuda {
                     format!("{name} has compute capability {major}.{minor}; the kernels need 8.0 or newer");
                 return Err(unavailable(message));
             }
-            let hint = "pip install nvidia-cublas==13.*, or install libcublas-13-*";
-            let lt = library::open("libcublasLt.so.13", hint)?;
+            let lt = library::open(CUBLAS_LT, CUBLAS_HINT)?;
             let mut context = null_mut();
             api.expect("cuDevicePrimaryCtxRetain", (api.context_retain)(&raw mut context, device))?;
             let mut cuda = Self {
@@ -306,6 +355,10 @@ impl Driver for Cuda {
 
     fn gemm(&self, product: &Product) -> Result<()> {
         lock(&self.lt).multiply(product, self.stream)
+    }
+
+    fn stream(&self) -> usize {
+        self.stream as usize
     }
 
     fn synchronize(&self) -> Result<()> {

@@ -113,6 +113,10 @@ impl Driver for Emulated {
         Ok(())
     }
 
+    fn stream(&self) -> usize {
+        0
+    }
+
     fn synchronize(&self) -> Result<()> {
         Ok(())
     }

@@ -21,7 +21,8 @@ fn python_folders() -> Vec<PathBuf> {
     for home in homes {
         let pythons = fs::read_dir(home.join("lib")).into_iter().flatten().flatten();
         for python in pythons.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3")) {
-            folders.push(python.path().join("site-packages/nvidia/cu13/lib"));
+            let nvidia = python.path().join("site-packages/nvidia");
+            folders.extend([nvidia.join("cu13/lib"), nvidia.join("nccl/lib")]);
         }
     }
     folders
@@ -54,7 +55,31 @@ pub fn open(name: &str, hint: &str) -> Result<Found> {
     Err(Error::new(Code::BackendUnavailable, message))
 }
 
+/// Where the library of that name, already open, was loaded from, as far as the system tells.
+fn loaded_from(name: &str) -> Option<String> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let of_library = |path: &&str| {
+        Path::new(path).file_name().is_some_and(|file| file.to_string_lossy().starts_with(name))
+    };
+    let mut paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    let loaded = paths.find(of_library).map(str::to_owned);
+    loaded.or_else(|| {
+        // A link's target may have another name: libcuda.so.1 is libcuda.so.580.65.06.
+        let stem = name.split(".so").next()?;
+        let mut paths = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+        paths.find(|path| path.contains(&format!("/{stem}.so"))).map(str::to_owned)
+    })
+}
+
 impl Found {
+    /// The file that is open.
+    pub fn file(&self, name: &str) -> String {
+        if self.path.contains('/') {
+            return self.path.clone();
+        }
+        loaded_from(name).unwrap_or_else(|| self.path.clone())
+    }
+
     /// A function as a value, valid while the library is open.
     ///
     /// # Safety

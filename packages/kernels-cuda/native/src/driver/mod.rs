@@ -12,6 +12,8 @@ pub mod emulated;
 mod library;
 #[cfg(not(feature = "emulated"))]
 mod lt;
+#[cfg(not(feature = "emulated"))]
+pub mod probe;
 
 /// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +59,8 @@ pub trait Driver: Send + Sync {
     /// Starts a kernel; `args` are its C struct.
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()>;
     fn gemm(&self, product: &Product) -> Result<()>;
+    /// The line of work as libraries of the device take it: a CUDA stream.
+    fn stream(&self) -> usize;
     /// Waits for all work; an error of the work itself surfaces here at the latest.
     fn synchronize(&self) -> Result<()>;
 }
