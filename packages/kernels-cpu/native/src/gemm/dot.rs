@@ -15,9 +15,10 @@ const LANES: usize = 16;
 #[cfg(target_arch = "x86_64")]
 const SIDE: usize = 4;
 
-/// Rows of the large side ahead that are fetched.
+/// Bytes of the large side ahead that are fetched to the second-level cache: from memory it comes no faster into the first,
+/// whose few misses at a time would be used up.
 #[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 2 * SIDE;
+const AHEAD: usize = 4096;
 
 /// Some rows of two operands, and where their products go.
 struct Sides<T> {
@@ -103,6 +104,12 @@ mod x86 {
         unsafe { each_tile!(sides, tile_512) }
     }
 
+    /// How many rows of w are read together, and how many times. With one row of x they are read one after the other, as they
+    /// lie in memory; with more, what is loaded of x serves all of them.
+    const fn order<const R: usize, const C: usize>() -> (usize, usize) {
+        if R == 1 { (1, C) } else { (C, 1) }
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     unsafe fn tile_bf16<T: Element, const R: usize, const C: usize>(
@@ -113,29 +120,33 @@ mod x86 {
         unsafe {
             let (x, w) = (sides.x.add(row * sides.ldx), sides.w.add(col * sides.ldw));
             let mut sums = [[_mm512_setzero_ps(); C]; R];
-            let mut step = |p: usize, mask: __mmask32| {
-                let mut right = [_mm512_setzero_si512(); C];
-                for (j, vector) in right.iter_mut().enumerate() {
-                    let at = w.add(j * sides.ldw + p);
-                    // Weights come from memory, in runs too short for the processor to foresee.
-                    _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(AHEAD * sides.ldw).cast());
-                    *vector = _mm512_maskz_loadu_epi16(mask, at.cast());
-                }
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let left = _mm512_maskz_loadu_epi16(mask, x.add(i * sides.ldx + p).cast());
-                    for (sum, vector) in sums.iter_mut().zip(&right) {
-                        let (a, b) =
-                            (transmute::<__m512i, __m512bh>(left), transmute::<__m512i, __m512bh>(*vector));
-                        *sum = _mm512_dpbf16_ps(*sum, a, b);
+            let (together, turns) = order::<R, C>();
+            for turn in 0..turns {
+                let mut step = |p: usize, mask: __mmask32| {
+                    let mut right = [_mm512_setzero_si512(); C];
+                    for (j, vector) in right.iter_mut().enumerate().take(together) {
+                        let at = w.add((turn + j) * sides.ldw + p);
+                        _mm_prefetch::<_MM_HINT_T1>(at.cast::<i8>().wrapping_add(AHEAD));
+                        *vector = _mm512_maskz_loadu_epi16(mask, at.cast());
                     }
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        let left = _mm512_maskz_loadu_epi16(mask, x.add(i * sides.ldx + p).cast());
+                        for (sum, vector) in sums[turn..turn + together].iter_mut().zip(&right) {
+                            let (a, b) = (
+                                transmute::<__m512i, __m512bh>(left),
+                                transmute::<__m512i, __m512bh>(*vector),
+                            );
+                            *sum = _mm512_dpbf16_ps(*sum, a, b);
+                        }
+                    }
+                };
+                let whole = sides.k / 32 * 32;
+                for p in (0..whole).step_by(32) {
+                    step(p, !0);
                 }
-            };
-            let whole = sides.k / 32 * 32;
-            for p in (0..whole).step_by(32) {
-                step(p, !0);
-            }
-            if whole < sides.k {
-                step(whole, (1 << (sides.k - whole)) - 1);
+                if whole < sides.k {
+                    step(whole, (1 << (sides.k - whole)) - 1);
+                }
             }
             store_totals(&sums, sides.c.add(row * sides.ldc + col), sides.ldc);
         }
@@ -197,24 +208,29 @@ mod x86 {
         unsafe {
             let (x, w) = (sides.x.add(row * sides.ldx), sides.w.add(col * sides.ldw));
             let mut sums = [[_mm512_setzero_ps(); C]; R];
-            let mut step = |p: usize, mask: __mmask16| {
-                let mut right = [_mm512_setzero_ps(); C];
-                for (j, vector) in right.iter_mut().enumerate() {
-                    *vector = load(w.add(j * sides.ldw + p), mask);
-                }
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let left = load(x.add(i * sides.ldx + p), mask);
-                    for (sum, vector) in sums.iter_mut().zip(&right) {
-                        *sum = _mm512_fmadd_ps(left, *vector, *sum);
+            let (together, turns) = order::<R, C>();
+            for turn in 0..turns {
+                let mut step = |p: usize, mask: __mmask16| {
+                    let mut right = [_mm512_setzero_ps(); C];
+                    for (j, vector) in right.iter_mut().enumerate().take(together) {
+                        let at = w.add((turn + j) * sides.ldw + p);
+                        _mm_prefetch::<_MM_HINT_T1>(at.cast::<i8>().wrapping_add(AHEAD));
+                        *vector = load(at, mask);
                     }
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        let left = load(x.add(i * sides.ldx + p), mask);
+                        for (sum, vector) in sums[turn..turn + together].iter_mut().zip(&right) {
+                            *sum = _mm512_fmadd_ps(left, *vector, *sum);
+                        }
+                    }
+                };
+                let whole = sides.k / 16 * 16;
+                for p in (0..whole).step_by(16) {
+                    step(p, !0);
                 }
-            };
-            let whole = sides.k / 16 * 16;
-            for p in (0..whole).step_by(16) {
-                step(p, !0);
-            }
-            if whole < sides.k {
-                step(whole, (1 << (sides.k - whole)) - 1);
+                if whole < sides.k {
+                    step(whole, (1 << (sides.k - whole)) - 1);
+                }
             }
             store_totals(&sums, sides.c.add(row * sides.ldc + col), sides.ldc);
         }
