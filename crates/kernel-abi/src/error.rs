@@ -18,6 +18,8 @@ pub enum Code {
     FileUnreadable,
     BackendClosed,
     BackendUnavailable,
+    /// The device does not answer any more: no later call on it will.
+    DeviceLost,
     /// A shared library of the machine, or a function of it, is not there.
     LibraryMissing,
     /// The library under a collective reports an error.
@@ -40,6 +42,7 @@ impl Code {
             Self::FileUnreadable => "IFT_FILE_UNREADABLE",
             Self::BackendClosed => "IFT_BACKEND_CLOSED",
             Self::BackendUnavailable => "IFT_BACKEND_UNAVAILABLE",
+            Self::DeviceLost => "IFT_DEVICE_LOST",
             Self::LibraryMissing => "IFT_LIBRARY_MISSING",
             Self::Collective => "IFT_COLLECTIVE",
             Self::RankMissing => "IFT_RANK_MISSING",

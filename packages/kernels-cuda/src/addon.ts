@@ -53,6 +53,9 @@ export interface Addon extends RankAddon {
 
 /** Exports of the add-on whose kernels run on the processor. */
 export interface EmulatedAddon extends RankAddon {
-  /** `schedule` orders the threads of a block: 0 to 3 reach the extremes of what a GPU may do. */
-  openEmulated(schedule: number): Opened | Failure
+  /**
+   * `schedule` orders the threads of a block: 0 to 3 reach the extremes of what a GPU may do. `memory` is its bytes, 0 for 8 GiB;
+   * after `life` kernels the device is lost, never for 0.
+   */
+  openEmulated(schedule: number, memory: number, life: number): Opened | Failure
 }

@@ -21,6 +21,7 @@ export class CudaBackend extends NativeBackend<RankAddon> {
       // Products of bf16 add up in f32, and the tensor cores take them at sixteen times the rate of f32.
       preferredDtype: 'bf16',
       threads: multiprocessors,
+      ...(memory === 0 ? {} : { memory }),
     }
   }
   get comm(): Communicator | null {

@@ -18,18 +18,27 @@ export function emulatedIsBuilt(): boolean {
   return file !== undefined && existsSync(file)
 }
 
+export interface EmulatedOptions {
+  /** One of `schedules`; 0 when absent. */
+  readonly schedule?: number
+  /** Bytes of the device; 8 GiB when absent. */
+  readonly memory?: number
+  /** Kernels until the device is lost; it never is when absent. */
+  readonly life?: number
+}
+
 /**
  * Opens a GPU that is emulated on the processor: the same kernels, compiled by the host's compiler, for tests on machines
  * without a GPU. Throws `IFT_BACKEND_UNAVAILABLE` when it was not built.
  */
-export function openEmulated(options: { readonly schedule?: number } = {}): CudaBackend {
-  const { schedule = 0 } = options
+export function openEmulated(options: EmulatedOptions = {}): CudaBackend {
+  const { schedule = 0, memory = 0, life = 0 } = options
   if (!Number.isInteger(schedule) || schedule < 0) {
     throw new IftError('IFT_ARGUMENT', `schedule is ${schedule}, expected a whole number from 0 on`)
   }
   const build = 'pnpm --filter @ift/kernels-cuda run build:emulated'
   const native = load(binary, build, false) as EmulatedAddon
-  const opened = native.openEmulated(schedule)
+  const opened = native.openEmulated(schedule, memory, life)
   if ('code' in opened) throw errorOf(opened)
   return new CudaBackend(native, opened, 0)
 }

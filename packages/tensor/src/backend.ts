@@ -363,6 +363,8 @@ export interface DeviceInfo {
   /** Fastest dtype for weights and activations that loses nothing a fine-tune needs. */
   readonly preferredDtype: FloatDType
   readonly threads: number
+  /** Bytes of memory that the device has to itself; absent when it shares the machine's. */
+  readonly memory?: number
 }
 
 /** A device: memory, a queue of kernels in order, and the only three ways to wait for it. */

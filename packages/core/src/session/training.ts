@@ -13,6 +13,7 @@ import type { PluginSession } from '../plugin/session.js'
 import { findCheckpoint, type BrokenCheckpoint } from '../train/checkpoint.js'
 import { MetricsFile } from '../train/metrics.js'
 import { plan, type Plan } from '../train/plan.js'
+import type { RemedyInput } from '../train/remedies.js'
 import { renderReport, type ReportSample } from '../train/report/report.js'
 import { checkResumable, decisive, RunFolder, type Manifest } from '../train/run-folder.js'
 import { Trainer } from '../train/trainer.js'
@@ -20,6 +21,7 @@ import type { TrainResult } from '../train/types.js'
 import { version } from '../version.js'
 import { openData, type RunData } from './data.js'
 import { modelRecord, type OpenModel } from './open-model.js'
+import { explainMemory } from './out-of-memory.js'
 import { writeFileAtomic } from '../checkpoint/atomic.js'
 
 export interface TrainingOptions {
@@ -75,9 +77,14 @@ export function outputDir(config: ResolvedConfig, rootDir: string, family: strin
   )
 }
 
-/** Bytes that a run may use on a device that does not say. */
+/** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
+const usable = 0.94
+
+/** Bytes that a run may use; null when nobody knows. */
 const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
   if (config.train.memory !== undefined) return config.train.memory * 2 ** 30
+  const { memory } = open.backend.device
+  if (memory !== undefined) return memory * usable
   // Other ranks of this machine may take as much.
   const share = open.backend.comm?.worldSize ?? 1
   return open.backend.device.kind === 'cpu'
@@ -85,8 +92,8 @@ const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
     : null
 }
 
-/** What the run will hold in memory, and how many layers it must recompute. */
-export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
+/** What a plan is made from, for this configuration and this model. */
+function planInput(config: ResolvedConfig, open: OpenModel): RemedyInput {
   let parameters = 0
   const quantized = { elements: 0, bytes: 0, largest: 0 }
   for (const [, parameter] of open.model.namedParameters()) {
@@ -100,7 +107,7 @@ export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
   const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
   const tokens = config.train.microBatchTokens
-  const input = {
+  return {
     shape: open.shape,
     dtype: open.dtype,
     parameters,
@@ -112,7 +119,14 @@ export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
     tokens,
     trainedTokens: tokens,
     budget: budget(config, open),
+    maxLength: config.maxLength,
+    full: open.peft === null,
   }
+}
+
+/** What the run will hold in memory, and how many layers it must recompute. */
+export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
+  const input = planInput(config, open)
   const { recompute } = config.train
   return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? open.shape.layers : 0)
 }
@@ -273,7 +287,9 @@ export async function openTraining(
     trainable,
     parameters,
     async run(signal) {
-      const training = trainer.train(signal)
+      const training = trainer.train(signal).catch((error: unknown) => {
+        throw explainMemory(error, memory, planInput(config, open), budget(config, open)) ?? error
+      })
       const result = await (link ? Promise.race([training, link.lost]) : training)
       if (writes) await writeReport([], result)
       await ranks?.comm.leave()

@@ -25,6 +25,12 @@ fn size_class(bytes: usize) -> usize {
     bytes.next_multiple_of(step)
 }
 
+/// Bytes as people read them.
+fn written(bytes: usize) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1024.0 { format!("{mib:.2} MiB") } else { format!("{:.2} GiB", mib / 1024.0) }
+}
+
 pub struct Arena {
     driver: Arc<dyn Driver>,
     idle: BTreeMap<usize, Vec<u64>>,
@@ -39,7 +45,9 @@ impl Arena {
         Self { driver, idle: BTreeMap::new(), idle_bytes: 0, allocated: 0, peak: 0, reserved: 0 }
     }
 
-    pub fn alloc(&mut self, bytes: usize) -> Result<Block> {
+    /// A block of at least `bytes`. `settle` returns when the device has done all that was queued; it is called before memory
+    /// goes back to the device for the sake of this block.
+    pub fn alloc(&mut self, bytes: usize, settle: impl FnOnce() -> Result<()>) -> Result<Block> {
         if bytes > isize::MAX as usize {
             return Err(Error::new(Code::OutOfMemory, format!("{bytes} bytes are more than a device holds")));
         }
@@ -51,12 +59,13 @@ impl Arena {
                 address
             }
             None => {
-                let address = self.take(size).map_err(|error| {
-                    let gib = |bytes: usize| bytes as f64 / f64::from(1 << 30);
-                    let (asked, used) = (gib(bytes), gib(self.allocated));
-                    let memory = gib(self.driver.facts().memory);
+                let address = self.take(size, settle).map_err(|error| {
+                    let memory = self.driver.facts().memory;
                     let message = format!(
-                        "{asked:.3} GiB asked, {used:.3} GiB of {memory:.1} GiB in buffers ({})",
+                        "{} asked, {} of {} in buffers ({})",
+                        written(bytes),
+                        written(self.allocated),
+                        written(memory),
                         error.message
                     );
                     Error::new(error.code, message)
@@ -70,11 +79,11 @@ impl Arena {
         Ok(Block { address, bytes, size })
     }
 
-    fn take(&mut self, size: usize) -> Result<u64> {
+    fn take(&mut self, size: usize, settle: impl FnOnce() -> Result<()>) -> Result<u64> {
         match self.driver.alloc(size) {
             Err(error) if error.code == Code::OutOfMemory && self.idle_bytes > 0 => {
-                // What is kept is given back first. Work under way may still use it.
-                self.driver.synchronize()?;
+                // What is kept is given back first. Work in the queue may still use it.
+                settle()?;
                 self.release_idle();
                 self.driver.alloc(size)
             }
@@ -151,17 +160,29 @@ mod tests {
     #[cfg(feature = "emulated")]
     #[test]
     fn blocks_are_kept_and_counted() {
-        let mut arena = Arena::new(Arc::new(crate::driver::emulated::Emulated::new(0)));
-        let first = arena.alloc(1000).unwrap();
+        let mut arena = Arena::new(Arc::new(crate::driver::emulated::Emulated::new(0, 4096, 0)));
+        let first = arena.alloc(1000, || Ok(())).unwrap();
         let address = first.address;
         arena.free(&first);
         assert_eq!((arena.allocated(), arena.peak(), arena.reserved()), (0, 1000, 1024));
-        let second = arena.alloc(400).unwrap();
+        let second = arena.alloc(400, || Ok(())).unwrap();
         assert_ne!(second.address, address);
-        let third = arena.alloc(1020).unwrap();
+        let third = arena.alloc(1020, || Ok(())).unwrap();
         assert_eq!(third.address, address);
-        assert_eq!(arena.alloc(usize::MAX).unwrap_err().code, Code::OutOfMemory);
+        assert_eq!(arena.alloc(usize::MAX, || Ok(())).unwrap_err().code, Code::OutOfMemory);
         arena.free(&second);
         arena.free(&third);
+        // What is kept goes back for a buffer of another size, after the work that used it.
+        let mut settled = false;
+        let whole = arena
+            .alloc(4096, || {
+                settled = true;
+                Ok(())
+            })
+            .unwrap();
+        assert!(settled);
+        assert_eq!((arena.allocated(), arena.reserved()), (4096, 4096));
+        assert_eq!(arena.alloc(1, || Ok(())).unwrap_err().code, Code::OutOfMemory);
+        arena.free(&whole);
     }
 }

@@ -203,7 +203,7 @@ pub fn comm_broadcast(device: u32, buf: u32, n: f64, dtype: u32, root: u32) -> O
 
 /// A reduction of one number: what is queued behind it runs when every rank has come here.
 fn meet(context: &Context) -> Result<()> {
-    let word = address(context.scratch(4)?);
+    let word = context.word();
     context.driver().upload(word, &[0; 4])?;
     with_ranks(context, |ranks, stream| {
         // SAFETY: the word is the device's, and outlives its work.

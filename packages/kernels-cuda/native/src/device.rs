@@ -23,12 +23,6 @@ enum Storage {
 #[derive(Clone, Copy, Debug)]
 pub struct Ptr(u64);
 
-impl Ptr {
-    pub(crate) fn new(address: u64) -> Self {
-        Self(address)
-    }
-}
-
 /// The address as kernels take it.
 pub fn address(pointer: Ptr) -> u64 {
     pointer.0
@@ -37,6 +31,9 @@ pub fn address(pointer: Ptr) -> u64 {
 /// Reads the arguments of a kernel. The length checks of a kernel are its calls of `input` and `output`.
 pub struct Checked<'a> {
     buffers: &'a Buffers<Storage>,
+    arena: RefCell<&'a mut Arena>,
+    scratch: RefCell<Vec<Block>>,
+    queue: &'a Queue,
 }
 
 impl Checked<'_> {
@@ -53,6 +50,14 @@ impl Checked<'_> {
             return Err(Error::new(Code::BufferBounds, message));
         }
         Ok((Ptr(span.address as u64), span))
+    }
+
+    /// Uninitialised bytes for this kernel alone.
+    pub fn scratch(&self, bytes: usize) -> Result<Ptr> {
+        let block = self.arena.borrow_mut().alloc(bytes, || self.queue.drain())?;
+        let address = block.address;
+        self.scratch.borrow_mut().push(block);
+        Ok(Ptr(address))
     }
 
     pub fn input(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
@@ -98,9 +103,6 @@ fn unreadable(path: &str, error: &std::io::Error) -> Error {
     Error::new(Code::FileUnreadable, format!("{path}: {error}"))
 }
 
-/// Files are copied in pieces of this size.
-const PIECE: usize = 64 << 20;
-
 impl Device {
     pub fn new(driver: Arc<dyn Driver>) -> Result<Self> {
         driver.attach()?;
@@ -122,16 +124,25 @@ impl Device {
     where
         K: FnOnce(&Context) -> Result<()> + Send + 'static,
     {
-        let kernel =
-            self.with(|state| check(&Checked { buffers: &state.buffers })).map_err(|error| error.of(name))?;
-        self.queue.kernel(name, kernel);
-        Ok(())
+        self.with(|State { buffers, arena, .. }| {
+            let (arena, scratch) = (RefCell::new(arena), RefCell::default());
+            let checked = Checked { buffers, arena, scratch, queue: &self.queue };
+            let kernel = check(&checked);
+            let Checked { arena, scratch, .. } = checked;
+            // In the queue behind this kernel, the next one may have it.
+            for block in scratch.into_inner() {
+                arena.borrow_mut().free(&block);
+            }
+            self.queue.kernel(name, kernel?);
+            Ok(())
+        })
+        .map_err(|error| error.of(name))
     }
 
     /// A new buffer of uninitialised bytes.
     pub fn alloc(&self, bytes: usize) -> Result<u32> {
         self.with(|state| {
-            let block = state.arena.alloc(bytes)?;
+            let block = state.arena.alloc(bytes, || self.queue.drain())?;
             let span = Span { address: block.address as usize, bytes, writable: true };
             state.buffers.insert(Storage::Block(block), span)
         })
@@ -146,21 +157,14 @@ impl Device {
             return Err(Error::new(Code::FileUnreadable, message));
         }
         file.seek(SeekFrom::Start(offset as u64)).map_err(|error| unreadable(path, &error))?;
-        let block = self.with(|state| state.arena.alloc(bytes))?;
-        let mut done = 0;
-        while done < bytes {
-            let mut piece = vec![0; PIECE.min(bytes - done)];
-            if let Err(error) = file.read_exact(&mut piece) {
-                self.with(|state| {
-                    state.arena.free(&block);
-                    Ok(())
-                })?;
-                return Err(unreadable(path, &error));
-            }
-            let to = block.address + done as u64;
-            done += piece.len();
-            self.queue.kernel("mapFile", move |context| context.driver().upload(to, &piece));
-        }
+        let block = self.with(|state| state.arena.alloc(bytes, || self.queue.drain()))?;
+        let (to, path) = (block.address, path.to_owned());
+        // Read where it is copied, so that the bytes never wait in memory for the device.
+        self.queue.kernel("mapFile", move |context| {
+            let mut fill =
+                |piece: &mut [u8]| file.read_exact(piece).map_err(|error| unreadable(&path, &error));
+            context.driver().upload_filled(to, bytes, &mut fill)
+        });
         self.with(|state| {
             let span = Span { address: block.address as usize, bytes, writable: false };
             state.arena.count_apart(bytes);

@@ -1,13 +1,12 @@
-//! What a kernel runs on: the driver, scratch memory, the word in which kernels report bad device data.
+//! What a kernel runs on: the driver, the ranks, the word in which kernels report bad device data.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use ift_collectives::mpi::Mpi;
 use ift_collectives::nccl::Nccl;
 use ift_kernel_abi::{Code, Error, Result};
 
-use crate::device::Ptr;
 use crate::driver::Driver;
 use crate::kernels::geometry::Geometry;
 
@@ -52,8 +51,6 @@ fn index_error(flag: &ErrorFlag) -> Error {
 pub struct Context {
     driver: Arc<dyn Driver>,
     flag: u64,
-    /// Address and size of the scratch block; kernels run in order, so that one serves all.
-    scratch: Cell<(u64, usize)>,
     /// The ranks that this device has joined.
     pub ranks: RefCell<Option<Nccl>>,
     /// Where an MPI launcher started this process and the ranks have met over it.
@@ -63,15 +60,9 @@ pub struct Context {
 impl Context {
     pub fn new(driver: Arc<dyn Driver>) -> Result<Self> {
         driver.attach()?;
-        let flag = driver.alloc(FLAG_BYTES)?;
+        let flag = driver.alloc(FLAG_BYTES + 4)?;
         driver.upload(flag, &[0; FLAG_BYTES])?;
-        Ok(Self {
-            driver,
-            flag,
-            scratch: Cell::new((0, 0)),
-            ranks: RefCell::new(None),
-            mpi: RefCell::new(None),
-        })
+        Ok(Self { driver, flag, ranks: RefCell::new(None), mpi: RefCell::new(None) })
     }
 
     pub fn driver(&self) -> &dyn Driver {
@@ -93,22 +84,9 @@ impl Context {
         self.flag
     }
 
-    /// Uninitialised bytes for the launches that follow, until the next call.
-    pub fn scratch(&self, bytes: usize) -> Result<Ptr> {
-        let (address, size) = self.scratch.get();
-        if bytes <= size {
-            return Ok(Ptr::new(address));
-        }
-        if size != 0 {
-            // Launches under way may use it.
-            self.driver.synchronize()?;
-            self.driver.free(address);
-            self.scratch.set((0, 0));
-        }
-        let size = bytes.next_multiple_of(1 << 16);
-        let address = self.driver.alloc(size)?;
-        self.scratch.set((address, size));
-        Ok(Ptr::new(address))
+    /// Four bytes of the device for what ranks tell each other.
+    pub fn word(&self) -> u64 {
+        self.flag + FLAG_BYTES as u64
     }
 
     /// Waits for all that was launched; the first report of bad device data since the last call is an error.
@@ -132,9 +110,5 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         self.driver.free(self.flag);
-        let (address, size) = self.scratch.get();
-        if size != 0 {
-            self.driver.free(address);
-        }
     }
 }

@@ -117,11 +117,16 @@ pub fn probe() -> Vec<Finding> {
         .collect()
 }
 
-/// Opens the emulator; `schedule` orders the threads of a block.
+/// Opens the emulator; `schedule` orders the threads of a block, `memory` is its bytes or 0 for 8 GiB, and
+/// after `life` launches it is lost, never for 0.
 #[cfg(feature = "emulated")]
 #[napi]
-pub fn open_emulated(schedule: u32) -> Either<Opened, Failure> {
-    answer(open_device(Arc::new(crate::driver::emulated::Emulated::new(schedule))), "open")
+pub fn open_emulated(schedule: u32, memory: f64, life: u32) -> Either<Opened, Failure> {
+    let open = |memory| {
+        let driver = crate::driver::emulated::Emulated::new(schedule, memory, life.into());
+        open_device(Arc::new(driver))
+    };
+    answer(size("memory", memory).and_then(open), "open")
 }
 
 #[napi]

@@ -20,6 +20,8 @@ enum Job {
     Fence(Fence),
     /// Memory that the jobs before still used.
     Release(Box<dyn Send>),
+    /// Answers when the jobs before are done, whether or not they failed.
+    Drain(Sender<Result<()>>),
 }
 
 pub struct Queue {
@@ -77,6 +79,13 @@ impl Queue {
         self.push(Job::Release(Box::new(memory)));
     }
 
+    /// Waits until the device has done all that was queued. A failure of that work stays for the next fence.
+    pub fn drain(&self) -> Result<()> {
+        let (done, drained) = channel();
+        self.push(Job::Drain(done));
+        drained.recv().unwrap_or_else(|_| Err(closed_error()))
+    }
+
     /// Kernels not yet begun are forgotten, fences get an error, memory is released.
     pub fn close(&mut self) {
         self.closed.store(true, Ordering::Release);
@@ -118,6 +127,9 @@ fn work(context: &Context, line: &Receiver<Job>, closed: &AtomicBool) {
                 // Dropping gives memory back to the device, which may still work on it.
                 let _ = context.driver().synchronize();
                 drop(memory);
+            }
+            Job::Drain(done) => {
+                let _ = done.send(context.driver().synchronize());
             }
         }
     }

@@ -9,6 +9,8 @@ const hints: Readonly<Record<string, string>> = {
     'CPU ranks: apt-get install openmpi-bin (dnf install openmpi, brew install open-mpi), or name the file: ranks.mpi in the config. GPU ranks: pip install nvidia-nccl-cu13, or ranks.nccl',
   IFT_RANK_MISSING: 'look at what that rank wrote last, or wait longer: ranks.timeout in the config',
   IFT_COLLECTIVE: 'look at what the other ranks wrote; the last checkpoint is intact: --resume',
+  IFT_DEVICE_LOST:
+    'what was saved before is intact: train again with --resume. nvidia-smi and the Xid lines of dmesg say what happened to the GPU',
   IFT_BACKEND_CLOSED: 'open the backend again',
 }
 

@@ -1,4 +1,5 @@
 import type { Backend, Buf } from '../backend.js'
+import { IftError } from '../errors.js'
 
 /**
  * One buffer and how many tensors, tape nodes and gradients hold it; freed with the last. Everything that ift
@@ -26,8 +27,15 @@ export class Storage {
     this.#buf = buf
   }
 
-  static alloc(backend: Backend, bytes: number): Storage {
-    return new Storage(backend, backend.alloc(bytes), bytes)
+  /** Memory on the device; `what` names it in the error of a device that has no more. */
+  static alloc(backend: Backend, bytes: number, what?: () => string): Storage {
+    try {
+      return new Storage(backend, backend.alloc(bytes), bytes)
+    } catch (error) {
+      if (what === undefined || !(error instanceof IftError) || error.code !== 'IFT_OUT_OF_MEMORY')
+        throw error
+      throw new IftError(error.code, `${what()}: ${error.message}`, error.hint, { cause: error })
+    }
   }
 
   /** A storage over part of this one, which it keeps alive. */

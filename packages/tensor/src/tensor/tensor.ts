@@ -216,13 +216,16 @@ const released = (t: Tensor) =>
     'Return it from the scope, call keep(t) in the scope that made it, or pass t.alias() as addTo.',
   )
 
+const allocated = (backend: Backend, size: number, shape: readonly number[], dtype: DType) =>
+  Storage.alloc(backend, size * itemSize(dtype), () => `a tensor [${shape.join(', ')}] in ${dtype}`)
+
 /** A tensor with memory of its own and arbitrary contents. */
 export function empty(backend: Backend, shape: readonly number[], dtype: DType): Tensor {
   const size = sizeOf(shape, 'empty')
-  return new Tensor(Storage.alloc(backend, size * itemSize(dtype)), shape, dtype, size)
+  return new Tensor(allocated(backend, size, shape, dtype), shape, dtype, size)
 }
 
 /** An uninitialised tensor like `t`, in its dtype or another. */
 export function emptyLike(t: Tensor, dtype: DType = t.dtype): Tensor {
-  return new Tensor(Storage.alloc(t.backend, t.size * itemSize(dtype)), t.shape, dtype, t.size)
+  return new Tensor(allocated(t.backend, t.size, t.shape, dtype), t.shape, dtype, t.size)
 }

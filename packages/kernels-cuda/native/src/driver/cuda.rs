@@ -61,6 +61,12 @@ driver_api! {
     mem_alloc = "cuMemAlloc_v2" (*mut u64, usize);
     mem_free = "cuMemFree_v2" (u64);
     upload = "cuMemcpyHtoDAsync_v2" (u64, *const c_void, usize, Handle);
+    host_alloc = "cuMemHostAlloc" (*mut Handle, usize, c_uint);
+    host_free = "cuMemFreeHost" (Handle);
+    event_create = "cuEventCreate" (*mut Handle, c_uint);
+    event_destroy = "cuEventDestroy_v2" (Handle);
+    event_record = "cuEventRecord" (Handle, Handle);
+    event_synchronize = "cuEventSynchronize" (Handle);
     download = "cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
     stream_create = "cuStreamCreate" (*mut Handle, c_uint);
     stream_destroy = "cuStreamDestroy_v2" (Handle);
@@ -97,8 +103,18 @@ impl Api {
             return Ok(());
         }
         let (name, text) = (self.text(self.error_name, status), self.text(self.error_string, status));
-        let code = if status == OUT_OF_MEMORY { Code::OutOfMemory } else { Code::Internal };
-        Err(Error::new(code, format!("{what}: {name}: {text}")))
+        Err(Error::new(code_of(status), format!("{what}: {name}: {text}")))
+    }
+}
+
+/// What a status that is not success means for the caller. After the lost ones no call on the context succeeds: the device
+/// is unavailable (46), has an uncorrectable memory or link error (214, 220), or a kernel failed so that the driver ended all
+/// work (700 to 720: illegal address or instruction, time-out, assert, hardware exception, launch failure, …).
+fn code_of(status: Status) -> Code {
+    match status {
+        OUT_OF_MEMORY => Code::OutOfMemory,
+        46 | 214 | 220 | 700 | 702 | 710 | 714..=719 => Code::DeviceLost,
+        _ => Code::Internal,
     }
 }
 
@@ -107,6 +123,40 @@ impl Api {
 struct Function {
     handle: usize,
     shared: usize,
+}
+
+/// Pinned memory that the GPU copies from by itself, and the event behind the last copy.
+#[derive(Clone, Copy)]
+struct Staging {
+    memory: Handle,
+    copied: Handle,
+}
+
+impl Staging {
+    const BYTES: usize = 16 << 20;
+
+    fn new(api: &Api) -> Result<Self> {
+        const NO_TIMING: c_uint = 2;
+        let (mut memory, mut copied) = (null_mut(), null_mut());
+        // SAFETY: pointers to locals; the context is current.
+        unsafe {
+            api.expect("cuMemHostAlloc", (api.host_alloc)(&raw mut memory, Self::BYTES, 0))?;
+            let created = api.expect("cuEventCreate", (api.event_create)(&raw mut copied, NO_TIMING));
+            if let Err(error) = created {
+                (api.host_free)(memory);
+                return Err(error);
+            }
+        }
+        Ok(Self { memory, copied })
+    }
+
+    unsafe fn free(&self, api: &Api) {
+        // SAFETY: from `new`; the caller has waited for the last copy.
+        unsafe {
+            (api.event_destroy)(self.copied);
+            (api.host_free)(self.memory);
+        }
+    }
 }
 
 pub struct Cuda {
@@ -118,6 +168,8 @@ pub struct Cuda {
     modules: Vec<Handle>,
     functions: Mutex<HashMap<String, Function>>,
     lt: Mutex<Lt>,
+    /// Two, so that one is filled while the other is copied; made for the first file.
+    staging: Mutex<Vec<Staging>>,
 }
 
 // SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
@@ -153,13 +205,24 @@ fn driver_version(api: &Api) -> (c_int, c_int) {
     (version / 1000, version % 1000 / 10)
 }
 
+fn accept_driver((major, minor): (c_int, c_int)) -> Result<()> {
+    if major * 1000 + minor * 10 >= OLDEST_DRIVER {
+        return Ok(());
+    }
+    Err(unavailable(format!("the driver is for CUDA {major}.{minor}; CUDA 13.0 needs driver 580 or newer")))
+}
+
+fn accept_device(Facts { name, capability, .. }: &Facts) -> Result<()> {
+    if *capability >= OLDEST_CAPABILITY {
+        return Ok(());
+    }
+    let (major, minor) = capability;
+    Err(unavailable(format!("{name} has compute capability {major}.{minor}; the kernels need 8.0 or newer")))
+}
+
 /// Starts a driver that is new enough and counts its devices.
 fn start_driver(api: &Api) -> Result<c_int> {
-    let (major, minor) = driver_version(api);
-    if major * 1000 + minor * 10 < OLDEST_DRIVER {
-        let message = format!("the driver is for CUDA {major}.{minor}; CUDA 13.0 needs driver 580 or newer");
-        return Err(unavailable(message));
-    }
+    accept_driver(driver_version(api))?;
     let mut count = 0;
     // SAFETY: pointers to locals.
     unsafe {
@@ -209,12 +272,7 @@ impl Cuda {
             let mut device = 0;
             api.expect("cuDeviceGet", (api.device_get)(&raw mut device, index as c_int))?;
             let facts = facts(&api, device)?;
-            if facts.capability < OLDEST_CAPABILITY {
-                let (name, (major, minor)) = (&facts.name, facts.capability);
-                let message =
-                    format!("{name} has compute capability {major}.{minor}; the kernels need 8.0 or newer");
-                return Err(unavailable(message));
-            }
+            accept_device(&facts)?;
             let lt = library::open(CUBLAS_LT, CUBLAS_HINT)?;
             let mut context = null_mut();
             api.expect("cuDevicePrimaryCtxRetain", (api.context_retain)(&raw mut context, device))?;
@@ -227,6 +285,7 @@ impl Cuda {
                 modules: Vec::new(),
                 functions: Mutex::default(),
                 lt: Mutex::new(Lt::load(lt)?),
+                staging: Mutex::default(),
             };
             cuda.attach()?;
             cuda.prepare()?;
@@ -334,6 +393,31 @@ impl Driver for Cuda {
         self.api.expect("cuMemcpyHtoD", status)
     }
 
+    fn upload_filled(
+        &self,
+        to: u64,
+        bytes: usize,
+        fill: &mut dyn FnMut(&mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut staging = lock(&self.staging);
+        while staging.len() < 2 {
+            staging.push(Staging::new(&self.api)?);
+        }
+        for (turn, at) in (0..bytes).step_by(Staging::BYTES).enumerate() {
+            let Staging { memory, copied } = staging[turn % 2];
+            let length = (bytes - at).min(Staging::BYTES);
+            // SAFETY: the copy from this memory, if there was one, has ended; the lock keeps other threads out.
+            unsafe {
+                self.api.expect("waiting for a copy", (self.api.event_synchronize)(copied))?;
+                fill(std::slice::from_raw_parts_mut(memory.cast(), length))?;
+                let status = (self.api.upload)(to + at as u64, memory, length, self.stream);
+                self.api.expect("cuMemcpyHtoD", status)?;
+                self.api.expect("cuEventRecord", (self.api.event_record)(copied, self.stream))?;
+            }
+        }
+        Ok(())
+    }
+
     fn download(&self, from: u64, data: &mut [u8]) -> Result<()> {
         // SAFETY: as above; the copy has ended when the stream has.
         let status = unsafe { (self.api.download)(data.as_mut_ptr().cast(), from, data.len(), self.stream) };
@@ -375,6 +459,10 @@ impl Drop for Cuda {
             if let Some(workspace) = lock(&self.lt).stop() {
                 (self.api.mem_free)(workspace);
             }
+            for staging in lock(&self.staging).drain(..) {
+                (self.api.event_synchronize)(staging.copied);
+                staging.free(&self.api);
+            }
             for module in &self.modules {
                 (self.api.module_unload)(*module);
             }
@@ -383,5 +471,37 @@ impl Drop for Cuda {
             }
             (self.api.context_release)(self.device);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_before_cuda_13_are_refused() {
+        let error = accept_driver((12, 8)).unwrap_err();
+        assert_eq!(error.code, Code::BackendUnavailable);
+        assert_eq!(error.message, "the driver is for CUDA 12.8; CUDA 13.0 needs driver 580 or newer");
+        assert!(accept_driver((13, 0)).is_ok() && accept_driver((14, 1)).is_ok());
+    }
+
+    #[test]
+    fn devices_before_ampere_are_refused() {
+        let device =
+            |capability| Facts { name: "Tesla T4".into(), capability, multiprocessors: 40, memory: 1 };
+        let error = accept_device(&device((7, 5))).unwrap_err();
+        assert_eq!(error.code, Code::BackendUnavailable);
+        assert_eq!(error.message, "Tesla T4 has compute capability 7.5; the kernels need 8.0 or newer");
+        assert!(accept_device(&device((8, 0))).is_ok() && accept_device(&device((12, 0))).is_ok());
+    }
+
+    #[test]
+    fn a_sticky_status_is_a_lost_device() {
+        for status in [46, 214, 700, 719] {
+            assert_eq!(code_of(status), Code::DeviceLost);
+        }
+        assert_eq!(code_of(OUT_OF_MEMORY), Code::OutOfMemory);
+        assert_eq!(code_of(1), Code::Internal);
     }
 }

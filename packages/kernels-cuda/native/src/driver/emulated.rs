@@ -3,6 +3,7 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use half::{bf16, f16};
@@ -34,17 +35,30 @@ pub struct Emulated {
     /// Order of threads, 0 to 3 (emulator/README.md).
     schedule: u32,
     blocks: Mutex<HashMap<u64, Layout>>,
+    /// Bytes given out.
+    given: AtomicUsize,
+    /// Launches until the device is lost; never when it starts at 0.
+    life: AtomicU64,
+    mortal: bool,
 }
 
 impl Emulated {
-    pub fn new(schedule: u32) -> Self {
+    /// `memory` is how many bytes it has and gives out, 0 for 8 GiB; after `life` launches it is lost, never for 0.
+    pub fn new(schedule: u32, memory: usize, life: u64) -> Self {
         let facts = Facts {
             name: format!("emulated GPU, schedule {schedule}"),
             capability: (8, 0),
             multiprocessors: 1,
-            memory: 8 << 30,
+            memory: if memory == 0 { 8 << 30 } else { memory },
         };
-        Self { facts, schedule, blocks: Mutex::default() }
+        Self {
+            facts,
+            schedule,
+            blocks: Mutex::default(),
+            given: AtomicUsize::new(0),
+            life: AtomicU64::new(life),
+            mortal: life > 0,
+        }
     }
 }
 
@@ -58,11 +72,16 @@ impl Driver for Emulated {
     }
 
     fn alloc(&self, bytes: usize) -> Result<u64> {
-        let refused = || Error::new(Code::OutOfMemory, format!("the system has no {bytes} bytes"));
+        let refused = || Error::new(Code::OutOfMemory, format!("the device has no {bytes} bytes left"));
         let layout = Layout::from_size_align(bytes.max(1), ALIGN).map_err(|_| refused())?;
+        let size = layout.size();
+        let fits = |given: usize| given.checked_add(size).filter(|&sum| sum <= self.facts.memory);
+        let gave = self.given.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits);
+        gave.map_err(|_| refused())?;
         // SAFETY: the size is not zero.
         let address = unsafe { alloc(layout) };
         if address.is_null() {
+            self.given.fetch_sub(size, Ordering::AcqRel);
             return Err(refused());
         }
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(address as u64, layout);
@@ -72,6 +91,7 @@ impl Driver for Emulated {
     fn free(&self, address: u64) {
         let layout = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
         if let Some(layout) = layout {
+            self.given.fetch_sub(layout.size(), Ordering::AcqRel);
             // SAFETY: from `alloc` with this layout, and taken out of the table.
             unsafe { dealloc(address as *mut u8, layout) };
         }
@@ -83,6 +103,22 @@ impl Driver for Emulated {
         Ok(())
     }
 
+    fn upload_filled(
+        &self,
+        to: u64,
+        bytes: usize,
+        fill: &mut dyn FnMut(&mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        // Small pieces, so that tests see several.
+        let mut piece = vec![0; bytes.min(4096)];
+        for at in (0..bytes).step_by(4096) {
+            let piece = &mut piece[..(bytes - at).min(4096)];
+            fill(piece)?;
+            self.upload(to + at as u64, piece)?;
+        }
+        Ok(())
+    }
+
     fn download(&self, from: u64, data: &mut [u8]) -> Result<()> {
         // SAFETY: as above.
         unsafe { data.as_mut_ptr().copy_from_nonoverlapping(from as *const u8, data.len()) };
@@ -91,6 +127,11 @@ impl Driver for Emulated {
 
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()> {
         let internal = |message| Error::new(Code::Internal, message);
+        let last = |left: u64| left.checked_sub(1);
+        if self.mortal && self.life.fetch_update(Ordering::AcqRel, Ordering::Acquire, last).is_err() {
+            let message = format!("{name}: CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure");
+            return Err(Error::new(Code::DeviceLost, message));
+        }
         let name = CString::new(name).map_err(|_| internal("a kernel name with a zero".to_owned()))?;
         let Geometry { grid, block } = geometry;
         // SAFETY: the kernel reads `args` as its struct before the call returns.

@@ -51,8 +51,49 @@ pub fn open(name: &str, hint: &str) -> Result<Found> {
             Err(error) => tried.push(format!("{path} ({error})")),
         }
     }
-    let message = format!("{name} cannot be loaded: {hint}. Looked for {}", tried.join(", "));
+    let mut message = format!("{name} cannot be loaded: {hint}. Looked for {}", tried.join(", "));
+    let others = of_other_majors(name, &folders(name));
+    if !others.is_empty() {
+        let others: Vec<_> = others.iter().map(|path| path.display().to_string()).collect();
+        message += &format!(
+            ". There is {}, which is for another major version of CUDA and cannot stand in; both may be installed",
+            others.join(", ")
+        );
+    }
     Err(Error::new(Code::BackendUnavailable, message))
+}
+
+/// Folders in which `name` could have been, the loader's own included.
+fn folders(name: &str) -> Vec<PathBuf> {
+    let listed = env::var_os("LD_LIBRARY_PATH");
+    let listed = listed.iter().flat_map(env::split_paths);
+    let system = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let of_places = places(name).into_iter().filter_map(|path| Path::new(&path).parent().map(Path::to_owned));
+    let mut folders: Vec<_> = listed.chain(of_places).chain(system.map(PathBuf::from)).collect();
+    // Where the wheels of CUDA 12 put theirs, beside those of CUDA 13.
+    let older = folders.iter().filter(|folder| folder.ends_with("nvidia/cu13/lib"));
+    let older: Vec<_> =
+        older.filter_map(|lib| lib.ancestors().nth(2).map(|nvidia| nvidia.join("cublas/lib"))).collect();
+    folders.extend(older);
+    folders.retain(|folder| folder.is_absolute());
+    folders
+}
+
+/// The same library for other majors: `libcublasLt.so.12` where `libcublasLt.so.13` was looked for.
+fn of_other_majors(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
+    let Some((stem, major)) = name.rsplit_once('.') else { return Vec::new() };
+    let is_other = |file: &str| {
+        let version = file.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.'));
+        version.is_some_and(|version| version != major && version.parse::<u32>().is_ok())
+    };
+    let mut found = Vec::new();
+    for file in folders.iter().flat_map(fs::read_dir).flatten().flatten() {
+        if is_other(&file.file_name().to_string_lossy()) && !found.contains(&file.path()) {
+            found.push(file.path());
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Where the library of that name, already open, was loaded from, as far as the system tells.
@@ -103,5 +144,19 @@ mod tests {
         assert_eq!(error.code, Code::BackendUnavailable);
         assert!(error.message.starts_with("libift-none.so.13 cannot be loaded: install it. Looked for "));
         assert!(error.message.contains("/usr/local/cuda/lib64/libift-none.so.13"));
+        assert!(!error.message.contains("another major"));
+    }
+
+    #[test]
+    fn a_library_of_another_major_is_named() {
+        let folder = env::temp_dir().join(format!("ift-majors-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for file in ["libcublasLt.so", "libcublasLt.so.12", "libcublasLt.so.12.4.5", "libcublas.so.12"] {
+            fs::write(folder.join(file), "").unwrap();
+        }
+        let others = of_other_majors("libcublasLt.so.13", &[folder.clone(), folder.clone()]);
+        assert_eq!(others, [folder.join("libcublasLt.so.12")]);
+        assert!(of_other_majors("libcublasLt.so.12", std::slice::from_ref(&folder)).is_empty());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -54,6 +54,13 @@ pub trait Driver: Send + Sync {
     fn free(&self, address: u64);
     /// Copies to the device; `data` may change once the call returns.
     fn upload(&self, to: u64, data: &[u8]) -> Result<()>;
+    /// Copies `bytes` to the device that `fill` writes, piece after piece, into memory of the driver's own.
+    fn upload_filled(
+        &self,
+        to: u64,
+        bytes: usize,
+        fill: &mut dyn FnMut(&mut [u8]) -> Result<()>,
+    ) -> Result<()>;
     /// Copies from the device, after all work before it.
     fn download(&self, from: u64, data: &mut [u8]) -> Result<()>;
     /// Starts a kernel; `args` are its C struct.

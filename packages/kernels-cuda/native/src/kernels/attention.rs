@@ -407,8 +407,8 @@ pub fn attention_backward(
             (dq, general.plan("dkv", &shape, rows_k, shape.kv_heads, 4, 2)?)
         };
         let scratch = product(&[rows_q, shape.heads, 4])?;
+        let delta = address(args.scratch(scratch)?);
         Ok(move |context: &Context| {
-            let delta = address(context.scratch(scratch)?);
             let call = AttentionArgs { delta, error: context.error_flag(), ..call };
             first.launch(context, &call)?;
             second.launch(context, &call)
@@ -503,16 +503,13 @@ pub fn attention_paged(
         };
         let partial = product(&[splits, rows, dim, 4])?;
         let sums = product(&[splits, rows, 8])?;
+        // The sums come first: their pairs are read as one.
+        let partial_sums = if splits == 1 { 0 } else { address(args.scratch(sums + partial)?) };
         Ok(move |context: &Context| {
-            let call = AttentionArgs { error: context.error_flag(), ..call };
-            if splits == 1 {
-                return plan.launch(context, &call);
-            }
-            // The sums come first: their pairs are read as one.
-            let partial_sums = address(context.scratch(sums + partial)?);
-            let call = AttentionArgs { partial_sums, partial: partial_sums + sums as u64, ..call };
+            let partial = partial_sums + sums as u64;
+            let call = AttentionArgs { error: context.error_flag(), partial_sums, partial, ..call };
             plan.launch(context, &call)?;
-            combine.launch(context, &call)
+            if splits == 1 { Ok(()) } else { combine.launch(context, &call) }
         })
     })
 }

@@ -49,8 +49,8 @@ pub fn squared_norm(device: u32, y: u32, x: u32, n: f64, dtype: u32, accumulate:
         let x = address(args.input("x", x, &[n], dtype)?);
         let parts = narrow("n", n.div_ceil(PIECE))?;
         let name = format!("ift_squares_{}", dtype.name());
+        let partial = address(args.scratch(8 * parts as usize)?);
         Ok(move |context: &Context| {
-            let partial = address(context.scratch(8 * parts as usize)?);
             let pieces = Geometry { grid: [parts as u32, 1, 1], block: [256, 1, 1] };
             context.launch(&name, pieces, 0, &SquaresArgs { partial, x, n: n as i64 })?;
             let one = Geometry { grid: [1, 1, 1], block: [256, 1, 1] };

@@ -1,11 +1,11 @@
 //! Sums over rows and factors of columns: columns.cu.
 
-use ift_kernel_abi::{FloatDType, Result, size};
+use ift_kernel_abi::{FloatDType, Result, product, size};
 use napi_derive::napi;
 
 use super::geometry::{Geometry, elements, lanes, tiles};
 use super::narrow;
-use crate::device::{Ptr, address};
+use crate::device::{Checked, Ptr, address};
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
 
@@ -77,11 +77,11 @@ pub struct ColumnSums {
 impl ColumnSums {
     /// y f32 [cols] (+)= sum over rows of a term of x [rows, cols], buffers that were checked for these shapes.
     pub fn new(
+        args: &Checked<'_>,
         y: Ptr,
         x: Ptr,
         term: Term,
-        rows: usize,
-        cols: usize,
+        [rows, cols]: [usize; 2],
         dtype: FloatDType,
         accumulate: bool,
     ) -> Result<Self> {
@@ -89,6 +89,7 @@ impl ColumnSums {
         const ROWS: usize = 64;
         const MOST_PARTS: usize = 64;
         let parts = (rows / ROWS).clamp(1, MOST_PARTS);
+        let partial = if parts == 1 { 0 } else { address(args.scratch(product(&[4, parts, cols])?)?) };
         let strip = 32 * lanes(dtype, dtype);
         let (kind, dy, mean, rstd) = match term {
             Term::Value => ("rows", 0, 0, 0),
@@ -101,7 +102,7 @@ impl ColumnSums {
             name: format!("ift_sum_{kind}_{}", dtype.name()),
             call: ColumnSumArgs {
                 y: address(y),
-                partial: 0,
+                partial,
                 x: address(x),
                 dy,
                 mean,
@@ -120,10 +121,8 @@ impl ColumnSums {
         if self.parts == 1 {
             return context.launch(&self.name, self.geometry, 0, &self.call);
         }
-        let cols = self.call.cols as usize;
-        let partial = address(context.scratch(4 * self.parts * cols)?);
-        context.launch(&self.name, self.geometry, 0, &ColumnSumArgs { partial, ..self.call })?;
-        let ColumnSumArgs { y, cols, accumulate, .. } = self.call;
+        context.launch(&self.name, self.geometry, 0, &self.call)?;
+        let ColumnSumArgs { y, partial, cols, accumulate, .. } = self.call;
         let sum = PartSumArgs { y, partial, parts: self.parts as i32, cols, accumulate, unused: 0 };
         context.launch("ift_sum_parts", elements(cols as usize, 1)?, 0, &sum)
     }
@@ -144,7 +143,7 @@ pub fn sum_rows(
         let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
         let y = args.output("y", y, &[cols], FloatDType::F32)?;
         let x = args.input("x", x, &[rows, cols], dtype)?;
-        let sums = ColumnSums::new(y, x, Term::Value, rows, cols, dtype, accumulate)?;
+        let sums = ColumnSums::new(args, y, x, Term::Value, [rows, cols], dtype, accumulate)?;
         Ok(move |context: &Context| sums.launch(context))
     })
 }
@@ -189,7 +188,7 @@ pub fn scale_columns_backward(
         let ds = args.output("ds", ds, &[cols], FloatDType::F32)?;
         let dy = args.input("dy", dy, &[rows, cols], dtype)?;
         let x = args.input("x", x, &[rows, cols], dtype)?;
-        let sums = ColumnSums::new(ds, x, Term::Product { dy }, rows, cols, dtype, true)?;
+        let sums = ColumnSums::new(args, ds, x, Term::Product { dy }, [rows, cols], dtype, true)?;
         Ok(move |context: &Context| sums.launch(context))
     })
 }

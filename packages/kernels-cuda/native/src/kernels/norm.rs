@@ -102,7 +102,7 @@ pub fn rms_norm_backward(
         let w = args.input("w", w, &[cols], dtype)?;
         let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
         let term = Term::Normalised { dy, mean: None, rstd };
-        let dw = dw.map(|dw| ColumnSums::new(dw, x, term, rows, cols, dtype, true)).transpose()?;
+        let dw = dw.map(|dw| ColumnSums::new(args, dw, x, term, [rows, cols], dtype, true)).transpose()?;
         let geometry = row_geometry(rows, cols, dtype)?;
         let name = format!("ift_rms_norm_backward_{}", dtype.name());
         let call = NormBackwardArgs {
@@ -184,8 +184,9 @@ pub fn layer_norm_backward(
         let mean = args.input("mean", mean, &[rows], FloatDType::F32)?;
         let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
         let term = Term::Normalised { dy, mean: Some(mean), rstd };
-        let dw = dw.map(|dw| ColumnSums::new(dw, x, term, rows, cols, dtype, true)).transpose()?;
-        let db = db.map(|db| ColumnSums::new(db, dy, Term::Value, rows, cols, dtype, true)).transpose()?;
+        let dw = dw.map(|dw| ColumnSums::new(args, dw, x, term, [rows, cols], dtype, true)).transpose()?;
+        let db =
+            db.map(|db| ColumnSums::new(args, db, dy, Term::Value, [rows, cols], dtype, true)).transpose()?;
         let geometry = row_geometry(rows, cols, dtype)?;
         let name = format!("ift_layer_norm_backward_{}", dtype.name());
         let call = NormBackwardArgs {

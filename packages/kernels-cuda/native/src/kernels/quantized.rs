@@ -156,12 +156,12 @@ pub fn quantize(
             Ok(Geometry { grid: [narrow("blocks", count)? as u32, 1, 1], block: [256, 1, 1] })
         };
         let (sum, mean, code) = (along(parts)?, along(1)?, along(blocks.div_ceil(GROUP))?);
+        // The sums of parts come first: they are the wider type.
+        let partial = if w.nf4 { address(args.scratch(8 * parts + 4 * blocks)?) } else { 0 };
         Ok(move |context: &Context| {
             if !w.nf4 {
                 return context.launch(&name, codes_geometry, 0, &QuantizeArgs { w: w.args, x, largest: 0 });
             }
-            // The sums of parts come first: they are the wider type.
-            let partial = address(context.scratch(8 * parts + 4 * blocks)?);
             let largest = partial + 8 * parts as u64;
             context.launch(&name, codes_geometry, 0, &QuantizeArgs { w: w.args, x, largest })?;
             let (blocks, parts) = (blocks as i64, parts as i64);
