@@ -1,4 +1,5 @@
-import { keep, zeros, type Parameter, type Tensor } from '@ift/tensor'
+import { keep, zeros, type Tensor } from '@ift/tensor'
+import type { TrainableChunk } from '../train/trainable-chunk.js'
 import type { Ranks } from './ranks.js'
 
 /** Numbers that travel behind the gradients. */
@@ -9,51 +10,43 @@ export interface StepNumbers {
   readonly counts: readonly number[]
 }
 
-/** The gradients of all trained parameters end to end: one all-reduce a step. */
-export class GradientBucket {
-  readonly #flat: Tensor
-  readonly #offsets: readonly number[]
+/** Sums over ranks at the end of a step: the gradients where they lie, one all-reduce a chunk, and a few numbers. */
+export class GradientSum {
+  readonly #numbers: Tensor
 
   constructor(
     readonly ranks: Ranks,
-    readonly parameters: readonly Parameter[],
+    readonly chunks: readonly TrainableChunk[],
     readonly counts: number,
   ) {
-    let size = 0
-    this.#offsets = parameters.map((parameter) => {
-      const offset = size
-      size += parameter.shape.reduce((a, b) => a * b, 1)
-      return offset
-    })
-    this.#flat = keep(zeros(ranks.backend, [size + 1 + counts], 'f32'))
+    this.#numbers = keep(zeros(ranks.backend, [1 + counts], 'f32'))
   }
 
   /** Queues the sum over ranks of gradients, loss and counts; the counts are f32 [counts], for the caller to release. */
   reduce({ loss, counts }: StepNumbers): Tensor {
     const { backend, comm } = this.ranks
-    const flat = this.#flat
-    const tail = flat.size - 1 - this.counts
-    const copy = (to: Tensor, toOffset: number, from: Tensor, fromOffset: number, n: number) => {
-      backend.copy2d(to.buf, toOffset, n, from.buf, fromOffset, n, 1, n, 'f32', 0)
+    for (const { parameters, gradients } of this.chunks) {
+      // A parameter that no sample of this rank has reached may have a gradient on another.
+      for (const { parameter } of parameters) {
+        parameter.gradient()
+        parameter.settleGradient()
+      }
+      comm.allReduce(gradients.buf, gradients.size, 'f32', 'sum')
     }
-    for (const [i, parameter] of this.parameters.entries()) {
-      const grad = parameter.gradient()
-      copy(flat, this.#offsets[i]!, grad, 0, grad.size)
+    const copy = (to: Tensor, from: Tensor, offset: number, n: number) => {
+      backend.copy2d(to.buf, 0, n, from.buf, offset, n, 1, n, 'f32', 0)
     }
-    copy(flat, tail, loss, 0, 1)
-    backend.write(flat.buf, Float32Array.from(counts), (tail + 1) * 4)
-    comm.allReduce(flat.buf, flat.size, 'f32', 'sum')
-    for (const [i, parameter] of this.parameters.entries()) {
-      const grad = parameter.gradient()
-      copy(grad, 0, flat, this.#offsets[i]!, grad.size)
-    }
-    copy(loss, 0, flat, tail, 1)
+    const numbers = this.#numbers
+    copy(numbers, loss, 0, 1)
+    backend.write(numbers.buf, Float32Array.from(counts), 4)
+    comm.allReduce(numbers.buf, numbers.size, 'f32', 'sum')
+    copy(loss, numbers, 0, 1)
     const sums = keep(zeros(backend, [this.counts], 'f32'))
-    copy(sums, 0, flat, tail + 1, this.counts)
+    copy(sums, numbers, 1, this.counts)
     return sums
   }
 
   release(): void {
-    this.#flat.release()
+    this.#numbers.release()
   }
 }

@@ -112,7 +112,6 @@ function planInput(config: ResolvedConfig, open: OpenModel): RemedyInput {
     dtype: open.dtype,
     parameters,
     trainable,
-    ranks: open.backend.comm?.worldSize ?? 1,
     quantized,
     adapted: lowRank.length / open.shape.layers,
     rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,

@@ -1,5 +1,6 @@
 import { keep, zeros, type Backend, type Tensor } from '@ift/tensor'
 import type { TrainableParameter } from '../plugin/contract/index.js'
+import { TrainableChunk } from './trainable-chunk.js'
 
 export interface AdamWSettings {
   readonly beta1: number
@@ -12,7 +13,8 @@ export interface AdamWSettings {
 
 /** AdamW over f32 masters and moments (Loshchilov & Hutter 2019, arXiv:1711.05101). */
 export class AdamWOptimizer {
-  readonly #moments: { readonly m: Tensor; readonly v: Tensor }[]
+  /** Where the parameters lie from now on. */
+  readonly chunks: readonly TrainableChunk[]
   readonly #factor: Tensor
   readonly #sumSquares: Tensor
   /** Steps taken. */
@@ -23,10 +25,7 @@ export class AdamWOptimizer {
     readonly parameters: readonly TrainableParameter[],
     readonly settings: AdamWSettings,
   ) {
-    this.#moments = parameters.map(({ parameter }) => ({
-      m: keep(zeros(backend, parameter.shape, 'f32')),
-      v: keep(zeros(backend, parameter.shape, 'f32')),
-    }))
+    this.chunks = TrainableChunk.of(backend, parameters)
     this.#factor = keep(zeros(backend, [1], 'f32'))
     this.#sumSquares = keep(zeros(backend, [1], 'f32'))
   }
@@ -37,37 +36,25 @@ export class AdamWOptimizer {
    */
   update(learningRate: number): Tensor {
     const { backend, settings } = this
+    const { beta1, beta2, epsilon: eps, weightDecay, clipNorm } = settings
     this.step++
     backend.fill(this.#sumSquares.buf, 0, 1, 'f32')
-    for (const { parameter } of this.parameters) {
-      const { grad } = parameter
-      if (grad) backend.squaredNorm(this.#sumSquares.buf, grad.buf, grad.size, 'f32', 1)
+    for (const chunk of this.chunks)
+      chunk.forSpans(({ gradients }) => {
+        backend.squaredNorm(this.#sumSquares.buf, gradients.buf, gradients.size, 'f32', 1)
+      })
+    if (clipNorm > 0) backend.clipFactor(this.#factor.buf, this.#sumSquares.buf, clipNorm)
+    const factor = clipNorm > 0 ? this.#factor.buf : null
+    for (const chunk of this.chunks) {
+      const { dtype, lrScale, decay } = chunk.kind
+      const lr = learningRate * lrScale
+      const rates = { lr, beta1, beta2, eps, weightDecay: decay ? weightDecay : 0, step: this.step, dtype }
+      chunk.forSpans(({ values, masters, gradients, m, v }) => {
+        const n = values.size
+        backend.adamw(values.buf, masters?.buf ?? null, gradients.buf, m.buf, v.buf, factor, { n, ...rates })
+      })
     }
-    if (settings.clipNorm > 0) backend.clipFactor(this.#factor.buf, this.#sumSquares.buf, settings.clipNorm)
-    for (const [i, { parameter, lrScale, decay }] of this.parameters.entries()) {
-      const { grad, value, master } = parameter
-      if (!grad) continue
-      const { m, v } = this.#moments[i]!
-      backend.adamw(
-        value.buf,
-        master === value ? null : master.buf,
-        grad.buf,
-        m.buf,
-        v.buf,
-        settings.clipNorm > 0 ? this.#factor.buf : null,
-        {
-          n: value.size,
-          lr: learningRate * lrScale,
-          beta1: settings.beta1,
-          beta2: settings.beta2,
-          eps: settings.epsilon,
-          weightDecay: decay ? settings.weightDecay : 0,
-          step: this.step,
-          dtype: value.dtype === 'f32' ? 'f32' : value.dtype === 'bf16' ? 'bf16' : 'f16',
-        },
-      )
-      parameter.zeroGrad()
-    }
+    for (const { parameter } of this.parameters) parameter.zeroGrad()
     const norm = keep(zeros(backend, [1], 'f32'))
     backend.axpby(norm.buf, 1, this.#sumSquares.buf, 0, this.#sumSquares.buf, 1, 'f32')
     return norm
@@ -75,17 +62,16 @@ export class AdamWOptimizer {
 
   /** Moments by parameter name, as a checkpoint stores them: `m.<name>` and `v.<name>`. */
   *state(): Iterable<readonly [name: string, tensor: Tensor]> {
-    for (const [i, { name }] of this.parameters.entries()) {
-      yield [`m.${name}`, this.#moments[i]!.m]
-      yield [`v.${name}`, this.#moments[i]!.v]
-    }
+    for (const chunk of this.chunks)
+      for (const [i, { name }] of chunk.parameters.entries()) {
+        const { m, v } = chunk.moments[i]!
+        yield [`m.${name}`, m]
+        yield [`v.${name}`, v]
+      }
   }
 
   release(): void {
-    for (const { m, v } of this.#moments) {
-      m.release()
-      v.release()
-    }
+    for (const chunk of this.chunks) chunk.release()
     this.#factor.release()
     this.#sumSquares.release()
   }

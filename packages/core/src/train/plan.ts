@@ -8,8 +8,6 @@ export interface PlanInput {
   /** Elements of all parameters of the model, and of those that are trained. */
   readonly parameters: number
   readonly trainable: number
-  /** Ranks of the run; with several the gradients stand end to end once more, for their sum. */
-  readonly ranks?: number
   /** Those of the parameters that are held in few bits: how many, the bytes they take, and how many the largest has. */
   readonly quantized?:
     { readonly elements: number; readonly bytes: number; readonly largest: number } | undefined
@@ -60,7 +58,7 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const { quantized } = input
   const weights = (input.parameters - (quantized?.elements ?? 0)) * item + (quantized?.bytes ?? 0)
   const master = dtype === 'f32' ? 0 : 4
-  const training = input.trainable * (master + 4 + 8 + ((input.ranks ?? 1) > 1 ? 4 : 0))
+  const training = input.trainable * (master + 4 + 8)
   const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
   // A quantised matrix is written out for its product, one at a time.
   const writtenOut = (quantized?.largest ?? 0) * item

@@ -13,7 +13,7 @@ import {
 import type { TrainConfig } from '../config/schema.js'
 import type { Packer } from '../data/pack.js'
 import type { PackedBatch } from '../data/types.js'
-import { GradientBucket } from '../distributed/gradients.js'
+import { GradientSum } from '../distributed/gradients.js'
 import type { Ranks } from '../distributed/ranks.js'
 import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
 import { createTrainerHooks, type TrainerHandle, type TrainerHooks } from '../plugin/hooks.js'
@@ -81,7 +81,7 @@ export class Trainer implements TrainerHandle {
   readonly #parts: TrainerParts
   readonly #optimizer: AdamWOptimizer
   readonly #schedule: Schedule
-  readonly #bucket: GradientBucket | null
+  readonly #sum: GradientSum | null
   #state: TrainState
   #best: EvalResult | null = null
   #sinceBest = 0
@@ -115,13 +115,7 @@ export class Trainer implements TrainerHandle {
     }
     this.#optimizer = new AdamWOptimizer(backend, trainable, config)
     this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
-    this.#bucket =
-      parts.ranks &&
-      new GradientBucket(
-        parts.ranks,
-        trainable.map(({ parameter }) => parameter),
-        counts,
-      )
+    this.#sum = parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, counts)
     if (parts.recomputeLayers > 0) {
       const chosen = new Set<unknown>(model.layers.slice(0, parts.recomputeLayers))
       recomputeModules(model, (_path, module) => chosen.has(module))
@@ -298,7 +292,7 @@ export class Trainer implements TrainerHandle {
         })
       })
     }
-    const sums = this.#bucket?.reduce({ loss, counts: mine })
+    const sums = this.#sum?.reduce({ loss, counts: mine })
     this.hooks.gradients.call(this.trained, this.#state)
     const rate = learningRate(this.#schedule, step)
     const squaredNorm = this.#optimizer.update(rate)
@@ -395,7 +389,7 @@ export class Trainer implements TrainerHandle {
   }
 
   release(): void {
-    this.#bucket?.release()
+    this.#sum?.release()
     this.#optimizer.release()
   }
 }

@@ -64,7 +64,7 @@ export class Parameter {
   setTrainable(on: boolean): void {
     if (on === this.trainable) return
     if (!on) {
-      this.zeroGrad()
+      this.gradientIn(null)
       if (this.#value !== null) {
         this.#value.node?.unref()
         this.#value.node = null
@@ -93,6 +93,38 @@ export class Parameter {
     this.#node = node
     node.refs++
     own.node = node
+  }
+
+  /**
+   * Moves the value and the f32 master of a trainable parameter into parts of buffers that it shares with others, of its
+   * size and dtypes; both are taken over. `master` is null where the value is f32 and its own.
+   */
+  moveInto(value: Tensor, master: Tensor | null): void {
+    const own = this.value
+    const moved = (from: Tensor, to: Tensor) => {
+      const { backend, size } = from
+      backend.copy2d(to.buf, 0, size, from.buf, 0, size, 1, size, asFloat(from.dtype, 'moveInto'), 0)
+      const tensor = keep(new Tensor(to.storage.retain(), this.shape, from.dtype, size))
+      tensor.node = from.node
+      from.node = null
+      from.release()
+      to.release()
+      return tensor
+    }
+    if (master !== null) this.#master = moved(this.master, master)
+    this.#value = moved(own, value)
+  }
+
+  /**
+   * Where gradients are collected from now on, f32 of the parameter's size and taken over; in memory of their own when null.
+   * Drops the gradient that there is.
+   */
+  gradientIn(memory: Tensor | null): void {
+    this.zeroGrad()
+    if (this.#node === null) return
+    this.#node.home?.release()
+    this.#node.home = memory?.storage.retain() ?? null
+    memory?.release()
   }
 
   /** f32 values of a trainable parameter: `value` itself when that is f32. */
@@ -134,6 +166,13 @@ export class Parameter {
     const zero = this.grad!
     backend.fill(zero.buf, 0, size, 'f32')
     return zero
+  }
+
+  /** Whether there is a gradient, which then lies in its memory with every zero written. */
+  settleGradient(): boolean {
+    const grad = this.#node?.grad ?? null
+    grad?.materialize()
+    return grad !== null
   }
 
   /** Releases the gradient. */

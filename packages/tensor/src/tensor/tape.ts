@@ -32,6 +32,8 @@ export type RunBackward = (dy: Storage) => void
 export class GradNode {
   refs = 1
   grad: Storage | null = null
+  /** Where the gradient of a parameter is to lie; in memory of its own when null. */
+  home: Storage | null = null
   run: RunBackward | null = null
   #inputs: GradNode[] = []
   #saved: Storage[] = []
@@ -84,7 +86,8 @@ export class GradNode {
   open(): Accumulate {
     const grad = this.grad
     if (grad === null) {
-      this.grad = Storage.alloc(this.backend, this.size * itemSize(this.dtype))
+      this.grad = this.home?.retain() ?? Storage.alloc(this.backend, this.size * itemSize(this.dtype))
+      this.grad.overwrite()
       this.#schedule()
       return 0
     }
@@ -115,7 +118,11 @@ export class GradNode {
     }
     const old = this.grad
     if (old === null) {
-      if (this.persistent && !g.exclusive) {
+      if (this.home !== null) {
+        this.grad = this.home.retain()
+        copy(this.grad, g, this.size, this.dtype)
+        g.release()
+      } else if (this.persistent && !g.exclusive) {
         this.grad = copyOf(g, this.size, this.dtype)
         g.release()
       } else {
@@ -213,11 +220,15 @@ const alreadyRun = (op: string) =>
     'Add the losses that share a graph with ops.add and call backward once.',
   )
 
+function copy(to: Storage, from: Storage, size: number, dtype: FloatDType): void {
+  from.backend.copy2d(to.overwrite(), 0, size, from.buf, 0, size, 1, size, dtype, 0)
+}
+
 function copyOf(storage: Storage, size: number, dtype: FloatDType): Storage {
-  const copy = scratch(storage.backend, size, dtype)
-  storage.backend.copy2d(copy.overwrite(), 0, size, storage.buf, 0, size, 1, size, dtype, 0)
-  copy.given = true
-  return copy
+  const made = scratch(storage.backend, size, dtype)
+  copy(made, storage, size, dtype)
+  made.given = true
+  return made
 }
 
 /** Marks results that need a gradient while `recompute` runs its function without a tape. Never runs. */
