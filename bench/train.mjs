@@ -65,7 +65,8 @@ const ift = await Ift.load({
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   config: {
     weights,
-    ...(values.tokenizer ? { tokenizer: resolve(values.tokenizer) } : {}),
+    // Named: then it may have fewer ids than the model, as the small one has that random weights come with.
+    tokenizer: values.tokenizer ? resolve(values.tokenizer) : weights,
     device: 'cpu',
     threads,
     dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
