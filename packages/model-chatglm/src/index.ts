@@ -72,11 +72,11 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
   recipe,
 }
 
-/** GLM-4-9B in the layout of transformers (checkpoints named -hf). */
+/** GLM-4-9B in the layout of transformers (checkpoints named -hf), and GLM-4-0414. */
 export const glm: ModelDefinition<GlmConfig> = {
   name: 'glm',
-  architectures: ['GlmForCausalLM'],
-  modelTypes: ['glm'],
+  architectures: ['GlmForCausalLM', 'Glm4ForCausalLM'],
+  modelTypes: ['glm', 'glm4'],
   parseConfig: parseGlm,
   build: (config) => new GlmForCausalLM(config),
   shape,
