@@ -45,18 +45,23 @@ describe('the family of a checkpoint', () => {
     return session
   }
 
-  test.each(['llama-tiny', 'qwen/qwen3', 'bloom/tiny', 'moss/codegen', 'chatglm/glm', 'internlm/internlm2'])(
-    'in %s is found by its architecture, or by model_type alone',
-    async (path) => {
-      const session = await withFamilies('llama', 'qwen', 'bloom', 'moss', 'chatglm', 'internlm', 'baichuan')
-      const { architectures, ...json } = JSON.parse(
-        readFileSync(join(root, 'fixtures', path, 'config.json'), 'utf8'),
-      ) as Record<string, unknown>
-      const found = await findDefinition(session, 'auto', { ...json, architectures }, path)
-      expect(found.architectures).toEqual(expect.arrayContaining(architectures as string[]))
-      expect(await findDefinition(session, 'auto', json, path)).toBe(found)
-    },
-  )
+  test.each([
+    'llama-tiny',
+    'qwen/qwen3',
+    'bloom/tiny',
+    'moss/codegen',
+    'chatglm/glm',
+    'chatglm/glm4',
+    'internlm/internlm2',
+  ])('in %s is found by its architecture, or by model_type alone', async (path) => {
+    const session = await withFamilies('llama', 'qwen', 'bloom', 'moss', 'chatglm', 'internlm', 'baichuan')
+    const { architectures, ...json } = JSON.parse(
+      readFileSync(join(root, 'fixtures', path, 'config.json'), 'utf8'),
+    ) as Record<string, unknown>
+    const found = await findDefinition(session, 'auto', { ...json, architectures }, path)
+    expect(found.architectures).toEqual(expect.arrayContaining(architectures as string[]))
+    expect(await findDefinition(session, 'auto', json, path)).toBe(found)
+  })
 
   test('that is not installed names what is, and what to install', async () => {
     const session = await withFamilies('llama')

@@ -229,6 +229,33 @@ test('ChatGLM-6B in bf16 costs what it costs in f32, to the rounding', async () 
   for (const loss of losses) expect(Math.abs(loss - Math.log(552))).toBeLessThan(1)
 })
 
+test('ChatGLM-6B refuses a tokenizer whose [gMASK] or <sop> is not the one of config.json', async () => {
+  const weights = await folderOf('chatglm1')
+  const own = json('chatglm1', 'config.json')
+  const open = () => session(config(weights, 'x'), (ift) => ift.openModel().then(() => undefined))
+  try {
+    for (const [field, token] of [
+      ['gmask_token_id', '[gMASK]'],
+      ['bos_token_id', '<sop>'],
+    ] as const) {
+      writeFileSync(join(weights, 'config.json'), JSON.stringify({ ...own, [field]: 20 }))
+      await expect(open()).rejects.toMatchObject({
+        code: 'IFT_TOKENIZER_MISMATCH',
+        message: expect.stringContaining(
+          `config.json: ${field} is 20, the tokenizer's ${token} is ${String(own[field])}`,
+        ) as string,
+      })
+    }
+  } finally {
+    writeFileSync(join(weights, 'config.json'), JSON.stringify(own))
+  }
+  // That of ChatGLM3 has no <sop> at all.
+  const other = await folderOf('chatglm3')
+  await expect(
+    session({ ...config(weights, 'x'), tokenizer: other }, (ift) => ift.openModel()),
+  ).rejects.toMatchObject({ code: 'IFT_TOKENIZER_MISMATCH' })
+})
+
 test('a model remembers the template that it was trained with', async () => {
   const weights = await folderOf('chatglm3')
   const more = { template: 'alpaca', peft: { method: 'none' }, train: { maxSteps: 1, evalEvery: 0 } }

@@ -45,6 +45,8 @@ const families: readonly [string, ModelDefinition][] = [
   ['chatglm/chatglm3-long', chatglm],
   ['chatglm/glm', glm],
   ['chatglm/glm-parameters', glm],
+  ['chatglm/glm4', glm],
+  ['chatglm/glm4-plain', glm],
   ['qwen/qwen2-yarn', qwen],
   ['gemma/gemma', gemma],
   ['gemma/gemma-bias', gemma],

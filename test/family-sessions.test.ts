@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Ift, openCheckpoint, type IftConfig, type IftPlugin } from '@ift/core'
+import { Ift, loadConfigFile, openCheckpoint, type IftConfig, type IftPlugin } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as baichuan } from '@ift/model-baichuan'
 import { plugin as bloom } from '@ift/model-bloom'
@@ -49,6 +49,7 @@ const families: readonly (readonly [config: string, tokenizer: string, template:
   ['chatglm/chatglm3-long', 'chat/chatglm3', 'chatglm3'],
   ['chatglm/chatglm2', 'chat/glm4', 'glm4'],
   ['chatglm/glm', 'family-tokenizers/internlm2', 'vicuna'],
+  ['chatglm/glm4', 'family-tokenizers/internlm2', 'vicuna'],
   ['gemma/gemma', 'family-tokenizers/gemma', 'alpaca'],
   ['gemma/gemma3', 'family-tokenizers/gemma', 'alpaca'],
   ['phi/grouped', 'family-tokenizers/phi', 'alpaca'],
@@ -166,6 +167,18 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
       }
     }
     const before = await session(options('unused', { weights, adapter }), answers)
+    await session(options('unused', { weights, adapter }), async (ift) => {
+      const open = await ift.openModel()
+      const generator = await ift.createGenerator(open)
+      const long = new Int32Array((open.shape.maxPositions ?? 600) + 1)
+      // ALiBi has no limit.
+      if (open.shape.maxPositions === null) expect(await generator.score(long)).toHaveLength(601)
+      else
+        await expect(generator.score(long)).rejects.toMatchObject({
+          code: 'IFT_SEQUENCE_TOO_LONG',
+          message: expect.stringContaining(`limit is ${open.shape.maxPositions}`) as string,
+        })
+    })
     expect(before.again).toEqual(before.sampled)
     expect(before.scores.slice(1).every((score) => score! < 0)).toBe(true)
 
@@ -204,3 +217,56 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
     })
   })
 })
+
+// The configs of examples/families, with the smallest model of the family and a few rows in the place of what they name.
+const here = fileURLToPath(new URL('../examples/families', import.meta.url))
+const stands: Readonly<Record<string, string>> = {
+  baichuan: 'baichuan-rotary-alpaca',
+  bloom: 'bloom-tiny-belle',
+  chatglm: 'chatglm-chatglm1-chatglm1',
+  gemma: 'gemma-gemma3-alpaca',
+  internlm: 'internlm-internlm-alpaca',
+  llama: 'llama-tiny-alpaca',
+  moss: 'moss-codegen-alpaca',
+  phi: 'phi-grouped-alpaca',
+  qwen: 'qwen-qwen2-chatml',
+}
+
+test.each(readdirSync(here).filter((name) => name.endsWith('.yaml')))(
+  'examples/families/%s plans and trains',
+  async (file) => {
+    const config = (await loadConfigFile(here, join(here, file))).config as IftConfig
+    const family = file.slice(0, -'.yaml'.length)
+    const folder = join(dir, stands[family]!, 'base')
+    // The published tokenizers of Gemma and Phi have one.
+    if (config.template === 'chat')
+      writeFileSync(
+        join(folder, 'chat_template.jinja'),
+        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+      )
+    const options: IftConfig = {
+      ...config,
+      weights: folder,
+      initialize: true,
+      device: 'cpu',
+      threads: 2,
+      dtype: 'f32',
+      data: ['./rows.jsonl'],
+      maxLength: 256,
+      validation: { size: 1 },
+      output: `example-${family}`,
+    }
+    const steps = await session(options, async (ift) => {
+      const { plan, trainer, open } = await ift.planTraining()
+      expect(plan.fits).toBe(true)
+      expect(open.definition.name).toBe(config.model)
+      expect(open.peft).not.toBeNull()
+      return trainer.totalSteps
+    })
+    expect(steps).toBe(config.train?.epochs)
+    const result = await session(options, async (ift) => (await ift.createTraining()).run())
+    expect(result.steps).toBe(steps)
+    expect(Number.isFinite(result.finalLoss)).toBe(true)
+    expect(existsSync(join(dir, `example-${family}`, 'adapter', 'adapter_model.safetensors'))).toBe(true)
+  },
+)

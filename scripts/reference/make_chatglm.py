@@ -2,7 +2,7 @@
 
     python scripts/reference/make_chatglm.py
 
-GLM-4 in transformers' layout is transformers' own GlmForCausalLM. transformers has no class for the layout of ChatGLM's own
+GLM-4 in transformers' layout is transformers' own GlmForCausalLM, GLM-4-0414 its Glm4ForCausalLM. transformers has no class for the layout of ChatGLM's own
 code: its numbers are those of the PyTorch module below, which must agree with GlmForCausalLM on the same weights.
 """
 
@@ -71,6 +71,21 @@ TRANSFORMERS = {
         'rope_parameters': {'rope_type': 'default', 'rope_theta': 5000000.0, 'partial_rotary_factor': 0.5},
         'attention_bias': False,
         'num_key_value_heads': 1,
+    },
+    # GLM-4-0414: two more norms a layer.
+    'glm4': {
+        'architectures': ['Glm4ForCausalLM'],
+        'model_type': 'glm4',
+        'partial_rotary_factor': 0.5,
+        'rope_theta': 10000.0,
+        'rms_norm_eps': 1e-5,
+    },
+    'glm4-plain': {
+        'architectures': ['Glm4ForCausalLM'],
+        'model_type': 'glm4',
+        'attention_bias': False,
+        'num_key_value_heads': 3,
+        'rope_parameters': {'rope_type': 'default', 'rope_theta': 10000.0, 'partial_rotary_factor': 0.5},
     },
 }
 

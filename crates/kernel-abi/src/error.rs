@@ -20,6 +20,8 @@ pub enum Code {
     BackendUnavailable,
     /// The device does not answer any more: no later call on it will.
     DeviceLost,
+    /// A call that cannot be part of a recording, or a recording that went wrong.
+    Recording,
     /// A shared library of the machine, or a function of it, is not there.
     LibraryMissing,
     /// The library under a collective reports an error.
@@ -43,6 +45,7 @@ impl Code {
             Self::BackendClosed => "IFT_BACKEND_CLOSED",
             Self::BackendUnavailable => "IFT_BACKEND_UNAVAILABLE",
             Self::DeviceLost => "IFT_DEVICE_LOST",
+            Self::Recording => "IFT_RECORDING",
             Self::LibraryMissing => "IFT_LIBRARY_MISSING",
             Self::Collective => "IFT_COLLECTIVE",
             Self::RankMissing => "IFT_RANK_MISSING",

@@ -77,6 +77,11 @@ export class BaichuanForCausalLM extends Module<[ForwardInput], Tensor> implemen
     this.lm_head = normHead ? new NormHead(hidden, vocabSize) : new Linear(hidden, vocabSize)
   }
 
+  /** Nothing: neither the angles nor the biases change with the length. */
+  stepKey(): number {
+    return 0
+  }
+
   get lmHead(): LinearLike {
     return this.lm_head
   }

@@ -74,6 +74,11 @@ export class BloomForCausalLM extends Module<[ForwardInput], Tensor> implements 
       : new Linear(config.hidden, config.vocabSize)
   }
 
+  /** Nothing: the biases are by distance. */
+  stepKey(): number {
+    return 0
+  }
+
   get lmHead(): LinearLike {
     return this.lm_head
   }

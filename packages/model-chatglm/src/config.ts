@@ -15,6 +15,8 @@ export interface GlmConfig {
   readonly ropeTheta: number
   readonly eps: number
   readonly qkvBias: boolean
+  /** What attention and feed-forward give is normed before it is added to the residual (GLM-4-0414). */
+  readonly outputNorms: boolean
   readonly tieWordEmbeddings: boolean
   readonly maxPositions: number
 }
@@ -61,6 +63,7 @@ export function parseChatGlm(json: ConfigJson): GlmConfig {
     ropeTheta: 10000 * positive(json, 'rope_ratio', 1),
     eps: positive(json, 'layernorm_epsilon', 1e-5),
     qkvBias: flag(json, 'add_qkv_bias', false),
+    outputNorms: false,
     tieWordEmbeddings: false,
     maxPositions: integer(json, 'seq_length', 2048),
   }
@@ -87,7 +90,10 @@ function rotation(json: ConfigJson): { theta: number; part: number } {
   return { theta: positive(from('rope_theta'), 'rope_theta', 10000), part }
 }
 
-/** Reads config.json of GLM-4-9B in transformers' form (`model_type` glm). Defaults are transformers'; sizes must be given. */
+/**
+ * Reads config.json of GLM-4-9B in transformers' form (`model_type` glm) and of GLM-4-0414 (`glm4`). Defaults are
+ * transformers'; sizes must be given.
+ */
 export function parseGlm(json: ConfigJson): GlmConfig {
   const act = json['hidden_act'] ?? 'silu'
   if (act !== 'silu') throw configError('hidden_act', '"silu"', act, 'This activation is of another family.')
@@ -109,6 +115,7 @@ export function parseGlm(json: ConfigJson): GlmConfig {
     ropeTheta: theta,
     eps: positive(json, 'rms_norm_eps', 1.5625e-7),
     qkvBias: flag(json, 'attention_bias', true),
+    outputNorms: json['model_type'] === 'glm4' || String(json['architectures']).includes('Glm4'),
     tieWordEmbeddings: flag(json, 'tie_word_embeddings', false),
     maxPositions: integer(json, 'max_position_embeddings', 131072),
   }

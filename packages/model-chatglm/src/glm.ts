@@ -14,11 +14,11 @@ import type { GlmConfig } from './config.js'
 import { attend, decode, gated, type Step } from './decode.js'
 
 /**
- * Grouped-query attention, residual added. x [N, C], residual [M, C] -> [M, C]; rows i32 [M] says which rows of x go on,
- * M = N without.
+ * Grouped-query attention, residual added where there is one. x [N, C], residual [M, C] -> [M, C]; rows i32 [M] says which
+ * rows of x go on, M = N without.
  */
 class GlmAttention extends Module<
-  [x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined],
+  [x: Tensor, step: Step, residual: Tensor | undefined, rows: Tensor | undefined],
   Tensor
 > {
   q_proj: LinearLike
@@ -39,7 +39,7 @@ class GlmAttention extends Module<
     this.#layer = layer
   }
 
-  protected forward(x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined): Tensor {
+  protected forward(x: Tensor, step: Step, residual: Tensor | undefined, rows: Tensor | undefined): Tensor {
     const { heads, kvHeads, headDim } = this.#config
     const n = x.dim(0)
     const q = this.q_proj.call(x).reshape(n, heads, headDim)
@@ -50,8 +50,8 @@ class GlmAttention extends Module<
   }
 }
 
-/** SwiGLU feed-forward, residual added. x, residual [N, C] -> [N, C]. */
-class GlmMLP extends Module<[x: Tensor, step: Step, residual: Tensor], Tensor> {
+/** SwiGLU feed-forward, residual added where there is one. x, residual [N, C] -> [N, C]. */
+class GlmMLP extends Module<[x: Tensor, step: Step, residual?: Tensor], Tensor> {
   gate_up_proj: LinearLike
   down_proj: LinearLike
 
@@ -61,17 +61,22 @@ class GlmMLP extends Module<[x: Tensor, step: Step, residual: Tensor], Tensor> {
     this.down_proj = new Linear(intermediate, hidden)
   }
 
-  protected forward(x: Tensor, { halves }: Step, residual: Tensor): Tensor {
+  protected forward(x: Tensor, { halves }: Step, residual?: Tensor): Tensor {
     return this.down_proj.call(gated(this.gate_up_proj.call(x), halves), residual)
   }
 }
 
-/** Pre-norm attention and feed-forward. x [N, C] -> [N, C], or [M, C] for rows i32 [M]. */
+/**
+ * Attention and feed-forward behind a norm, and in GLM-4-0414 before one too. x [N, C] -> [N, C], or [M, C] for rows
+ * i32 [M].
+ */
 class GlmDecoderLayer extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor> {
   readonly self_attn: GlmAttention
   readonly mlp: GlmMLP
   readonly input_layernorm: RMSNorm
   readonly post_attention_layernorm: RMSNorm
+  readonly post_self_attn_layernorm?: RMSNorm
+  readonly post_mlp_layernorm?: RMSNorm
 
   constructor(config: GlmConfig, layer: number) {
     super()
@@ -79,13 +84,22 @@ class GlmDecoderLayer extends Module<[x: Tensor, step: Step, rows?: Tensor], Ten
     this.mlp = new GlmMLP(config)
     this.input_layernorm = new RMSNorm(config.hidden, config.eps)
     this.post_attention_layernorm = new RMSNorm(config.hidden, config.eps)
+    if (config.outputNorms) {
+      this.post_self_attn_layernorm = new RMSNorm(config.hidden, config.eps)
+      this.post_mlp_layernorm = new RMSNorm(config.hidden, config.eps)
+    }
   }
 
   protected forward(x: Tensor, step: Step, rows?: Tensor): Tensor {
     const normed = this.input_layernorm.call(x)
     const residual = rows === undefined ? x : ops.gatherRows(x, rows)
-    const h = this.self_attn.call(normed, step, residual, rows)
-    return this.mlp.call(this.post_attention_layernorm.call(h), step, h)
+    const [afterAttention, afterMlp] = [this.post_self_attn_layernorm, this.post_mlp_layernorm]
+    if (!afterAttention || !afterMlp) {
+      const h = this.self_attn.call(normed, step, residual, rows)
+      return this.mlp.call(this.post_attention_layernorm.call(h), step, h)
+    }
+    const h = ops.add(residual, afterAttention.call(this.self_attn.call(normed, step, undefined, rows)))
+    return ops.add(h, afterMlp.call(this.mlp.call(this.post_attention_layernorm.call(h), step)))
   }
 }
 
@@ -109,7 +123,7 @@ class GlmModel extends Module<[ForwardInput], Tensor> {
   }
 }
 
-/** GLM-4 (Zeng et al. 2024, arXiv:2406.12793) under the names of transformers. */
+/** GLM-4 (Zeng et al. 2024, arXiv:2406.12793) and GLM-4-0414 under the names of transformers. */
 export class GlmForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
   readonly model: GlmModel
   lm_head: LinearLike

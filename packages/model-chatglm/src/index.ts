@@ -58,6 +58,14 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
   mapWeight: (name) => (/\.(rotary_pos_emb|rotary_emb)\.inv_freq$/.test(name) ? null : name),
   initialize,
   tokenizer: 'chatglm',
+  // Where the first version's prompt ends, and with it what is read in both directions.
+  tokenIds: (config) =>
+    isFirst(config)
+      ? [
+          { token: '[gMASK]', field: 'gmask_token_id', id: config.gmaskId },
+          { token: '<sop>', field: 'bos_token_id', id: config.startId },
+        ]
+      : [],
   template: 'chatglm3',
   templateOf({ json, tokenizer: { specials } }) {
     if (isChatGlm1(json)) return 'chatglm1'
@@ -72,11 +80,11 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
   recipe,
 }
 
-/** GLM-4-9B in the layout of transformers (checkpoints named -hf). */
+/** GLM-4-9B in the layout of transformers (checkpoints named -hf), and GLM-4-0414. */
 export const glm: ModelDefinition<GlmConfig> = {
   name: 'glm',
-  architectures: ['GlmForCausalLM'],
-  modelTypes: ['glm'],
+  architectures: ['GlmForCausalLM', 'Glm4ForCausalLM'],
+  modelTypes: ['glm', 'glm4'],
   parseConfig: parseGlm,
   build: (config) => new GlmForCausalLM(config),
   shape,

@@ -16,6 +16,8 @@ for (const [golden, definition, promptEnd] of [
   ['chatglm3-long', chatglm, []],
   ['glm', glm, []],
   ['glm-parameters', glm, []],
+  ['glm4', glm, []],
+  ['glm4-plain', glm, []],
 ] as const) {
   const options = { golden: fixture(golden), promptEnd }
   describe(golden, () => {
@@ -79,6 +81,15 @@ describe('published configs', () => {
     expect(config).toEqual(parseChatGlm(four))
     expect(count(glm.build(config))).toBe(9_399_951_360)
   })
+})
+
+test('GLM-4-0414 has two more norms a layer, told from model_type or the architecture', () => {
+  const { model_type, architectures, ...rest } = json('glm4')
+  const norms = (more: Record<string, unknown>) =>
+    [...glm.build(parseGlm({ ...rest, ...more })).namedParameters()].filter(([path]) =>
+      /\.post_(self_attn|mlp)_layernorm\.weight$/.test(path),
+    ).length
+  expect([norms({ model_type }), norms({ architectures }), norms({ model_type: 'glm' })]).toEqual([6, 6, 0])
 })
 
 test.each<[string, unknown, RegExp]>([

@@ -1,4 +1,4 @@
-import { attentionFactor, inverseFrequencies, type RopeConfig } from '@ift/core/model'
+import { attentionFactor, frequencyKey, inverseFrequencies, type RopeConfig } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -47,6 +47,13 @@ export class GemmaModel extends Module<[ForwardInput], Tensor> {
     return this.norm.call(x)
   }
 
+  stepKey(maxPosition: number): number {
+    const { rope, localRope, local, maxPositions } = this.#config
+    // Beyond the window a step is refused.
+    if (local.includes(true) && maxPosition > maxPositions) return maxPosition
+    return Math.max(frequencyKey(rope, maxPosition), frequencyKey(localRope, maxPosition))
+  }
+
   #step({ positions, kv, maxPosition }: ForwardInput): Step {
     const { headDim, rope, localRope, local, maxPositions } = this.#config
     if (local.includes(true) && maxPosition > maxPositions)
@@ -84,6 +91,10 @@ export class GemmaForCausalLM extends Module<[ForwardInput], Tensor> implements 
     this.lm_head = config.tieWordEmbeddings
       ? new TiedLinear(this.model.embed_tokens)
       : new Linear(config.hidden, config.vocabSize)
+  }
+
+  stepKey(maxPosition: number): number {
+    return this.model.stepKey(maxPosition)
   }
 
   get lmHead(): LinearLike {

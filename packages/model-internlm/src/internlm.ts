@@ -1,3 +1,4 @@
+import { frequencyKey, type RopeConfig } from '@ift/core/model'
 import {
   Embedding,
   Linear,
@@ -61,11 +62,17 @@ export class InternLMModel extends Module<[ForwardInput], Tensor> {
 export class InternLMForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
   readonly model: InternLMModel
   lm_head: LinearLike
+  readonly #rope: RopeConfig
 
   constructor(config: InternLMConfig) {
     super()
+    this.#rope = config.rope
     this.model = new InternLMModel(config)
     this.lm_head = new Linear(config.hidden, config.vocabSize)
+  }
+
+  stepKey(maxPosition: number): number {
+    return frequencyKey(this.#rope, maxPosition)
   }
 
   get lmHead(): LinearLike {

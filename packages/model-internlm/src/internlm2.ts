@@ -1,3 +1,4 @@
+import { frequencyKey, type RopeConfig } from '@ift/core/model'
 import {
   Embedding,
   Linear,
@@ -63,11 +64,17 @@ export class InternLM2Model extends Module<[ForwardInput], Tensor> {
 export class InternLM2ForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
   readonly model: InternLM2Model
   output: LinearLike
+  readonly #rope: RopeConfig
 
   constructor(config: InternLMConfig) {
     super()
+    this.#rope = config.rope
     this.model = new InternLM2Model(config)
     this.output = new Linear(config.hidden, config.vocabSize)
+  }
+
+  stepKey(maxPosition: number): number {
+    return frequencyKey(this.#rope, maxPosition)
   }
 
   get lmHead(): LinearLike {

@@ -1,4 +1,4 @@
-import { attentionFactor, inverseFrequencies } from '@ift/core/model'
+import { attentionFactor, frequencyKey, inverseFrequencies } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -53,6 +53,13 @@ export class LlamaModel extends Module<[ForwardInput], Tensor> {
     return this.norm.call(x)
   }
 
+  stepKey(maxPosition: number): number {
+    const { rope, slidingWindow } = this.#config
+    // Beyond the window a step is refused.
+    if (slidingWindow !== null && maxPosition > slidingWindow) return maxPosition
+    return frequencyKey(rope, maxPosition)
+  }
+
   #embed({ ids, embeds }: ForwardInput): Tensor {
     // An alias, because the first layer gives its input away.
     if (embeds !== undefined && ids === undefined) return embeds.alias()
@@ -72,6 +79,10 @@ export class LlamaForCausalLM extends Module<[ForwardInput], Tensor> implements 
     this.lm_head = config.tieWordEmbeddings
       ? new TiedLinear(this.model.embed_tokens)
       : new Linear(config.hidden, config.vocabSize)
+  }
+
+  stepKey(maxPosition: number): number {
+    return this.model.stepKey(maxPosition)
   }
 
   get lmHead(): LinearLike {

@@ -76,11 +76,18 @@ export class MossModel extends Module<[ForwardInput], Tensor> {
 export class MossForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
   readonly transformer: MossModel
   lm_head: LinearLike
+  readonly #maxPositions: number
 
   constructor(config: MossConfig) {
     super()
     this.transformer = new MossModel(config)
+    this.#maxPositions = config.maxPositions
     this.lm_head = new Linear(config.hidden, config.vocabSize, { bias: true })
+  }
+
+  /** 0, until a step is refused. */
+  stepKey(maxPosition: number): number {
+    return Math.max(0, maxPosition - this.#maxPositions)
   }
 
   get lmHead(): LinearLike {

@@ -1,4 +1,4 @@
-import { attentionFactor, inverseFrequencies } from '@ift/core/model'
+import { attentionFactor, frequencyKey, inverseFrequencies } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -44,6 +44,13 @@ export class PhiModel extends Module<[ForwardInput], Tensor> {
       x = y
     }
     return this.norm.call(x)
+  }
+
+  stepKey(maxPosition: number): number {
+    const { rope, slidingWindow } = this.#config
+    // Beyond the window a step is refused.
+    if (slidingWindow !== null && maxPosition > slidingWindow) return maxPosition
+    return frequencyKey(rope, maxPosition)
   }
 
   #step({ positions, kv, maxPosition }: ForwardInput): Step {
@@ -101,6 +108,10 @@ export class PhiForCausalLM extends Module<[ForwardInput], Tensor> implements Ca
     this.lm_head = config.tieWordEmbeddings
       ? new TiedLinear(this.model.embed_tokens)
       : new Linear(config.hidden, config.vocabSize)
+  }
+
+  stepKey(maxPosition: number): number {
+    return this.model.stepKey(maxPosition)
   }
 
   get lmHead(): LinearLike {

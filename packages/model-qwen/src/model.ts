@@ -1,4 +1,4 @@
-import { attentionFactor, inverseFrequencies } from '@ift/core/model'
+import { attentionFactor, frequencyKey, inverseFrequencies } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -46,6 +46,10 @@ export class QwenModel extends Module<[ForwardInput], Tensor> {
     return this.norm.call(x)
   }
 
+  stepKey(maxPosition: number): number {
+    return frequencyKey(this.#config.rope, maxPosition)
+  }
+
   #embed({ ids, embeds }: ForwardInput): Tensor {
     // An alias, because the first layer gives its input away.
     if (embeds !== undefined && ids === undefined) return embeds.alias()
@@ -65,6 +69,10 @@ export class QwenForCausalLM extends Module<[ForwardInput], Tensor> implements C
     this.lm_head = config.tieWordEmbeddings
       ? new TiedLinear(this.model.embed_tokens)
       : new Linear(config.hidden, config.vocabSize)
+  }
+
+  stepKey(maxPosition: number): number {
+    return this.model.stepKey(maxPosition)
   }
 
   get lmHead(): LinearLike {

@@ -384,12 +384,28 @@ export interface Backend extends Kernels {
   /** Device to host, after everything queued so far. Rejects with the first error of a queued kernel. */
   read(src: Buf, dst: ArrayBufferView, byteOffset?: number): Promise<void>
   synchronize(): Promise<void>
+  /**
+   * Writes down what `work` enqueues, kernels and writes, instead of doing it; for devices on which a replay costs less than
+   * the calls (a CUDA graph), absent on others. `work` does not read, map files or wait: `IFT_RECORDING`. Memory that it
+   * frees belongs to the recording; what it leaves behind is for the caller, who keeps it as long.
+   */
+  record?(work: () => void): Recording
   memory(): MemoryInfo
   /** Makes `peak` the bytes allocated now. */
   resetPeak(): void
   readonly comm: Communicator | null
   /** Frees everything; later calls throw `IFT_BACKEND_CLOSED`. */
   close(): void
+}
+
+/** Work of a device that was written down. */
+export interface Recording {
+  /**
+   * Queues the work again, on the same buffers with what they hold then. Throws `IFT_RECORDING` when one of them was freed
+   * since: nothing is queued then.
+   */
+  replay(): void
+  release(): void
 }
 
 /**

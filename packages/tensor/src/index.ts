@@ -30,6 +30,7 @@ export { Module, type Child, type LinearLike } from './nn/module.js'
 export {
   PagedKvCache,
   type PagedKvCacheOptions,
+  type PagedLayout,
   type PagedStep,
   type SequenceId,
 } from './nn/paged-kv-cache.js'

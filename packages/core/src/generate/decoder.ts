@@ -4,14 +4,17 @@ import {
   PagedKvCache,
   promptLayout,
   scope,
-  segments,
   tensor,
   type Backend,
   type CausalLM,
   type FloatDType,
+  type ForwardInput,
+  type PagedLayout,
   type PromptSpan,
+  type Tensor,
 } from '@ift/tensor'
 import type { ModelShape, PeftHandle } from '../plugin/contract/index.js'
+import { RecordedSteps } from './recorded-steps.js'
 
 /** New tokens of one cached sequence. */
 export interface Feed {
@@ -22,6 +25,7 @@ export interface Feed {
 /** A model with a paged cache: feed tokens, get the scores of the next one. */
 export class Decoder {
   readonly #cache: PagedKvCache
+  readonly #recorded: RecordedSteps | null = null
   /** Of each sequence what is read in both directions, for models that read so. */
   readonly #prompts = new Map<number, PromptSpan>()
 
@@ -39,6 +43,9 @@ export class Decoder {
       dtype,
       pages: 64,
     })
+    // What a method puts before a sequence, and what is read in both directions, differ from step to step.
+    if (model.promptOf === undefined && peft?.prepare === undefined)
+      this.#recorded = RecordedSteps.of(backend, model, this.#cache, (input) => this.#logits(input))
   }
 
   /** An empty sequence. */
@@ -64,39 +71,45 @@ export class Decoder {
    * after the last token of each.
    */
   async feed(feeds: readonly Feed[]): Promise<Float32Array[]> {
-    const { backend, model, peft } = this
     const { vocab } = this.shape
-    const logits = noGrad(() =>
-      scope(() => {
-        const lengths = feeds.map(({ ids }) => ids.length)
-        const positions: number[] = []
-        const lastRows: number[] = []
-        const starts = feeds.map(({ sequence }) => this.#cache.length(sequence))
-        const prompts = this.#promptsOf(feeds)
-        for (const [f, { ids }] of feeds.entries()) {
-          for (let i = 0; i < ids.length; i++) positions.push(starts[f]! + i)
-          lastRows.push(positions.length - 1)
-        }
-        const ids = feeds.flatMap((feed) => feed.ids)
-        const input = {
-          ids: tensor(backend, ids, [ids.length], 'i32'),
-          positions: tensor(backend, positions, [positions.length], 'i32'),
-          segments: segments(backend, lengths),
-          kv: this.#cache.step(feeds.map((feed) => [feed.sequence, feed.ids.length] as const)),
-          outputRows: tensor(backend, lastRows, [lastRows.length], 'i32'),
-          maxPosition: Math.max(...positions) + 1,
-          ...(prompts && { prompts: promptLayout(backend, prompts, lengths, starts) }),
-        }
-        const hidden = model.call(peft?.prepare?.(input) ?? input)
-        return ops.cast(model.lmHead.call(hidden), 'f32')
-      }),
-    )
+    const starts = feeds.map(({ sequence }) => this.#cache.length(sequence))
+    const layout = this.#cache.layout(feeds.map(({ sequence, ids }) => [sequence, ids.length] as const))
+    const ids = Int32Array.from(feeds.flatMap((feed) => feed.ids))
+    const recorded = this.#recorded?.replay(ids, layout) ?? null
+    const logits = recorded ?? this.#run(feeds, ids, layout, starts)
     try {
       const all = await logits.read()
       return feeds.map((_, i) => all.slice(i * vocab, (i + 1) * vocab))
     } finally {
-      logits.release()
+      if (recorded === null) logits.release()
     }
+  }
+
+  #run(feeds: readonly Feed[], ids: Int32Array, layout: PagedLayout, starts: readonly number[]): Tensor {
+    const { backend } = this
+    return noGrad(() =>
+      scope(() => {
+        const step = this.#cache.place(layout)
+        let end = 0
+        const lastRows = layout.rows.map((rows) => (end += rows) - 1)
+        const prompts = this.#promptsOf(feeds)
+        const input = {
+          ids: tensor(backend, ids, [ids.length], 'i32'),
+          positions: step.positions,
+          segments: step.segments,
+          kv: step,
+          outputRows: tensor(backend, lastRows, [lastRows.length], 'i32'),
+          maxPosition: step.maxPosition,
+          ...(prompts && { prompts: promptLayout(backend, prompts, layout.rows, starts) }),
+        }
+        return this.#logits(this.peft?.prepare?.(input) ?? input)
+      }),
+    )
+  }
+
+  #logits(input: ForwardInput): Tensor {
+    const { model } = this
+    return ops.cast(model.lmHead.call(model.call(input)), 'f32')
   }
 
   /** What is read in both directions, found when a sequence begins. */
@@ -113,6 +126,7 @@ export class Decoder {
   }
 
   release(): void {
+    this.#recorded?.release()
     this.#cache.release()
   }
 }

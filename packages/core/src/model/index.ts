@@ -11,6 +11,7 @@ export {
 } from './fields.js'
 export {
   attentionFactor,
+  frequencyKey,
   inverseFrequencies,
   longestSequence,
   parseRope,

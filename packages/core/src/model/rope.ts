@@ -166,6 +166,18 @@ export function parseRope(json: ConfigJson, limits: RopeLimits): RopeConfig {
   }
 }
 
+/** Tells sequences apart, by their largest position + 1, that have other frequencies: equal for those that have the same. */
+export function frequencyKey(rope: RopeConfig, maxPosition: number): number {
+  switch (rope.kind) {
+    case 'dynamic':
+      return maxPosition > rope.maxPositions ? maxPosition : 0
+    case 'longrope':
+      return maxPosition > rope.originalMaxPositions ? 1 : 0
+    default:
+      return 0
+  }
+}
+
 /** Angle per position of each pair of the `dims` dimensions that turn, [dims / 2]. `maxPosition` is the largest position + 1. */
 export function inverseFrequencies(rope: RopeConfig, dims: number, maxPosition: number): Float32Array {
   let { theta } = rope

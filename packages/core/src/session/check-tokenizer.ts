@@ -26,3 +26,22 @@ export function checkTokenizer(
     'Set tokenizer: to the folder that the model was published with.',
   )
 }
+
+/** Refuses a tokenizer in which a token that the model looks for has another id than config.json says, or is not there. */
+export function checkTokenIds(
+  { specials }: Pick<Tokenizer, 'specials'>,
+  expected: readonly { readonly token: string; readonly field: string; readonly id: number }[],
+  where: string,
+): void {
+  for (const { token, field, id } of expected) {
+    const found = specials.get(token)
+    if (found === id) continue
+    throw new IftError(
+      'IFT_TOKENIZER_MISMATCH',
+      `${where}/config.json: ${field} is ${id}, ${
+        found === undefined ? `the tokenizer has no ${token}` : `the tokenizer's ${token} is ${found}`
+      }: it belongs to another model.`,
+      'Set tokenizer: to the folder that the model was published with.',
+    )
+  }
+}

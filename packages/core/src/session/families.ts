@@ -4,7 +4,15 @@
  */
 export const families: Readonly<Record<string, readonly string[]>> = {
   llama: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'MistralForCausalLM', 'llama', 'mistral'],
-  chatglm: ['ChatGLMModel', 'ChatGLMForConditionalGeneration', 'GlmForCausalLM', 'chatglm', 'glm'],
+  chatglm: [
+    'ChatGLMModel',
+    'ChatGLMForConditionalGeneration',
+    'GlmForCausalLM',
+    'Glm4ForCausalLM',
+    'chatglm',
+    'glm',
+    'glm4',
+  ],
   bloom: ['BloomForCausalLM', 'BloomModel', 'bloom'],
   moss: ['MossForCausalLM', 'CodeGenForCausalLM', 'GPTJForCausalLM', 'moss', 'codegen', 'gptj'],
   qwen: ['Qwen2ForCausalLM', 'Qwen3ForCausalLM', 'qwen2', 'qwen3'],

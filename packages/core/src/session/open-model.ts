@@ -27,7 +27,7 @@ import type {
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
-import { checkTokenizer } from './check-tokenizer.js'
+import { checkTokenIds, checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 import { version } from '../version.js'
 import { chooseDtype } from './open-backend.js'
@@ -233,6 +233,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     definition.tokenizer,
   )
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
+  checkTokenIds(tokenizer, definition.tokenIds?.(parsed) ?? [], source.dir)
   const generationPath = join(source.dir, 'generation_config.json')
   const generationConfig = existsSync(generationPath) ? await readJson(generationPath) : undefined
   const own = { name: config.weights, json, generation: generationConfig ?? {}, tokenizer }

@@ -1,3 +1,4 @@
+import { IftError } from '@ift/tensor'
 import { Decoder } from '../generate/decoder.js'
 import { Generator, type StreamOptions } from '../generate/generator.js'
 import type { LogitsTap } from '../generate/settings.js'
@@ -86,9 +87,15 @@ export class TextGenerator {
     return all.map(trim)
   }
 
-  /** log p(id | before) of every token; the first is null. */
-  score(ids: ArrayLike<number>): Promise<(number | null)[]> {
-    const { backend, model, peft } = this.#open
+  /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
+  async score(ids: ArrayLike<number>): Promise<(number | null)[]> {
+    const { backend, model, peft, shape } = this.#open
+    if (shape.maxPositions !== null && ids.length > shape.maxPositions)
+      throw new IftError(
+        'IFT_SEQUENCE_TOO_LONG',
+        `The text has ${ids.length} tokens; the model's limit is ${shape.maxPositions}.`,
+        'Score it in pieces.',
+      )
     return scoreTokens(backend, model, peft, ids)
   }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Linear, PackedKv, segments, type KvSource } from '@ift/tensor'
@@ -12,6 +12,7 @@ import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { claim, claimSame } from './claim.js'
 import { logitsOf, packed } from './forward.js'
 import { weightsOf, type ModelBench } from './model-bench.js'
+import { writeTorchCheckpoint } from './torch-file.js'
 
 /** A config makes modules, without storage, of the sizes that `shape` says. */
 export async function builds(bench: ModelBench): Promise<void> {
@@ -150,6 +151,36 @@ export function saving(bench: ModelBench): Promise<void> {
         const other = new Map(again.namedParameters())
         for (const [name, { value }] of model.namedParameters())
           claimSame(name, await other.get(name)!.value.read(), await value.read())
+        again.release()
+      }
+    } finally {
+      await rm(dir, { recursive: true })
+    }
+  })
+}
+
+/** The tensors of the checkpoint in PyTorch's files, one or several, give what they give in safetensors. */
+export function loading(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const dir = await mkdtemp(join(tmpdir(), 'ift-model-'))
+    try {
+      const { definition } = bench
+      const { golden } = bench.options
+      const configJson = await bench.json()
+      const saved = join(dir, 'saved')
+      if (golden === undefined) await saveModel(saved, { model, definition, dtype: 'f32', configJson })
+      const { tensors } = await openCheckpoint(golden === undefined ? saved : weightsOf(golden))
+      for (const files of [1, 3]) {
+        const folder = join(dir, String(files))
+        await mkdir(folder)
+        await writeTorchCheckpoint(folder, tensors, files)
+        const source = await openCheckpoint(folder)
+        claim(source.format === 'pytorch', `${folder} is read as ${source.format}.`)
+        const again = definition.build(config)
+        await loadWeights(again, definition, config, source, { backend, dtype: 'f32' })
+        const other = new Map(again.namedParameters())
+        for (const [name, { value }] of model.namedParameters())
+          claimSame(`${name} of ${files} .bin files`, await other.get(name)!.value.read(), await value.read())
         again.release()
       }
     } finally {

@@ -15,7 +15,7 @@ import {
   sharing,
 } from './model-numerics.js'
 import { fields, lengths, sizes, tokenizers } from './model-refusals.js'
-import { builds, names, refusals, saving, shapes, starts, targets } from './model-structure.js'
+import { builds, loading, names, refusals, saving, shapes, starts, targets } from './model-structure.js'
 
 /** The definitions that a plugin registers. */
 export function modelsOf(plugin: IftPlugin): ModelDefinition[] {
@@ -54,6 +54,7 @@ function casesOf(definition: ModelDefinition, options: ModelConformanceOptions):
     named('a beginning that samples share is computed once', () => sharing(bench)),
     named('no buffer outlives a pass, a step or an error', () => leaks(bench)),
     named('what is saved loads to the same values', () => saving(bench)),
+    named('PyTorch files, one or sharded, load to the same values', () => loading(bench)),
     named('missing, left over and misshapen tensors are named', () => refusals(bench)),
     named('a wrong field of config.json is refused by name', () => fields(bench)),
     named('a config without its sizes is refused', () => sizes(bench)),

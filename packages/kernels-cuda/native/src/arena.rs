@@ -38,11 +38,17 @@ pub struct Arena {
     allocated: usize,
     peak: usize,
     reserved: usize,
+    /// Blocks that only the recording under way may use again.
+    apart: Option<BTreeMap<usize, Vec<u64>>>,
 }
+
+/// Blocks whose addresses a recording holds.
+#[derive(Default)]
+pub struct Apart(BTreeMap<usize, Vec<u64>>);
 
 impl Arena {
     pub fn new(driver: Arc<dyn Driver>) -> Self {
-        Self { driver, idle: BTreeMap::new(), idle_bytes: 0, allocated: 0, peak: 0, reserved: 0 }
+        Self { driver, idle: BTreeMap::new(), idle_bytes: 0, allocated: 0, peak: 0, reserved: 0, apart: None }
     }
 
     /// A block of at least `bytes`. `settle` returns when the device has done all that was queued; it is called before memory
@@ -52,13 +58,15 @@ impl Arena {
             return Err(Error::new(Code::OutOfMemory, format!("{bytes} bytes are more than a device holds")));
         }
         let size = size_class(bytes);
-        let kept = self.idle.get_mut(&size).and_then(Vec::pop);
-        let address = match kept {
-            Some(address) => {
+        let own = self.apart.as_mut().and_then(|apart| apart.get_mut(&size)).and_then(Vec::pop);
+        let kept = own.is_none().then(|| self.idle.get_mut(&size).and_then(Vec::pop)).flatten();
+        let address = match (own, kept) {
+            (Some(address), _) => address,
+            (None, Some(address)) => {
                 self.idle_bytes -= size;
                 address
             }
-            None => {
+            (None, None) => {
                 let address = self.take(size, settle).map_err(|error| {
                     let memory = self.driver.facts().memory;
                     let message = format!(
@@ -101,8 +109,29 @@ impl Arena {
 
     pub fn free(&mut self, block: &Block) {
         self.allocated -= block.bytes;
-        self.idle_bytes += block.size;
-        self.idle.entry(block.size).or_default().push(block.address);
+        if let Some(apart) = &mut self.apart {
+            apart.entry(block.size).or_default().push(block.address);
+        } else {
+            self.idle_bytes += block.size;
+            self.idle.entry(block.size).or_default().push(block.address);
+        }
+    }
+
+    /// From here on blocks that are freed are kept for the recording that begins.
+    pub fn set_apart(&mut self) {
+        self.apart = Some(BTreeMap::new());
+    }
+
+    /// Ends that; nobody gets the recording's blocks until they are taken back.
+    pub fn end_apart(&mut self) -> Apart {
+        Apart(self.apart.take().unwrap_or_default())
+    }
+
+    pub fn take_back(&mut self, apart: Apart) {
+        for (size, addresses) in apart.0 {
+            self.idle_bytes += size * addresses.len();
+            self.idle.entry(size).or_default().extend(addresses);
+        }
     }
 
     /// A block whose bytes are counted elsewhere.

@@ -1,13 +1,14 @@
 //! A device: memory, the queue, and how a kernel is checked and put in line.
 
 use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ift_kernel_abi::{Buffers, Code, DType, Error, Result, Span, product};
 
-use crate::arena::{Arena, Block};
+use crate::arena::{Apart, Arena, Block};
 use crate::driver::{Driver, Facts};
 use crate::launch::Context;
 use crate::queue::Queue;
@@ -34,6 +35,7 @@ pub struct Checked<'a> {
     arena: RefCell<&'a mut Arena>,
     scratch: RefCell<Vec<Block>>,
     queue: &'a Queue,
+    used: RefCell<Option<&'a mut BTreeSet<u64>>>,
 }
 
 impl Checked<'_> {
@@ -48,6 +50,9 @@ impl Checked<'_> {
         if span.address % dtype.size() != 0 {
             let message = format!("{name} starts at an odd byte for {}", dtype.name());
             return Err(Error::new(Code::BufferBounds, message));
+        }
+        if let Some(used) = &mut *self.used.borrow_mut() {
+            used.insert(span.address as u64);
         }
         Ok((Ptr(span.address as u64), span))
     }
@@ -76,10 +81,45 @@ impl Checked<'_> {
     }
 }
 
+/// Work that was written down, and the memory that it is about.
+struct Recording {
+    /// The driver's number, once the queue has come to its end.
+    number: Arc<OnceLock<u64>>,
+    apart: Apart,
+    /// Where the buffers begin that it reads and writes.
+    used: BTreeSet<u64>,
+    /// One of them was freed: another's data may be there now.
+    stale: bool,
+}
+
 struct State {
     buffers: Buffers<Storage>,
     arena: Arena,
     mapped: usize,
+    recordings: HashMap<u32, Recording>,
+    next_recording: u32,
+    /// Where the buffers of the recording under way begin.
+    recording: Option<BTreeSet<u64>>,
+}
+
+impl State {
+    /// Refuses what cannot be part of a recording.
+    fn expect_running(&self, what: &str) -> Result<()> {
+        if self.recording.is_some() {
+            return Err(Error::new(Code::Recording, format!("{what} cannot be recorded")));
+        }
+        Ok(())
+    }
+
+    fn free(&mut self, block: &Block) {
+        self.arena.free(block);
+        if self.recording.is_none() {
+            let freed = block.address..block.address + block.bytes.max(1) as u64;
+            for recording in self.recordings.values_mut() {
+                recording.stale |= recording.used.range(freed.clone()).next().is_some();
+            }
+        }
+    }
 }
 
 /// Bytes and buffers of a device, as `MemoryInfo` in `@ift/tensor` explains them.
@@ -99,6 +139,10 @@ pub struct Device {
     state: RefCell<Option<State>>,
 }
 
+fn no_recording() -> Error {
+    Error::new(Code::Recording, "there is no such recording, or it failed")
+}
+
 fn unreadable(path: &str, error: &std::io::Error) -> Error {
     Error::new(Code::FileUnreadable, format!("{path}: {error}"))
 }
@@ -107,7 +151,14 @@ impl Device {
     pub fn new(driver: Arc<dyn Driver>) -> Result<Self> {
         driver.attach()?;
         let queue = Queue::new(Arc::clone(&driver))?;
-        let state = State { buffers: Buffers::default(), arena: Arena::new(Arc::clone(&driver)), mapped: 0 };
+        let state = State {
+            buffers: Buffers::default(),
+            arena: Arena::new(Arc::clone(&driver)),
+            mapped: 0,
+            recordings: HashMap::new(),
+            next_recording: 0,
+            recording: None,
+        };
         Ok(Self { queue, driver, state: RefCell::new(Some(state)) })
     }
 
@@ -124,9 +175,10 @@ impl Device {
     where
         K: FnOnce(&Context) -> Result<()> + Send + 'static,
     {
-        self.with(|State { buffers, arena, .. }| {
+        self.with(|State { buffers, arena, recording, .. }| {
             let (arena, scratch) = (RefCell::new(arena), RefCell::default());
-            let checked = Checked { buffers, arena, scratch, queue: &self.queue };
+            let used = RefCell::new(recording.as_mut());
+            let checked = Checked { buffers, arena, scratch, queue: &self.queue, used };
             let kernel = check(&checked);
             let Checked { arena, scratch, .. } = checked;
             // In the queue behind this kernel, the next one may have it.
@@ -150,6 +202,7 @@ impl Device {
 
     /// A read-only buffer of bytes of a file, copied to the device.
     pub fn map_file(&self, path: &str, offset: usize, bytes: usize) -> Result<u32> {
+        self.with(|state| state.expect_running("reading a file"))?;
         let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
         if offset.checked_add(bytes).is_none_or(|end| end as u64 > length) {
@@ -177,11 +230,11 @@ impl Device {
     pub fn free(&self, id: u32) -> Result<()> {
         self.with(|state| {
             match state.buffers.remove(id)? {
-                Some(Storage::Block(block)) => state.arena.free(&block),
+                Some(Storage::Block(block)) => state.free(&block),
                 Some(Storage::File(block)) => {
                     state.mapped -= block.bytes;
                     state.arena.count_again(block.bytes);
-                    state.arena.free(&block);
+                    state.free(&block);
                 }
                 None => {}
             }
@@ -209,6 +262,10 @@ impl Device {
     /// Copies `data` to bytes of a buffer, behind the kernels queued so far.
     pub fn write(&self, id: u32, data: &[u8], offset: usize) -> Result<()> {
         let to = self.range(id, offset, data.len(), true)?;
+        self.with(|state| {
+            state.recording.as_mut().map(|used| used.insert(to));
+            Ok(())
+        })?;
         let data = data.to_vec();
         self.queue.kernel("write", move |context| context.driver().upload(to, &data));
         Ok(())
@@ -222,6 +279,7 @@ impl Device {
         bytes: usize,
         then: impl FnOnce(Result<Vec<u8>>) + Send + 'static,
     ) -> Result<()> {
+        self.with(|state| state.expect_running("reading a buffer"))?;
         let from = self.range(id, offset, bytes, false)?;
         self.queue.fence(move |done| {
             then(done.and_then(|context| {
@@ -240,11 +298,77 @@ impl Device {
 
     /// Calls `then` when all queued before is done, with the first error of it.
     pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
-        self.queue.fence(move |done| then(done.map(|_| ())));
+        match self.with(|state| state.expect_running("waiting for the device")) {
+            Ok(()) => self.queue.fence(move |done| then(done.map(|_| ()))),
+            Err(error) => then(Err(error)),
+        }
+    }
+
+    /// From here on kernels and writes are written down instead of done. Memory that is freed meanwhile stays with them.
+    pub fn begin_recording(&self) -> Result<()> {
+        self.with(|state| {
+            state.expect_running("a recording")?;
+            state.recording = Some(BTreeSet::new());
+            state.arena.set_apart();
+            Ok(())
+        })?;
+        self.queue.kernel("record", |context| context.driver().begin_recording());
+        Ok(())
+    }
+
+    /// Ends that; the recording's number.
+    pub fn end_recording(&self) -> Result<u32> {
+        let number = Arc::new(OnceLock::new());
+        let theirs = Arc::clone(&number);
+        self.queue.kernel("record", move |context| {
+            let _ = theirs.set(context.driver().end_recording()?);
+            Ok(())
+        });
+        self.with(|state| {
+            let used = state.recording.take().unwrap_or_default();
+            let apart = state.arena.end_apart();
+            state.next_recording += 1;
+            state.recordings.insert(state.next_recording, Recording { number, apart, used, stale: false });
+            Ok(state.next_recording)
+        })
+    }
+
+    /// Queues what was recorded.
+    pub fn replay(&self, recording: u32) -> Result<()> {
+        let number = self.with(|state| {
+            state.expect_running("a replay")?;
+            let found = state.recordings.get(&recording).ok_or_else(no_recording)?;
+            if found.stale {
+                return Err(Error::new(Code::Recording, "a buffer of the recording was freed"));
+            }
+            Ok(Arc::clone(&found.number))
+        })?;
+        self.queue.kernel("replay", move |context| {
+            let number = number.get().ok_or_else(no_recording)?;
+            context.driver().replay(*number)
+        });
+        Ok(())
+    }
+
+    /// Ends a recording; its memory is free behind what is queued.
+    pub fn forget_recording(&self, recording: u32) -> Result<()> {
+        let number = self.with(|state| {
+            let Recording { number, apart, .. } =
+                state.recordings.remove(&recording).ok_or_else(no_recording)?;
+            state.arena.take_back(apart);
+            Ok(number)
+        })?;
+        self.queue.kernel("forget", move |context| {
+            if let Some(number) = number.get() {
+                context.driver().forget_recording(*number);
+            }
+            Ok(())
+        });
+        Ok(())
     }
 
     pub fn memory(&self) -> Result<Memory> {
-        self.with(|State { buffers, arena, mapped }| {
+        self.with(|State { buffers, arena, mapped, .. }| {
             Ok(Memory {
                 allocated: arena.allocated(),
                 peak: arena.peak(),
@@ -264,14 +388,20 @@ impl Device {
 }
 
 /// The memory of a closed device, given back when its queue has come to an end of using it.
-struct Remains(State);
+struct Remains(State, Arc<dyn Driver>);
 
 // SAFETY: the handles' counts are not shared with another thread: the device that had them is gone.
 unsafe impl Send for Remains {}
 
 impl Drop for Remains {
     fn drop(&mut self) {
-        let State { buffers, arena, .. } = &mut self.0;
+        let State { buffers, arena, recordings, .. } = &mut self.0;
+        for (_, Recording { number, apart, .. }) in recordings.drain() {
+            if let Some(number) = number.get() {
+                self.1.forget_recording(*number);
+            }
+            arena.take_back(apart);
+        }
         for storage in std::mem::take(buffers).into_storages() {
             let (Storage::Block(block) | Storage::File(block)) = storage;
             arena.forget(&block);
@@ -282,7 +412,7 @@ impl Drop for Remains {
 impl Drop for Device {
     fn drop(&mut self) {
         if let Some(state) = self.state.borrow_mut().take() {
-            self.queue.release(Remains(state));
+            self.queue.release(Remains(state, Arc::clone(&self.driver)));
         }
         self.queue.close();
     }

@@ -158,6 +158,28 @@ pub fn free(device: u32, id: u32) -> Option<Failure> {
     outcome(with(device, |device| device.free(id).map_err(|error| error.of("free"))))
 }
 
+/// Kernels and writes from here on are written down instead of done.
+#[napi]
+pub fn begin_recording(device: u32) -> Option<Failure> {
+    outcome(with(device, |device| device.begin_recording().map_err(|error| error.of("record"))))
+}
+
+#[napi]
+pub fn end_recording(device: u32) -> Either<u32, Failure> {
+    answer(with(device, Device::end_recording), "record")
+}
+
+#[napi]
+pub fn replay(device: u32, recording: u32) -> Option<Failure> {
+    outcome(with(device, |device| device.replay(recording).map_err(|error| error.of("replay"))))
+}
+
+#[napi]
+pub fn forget_recording(device: u32, recording: u32) -> Option<Failure> {
+    let forget = |device: &Device| device.forget_recording(recording);
+    outcome(with(device, |device| forget(device).map_err(|error| error.of("forget"))))
+}
+
 #[napi]
 pub fn write(device: u32, id: u32, data: Uint8Array, offset: f64) -> Option<Failure> {
     let write = |device: &Device| device.write(id, &data, size("byteOffset", offset)?);

@@ -30,4 +30,9 @@ export interface CausalLM extends Module<[ForwardInput], Tensor> {
   readonly layers: readonly Module[]
   /** The part of a sequence that is read in both directions, for models that read so. */
   promptOf?(ids: ArrayLike<number>): PromptSpan
+  /**
+   * What a step of decoding takes from `maxPosition`: steps with equal answers do the same work on other numbers, so that a
+   * device may write one down and replay it. Steps of a model without it are run every time.
+   */
+  stepKey?(maxPosition: number): number
 }

@@ -28,6 +28,24 @@ interface Sequence {
   readonly pages: number[]
 }
 
+/** Where the new rows of some sequences go and what they see: the numbers of a step, on the host. */
+export interface PagedLayout {
+  /** New rows of each sequence. */
+  readonly rows: readonly number[]
+  /** [N]: place of each new row in its sequence. */
+  readonly positions: Int32Array
+  /** [N]: row of the pool for each new row. */
+  readonly slots: Int32Array
+  /** [sequences]: rows of each, new ones included. */
+  readonly lengths: Int32Array
+  /** [sequences, width]: pages of each; zeros behind the last. */
+  readonly pageTable: Int32Array
+  /** A power of two, so that it seldom changes. */
+  readonly width: number
+  /** Largest position + 1. */
+  readonly maxPosition: number
+}
+
 /** New rows of some sequences, for one forward call. Its tensors belong to the scope it was made in. */
 export interface PagedStep extends KvSource {
   /** The new rows, sequence after sequence. */
@@ -36,6 +54,8 @@ export interface PagedStep extends KvSource {
   readonly positions: Tensor
   /** Largest position + 1. */
   readonly maxPosition: number
+  /** Makes it the step of another layout with as many rows of as many sequences, of the same width. */
+  write(layout: PagedLayout): void
   /** Releases the tensors of a step made outside any scope. */
   release(): void
 }
@@ -126,58 +146,77 @@ export class PagedKvCache {
     }
   }
 
-  /**
-   * Makes room for new rows of some sequences, in this order, and gives the source to pass to one forward call, which
-   * writes their keys and values into the pages and attends over the whole sequences.
-   */
-  step(sequences: readonly (readonly [id: SequenceId, rows: number])[]): PagedStep {
-    const backend = this.#backend
+  /** Makes room for new rows of some sequences, in this order, and says where they are. */
+  layout(sequences: readonly (readonly [id: SequenceId, rows: number])[]): PagedLayout {
     const starts = sequences.map(([id]) => this.length(id))
     const slots = this.#extend(sequences)
     const now = sequences.map(([id]) => this.#sequence(id))
-    const n = slots.length
-    const maxPages = now.reduce((most, s) => Math.max(most, s.pages.length), 1)
-    const table = new Int32Array(now.length * maxPages)
-    for (const [i, s] of now.entries()) table.set(s.pages, i * maxPages)
-    const positions = new Int32Array(n)
+    const most = now.reduce((most, s) => Math.max(most, s.pages.length), 1)
+    const width = 2 ** Math.ceil(Math.log2(most))
+    const pageTable = new Int32Array(now.length * width)
+    for (const [i, s] of now.entries()) pageTable.set(s.pages, i * width)
+    const positions = new Int32Array(slots.length)
     let at = 0
     for (const [i, [, rows]] of sequences.entries()) {
       for (let r = 0; r < rows; r++) positions[at++] = starts[i]! + r
     }
-    const maxK = now.reduce((most, s) => Math.max(most, s.length), 0)
-    const slotTensor = tensor(backend, slots, [n], 'i32')
-    const pageTable = tensor(backend, table, [now.length, maxPages], 'i32')
-    const kvLengths = tensor(
-      backend,
-      now.map((s) => s.length),
-      [now.length],
-      'i32',
-    )
-    const q = segments(
-      backend,
-      sequences.map(([, rows]) => rows),
-    )
-    const positionTensor = tensor(backend, positions, [n], 'i32')
+    return {
+      rows: sequences.map(([, rows]) => rows),
+      positions,
+      slots,
+      lengths: Int32Array.from(now, (s) => s.length),
+      pageTable,
+      width,
+      maxPosition: now.reduce((most, s) => Math.max(most, s.length), 0),
+    }
+  }
+
+  /**
+   * The source to pass to one forward call, which writes the keys and values of the new rows into the pages and attends over
+   * the whole sequences.
+   */
+  place(layout: PagedLayout): PagedStep {
+    const backend = this.#backend
+    const { rows, width, maxPosition } = layout
+    const n = layout.slots.length
+    const slots = tensor(backend, layout.slots, [n], 'i32')
+    const pageTable = tensor(backend, layout.pageTable, [rows.length, width], 'i32')
+    const kvLengths = tensor(backend, layout.lengths, [rows.length], 'i32')
+    const positions = tensor(backend, layout.positions, [n], 'i32')
+    const q = segments(backend, rows)
+    const maxK = width * this.pageSize
     return {
       segments: q,
-      positions: positionTensor,
-      maxPosition: maxK,
+      positions,
+      maxPosition,
       attend: (layer: number, query: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor => {
-        this.#write(layer, k, v, slotTensor)
+        this.#write(layer, k, v, slots)
         const { causal, scale, visiblePrefix, alibiSlopes } = options
         const mask = { causal, scale, visiblePrefix, alibiSlopes }
-        return attentionPaged(query, this.#keys[layer]!, this.#values[layer]!, {
-          ...mask,
-          q,
-          kvLengths,
-          maxK,
-          pageTable,
-        })
+        const pages = { q, kvLengths, maxK, pageTable }
+        return attentionPaged(query, this.#keys[layer]!, this.#values[layer]!, { ...mask, ...pages })
+      },
+      write: (next: PagedLayout) => {
+        if (next.width !== width || next.rows.some((count, i) => count !== rows[i])) {
+          throw new IftError(
+            'IFT_SHAPE',
+            `PagedStep.write: expected [${rows.join(', ')}] rows of width ${width}, found [${next.rows.join(', ')}] of ${next.width}`,
+          )
+        }
+        backend.write(slots.buf, next.slots)
+        backend.write(pageTable.buf, next.pageTable)
+        backend.write(kvLengths.buf, next.lengths)
+        backend.write(positions.buf, next.positions)
       },
       release: () => {
-        for (const t of [slotTensor, pageTable, kvLengths, q.cu, positionTensor]) t.release()
+        for (const t of [slots, pageTable, kvLengths, q.cu, positions]) t.release()
       },
     }
+  }
+
+  /** `place` of the `layout` of new rows. */
+  step(sequences: readonly (readonly [id: SequenceId, rows: number])[]): PagedStep {
+    return this.place(this.layout(sequences))
   }
 
   /** Releases the pool. */

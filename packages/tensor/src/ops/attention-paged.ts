@@ -7,7 +7,7 @@ export interface PagedAttentionOptions extends AttentionOptions {
   readonly q: Segments
   /** i32 [sequences]: keys of each, those of the new queries included. */
   readonly kvLengths: Tensor
-  /** Longest of kvLengths. */
+  /** No kvLength is larger. */
   readonly maxK: number
   /** i32 [sequences, maxPages]: page p of sequence s. */
   readonly pageTable: Tensor

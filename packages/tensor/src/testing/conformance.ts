@@ -8,6 +8,7 @@ import { normCases } from './conformance/norms.js'
 import { optimizerCases } from './conformance/optimizer.js'
 import { productCases } from './conformance/products.js'
 import { quantizedCases } from './conformance/quantized.js'
+import { recordingCases } from './conformance/recording.js'
 import { rowCases } from './conformance/rows.js'
 
 /** One thing to try on a backend that was opened for it. */
@@ -30,7 +31,7 @@ const dtypes: readonly FloatDType[] = ['f32', 'bf16', 'f16']
  * with an IftError. Every case opens a backend and closes it.
  */
 export function backendConformance(open: () => Promise<Backend> | Backend): ConformanceCase[] {
-  const cases: KernelCase[] = [...memoryCases()]
+  const cases: KernelCase[] = [...memoryCases(), ...recordingCases()]
   for (const dtype of dtypes) {
     cases.push(
       ...productCases(dtype),

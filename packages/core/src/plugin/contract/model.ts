@@ -78,6 +78,11 @@ export interface ModelDefinition<C = any> {
   initialize(path: string, config: C): Initializer
   /** Name of the tokenizer definition to use when the files leave a choice and tokenizer.json is not among them. */
   readonly tokenizer: string
+  /**
+   * Tokens whose ids the model itself looks for in its input, with the field of config.json that says them: a tokenizer that
+   * lacks them or has other ids is refused.
+   */
+  tokenIds?(config: C): readonly { readonly token: string; readonly field: string; readonly id: number }[]
   /** Name of the default template; 'chat' means the checkpoint's own. */
   readonly template: string
   /** Name of the template for a checkpoint that brings none of its own, where that differs within the family. */

@@ -1,7 +1,7 @@
 //! An NVIDIA GPU, through the driver API: one stream, kernels from the embedded fat binaries, products by cuBLASLt.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulonglong, c_void};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -71,6 +71,12 @@ driver_api! {
     stream_create = "cuStreamCreate" (*mut Handle, c_uint);
     stream_destroy = "cuStreamDestroy_v2" (Handle);
     stream_synchronize = "cuStreamSynchronize" (Handle);
+    begin_capture = "cuStreamBeginCapture_v2" (Handle, c_int);
+    end_capture = "cuStreamEndCapture" (Handle, *mut Handle);
+    graph_instantiate = "cuGraphInstantiateWithFlags" (*mut Handle, Handle, c_ulonglong);
+    graph_destroy = "cuGraphDestroy" (Handle);
+    graph_launch = "cuGraphLaunch" (Handle, Handle);
+    graph_forget = "cuGraphExecDestroy" (Handle);
     module_load = "cuModuleLoadData" (*mut Handle, *const c_void);
     module_unload = "cuModuleUnload" (Handle);
     module_function = "cuModuleGetFunction" (*mut Handle, Handle, *const c_char);
@@ -159,6 +165,18 @@ impl Staging {
     }
 }
 
+/// Pinned memory that uploads of a recording are copied from, each time it is replayed.
+#[derive(Default)]
+struct Constants(Vec<Handle>);
+
+#[derive(Default)]
+struct Recordings {
+    /// Of the recording that has been begun.
+    open: Option<Constants>,
+    /// By the handle of the graph.
+    kept: HashMap<u64, Constants>,
+}
+
 pub struct Cuda {
     api: Api,
     facts: Facts,
@@ -170,6 +188,7 @@ pub struct Cuda {
     lt: Mutex<Lt>,
     /// Two, so that one is filled while the other is copied; made for the first file.
     staging: Mutex<Vec<Staging>>,
+    recordings: Mutex<Recordings>,
 }
 
 // SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
@@ -286,6 +305,7 @@ impl Cuda {
                 functions: Mutex::default(),
                 lt: Mutex::new(Lt::load(lt)?),
                 staging: Mutex::default(),
+                recordings: Mutex::default(),
             };
             cuda.attach()?;
             cuda.prepare()?;
@@ -365,6 +385,15 @@ unsafe fn facts(api: &Api, device: c_int) -> Result<Facts> {
     }
 }
 
+impl Cuda {
+    fn release(&self, constants: Constants) {
+        for memory in constants.0 {
+            // SAFETY: from `upload`; nothing copies from it any more.
+            unsafe { (self.api.host_free)(memory) };
+        }
+    }
+}
+
 impl Driver for Cuda {
     fn facts(&self) -> &Facts {
         &self.facts
@@ -388,8 +417,19 @@ impl Driver for Cuda {
     }
 
     fn upload(&self, to: u64, data: &[u8]) -> Result<()> {
+        let mut from: Handle = data.as_ptr().cast_mut().cast();
+        if let Some(constants) = &mut lock(&self.recordings).open {
+            // What a graph copies from must outlive it.
+            // SAFETY: pointers to locals; the new memory has the bytes of `data`.
+            unsafe {
+                let status = (self.api.host_alloc)(&raw mut from, data.len().max(1), 0);
+                self.api.expect("cuMemHostAlloc", status)?;
+                from.cast::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len());
+            }
+            constants.0.push(from);
+        }
         // SAFETY: the caller has checked the range; pageable memory is read before the call returns.
-        let status = unsafe { (self.api.upload)(to, data.as_ptr().cast(), data.len(), self.stream) };
+        let status = unsafe { (self.api.upload)(to, from, data.len(), self.stream) };
         self.api.expect("cuMemcpyHtoD", status)
     }
 
@@ -439,6 +479,54 @@ impl Driver for Cuda {
 
     fn gemm(&self, product: &Product) -> Result<()> {
         lock(&self.lt).multiply(product, self.stream)
+    }
+
+    fn begin_recording(&self) -> Result<()> {
+        // Other threads may allocate meanwhile, and so may this one for what an upload is copied from.
+        const RELAXED: c_int = 2;
+        // SAFETY: the device's own stream.
+        let status = unsafe { (self.api.begin_capture)(self.stream, RELAXED) };
+        self.api.expect("cuStreamBeginCapture", status)?;
+        lock(&self.recordings).open = Some(Constants::default());
+        Ok(())
+    }
+
+    fn end_recording(&self) -> Result<u64> {
+        let constants = lock(&self.recordings).open.take().unwrap_or_default();
+        let (mut graph, mut recording) = (null_mut(), null_mut());
+        // SAFETY: pointers to locals; the graph is not needed once it is instantiated.
+        let made = unsafe {
+            let ended =
+                self.api.expect("cuStreamEndCapture", (self.api.end_capture)(self.stream, &raw mut graph));
+            ended.and_then(|()| {
+                let status = (self.api.graph_instantiate)(&raw mut recording, graph, 0);
+                (self.api.graph_destroy)(graph);
+                self.api.expect("cuGraphInstantiate", status)
+            })
+        };
+        if let Err(error) = made {
+            self.release(constants);
+            return Err(error);
+        }
+        lock(&self.recordings).kept.insert(recording as u64, constants);
+        Ok(recording as u64)
+    }
+
+    fn replay(&self, recording: u64) -> Result<()> {
+        // SAFETY: a handle of `end_recording`.
+        let status = unsafe { (self.api.graph_launch)(recording as Handle, self.stream) };
+        self.api.expect("cuGraphLaunch", status)
+    }
+
+    fn forget_recording(&self, recording: u64) {
+        let constants = lock(&self.recordings).kept.remove(&recording);
+        if let Some(constants) = constants {
+            // A launch under way may still copy from them.
+            let _ = self.synchronize();
+            // SAFETY: a handle of `end_recording`, forgotten once.
+            unsafe { (self.api.graph_forget)(recording as Handle) };
+            self.release(constants);
+        }
     }
 
     fn stream(&self) -> usize {

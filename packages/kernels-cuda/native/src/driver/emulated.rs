@@ -4,7 +4,7 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use half::{bf16, f16};
 use ift_kernel_abi::{Code, Error, FloatDType, Result};
@@ -30,6 +30,20 @@ unsafe extern "C" {
 
 const ALIGN: usize = 256;
 
+/// What was written down instead of done.
+enum Recorded {
+    Launch { name: String, geometry: Geometry, shared: usize, args: Vec<u8> },
+    Product(Product),
+    Upload { to: u64, data: Vec<u8> },
+}
+
+#[derive(Default)]
+struct Recordings {
+    open: Option<Vec<Recorded>>,
+    kept: HashMap<u64, Arc<Vec<Recorded>>>,
+    next: u64,
+}
+
 pub struct Emulated {
     facts: Facts,
     /// Order of threads, 0 to 3 (emulator/README.md).
@@ -40,6 +54,7 @@ pub struct Emulated {
     /// Launches until the device is lost; never when it starts at 0.
     life: AtomicU64,
     mortal: bool,
+    recordings: Mutex<Recordings>,
 }
 
 impl Emulated {
@@ -58,7 +73,20 @@ impl Emulated {
             given: AtomicUsize::new(0),
             life: AtomicU64::new(life),
             mortal: life > 0,
+            recordings: Mutex::default(),
         }
+    }
+}
+
+impl Emulated {
+    fn recordings(&self) -> MutexGuard<'_, Recordings> {
+        self.recordings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a recording took `what` down.
+    fn record(&self, what: impl FnOnce() -> Recorded) -> bool {
+        let mut recordings = self.recordings();
+        recordings.open.as_mut().map(|open| open.push(what())).is_some()
     }
 }
 
@@ -98,6 +126,9 @@ impl Driver for Emulated {
     }
 
     fn upload(&self, to: u64, data: &[u8]) -> Result<()> {
+        if self.record(|| Recorded::Upload { to, data: data.to_vec() }) {
+            return Ok(());
+        }
         // SAFETY: the caller has checked the range.
         unsafe { (to as *mut u8).copy_from_nonoverlapping(data.as_ptr(), data.len()) };
         Ok(())
@@ -126,6 +157,11 @@ impl Driver for Emulated {
     }
 
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()> {
+        let call =
+            || Recorded::Launch { name: name.to_owned(), geometry: *geometry, shared, args: args.to_vec() };
+        if self.record(call) {
+            return Ok(());
+        }
         let internal = |message| Error::new(Code::Internal, message);
         let last = |left: u64| left.checked_sub(1);
         if self.mortal && self.life.fetch_update(Ordering::AcqRel, Ordering::Acquire, last).is_err() {
@@ -149,9 +185,45 @@ impl Driver for Emulated {
     }
 
     fn gemm(&self, p: &Product) -> Result<()> {
-        // SAFETY: the caller has checked the lengths.
-        unsafe { product(p) };
+        if !self.record(|| Recorded::Product(*p)) {
+            // SAFETY: the caller has checked the lengths.
+            unsafe { product(p) };
+        }
         Ok(())
+    }
+
+    fn begin_recording(&self) -> Result<()> {
+        self.recordings().open = Some(Vec::new());
+        Ok(())
+    }
+
+    fn end_recording(&self) -> Result<u64> {
+        let mut recordings = self.recordings();
+        let recorded =
+            recordings.open.take().ok_or_else(|| Error::new(Code::Recording, "nothing was begun"))?;
+        recordings.next += 1;
+        let number = recordings.next;
+        recordings.kept.insert(number, Arc::new(recorded));
+        Ok(number)
+    }
+
+    fn replay(&self, recording: u64) -> Result<()> {
+        let recorded = self.recordings().kept.get(&recording).cloned();
+        let recorded = recorded.ok_or_else(|| Error::new(Code::Recording, "there is no such recording"))?;
+        for one in &*recorded {
+            match one {
+                Recorded::Launch { name, geometry, shared, args } => {
+                    self.launch(name, geometry, *shared, args)?
+                }
+                Recorded::Product(product) => self.gemm(product)?,
+                Recorded::Upload { to, data } => self.upload(*to, data)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_recording(&self, recording: u64) {
+        self.recordings().kept.remove(&recording);
     }
 
     fn stream(&self) -> usize {

@@ -66,6 +66,13 @@ pub trait Driver: Send + Sync {
     /// Starts a kernel; `args` are its C struct.
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()>;
     fn gemm(&self, product: &Product) -> Result<()>;
+    /// From here on launches, products and uploads are written down instead of done.
+    fn begin_recording(&self) -> Result<()>;
+    /// Ends that and gives the recording a number.
+    fn end_recording(&self) -> Result<u64>;
+    /// Does what was recorded.
+    fn replay(&self, recording: u64) -> Result<()>;
+    fn forget_recording(&self, recording: u64);
     /// The line of work as libraries of the device take it: a CUDA stream.
     fn stream(&self) -> usize;
     /// Waits for all work; an error of the work itself surfaces here at the latest.

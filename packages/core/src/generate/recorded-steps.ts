@@ -1,0 +1,143 @@
+import {
+  IftError,
+  keep,
+  noGrad,
+  scope,
+  tensor,
+  type Backend,
+  type CausalLM,
+  type ForwardInput,
+  type PagedKvCache,
+  type PagedLayout,
+  type PagedStep,
+  type Recording,
+  type Tensor,
+} from '@ift/tensor'
+
+/** Steps that are kept at a time: sequences end one by one, and widths double. */
+const most = 16
+
+/** A step of one new token a sequence: where its numbers go, and its logits. */
+interface RecordedStep {
+  readonly ids: Tensor
+  readonly outputRows: Tensor
+  readonly step: PagedStep
+  readonly logits: Tensor
+  readonly recording: Recording
+}
+
+/**
+ * Steps of decoding that the device has written down. They differ in a few numbers: a step with as many sequences as one
+ * before, in pages of the same width, is that one again on other numbers.
+ */
+export class RecordedSteps {
+  readonly #backend: Backend
+  readonly #cache: PagedKvCache
+  readonly #keyOf: (maxPosition: number) => number
+  readonly #logits: (input: ForwardInput) => Tensor
+  readonly #steps = new Map<string, RecordedStep>()
+  #before = ''
+
+  private constructor(
+    backend: Backend,
+    cache: PagedKvCache,
+    keyOf: (maxPosition: number) => number,
+    logits: (input: ForwardInput) => Tensor,
+  ) {
+    this.#backend = backend
+    this.#cache = cache
+    this.#keyOf = keyOf
+    this.#logits = logits
+  }
+
+  /** Null where the device writes nothing down, or the model does not say what its steps depend on. */
+  static of(
+    backend: Backend,
+    model: CausalLM,
+    cache: PagedKvCache,
+    logits: (input: ForwardInput) => Tensor,
+  ): RecordedSteps | null {
+    if (backend.record === undefined || model.stepKey === undefined) return null
+    return new RecordedSteps(backend, cache, (maxPosition) => model.stepKey!(maxPosition), logits)
+  }
+
+  /**
+   * Logits f32 [sequences, vocab] of a step with these ids, valid until the next one; null for a step to be run as it is: of several
+   * tokens a sequence, or the first of its kind.
+   */
+  replay(ids: Int32Array, layout: PagedLayout): Tensor | null {
+    if (layout.rows.some((rows) => rows !== 1)) return null
+    const key = [layout.rows.length, layout.width, this.#keyOf(layout.maxPosition)].join(' ')
+    // Worth the writing down when it comes again.
+    const again = this.#before === key
+    this.#before = key
+    let found = this.#steps.get(key)
+    try {
+      if (found !== undefined) {
+        this.#backend.write(found.ids.buf, ids)
+        found.step.write(layout)
+      } else if (again) {
+        found = this.#record(ids, layout)
+        this.#keep(key, found)
+      } else return null
+      found.recording.replay()
+      return found.logits
+    } catch (error) {
+      if (!(error instanceof IftError) || error.code !== 'IFT_RECORDING') throw error
+      // Weights or pages lie elsewhere now.
+      this.release()
+      return null
+    }
+  }
+
+  #record(ids: Int32Array, layout: PagedLayout): RecordedStep {
+    const backend = this.#backend
+    const count = layout.rows.length
+    const step = this.#cache.place(layout)
+    const input = {
+      ids: tensor(backend, ids, [count], 'i32'),
+      outputRows: tensor(
+        backend,
+        Int32Array.from({ length: count }, (_, i) => i),
+        [count],
+        'i32',
+      ),
+      positions: step.positions,
+      segments: step.segments,
+      kv: step,
+      maxPosition: step.maxPosition,
+    }
+    const { ids: own, outputRows } = input
+    let logits: Tensor | undefined
+    try {
+      const recording = backend.record!(() => {
+        logits = keep(noGrad(() => scope(() => this.#logits(input))))
+      })
+      return { ids: own, outputRows, step, logits: logits!, recording }
+    } catch (error) {
+      logits?.release()
+      for (const t of [own, outputRows, step]) t.release()
+      throw error
+    }
+  }
+
+  #keep(key: string, step: RecordedStep): void {
+    this.#steps.set(key, step)
+    if (this.#steps.size > most) {
+      const [oldest] = this.#steps.keys()
+      this.#drop(oldest!)
+    }
+  }
+
+  #drop(key: string): void {
+    const { ids, outputRows, step, logits, recording } = this.#steps.get(key)!
+    recording.release()
+    for (const held of [logits, ids, outputRows, step]) held.release()
+    this.#steps.delete(key)
+  }
+
+  release(): void {
+    for (const key of [...this.#steps.keys()]) this.#drop(key)
+    this.#before = ''
+  }
+}
