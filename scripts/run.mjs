@@ -87,10 +87,18 @@ function cargoCheck(tool, args) {
 }
 
 /** The GPU kernels for the tests: compiled for the processor, where the emulator is at home. */
+const emulates = process.platform === 'linux' && answers('g++', ['--version']) !== null
+
 function buildEmulatedGpu() {
-  if (process.platform === 'linux' && answers('g++', ['--version']) !== null)
+  if (emulates)
     run('building the emulated GPU', 'pnpm', ['--filter', '@ift/kernels-cuda', 'run', 'build:emulated'])
   else console.error('\n— skipped: tests on the emulated GPU need Linux and g++')
+}
+
+/** Memory errors and races of the GPU kernels; and, where there is an nvcc, kernels that it cannot compile or that spill. */
+function checkGpuKernels() {
+  const script = 'packages/kernels-cuda/scripts/emulate.mjs'
+  if (emulates) run('checking the GPU kernels', 'node', [script, '--modes', 'address,race,nvcc'])
 }
 
 const release = ['--release', '--quiet', '--workspace']
@@ -106,6 +114,7 @@ function test() {
   cargoCheck('fmt', ['--all', '--check'])
   cargoCheck('clippy', [...release, '--all-targets', '--', '-D', 'warnings'])
   run('testing the kernels', 'cargo', ['test', ...release])
+  checkGpuKernels()
   run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
   run('testing the packages', 'pnpm', [
     'exec',
