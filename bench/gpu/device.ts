@@ -13,9 +13,10 @@ export function deviceName(text: string): DeviceName {
 }
 
 export function openDevice(name: DeviceName): Backend {
-  if (name === 'cpu') return openCpu()
-  return name === 'cuda' ? openCuda() : openEmulated()
+  return name === 'cpu' ? openCpu() : openGpu(name)
 }
+
+export const openGpu = (name: Exclude<DeviceName, 'cpu'>) => (name === 'cuda' ? openCuda() : openEmulated())
 
 /** The device as a plugin of a session, and its name in the config. */
 export function devicePlugin(name: DeviceName): { plugin: IftPlugin; device: string } {

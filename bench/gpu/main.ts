@@ -1,6 +1,6 @@
 // One measurement of a device, printed as a line of JSON. scripts/gpu/pack bundles this with all it needs into one file,
 // which scripts/gpu/check runs on a machine with a GPU:
-//   node run.mjs conformance|kernels|train|decode --device cuda …
+//   node run.mjs conformance|kernels|train|decode|ranks --device cuda …
 import { parseArgs } from 'node:util'
 
 import { modelFolder, shapes } from '../shapes.mjs'
@@ -8,6 +8,7 @@ import { conformance } from './conformance.js'
 import { decode } from './decode.js'
 import { deviceName } from './device.js'
 import { kernels } from './kernels.js'
+import { ranks } from './ranks.js'
 import { train } from './train.js'
 
 const { values, positionals } = parseArgs({
@@ -28,6 +29,9 @@ const { values, positionals } = parseArgs({
     alpaca: { type: 'boolean', default: false },
     nf4: { type: 'boolean', default: false },
     tokens: { type: 'string', default: '128' },
+    keep: { type: 'string' },
+    ranks: { type: 'string', default: '1' },
+    nccl: { type: 'string' },
     'peak-tflops': { type: 'string', default: '989' },
   },
 })
@@ -69,10 +73,14 @@ async function run(): Promise<object> {
         nf4: values.nf4,
         parameters: parameters(values.model),
         peakTflops: Number(values['peak-tflops']),
+        keep: values.keep,
       })
+    case 'ranks':
+      if (device === 'cpu') throw new Error('ranks --device cpu: expected cuda or emulated')
+      return ranks(device, Number(values.ranks), values.small ? 1 << 16 : 1 << 26, values.nccl ?? null)
     default:
       throw new Error(
-        `${positionals[0] ?? 'no measurement'}: expected conformance, kernels, weights, train or decode`,
+        `${positionals[0] ?? 'no measurement'}: expected conformance, kernels, weights, train, decode or ranks`,
       )
   }
 }

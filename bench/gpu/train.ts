@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 
-import { Ift, type IftConfig } from '@ift/core'
+import { Ift, writeAdapter, type IftConfig } from '@ift/core'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 import { devicePlugin, type DeviceName } from './device.js'
@@ -24,6 +24,8 @@ export interface TrainOptions {
   /** Products of the forward pass, twice for each weight and token; for the share of the peak rate. */
   parameters: number
   peakTflops: number
+  /** A folder for the data and the adapter before the first step, so that another program can do the same. */
+  keep: string | undefined
 }
 
 /** Seeded whole numbers below 2^24. */
@@ -80,6 +82,7 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
       recompute: options.recompute,
       evalEvery: 0,
       saveEvery: 0,
+      shuffle: false,
       seed: 0,
     },
     output: join(scratch, 'run'),
@@ -87,6 +90,11 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
   try {
     const ift = await Ift.load({ cwd: scratch, config, plugins: [llama, lora, plugin] })
     const training = await ift.createTraining()
+    if (options.keep !== undefined) {
+      mkdirSync(options.keep, { recursive: true })
+      copyFileSync(data, join(options.keep, 'data.jsonl'))
+      await writeAdapter(join(options.keep, 'adapter'), await training.open.peft!.save())
+    }
     const done: { at: number; tokens: number; loss: number }[] = []
     training.trainer.hooks.log.tap('bench', ({ kind, values: { tokens = 0, loss = 0 } }) => {
       if (kind === 'train') done.push({ at: performance.now(), tokens, loss })
