@@ -37,7 +37,9 @@ async function decode(decoder: Decoder, steps: number): Promise<Float32Array[]> 
   const found: Float32Array[] = []
   let live = prompts.map((ids) => ({ sequence: decoder.add(), ids }))
   for (let step = 0; step < steps; step++) {
-    const scores = await decoder.feed(live)
+    const fed = decoder.feed(live)
+    const scores = await fed.rows()
+    fed.release()
     found.push(...scores)
     live = live.map(({ sequence }, i) => ({ sequence, ids: [largest(scores[i]!)] }))
     if (step === 12) decoder.remove(live.splice(1, 1)[0]!.sequence)

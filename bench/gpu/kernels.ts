@@ -177,6 +177,20 @@ async function rows(bench: Bench, backend: Backend, sizes: Sizes): Promise<void>
     })
     bench.release()
   }
+  for (const [rows, k] of [
+    [1, 1],
+    [16, 1],
+    [16, 80],
+    [16, 256],
+  ] as const) {
+    const logits = bench.buffer(rows * vocab)
+    const [values, logSum] = [bench.buffer(rows * k, 'f32'), bench.buffer(rows, 'f32')]
+    const indices = bench.integers(Array.from({ length: rows * k }, () => 0))
+    await bench.time('topRows', `${k} of ${rows}x${vocab}`, { bytes: 2 * rows * vocab }, () => {
+      backend.topRows(values, indices, logSum, logits, { rows, cols: vocab, k, scale: 1, dtype })
+    })
+    bench.release()
+  }
   const n = sizes.hidden * sizes.inner
   const [a, b] = [bench.buffer(n), bench.buffer(n)]
   await bench.time('copy', `${n}`, { bytes: 4 * n }, () => {

@@ -9,4 +9,4 @@ mod size;
 pub use buffers::{Buffers, Span};
 pub use dtype::{DType, FloatDType};
 pub use error::{Code, Error, Result};
-pub use size::{product, size};
+pub use size::{product, size, top_count};

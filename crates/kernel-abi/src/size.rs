@@ -19,6 +19,19 @@ pub fn product(sizes: &[usize]) -> Result<usize> {
         .ok_or_else(|| Error::new(Code::Argument, format!("the size {sizes:?} is larger than any buffer")))
 }
 
+/// The highest k of `topRows`: `mostTop` of backend.ts.
+const MOST_TOP: usize = 1024;
+
+/// Entries of a row of `cols` that are wanted.
+pub fn top_count(k: f64, cols: usize) -> Result<usize> {
+    let most = cols.min(MOST_TOP);
+    let count = size("k", k)?;
+    if (1..=most).contains(&count) {
+        return Ok(count);
+    }
+    Err(Error::new(Code::Argument, format!("k is {k}, expected 1 to {most} for rows of {cols}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +42,10 @@ mod tests {
         assert_eq!(size("n", 4e9).unwrap(), 4_000_000_000);
         for bad in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e16] {
             assert_eq!(size("n", bad).unwrap_err().code, Code::Argument);
+        }
+        assert_eq!(top_count(5.0, 5).unwrap(), 5);
+        for (bad, cols) in [(0.0, 5), (6.0, 5), (1025.0, 5000)] {
+            assert_eq!(top_count(bad, cols).unwrap_err().code, Code::Argument);
         }
         assert_eq!(product(&[3, 4]).unwrap(), 12);
         assert!(product(&[usize::MAX, 2]).is_err());

@@ -155,6 +155,20 @@ export interface CrossEntropy {
   gradDtype: FloatDType
 }
 
+/** The highest k that `topRows` takes: what a block of a GPU sorts in its shared memory. */
+export const mostTop = 1024
+
+/** The highest entries of rows. */
+export interface TopRows {
+  rows: number
+  cols: number
+  /** Entries of each row that are wanted, 1 to min(cols, mostTop). */
+  k: number
+  /** Factor of the entries in the sum of exponentials: 1 / temperature. */
+  scale: number
+  dtype: FloatDType
+}
+
 /** Decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101); `step` counts from 1. */
 export interface AdamW {
   n: number
@@ -331,6 +345,14 @@ export interface Kernels {
    * dtypes are equal.
    */
   crossEntropy(loss: Buf, grad: Buf | null, logits: Buf, labels: Buf, p: CrossEntropy): void
+
+  // decoding
+  /**
+   * The k highest entries of each row of x [rows, cols], highest first and of equal ones the first: values f32 [rows, k] and their
+   * columns i32 [rows, k]. NaN counts as below everything. logSum f32 [rows] = log Σ exp(scale · x) over the whole row, or
+   * nothing when null.
+   */
+  topRows(values: Buf, indices: Buf, logSum: Buf | null, x: Buf, p: TopRows): void
 
   // optimiser
   /** y f32 [1] (+)= sum of squares of x [n]. */

@@ -1,4 +1,4 @@
-import { logSoftmax, softmax } from './processors.js'
+import { logSoftmax, softmax, topIndices } from './processors.js'
 import type { Random } from './random.js'
 
 /** A sequence that is still growing. */
@@ -132,20 +132,4 @@ export class BeamSearch {
   best(): readonly number[] {
     return (this.#finished[0] ?? this.#beams[0]!).ids
   }
-}
-
-/** Indices of the highest values, highest first; the first of equals wins. */
-export function topIndices(values: Float32Array, count: number): number[] {
-  const top: number[] = []
-  let least = -Infinity
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!
-    if (top.length === count && value <= least) continue
-    let at = top.length
-    while (at > 0 && values[top[at - 1]!]! < value) at--
-    top.splice(at, 0, i)
-    if (top.length > count) top.pop()
-    least = values[top.at(-1)!]!
-  }
-  return top
 }

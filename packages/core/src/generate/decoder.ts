@@ -1,6 +1,5 @@
 import {
   noGrad,
-  ops,
   PagedKvCache,
   promptLayout,
   scope,
@@ -15,6 +14,7 @@ import {
 } from '@ift/tensor'
 import type { ModelShape, PeftHandle } from '../plugin/contract/index.js'
 import { RecordedSteps } from './recorded-steps.js'
+import { Scores } from './scores.js'
 
 /** New tokens of one cached sequence. */
 export interface Feed {
@@ -67,22 +67,17 @@ export class Decoder {
   }
 
   /**
-   * Feeds every sequence its tokens in one forward pass, a prompt that is read in both directions at once; returns f32 [vocab] scores
-   * after the last token of each.
+   * Feeds every sequence its tokens in one forward pass, a prompt that is read in both directions at once; returns the scores after
+   * the last token of each, which are valid until they are released or tokens are fed again.
    */
-  async feed(feeds: readonly Feed[]): Promise<Float32Array[]> {
-    const { vocab } = this.shape
+  feed(feeds: readonly Feed[]): Scores {
     const starts = feeds.map(({ sequence }) => this.#cache.length(sequence))
     const layout = this.#cache.layout(feeds.map(({ sequence, ids }) => [sequence, ids.length] as const))
     const ids = Int32Array.from(feeds.flatMap((feed) => feed.ids))
     const recorded = this.#recorded?.replay(ids, layout) ?? null
-    const logits = recorded ?? this.#run(feeds, ids, layout, starts)
-    try {
-      const all = await logits.read()
-      return feeds.map((_, i) => all.slice(i * vocab, (i + 1) * vocab))
-    } finally {
-      if (recorded === null) logits.release()
-    }
+    return recorded !== null
+      ? new Scores(recorded, false)
+      : new Scores(this.#run(feeds, ids, layout, starts), true)
   }
 
   #run(feeds: readonly Feed[], ids: Int32Array, layout: PagedLayout, starts: readonly number[]): Tensor {
@@ -109,7 +104,7 @@ export class Decoder {
 
   #logits(input: ForwardInput): Tensor {
     const { model } = this
-    return ops.cast(model.lmHead.call(model.call(input)), 'f32')
+    return model.lmHead.call(model.call(input))
   }
 
   /** What is read in both directions, found when a sequence begins. */

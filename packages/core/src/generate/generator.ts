@@ -1,8 +1,8 @@
 import { IftError } from '@ift/tensor'
 import type { Tokenizer } from '../plugin/contract/index.js'
 import { BeamSearch } from './beam.js'
-import type { Decoder } from './decoder.js'
-import { argmax, softmax } from './processors.js'
+import { choose, type Choice } from './choose.js'
+import type { Decoder, Feed } from './decoder.js'
 import { Random } from './random.js'
 import { decodeSettings, processScores, type DecodeSettings, type LogitsTap } from './settings.js'
 import { StopScanner } from './stop.js'
@@ -21,12 +21,10 @@ export interface GeneratorParts {
 }
 
 /** A prompt on its way through the decoder. */
-interface Track {
+interface Track extends Choice {
   readonly index: number
   readonly ids: number[]
-  readonly promptTokens: number
   readonly sequence: number
-  readonly random: Random
   readonly text: Writer
   fed: number
 }
@@ -173,14 +171,15 @@ export class Generator {
             fed: 0,
           })
         }
-        const scores = await decoder.feed(
+        const scores = decoder.feed(
           active.map((track) => ({ sequence: track.sequence, ids: track.ids.slice(track.fed) })),
         )
+        const chosen = await choose(scores, active, settings, ends, tap).finally(() => {
+          scores.release()
+        })
         for (const [i, track] of [...active].entries()) {
           track.fed = track.ids.length
-          const row = scores[i]!
-          processScores(row, track, settings, ends, tap)
-          const id = settings.doSample ? track.random.pick(softmax(row)) : argmax(row)
+          const id = chosen[i]!
           if (ends.has(id)) {
             await close(track, 'eos')
             continue
@@ -195,6 +194,13 @@ export class Generator {
     } finally {
       for (const track of active) decoder.remove(track.sequence)
     }
+  }
+
+  async #rows(feeds: readonly Feed[]): Promise<Float32Array[]> {
+    const scores = this.#parts.decoder.feed(feeds)
+    return scores.rows().finally(() => {
+      scores.release()
+    })
   }
 
   async #beams(
@@ -213,7 +219,7 @@ export class Generator {
     const first = decoder.add()
     let sequences = Array.from({ length: settings.numBeams }, (_, i) => (i ? -1 : first))
     try {
-      const [start] = await decoder.feed([{ sequence: first, ids: prompt }])
+      const [start] = await this.#rows([{ sequence: first, ids: prompt }])
       let scores: Float32Array[] = sequences.map(() => Float32Array.from(start!))
       for (let i = 1; i < settings.numBeams; i++) sequences[i] = decoder.fork(first)
       for (;;) {
@@ -225,7 +231,7 @@ export class Generator {
         const forked = search.beams.map(({ parent }) => decoder.fork(sequences[parent]!))
         for (const sequence of sequences) decoder.remove(sequence)
         sequences = forked
-        scores = await decoder.feed(
+        scores = await this.#rows(
           search.beams.map(({ ids }, i) => ({ sequence: sequences[i]!, ids: ids.slice(-1) })),
         )
       }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { topIndices } from './beam.js'
 import {
   forbidRepeatedNgrams,
   keepTopK,
@@ -7,6 +6,7 @@ import {
   logSoftmax,
   penalizeRepetition,
   softmax,
+  topIndices,
 } from './processors.js'
 import { Random } from './random.js'
 import { StopScanner } from './stop.js'

@@ -27,23 +27,38 @@ export function applyTemperature(scores: Float32Array, temperature: number): voi
 /** Keeps the k highest scores, and those equal to the k-th. */
 export function keepTopK(scores: Float32Array, k: number): void {
   if (k >= scores.length) return
-  const least = Float32Array.from(scores).sort()[scores.length - k]!
+  const least = scores[topIndices(scores, k).at(-1)!]!
   for (let i = 0; i < scores.length; i++) if (scores[i]! < least) scores[i] = -Infinity
 }
 
 /**
  * Keeps the likeliest tokens whose probability reaches p together, and always the likeliest one (Holtzman et al. 2020,
- * arXiv:1904.09751). Sums from the unlikely end, as the reference does, so that ties fall the same way.
+ * arXiv:1904.09751). Of equal ones the last are kept, as the reference does.
  */
 export function keepTopP(scores: Float32Array, p: number): void {
-  const order = Uint32Array.from(scores, (_, i) => i).sort((a, b) => scores[a]! - scores[b]! || a - b)
-  const probabilities = softmax(scores)
-  let below = 0
-  for (let i = 0; i < order.length - 1; i++) {
-    below += probabilities[order[i]!]!
-    if (below > 1 - p) break
-    scores[order[i]!] = -Infinity
-  }
+  const logTotal = logSumExp(scores)
+  // All tokens below this share of what is left out are left out together: few remain to be sorted.
+  const least = logTotal + Math.log((1 - p) / scores.length)
+  const likely = scores
+    .filter((score) => score >= least)
+    .sort()
+    .reverse()
+  const count = nucleus(likely, logTotal, p)
+  const lowest = likely[count - 1]!
+  let room = count - likely.indexOf(lowest)
+  for (let i = scores.length - 1; i >= 0; i--)
+    if (scores[i]! < lowest || (scores[i] === lowest && room-- <= 0)) scores[i] = -Infinity
+}
+
+/**
+ * How many of `scores`, highest first, have the probability p together, all of them when they do not reach it. `logTotal`
+ * is log Σ exp over the whole vocabulary.
+ */
+export function nucleus(scores: Float32Array, logTotal: number, p: number): number {
+  let held = 0
+  let count = 0
+  while (count < scores.length && held < p) held += Math.exp(scores[count++]! - logTotal)
+  return count
 }
 
 /** Probabilities of scores; -Infinity is 0. */
@@ -59,12 +74,16 @@ export function softmax(scores: Float32Array): Float64Array {
 
 /** Scores to log-probabilities, in place. */
 export function logSoftmax(scores: Float32Array): void {
+  const shift = logSumExp(scores)
+  for (let i = 0; i < scores.length; i++) scores[i]! -= shift
+}
+
+function logSumExp(scores: Float32Array): number {
   let max = -Infinity
   for (const score of scores) if (score > max) max = score
   let sum = 0
   for (const score of scores) sum += Math.exp(score - max)
-  const shift = max + Math.log(sum)
-  for (let i = 0; i < scores.length; i++) scores[i]! -= shift
+  return max + Math.log(sum)
 }
 
 /** Index of the highest score, the first of equals. */
@@ -72,4 +91,20 @@ export function argmax(scores: ArrayLike<number>): number {
   let best = 0
   for (let i = 1; i < scores.length; i++) if (scores[i]! > scores[best]!) best = i
   return best
+}
+
+/** Indices of the highest values, highest first; the first of equals wins. */
+export function topIndices(values: Float32Array, count: number): number[] {
+  const top: number[] = []
+  let least = -Infinity
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    if (top.length === count && value <= least) continue
+    let at = top.length
+    while (at > 0 && values[top[at - 1]!]! < value) at--
+    top.splice(at, 0, i)
+    if (top.length > count) top.pop()
+    least = values[top.at(-1)!]!
+  }
+  return top
 }

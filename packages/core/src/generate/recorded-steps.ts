@@ -62,7 +62,7 @@ export class RecordedSteps {
   }
 
   /**
-   * Logits f32 [sequences, vocab] of a step with these ids, valid until the next one; null for a step to be run as it is: of several
+   * Logits [sequences, vocab] of a step with these ids, valid until the next one; null for a step to be run as it is: of several
    * tokens a sequence, or the first of its kind.
    */
   replay(ids: Int32Array, layout: PagedLayout): Tensor | null {

@@ -350,6 +350,18 @@ export interface NativeAddon {
     dtype: number,
     gradDtype: number,
   ): Outcome
+  topRows(
+    device: number,
+    values: number,
+    indices: number,
+    logSum: number | null,
+    x: number,
+    rows: number,
+    cols: number,
+    k: number,
+    scale: number,
+    dtype: number,
+  ): Outcome
   squaredNorm(device: number, y: number, x: number, n: number, dtype: number, accumulate: boolean): Outcome
   clipFactor(device: number, y: number, squaredNorm: number, maxNorm: number): Outcome
   adamw(

@@ -14,6 +14,7 @@ import type {
   QuantizedMatrix,
   QuantizedProduct,
   Rope,
+  TopRows,
   Unary,
 } from '../backend.js'
 import type { DType, FloatDType } from '../dtype.js'
@@ -507,6 +508,12 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
         gradDtype,
       ),
     )
+  }
+
+  topRows(values: Buf, indices: Buf, logSum: Buf | null, x: Buf, p: TopRows): void {
+    const { rows, cols, k, scale } = p
+    const dtype = dtypes[p.dtype]
+    raise(this.native.topRows(this.number, values, indices, logSum, x, rows, cols, k, scale, dtype))
   }
 
   squaredNorm(y: Buf, x: Buf, n: number, dtype: FloatDType, beta: Accumulate): void {

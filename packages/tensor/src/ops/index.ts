@@ -22,6 +22,7 @@ import { scaleColumns } from './scale-columns.js'
 import { scatterRows } from './scatter-rows.js'
 import { sub } from './sub.js'
 import { swiglu } from './swiglu.js'
+import { topRows } from './top-rows.js'
 
 /** Every operation on tensors: differentiable unless its text says "not recorded". */
 export const ops = {
@@ -54,6 +55,7 @@ export const ops = {
   sub,
   swiglu,
   tanh,
+  topRows,
 } as const
 
 export type { AttentionOptions, PackedAttentionOptions } from './attention.js'
@@ -65,3 +67,4 @@ export type { LinearCrossEntropyOptions } from './linear-cross-entropy.js'
 export type { MatmulOptions } from './matmul.js'
 export type { Weight } from './weight.js'
 export type { RopeOptions } from './rope.js'
+export type { TopEntries } from './top-rows.js'

@@ -9,6 +9,7 @@ import * as products from './products.js'
 import * as quantized from './quantized.js'
 import * as ropeKernels from './rope.js'
 import * as rows from './rows.js'
+import { topRows } from './top-rows.js'
 import { Memory } from './memory.js'
 
 type Arguments<K extends keyof Kernels> = Parameters<Kernels[K]>
@@ -189,6 +190,10 @@ class ReferenceBackend implements Backend {
 
   crossEntropy(...args: Arguments<'crossEntropy'>): void {
     loss.crossEntropy(this.#memory, ...args)
+  }
+
+  topRows(...args: Arguments<'topRows'>): void {
+    topRows(this.#memory, ...args)
   }
 
   squaredNorm(...args: Arguments<'squaredNorm'>): void {

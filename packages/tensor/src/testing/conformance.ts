@@ -10,6 +10,7 @@ import { productCases } from './conformance/products.js'
 import { quantizedCases } from './conformance/quantized.js'
 import { recordingCases } from './conformance/recording.js'
 import { rowCases } from './conformance/rows.js'
+import { topRowCases } from './conformance/top-rows.js'
 
 /** One thing to try on a backend that was opened for it. */
 export interface KernelCase {
@@ -41,6 +42,7 @@ export function backendConformance(open: () => Promise<Backend> | Backend): Conf
       ...elementwiseCases(dtype),
       ...rowCases(dtype),
       ...lossCases(dtype),
+      ...topRowCases(dtype),
       ...optimizerCases(dtype),
     )
   }

@@ -19,6 +19,7 @@ pub mod rms_norm;
 pub mod rope;
 pub(crate) mod row;
 pub mod rows;
+pub mod top_rows;
 
 /// A slice of which every part of a job writes its own elements.
 struct Shared<T>(*mut T);

@@ -17,6 +17,7 @@ pub mod quantized;
 pub mod random;
 pub mod rope;
 pub mod rows;
+pub mod top_rows;
 
 /// A size as the 32-bit field of a kernel's arguments.
 pub fn narrow(name: &str, value: usize) -> Result<i32> {
