@@ -6,6 +6,7 @@
 //! beyond the end of all their rows are skipped.
 
 mod backward;
+mod few;
 mod forward;
 mod paged;
 mod softmax;

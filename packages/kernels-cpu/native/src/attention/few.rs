@@ -1,0 +1,200 @@
+//! A few rows against keys and values where they lie, page by page: a decoding step, in which packing keys and values
+//! would cost more than all the rest.
+
+use super::forward::Heads;
+use super::softmax::{Scores, Step};
+use super::{KEY_BLOCK, RowBlock, store_row};
+use crate::element::Element;
+use crate::gemm::dot;
+use crate::gemm::micro::ROW_BYTES;
+use crate::gemm::pack::Operand;
+use crate::isa::{Loop, mul_add, vectorised};
+use crate::pool::scratch;
+use crate::with_element;
+
+/// Most rows of a block that are not worth packing for.
+pub const FEW: usize = 16;
+
+/// Elements of a row of values that are summed together, in registers.
+const STRIP: usize = 32;
+/// Rows that share what is loaded of the values.
+const SIDE: usize = 4;
+
+/// Keys and values of the first of some heads, from some key on to the end of a page, as operands (key, dim). Those of the
+/// next head lie behind them.
+pub struct Run {
+    pub k: Operand,
+    pub v: Operand,
+    pub keys: usize,
+}
+
+impl Heads<'_> {
+    /// out of blocks of at most [`FEW`] rows: the same queries of a sequence, each with the heads of one key head, which
+    /// lie side by side, so that pages are read as they lie. `from` gives keys and values from a key on.
+    ///
+    /// # Safety
+    /// The tensors hold the rows of the blocks, and what `from` returns its keys.
+    pub unsafe fn few_rows(
+        &self,
+        blocks: &[RowBlock],
+        out: *mut u8,
+        q: *const u8,
+        from: impl Fn(usize) -> Run,
+    ) {
+        let &Self { isa, dim, dtype, .. } = self;
+        let Some(RowBlock { rows, .. }) = blocks.first() else { return };
+        let (rows, all) = (*rows, *rows * blocks.len());
+        let total = blocks[0].end(rows - 1);
+        let mut staged = scratch::<u8>(all * dim * dtype.size());
+        let mut scores = scratch::<f32>(all * KEY_BLOCK);
+        let mut weights = scratch::<u8>(all * ROW_BYTES);
+        let mut sums = scratch::<f32>(all * dim);
+        let mut state = scratch::<f32>(2 * all);
+        let (max, sum) = state.split_at_mut(all);
+        max.fill(f32::NEG_INFINITY);
+        sum.fill(0.0);
+        sums.fill(0.0);
+        let mut runs = Vec::new();
+        // SAFETY: the caller's tensors; scratch of these sizes.
+        unsafe {
+            let (staged, scores, weights) = (staged.as_mut_ptr(), scores.as_mut_ptr(), weights.as_mut_ptr());
+            let (max, sum, sums) = (max.as_mut_ptr(), sum.as_mut_ptr(), sums.as_mut_ptr());
+            // What comes before the rows of a block, by its number.
+            let skip = |i: usize| i * rows;
+            for (i, block) in blocks.iter().enumerate() {
+                block.gather(staged.add(skip(i) * dim * dtype.size()), q, dim, dtype);
+            }
+            for key in (0..total).step_by(KEY_BLOCK) {
+                let count = KEY_BLOCK.min(total - key);
+                runs.clear();
+                let mut at = 0;
+                while at < count {
+                    let run = from(key + at);
+                    let keys = run.keys.min(count - at);
+                    for i in 0..blocks.len() {
+                        let at_row = staged.add(skip(i) * dim * dtype.size());
+                        let x = Operand { at: at_row, ld: dim, transposed: false, dtype };
+                        let k = Operand { at: run.k.at.add(i * dim * dtype.size()), ..run.k };
+                        let s = scores.add(skip(i) * KEY_BLOCK + at);
+                        dot::products(isa, s, KEY_BLOCK, (x, 0..rows), (k, 0..keys), dim);
+                    }
+                    runs.push((at, keys, run.v));
+                    at += keys;
+                }
+                for (i, block) in blocks.iter().enumerate() {
+                    let step = Step {
+                        scores: Scores {
+                            block,
+                            scale: self.scale,
+                            slopes: self.mask.alibi_slopes,
+                            key,
+                            cols: count,
+                            ld: KEY_BLOCK,
+                        },
+                        rows: 0..rows,
+                        s: scores.add(skip(i) * KEY_BLOCK),
+                        p: weights.add(skip(i) * ROW_BYTES),
+                        pair: false,
+                        max: max.add(skip(i)),
+                        sum: sum.add(skip(i)),
+                        out: sums.add(skip(i) * dim),
+                        out_ld: dim,
+                        scale_out: key > 0,
+                    };
+                    vectorised(isa, step);
+                }
+                for &(at, keys, Operand { at: v, ld, .. }) in &runs {
+                    for i in 0..blocks.len() {
+                        let p = weights.add(skip(i) * ROW_BYTES).cast::<f32>().add(at);
+                        let sums = sums.add(skip(i) * dim);
+                        with_element!(dtype, T => {
+                            let v = v.cast::<T>().add(i * dim);
+                            vectorised(isa, Values { sums, rows, dim, p, v, ld, keys });
+                        });
+                    }
+                }
+            }
+            for (i, block) in blocks.iter().enumerate() {
+                for row in 0..rows {
+                    let factor = if block.end(row) > 0 { 1.0 / *sum.add(skip(i) + row) } else { 0.0 };
+                    let to = out.add(block.index(row) * dim * dtype.size());
+                    store_row(isa, to, sums.add((skip(i) + row) * dim), dim, factor, dtype);
+                }
+            }
+        }
+    }
+}
+
+/// sums [rows, dim] += p · v: p [rows, keys] in packed rows of f32, v [keys, ld].
+struct Values<T> {
+    sums: *mut f32,
+    rows: usize,
+    dim: usize,
+    p: *const f32,
+    v: *const T,
+    ld: usize,
+    keys: usize,
+}
+
+impl<T: Element> Values<T> {
+    /// Elements `d..d + W` of rows `row..row + R`.
+    #[inline(always)]
+    unsafe fn strip<const FMA: bool, const R: usize, const W: usize>(&self, row: usize, d: usize) {
+        // SAFETY: the caller's rows and elements.
+        unsafe {
+            let to = |i: usize| self.sums.add((row + i) * self.dim + d).cast::<[f32; W]>();
+            let mut sums = [[0f32; W]; R];
+            for (i, sums) in sums.iter_mut().enumerate() {
+                *sums = to(i).read_unaligned();
+            }
+            for key in 0..self.keys {
+                let from = self.v.add(key * self.ld + d).cast::<[T; W]>().read_unaligned();
+                let mut values = [0f32; W];
+                for (value, from) in values.iter_mut().zip(from) {
+                    *value = from.load();
+                }
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let p = *self.p.add((row + i) * (ROW_BYTES / 4) + key);
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = mul_add::<FMA>(p, value, *sum);
+                    }
+                }
+            }
+            for (i, sums) in sums.into_iter().enumerate() {
+                to(i).write_unaligned(sums);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn side<const FMA: bool, const R: usize>(&self, row: usize) {
+        let whole = self.dim / STRIP * STRIP;
+        // SAFETY: the caller's rows.
+        unsafe {
+            for d in (0..whole).step_by(STRIP) {
+                self.strip::<FMA, R, STRIP>(row, d);
+            }
+            for d in whole..self.dim {
+                self.strip::<FMA, R, 1>(row, d);
+            }
+        }
+    }
+}
+
+impl<T: Element> Loop for Values<T> {
+    type Out = ();
+    #[inline(always)]
+    unsafe fn run<const FMA: bool>(self) {
+        for row in (0..self.rows).step_by(SIDE) {
+            // SAFETY: the caller's rows.
+            unsafe {
+                match (self.rows - row).min(SIDE) {
+                    1 => self.side::<FMA, 1>(row),
+                    2 => self.side::<FMA, 2>(row),
+                    3 => self.side::<FMA, 3>(row),
+                    _ => self.side::<FMA, SIDE>(row),
+                }
+            }
+        }
+    }
+}
