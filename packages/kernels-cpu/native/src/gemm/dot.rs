@@ -15,8 +15,8 @@ const LANES: usize = 16;
 #[cfg(target_arch = "x86_64")]
 const SIDE: usize = 4;
 
-/// Bytes of the large side ahead that are fetched to the second-level cache: from memory it comes no faster into the first,
-/// whose few misses at a time would be used up.
+/// Bytes of the large side ahead that are fetched to the second-level cache when its rows are read one after the other: from
+/// memory it comes no faster into the first, whose few misses at a time would be used up.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 4096;
 
@@ -70,21 +70,30 @@ pub unsafe fn products(
 /// Calls a tile of `rows` x `cols` for every part of the sides.
 #[cfg(target_arch = "x86_64")]
 macro_rules! each_tile {
-    ($sides:expr, $tile:ident) => {
+    ($sides:expr, $tile:ident) => {{
+        let tiles = $sides.rows.div_ceil(SIDE).max(1);
         for col in (0..$sides.cols).step_by(SIDE) {
             for row in (0..$sides.rows).step_by(SIDE) {
+                // All tiles beside each other fetch a share of what comes after them: one alone would wait for memory while
+                // the others have nothing to wait for.
+                let (nth, one) = (row / SIDE, 0..1);
+                let share = nth * SIDE / tiles..(nth + 1) * SIDE / tiles;
                 match (($sides.rows - row).min(SIDE), ($sides.cols - col).min(SIDE)) {
-                    (4, 4) => $tile::<_, 4, 4>($sides, row, col),
-                    (4, cols) => (col..col + cols).for_each(|col| $tile::<_, 4, 1>($sides, row, col)),
-                    (1, 4) => $tile::<_, 1, 4>($sides, row, col),
-                    (2, 4) => $tile::<_, 2, 4>($sides, row, col),
-                    (3, 4) => $tile::<_, 3, 4>($sides, row, col),
-                    (rows, cols) => (row..row + rows)
-                        .for_each(|row| (col..col + cols).for_each(|col| $tile::<_, 1, 1>($sides, row, col))),
+                    (4, 4) => $tile::<_, 4, 4>($sides, row, col, share),
+                    (4, cols) => {
+                        (col..col + cols).for_each(|col| $tile::<_, 4, 1>($sides, row, col, one.clone()))
+                    }
+                    (1, 4) => $tile::<_, 1, 4>($sides, row, col, share),
+                    (2, 4) => $tile::<_, 2, 4>($sides, row, col, share),
+                    (3, 4) => $tile::<_, 3, 4>($sides, row, col, share),
+                    (rows, cols) => (row..row + rows).for_each(|row| {
+                        (col..col + cols)
+                            .for_each(|col| $tile::<_, 1, 1>($sides, row, col, one.clone()))
+                    }),
                 }
             }
         }
-    };
+    }};
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -93,6 +102,7 @@ mod x86 {
     use crate::element::Element;
     use std::arch::x86_64::*;
     use std::mem::transmute;
+    use std::ops::Range;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub unsafe fn dot_bf16<T: Element>(sides: &Sides<T>) {
@@ -110,23 +120,40 @@ mod x86 {
         if R == 1 { (1, C) } else { (C, 1) }
     }
 
+    /// Asks for a line of each of some rows, for the second-level cache.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn fetch<T>(at: *const T, ld: usize, rows: usize) {
+        for row in 0..rows {
+            _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(row * ld).cast());
+        }
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     unsafe fn tile_bf16<T: Element, const R: usize, const C: usize>(
         sides: &Sides<T>,
         row: usize,
         col: usize,
+        share: Range<usize>,
     ) {
         unsafe {
             let (x, w) = (sides.x.add(row * sides.ldx), sides.w.add(col * sides.ldw));
             let mut sums = [[_mm512_setzero_ps(); C]; R];
             let (together, turns) = order::<R, C>();
+            // Rows that are read together are followed by as many.
+            let next = w.wrapping_add((SIDE + share.start) * sides.ldw);
             for turn in 0..turns {
                 let mut step = |p: usize, mask: __mmask32| {
+                    if R > 1 {
+                        fetch(next.wrapping_add(p), sides.ldw, share.len());
+                    }
                     let mut right = [_mm512_setzero_si512(); C];
                     for (j, vector) in right.iter_mut().enumerate().take(together) {
                         let at = w.add((turn + j) * sides.ldw + p);
-                        _mm_prefetch::<_MM_HINT_T1>(at.cast::<i8>().wrapping_add(AHEAD));
+                        if R == 1 {
+                            _mm_prefetch::<_MM_HINT_T1>(at.cast::<i8>().wrapping_add(AHEAD));
+                        }
                         *vector = _mm512_maskz_loadu_epi16(mask, at.cast());
                     }
                     for (i, sums) in sums.iter_mut().enumerate() {
@@ -204,17 +231,29 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn tile_512<T: Element, const R: usize, const C: usize>(sides: &Sides<T>, row: usize, col: usize) {
+    unsafe fn tile_512<T: Element, const R: usize, const C: usize>(
+        sides: &Sides<T>,
+        row: usize,
+        col: usize,
+        share: Range<usize>,
+    ) {
         unsafe {
             let (x, w) = (sides.x.add(row * sides.ldx), sides.w.add(col * sides.ldw));
             let mut sums = [[_mm512_setzero_ps(); C]; R];
             let (together, turns) = order::<R, C>();
+            // Rows that are read together are followed by as many.
+            let next = w.wrapping_add((SIDE + share.start) * sides.ldw);
             for turn in 0..turns {
                 let mut step = |p: usize, mask: __mmask16| {
+                    if R > 1 {
+                        fetch(next.wrapping_add(p), sides.ldw, share.len());
+                    }
                     let mut right = [_mm512_setzero_ps(); C];
                     for (j, vector) in right.iter_mut().enumerate().take(together) {
                         let at = w.add((turn + j) * sides.ldw + p);
-                        _mm_prefetch::<_MM_HINT_T1>(at.cast::<i8>().wrapping_add(AHEAD));
+                        if R == 1 {
+                            _mm_prefetch::<_MM_HINT_T1>(at.cast::<i8>().wrapping_add(AHEAD));
+                        }
                         *vector = load(at, mask);
                     }
                     for (i, sums) in sums.iter_mut().enumerate() {
