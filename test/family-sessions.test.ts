@@ -40,9 +40,14 @@ const families: readonly (readonly [config: string, tokenizer: string, template:
   ['qwen/qwen3', 'family-tokenizers/qwen-vocab', 'chatml'],
   ['bloom/tiny', 'bloom/tiny', 'belle'],
   ['moss/codegen', 'family-tokenizers/moss', 'alpaca'],
+  ['moss/codegen-whole', 'chat/moss', 'moss'],
+  ['moss/gptj', 'family-tokenizers/moss', 'alpaca'],
   ['baichuan/rotary', 'family-tokenizers/baichuan', 'alpaca'],
   ['baichuan/alibi-norm-head', 'family-tokenizers/baichuan', 'alpaca'],
+  ['baichuan/alibi', 'chat/baichuan', 'baichuan'],
+  ['baichuan/rotary-norm-head', 'chat/baichuan2', 'baichuan2'],
   ['internlm/internlm', 'family-tokenizers/internlm', 'alpaca'],
+  ['internlm/internlm-dynamic', 'chat/internlm', 'internlm'],
   ['internlm/internlm2', 'family-tokenizers/internlm2', 'alpaca'],
   ['chatglm/chatglm1', 'chat/chatglm1', 'chatglm1'],
   ['chatglm/chatglm2', 'chat/chatglm2', 'chatglm2'],
@@ -103,13 +108,14 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
     dtype: 'f32',
     template,
     data: ['./rows.jsonl'],
-    maxLength: 256,
+    // What MOSS begins with is a thousand tokens of a small vocabulary.
+    maxLength: 2048,
     train: {
       batchSize: 4,
       maxSteps,
       evalEvery: 0,
       saveEvery: 0,
-      microBatchTokens: 1024,
+      microBatchTokens: 2048,
       learningRate: 1e-2,
       warmupSteps: 0,
       recompute: 'all',
@@ -125,7 +131,7 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
   >
   // The special tokens of the tokenizer: the positions of ChatGLM-6B depend on them.
   const ids = template === 'chatglm1' ? { gmask_token_id: 5, bos_token_id: 8, eos_token_id: 9 } : {}
-  const wider = lengths.filter((field) => typeof json[field] === 'number').map((field) => [field, 512])
+  const wider = lengths.filter((field) => typeof json[field] === 'number').map((field) => [field, 2048])
   writeFileSync(
     join(base, 'config.json'),
     JSON.stringify({ ...json, ...rowsOf(json, 720), ...Object.fromEntries(wider), ...ids }),
