@@ -22,7 +22,7 @@ import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer
 
-from make_tokenizers import TEXTS, corpus
+from make_tokenizers import TEXTS, copy_model, corpus
 
 OUT = Path(__file__).resolve().parents[2] / 'fixtures' / 'family-tokenizers'
 
@@ -121,7 +121,7 @@ def train_sentencepiece(folder: Path, **options) -> None:
             input=str(text), model_prefix=str(Path(work) / 'm'), num_threads=1, minloglevel=2, model_type='bpe', vocab_size=600,
             byte_fallback=True, split_digits=True, normalization_rule_name='identity', remove_extra_whitespaces=False, **options,
         )
-        shutil.copy(Path(work) / 'm.model', folder / 'tokenizer.model')
+        copy_model(Path(work) / 'm.model', folder / 'tokenizer.model')
 
 
 class Pieces:
