@@ -57,12 +57,13 @@ const families: readonly (readonly [config: string, tokenizer: string, template:
   ['chatglm/glm4', 'chat/glm4-hf', 'glm4'],
   ['chatglm/glm4-plain', 'family-tokenizers/internlm2', 'vicuna'],
   ['gemma/gemma', 'family-tokenizers/gemma', 'alpaca'],
-  ['gemma/gemma3', 'family-tokenizers/gemma', 'alpaca'],
-  ['phi/grouped', 'family-tokenizers/phi', 'alpaca'],
+  ['gemma/gemma3', 'family-tokenizers/gemma', 'chat'],
+  ['phi/plain', 'family-tokenizers/phi', 'alpaca'],
+  ['phi/grouped', 'family-tokenizers/phi', 'chat'],
 ]
 
 const tokenizerFiles =
-  /^(tokenizer.*|ice_text\.model|vocab\.json|merges\.txt|added_tokens\.json|special_tokens_map\.json)$/
+  /^(tokenizer.*|ice_text\.model|vocab\.json|merges\.txt|added_tokens\.json|special_tokens_map\.json|chat_template\.jinja)$/
 /** Fields that bound the length, by any of their names. */
 const lengths = [
   'max_position_embeddings',
@@ -231,11 +232,11 @@ const stands: Readonly<Record<string, string>> = {
   baichuan: 'baichuan-rotary-alpaca',
   bloom: 'bloom-tiny-belle',
   chatglm: 'chatglm-chatglm1-chatglm1',
-  gemma: 'gemma-gemma3-alpaca',
+  gemma: 'gemma-gemma3-chat',
   internlm: 'internlm-internlm-alpaca',
   llama: 'llama-tiny-alpaca',
   moss: 'moss-codegen-alpaca',
-  phi: 'phi-grouped-alpaca',
+  phi: 'phi-grouped-chat',
   qwen: 'qwen-qwen2-chatml',
 }
 
@@ -245,12 +246,6 @@ test.each(readdirSync(here).filter((name) => name.endsWith('.yaml')))(
     const config = (await loadConfigFile(here, join(here, file))).config as IftConfig
     const family = file.slice(0, -'.yaml'.length)
     const folder = join(dir, stands[family]!, 'base')
-    // The published tokenizers of Gemma and Phi have one.
-    if (config.template === 'chat')
-      writeFileSync(
-        join(folder, 'chat_template.jinja'),
-        "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
-      )
     const options: IftConfig = {
       ...config,
       weights: folder,
