@@ -52,8 +52,10 @@ function messagesOf({ system, rounds }: Chat): MessagesExample {
   return { messages }
 }
 
+const chatml = builtinTemplates.find(({ name }) => name === 'chatml')!
 const families: readonly [string, ModelDefinition, PromptTemplate, names: readonly string[]][] = [
   ['internlm', internlm, internlmChat, ['internlm/internlm-chat-7b']],
+  ['internlm2', internlm2, chatml, ['internlm/internlm2-chat-7b']],
   ['baichuan', baichuan, baichuanChat, []],
   ['baichuan2', baichuan, baichuan2Chat, []],
   ['moss', moss, mossTemplate, []],
@@ -120,7 +122,6 @@ describe.each([
   }
   const open = async () => {
     const tokenizer = await loadTokenizer(folder)
-    const chatml = builtinTemplates.find((template) => template.name === 'chatml')!
     return { tokenizer, template: name === 'qwen' ? chatml : createChatTemplate(tokenizer) }
   }
 

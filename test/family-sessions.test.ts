@@ -49,6 +49,7 @@ const families: readonly (readonly [config: string, tokenizer: string, template:
   ['internlm/internlm', 'family-tokenizers/internlm', 'alpaca'],
   ['internlm/internlm-dynamic', 'chat/internlm', 'internlm'],
   ['internlm/internlm2', 'family-tokenizers/internlm2', 'alpaca'],
+  ['internlm/internlm2-dynamic', 'chat/internlm2', 'chatml'],
   ['chatglm/chatglm1', 'chat/chatglm1', 'chatglm1'],
   ['chatglm/chatglm2', 'chat/chatglm2', 'chatglm2'],
   ['chatglm/chatglm3-long', 'chat/chatglm3', 'chatglm3'],

@@ -324,6 +324,29 @@ def internlm():
     )
 
 
+def internlm2():
+    folder = fresh('internlm2', None)
+    sp = train(folder / 'tokenizer.model', model_type='bpe', vocab_size=520, remove_extra_whitespaces=False, add_dummy_prefix=False)
+    special = {text: sp.vocab_size() + i for i, text in enumerate(['<|im_end|>', '<|im_start|>'])}
+    write(
+        folder / 'tokenizer_config.json',
+        {'tokenizer_class': 'InternLM2Tokenizer', 'bos_token': '<s>', 'eos_token': '</s>'}
+        | {'added_tokens_decoder': {str(i): {'content': text, 'special': True} for text, i in special.items()}},
+    )
+    start, end, newline = special['<|im_start|>'], special['<|im_end|>'], sp.encode('\n')
+
+    def message(role, text):
+        return [start, *sp.encode(f'{role}\n{text}'), end, *newline]
+
+    ids = [1, *message('system', SYSTEM)]
+    for question, answer in ROUNDS[:-1]:
+        ids += message('user', question) + message('assistant', answer)
+    question, answer = ROUNDS[-1]
+    ids += [*message('user', question), start, *sp.encode('assistant\n')]
+    chat = {'system': SYSTEM, 'rounds': ROUNDS, 'prompt': ids, 'answer': [*sp.encode(answer), end]}
+    write(folder / 'golden.json', {'made_by': f'sentencepiece {spm.__version__}', 'special': special, 'chats': [chat]})
+
+
 def baichuan(name, numbers):
     folder = fresh(name, {'tokenizer_class': 'BaichuanTokenizer', 'add_bos_token': False, 'add_eos_token': False})
     user, assistant = (f'<reserved_{n}>' for n in numbers)
@@ -392,6 +415,7 @@ if __name__ == '__main__':
     glm4()
     glm4_hf()
     internlm()
+    internlm2()
     baichuan('baichuan', (102, 103))
     baichuan('baichuan2', (106, 107))
     moss()
