@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import {
+  builtinTemplates,
+  createChatTemplate,
   encodeExample,
   encodePrompt,
   type MessagesExample,
@@ -50,8 +52,10 @@ function messagesOf({ system, rounds }: Chat): MessagesExample {
   return { messages }
 }
 
+const chatml = builtinTemplates.find(({ name }) => name === 'chatml')!
 const families: readonly [string, ModelDefinition, PromptTemplate, names: readonly string[]][] = [
   ['internlm', internlm, internlmChat, ['internlm/internlm-chat-7b']],
+  ['internlm2', internlm2, chatml, ['internlm/internlm2-chat-7b']],
   ['baichuan', baichuan, baichuanChat, []],
   ['baichuan2', baichuan, baichuan2Chat, []],
   ['moss', moss, mossTemplate, []],
@@ -92,6 +96,61 @@ describe.each(families)('%s', (name, definition, template, names) => {
       expect([...ids]).toEqual([...chat.prompt, ...chat.answer])
       expect([...labels]).toEqual([...chat.prompt.map(() => -100), ...chat.answer])
     }
+  })
+})
+
+describe.each([
+  [
+    'gemma',
+    '<end_of_turn>',
+    '<bos><start_of_turn>user\nHello<end_of_turn>\n<start_of_turn>model\nhi  there<end_of_turn>\n<start_of_turn>user\n12 三<end_of_turn>\n<start_of_turn>model\n',
+  ],
+  [
+    'phi',
+    '<|end|>',
+    '<|user|>\nHello<|end|>\n<|assistant|>\nhi  there<|end|>\n<|user|>\n12 三<|end|>\n<|assistant|>\n',
+  ],
+  [
+    'qwen',
+    '<|im_end|>',
+    '<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\nhi  there<|im_end|>\n<|im_start|>user\n12 三<|im_end|>\n<|im_start|>assistant\n',
+  ],
+] as const)('%s', (name, end, conversation) => {
+  const folder = fileURLToPath(new URL(`../fixtures/family-tokenizers/${name}`, import.meta.url))
+  const { chats } = JSON.parse(readFileSync(`${folder}/golden.json`, 'utf8')) as {
+    chats: readonly { readonly ids: readonly number[] }[]
+  }
+  const open = async () => {
+    const tokenizer = await loadTokenizer(folder)
+    return { tokenizer, template: name === 'qwen' ? chatml : createChatTemplate(tokenizer) }
+  }
+
+  test('a question has the ids of the reference, an answer its end, and nothing else is learned', async () => {
+    const { tokenizer, template } = await open()
+    const asked = { messages: [{ role: 'user', content: 'Hello' }] } as const
+    const prompt = [...(tokenizer.addBos ? [tokenizer.bosId!] : []), ...chats[0]!.ids]
+    expect([...(await encodePrompt(asked, template, tokenizer))]).toEqual(prompt)
+    const answered = { messages: [...asked.messages, { role: 'assistant', content: 'hi there' }] } as const
+    const options = { maxLength: 256, trainOn: 'assistant', truncation: 'drop' } as const
+    const encoded = await encodeExample(answered, template, tokenizer, options)
+    if (!('sample' in encoded)) throw new Error('dropped')
+    const { ids, labels } = encoded.sample
+    expect([...ids.slice(0, prompt.length)]).toEqual(prompt)
+    const learned = [...labels].filter((label) => label !== -100)
+    expect(labels.findIndex((label) => label !== -100)).toBe(prompt.length)
+    expect(learned.at(-1)).toBe(tokenizer.specials.get(end))
+    expect((await tokenizer.decode(learned.slice(0, -1))).trim()).toBe('hi there')
+  })
+
+  test('several rounds have the ids of the whole text', async () => {
+    const { tokenizer, template } = await open()
+    const messages = [
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: 'hi  there' },
+      { role: 'user', content: '12 三' },
+    ] as const
+    const { ids } = await tokenizer.encode(conversation, { specials: true })
+    expect([...(await encodePrompt({ messages }, template, tokenizer))]).toEqual([...ids])
   })
 })
 

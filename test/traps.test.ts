@@ -4,10 +4,22 @@ import { expect, test } from 'vitest'
 import { loadWeights, openCheckpoint, openSafetensors, readStored, readValues } from '@ift/core'
 import type { ModelDefinition } from '@ift/core'
 import { bloom } from '@ift/model-bloom'
-import { chatglm, glm } from '@ift/model-chatglm'
+import { chatglm, glm, residualScale } from '@ift/model-chatglm'
 import { llama } from '@ift/model-llama'
 import { moss } from '@ift/model-moss'
-import { noGrad, PackedKv, promptLayout, scope, segments, tensor, zeros, type CausalLM } from '@ift/tensor'
+import {
+  noGrad,
+  ops,
+  PackedKv,
+  promptLayout,
+  scope,
+  segments,
+  tensor,
+  zeros,
+  type CausalLM,
+  type Module,
+  type Tensor,
+} from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 
 // Mistakes that a layout invites. Weights are laid out as somebody who makes the mistake would read them: the golden logits
@@ -18,12 +30,13 @@ const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, i
 type Values = Float32Array<ArrayBuffer>
 type Change = (values: Values, shape: readonly number[], path: string) => Values | undefined
 
-/** Largest difference from the golden logits of the first sequence, with changed weights or ids before `<sop>`. */
+/** Largest difference from the golden logits of the first sequence, with changed weights, ids before `<sop>` or modules. */
 async function difference(
   path: string,
   definition: ModelDefinition,
   change: Change = () => undefined,
   promptOf?: NonNullable<CausalLM['promptOf']>,
+  rebuild?: (model: CausalLM) => void,
 ): Promise<number> {
   const backend = referenceBackend()
   const json = JSON.parse(readFileSync(fixture(`${path}/config.json`), 'utf8')) as Record<string, unknown>
@@ -34,6 +47,7 @@ async function difference(
     const changed = change((await parameter.value.read()) as Values, parameter.shape, name)
     if (changed) parameter.assign(tensor(backend, changed, parameter.shape))
   }
+  rebuild?.(model)
   const { tensors } = await openSafetensors(fixture(`${path}/golden.safetensors`))
   const ints = async (name: string) => {
     const bytes = await readStored(tensors.get(name)!)
@@ -204,4 +218,60 @@ test('ChatGLM-6B reads what stands before <sop> in both directions, and its blan
   expect(await as(() => ({ length: 0, blank: 0 }))).toBeGreaterThan(far)
   expect(await as((length) => ({ length: length + 1, blank: length - 1 }))).toBeGreaterThan(far)
   expect(await as((length) => ({ length, blank: 0 }))).toBeGreaterThan(far)
+})
+
+/** What a layer of ChatGLM-6B is made of. */
+interface Block {
+  readonly input_layernorm: Module<[x: Tensor], Tensor>
+  readonly attention: Module<[x: Tensor, step: { readonly invFreq: Tensor }, residual: Tensor], Tensor>
+  readonly post_attention_layernorm: Module<[x: Tensor], Tensor>
+  readonly mlp: Module<[x: Tensor, residual: Tensor], Tensor>
+}
+
+/** Calls of a module go through `by`. */
+function through<A extends unknown[]>(
+  module: Module<A, Tensor>,
+  by: NoInfer<(call: (...args: A) => Tensor, ...args: A) => Tensor>,
+): void {
+  const call = module.call.bind(module)
+  Object.defineProperty(module, 'call', { value: (...args: A) => by(call, ...args) })
+}
+
+const inBlocks = (mistake: (block: Block, layers: number) => void) =>
+  difference('chatglm/chatglm1', chatglm, undefined, undefined, ({ layers }) => {
+    for (const layer of layers) mistake(layer as unknown as Block, layers.length)
+  })
+
+test('ChatGLM-6B scales its residual by the constant of 28 layers, however many it has', async () => {
+  const found = await inBlocks(({ attention, mlp }, layers) => {
+    const own = (residual: Tensor) => ops.scale(residual, Math.sqrt(2 * layers) / residualScale)
+    through(attention, (call, x, step, residual) => call(x, step, own(residual)))
+    through(mlp, (call, x, residual) => call(x, own(residual)))
+  })
+  expect(found).toBeGreaterThan(far)
+})
+
+test('ChatGLM-6B has what the norm gives for its residual, not what it takes', async () => {
+  const found = await inBlocks(({ input_layernorm, attention, post_attention_layernorm, mlp }) => {
+    let taken: Tensor
+    const keep = (call: (x: Tensor) => Tensor, x: Tensor) => call((taken = x))
+    through(input_layernorm, keep)
+    through(post_attention_layernorm, keep)
+    through(attention, (call, x, step) => call(x, step, ops.scale(taken, residualScale)))
+    through(mlp, (call, x) => call(x, ops.scale(taken, residualScale)))
+  })
+  expect(found).toBeGreaterThan(far)
+})
+
+test('ChatGLM-6B has frequencies rounded to float16', async () => {
+  const right = await inBlocks(() => undefined)
+  const found = await inBlocks(({ attention }) => {
+    through(attention, (call, x, step, residual) => {
+      const { backend, size } = step.invFreq
+      const exact = Float32Array.from({ length: size }, (_, i) => 10000 ** (-i / size))
+      return call(x, { ...step, invFreq: tensor(backend, exact, [size]) }, residual)
+    })
+  })
+  // As small as rounding to 11 bits is, and many times what f32 gives.
+  expect(found).toBeGreaterThan(10 * right)
 })

@@ -167,6 +167,10 @@ Made by \`npm run build && node scripts/models.mjs\`; a test compares it with wh
 |---|---|--:|--:|--:|--:|--:|---|---|
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
+Not here, and refused by name: Gemma 2, whose scores and logits are soft-capped; text beyond a sliding window (Mistral v0.1,
+Phi-3-mini, Gemma 3); mixtures of experts; models that see pictures; GPTQ and int4 releases; the first release of ChatGLM-6B, with
+150,528 rows.
+
 ## Recipes
 
 What training takes where the config says nothing: what the original platform trained the family with, where that is not what

@@ -12,11 +12,14 @@ import json
 import random
 import shutil
 import tempfile
+from pathlib import Path
 
 import sentencepiece as spm
 import tiktoken
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+import tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from make_tokenizers import copy_model
 from tiny_llama import FIXTURES
 
 OUT = FIXTURES / 'chat'
@@ -75,7 +78,7 @@ def train(path, **options):
             normalization_rule_name='identity',
             **options,
         )
-        shutil.copy(f'{work}/m.model', path)
+        copy_model(Path(work) / 'm.model', path)
     return spm.SentencePieceProcessor(model_file=str(path))
 
 
@@ -244,6 +247,55 @@ def glm4():
     )
 
 
+def glm4_hf():
+    """The same family as transformers has it: tokenizer.json, whose post-processor puts [gMASK] <sop> in front."""
+    folder = fresh('glm4-hf', None)
+    tokenizer = byte_bpe(600)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(GLM4_SPLIT), 'isolated'), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in GLM4_SPECIALS])
+    special = {text: tokenizer.token_to_id(text) for text in GLM4_SPECIALS}
+    start = [special['[gMASK]'], special['<sop>']]
+    tokenizer.post_processor = processors.Sequence(
+        [
+            processors.ByteLevel(trim_offsets=False),
+            processors.TemplateProcessing(
+                single='[gMASK] <sop> $A',
+                pair='[gMASK] <sop> $A $B:1',
+                special_tokens=[(text, special[text]) for text in ('[gMASK]', '<sop>')],
+            ),
+        ]
+    )
+    tokenizer.save(str(folder / 'tokenizer.json'))
+    decoder = {str(i): {'content': text, 'special': True} for text, i in special.items()}
+    write(
+        folder / 'tokenizer_config.json',
+        {'tokenizer_class': 'PreTrainedTokenizerFast', 'eos_token': '<|endoftext|>', 'pad_token': '<|endoftext|>'}
+        | {'added_tokens_decoder': decoder, 'additional_special_tokens': GLM4_SPECIALS},
+    )
+    prompt = f'<|system|>\n{SYSTEM}'
+    for question, answer in ROUNDS[:-1]:
+        prompt += f'<|user|>\n{question}<|assistant|>\n{answer}'
+    question, answer = ROUNDS[-1]
+    prompt = tokenizer.encode(f'{prompt}<|user|>\n{question}<|assistant|>').ids
+    assert prompt[:2] == start
+    answer = tokenizer.encode(f'\n{answer}<|endoftext|>', add_special_tokens=False).ids
+    # Texts hold no special tokens, chats do.
+    tokenizer.encode_special_tokens = True
+    cases = [{'text': t, 'ids': tokenizer.encode(t, add_special_tokens=False).ids} for t in TEXTS]
+    write(
+        folder / 'golden.json',
+        {
+            'made_by': f'tokenizers {tokenizers.__version__}',
+            'cases': [{**case, 'decoded': tokenizer.decode(case['ids'])} for case in cases],
+            'special': special,
+            'frame': {'before': start, 'after': []},
+            'chats': [{'system': SYSTEM, 'rounds': ROUNDS, 'prompt': prompt, 'answer': answer}],
+        },
+    )
+
+
 def internlm():
     folder = fresh('internlm', {'tokenizer_class': 'InternLMTokenizer', 'bos_token': '<s>', 'eos_token': '</s>'})
     sp = train(
@@ -270,6 +322,29 @@ def internlm():
             ],
         },
     )
+
+
+def internlm2():
+    folder = fresh('internlm2', None)
+    sp = train(folder / 'tokenizer.model', model_type='bpe', vocab_size=520, remove_extra_whitespaces=False, add_dummy_prefix=False)
+    special = {text: sp.vocab_size() + i for i, text in enumerate(['<|im_end|>', '<|im_start|>'])}
+    write(
+        folder / 'tokenizer_config.json',
+        {'tokenizer_class': 'InternLM2Tokenizer', 'bos_token': '<s>', 'eos_token': '</s>'}
+        | {'added_tokens_decoder': {str(i): {'content': text, 'special': True} for text, i in special.items()}},
+    )
+    start, end, newline = special['<|im_start|>'], special['<|im_end|>'], sp.encode('\n')
+
+    def message(role, text):
+        return [start, *sp.encode(f'{role}\n{text}'), end, *newline]
+
+    ids = [1, *message('system', SYSTEM)]
+    for question, answer in ROUNDS[:-1]:
+        ids += message('user', question) + message('assistant', answer)
+    question, answer = ROUNDS[-1]
+    ids += [*message('user', question), start, *sp.encode('assistant\n')]
+    chat = {'system': SYSTEM, 'rounds': ROUNDS, 'prompt': ids, 'answer': [*sp.encode(answer), end]}
+    write(folder / 'golden.json', {'made_by': f'sentencepiece {spm.__version__}', 'special': special, 'chats': [chat]})
 
 
 def baichuan(name, numbers):
@@ -338,7 +413,9 @@ if __name__ == '__main__':
     later_version('chatglm2', False)
     later_version('chatglm3', True)
     glm4()
+    glm4_hf()
     internlm()
+    internlm2()
     baichuan('baichuan', (102, 103))
     baichuan('baichuan2', (106, 107))
     moss()

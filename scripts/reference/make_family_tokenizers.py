@@ -22,7 +22,7 @@ import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer
 
-from make_tokenizers import TEXTS, corpus
+from make_tokenizers import TEXTS, copy_model, corpus
 
 OUT = Path(__file__).resolve().parents[2] / 'fixtures' / 'family-tokenizers'
 
@@ -121,7 +121,7 @@ def train_sentencepiece(folder: Path, **options) -> None:
             input=str(text), model_prefix=str(Path(work) / 'm'), num_threads=1, minloglevel=2, model_type='bpe', vocab_size=600,
             byte_fallback=True, split_digits=True, normalization_rule_name='identity', remove_extra_whitespaces=False, **options,
         )
-        shutil.copy(Path(work) / 'm.model', folder / 'tokenizer.model')
+        copy_model(Path(work) / 'm.model', folder / 'tokenizer.model')
 
 
 class Pieces:
@@ -144,6 +144,17 @@ def sentencepiece_family(folder: Path, name: str, bos: bool | None, **options) -
     named = {'bos_token': '<s>', 'eos_token': '</s>', 'unk_token': '<unk>', 'tokenizer_class': name}
     write(folder / 'tokenizer_config.json', named if bos is None else {**named, 'add_bos_token': bos, 'add_eos_token': False})
     golden(folder, Pieces(folder, bos is not False), [], f'sentencepiece {spm.__version__}')
+
+
+# Chats as Gemma and Phi-3 write them.
+GEMMA_CHAT = (
+    "{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
+    "{{ m['content'] | trim }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+PHI_CHAT = (
+    "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
 
 
 def gemma(folder: Path) -> None:
@@ -169,6 +180,7 @@ def gemma(folder: Path) -> None:
     reference = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token='<unk>', bos_token='<bos>', eos_token='<eos>', clean_up_tokenization_spaces=False
     )
+    (folder / 'chat_template.jinja').write_text(GEMMA_CHAT, encoding='utf-8')
     golden(folder, reference, ['<start_of_turn>user\nHello<end_of_turn>\n<start_of_turn>model\n'])
 
 
@@ -192,6 +204,7 @@ def phi(folder: Path) -> None:
     tokenizer.save(str(folder / 'tokenizer.json'))
     write(folder / 'tokenizer_config.json', {'add_bos_token': False, 'add_eos_token': False, 'bos_token': '<s>', 'eos_token': '<|endoftext|>', 'pad_token': '<|endoftext|>', 'unk_token': '<unk>', 'clean_up_tokenization_spaces': False, 'tokenizer_class': 'LlamaTokenizer', 'legacy': False})
     reference = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token='<unk>', clean_up_tokenization_spaces=False)
+    (folder / 'chat_template.jinja').write_text(PHI_CHAT, encoding='utf-8')
     golden(folder, reference, ['<|user|>\nHello<|end|>\n<|assistant|>\n', '<|system|> \n be brief<|end|>'])
 
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import sentencepiece as spm
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -63,6 +64,15 @@ def write(path: Path, value) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def copy_model(source: Path, target: Path) -> None:
+    """Without the paths it was trained from, so that it comes out with the same bytes everywhere."""
+    model = ModelProto.FromString(source.read_bytes())
+    for field in ("input", "model_prefix"):
+        model.trainer_spec.ClearField(field)
+    model.normalizer_spec.ClearField("normalization_rule_tsv")
+    target.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def sentencepiece_fixture(name: str, **options) -> None:
     folder = OUT / name
     folder.mkdir(parents=True)
@@ -79,7 +89,7 @@ def sentencepiece_fixture(name: str, **options) -> None:
         spm.SentencePieceTrainer.train(
             input=str(text), model_prefix=str(Path(work) / "m"), num_threads=1, minloglevel=2, **options
         )
-        shutil.copy(Path(work) / "m.model", folder / "tokenizer.model")
+        copy_model(Path(work) / "m.model", folder / "tokenizer.model")
     reference = spm.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
 
     def case(text: str) -> dict:

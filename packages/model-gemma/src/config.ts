@@ -8,6 +8,7 @@ import {
   onlyKnown,
   parseRope,
   positive,
+  windowedLayers,
   type ConfigJson,
   type RopeConfig,
 } from '@ift/core/model'
@@ -87,18 +88,10 @@ export function parseGemma(json: ConfigJson): GemmaConfig {
 
 /** Which layers see a window only: `layer_types`, or all but every `sliding_window_pattern`-th. */
 function localLayers(json: ConfigJson, layers: number): boolean[] {
-  const types = json['layer_types'] ?? null
-  if (types === null) {
-    const pattern = integer(json, 'sliding_window_pattern', 6)
-    return Array.from({ length: layers }, (_, i) => (i + 1) % pattern !== 0)
-  }
-  if (!Array.isArray(types) || types.length !== layers)
-    throw configError('layer_types', `a list of ${layers}, one for each layer`, types)
-  return types.map((type: unknown, i) => {
-    if (type !== 'full_attention' && type !== 'sliding_attention')
-      throw configError(`layer_types[${i}]`, '"full_attention" or "sliding_attention"', type)
-    return type === 'sliding_attention'
-  })
+  const named = windowedLayers(json, layers)
+  if (named !== null) return named
+  const pattern = integer(json, 'sliding_window_pattern', 6)
+  return Array.from({ length: layers }, (_, i) => (i + 1) % pattern !== 0)
 }
 
 /** Reads config.json of Gemma 3, text only. Defaults are those of transformers' Gemma3TextConfig; sizes must be given. */

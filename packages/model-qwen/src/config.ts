@@ -6,6 +6,7 @@ import {
   parseRope,
   positive,
   rotaryPart,
+  windowedLayers,
   type ConfigJson,
   type RopeConfig,
 } from '@ift/core/model'
@@ -32,7 +33,9 @@ export interface QwenConfig {
 
 /** The first position that not every layer may attend to all of, or null: windows bound later layers alone. */
 function slidingWindow(json: ConfigJson, layers: number): number | null {
+  const named = windowedLayers(json, layers)
   if (!flag(json, 'use_sliding_window') || (json['sliding_window'] ?? null) === null) return null
+  if (named !== null) return named.includes(true) ? integer(json, 'sliding_window') : null
   const full = json['max_window_layers'] ?? 28
   if (!Number.isSafeInteger(full) || (full as number) < 0)
     throw configError('max_window_layers', 'a whole number', full)

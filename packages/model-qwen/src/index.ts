@@ -34,7 +34,7 @@ export const qwen: ModelDefinition<QwenConfig> = {
   targetModules: {
     lora: ['q_proj', 'v_proj'],
     adalora: ['q_proj', 'v_proj'],
-    ia3: ['k_proj', 'v_proj', 'down_proj'],
+    ia3: ['q_proj', 'v_proj', 'down_proj'],
   },
 }
 

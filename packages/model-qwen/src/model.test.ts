@@ -88,6 +88,13 @@ describe('config.json', () => {
     // max_window_layers layers attend to everything: with all of them there is no window.
     expect(shape({ ...base, use_sliding_window: true, max_window_layers: 24 }).maxPositions).toBe(32768)
     expect(shape({ ...base, use_sliding_window: true, max_window_layers: 20 }).maxPositions).toBe(4096)
+    // layer_types, which transformers 5 writes, wins over the number of layers.
+    const types = (last: string) => [...Array.from({ length: 23 }, () => 'full_attention'), last]
+    const windowed = { ...base, use_sliding_window: true, max_window_layers: 20 }
+    expect(shape({ ...windowed, layer_types: types('full_attention') }).maxPositions).toBe(32768)
+    expect(
+      shape({ ...windowed, max_window_layers: 24, layer_types: types('sliding_attention') }).maxPositions,
+    ).toBe(4096)
   })
 
   test.each([
@@ -103,6 +110,12 @@ describe('config.json', () => {
     ['rms_norm_eps', 0, /rms_norm_eps expected a positive number, found 0/],
     ['tie_word_embeddings', 1, /tie_word_embeddings expected true or false, found 1/],
     ['head_dim', 7, /head_dim expected an even number, found 7/],
+    ['layer_types', ['full_attention'], /layer_types expected a list of 2, one for each layer/],
+    [
+      'layer_types',
+      ['full_attention', 'linear_attention'],
+      /layer_types\[1\] expected "full_attention" or "sliding_attention", found "linear_attention"/,
+    ],
   ])('a wrong %s is refused by name', (field, value, message) => {
     const config = { ...json('qwen2'), [field]: value }
     expect(() => parseConfig(config)).toThrow(message)

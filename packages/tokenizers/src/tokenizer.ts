@@ -1,6 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IftError, type DecodeStream, type Encoding, type PromptFrame, type Tokenizer } from '@ift/core'
+import {
+  IftError,
+  type DecodeStream,
+  type Encoding,
+  type PromptFrame,
+  type Strip,
+  type Tokenizer,
+} from '@ift/core'
 import type { Encoding as BindingEncoding, Tokenizer as Binding } from 'tokenizers'
 import { openBinding } from './binding.js'
 import { byteDecoder, ByteStream, WindowStream, type ByteDecoder } from './decode.js'
@@ -32,6 +39,7 @@ export class BoundTokenizer implements Tokenizer {
   readonly bosId: number | null
   readonly eosId: number | null
   readonly specials: ReadonlyMap<string, number>
+  readonly strips: ReadonlyMap<string, Strip>
   readonly addBos: boolean
   readonly addEos: boolean
   readonly frame?: PromptFrame
@@ -55,8 +63,12 @@ export class BoundTokenizer implements Tokenizer {
     this.addEos = addEos
     if (frame) this.frame = frame
     this.chatTemplate = options.chatTemplate
-    this.specials = new Map(
-      json.added_tokens.filter(({ special }) => special).map(({ content, id }) => [content, id]),
+    const specials = json.added_tokens.filter(({ special }) => special)
+    this.specials = new Map(specials.map(({ content, id }) => [content, id]))
+    this.strips = new Map(
+      specials
+        .filter(({ lstrip, rstrip }) => lstrip || rstrip)
+        .map(({ content, lstrip, rstrip }) => [content, { left: lstrip, right: rstrip }]),
     )
     this.#specialIds = new Set(this.specials.values())
     this.#bytes = byteDecoder(json.decoder)

@@ -4,6 +4,7 @@ import { wordTokenizer } from '../testing/tokenizer.js'
 import { encodeExample, encodeExamples, encodePrompt, ignoredLabel, type EncodeOptions } from './encode.js'
 import { DataRandom } from './random.js'
 import { alpaca, builtinTemplates, chatml, createChatTemplate, llama2, plain } from './template/index.js'
+import type { PromptTemplate } from '../plugin/contract/template.js'
 import type { Example, InstructionExample, Sample } from './types.js'
 
 const specials = ['<|im_start|>', '<|im_end|>', '<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>']
@@ -243,4 +244,36 @@ test('a batch gives what single examples give', async () => {
   const batch = await encodeExamples(examples, chatml, tokenizers[2]!, options)
   for (const [i, example] of examples.entries())
     expect(batch[i]).toEqual(await encodeExample(example, chatml, tokenizers[2]!, options))
+})
+
+test('special tokens take the white space beside them, also across segments and where nothing else stands', async () => {
+  const tokenizer = wordTokenizer({ specials })
+  const strips = new Map([
+    ['<|im_start|>', { left: false, right: true }],
+    ['<|im_end|>', { left: true, right: false }],
+  ])
+  const template = (...texts: string[]): PromptTemplate => {
+    const segments = texts.map((text) => ({
+      role: 'template' as const,
+      text,
+      trained: false,
+      special: specials.includes(text),
+    }))
+    return { name: 'test', render: () => segments, prompt: () => segments, stop: [] }
+  }
+  const ids = async (stripping: boolean, ...texts: string[]) => {
+    const asked = { instruction: 'x', input: '', output: '' }
+    const used = stripping ? { ...tokenizer, strips } : tokenizer
+    return [...(await encodePrompt(asked, template(...texts), used))]
+  }
+  const [start, end] = ['<|im_start|>', '<|im_end|>']
+  expect(await ids(true, start, '\n', ' \u3000', 'the task', ' \n', end)).toEqual(
+    await ids(false, start, 'the task', end),
+  )
+  expect(await ids(true, start, ' \n', end, '\n', start, 'a')).toEqual(
+    await ids(false, start, end, '\n', start, 'a'),
+  )
+  expect(await ids(true, 'a ', start, ' b', ' \n', end, ' c')).toEqual(
+    await ids(false, 'a ', start, 'b', end, ' c'),
+  )
 })

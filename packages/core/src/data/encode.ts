@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import type { PromptTemplate, TrainOn } from '../plugin/contract/template.js'
-import type { Encoding, Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { Encoding, Strip, Tokenizer } from '../plugin/contract/tokenizer.js'
 import {
   isText,
   isTokenized,
@@ -87,11 +87,15 @@ function framed(segments: readonly Segment[], { frame, specials }: Tokenizer): r
   return [...before, ...prompt, ...after, ...answer]
 }
 
-/** Joins segments into runs and puts bos in front exactly once, when the tokenizer's policy asks for it. */
+/**
+ * Joins segments into runs and puts bos in front exactly once, when the tokenizer's policy asks for it. White space that a
+ * special token takes is gone.
+ */
 function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
   const pieces: Piece[] = []
   let run: { text: string; ends: number[]; trained: boolean[]; afterSpecial: boolean } | null = null
   let afterSpecial = false
+  let strip: Strip | undefined
   for (const { text, trained, special } of framed(segments, tokenizer)) {
     if (special) {
       const id = specialId(text, tokenizer)
@@ -100,16 +104,24 @@ function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
       const previous = pieces.at(-1)
       if (pieces.length === 1 && id === tokenizer.bosId && previous && !isRun(previous) && previous.id === id)
         continue
+      strip = tokenizer.strips?.get(tokenizer.token(id) ?? text)
+      if (strip?.left && run) {
+        run.text = run.text.replace(/\p{White_Space}+$/u, '')
+        run.ends = run.ends.map((end) => Math.min(end, run!.text.length))
+        if (run.text === '') pieces.pop()
+      }
       pieces.push({ id, trained })
       run = null
       afterSpecial = true
-    } else if (text !== '') {
+    } else {
+      const kept = !run && strip?.right ? text.replace(/^\p{White_Space}+/u, '') : text
+      if (kept === '') continue
       if (!run) {
         run = { text: '', ends: [], trained: [], afterSpecial }
         pieces.push(run)
       }
       // Half a surrogate pair is no character; as U+FFFD it keeps its place.
-      run.text += text.replace(/\p{Surrogate}/gu, '\uFFFD')
+      run.text += kept.replace(/\p{Surrogate}/gu, '\uFFFD')
       run.ends.push(run.text.length)
       run.trained.push(trained)
     }
@@ -134,7 +146,7 @@ function leadOf(tokenizer: Tokenizer): Promise<{ text: string } | null> {
   const known = leads.get(tokenizer)
   if (known) return known
   const probe = (async () => {
-    const [special] = tokenizer.specials
+    const special = [...tokenizer.specials].find(([name]) => !tokenizer.strips?.has(name))
     if (!special) return null
     const [text, id] = special
     const [alone, behind] = [

@@ -63,3 +63,16 @@ export function oneOf<T extends string>(json: ConfigJson, field: string, values:
     )
   return value as T
 }
+
+/** Of each layer, whether it sees a window of the sequence only, from `layer_types`; null where config.json lacks it. */
+export function windowedLayers(json: ConfigJson, layers: number): boolean[] | null {
+  const types = json['layer_types'] ?? null
+  if (types === null) return null
+  if (!Array.isArray(types) || types.length !== layers)
+    throw configError('layer_types', `a list of ${layers}, one for each layer`, types)
+  return types.map((type: unknown, i) => {
+    if (type !== 'full_attention' && type !== 'sliding_attention')
+      throw configError(`layer_types[${i}]`, '"full_attention" or "sliding_attention"', type)
+    return type === 'sliding_attention'
+  })
+}

@@ -7,6 +7,7 @@ export {
   oneOf,
   onlyKnown,
   positive,
+  windowedLayers,
   type ConfigJson,
 } from './fields.js'
 export {

@@ -211,24 +211,38 @@ export async function refusals(bench: ModelBench): Promise<void> {
     by(tensors)
     return new WeightSource('nowhere.safetensors', 'safetensors', tensors)
   }
-  const cases = {
-    IFT_WEIGHTS_MISSING: change((t) => t.delete(path)),
-    IFT_WEIGHTS_UNEXPECTED: change((t) => t.set('conformance.left_over', tensorOf)),
-    IFT_WEIGHTS_SHAPE: change((t) => t.set(path, { ...tensorOf, shape: [...tensorOf.shape, 3] })),
-    IFT_WEIGHTS_DTYPE: change((t) => t.set(path, { ...tensorOf, dtype: 'I8' })),
-  }
+  const { shape } = tensorOf
+  const other = [...shape, 3]
+  // What the message must name beside the file: the tensor, what was expected and what was found.
+  const cases: readonly (readonly [code: string, source: WeightSource, named: readonly string[]])[] = [
+    ['IFT_WEIGHTS_MISSING', change((t) => t.delete(path)), [path]],
+    [
+      'IFT_WEIGHTS_UNEXPECTED',
+      change((t) => t.set('conformance.left_over', tensorOf)),
+      ['conformance.left_over'],
+    ],
+    [
+      'IFT_WEIGHTS_SHAPE',
+      change((t) => t.set(path, { ...tensorOf, shape: other })),
+      [path, `expected [${shape.join(', ')}], found [${other.join(', ')}]`],
+    ],
+    ['IFT_WEIGHTS_DTYPE', change((t) => t.set(path, { ...tensorOf, dtype: 'I8' })), [path, 'found I8']],
+  ]
   const backend = referenceBackend()
-  for (const [code, source] of Object.entries(cases)) {
+  for (const [code, source, named] of cases) {
     let found: unknown = null
     try {
       await loadWeights(model, bench.definition, config, source, { backend, dtype: 'f32' })
     } catch (error) {
       found = error
     }
-    const named = code === 'IFT_WEIGHTS_UNEXPECTED' ? 'conformance.left_over' : path
+    const wanted = ['nowhere.safetensors', ...named]
     claim(
-      found instanceof Error && 'code' in found && found.code === code && found.message.includes(named),
-      `Expected ${code} naming ${named}, found ${String(found)}.`,
+      found instanceof Error &&
+        'code' in found &&
+        found.code === code &&
+        wanted.every((text) => (found as Error).message.includes(text)),
+      `Expected ${code} naming ${wanted.join(', ')}; found ${String(found)}.`,
     )
   }
   claim(backend.memory().buffers === 0, 'A refused checkpoint leaves buffers behind.')

@@ -19,6 +19,12 @@ export interface PromptFrame {
   readonly after: readonly number[]
 }
 
+/** Whether a special token takes the white space to the left and right of it. */
+export interface Strip {
+  readonly left: boolean
+  readonly right: boolean
+}
+
 export interface Tokenizer {
   /** Ids are below this. */
   readonly vocabSize: number
@@ -26,6 +32,8 @@ export interface Tokenizer {
   readonly eosId: number | null
   /** Every special token by its text. */
   readonly specials: ReadonlyMap<string, number>
+  /** Those that take the white space beside them, as Phi's do with the line break that its chats write behind a role. */
+  readonly strips?: ReadonlyMap<string, Strip>
   /** Whether the checkpoint's tokenizer puts bos before, and eos after, a text. */
   readonly addBos: boolean
   readonly addEos: boolean
