@@ -27,6 +27,15 @@ export function parseConfig(json: ConfigJson, fused: boolean): MossConfig {
   if (hidden % heads !== 0) throw configError('n_embd', `a multiple of n_head (${heads})`, hidden)
   if (fused && heads % 4 !== 0)
     throw configError('n_head', 'a multiple of 4, the groups of the fused projection', heads)
+  // CodeGen2 1B and 3.7B order q, v and k in eight groups, which only their own code says: no field of theirs and no shape does.
+  const { architectures, auto_map: code } = json
+  if (Array.isArray(architectures) && architectures.includes('CodeGenForCausalLM') && code != null)
+    throw configError(
+      'auto_map',
+      'none: the groups of CodeGen',
+      code,
+      'CodeGen2 comes with code of its own for another order of q, v and k, which ift does not read.',
+    )
   const headDim = hidden / heads
   const rotaryDim = integer(json, 'rotary_dim', 64)
   if (rotaryDim % 2 !== 0 || rotaryDim > headDim)

@@ -121,6 +121,14 @@ describe('config.json', () => {
       /activation_function expected "gelu_new", found "silu"/,
     ],
     ['a tied head', { tie_word_embeddings: true }, /tie_word_embeddings expected false, found true/],
+    [
+      'the code of CodeGen2',
+      {
+        architectures: ['CodeGenForCausalLM'],
+        auto_map: { AutoConfig: 'configuration_codegen.CodeGenConfig' },
+      },
+      /auto_map expected none: the groups of CodeGen, found/,
+    ],
     ['a quantised release', { wbits: 4 }, /wbits expected 32, found 4/],
     [
       'an epsilon of text',
