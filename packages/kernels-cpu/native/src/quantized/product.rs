@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::decode;
-use super::{BLOCK, Matrix, Nf4, ONE_OVER_127};
+use super::{BLOCK, Matrix, ONE_OVER_127};
 use crate::element::Element;
 use crate::gemm::store::{Output, store};
 use crate::isa::{Isa, Loop, mul_add, vectorised};
@@ -88,6 +88,10 @@ struct Side<'a> {
     /// [m, k], where the way takes f32.
     x: &'a [f32],
     /// [m, k], where it takes bf16.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "no other processor multiplies bf16")
+    )]
     bits: &'a [u16],
     m: usize,
     k: usize,
@@ -231,8 +235,8 @@ impl Loop for Bytes<'_> {
 mod x86 {
     use super::*;
     use crate::element::f32_to_bf16;
-    use crate::quantized::Int8;
     use crate::quantized::levels::NF4;
+    use crate::quantized::{Int8, Nf4};
     use std::arch::x86_64::*;
     use std::mem::transmute;
 

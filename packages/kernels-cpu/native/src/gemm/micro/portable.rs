@@ -3,19 +3,22 @@
 use super::{Micro, ROW_BYTES, Tile, tiles};
 use crate::isa::mul_add;
 
-const LANE: usize = 4;
+/// NEON has 32 registers of four values, and two or four multiply-adds on their way at a time: 24 sums keep them busy.
+/// The 16 registers of SSE2 hold eight.
+const NEON: bool = cfg!(target_arch = "aarch64");
+const LANE: usize = if NEON { 8 } else { 4 };
 
 pub static MICRO: Micro = Micro {
     pair: false,
-    mr: 4,
+    mr: if NEON { 6 } else { 4 },
     nr: 2 * LANE,
     lane: LANE,
     k_step: 1,
     whole_rows: false,
     enter: None,
     leave: None,
-    wide: tiles!(tile, 2, 1 2 3 4),
-    narrow: tiles!(tile, 1, 1 2 3 4),
+    wide: tiles!(tile, 2, 1 2 3 4 5 6),
+    narrow: tiles!(tile, 1, 1 2 3 4 5 6),
 };
 
 const _: Tile = tile::<1, 1>;
@@ -28,7 +31,6 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
     ldc: usize,
     accumulate: bool,
 ) {
-    const FMA: bool = cfg!(target_arch = "aarch64");
     let mut sums = [[[0f32; LANE]; VECTORS]; ROWS];
     for p in 0..k {
         // SAFETY: the caller packed k elements of each row of A and of each column of B.
@@ -38,7 +40,7 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
                 let left = a.add(i * ROW_BYTES).cast::<f32>().add(p).read();
                 for (sum, right) in sum.iter_mut().zip(&right) {
                     for (sum, right) in sum.iter_mut().zip(right) {
-                        *sum = mul_add::<FMA>(left, *right, *sum);
+                        *sum = mul_add::<NEON>(left, *right, *sum);
                     }
                 }
             }
