@@ -1,8 +1,16 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { Ift, type IftConfig, type IftPlugin, type TrainResult } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
@@ -186,6 +194,47 @@ describe('a trained adapter', () => {
     await a!.close()
     expect(await second.score(ids)).toHaveLength(3)
     await b!.close()
+  })
+})
+
+describe('what nobody taps costs nothing', () => {
+  const kept = () => readdirSync(join(dir, '.ift-cache'))
+  const hash = (options: IftConfig, tap?: (ift: Ift) => void) =>
+    session(options, async (ift) => {
+      tap?.(ift)
+      return (await ift.openData()).data.hash
+    })
+
+  test('tokenised samples are kept, and not when a plugin may change them', async () => {
+    const options = config('kept', { maxLength: 90 })
+    const others = kept()
+    const first = await hash(options)
+    const [made] = kept().filter((name) => !others.includes(name))
+    expect(made).toMatch(/\.samples$/)
+    expect(await hash(options)).toBe(first)
+    const count = kept().length
+    const changed = await hash({ ...options, maxLength: 91 }, (ift) =>
+      ift.hooks.sample.tap('drop', (sample) => (sample && sample.ids.length > 60 ? null : sample)),
+    )
+    expect(changed).not.toBe(first)
+    expect(kept()).toHaveLength(count)
+  })
+
+  test('greedy tokens are chosen on the device, and from whole rows when a plugin looks at them', async () => {
+    const answer = (tap: boolean) =>
+      session(config('untapped'), async (ift) => {
+        const seen: number[] = []
+        if (tap) ift.hooks.logits.tap('look', (scores) => seen.push(scores.length))
+        const backend = await ift.openBackend()
+        const topRows = vi.spyOn(backend, 'topRows')
+        const generator = await ift.createGenerator()
+        const { ids } = await generator.generate('1 + 1 =', { maxNewTokens: 4, minNewTokens: 4 })
+        return { ids, seen: seen.length, topRows: topRows.mock.calls.length }
+      })
+    const [plain, looked] = [await answer(false), await answer(true)]
+    expect(plain).toMatchObject({ seen: 0, topRows: 4 })
+    expect(looked).toMatchObject({ seen: 4, topRows: 0 })
+    expect(looked.ids).toEqual(plain.ids)
   })
 })
 

@@ -6,6 +6,7 @@ import { loadConfigFile } from './config/load.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
 import { rankPlacement } from './config/ranks.js'
+import { tapped } from './plugin/hooks.js'
 import { checkPlugin } from './plugin/resolve.js'
 import { PluginSession } from './plugin/session.js'
 import type { IftPlugin } from './plugin/define.js'
@@ -186,7 +187,7 @@ export class Ift extends PluginSession {
 
   /** A generator over the model of the config, or over one that is open. */
   async createGenerator(open?: OpenModel): Promise<TextGenerator> {
-    const tap = this.hooks.logits.isUsed()
+    const tap = tapped(this.hooks.logits)
       ? (scores: Float32Array, context: Parameters<typeof this.hooks.logits.call>[1]) => {
           this.hooks.logits.call(scores, context)
         }

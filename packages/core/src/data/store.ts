@@ -129,7 +129,7 @@ export class SampleStore implements SampleSource {
       throw new IftError(
         'IFT_CACHE_WRITE',
         `${path}: the tokenised samples could not be written: ${(cause as Error).message}`,
-        'Free some space, or choose another cache folder.',
+        'Free some space, or make the folder writable.',
         { cause },
       )
     }

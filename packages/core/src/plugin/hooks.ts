@@ -67,6 +67,9 @@ function attribute(hook: string, plugin: string, fn: (...args: unknown[]) => unk
   }
 }
 
+/** Whether somebody tapped a hook. Its own `isUsed` counts the interceptor below as a use. */
+export const tapped = (hook: AnyHook): boolean => hook.taps.length > 0
+
 function named<H extends AnyHook>(name: string, hook: H): H {
   hook.name = name
   hook.intercept({

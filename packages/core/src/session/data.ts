@@ -15,6 +15,7 @@ import { compositeNames, expandComposite } from '../data/composites.js'
 import { mixSamples } from '../data/mixture.js'
 import { dataFiles } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
+import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import type { OpenModel } from './open-model.js'
@@ -126,7 +127,7 @@ export async function openData(
     config.train.microBatchTokens,
   )
   // A plugin that rewrites examples or samples may do anything: nothing is cached then.
-  const cacheable = !hooks.example.isUsed() && !hooks.sample.isUsed()
+  const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   const build = async ({ name, examples, key }: Found): Promise<RunDataset> => {
     const context = { dataset: name }
     const options: BuildOptions = {
@@ -135,8 +136,8 @@ export async function openData(
       maxLength,
       trainOn: config.trainOn,
       truncation: config.truncation,
-      ...(hooks.example.isUsed() ? { onExample: (example) => hooks.example.call(example, context) } : {}),
-      ...(hooks.sample.isUsed() ? { onSample: (sample) => hooks.sample.call(sample, context) } : {}),
+      ...(tapped(hooks.example) ? { onExample: (example) => hooks.example.call(example, context) } : {}),
+      ...(tapped(hooks.sample) ? { onSample: (sample) => hooks.sample.call(sample, context) } : {}),
       ...(cacheable && key !== null ? { cache: { dir: join(rootDir, '.ift-cache'), key } } : {}),
     }
     return { name, store: await buildSampleStore(examples(), options) }

@@ -5,6 +5,8 @@
 //! number of threads.
 
 pub(crate) mod dot;
+#[cfg(target_arch = "x86_64")]
+mod few;
 pub mod micro;
 pub mod pack;
 pub mod store;
@@ -217,6 +219,12 @@ unsafe fn multiply(
     if narrow {
         with_element!(dtype, T => unsafe { turn(turned.as_mut_ptr().cast::<T>(), b.cast::<T>(), k, n) });
         right = Operand { at: turned.as_ptr(), ld: k, transposed: false, dtype };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if !left.transposed && !right.transposed && plus.is_none() && few::takes(isa, dtype, m.min(n)) {
+        let (small, large) = if m <= n { ((left, m), (right, n)) } else { ((right, n), (left, m)) };
+        // SAFETY: the caller's operands.
+        return unsafe { few::multiply(pool, isa, small, large, k, &out, m <= n) };
     }
     if !left.transposed && !right.transposed && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
         dots(pool, isa, left, right, &out, (m, n, k));

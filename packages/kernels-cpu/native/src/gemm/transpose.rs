@@ -135,7 +135,7 @@ unsafe fn load_bf16<T: Element>(at: *const T, n: usize) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn transpose_16(x: [__m512i; 16]) -> [__m512i; 16] {
+pub fn transpose_16(x: [__m512i; 16]) -> [__m512i; 16] {
     let mut y = x;
     // Pairs of rows, then pairs of pairs, inside 128 bits.
     for i in 0..8 {

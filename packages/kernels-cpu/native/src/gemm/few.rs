@@ -1,0 +1,224 @@
+//! bf16 products of which one side has some rows, as when several sequences are decoded, with AVX512_BF16. Those rows lie
+//! in the lanes of registers; the large side is read once, from wherever it lies, a few of its rows at a time. No lanes are
+//! added up, as [`super::dot`] must, and all but a tenth of the large side's way from memory is hidden.
+//!
+//! Each element is summed along k in one order, whatever the cut among threads.
+
+use super::micro::avx512bf16::MICRO;
+use super::pack::{self, Operand};
+use super::store::{self, Output};
+use super::transpose::transpose_16;
+use crate::dtype::FloatDType;
+use crate::isa::Isa;
+use crate::pool::{Pool, scratch};
+use std::arch::x86_64::*;
+use std::mem::transmute;
+use std::ops::{Range, RangeInclusive};
+
+/// Rows of the small side: from more than dot products of 4 rows at a time are good for, to those of two registers.
+const ROWS: RangeInclusive<usize> = 5..=32;
+/// Rows of the large side that are read together. Rows a power of two apart share a set of the first-level cache, which
+/// holds this many lines.
+const TOGETHER: usize = 8;
+/// Rows of the large side whose products are kept at a time.
+const STRIP: usize = 64;
+/// Values in a line of a cache.
+const LINE: usize = 32;
+
+/// Whether [`multiply`] takes products of `rows` rows on one side.
+pub fn takes(isa: Isa, dtype: FloatDType, rows: usize) -> bool {
+    isa >= Isa::Avx512Bf16 && dtype == FloatDType::Bf16 && ROWS.contains(&rows)
+}
+
+/// The products of `few` rows with `many` rows of length `k`, to `out`, whose columns are the large side's when `across`.
+///
+/// # Safety
+/// Both operands hold the rows, contiguous along k, and `out` the products; [`takes`] said so.
+pub unsafe fn multiply(
+    pool: &Pool,
+    isa: Isa,
+    (small, few): (Operand, usize),
+    (large, many): (Operand, usize),
+    k: usize,
+    out: &Output,
+    across: bool,
+) {
+    let half = few <= 8;
+    let vectors = if few <= 16 { 1 } else { 2 };
+    let mut lanes = scratch::<u8>(MICRO.pad_n(few) * MICRO.column_bytes(k.next_multiple_of(4)));
+    // SAFETY: the whole of the small side, and room for it padded.
+    unsafe {
+        if half {
+            eight_rows(lanes.as_mut_ptr().cast(), small, few, k);
+        } else {
+            pack::panels(isa, &MICRO, lanes.as_mut_ptr(), small, 0..few, 0..k);
+        }
+    }
+    let lanes = &*lanes;
+    pool.ranges(many, 16, |range| {
+        let ldc = 16 * vectors;
+        let mut c = scratch::<f32>(STRIP * ldc);
+        let mut turned = scratch::<f32>(if across { STRIP * ldc } else { 0 });
+        for first in range.clone().step_by(STRIP) {
+            let strip = first..(first + STRIP).min(range.end);
+            // SAFETY: rows of the large side, all of the small one; the processor has the instructions; ranges own
+            // disjoint parts of y.
+            unsafe {
+                let (to, x) = (c.as_mut_ptr(), lanes.as_ptr().cast());
+                match (half, vectors) {
+                    (true, _) => products::<2, 1>(to, large, strip.clone(), x, k),
+                    (_, 1) => products::<1, 1>(to, large, strip.clone(), x, k),
+                    _ => products::<1, 2>(to, large, strip.clone(), x, k),
+                }
+                if across {
+                    turn(turned.as_mut_ptr(), c.as_ptr(), ldc, strip.len());
+                    store::store(isa, out, turned.as_ptr(), STRIP, 0..few, strip);
+                } else {
+                    store::store(isa, out, c.as_ptr(), ldc, strip, 0..few);
+                }
+            }
+        }
+    });
+}
+
+/// Up to 8 rows as [k / 4][8 rows of 4 values], with zeros for what is missing.
+unsafe fn eight_rows(to: *mut u64, x: Operand, rows: usize, k: usize) {
+    for row in 0..8 {
+        for group in 0..k.div_ceil(4) {
+            let valid = if row < rows { (k - 4 * group).min(4) } else { 0 };
+            // SAFETY: `valid` values of a row.
+            unsafe { *to.add(8 * group + row) = some_values(x.element(row, 4 * group).cast(), valid) };
+        }
+    }
+}
+
+/// `n` values, at most 4, then zeros.
+#[inline]
+unsafe fn some_values(at: *const u16, n: usize) -> u64 {
+    if n == 4 {
+        return unsafe { at.cast::<u64>().read_unaligned() };
+    }
+    (0..n).fold(0, |bits, i| bits | u64::from(unsafe { at.add(i).read_unaligned() }) << (16 * i))
+}
+
+/// c [rows, 16 · VECTORS] = the products of `rows` of `w` with the rows in the lanes of `x`
+/// [k / (2 · PAIRS)][VECTORS][lanes of PAIRS pairs of values].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+unsafe fn products<const PAIRS: usize, const VECTORS: usize>(
+    c: *mut f32,
+    w: Operand,
+    rows: Range<usize>,
+    x: *const i32,
+    k: usize,
+) {
+    let mut row = rows.start;
+    while row < rows.end {
+        // SAFETY: rows of w and of c.
+        unsafe {
+            let (c, at) = (c.add((row - rows.start) * 16 * VECTORS), w.element(row, 0).cast());
+            if rows.end - row >= TOGETHER {
+                tile::<PAIRS, VECTORS, TOGETHER>(c, at, w.ld, x, k);
+                row += TOGETHER;
+            } else {
+                tile::<PAIRS, VECTORS, 1>(c, at, w.ld, x, k);
+                row += 1;
+            }
+        }
+    }
+}
+
+/// [`products`] of COUNT rows.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+unsafe fn tile<const PAIRS: usize, const VECTORS: usize, const COUNT: usize>(
+    c: *mut f32,
+    w: *const u16,
+    ldw: usize,
+    x: *const i32,
+    k: usize,
+) {
+    let mut sums = [[_mm512_setzero_ps(); VECTORS]; COUNT];
+    let unit = 2 * PAIRS;
+    // SAFETY: the caller's rows; what is fetched beyond them is not read.
+    unsafe {
+        let mut add = |p: usize, values: [__m512i; COUNT]| {
+            for v in 0..VECTORS {
+                let lanes = _mm512_loadu_si512(x.add((p / unit * VECTORS + v) * 16).cast());
+                for (sums, values) in sums.iter_mut().zip(values) {
+                    let (a, b) =
+                        (transmute::<__m512i, __m512bh>(lanes), transmute::<__m512i, __m512bh>(values));
+                    sums[v] = _mm512_dpbf16_ps(sums[v], a, b);
+                }
+            }
+        };
+        let everywhere = |p: usize| {
+            let mut values = [_mm512_setzero_si512(); COUNT];
+            for (j, values) in values.iter_mut().enumerate() {
+                let at = w.add(j * ldw + p);
+                *values = if PAIRS == 1 {
+                    _mm512_set1_epi32(at.cast::<i32>().read_unaligned())
+                } else {
+                    _mm512_set1_epi64(at.cast::<i64>().read_unaligned())
+                };
+            }
+            values
+        };
+        let next = w.wrapping_add(COUNT * ldw);
+        let (lines, whole) = (k / LINE * LINE, k / unit * unit);
+        for line in (0..lines).step_by(LINE) {
+            // The rows that come after these, on their way while these are multiplied.
+            for j in 0..COUNT {
+                _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(j * ldw + line).cast());
+            }
+            for p in (line..line + LINE).step_by(unit) {
+                add(p, everywhere(p));
+            }
+        }
+        for p in (lines..whole).step_by(unit) {
+            add(p, everywhere(p));
+        }
+        if whole < k {
+            let mut values = [_mm512_setzero_si512(); COUNT];
+            for (j, values) in values.iter_mut().enumerate() {
+                let bits = some_values(w.add(j * ldw + whole), k - whole);
+                *values = if PAIRS == 1 {
+                    _mm512_set1_epi32(bits as i32)
+                } else {
+                    _mm512_set1_epi64(bits.cast_signed())
+                };
+            }
+            add(whole, values);
+        }
+        for (j, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                let sum = if PAIRS == 1 {
+                    *sum
+                } else {
+                    // Both pairs of a row stand beside each other.
+                    let other = _mm512_permute_ps::<0b10_11_00_01>(*sum);
+                    _mm512_maskz_compress_ps(0x5555, _mm512_add_ps(*sum, other))
+                };
+                _mm512_storeu_ps(c.add((j * VECTORS + v) * 16), sum);
+            }
+        }
+    }
+}
+
+/// to [cols, STRIP] = x [rows, cols]^T, both in blocks of 16 x 16.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn turn(to: *mut f32, x: *const f32, cols: usize, rows: usize) {
+    for row in (0..rows).step_by(16) {
+        for col in (0..cols).step_by(16) {
+            let mut block = [_mm512_setzero_si512(); 16];
+            // SAFETY: both hold STRIP rows of x, a multiple of 16.
+            unsafe {
+                for (r, vector) in block.iter_mut().enumerate() {
+                    *vector = _mm512_loadu_si512(x.add((row + r) * cols + col).cast());
+                }
+                for (r, vector) in transpose_16(block).iter().enumerate() {
+                    _mm512_storeu_si512(to.add((col + r) * STRIP + row).cast(), *vector);
+                }
+            }
+        }
+    }
+}
