@@ -71,6 +71,12 @@ impl Heads<'_> {
                 while at < count {
                     let run = from(key + at);
                     let keys = run.keys.min(count - at);
+                    // On their way while the scores of this run are computed: its values, and the keys of the next.
+                    run.v.fetch(keys, blocks.len() * dim);
+                    if key + at + keys < total {
+                        let next = from(key + at + keys);
+                        next.k.fetch(next.keys.min(total - key - at - keys), blocks.len() * dim);
+                    }
                     for i in 0..blocks.len() {
                         let at_row = staged.add(skip(i) * dim * dtype.size());
                         let x = Operand { at: at_row, ld: dim, transposed: false, dtype };

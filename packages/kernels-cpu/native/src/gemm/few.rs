@@ -1,6 +1,6 @@
 //! bf16 products of which one side has some rows, as when several sequences are decoded, with AVX512_BF16. Those rows lie
-//! in the lanes of registers; the large side is read once, from wherever it lies, a few of its rows at a time. No lanes are
-//! added up, as [`super::dot`] must, and all but a tenth of the large side's way from memory is hidden.
+//! in the lanes of registers, so that no lanes are added up; the large side is read once, from wherever it lies, a few of its
+//! rows at a time while the next ones are on their way.
 //!
 //! Each element is summed along k in one order, whatever the cut among threads.
 
@@ -13,10 +13,10 @@ use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
 use std::arch::x86_64::*;
 use std::mem::transmute;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
-/// Rows of the small side: from more than dot products of 4 rows at a time are good for, to those of two registers.
-const ROWS: RangeInclusive<usize> = 5..=32;
+/// Least rows of the small side: as many as [`super::dot`] takes at a time are multiplied while memory is waited for.
+const LEAST: usize = 5;
 /// Rows of the large side that are read together. Rows a power of two apart share a set of the first-level cache, which
 /// holds this many lines.
 const TOGETHER: usize = 8;
@@ -27,7 +27,9 @@ const LINE: usize = 32;
 
 /// Whether [`multiply`] takes products of `rows` rows on one side.
 pub fn takes(isa: Isa, dtype: FloatDType, rows: usize) -> bool {
-    isa >= Isa::Avx512Bf16 && dtype == FloatDType::Bf16 && ROWS.contains(&rows)
+    // Two registers of rows, but for AMX, to which the second is worth the packing.
+    let most = if isa == Isa::Amx { 16 } else { 32 };
+    isa >= Isa::Avx512Bf16 && dtype == FloatDType::Bf16 && (LEAST..=most).contains(&rows)
 }
 
 /// The products of `few` rows with `many` rows of length `k`, to `out`, whose columns are the large side's when `across`.

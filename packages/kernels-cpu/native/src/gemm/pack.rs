@@ -35,6 +35,22 @@ impl Operand {
         Self { at: self.at.wrapping_add(row * self.ld * self.dtype.size()), ..self }
     }
 
+    /// Asks for the first `k` values of `rows` rows, for the second-level cache. They need not exist.
+    #[inline(always)]
+    pub fn fetch(&self, rows: usize, k: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for row in 0..rows {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            let at = self.at.wrapping_add(row * self.ld * self.dtype.size()).cast::<i8>();
+            for byte in (0..k * self.dtype.size()).step_by(64) {
+                // SAFETY: a hint, which reads nothing.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(byte)) };
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (rows, k);
+    }
+
     /// The address of element (i, p).
     ///
     /// # Safety

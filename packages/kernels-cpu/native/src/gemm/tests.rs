@@ -99,12 +99,13 @@ fn check(isa: Isa, micro: &Micro, threads: usize, p: &GemmParams, bias: bool, di
     }
 }
 
-const SHAPES: [(usize, usize, usize); 26] = [
+const SHAPES: [(usize, usize, usize); 28] = [
     (1, 1, 1),
     (1, 65, 129),
     (2, 64, 250),
     (3, 17, 15),
     (4, 300, 64),
+    (6, 70, 99),
     (7, 33, 1),
     (8, 48, 40),
     (14, 32, 2),
@@ -113,6 +114,7 @@ const SHAPES: [(usize, usize, usize); 26] = [
     (16, 16, 16),
     (16, 129, 65),
     (17, 15, 3),
+    (29, 150, 166),
     (31, 63, 5),
     (63, 17, 64),
     (63, 8, 300),
@@ -170,9 +172,13 @@ fn an_empty_sum_leaves_bias_and_beta() {
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
     for dtype in DTYPES {
-        for (shape, trans) in
-            [((130, 300, 1600), 2), ((8, 700, 900), 2), ((900, 8, 200), 1), ((300, 12, 640), 2)]
-        {
+        for (shape, trans) in [
+            ((130, 300, 1600), 2),
+            ((8, 700, 900), 2),
+            ((900, 8, 200), 1),
+            ((300, 12, 640), 2),
+            ((30, 333, 70), 2),
+        ] {
             let p = params(shape, trans, dtype, FloatDType::F32);
             let mut random = Random(7);
             let a = random.tensor(p.m * p.k, dtype);
