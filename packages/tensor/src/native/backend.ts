@@ -106,7 +106,6 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
     const { m, n, k, transA, transB, alpha, beta, plus } = p
-    const [dtype, outDtype] = [dtypes[p.dtype], dtypes[p.outDtype]]
     raise(
       this.native.gemm(
         this.number,
@@ -121,8 +120,8 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
         transB,
         alpha,
         beta === 1,
-        dtype,
-        outDtype,
+        dtypes[p.dtype],
+        dtypes[p.outDtype],
         plus?.a,
         plus?.b,
         plus?.k,

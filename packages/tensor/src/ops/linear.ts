@@ -3,6 +3,7 @@ import type { Storage } from '../tensor/storage.js'
 import { type GradNode, record, scratch } from '../tensor/tape.js'
 import { describe, empty, Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
+import { nn, nt, tn } from './products.js'
 import { heldWeight, type Weight } from './weight.js'
 
 export interface LinearOptions {
@@ -46,17 +47,7 @@ export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tenso
   const biasBuf = bias === undefined ? null : bias.buf
   if (alpha !== 1 || !weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
     weight.read((values) => {
-      x.backend.gemm(yBuf, x.buf, values, biasBuf, {
-        m: n,
-        n: m,
-        k,
-        transA: false,
-        transB: true,
-        alpha,
-        beta,
-        dtype,
-        outDtype,
-      })
+      x.backend.gemm(yBuf, x.buf, values, biasBuf, nt(n, m, k, alpha, beta, dtype, outDtype))
     })
   }
 
@@ -75,32 +66,12 @@ export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tenso
       if (nx !== null) {
         const accumulate = nx.open()
         weight.read((values) => {
-          backend.gemm(nx.grad!.buf, dy.buf, values, null, {
-            m: n,
-            n: k,
-            k: m,
-            transA: false,
-            transB: false,
-            alpha,
-            beta: accumulate,
-            dtype,
-            outDtype: nx.dtype,
-          })
+          backend.gemm(nx.grad!.buf, dy.buf, values, null, nn(n, k, m, alpha, accumulate, dtype, nx.dtype))
         })
       }
       if (nw !== null) {
         const accumulate = nw.open()
-        backend.gemm(nw.grad!.buf, dy.buf, xs.buf, null, {
-          m,
-          n: k,
-          k: n,
-          transA: true,
-          transB: false,
-          alpha,
-          beta: accumulate,
-          dtype,
-          outDtype: nw.dtype,
-        })
+        backend.gemm(nw.grad!.buf, dy.buf, xs.buf, null, tn(m, k, n, alpha, accumulate, dtype, nw.dtype))
       }
       if (nb !== null) biasGradient(nb, dy, n, m, dtype)
       if (residual !== null) residual.give(dy.retain(), dtype)

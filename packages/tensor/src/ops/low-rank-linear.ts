@@ -1,9 +1,10 @@
-import type { Storage } from '../tensor/storage.js'
-import { type GradNode, record, scratch } from '../tensor/tape.js'
+import type { FloatDType } from '../dtype.js'
+import { record, scratch } from '../tensor/tape.js'
 import { describe, empty, type Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 import { heldWeight, type Weight } from './weight.js'
 import { addedTo, biasGradient, type LinearOptions } from './linear.js'
+import { nn, nt, tn } from './products.js'
 
 export interface LowRankOptions extends Pick<LinearOptions, 'bias' | 'addTo'> {
   /** Factor of the low-rank part. */
@@ -25,7 +26,10 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
   const weight = heldWeight(op, w, x, dtype)
   expectRank(op, 'a', a, 2, '[r, K]')
   expectRank(op, 'b', b, 2, '[M, r]')
-  const [n, k, m, r] = [x.shape[0]!, x.shape[1]!, w.shape[0], a.shape[0]!]
+  const n = x.shape[0]!
+  const k = x.shape[1]!
+  const m = w.shape[0]
+  const r = a.shape[0]!
   if (w.shape[1] !== k)
     throw shapeError(op, `w expected [M, ${k}] for x ${describe(x)}, found ${weight.name}`)
   if (a.shape[1] !== k)
@@ -37,50 +41,48 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
     )
   if (dropped.shape[0] !== n || dropped.shape[1] !== k)
     throw shapeError(op, `dropped expected ${describe(x)}, found ${describe(dropped)}`)
-  for (const [name, t] of Object.entries({ a, b, dropped })) {
-    expectDType(op, name, t, dtype)
-    expectDevice(op, name, t, x)
-  }
+  expectOperand(op, 'a', a, x, dtype)
+  expectOperand(op, 'b', b, x, dtype)
+  expectOperand(op, 'dropped', dropped, x, dtype)
   if (bias !== undefined) {
     expectVector(op, 'bias', bias, m, x)
     expectDType(op, 'bias', bias, dtype)
   }
   const { backend } = x
   const low = empty(backend, [n, r], dtype)
-  const down = {
-    m: n,
-    n: r,
-    k,
-    transA: false,
-    transB: true,
-    alpha: 1,
-    beta: 0,
-    dtype,
-    outDtype: dtype,
-  } as const
-  backend.gemm(low.buf, dropped.buf, a.buf, null, down)
+  backend.gemm(low.buf, dropped.buf, a.buf, null, nt(n, r, k, 1, 0, dtype, dtype))
   const to = addedTo(op, addTo, x, [n, m], addTo === undefined ? dtype : floatOf(op, 'addTo', addTo))
   const { y, beta, residual } = to
   const yBuf = y.storage.overwrite()
   const biasBuf = bias === undefined ? null : bias.buf
   const outDtype = y.dtype as typeof dtype
-  const across = { m: n, n: m, transA: false, transB: true, dtype, outDtype } as const
   if (weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
-    backend.gemm(yBuf, low.buf, b.buf, null, { ...across, k: r, alpha: scale, beta: 1 })
+    backend.gemm(yBuf, low.buf, b.buf, null, nt(n, m, r, scale, 1, dtype, outDtype))
   } else {
     weight.read((values) => {
       const plus = { a: low.buf, b: b.buf, k: r, alpha: scale }
-      backend.gemm(yBuf, x.buf, values, biasBuf, { ...across, k, alpha: 1, beta, plus })
+      backend.gemm(yBuf, x.buf, values, biasBuf, nt(n, m, k, 1, beta, dtype, outDtype, plus))
     })
   }
 
-  const [nx, nw, na, nb, nd] = [x.node, weight.node, a.node, b.node, dropped.node]
+  const nx = x.node
+  const nw = weight.node
+  const na = a.node
+  const nb = b.node
+  const nd = dropped.node
   const nbias = bias?.node ?? null
   const node = record(op, y, nx, na, nb)
   if (node !== null) {
-    for (const other of [residual, nw, nbias, nd === nx ? null : nd]) if (other !== null) node.link(other)
+    if (residual !== null) node.link(residual)
+    if (nw !== null) node.link(nw)
+    if (nbias !== null) node.link(nbias)
+    if (nd !== null && nd !== nx) node.link(nd)
     node.dtype = dtype
-    const [xs, as, bs, ds, ls] = [x.storage, a.storage, b.storage, dropped.storage, low.storage]
+    const xs = x.storage
+    const as = a.storage
+    const bs = b.storage
+    const ds = dropped.storage
+    const ls = low.storage
     node.save(ls)
     node.save(bs)
     if (nx !== null) weight.save(node)
@@ -90,22 +92,28 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
     node.run = (dy) => {
       // d low [N, r] = scale · dy b
       const dlow = scratch(backend, n * r, dtype)
-      const up = { m: n, n: r, k: m, transA: false, transB: false, alpha: scale, beta: 0 as const, dtype }
-      backend.gemm(dlow.overwrite(), dy.buf, bs.buf, null, { ...up, outDtype: dtype })
-      if (nb !== null) weightGradient(nb, dy, ls, { m, n: r, k: n, alpha: scale })
-      if (na !== null) weightGradient(na, dlow, ds, { m: r, n: k, k: n, alpha: 1 })
-      if (nw !== null) weightGradient(nw, dy, xs, { m, n: k, k: n, alpha: 1 })
-      const back = { m: n, n: k, transA: false, transB: false, alpha: 1, dtype } as const
+      backend.gemm(dlow.overwrite(), dy.buf, bs.buf, null, nn(n, r, m, scale, 0, dtype, dtype))
+      if (nb !== null) {
+        const beta = nb.open()
+        backend.gemm(nb.grad!.buf, dy.buf, ls.buf, null, tn(m, r, n, scale, beta, dtype, nb.dtype))
+      }
+      if (na !== null) {
+        const beta = na.open()
+        backend.gemm(na.grad!.buf, dlow.buf, ds.buf, null, tn(r, k, n, 1, beta, dtype, na.dtype))
+      }
+      if (nw !== null) {
+        const beta = nw.open()
+        backend.gemm(nw.grad!.buf, dy.buf, xs.buf, null, tn(m, k, n, 1, beta, dtype, nw.dtype))
+      }
       if (nd !== null && nd !== nx) {
         const beta = nd.open()
-        backend.gemm(nd.grad!.buf, dlow.buf, as.buf, null, { ...back, k: r, beta, outDtype: nd.dtype })
+        backend.gemm(nd.grad!.buf, dlow.buf, as.buf, null, nn(n, k, r, 1, beta, dtype, nd.dtype))
       }
       if (nx !== null) {
         const beta = nx.open()
         const plus = nd === nx ? { a: dlow.buf, b: as.buf, k: r, alpha: 1 } : undefined
         weight.read((values) => {
-          const to = nx.grad!.buf
-          backend.gemm(to, dy.buf, values, null, { ...back, k: m, beta, outDtype: nx.dtype, plus })
+          backend.gemm(nx.grad!.buf, dy.buf, values, null, nn(n, k, m, 1, beta, dtype, nx.dtype, plus))
         })
       }
       dlow.release()
@@ -116,16 +124,9 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
   low.release()
   to.done()
   return y
+}
 
-  /** dw (+)= alpha · xᵀ z. */
-  function weightGradient(
-    to: GradNode,
-    x: Storage,
-    z: Storage,
-    size: { m: number; n: number; k: number; alpha: number },
-  ): void {
-    const beta = to.open()
-    const rest = { transA: true, transB: false, beta, dtype, outDtype: to.dtype }
-    backend.gemm(to.grad!.buf, x.buf, z.buf, null, { ...size, ...rest })
-  }
+function expectOperand(op: string, argument: string, t: Tensor, like: Tensor, dtype: FloatDType): void {
+  expectDType(op, argument, t, dtype)
+  expectDevice(op, argument, t, like)
 }

@@ -1,6 +1,7 @@
 import type { Accumulate, Buf } from '../backend.js'
 import type { FloatDType } from '../dtype.js'
 import { QuantizedTensor } from '../tensor/quantized-tensor.js'
+import type { Storage } from '../tensor/storage.js'
 import { isForwardOnly, scratch, type GradNode } from '../tensor/tape.js'
 import { describe, type Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank } from './check.js'
@@ -30,43 +31,75 @@ export interface HeldWeight {
 export function heldWeight(op: string, w: Weight, x: Tensor, dtype: FloatDType): HeldWeight {
   if (w instanceof QuantizedTensor) {
     expectDevice(op, 'w', w, x)
-    const { backend, matrix, storages } = w
-    const size = matrix.rows * matrix.cols
-    return {
-      node: null,
-      name: `${w.format} [${w.shape.join(', ')}]`,
-      save(node) {
-        for (const storage of storages) node.save(storage)
-      },
-      read(use) {
-        const values = scratch(backend, size, dtype)
-        try {
-          backend.dequantize(values.overwrite(), matrix, dtype)
-          use(values.buf)
-        } finally {
-          values.release()
-        }
-      },
-      few(y, x, bias, rows, beta, outDtype) {
-        if (rows > fusedRows || !isForwardOnly()) return false
-        backend.quantizedProduct(y, x, matrix, bias, { m: rows, beta, dtype, outDtype })
-        return true
-      },
-    }
+    return new HeldQuantized(w, dtype)
   }
   expectRank(op, 'w', w, 2, '[M, K]')
   expectDType(op, 'w', w, dtype)
   expectDevice(op, 'w', w, x)
-  const { storage } = w
-  return {
-    node: w.node,
-    name: describe(w),
-    save(node) {
-      node.save(storage)
-    },
-    read(use) {
-      use(storage.buf)
-    },
-    few: () => false,
+  return new HeldTensor(w)
+}
+
+class HeldTensor implements HeldWeight {
+  readonly node: GradNode | null
+  readonly #tensor: Tensor
+  readonly #storage: Storage
+
+  constructor(tensor: Tensor) {
+    this.node = tensor.node
+    this.#tensor = tensor
+    this.#storage = tensor.storage
+  }
+
+  get name(): string {
+    return describe(this.#tensor)
+  }
+
+  save(node: GradNode): void {
+    node.save(this.#storage)
+  }
+
+  read(use: (values: Buf) => void): void {
+    use(this.#storage.buf)
+  }
+
+  few(): boolean {
+    return false
+  }
+}
+
+class HeldQuantized implements HeldWeight {
+  readonly node = null
+  readonly #w: QuantizedTensor
+  readonly #dtype: FloatDType
+
+  constructor(w: QuantizedTensor, dtype: FloatDType) {
+    this.#w = w
+    this.#dtype = dtype
+  }
+
+  get name(): string {
+    return `${this.#w.format} [${this.#w.shape.join(', ')}]`
+  }
+
+  save(node: GradNode): void {
+    for (const storage of this.#w.storages) node.save(storage)
+  }
+
+  read(use: (values: Buf) => void): void {
+    const { backend, matrix } = this.#w
+    const values = scratch(backend, matrix.rows * matrix.cols, this.#dtype)
+    try {
+      backend.dequantize(values.overwrite(), matrix, this.#dtype)
+      use(values.buf)
+    } finally {
+      values.release()
+    }
+  }
+
+  few(y: Buf, x: Buf, bias: Buf | null, m: number, beta: Accumulate, outDtype: FloatDType): boolean {
+    if (m > fusedRows || !isForwardOnly()) return false
+    const { backend, matrix } = this.#w
+    backend.quantizedProduct(y, x, matrix, bias, { m, beta, dtype: this.#dtype, outDtype })
+    return true
   }
 }
