@@ -4,7 +4,7 @@
 //! as its own handle ends: whatever will write into it is queued behind the last reader. Only giving a segment back to
 //! the system has to wait for the queue.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ift_kernel_abi::{Code, Error, Result};
 use memmap2::MmapMut;
@@ -32,12 +32,25 @@ struct Region {
     /// Length of every free range by its address, neighbours joined.
     by_address: BTreeMap<usize, usize>,
     by_size: BTreeSet<(usize, usize)>,
+    /// Freed blocks by their size, not joined with their neighbours yet: a step asks for the sizes of the step before.
+    recent: HashMap<usize, Vec<usize>>,
     reserved: usize,
 }
 
 impl Region {
-    /// The smallest free range that fits, at its lowest address.
+    /// The block of this size that was freed last, or part of a free range.
     fn take(&mut self, size: usize) -> Option<usize> {
+        if let Some(address) = self.recent.get_mut(&size).and_then(Vec::pop) {
+            return Some(address);
+        }
+        self.cut(size).or_else(|| {
+            self.join();
+            self.cut(size)
+        })
+    }
+
+    /// From the smallest free range that fits, at its lowest address.
+    fn cut(&mut self, size: usize) -> Option<usize> {
         let &(length, address) = self.by_size.range((size, 0)..).next()?;
         self.by_size.remove(&(length, address));
         self.by_address.remove(&address);
@@ -46,6 +59,13 @@ impl Region {
             self.by_address.insert(address + size, length - size);
         }
         Some(address)
+    }
+
+    /// Makes free ranges of the blocks freed lately.
+    fn join(&mut self) {
+        for (size, addresses) in std::mem::take(&mut self.recent) {
+            addresses.into_iter().for_each(|address| self.put(address, size));
+        }
     }
 
     fn put(&mut self, mut address: usize, mut length: usize) {
@@ -85,6 +105,7 @@ impl Region {
     }
 
     fn take_idle(&mut self) -> Vec<MmapMut> {
+        self.join();
         let idle: Vec<_> = self
             .segments
             .iter()
@@ -158,7 +179,7 @@ impl Arena {
 
     pub fn free(&mut self, block: &Block) {
         self.allocated -= block.bytes;
-        self.region(block.size).put(block.address, block.size);
+        self.region(block.size).recent.entry(block.size).or_default().push(block.address);
     }
 
     /// Segments without a block, to be dropped when no queued kernel uses them any more.
