@@ -50,8 +50,9 @@ const table = []
  * The fastest of several calls, each alone in the queue.
  *
  * @param {string} kernel @param {string} text @param {number} flop @param {number} bytes @param {() => void} call
+ * @param {string} [part] what the part of the call that counts says of itself
  */
-const measure = async (kernel, text, flop, bytes, call) => {
+const measure = async (kernel, text, flop, bytes, call, part = '') => {
   let ms = Infinity
   for (let i = 0; i < 12; i++) {
     backend.startProfile()
@@ -59,41 +60,50 @@ const measure = async (kernel, text, flop, bytes, call) => {
     await backend.synchronize()
     ms = Math.min(
       ms,
-      backend.stopProfile().reduce((sum, one) => sum + one.ms, 0),
+      backend.stopProfile().reduce((sum, one) => sum + (one.detail.includes(part) ? one.ms : 0), 0),
     )
   }
   table.push({ kernel, shape: text, ms, gflop: flop / 1e9, mb: bytes / 1e6 })
 }
 
 const base = { alpha: 1, beta: /** @type {0} */ (0), dtype, outDtype: dtype }
-/** y [m, n] of a [m, k]. @param {string} name @param {number} m @param {number} cols @param {number} k @param {boolean} transB @param {boolean} adapted */
-const product = async (name, m, cols, k, transB, adapted) => {
+/** y [m, n] of a [m, k]. @param {string} name @param {number} m @param {number} cols @param {number} k @param {boolean} transB */
+const product = async (name, m, cols, k, transB) => {
   const [y, a, b] = [buffer(m * cols), buffer(m * k), buffer(k * cols)]
-  const [low, up] = [buffer(m * rank), buffer(rank * cols)]
-  const plus = adapted ? { a: low, b: up, k: rank, alpha: 1 } : undefined
-  const depth = k + (adapted ? rank : 0)
-  await measure(
-    `gemm ${name}`,
-    `${m}×${cols}×${k}${adapted ? `+${rank}` : ''} ${transB ? 'nt' : 'nn'}`,
-    2 * m * cols * depth,
-    size * (m * depth + depth * cols + m * cols),
-    () => {
-      backend.gemm(y, a, b, null, { ...base, m, n: cols, k, transA: false, transB, plus })
-    },
-  )
-  for (const buf of [y, a, b, low, up]) backend.free(buf)
+  const shape = `${m}×${cols}×${k} ${transB ? 'nt' : 'nn'}`
+  await measure(`gemm ${name}`, shape, 2 * m * cols * k, size * (m * k + k * cols + m * cols), () => {
+    backend.gemm(y, a, b, null, { ...base, m, n: cols, k, transA: false, transB })
+  })
+  for (const buf of [y, a, b]) backend.free(buf)
+}
+/** The large product of an adapted layer of m inputs and outputs, or of its gradient. @param {string} name @param {number} k @param {number} m @param {boolean} forward */
+const adapted = async (name, k, m, forward) => {
+  const [x, y, w] = [buffer(n * k), buffer(n * m), buffer(m * k)]
+  const [low, a, b] = [buffer(n * rank), buffer(rank * k), buffer(m * rank)]
+  const p = { n, k, m, r: rank, scale: 1, dtype, beta: base.beta, outDtype: dtype }
+  const gradients = { x: { buf: x, beta: base.beta, dtype }, z: null, a: null, b: null, joined: true }
+  const [cols, depth] = forward ? [m, k] : [k, m]
+  const shape = `${n}×${cols}×${depth}+${rank} ${forward ? 'nt' : 'nn'}`
+  const bytes = size * (n * (depth + rank) + (depth + rank) * cols + n * cols)
+  const call = () => {
+    if (forward) backend.lowRank(y, low, x, x, w, a, b, null, p)
+    else backend.lowRankBackward(gradients, y, null, low, w, a, b, p)
+  }
+  // Its low-rank products alone are counted by themselves.
+  await measure(`gemm ${name}`, shape, 2 * n * cols * (depth + rank), bytes, call, `+${rank} `)
+  for (const buf of [x, y, w, low, a, b]) backend.free(buf)
 }
 const kv = kvHeads * headDim
-await product('q, o', n, hidden, hidden, true, true)
-await product('k, v', n, kv, hidden, true, true)
-await product('gate, up', n, inner, hidden, true, true)
-await product('down', n, hidden, inner, true, true)
-await product('d q, o', n, hidden, hidden, false, true)
-await product('d gate, up', n, hidden, inner, false, true)
-await product('d down', n, inner, hidden, false, true)
-await product('head', Math.min(n, 320), shape.vocab_size, hidden, true, false)
-await product('d head', Math.min(n, 320), hidden, shape.vocab_size, false, false)
-await product('A', n, rank, hidden, true, false)
+await adapted('q, o', hidden, hidden, true)
+await adapted('k, v', hidden, kv, true)
+await adapted('gate, up', hidden, inner, true)
+await adapted('down', inner, hidden, true)
+await adapted('d q, o', hidden, hidden, false)
+await adapted('d gate, up', hidden, inner, false)
+await adapted('d down', inner, hidden, false)
+await product('head', Math.min(n, 256), shape.vocab_size, hidden, true)
+await product('d head', Math.min(n, 256), hidden, shape.vocab_size, false)
+await product('A', n, rank, hidden, true)
 {
   const [y, a, b] = [buffer(rank * hidden, 'f32'), buffer(n * rank), buffer(n * hidden)]
   await measure(
@@ -186,7 +196,7 @@ await product('A', n, rank, hidden, true, false)
   await measure('swigluBackward', `${n}×${inner}`, 0, 5 * size * n * inner, () => {
     backend.swigluBackward(gate, up, dy, gate, up, n * inner, dtype)
   })
-  const rowsOfHead = Math.min(n, 320)
+  const rowsOfHead = Math.min(n, 256)
   const cells = rowsOfHead * shape.vocab_size
   const [logits, grad, loss] = [buffer(cells, 'f32'), buffer(cells), buffer(rowsOfHead, 'f32')]
   const labels = ints(Array.from({ length: rowsOfHead }, (_, i) => i))

@@ -24,11 +24,37 @@ export interface Gemm {
   beta: Accumulate
   dtype: FloatDType
   outDtype: FloatDType
-  /**
-   * A second product of the same rows and columns, added before y is rounded: alpha · op(plus.a) · op(plus.b), a [m, k] and
-   * b [k, n] stored as the first's and of its dtype. The low-rank part of an adapted layer, without another pass over y.
-   */
-  plus?: { a: Buf; b: Buf; k: number; alpha: number } | undefined
+}
+
+/**
+ * A linear layer with a low-rank addition (LoRA, Hu et al. 2021, arXiv:2106.09685): x and z [n, k], w [m, k], a [r, k],
+ * b [m, r]. z is what the addition reads: x, or x with dropout. `dtype` is that of all but y and the gradients.
+ */
+export interface LowRank {
+  n: number
+  k: number
+  m: number
+  r: number
+  /** Factor of the addition. */
+  scale: number
+  dtype: FloatDType
+}
+
+/** Where a gradient goes: over what is there, or added to it. */
+export interface Gradient {
+  buf: Buf
+  beta: Accumulate
+  dtype: FloatDType
+}
+
+/** The gradients of a low-rank layer that are wanted: of x and z [n, k], a [r, k] and b [m, r]. */
+export interface LowRankGradients {
+  x: Gradient | null
+  z: Gradient | null
+  a: Gradient | null
+  b: Gradient | null
+  /** z is x: the gradient of x is that of both. */
+  joined: boolean
 }
 
 /**
@@ -192,6 +218,36 @@ export type Unary = 'geluTanh' | 'geluErf' | 'silu' | 'relu' | 'tanh' | 'sigmoid
 export interface Kernels {
   // products
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void
+  /**
+   * low [n, r] = z aᵀ, and y [n, m] = x wᵀ + scale · low bᵀ + beta · y (+ bias [m] on every row) in outDtype. One call for
+   * what is most of the calls of a step.
+   */
+  lowRank(
+    y: Buf,
+    low: Buf,
+    x: Buf,
+    z: Buf,
+    w: Buf,
+    a: Buf,
+    b: Buf,
+    bias: Buf | null,
+    p: LowRank & { beta: Accumulate; outDtype: FloatDType },
+  ): void
+  /**
+   * With e [n, r] = scale · dy b, rounded to dtype: dx (+)= dy w (+ e a when joined), dz (+)= e a, da (+)= eᵀ z and
+   * db (+)= scale · dyᵀ low. dy [n, m] and low are in dtype; w is read for dx alone and z for da alone: null where that is not
+   * wanted.
+   */
+  lowRankBackward(
+    gradients: LowRankGradients,
+    dy: Buf,
+    z: Buf | null,
+    low: Buf,
+    w: Buf | null,
+    a: Buf,
+    b: Buf,
+    p: LowRank,
+  ): void
   /** y f32 [cols] (+)= sum over rows of x [rows, cols]: the gradient of a bias. */
   sumRows(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType, beta: Accumulate): void
 

@@ -26,7 +26,7 @@ unsafe impl Send for Ptr {}
 unsafe impl Sync for Ptr {}
 
 impl Ptr {
-    #[cfg(test)]
+    /// Memory of a kernel's own.
     pub fn to<T>(at: *mut T) -> Self {
         Self(at.cast())
     }

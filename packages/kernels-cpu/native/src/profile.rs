@@ -17,6 +17,8 @@ pub struct Profile {
     on: AtomicBool,
     /// What the running kernel says of itself.
     detail: Mutex<String>,
+    /// Time of the kernels that the running one is made of.
+    parts: Mutex<Duration>,
     table: Mutex<BTreeMap<(&'static str, String), Spent>>,
 }
 
@@ -44,15 +46,17 @@ impl Profile {
         }
     }
 
-    /// Runs a kernel, and counts it when that is wanted.
+    /// Runs a kernel, and counts it when that is wanted; one inside another by itself, not as part of the other.
     pub fn time<T>(&self, name: &'static str, kernel: impl FnOnce() -> T) -> T {
         if !self.on.load(Ordering::Acquire) {
             return kernel();
         }
         open(&self.detail).clear();
+        let before = std::mem::take(&mut *open(&self.parts));
         let begin = Instant::now();
         let result = kernel();
-        let time = begin.elapsed();
+        let whole = begin.elapsed();
+        let time = whole - std::mem::replace(&mut *open(&self.parts), before + whole);
         // Stopped meanwhile: what is counted now would be found by the next start only.
         if self.on.load(Ordering::Acquire) {
             let detail = std::mem::take(&mut *open(&self.detail));
@@ -77,12 +81,20 @@ mod tests {
         for size in [1, 2, 1] {
             profile.time("gemm", || profile.detail(|| format!("{size}")));
         }
+        profile.time("whole", || {
+            profile.time("part", || std::thread::sleep(Duration::from_millis(50)));
+        });
         profile.time("copy", || std::thread::sleep(Duration::from_millis(2)));
         let table = profile.stop();
         profile.time("after", || ());
         let calls: Vec<_> =
             table.iter().map(|((name, detail), spent)| (*name, &**detail, spent.calls)).collect();
-        assert_eq!(calls, [("copy", "", 1), ("gemm", "1", 2), ("gemm", "2", 1)]);
+        assert_eq!(
+            calls,
+            [("copy", "", 1), ("gemm", "1", 2), ("gemm", "2", 1), ("part", "", 1), ("whole", "", 1)]
+        );
+        let time = |name| table[&(name, String::new())].time;
+        assert!(time("part") >= Duration::from_millis(50) && time("whole") < Duration::from_millis(40));
         assert!(table[&("copy", String::new())].time >= Duration::from_millis(2));
         assert!(profile.stop().is_empty());
     }

@@ -27,26 +27,18 @@ export interface NativeAddon {
   resetPeak(device: number): Outcome
   close(device: number): void
 
-  gemm(
-    device: number,
-    y: number,
-    a: number,
-    b: number,
-    bias: number | null,
-    m: number,
-    n: number,
-    k: number,
-    transA: boolean,
-    transB: boolean,
-    alpha: number,
-    accumulate: boolean,
-    dtype: number,
-    outDtype: number,
-    plusA?: number,
-    plusB?: number,
-    plusK?: number,
-    plusAlpha?: number,
-  ): Outcome
+  /**
+   * y, a, b, bias, m, n, k, transA, transB, alpha, accumulate, dtype, outDtype; a bias of 0 is none. Read before the call returns, as
+   * all arrays of numbers are.
+   */
+  gemm(device: number, product: Float64Array): Outcome
+  /** y, low, x, z, w, a, b, bias, n, k, m, r, scale, dtype, accumulate, outDtype; a bias of 0 is none. */
+  lowRank(device: number, product: Float64Array): Outcome
+  /**
+   * dx, dz, da and db with whether to add and the dtype behind each, joined, dy, z, low, w, a, b, n, k, m, r, scale, dtype; a
+   * gradient, a z or a w of 0 is none.
+   */
+  lowRankBackward(device: number, gradients: Float64Array): Outcome
   sumRows(
     device: number,
     y: number,

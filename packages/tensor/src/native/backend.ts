@@ -9,6 +9,9 @@ import type {
   CrossEntropy,
   DeviceInfo,
   Gemm,
+  Gradient,
+  LowRank,
+  LowRankGradients,
   MemoryInfo,
   PagedAttention,
   QuantizedMatrix,
@@ -37,6 +40,23 @@ const activations: Readonly<Record<Unary, number>> = {
 const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
+/** Puts the sizes of a low-rank layer at `at`. */
+function setShape(numbers: Float64Array, at: number, p: LowRank): void {
+  numbers[at] = p.n
+  numbers[at + 1] = p.k
+  numbers[at + 2] = p.m
+  numbers[at + 3] = p.r
+  numbers[at + 4] = p.scale
+  numbers[at + 5] = dtypes[p.dtype]
+}
+
+/** Puts a gradient, or that none is wanted, at `at`. */
+function setGradient(numbers: Float64Array, at: number, to: Gradient | null): void {
+  numbers[at] = to === null ? 0 : to.buf
+  numbers[at + 1] = to === null ? 0 : to.beta
+  numbers[at + 2] = to === null ? 0 : dtypes[to.dtype]
+}
+
 /** Closes what nobody closed and nobody holds. */
 const forgotten = new FinalizationRegistry<() => void>((close) => {
   close()
@@ -52,6 +72,10 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
   abstract readonly comm: Communicator | null
   protected readonly native: A
   protected readonly number: number
+  /** Where the arguments of products are put together, the kernels that a step calls most. */
+  readonly #product = new Float64Array(13)
+  readonly #lowRank = new Float64Array(16)
+  readonly #lowRankGradients = new Float64Array(25)
 
   /** `number` is the device's in the add-on; it is closed when nobody holds this object any more. */
   protected constructor(native: A, number: number) {
@@ -105,29 +129,73 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
   }
 
   gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
-    const { m, n, k, transA, transB, alpha, beta, plus } = p
-    raise(
-      this.native.gemm(
-        this.number,
-        y,
-        a,
-        b,
-        bias,
-        m,
-        n,
-        k,
-        transA,
-        transB,
-        alpha,
-        beta === 1,
-        dtypes[p.dtype],
-        dtypes[p.outDtype],
-        plus?.a,
-        plus?.b,
-        plus?.k,
-        plus?.alpha,
-      ),
-    )
+    const numbers = this.#product
+    numbers[0] = y
+    numbers[1] = a
+    numbers[2] = b
+    numbers[3] = bias ?? 0
+    numbers[4] = p.m
+    numbers[5] = p.n
+    numbers[6] = p.k
+    numbers[7] = p.transA ? 1 : 0
+    numbers[8] = p.transB ? 1 : 0
+    numbers[9] = p.alpha
+    numbers[10] = p.beta
+    numbers[11] = dtypes[p.dtype]
+    numbers[12] = dtypes[p.outDtype]
+    raise(this.native.gemm(this.number, numbers))
+  }
+
+  lowRank(
+    y: Buf,
+    low: Buf,
+    x: Buf,
+    z: Buf,
+    w: Buf,
+    a: Buf,
+    b: Buf,
+    bias: Buf | null,
+    p: LowRank & { beta: Accumulate; outDtype: FloatDType },
+  ): void {
+    const numbers = this.#lowRank
+    numbers[0] = y
+    numbers[1] = low
+    numbers[2] = x
+    numbers[3] = z
+    numbers[4] = w
+    numbers[5] = a
+    numbers[6] = b
+    numbers[7] = bias ?? 0
+    setShape(numbers, 8, p)
+    numbers[14] = p.beta
+    numbers[15] = dtypes[p.outDtype]
+    raise(this.native.lowRank(this.number, numbers))
+  }
+
+  lowRankBackward(
+    gradients: LowRankGradients,
+    dy: Buf,
+    z: Buf | null,
+    low: Buf,
+    w: Buf | null,
+    a: Buf,
+    b: Buf,
+    p: LowRank,
+  ): void {
+    const numbers = this.#lowRankGradients
+    setGradient(numbers, 0, gradients.x)
+    setGradient(numbers, 3, gradients.z)
+    setGradient(numbers, 6, gradients.a)
+    setGradient(numbers, 9, gradients.b)
+    numbers[12] = gradients.joined ? 1 : 0
+    numbers[13] = dy
+    numbers[14] = z ?? 0
+    numbers[15] = low
+    numbers[16] = w ?? 0
+    numbers[17] = a
+    numbers[18] = b
+    setShape(numbers, 19, p)
+    raise(this.native.lowRankBackward(this.number, numbers))
   }
 
   sumRows(y: Buf, x: Buf, rows: number, cols: number, dtype: FloatDType, beta: Accumulate): void {

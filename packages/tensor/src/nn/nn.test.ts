@@ -7,6 +7,8 @@ import {
   noGrad,
   ops,
   PagedKvCache,
+  Parameter,
+  random,
   recomputeModules,
   replaceModules,
   scope,
@@ -173,6 +175,76 @@ describe('lifetimes', () => {
 })
 
 describe('gradients', () => {
+  it('reads what a norm or an activation made by computing it again, once for all who read it', async () => {
+    const backend = referenceBackend()
+    const parameter = (shape: number[], seed: number) => {
+      const p = new Parameter(shape)
+      p.assign(random(backend, shape, 'normal', { seed }))
+      p.setTrainable(true)
+      return p
+    }
+    const [x, gate, up, w, norm] = [
+      parameter([6, 8], 1),
+      parameter([16, 8], 2),
+      parameter([16, 8], 3),
+      parameter([8, 16], 4),
+      parameter([8], 5),
+    ]
+    const ran: string[] = []
+    for (const name of ['rmsNorm', 'layerNorm', 'swiglu'] as const) {
+      const real = backend[name].bind(backend) as (...args: unknown[]) => void
+      Object.assign(backend, {
+        [name]: (...args: unknown[]) => {
+          ran.push(name)
+          real(...args)
+        },
+      })
+    }
+    for (const kind of ['rmsNorm', 'layerNorm'] as const) {
+      const layer = (keep: boolean): Tensor => {
+        const hidden =
+          kind === 'rmsNorm'
+            ? ops.rmsNorm(x.value, norm.value, 1e-5)
+            : ops.layerNorm(x.value, norm.value, norm.value, 1e-5)
+        const read = (t: Tensor) => {
+          if (keep) {
+            t.recomputed?.release()
+            t.recomputed = null
+          }
+          return t
+        }
+        const h = ops.swiglu(
+          ops.linear(read(hidden), gate.value),
+          ops.linear(read(hidden.reshape(6, 8)), up.value),
+        )
+        return ops.linear(read(h), w.value)
+      }
+      const run = async (keep: boolean) => {
+        ran.length = 0
+        const allocated = scope(() => {
+          const call = (t: Tensor, addTo?: Tensor) => ops.linear(t, up.value, { addTo })
+          const head = { inFeatures: 8, outFeatures: 16, call }
+          const y = scope(() => layer(keep))
+          const { allocated } = backend.memory()
+          backward(ops.linearCrossEntropy(y, head, ints(backend, [1, 2, 3, 4, 5, 6]), { gradScale: 1 }))
+          return allocated
+        })
+        const grads = await Promise.all([x, gate, up, w, norm].map((p) => p.grad!.read()))
+        for (const p of [x, gate, up, w, norm]) p.zeroGrad()
+        return { allocated, grads, ran: [...ran] }
+      }
+      const again = await run(false)
+      const kept = await run(true)
+      expect(again.ran).toEqual([kind, 'swiglu', 'swiglu', kind])
+      expect(kept.ran).toEqual([kind, 'swiglu'])
+      expect(again.grads).toEqual(kept.grads)
+      // The output of the norm and that of the activation, in f32.
+      expect(kept.allocated - again.allocated).toBe(4 * (6 * 8 + 6 * 16))
+    }
+    for (const p of [x, gate, up, w, norm]) p.release()
+    expect(backend.memory().buffers).toBe(0)
+  })
+
   it('recomputation gives the same bits, dropout included, and needs less memory', async () => {
     for (const dtype of ['f32', 'bf16'] as const) {
       const backend = referenceBackend()

@@ -11,7 +11,7 @@ function unary(op: string, kind: Unary, x: Tensor): Tensor {
   x.backend.unary(kind, y.buf, x.buf, size, dtype)
 
   const nx = x.node
-  const node = record(op, y, nx, null, null)
+  const node = record(op, y, nx)
   if (node !== null && nx !== null) {
     const xs = x.storage
     node.save(xs)

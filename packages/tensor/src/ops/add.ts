@@ -11,7 +11,7 @@ export function add(a: Tensor, b: Tensor): Tensor {
 
   const na = a.node
   const nb = b.node
-  const node = record('add', y, na, nb, null)
+  const node = record('add', y, na, nb)
   if (node !== null) {
     node.run = (dy) => {
       na?.give(dy.retain(), dtype)

@@ -86,15 +86,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: PackedAttent
     const kb = k.storage
     const vb = v.storage
     const out = y.storage
-    node.save(qb)
-    node.save(kb)
-    node.save(vb)
-    node.save(out)
-    node.save(lse)
-    node.save(qs.cu.storage)
-    node.save(ks.cu.storage)
-    if (visiblePrefix !== undefined) node.save(visiblePrefix.storage)
-    if (alibiSlopes !== undefined) node.save(alibiSlopes.storage)
+    const mask = [visiblePrefix?.storage ?? null, alibiSlopes?.storage ?? null]
+    node.save(qb, kb, vb, out, lse, qs.cu.storage, ks.cu.storage, ...mask)
     const qSize = q.size
     const kSize = k.size
     node.run = (dy) => {

@@ -11,7 +11,7 @@ export function cast(x: Tensor, dtype: FloatDType): Tensor {
   x.backend.cast(y.buf, x.buf, x.size, dtype, from)
 
   const nx = x.node
-  const node = record('cast', y, nx, null, null)
+  const node = record('cast', y, nx)
   if (node !== null && nx !== null) {
     node.run = (dy) => {
       nx.give(dy.retain(), node.dtype)

@@ -32,11 +32,9 @@ export function concatRows(tensors: readonly Tensor[]): Tensor {
   }
 
   const nodes = tensors.map((t) => t.node)
-  const any = nodes.find((n) => n !== null) ?? null
-  const node = record('concatRows', y, any, null, null)
+  const node = record('concatRows', y, ...nodes)
   if (node !== null) {
     const counts = tensors.map((t) => t.dim(0))
-    for (const input of nodes) if (input !== null && input !== any) node.link(input)
     node.run = (dy) => {
       let row = 0
       for (let i = 0; i < nodes.length; i++) {

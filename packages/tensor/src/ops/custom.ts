@@ -31,10 +31,8 @@ export function custom(op: CustomOp): Tensor {
   const { output, saved } = scope(() => withMode('off', () => op.forward(first.backend)))
   floatOf(op.name, 'the output', output)
   const nodes = op.inputs.map((t) => t.node)
-  const any = nodes.find((n) => n !== null) ?? null
-  const node = record(op.name, output, any, null, null)
+  const node = record(op.name, output, ...nodes)
   if (node !== null) {
-    for (const input of nodes) if (input !== null && input !== any) node.link(input)
     const kept = (saved ?? op.inputs).map((t) => {
       node.save(t.storage)
       return { storage: t.storage, shape: t.shape, dtype: t.dtype, size: t.size }

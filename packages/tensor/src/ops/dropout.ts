@@ -18,7 +18,7 @@ export function dropout(x: Tensor, p: number): Tensor {
   x.backend.dropout(y.buf, x.buf, size, p, seed, stream, dtype)
 
   const nx = x.node
-  const node = record('dropout', y, nx, null, null)
+  const node = record('dropout', y, nx)
   if (node !== null && nx !== null) {
     node.run = (dy) => {
       const reuse = dy.exclusive

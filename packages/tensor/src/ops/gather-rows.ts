@@ -32,7 +32,7 @@ function gather(op: string, x: Tensor, index: Tensor, repeated = false): Tensor 
   x.backend.gatherRows(y.buf, x.buf, index.buf, rows, cols, tableRows, dtype)
 
   const nx = x.node
-  const node = record(op, y, nx, null, null)
+  const node = record(op, y, nx)
   if (node !== null && nx !== null) {
     const ids = index.storage
     node.save(ids)

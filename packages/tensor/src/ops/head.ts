@@ -25,10 +25,13 @@ export function expectHead(op: string, hidden: Tensor, head: Head, labels: Tenso
   return rows
 }
 
-/** Rows per chunk: as asked for, or as many as fit 64 MiB of f32 logits, a multiple of 64. */
+/** Rows per chunk: as asked for, or even shares of which each fits 64 MiB of f32 logits, unless that is below 64 rows. */
 export function chunkOf(op: string, asked: number | undefined, vocab: number, rows: number): number {
-  if (asked === undefined)
-    return Math.min(rows, Math.max(64, Math.floor(logitsBudget / (vocab * 4 * 64)) * 64))
+  if (asked === undefined) {
+    const most = Math.max(64, Math.floor(logitsBudget / (vocab * 4)))
+    const share = rows / Math.ceil(rows / most)
+    return Math.min(rows, most, Math.ceil(share / 16) * 16)
+  }
   if (!(asked >= 1) || !Number.isInteger(asked)) {
     throw new IftError('IFT_ARGUMENT', `${op}: chunkRows expected a positive integer, found ${asked}`)
   }

@@ -1,3 +1,4 @@
+import { Recomputed } from '../tensor/recomputed.js'
 import type { Storage } from '../tensor/storage.js'
 import { type GradNode, record, scratch } from '../tensor/tape.js'
 import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
@@ -5,7 +6,8 @@ import { expectDType, expectVector, floatOf } from './check.js'
 
 /**
  * y = (x - mean) / sqrt(var + eps) · w + b over the last dimension (Ba et al. 2016, arXiv:1607.06450). x [..., C], w and
- * b [C] -> [..., C]. Statistics in f32. Saves x, w and the f32 mean and factor of each row.
+ * b [C] -> [..., C]. Statistics in f32. Saves x, w and the f32 mean and factor of each row, which is also what gradients that
+ * read y compute it from again.
  */
 export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor {
   const dtype = floatOf('layerNorm', 'x', x)
@@ -29,10 +31,11 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
   if (node !== null) {
     const xs = x.storage
     const ws = w.storage
-    node.save(xs)
-    node.save(ws)
-    node.save(mean)
-    node.save(rstd)
+    node.save(xs, ws, mean, rstd)
+    const bs = b.storage
+    y.recomputed = new Recomputed(x.backend, y.bytes, [xs, ws, bs, mean, rstd], (values) => {
+      x.backend.layerNorm(values, mean.buf, rstd.buf, xs.buf, ws.buf, bs.buf, rows, cols, eps, dtype)
+    })
     node.run = (dy) => {
       const backend = dy.backend
       const direct = nx !== null && nx.dtype === dtype

@@ -12,7 +12,7 @@ import { chunkOf, expectHead, expectLogits, type Head } from './head.js'
 export interface LinearCrossEntropyOptions {
   /** Factor of loss and gradient: 1 / trained tokens of the optimiser step. */
   readonly gradScale: number
-  /** Rows whose logits exist at a time; by default as many as fit 64 MiB of logits, at least 64. */
+  /** Rows whose logits exist at a time; by default even shares that fit 64 MiB of logits, or 64 rows. */
   readonly chunkRows?: number | undefined
 }
 
@@ -47,7 +47,7 @@ export function linearCrossEntropy(
     const y = empty(backend, [1], 'f32')
     backend.sumRows(y.buf, losses.buf, rows, 1, 'f32', 0)
     backend.axpby(y.buf, gradScale, y.buf, 0, y.buf, 1, 'f32')
-    const node = record('linearCrossEntropy', y, input ?? found.dependsOn, null, null)
+    const node = record('linearCrossEntropy', y, input ?? found.dependsOn)
     if (node !== null) {
       if (gradient !== null) node.save(gradient)
       node.run = (dy) => {

@@ -1,3 +1,4 @@
+import type { Accumulate } from '../backend.js'
 import type { FloatDType } from '../dtype.js'
 import type { Storage } from '../tensor/storage.js'
 import { type GradNode, record, scratch } from '../tensor/tape.js'
@@ -41,8 +42,9 @@ export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tenso
   }
   const outDtype = options.outDtype ?? (addTo === undefined ? dtype : floatOf('linear', 'addTo', addTo))
 
-  const to = addedTo('linear', addTo, x, [n, m], outDtype)
-  const { y, beta, residual } = to
+  const y = destinationOf('linear', addTo, x, n, m, outDtype)
+  const beta = accumulation(addTo)
+  const residual = addTo?.node ?? null
   const yBuf = y.storage.overwrite()
   const biasBuf = bias === undefined ? null : bias.buf
   if (alpha !== 1 || !weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
@@ -54,11 +56,10 @@ export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tenso
   const nx = x.node
   const nw = weight.node
   const nb = bias?.node ?? null
-  const node = record('linear', y, nx, nw, nb ?? residual)
+  const node = record('linear', y, nx, nw, nb, residual)
   if (node !== null) {
-    if (nb !== null && residual !== null) node.link(residual)
     node.dtype = dtype
-    const xs = x.storage
+    const xs = x.saved
     if (nw !== null) node.save(xs)
     if (nx !== null) weight.save(node)
     node.run = (dy) => {
@@ -77,40 +78,42 @@ export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tenso
       if (residual !== null) residual.give(dy.retain(), dtype)
     }
   }
-  to.done()
+  releaseGiven(addTo)
   return y
 }
 
-/** Where a product of shape [n, m] goes that is added to `addTo` when there is one. */
-export function addedTo(
+/**
+ * Where a product of shape [n, m] goes that is added to `addTo` when there is one: a tensor that holds addTo and may be
+ * written, in addTo's own storage when nobody else reads that again.
+ */
+export function destinationOf(
   op: string,
   addTo: Tensor | undefined,
   x: Tensor,
-  [n, m]: readonly [n: number, m: number],
-  outDtype: FloatDType,
-): { y: Tensor; beta: 0 | 1; residual: GradNode | null; done: () => void } {
-  if (addTo === undefined)
-    return { y: empty(x.backend, [n, m], outDtype), beta: 0, residual: null, done: () => undefined }
+  n: number,
+  m: number,
+  dtype: FloatDType,
+): Tensor {
+  if (addTo === undefined) return empty(x.backend, [n, m], dtype)
   if (addTo.shape.length !== 2 || addTo.shape[0] !== n || addTo.shape[1] !== m) {
     throw shapeError(op, `addTo expected [${n}, ${m}], found ${describe(addTo)}`)
   }
-  expectDType(op, 'addTo', addTo, outDtype)
+  expectDType(op, 'addTo', addTo, dtype)
   expectDevice(op, 'addTo', addTo, x)
-  const residual = addTo.node
-  const beta = addTo.storage.zero ? 0 : 1
-  const done = () => {
-    if (givenAway(addTo)) addTo.release()
-  }
-  return { y: destination(addTo, n, m, outDtype), beta, residual, done }
-}
-
-/** A tensor that holds addTo and may be written: addTo's own storage when nobody else reads it again. */
-function destination(addTo: Tensor, n: number, m: number, dtype: FloatDType): Tensor {
   const storage = addTo.storage
   if (givenAway(addTo) && storage.exclusive) return new Tensor(storage.retain(), [n, m], dtype, n * m)
   const y = empty(addTo.backend, [n, m], dtype)
   if (!storage.zero) y.backend.copy2d(y.buf, 0, m, storage.buf, 0, m, n, m, dtype, 0)
   return y
+}
+
+/** Whether a product adds to what its destination holds. */
+export const accumulation = (addTo: Tensor | undefined): Accumulate =>
+  addTo === undefined || addTo.storage.zero ? 0 : 1
+
+/** Releases what was given away, when its product is queued. */
+export function releaseGiven(addTo: Tensor | undefined): void {
+  if (addTo !== undefined && givenAway(addTo)) addTo.release()
 }
 
 const givenAway = (t: Tensor): boolean => t.state === 'scope' && !t.held

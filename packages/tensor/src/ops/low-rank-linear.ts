@@ -1,10 +1,11 @@
+import type { Buf, Gradient, LowRank } from '../backend.js'
 import type { FloatDType } from '../dtype.js'
-import { record, scratch } from '../tensor/tape.js'
+import { type GradNode, record } from '../tensor/tape.js'
 import { describe, empty, type Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 import { heldWeight, type Weight } from './weight.js'
-import { addedTo, biasGradient, type LinearOptions } from './linear.js'
-import { nn, nt, tn } from './products.js'
+import { accumulation, biasGradient, destinationOf, releaseGiven, type LinearOptions } from './linear.js'
+import { nt, tn } from './products.js'
 
 export interface LowRankOptions extends Pick<LinearOptions, 'bias' | 'addTo'> {
   /** Factor of the low-rank part. */
@@ -50,18 +51,19 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
   }
   const { backend } = x
   const low = empty(backend, [n, r], dtype)
-  backend.gemm(low.buf, dropped.buf, a.buf, null, nt(n, r, k, 1, 0, dtype, dtype))
-  const to = addedTo(op, addTo, x, [n, m], addTo === undefined ? dtype : floatOf(op, 'addTo', addTo))
-  const { y, beta, residual } = to
+  const y = destinationOf(op, addTo, x, n, m, addTo === undefined ? dtype : floatOf(op, 'addTo', addTo))
+  const beta = accumulation(addTo)
+  const residual = addTo?.node ?? null
   const yBuf = y.storage.overwrite()
   const biasBuf = bias === undefined ? null : bias.buf
   const outDtype = y.dtype as typeof dtype
   if (weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
+    backend.gemm(low.buf, dropped.buf, a.buf, null, nt(n, r, k, 1, 0, dtype, dtype))
     backend.gemm(yBuf, low.buf, b.buf, null, nt(n, m, r, scale, 1, dtype, outDtype))
   } else {
     weight.read((values) => {
-      const plus = { a: low.buf, b: b.buf, k: r, alpha: scale }
-      backend.gemm(yBuf, x.buf, values, biasBuf, nt(n, m, k, 1, beta, dtype, outDtype, plus))
+      const p = { n, k, m, r, scale, dtype, beta, outDtype }
+      backend.lowRank(yBuf, low.buf, x.buf, dropped.buf, values, a.buf, b.buf, biasBuf, p)
     })
   }
 
@@ -71,59 +73,43 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
   const nb = b.node
   const nd = dropped.node
   const nbias = bias?.node ?? null
-  const node = record(op, y, nx, na, nb)
+  const node = record(op, y, nx, nd === nx ? null : nd, na, nb, nw, nbias, residual)
   if (node !== null) {
-    if (residual !== null) node.link(residual)
-    if (nw !== null) node.link(nw)
-    if (nbias !== null) node.link(nbias)
-    if (nd !== null && nd !== nx) node.link(nd)
     node.dtype = dtype
-    const xs = x.storage
+    const xs = x.saved
     const as = a.storage
     const bs = b.storage
-    const ds = dropped.storage
+    const ds = dropped.saved
     const ls = low.storage
-    node.save(ls)
-    node.save(bs)
+    node.save(ls, as, bs, na === null ? null : ds, nw === null ? null : xs)
     if (nx !== null) weight.save(node)
-    if (nx !== null || nd !== null) node.save(as)
-    if (na !== null) node.save(ds)
-    if (nw !== null) node.save(xs)
     node.run = (dy) => {
-      // d low [N, r] = scale · dy b
-      const dlow = scratch(backend, n * r, dtype)
-      backend.gemm(dlow.overwrite(), dy.buf, bs.buf, null, nn(n, r, m, scale, 0, dtype, dtype))
-      if (nb !== null) {
-        const beta = nb.open()
-        backend.gemm(nb.grad!.buf, dy.buf, ls.buf, null, tn(m, r, n, scale, beta, dtype, nb.dtype))
-      }
-      if (na !== null) {
-        const beta = na.open()
-        backend.gemm(na.grad!.buf, dlow.buf, ds.buf, null, tn(r, k, n, 1, beta, dtype, na.dtype))
-      }
       if (nw !== null) {
         const beta = nw.open()
         backend.gemm(nw.grad!.buf, dy.buf, xs.buf, null, tn(m, k, n, 1, beta, dtype, nw.dtype))
       }
-      if (nd !== null && nd !== nx) {
-        const beta = nd.open()
-        backend.gemm(nd.grad!.buf, dlow.buf, as.buf, null, nn(n, k, r, 1, beta, dtype, nd.dtype))
-      }
-      if (nx !== null) {
-        const beta = nx.open()
-        const plus = nd === nx ? { a: dlow.buf, b: as.buf, k: r, alpha: 1 } : undefined
-        weight.read((values) => {
-          backend.gemm(nx.grad!.buf, dy.buf, values, null, nn(n, k, m, 1, beta, dtype, nx.dtype, plus))
-        })
-      }
-      dlow.release()
+      const joined = nd === nx
+      const wanted = { x: opened(nx), z: joined ? null : opened(nd), a: opened(na), b: opened(nb), joined }
+      const p: LowRank = { n, k, m, r, scale, dtype }
+      const zBuf = na === null ? null : ds.buf
+      const enqueue = (w: Buf | null) =>
+        backend.lowRankBackward(wanted, dy.buf, zBuf, ls.buf, w, as.buf, bs.buf, p)
+      if (nx === null) enqueue(null)
+      else weight.read(enqueue)
       if (nbias !== null) biasGradient(nbias, dy, n, m, dtype)
       if (residual !== null) residual.give(dy.retain(), dtype)
     }
   }
   low.release()
-  to.done()
+  releaseGiven(addTo)
   return y
+}
+
+/** A gradient that is wanted, ready to be written. */
+function opened(node: GradNode | null): Gradient | null {
+  if (node === null) return null
+  const beta = node.open()
+  return { buf: node.grad!.buf, beta, dtype: node.dtype }
 }
 
 function expectOperand(op: string, argument: string, t: Tensor, like: Tensor, dtype: FloatDType): void {

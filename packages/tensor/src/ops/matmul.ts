@@ -45,12 +45,11 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 
   const na = a.node
   const nb = b.node
-  const node = record('matmul', y, na, nb, null)
+  const node = record('matmul', y, na, nb)
   if (node !== null) {
     const as = a.storage
     const bs = b.storage
-    if (na !== null) node.save(bs)
-    if (nb !== null) node.save(as)
+    node.save(na === null ? null : bs, nb === null ? null : as)
     node.run = (dy) => {
       const backend = dy.backend
       if (na !== null) {

@@ -12,7 +12,7 @@ export function mul(a: Tensor, b: Tensor): Tensor {
 
   const na = a.node
   const nb = b.node
-  const node = record('mul', y, na, nb, null)
+  const node = record('mul', y, na, nb)
   if (node !== null) {
     const as = a.storage
     const bs = b.storage

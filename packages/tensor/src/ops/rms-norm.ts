@@ -1,10 +1,12 @@
+import { Recomputed } from '../tensor/recomputed.js'
 import { record, scratch } from '../tensor/tape.js'
 import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectVector, floatOf } from './check.js'
 
 /**
  * y = x / sqrt(mean(x²) + eps) · w over the last dimension (Zhang & Sennrich 2019, arXiv:1910.07467). x [..., C], w [C]
- * -> [..., C]. Statistics in f32. Saves x, w and the f32 factor of each row.
+ * -> [..., C]. Statistics in f32. Saves x, w and the f32 factor of each row, which is also what gradients that read y compute it
+ * from again.
  */
 export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
   const dtype = floatOf('rmsNorm', 'x', x)
@@ -19,13 +21,14 @@ export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
 
   const nx = x.node
   const nw = w.node
-  const node = record('rmsNorm', y, nx, nw, null)
+  const node = record('rmsNorm', y, nx, nw)
   if (node !== null) {
     const xs = x.storage
     const ws = w.storage
-    node.save(xs)
-    node.save(ws)
-    node.save(rstd)
+    node.save(xs, ws, rstd)
+    y.recomputed = new Recomputed(x.backend, y.bytes, [xs, ws, rstd], (values) => {
+      x.backend.rmsNorm(values, rstd.buf, xs.buf, ws.buf, rows, cols, eps, dtype)
+    })
     node.run = (dy) => {
       const backend = dy.backend
       // The kernel always writes dx, in dtype, and adds to dw, in f32.

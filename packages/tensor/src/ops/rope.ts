@@ -36,32 +36,25 @@ export function rope(x: Tensor, positions: Tensor, options: RopeOptions): Tensor
   if (dimOffset < 0 || dimOffset + dims > headDim) {
     throw shapeError('rope', `dimensions ${dimOffset} to ${dimOffset + dims} do not fit x ${describe(x)}`)
   }
-  const p: Rope = {
-    rows,
-    heads: x.shape[1]!,
-    headDim,
-    dimOffset,
-    dims,
-    interleaved: options.interleaved ?? false,
-    inverse: false,
-    scale: options.scale ?? 1,
-    dtype,
-  }
+  const heads = x.shape[1]!
+  const interleaved = options.interleaved ?? false
+  const scale = options.scale ?? 1
+  const p: Rope = { rows, heads, headDim, dimOffset, dims, interleaved, inverse: false, scale, dtype }
   const y = emptyLike(x)
   x.backend.rope(y.buf, x.buf, positions.buf, invFreq.buf, p)
 
   const nx = x.node
-  const node = record('rope', y, nx, null, null)
+  const node = record('rope', y, nx)
   if (node !== null && nx !== null) {
     const size = x.size
     const at = positions.storage
     const freq = invFreq.storage
-    node.save(at)
-    node.save(freq)
+    node.save(at, freq)
+    const back: Rope = { rows, heads, headDim, dimOffset, dims, interleaved, inverse: true, scale, dtype }
     node.run = (dy) => {
       const reuse = dy.exclusive
       const dx = reuse ? dy : scratch(dy.backend, size, dtype)
-      dy.backend.rope(dx.buf, dy.buf, at.buf, freq.buf, { ...p, inverse: true })
+      dy.backend.rope(dx.buf, dy.buf, at.buf, freq.buf, back)
       nx.give(reuse ? dx.retain() : dx, dtype)
     }
   }

@@ -20,7 +20,7 @@ export function scaleColumns(x: Tensor, s: Tensor): Tensor {
 
   const nx = x.node
   const ns = s.node
-  const node = record('scaleColumns', y, nx, ns, null)
+  const node = record('scaleColumns', y, nx, ns)
   if (node !== null) {
     const xs = x.storage
     if (nx !== null) node.save(factors)

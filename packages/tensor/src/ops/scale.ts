@@ -10,7 +10,7 @@ export function scale(x: Tensor, c: number): Tensor {
   x.backend.axpby(y.buf, c, x.buf, 0, x.buf, size, dtype)
 
   const nx = x.node
-  const node = record('scale', y, nx, null, null)
+  const node = record('scale', y, nx)
   if (node !== null && nx !== null) {
     node.run = (dy) => {
       const dx = scratch(dy.backend, size, dtype)

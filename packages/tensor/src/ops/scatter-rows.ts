@@ -17,7 +17,7 @@ export function scatterRows(x: Tensor, index: Tensor, rows: number): Tensor {
   x.backend.scatterRows(y.buf, x.buf, index.buf, count, cols, rows, dtype, dtype, 1)
 
   const nx = x.node
-  const node = record('scatterRows', y, nx, null, null)
+  const node = record('scatterRows', y, nx)
   if (node !== null && nx !== null) {
     const ids = index.storage
     node.save(ids)

@@ -12,7 +12,7 @@ export function sub(a: Tensor, b: Tensor): Tensor {
 
   const na = a.node
   const nb = b.node
-  const node = record('sub', y, na, nb, null)
+  const node = record('sub', y, na, nb)
   if (node !== null) {
     node.run = (dy) => {
       na?.give(dy.retain(), dtype)

@@ -1,10 +1,11 @@
+import { Recomputed } from '../tensor/recomputed.js'
 import { record, scratch } from '../tensor/tape.js'
 import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectLike, floatOf } from './check.js'
 
 /**
- * y = silu(gate) · up (Shazeer 2020, arXiv:2002.05202); same shape and dtype. Saves gate and up, whose storage becomes
- * that of their gradients when nobody else holds it.
+ * y = silu(gate) · up (Shazeer 2020, arXiv:2002.05202); same shape and dtype. Saves gate and up, from which gradients that read
+ * y compute it again, and whose storage becomes that of their gradients when nobody else holds it.
  */
 export function swiglu(gate: Tensor, up: Tensor): Tensor {
   const dtype = floatOf('swiglu', 'gate', gate)
@@ -15,12 +16,14 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
 
   const ng = gate.node
   const nu = up.node
-  const node = record('swiglu', y, ng, nu, null)
+  const node = record('swiglu', y, ng, nu)
   if (node !== null) {
     const gs = gate.storage
     const us = up.storage
-    node.save(gs)
-    node.save(us)
+    node.save(gs, us)
+    y.recomputed = new Recomputed(gate.backend, y.bytes, [gs, us], (values) => {
+      gate.backend.swiglu(values, gs.buf, us.buf, size, dtype)
+    })
     node.run = (dy) => {
       const overGate = gs.exclusive
       const overUp = us.exclusive

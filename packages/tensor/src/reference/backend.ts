@@ -76,6 +76,14 @@ class ReferenceBackend implements Backend {
     products.gemm(this.#memory, ...args)
   }
 
+  lowRank(...args: Arguments<'lowRank'>): void {
+    products.lowRank(this.#memory, ...args)
+  }
+
+  lowRankBackward(...args: Arguments<'lowRankBackward'>): void {
+    products.lowRankBackward(this.#memory, ...args)
+  }
+
   sumRows(...args: Arguments<'sumRows'>): void {
     products.sumRows(this.#memory, ...args)
   }

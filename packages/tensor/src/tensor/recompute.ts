@@ -20,7 +20,7 @@ export function recompute(fn: (x: Tensor) => Tensor, x: Tensor, alsoReads: Itera
   if (!needsGrad) return y
   const input = x.node
   const anchor = input ?? leaf(x.backend, x.size, 'f32', false)
-  const node = record('recompute', y, anchor, null, null)
+  const node = record('recompute', y, anchor)
   if (input === null) anchor.unref()
   if (node === null) return y
   const storage = x.storage

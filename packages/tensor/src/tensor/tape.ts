@@ -1,6 +1,7 @@
 import type { Accumulate, Backend } from '../backend.js'
 import { itemSize, type FloatDType } from '../dtype.js'
 import { IftError } from '../errors.js'
+import type { Saved } from './recomputed.js'
 import { Storage } from './storage.js'
 import type { Tensor } from './tensor.js'
 
@@ -25,6 +26,9 @@ export function scratch(backend: Backend, n: number, dtype: FloatDType): Storage
 /** Runs the gradient of one operation; `dy` has the node's `dtype` and is released by the caller. */
 export type RunBackward = (dy: Storage) => void
 
+/** Stands for every list of a node that has no members: a step makes thousands of nodes, and most lists stay empty. */
+const nothing: readonly never[] = []
+
 /**
  * Where the gradient of a tensor is collected, and, unless the tensor is a leaf, how it goes on to the inputs. A node
  * owns what it saved and drops it as soon as its backward has run, or when nothing can reach it any more.
@@ -35,9 +39,9 @@ export class GradNode {
   /** Where the gradient of a parameter is to lie; in memory of its own when null. */
   home: Storage | null = null
   run: RunBackward | null = null
-  #inputs: GradNode[] = []
-  #saved: Storage[] = []
-  #held: Tensor[] = []
+  #inputs: readonly (GradNode | null)[] = nothing
+  #saved: readonly (Saved | null)[] = nothing
+  #held: readonly Tensor[] = nothing
   #done = false
 
   constructor(
@@ -51,22 +55,22 @@ export class GradNode {
     readonly persistent = false,
   ) {}
 
-  /** Holds `storage` until the backward of this node is done. */
-  save(storage: Storage): void {
-    storage.refs++
-    this.#saved.push(storage)
+  /** Holds what is not null until the backward of this node is done. */
+  save(...saved: (Saved | null)[]): void {
+    for (const one of saved) if (one !== null) one.refs++
+    this.#saved = this.#saved === nothing ? saved : [...this.#saved, ...saved]
   }
 
   /** Puts off the release of `tensor` until the backward of this node is done. */
   hold(tensor: Tensor): void {
     tensor.hold()
-    this.#held.push(tensor)
+    this.#held = [...this.#held, tensor]
   }
 
-  /** Makes `input` live at least as long as this node. */
-  link(input: GradNode): void {
-    input.refs++
-    this.#inputs.push(input)
+  /** Makes the inputs that are not null live at least as long as this node. */
+  link(inputs: readonly (GradNode | null)[]): void {
+    for (const input of inputs) if (input !== null) input.refs++
+    this.#inputs = inputs
   }
 
   /** A leaf that this node depends on, `leaf` apart. */
@@ -77,7 +81,7 @@ export class GradNode {
       if (node === leaf || seen.has(node)) continue
       if (node.run === null) return node
       seen.add(node)
-      waiting.push(...node.#inputs)
+      for (const input of node.#inputs) if (input !== null) waiting.push(input)
     }
     return null
   }
@@ -157,9 +161,10 @@ export class GradNode {
     }
     if (pending === null) return
     this.refs++
-    let i = pending.length
-    while (i > 0 && pending[i - 1]!.sequence > this.sequence) i--
-    pending.splice(i, 0, this)
+    // Almost always the youngest is what comes next.
+    let i = pending.push(this) - 1
+    for (; i > 0 && pending[i - 1]!.sequence > this.sequence; i--) pending[i] = pending[i - 1]!
+    pending[i] = this
   }
 
   /** Takes the gradient out and runs the node. */
@@ -196,13 +201,14 @@ export class GradNode {
   }
 
   #drop(dead?: GradNode[]): void {
-    for (const storage of this.#saved) storage.release()
+    for (const saved of this.#saved) saved?.release()
     const inputs = this.#inputs
     const held = this.#held
-    this.#saved = []
-    this.#held = []
-    this.#inputs = []
+    this.#saved = nothing
+    this.#held = nothing
+    this.#inputs = nothing
     for (const input of inputs) {
+      if (input === null) continue
       if (dead === undefined || input.refs > 1) input.unref()
       else {
         input.refs = 0
@@ -238,14 +244,8 @@ let probeNode: GradNode | undefined
  * The node of `y`, computed from inputs with these nodes; null when no gradient is wanted. Call it right after the
  * kernel, then `save` what the backward reads and set `run`.
  */
-export function record(
-  op: string,
-  y: Tensor,
-  a: GradNode | null,
-  b: GradNode | null,
-  c: GradNode | null,
-): GradNode | null {
-  if ((a === null && b === null && c === null) || mode === 'off') return null
+export function record(op: string, y: Tensor, ...inputs: (GradNode | null)[]): GradNode | null {
+  if (mode === 'off' || inputs.every((input) => input === null)) return null
   if (mode === 'probe') {
     probeNode ??= new GradNode('probe', 0, y.backend, 0, 'f32')
     probeNode.refs++
@@ -253,9 +253,7 @@ export function record(
     return null
   }
   const node = new GradNode(op, ++created, y.backend, y.size, y.dtype as FloatDType)
-  if (a !== null) node.link(a)
-  if (b !== null) node.link(b)
-  if (c !== null) node.link(c)
+  node.link(inputs)
   y.node = node
   return node
 }

@@ -2,6 +2,7 @@ import type { Backend, Buf } from '../backend.js'
 import { itemSize, type DType } from '../dtype.js'
 import { IftError } from '../errors.js'
 import { fromBf16Bits, fromF16Bits } from './float16.js'
+import type { Recomputed, Saved } from './recomputed.js'
 import { track, type Owned } from './lifetime.js'
 import { Storage } from './storage.js'
 import { record, scratch, type GradNode } from './tape.js'
@@ -34,6 +35,8 @@ export class Tensor implements Owned {
   readonly size: number
   /** @internal Where its gradient goes; null when it needs none. */
   node: GradNode | null = null
+  /** @internal How the backward may compute its values again, instead of keeping them; it holds one reference. */
+  recomputed: Recomputed | null = null
   /** @internal */
   state: Owned['state'] = 'owned'
   readonly #storage: Storage
@@ -62,6 +65,12 @@ export class Tensor implements Owned {
   get storage(): Storage {
     if (this.state === 'released') throw released(this)
     return this.#storage
+  }
+
+  /** @internal What a gradient that reads this tensor saves. */
+  get saved(): Saved {
+    const storage = this.storage
+    return this.recomputed ?? storage
   }
 
   /** The device buffer. Throws `IFT_TENSOR_RELEASED`. */
@@ -116,7 +125,7 @@ export class Tensor implements Owned {
     const size = count * cols
     const y = new Tensor(this.storage.view(start * cols * item, size * item), shape, this.dtype, size)
     const input = this.node
-    const node = record('rows', y, input, null, null)
+    const node = record('rows', y, input)
     if (node !== null && input !== null) {
       node.run = (dy) => {
         const backend = node.backend
@@ -138,6 +147,10 @@ export class Tensor implements Owned {
       this.node.refs++
       t.node = this.node
     }
+    if (this.recomputed !== null) {
+      this.recomputed.refs++
+      t.recomputed = this.recomputed
+    }
     return t
   }
 
@@ -153,6 +166,8 @@ export class Tensor implements Owned {
     this.#storage.release()
     this.node?.unref()
     this.node = null
+    this.recomputed?.release()
+    this.recomputed = null
   }
 
   /** @internal Puts off `release` until `unhold`: for tensors that a recomputation reads again. */

@@ -10,6 +10,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;
 pub mod layer_norm;
+pub mod low_rank;
 mod map;
 pub mod norms;
 pub mod philox;

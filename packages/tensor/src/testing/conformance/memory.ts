@@ -132,6 +132,16 @@ export const memoryCases = (): KernelCase[] => [
       const y = backend.alloc(64)
       refused('gemm with a short input', () => backend.gemm(y, small, x, null, p))
       refused('gemm with a short bias', () => backend.gemm(y, x, x, small, p))
+      const gradient = { buf: y, beta: 0, dtype: 'f32' } as const
+      const layer = { n: 2, k: 2, m: 2, r: 1, scale: 1, dtype: 'f32' } as const
+      refused('a low-rank gradient without the w it is made from', () => {
+        const wanted = { x: gradient, z: null, a: null, b: null, joined: true }
+        backend.lowRankBackward(wanted, x, x, x, null, x, x, layer)
+      })
+      refused('a low-rank gradient without the z it is made from', () => {
+        const wanted = { x: null, z: null, a: gradient, b: null, joined: true }
+        backend.lowRankBackward(wanted, x, null, x, x, x, x, layer)
+      })
       refused('rmsNorm with a short weight', () => backend.rmsNorm(y, x, x, small, 2, 8, 1e-5, 'f32'))
       refused('copy2d out of bounds', () => backend.copy2d(y, 10, 4, x, 0, 4, 2, 4, 'f32', 0))
       refused('adamw with a short moment', () =>

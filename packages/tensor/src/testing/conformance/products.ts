@@ -1,3 +1,4 @@
+import type { Buf } from '../../backend.js'
 import type { FloatDType } from '../../dtype.js'
 import { compare, numbers } from '../compare.js'
 import type { KernelCase } from '../conformance.js'
@@ -9,6 +10,13 @@ const sizes = [
   [64, 64, 64],
   [65, 63, 65],
   [130, 257, 96],
+] as const
+
+/** Rows, inputs, outputs, rank. */
+const lowRankSizes = [
+  [33, 96, 40, 8],
+  [65, 130, 130, 3],
+  [3, 40, 96, 16],
 ] as const
 
 export function productCases(dtype: FloatDType): KernelCase[] {
@@ -54,40 +62,84 @@ export function productCases(dtype: FloatDType): KernelCase[] {
     }
   }
   cases.push({
-    name: `gemm ${dtype} plus a low-rank product`,
+    name: `lowRank ${dtype}`,
     run: async (backend) => {
-      for (const [m, n, k, rank] of [
-        [33, 40, 96, 8],
-        [65, 130, 130, 16],
-        [20, 96, 100, 3],
-        [3, 40, 96, 8],
-      ] as const) {
-        for (const transB of [false, true]) {
-          for (const alpha of [2, 0.3]) {
-            const beta = transB ? 1 : 0
+      for (const [n, k, m, r] of lowRankSizes) {
+        for (const beta of [0, 1] as const) {
+          for (const outDtype of new Set([dtype, 'f32'] as const)) {
+            for (const own of [false, true]) {
+              await compare(
+                `lowRank ${n}×${k} -> ${m}, rank ${r}, beta ${beta}, out ${outDtype}, z its own ${own}`,
+                backend,
+                {
+                  y: { dtype: outDtype, values: numbers(n * m, 1), out: outDtype },
+                  low: { dtype, values: numbers(n * r, 2), out: dtype },
+                  x: { dtype, values: numbers(n * k, 3) },
+                  z: { dtype, values: numbers(n * k, 4) },
+                  w: { dtype, values: numbers(m * k, 5) },
+                  a: { dtype, values: numbers(r * k, 6) },
+                  b: { dtype, values: numbers(m * r, 7) },
+                  bias: { dtype, values: numbers(m, 8) },
+                },
+                (kernels, { y, low, x, z, w, a, b, bias }) => {
+                  const p = { n, k, m, r, scale: 0.5, dtype, beta, outDtype }
+                  kernels.lowRank(y, low, x, own ? z : x, w, a, b, own ? bias : null, p)
+                },
+              )
+            }
+          }
+        }
+      }
+    },
+  })
+  cases.push({
+    name: `lowRankBackward ${dtype}`,
+    run: async (backend) => {
+      for (const [n, k, m, r] of lowRankSizes) {
+        for (const beta of [0, 1] as const) {
+          // Frozen inputs and factors, dropout between x and z, and an adapter without either.
+          for (const [x, z, a, b] of [
+            [true, false, true, true],
+            [true, true, true, false],
+            [true, false, false, true],
+            [false, true, true, true],
+            [false, false, true, true],
+          ] as const) {
+            const wanted = Object.entries({ x, z, a, b }).flatMap(([name, is]) => (is ? [name] : []))
             await compare(
-              `gemm ${m}×${n}×${k} + ${alpha} · ${m}×${n}×${rank}, b transposed ${transB}`,
+              `lowRankBackward ${n}×${k} -> ${m}, rank ${r}, beta ${beta}, gradients of ${wanted.join(', ')}`,
               backend,
               {
-                y: { dtype, values: numbers(m * n, 1), out: dtype },
-                a: { dtype, values: numbers(m * k, 2) },
-                b: { dtype, values: numbers(k * n, 3) },
-                low: { dtype, values: numbers(m * rank, 4) },
-                up: { dtype, values: numbers(rank * n, 5) },
+                dx: { dtype, values: numbers(n * k, 1), out: dtype },
+                dz: { dtype, values: numbers(n * k, 2), out: dtype },
+                da: { dtype: 'f32', values: numbers(r * k, 3), out: 'f32' },
+                db: { dtype: 'f32', values: numbers(m * r, 4), out: 'f32' },
+                dy: { dtype, values: numbers(n * m, 5) },
+                values: { dtype, values: numbers(n * k, 6) },
+                low: { dtype, values: numbers(n * r, 7) },
+                w: { dtype, values: numbers(m * k, 8) },
+                up: { dtype, values: numbers(m * r, 9) },
+                down: { dtype, values: numbers(r * k, 10) },
               },
-              (kernels, { y, a, b, low, up }) =>
-                kernels.gemm(y, a, b, null, {
-                  m,
-                  n,
-                  k,
-                  transA: false,
-                  transB,
-                  alpha: 1,
-                  beta,
-                  dtype,
-                  outDtype: dtype,
-                  plus: { a: low, b: up, k: rank, alpha },
-                }),
+              (kernels, { dx, dz, da, db, dy, values, low, w, up, down }) => {
+                const to = (is: boolean, buf: Buf, dtype: FloatDType) => (is ? { buf, beta, dtype } : null)
+                kernels.lowRankBackward(
+                  {
+                    x: to(x, dx, dtype),
+                    z: to(z, dz, dtype),
+                    a: to(a, da, 'f32'),
+                    b: to(b, db, 'f32'),
+                    joined: !z,
+                  },
+                  dy,
+                  a ? values : null,
+                  low,
+                  x ? w : null,
+                  down,
+                  up,
+                  { n, k, m, r, scale: 0.5, dtype },
+                )
+              },
             )
           }
         }
