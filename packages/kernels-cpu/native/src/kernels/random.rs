@@ -7,6 +7,7 @@ use napi_derive::napi;
 
 use super::map::BLOCK;
 use super::philox::{Philox, WIDTH};
+use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::math::{cos_sin_turn, ln_unit};
@@ -35,26 +36,27 @@ impl<E: Element> Loop for Dropout<E> {
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
         // At p = 1 no word reaches the threshold.
-        let threshold = self.threshold.min(u64::from(u32::MAX)) as u32;
-        let scale = if self.threshold > u64::from(u32::MAX) { 0.0 } else { self.scale };
-        let mut factors = [0.0f32; BLOCK];
+        let (threshold, scale) = (u32::try_from(self.threshold).unwrap_or(u32::MAX), self.scale);
+        let none = self.threshold > u64::from(u32::MAX);
         let mut values = [0.0f32; BLOCK];
         let mut at = self.range.start;
         while at < self.range.end {
-            let words = self.philox.blocks((at / 4) as u32);
-            for i in 0..WIDTH {
-                for (k, words) in words.iter().enumerate() {
-                    factors[4 * i + k] = if words[i] >= threshold { scale } else { 0.0 };
-                }
-            }
+            let words = self.philox.words((at / 4) as u32);
             let len = BLOCK.min(self.range.end - at);
-            for (i, value) in values[..len].iter_mut().enumerate() {
-                let x = unsafe { self.x.add(at + i).read() }.load();
-                // A dropped infinity is 0 too.
-                *value = if factors[i] == 0.0 { 0.0 } else { x * factors[i] };
+            // Loops of a length that the compiler knows: only the last block is shorter.
+            if len == BLOCK {
+                unsafe { row::load(&mut values, self.x.add(at)) };
+            } else {
+                unsafe { row::load(&mut values[..len], self.x.add(at)) };
             }
-            for (i, value) in values[..len].iter().enumerate() {
-                unsafe { self.y.add(at + i).write(E::store(*value)) };
+            for i in 0..BLOCK {
+                // A dropped infinity is 0 too.
+                values[i] = if words[i] >= threshold && !none { values[i] * scale } else { 0.0 };
+            }
+            if len == BLOCK {
+                unsafe { row::store(self.y.add(at), &values) };
+            } else {
+                unsafe { row::store(self.y.add(at), &values[..len]) };
             }
             at += len;
         }
@@ -76,8 +78,8 @@ impl<E: Element> Loop for Draw<E> {
     unsafe fn run<const FMA: bool>(self) {
         let mut values = [0.0f32; BLOCK];
         for start in self.range.clone().step_by(BLOCK) {
-            let words = self.philox.blocks((start / 4) as u32);
             if self.normal {
+                let words = self.philox.blocks((start / 4) as u32);
                 // Words 0 and 1 of a block, then 2 and 3.
                 for pair in [0, 2] {
                     let (mut cos, mut sin) = ([0.0f32; WIDTH], [0.0f32; WIDTH]);
@@ -90,17 +92,13 @@ impl<E: Element> Loop for Draw<E> {
                     }
                 }
             } else {
-                for i in 0..WIDTH {
-                    for (k, words) in words.iter().enumerate() {
-                        // Rounded once, as the division by 2^32 is exact.
-                        values[4 * i + k] = words[i] as f32 / 4_294_967_296.0;
-                    }
+                for (value, word) in values.iter_mut().zip(self.philox.words((start / 4) as u32)) {
+                    // Rounded once, as the division by 2^32 is exact.
+                    *value = word as f32 / 4_294_967_296.0;
                 }
             }
             let len = BLOCK.min(self.range.end - start);
-            for (i, value) in values[..len].iter().enumerate() {
-                unsafe { self.y.add(start + i).write(E::store(*value)) };
-            }
+            unsafe { row::store(self.y.add(start), &values[..len]) };
         }
     }
 }
