@@ -175,7 +175,7 @@ describe('lifetimes', () => {
 })
 
 describe('gradients', () => {
-  it('reads what a norm or an activation made by computing it again, once for all who read it', async () => {
+  it('reads what a norm, dropout or an activation made by computing it again, once for all who read it', async () => {
     const backend = referenceBackend()
     const parameter = (shape: number[], seed: number) => {
       const p = new Parameter(shape)
@@ -191,7 +191,7 @@ describe('gradients', () => {
       parameter([8], 5),
     ]
     const ran: string[] = []
-    for (const name of ['rmsNorm', 'layerNorm', 'swiglu'] as const) {
+    for (const name of ['rmsNorm', 'layerNorm', 'dropout', 'swiglu'] as const) {
       const real = backend[name].bind(backend) as (...args: unknown[]) => void
       Object.assign(backend, {
         [name]: (...args: unknown[]) => {
@@ -214,7 +214,7 @@ describe('gradients', () => {
           return t
         }
         const h = ops.swiglu(
-          ops.linear(read(hidden), gate.value),
+          ops.linear(read(ops.dropout(read(hidden), 0.5)), gate.value),
           ops.linear(read(hidden.reshape(6, 8)), up.value),
         )
         return ops.linear(read(h), w.value)
@@ -224,7 +224,7 @@ describe('gradients', () => {
         const allocated = scope(() => {
           const call = (t: Tensor, addTo?: Tensor) => ops.linear(t, up.value, { addTo })
           const head = { inFeatures: 8, outFeatures: 16, call }
-          const y = scope(() => layer(keep))
+          const y = scope(() => withRandom({ seed: 1, step: 1, micro: 1 }, () => layer(keep)))
           const { allocated } = backend.memory()
           backward(ops.linearCrossEntropy(y, head, ints(backend, [1, 2, 3, 4, 5, 6]), { gradScale: 1 }))
           return allocated
@@ -235,11 +235,12 @@ describe('gradients', () => {
       }
       const again = await run(false)
       const kept = await run(true)
-      expect(again.ran).toEqual([kind, 'swiglu', 'swiglu', kind])
-      expect(kept.ran).toEqual([kind, 'swiglu'])
+      // The last dropout of each is that of the gradient.
+      expect(again.ran).toEqual([kind, 'dropout', 'swiglu', 'swiglu', kind, 'dropout', 'dropout'])
+      expect(kept.ran).toEqual([kind, 'dropout', 'swiglu', 'dropout'])
       expect(again.grads).toEqual(kept.grads)
-      // The output of the norm and that of the activation, in f32.
-      expect(kept.allocated - again.allocated).toBe(4 * (6 * 8 + 6 * 16))
+      // The output of the norm, with and without dropout, and that of the activation, in f32.
+      expect(kept.allocated - again.allocated).toBe(4 * (6 * 8 + 6 * 8 + 6 * 16))
     }
     for (const p of [x, gate, up, w, norm]) p.release()
     expect(backend.memory().buffers).toBe(0)

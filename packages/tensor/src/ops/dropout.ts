@@ -1,12 +1,14 @@
 import { IftError } from '../errors.js'
 import { drawStream } from '../tensor/random.js'
+import { Recomputed } from '../tensor/recomputed.js'
 import { record, scratch } from '../tensor/tape.js'
 import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { floatOf } from './check.js'
 
 /**
  * Zeros elements with probability p and divides the others by 1 - p (Srivastava et al. 2014). Any shape. The mask is
- * counter-based and keyed by `withRandom`, so nothing is saved; x itself, aliased, when p is 0.
+ * counter-based and keyed by `withRandom`, so nothing is saved, and gradients that read y compute it from x again; x itself,
+ * aliased, when p is 0.
  */
 export function dropout(x: Tensor, p: number): Tensor {
   const dtype = floatOf('dropout', 'x', x)
@@ -20,6 +22,10 @@ export function dropout(x: Tensor, p: number): Tensor {
   const nx = x.node
   const node = record('dropout', y, nx)
   if (node !== null && nx !== null) {
+    const xs = x.saved
+    y.recomputed = new Recomputed(x.backend, y.bytes, [xs], (values) => {
+      x.backend.dropout(values, xs.buf, size, p, seed, stream, dtype)
+    })
     node.run = (dy) => {
       const reuse = dy.exclusive
       const dx = reuse ? dy : scratch(dy.backend, size, dtype)
