@@ -33,8 +33,8 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
 
 /// Rounds to nearest, ties up; the NaN of arithmetic stays NaN.
 #[inline(always)]
-fn probability_to_bf16(p: f32) -> u16 {
-    (p.to_bits().wrapping_add(0x8000) >> 16) as u16
+fn to_bf16(x: f32) -> u16 {
+    (x.to_bits().wrapping_add(0x8000) >> 16) as u16
 }
 
 /// What both passes know about the scores of some rows against a block of keys.
@@ -125,8 +125,7 @@ impl Loop for Step<'_> {
                         sums[lane] += e[lane];
                     }
                     if self.pair {
-                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() =
-                            e.map(probability_to_bf16);
+                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() = e.map(to_bf16);
                     } else {
                         *p.cast::<f32>().add(chunk * LANES).cast::<[f32; LANES]>() = e;
                     }
@@ -159,51 +158,126 @@ impl Loop for Step<'_> {
     }
 }
 
-/// Scores and the gradients of probabilities to probabilities and the gradients of scores, both in place.
-pub struct Gradients<'a> {
+/// Scores and gradients of probabilities to probabilities and gradients of scores, packed for the products to come: both
+/// as panels of keys over the rows of the block, and the latter as rows too. With `PAIR` packed values are bf16: two rows
+/// become one of pairs, and nothing is turned. A panel has a multiple of `W` columns.
+pub struct Gradients<'a, const PAIR: bool, const W: usize> {
     pub scores: Scores<'a>,
     pub rows: Range<usize>,
-    pub s: *mut f32,
-    pub dp: *mut f32,
+    /// Of these rows.
+    pub s: *const f32,
+    pub dp: *const f32,
+    /// Of all rows of the block.
     pub lse: *const f32,
     /// Row sums of dout · out.
     pub delta: *const f32,
+    pub p_panels: *mut u8,
+    pub ds_panels: *mut u8,
+    /// Packed rows, of these alone.
+    pub ds_rows: *mut u8,
+    /// Columns that are written, whole panels: those that no row sees are zeros.
+    pub width: usize,
+    /// Columns of a panel, and bytes of one of its columns.
+    pub panel: usize,
+    pub stride: usize,
 }
 
-impl Loop for Gradients<'_> {
+/// A row of [`Gradients`].
+#[derive(Clone, Copy)]
+struct Row {
+    s: *const f32,
+    dp: *const f32,
+    visible: usize,
+    slope: f32,
+    bias: f32,
+    lse: f32,
+    delta: f32,
+}
+
+impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
+    /// Row `row`; one that nothing is seen of behind the last.
+    #[inline(always)]
+    unsafe fn row(&self, row: usize) -> Row {
+        let exists = row < self.rows.end;
+        let row = if exists { row } else { self.rows.start };
+        let (slope, bias) = self.scores.alibi(row);
+        // SAFETY: a row of the block.
+        unsafe {
+            let at = (row - self.rows.start) * self.scores.ld;
+            Row {
+                s: self.s.add(at),
+                dp: self.dp.add(at),
+                visible: if exists { self.scores.visible(row) } else { 0 },
+                slope,
+                bias,
+                lse: *self.lse.add(row),
+                delta: *self.delta.add(row),
+            }
+        }
+    }
+
+    /// Probabilities and gradients of the scores of `W` columns from `col` on.
+    #[inline(always)]
+    unsafe fn values<const FMA: bool>(&self, row: &Row, col: usize) -> ([f32; W], [f32; W]) {
+        let (mut p, mut ds) = ([0f32; W], [0f32; W]);
+        let seen = row.visible.saturating_sub(col) as u32;
+        if seen == 0 {
+            return (p, ds);
+        }
+        let scale = self.scores.scale;
+        let first = col as f32;
+        // SAFETY: the caller's rows; scores are padded to whole lanes.
+        let (s, dp) = unsafe { (*row.s.add(col).cast::<[f32; W]>(), *row.dp.add(col).cast::<[f32; W]>()) };
+        for lane in 0..W {
+            let bias = mul_add::<FMA>(row.slope, first + lane as f32, row.bias);
+            let e = exp::<FMA>(mul_add::<FMA>(s[lane], scale, bias) - row.lse);
+            let gradient = e * (dp[lane] - row.delta) * scale;
+            p[lane] = if (lane as u32) < seen { e } else { 0.0 };
+            ds[lane] = if (lane as u32) < seen { gradient } else { 0.0 };
+        }
+        (p, ds)
+    }
+}
+
+/// Two rows as one of pairs.
+#[inline(always)]
+fn pairs<const W: usize>(even: [f32; W], odd: [f32; W]) -> [u32; W] {
+    let mut both = [0; W];
+    for lane in 0..W {
+        both[lane] = u32::from(to_bf16(even[lane])) | u32::from(to_bf16(odd[lane])) << 16;
+    }
+    both
+}
+
+impl<const PAIR: bool, const W: usize> Loop for Gradients<'_, PAIR, W> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.scores.cols;
-        for row in self.rows.clone() {
-            let visible = self.scores.visible(row);
-            let (slope, bias) = self.scores.alibi(row);
-            let chunks = visible.div_ceil(LANES);
-            // SAFETY: the caller's rows; scores are padded to whole lanes.
+        let unit = if PAIR { 2 } else { 1 };
+        for row in self.rows.clone().step_by(unit) {
+            // SAFETY: the caller's rows and room for what comes of them.
             unsafe {
-                let s = self.s.add(row * self.scores.ld);
-                let dp = self.dp.add(row * self.scores.ld);
-                let lse = *self.lse.add(row);
-                let delta = *self.delta.add(row);
-                for chunk in 0..chunks {
-                    let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
-                    let dp = dp.add(chunk * LANES).cast::<[f32; LANES]>();
-                    let (mut p, mut ds) = (*s, *dp);
-                    for lane in 0..LANES {
-                        let j = chunk * LANES + lane;
-                        let score =
-                            mul_add::<FMA>(p[lane], self.scores.scale, mul_add::<FMA>(slope, j as f32, bias));
-                        let e = exp::<FMA>(score - lse);
-                        p[lane] = if j < visible { e } else { 0.0 };
-                        let gradient = p[lane] * (ds[lane] - delta) * self.scores.scale;
-                        ds[lane] = if j < visible { gradient } else { 0.0 };
+                let (even, odd) = (self.row(row), self.row(row + 1));
+                let ds_row = self.ds_rows.add((row - self.rows.start) * ROW_BYTES);
+                for start in (0..self.width).step_by(self.panel) {
+                    let at = start * self.stride + row / unit * self.panel * 4;
+                    let (p_panel, ds_panel) = (self.p_panels.add(at), self.ds_panels.add(at));
+                    for column in (0..self.panel).step_by(W) {
+                        let col = start + column;
+                        let (p, ds) = self.values::<FMA>(&even, col);
+                        if PAIR {
+                            let (p_odd, ds_odd) = self.values::<FMA>(&odd, col);
+                            *p_panel.add(4 * column).cast::<[u32; W]>() = pairs(p, p_odd);
+                            *ds_panel.add(4 * column).cast::<[u32; W]>() = pairs(ds, ds_odd);
+                            let to = ds_row.cast::<u16>().add(col);
+                            *to.cast::<[u16; W]>() = ds.map(to_bf16);
+                            *to.byte_add(ROW_BYTES).cast::<[u16; W]>() = ds_odd.map(to_bf16);
+                        } else {
+                            *p_panel.add(4 * column).cast::<[f32; W]>() = p;
+                            *ds_panel.add(4 * column).cast::<[f32; W]>() = ds;
+                            *ds_row.cast::<f32>().add(col).cast::<[f32; W]>() = ds;
+                        }
                     }
-                    *s = p;
-                    *dp = ds;
-                }
-                for j in chunks * LANES..cols {
-                    *s.add(j) = 0.0;
-                    *dp.add(j) = 0.0;
                 }
             }
         }
