@@ -8,9 +8,9 @@ use std::ops::Range;
 /// e^x to 2 ulp for x <= 88; 0 below -87.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Adding 1.5 · 2^23 leaves x / ln 2, rounded to a whole number, in the low bits.
-    const SHIFT: f32 = 12_582_912.0;
-    let clamped = if x > -87.0 { x } else { -87.0 };
+    // Adding 1.5 · 2^23 leaves x / ln 2, rounded to a whole number, in the low bits: here with the bias of an exponent.
+    const SHIFT: f32 = 12_582_912.0 + 127.0;
+    let clamped = if x < -87.0 { -87.0 } else { x };
     let shifted = mul_add::<FMA>(clamped, std::f32::consts::LOG2_E, SHIFT);
     let whole = shifted - SHIFT;
     let rest = mul_add::<FMA>(whole, -0.693_359_4, clamped);
@@ -21,20 +21,27 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     sum = mul_add::<FMA>(sum, rest, 1.666_666_5e-1);
     sum = mul_add::<FMA>(sum, rest, 0.5);
     sum = mul_add::<FMA>(sum * rest, rest, rest) + 1.0;
-    let power = f32::from_bits(sum.to_bits().wrapping_add(shifted.to_bits() << 23));
-    if x >= -87.0 {
-        power
-    } else if x.is_nan() {
-        x
-    } else {
-        0.0
-    }
+    let power = sum * f32::from_bits(shifted.to_bits() << 23);
+    if x < -87.0 { 0.0 } else { power }
 }
 
 /// Rounds to nearest, ties up; the NaN of arithmetic stays NaN.
 #[inline(always)]
 fn to_bf16(x: f32) -> u16 {
     (x.to_bits().wrapping_add(0x8000) >> 16) as u16
+}
+
+/// All lanes as one, halves onto each other: a chain of sixteen would take as long as the exponentials of a short row.
+#[inline(always)]
+fn together(mut lanes: [f32; LANES], of_two: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = of_two(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 /// What both passes know about the scores of some rows against a block of keys.
@@ -99,23 +106,20 @@ impl Loop for Step<'_> {
                 let s = self.s.add((row - self.rows.start) * self.scores.ld);
                 let p = self.p.add((row - self.rows.start) * ROW_BYTES);
                 let mut largest = [f32::NEG_INFINITY; LANES];
-                for chunk in 0..chunks {
-                    let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
+                for first in (0..visible).step_by(LANES) {
+                    let s = s.add(first).cast::<[f32; LANES]>();
                     let mut values = *s;
                     for (lane, value) in values.iter_mut().enumerate() {
-                        let j = chunk * LANES + lane;
-                        let score =
-                            mul_add::<FMA>(*value, self.scores.scale, mul_add::<FMA>(slope, j as f32, bias));
-                        *value = if j < visible { score } else { f32::NEG_INFINITY };
+                        let j = first as f32 + lane as f32;
+                        let score = mul_add::<FMA>(*value, self.scores.scale, mul_add::<FMA>(slope, j, bias));
+                        *value = if j < visible as f32 { score } else { f32::NEG_INFINITY };
                         largest[lane] = if *value > largest[lane] { *value } else { largest[lane] };
                     }
                     *s = values;
                 }
                 let before = *self.max.add(row);
-                let mut max = before;
-                for value in largest {
-                    max = if value > max { value } else { max };
-                }
+                let largest = together(largest, |a, b| if b > a { b } else { a });
+                let max = if largest > before { largest } else { before };
                 let mut sums = [0f32; LANES];
                 for chunk in 0..chunks {
                     let values = *s.add(chunk * LANES).cast::<[f32; LANES]>();
@@ -137,10 +141,7 @@ impl Loop for Step<'_> {
                         *p.cast::<f32>().add(j) = 0.0;
                     }
                 }
-                let mut sum = 0.0;
-                for value in sums {
-                    sum += value;
-                }
+                let sum = together(sums, |a, b| a + b);
                 if chunks == 0 {
                     continue;
                 }
@@ -220,20 +221,19 @@ impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
     #[inline(always)]
     unsafe fn values<const FMA: bool>(&self, row: &Row, col: usize) -> ([f32; W], [f32; W]) {
         let (mut p, mut ds) = ([0f32; W], [0f32; W]);
-        let seen = row.visible.saturating_sub(col) as u32;
-        if seen == 0 {
+        if col >= row.visible {
             return (p, ds);
         }
         let scale = self.scores.scale;
-        let first = col as f32;
         // SAFETY: the caller's rows; scores are padded to whole lanes.
         let (s, dp) = unsafe { (*row.s.add(col).cast::<[f32; W]>(), *row.dp.add(col).cast::<[f32; W]>()) };
         for lane in 0..W {
-            let bias = mul_add::<FMA>(row.slope, first + lane as f32, row.bias);
-            let e = exp::<FMA>(mul_add::<FMA>(s[lane], scale, bias) - row.lse);
+            let j = col as f32 + lane as f32;
+            let score = mul_add::<FMA>(s[lane], scale, mul_add::<FMA>(row.slope, j, row.bias));
+            let e = exp::<FMA>(score - row.lse);
             let gradient = e * (dp[lane] - row.delta) * scale;
-            p[lane] = if (lane as u32) < seen { e } else { 0.0 };
-            ds[lane] = if (lane as u32) < seen { gradient } else { 0.0 };
+            p[lane] = if j < row.visible as f32 { e } else { 0.0 };
+            ds[lane] = if j < row.visible as f32 { gradient } else { 0.0 };
         }
         (p, ds)
     }
