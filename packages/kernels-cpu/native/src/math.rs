@@ -25,8 +25,10 @@ fn polynomial<const FMA: bool, const N: usize>(x: f32, coefficients: [f32; N]) -
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
     let t = if x > 89.0 { 89.0 } else { x };
     let t = if t < -87.336_54 { -87.336_54 } else { t };
-    let shifted = mul_add::<FMA>(t, std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
+    // The low bits are the exponent of 2^(n - 1): 2^128 is no f32.
+    const SHIFT: f32 = ROUND + 126.0;
+    let shifted = mul_add::<FMA>(t, std::f32::consts::LOG2_E, SHIFT);
+    let n = shifted - SHIFT;
     // ln 2 in two parts, the first exact in a product with n.
     let r = mul_add::<FMA>(n, -0.693_359_4, t);
     let r = mul_add::<FMA>(n, 2.121_944_4e-4, r);
@@ -34,10 +36,9 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
         r,
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1],
     );
-    let p = mul_add::<FMA>(p, r * r, r) + 1.0;
-    // 2^(n - 1), twice: 2^128 is no f32.
-    let half = f32::from_bits(shifted.to_bits().wrapping_add(126) << 23);
-    let y = p * half * 2.0;
+    let p = mul_add::<FMA>(p, r * r, r);
+    let half = f32::from_bits(shifted.to_bits() << 23);
+    let y = mul_add::<FMA>(p, half, half) * 2.0;
     if x < -87.336_54 { 0.0 } else { y }
 }
 
