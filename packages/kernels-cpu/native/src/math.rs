@@ -25,8 +25,10 @@ fn polynomial<const FMA: bool, const N: usize>(x: f32, coefficients: [f32; N]) -
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
     let t = if x > 89.0 { 89.0 } else { x };
     let t = if t < -87.336_54 { -87.336_54 } else { t };
-    let shifted = mul_add::<FMA>(t, std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
+    // The low bits are the exponent of 2^(n - 1): 2^128 is no f32.
+    const SHIFT: f32 = ROUND + 126.0;
+    let shifted = mul_add::<FMA>(t, std::f32::consts::LOG2_E, SHIFT);
+    let n = shifted - SHIFT;
     // ln 2 in two parts, the first exact in a product with n.
     let r = mul_add::<FMA>(n, -0.693_359_4, t);
     let r = mul_add::<FMA>(n, 2.121_944_4e-4, r);
@@ -34,10 +36,9 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
         r,
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1],
     );
-    let p = mul_add::<FMA>(p, r * r, r) + 1.0;
-    // 2^(n - 1), twice: 2^128 is no f32.
-    let half = f32::from_bits(shifted.to_bits().wrapping_add(126) << 23);
-    let y = p * half * 2.0;
+    let p = mul_add::<FMA>(p, r * r, r);
+    let half = f32::from_bits(shifted.to_bits() << 23);
+    let y = mul_add::<FMA>(p, half, half) * 2.0;
     if x < -87.336_54 { 0.0 } else { y }
 }
 
@@ -87,15 +88,19 @@ pub fn normal_cdf<const FMA: bool>(x: f32) -> f32 {
 
 /// cos and sin of an angle below 2^30 in size; absolute error below 1e-8.
 #[inline(always)]
-pub fn cos_sin(angle: f64) -> (f64, f64) {
-    let shifted = angle * std::f64::consts::FRAC_2_PI + ROUND_F64;
+pub fn cos_sin<const FMA: bool>(angle: f64) -> (f64, f64) {
+    let mul_add = |a: f64, b: f64, c: f64| if FMA { a.mul_add(b, c) } else { a * b + c };
+    let shifted = mul_add(angle, std::f64::consts::FRAC_2_PI, ROUND_F64);
     let n = shifted - ROUND_F64;
     let quadrant = shifted.to_bits();
-    let r = (angle - n * 1.570_796_326_734_125_6) - n * 6.077_100_506_506_192e-11;
+    let r = mul_add(n, -6.077_100_506_506_192e-11, mul_add(n, -1.570_796_326_734_125_6, angle));
     let s = r * r;
-    let sin = r + r * s * (-1.0 / 6.0 + s * (1.0 / 120.0 + s * (-1.0 / 5040.0 + s * (1.0 / 362_880.0))));
-    let cos = 1.0
-        + s * (-0.5 + s * (1.0 / 24.0 + s * (-1.0 / 720.0 + s * (1.0 / 40320.0 - s * (1.0 / 3_628_800.0)))));
+    let sin = mul_add(s, 1.0 / 362_880.0, -1.0 / 5040.0);
+    let sin = mul_add(s, mul_add(s, sin, 1.0 / 120.0), -1.0 / 6.0);
+    let sin = mul_add(r * s, sin, r);
+    let cos = mul_add(s, -1.0 / 3_628_800.0, 1.0 / 40320.0);
+    let cos = mul_add(s, mul_add(s, cos, -1.0 / 720.0), 1.0 / 24.0);
+    let cos = mul_add(s, mul_add(s, cos, -0.5), 1.0);
     let odd = quadrant & 1 == 1;
     let (c, s) = if odd { (sin, cos) } else { (cos, sin) };
     let c = f64::from_bits(c.to_bits() ^ (quadrant.wrapping_add(1) & 2) << 62);
@@ -208,8 +213,9 @@ mod tests {
     fn cos_and_sin_hold_for_large_angles() {
         for i in -200_000..200_000 {
             let angle = f64::from(i) * 0.737_421;
-            let (c, s) = cos_sin(angle);
-            assert!((c - angle.cos()).abs() < 2e-7 && (s - angle.sin()).abs() < 2e-7, "{angle}: {c} {s}");
+            for (c, s) in [cos_sin::<true>(angle), cos_sin::<false>(angle)] {
+                assert!((c - angle.cos()).abs() < 2e-7 && (s - angle.sin()).abs() < 2e-7, "{angle}: {c} {s}");
+            }
         }
     }
 }

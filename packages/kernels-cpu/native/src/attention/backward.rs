@@ -222,27 +222,33 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
 
     let depth = KEY_BLOCK.min(count.max(1).next_multiple_of(LANES.max(micro.k_step)));
     let blocks = count.div_ceil(depth);
-    let ld = micro.pad_n(depth).next_multiple_of(LANES);
+    let ld = depth.next_multiple_of(micro.nr.max(LANES));
     let dims = micro.pad_n(dim);
-    let most_rows = (RowBlock::queries(ROW_BLOCK, group) * group).min(queries * group);
+    let block_queries = {
+        let most = RowBlock::queries(ROW_BLOCK, group);
+        queries.div_ceil(queries.div_ceil(most).max(1)).max(1)
+    };
+    let most_rows = (block_queries * group).min(queries * group);
     let padded = pad_rows(most_rows);
     let key_bytes = micro.pad_n(depth) * micro.column_bytes(dim);
     let dim_bytes = dims * micro.column_bytes(depth);
     let mut k_panels = scratch::<u8>(blocks * key_bytes);
     let mut v_panels = scratch::<u8>(blocks * key_bytes);
     let mut k_turned = scratch::<u8>(blocks * dim_bytes);
-    let mut dk = scratch::<f32>(pad_rows(count) * dims);
-    let mut dv = scratch::<f32>(pad_rows(count) * dims);
-    let row_panel_bytes = dims * micro.column_bytes(most_rows);
-    let mut q_staged = scratch::<u8>(most_rows * dim * dtype.size());
-    let mut dout_staged = scratch::<u8>(most_rows * dim * dtype.size());
+    // [blocks, dim, keys]: of dk^T and dv^T.
+    let sums = pad_rows(dim) * ld;
+    let mut dk = scratch::<f32>(blocks * sums);
+    let mut dv = scratch::<f32>(blocks * sums);
+    let mut staged = scratch::<u8>(most_rows * dim * dtype.size());
     let mut q_rows = scratch::<u8>(padded * ROW_BYTES);
     let mut dout_rows = scratch::<u8>(padded * ROW_BYTES);
-    let mut q_panels = scratch::<u8>(row_panel_bytes);
-    let mut dout_panels = scratch::<u8>(row_panel_bytes);
-    let mut s = scratch::<f32>(padded * ld);
-    let mut dp = scratch::<f32>(padded * ld);
-    let mut packed = scratch::<u8>(pad_rows(most_rows.max(depth)) * ROW_BYTES);
+    let mut q_turned = scratch::<u8>(pad_rows(dim) * ROW_BYTES);
+    let mut dout_turned = scratch::<u8>(pad_rows(dim) * ROW_BYTES);
+    let mut s = scratch::<f32>(MAX_ROWS * ld);
+    let mut dp = scratch::<f32>(MAX_ROWS * ld);
+    let mut p_panels = scratch::<u8>(ld * micro.column_bytes(most_rows));
+    let mut ds_panels = scratch::<u8>(ld * micro.column_bytes(most_rows));
+    let mut ds_rows = scratch::<u8>(MAX_ROWS * ROW_BYTES);
     let mut dq = scratch::<f32>(padded * dims);
     let mut statistics = scratch::<f32>(2 * most_rows);
     let (lse, delta) = statistics.split_at_mut(most_rows);
@@ -253,28 +259,16 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
     unsafe {
         for block in 0..blocks {
             let first = block * depth;
-            let size = depth.min(count - first);
-            pack::panels(
-                isa,
-                micro,
-                k_panels.as_mut_ptr().add(block * key_bytes),
-                k,
-                first..first + size,
-                0..dim,
-            );
-            pack::panels(
-                isa,
-                micro,
-                v_panels.as_mut_ptr().add(block * key_bytes),
-                v,
-                first..first + size,
-                0..dim,
-            );
+            let keys = first..(first + depth).min(count);
+            let k_to = k_panels.as_mut_ptr().add(block * key_bytes);
+            pack::panels(isa, micro, k_to, k, keys.clone(), 0..dim);
+            let v_to = v_panels.as_mut_ptr().add(block * key_bytes);
+            pack::panels(isa, micro, v_to, v, keys.clone(), 0..dim);
             let to = k_turned.as_mut_ptr().add(block * dim_bytes);
-            pack::panels(isa, micro, to, k.turned(), 0..dim, first..first + size);
+            pack::panels(isa, micro, to, k.turned(), 0..dim, keys);
         }
-        for first in (0..queries).step_by(RowBlock::queries(ROW_BLOCK, group)) {
-            let rows = RowBlock::queries(ROW_BLOCK, group).min(queries - first) * group;
+        for first in (0..queries).step_by(block_queries) {
+            let rows = block_queries.min(queries - first) * group;
             let block =
                 RowBlock { sequence, offset, first, rows, head: task.kv_head * group, group, heads: p.heads };
             dq[..rows * dims].fill(0.0);
@@ -284,89 +278,94 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     lse[row] = *pointers.lse.add(block.index(row));
                     delta[row] = *pointers.delta.add(block.index(row));
                 }
-                let x = block.gather(q_staged.as_mut_ptr(), pointers.q, dim, dtype);
-                pack::rows(isa, micro, q_rows.as_mut_ptr(), x, 0..rows, 0..dim);
-                pack::panels(isa, micro, q_panels.as_mut_ptr(), x.turned(), 0..dim, 0..rows);
-                let x = block.gather(dout_staged.as_mut_ptr(), pointers.dout, dim, dtype);
-                pack::rows(isa, micro, dout_rows.as_mut_ptr(), x, 0..rows, 0..dim);
-                pack::panels(isa, micro, dout_panels.as_mut_ptr(), x.turned(), 0..dim, 0..rows);
+                for (x, packed, turned) in [
+                    (pointers.q, &mut q_rows, &mut q_turned),
+                    (pointers.dout, &mut dout_rows, &mut dout_turned),
+                ] {
+                    let x = block.gather(staged.as_mut_ptr(), x, dim, dtype);
+                    pack::rows(isa, micro, packed.as_mut_ptr(), x, 0..rows, 0..dim);
+                    pack::rows(isa, micro, turned.as_mut_ptr(), x.turned(), 0..dim, 0..rows);
+                }
             }
+            let stride = micro.column_bytes(rows);
             for part in 0..total.div_ceil(depth) {
                 let key = task.keys.start + part * depth;
                 let size = depth.min(count - part * depth);
-                // Whole tiles, so that no padding row of a tile is a key that other queries see.
-                let seen = (total - part * depth).next_multiple_of(MAX_ROWS).min(size);
+                let seen = (total - part * depth).min(size);
+                let width = seen.next_multiple_of(micro.nr.max(LANES));
                 let k_panels = k_panels.as_ptr().add(part * key_bytes);
                 let v_panels = v_panels.as_ptr().add(part * key_bytes);
                 let k_turned = k_turned.as_ptr().add(part * dim_bytes);
+                // Where the depth of the panels is padded no row writes.
+                let units = rows.div_ceil(micro.unit())..micro.pad_k(rows) / micro.unit();
+                for col in (0..if units.is_empty() { 0 } else { width }).step_by(micro.nr) {
+                    let at = col * stride + units.start * micro.nr * 4;
+                    p_panels.as_mut_ptr().add(at).write_bytes(0, units.len() * micro.nr * 4);
+                    ds_panels.as_mut_ptr().add(at).write_bytes(0, units.len() * micro.nr * 4);
+                }
                 for (tile, end) in tiles(micro, &block) {
                     let visible = end.saturating_sub(key).min(size);
                     let cols = cover(micro, visible, size);
                     let at = tile.start * ROW_BYTES;
-                    let (s_at, dp_at) =
-                        (s.as_mut_ptr().add(tile.start * ld), dp.as_mut_ptr().add(tile.start * ld));
-                    let stride = micro.column_bytes(dim);
+                    let (s, dp) = (s.as_mut_ptr(), dp.as_mut_ptr());
+                    let bytes = micro.column_bytes(dim);
                     let (q_at, dout_at) = (q_rows.as_ptr().add(at), dout_rows.as_ptr().add(at));
-                    micro.block(tile.len(), cols, dim, q_at, k_panels, stride, s_at, ld, false);
-                    micro.block(tile.len(), cols, dim, dout_at, v_panels, stride, dp_at, ld, false);
-                    vectorised(
-                        isa,
-                        Gradients {
-                            scores: Scores {
-                                block: &block,
-                                scale: p.scale,
-                                slopes: p.mask.alibi_slopes,
-                                key,
-                                cols: seen,
-                                ld,
-                            },
-                            rows: tile.clone(),
-                            s: s.as_mut_ptr(),
-                            dp: dp.as_mut_ptr(),
-                            lse: lse.as_ptr(),
-                            delta: delta.as_ptr(),
-                        },
-                    );
+                    micro.block(tile.len(), cols, dim, q_at, k_panels, bytes, s, ld, false);
+                    micro.block(tile.len(), cols, dim, dout_at, v_panels, bytes, dp, ld, false);
+                    let scores = Scores {
+                        block: &block,
+                        scale: p.scale,
+                        slopes: p.mask.alibi_slopes,
+                        key,
+                        cols: seen,
+                        ld,
+                    };
+                    macro_rules! gradients {
+                        ($pair:literal, $lanes:literal) => {
+                            vectorised(
+                                isa,
+                                Gradients::<$pair, $lanes> {
+                                    scores,
+                                    rows: tile.clone(),
+                                    s,
+                                    dp,
+                                    lse: lse.as_ptr(),
+                                    delta: delta.as_ptr(),
+                                    p_panels: p_panels.as_mut_ptr(),
+                                    ds_panels: ds_panels.as_mut_ptr(),
+                                    ds_rows: ds_rows.as_mut_ptr(),
+                                    width,
+                                    panel: micro.nr,
+                                    stride,
+                                },
+                            )
+                        };
+                    }
+                    match (micro.pair, micro.nr.is_multiple_of(LANES)) {
+                        (true, _) => gradients!(true, 16),
+                        (false, true) => gradients!(false, 16),
+                        (false, false) => gradients!(false, 8),
+                    }
                     if visible > 0 {
-                        let a = packed.as_mut_ptr();
-                        let ds = Operand { at: dp_at.cast(), ld, transposed: false, dtype: FloatDType::F32 };
-                        pack::rows(isa, micro, a, ds, 0..tile.len(), 0..visible);
+                        let a = ds_rows.as_ptr();
                         let c = dq.as_mut_ptr().add(tile.start * dims);
-                        micro.block(
-                            tile.len(),
-                            dims,
-                            visible,
-                            a,
-                            k_turned,
-                            micro.column_bytes(size),
-                            c,
-                            dims,
-                            true,
-                        );
+                        let bytes = micro.column_bytes(size);
+                        micro.block(tile.len(), dims, visible, a, k_turned, bytes, c, dims, true);
                     }
                 }
-                let turned =
-                    |x: *const f32| Operand { at: x.cast(), ld, transposed: true, dtype: FloatDType::F32 };
-                for (x, panels, c) in [
-                    (s.as_ptr(), dout_panels.as_ptr(), dv.as_mut_ptr()),
-                    (dp.as_ptr(), q_panels.as_ptr(), dk.as_mut_ptr()),
-                ] {
-                    let a = packed.as_mut_ptr();
-                    pack::rows(isa, micro, a, turned(x), 0..seen, 0..rows);
-                    let c = c.add(part * depth * dims);
-                    let stride = micro.column_bytes(rows);
-                    let step = micro.tile_rows(seen);
-                    let mut skip = 0;
-                    for j in (0..seen).step_by(step) {
-                        // Queries before those that see the tile's first key see none of it.
-                        while skip < rows && block.end(skip) <= key + j {
-                            skip += group;
-                        }
-                        let depth = skip / micro.k_step * micro.k_step..rows;
-                        let (a, c) = (a.add(j * ROW_BYTES), c.add(j * dims));
-                        if skip < rows {
-                            micro.block_of(step.min(seen - j), dims, depth, a, panels, stride, c, dims, true);
-                        }
+                let mut skip = 0;
+                for j in (0..seen).step_by(micro.nr) {
+                    // Queries before those that see the panel's first key see none of it.
+                    while block.end(skip) <= key + j {
+                        skip += group;
+                    }
+                    let depth = skip / micro.k_step * micro.k_step..rows;
+                    for (a, panels, c) in
+                        [(&dout_turned, &p_panels, dv.as_mut_ptr()), (&q_turned, &ds_panels, dk.as_mut_ptr())]
+                    {
+                        let (a, b) = (a.as_ptr(), panels.as_ptr().add(j * stride));
+                        let c = c.add(part * sums + j);
+                        micro.block_of(dim, micro.nr, depth.clone(), a, b, stride, c, ld, true);
                     }
                 }
             }
@@ -382,9 +381,19 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                 }
             }
         }
-        for (to, from) in [(pointers.dk, dk.as_ptr()), (pointers.dv, dv.as_ptr())] {
-            for row in 0..count {
-                store_row(isa, to.add(key_at(task.keys.start + row)), from.add(row * dims), dim, 1.0, dtype);
+        let turned = ds_rows.as_mut_ptr();
+        for (to, sums_of) in [(pointers.dk, &dk), (pointers.dv, &dv)] {
+            for first in (0..count).step_by(MAX_ROWS) {
+                // Blocks of keys are whole tiles, but for the last.
+                let at = sums_of.as_ptr().add(first / depth * sums).cast();
+                let x = Operand { at, ld, transposed: true, dtype: FloatDType::F32 };
+                let keys = first % depth..(first % depth + MAX_ROWS).min(count - first / depth * depth);
+                let rows = keys.len();
+                pack::rows(isa, Micro::of(isa, FloatDType::F32), turned, x, keys, 0..dim);
+                for row in 0..rows {
+                    let to = to.add(key_at(task.keys.start + first + row));
+                    store_row(isa, to, turned.add(row * ROW_BYTES).cast(), dim, 1.0, dtype);
+                }
             }
         }
     }

@@ -189,7 +189,8 @@ fn tiles<'a>(
     micro: &'a Micro,
     block: &'a RowBlock,
 ) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> + use<'a> {
-    let step = micro.tile_rows(block.rows);
+    // Rows that go into one of pairs stay together.
+    let step = micro.tile_rows(block.rows).next_multiple_of(micro.unit());
     (0..block.rows).step_by(step).map(move |row| {
         let last = (row + step).min(block.rows);
         (row..last, block.end(last - 1))

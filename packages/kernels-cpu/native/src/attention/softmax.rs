@@ -8,9 +8,9 @@ use std::ops::Range;
 /// e^x to 2 ulp for x <= 88; 0 below -87.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Adding 1.5 · 2^23 leaves x / ln 2, rounded to a whole number, in the low bits.
-    const SHIFT: f32 = 12_582_912.0;
-    let clamped = if x > -87.0 { x } else { -87.0 };
+    // Adding 1.5 · 2^23 leaves x / ln 2, rounded to a whole number, in the low bits: here with the bias of an exponent.
+    const SHIFT: f32 = 12_582_912.0 + 127.0;
+    let clamped = if x < -87.0 { -87.0 } else { x };
     let shifted = mul_add::<FMA>(clamped, std::f32::consts::LOG2_E, SHIFT);
     let whole = shifted - SHIFT;
     let rest = mul_add::<FMA>(whole, -0.693_359_4, clamped);
@@ -21,20 +21,27 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     sum = mul_add::<FMA>(sum, rest, 1.666_666_5e-1);
     sum = mul_add::<FMA>(sum, rest, 0.5);
     sum = mul_add::<FMA>(sum * rest, rest, rest) + 1.0;
-    let power = f32::from_bits(sum.to_bits().wrapping_add(shifted.to_bits() << 23));
-    if x >= -87.0 {
-        power
-    } else if x.is_nan() {
-        x
-    } else {
-        0.0
-    }
+    let power = sum * f32::from_bits(shifted.to_bits() << 23);
+    if x < -87.0 { 0.0 } else { power }
 }
 
 /// Rounds to nearest, ties up; the NaN of arithmetic stays NaN.
 #[inline(always)]
-fn probability_to_bf16(p: f32) -> u16 {
-    (p.to_bits().wrapping_add(0x8000) >> 16) as u16
+fn to_bf16(x: f32) -> u16 {
+    (x.to_bits().wrapping_add(0x8000) >> 16) as u16
+}
+
+/// All lanes as one, halves onto each other: a chain of sixteen would take as long as the exponentials of a short row.
+#[inline(always)]
+fn together(mut lanes: [f32; LANES], of_two: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = of_two(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 /// What both passes know about the scores of some rows against a block of keys.
@@ -99,23 +106,20 @@ impl Loop for Step<'_> {
                 let s = self.s.add((row - self.rows.start) * self.scores.ld);
                 let p = self.p.add((row - self.rows.start) * ROW_BYTES);
                 let mut largest = [f32::NEG_INFINITY; LANES];
-                for chunk in 0..chunks {
-                    let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
+                for first in (0..visible).step_by(LANES) {
+                    let s = s.add(first).cast::<[f32; LANES]>();
                     let mut values = *s;
                     for (lane, value) in values.iter_mut().enumerate() {
-                        let j = chunk * LANES + lane;
-                        let score =
-                            mul_add::<FMA>(*value, self.scores.scale, mul_add::<FMA>(slope, j as f32, bias));
-                        *value = if j < visible { score } else { f32::NEG_INFINITY };
+                        let j = first as f32 + lane as f32;
+                        let score = mul_add::<FMA>(*value, self.scores.scale, mul_add::<FMA>(slope, j, bias));
+                        *value = if j < visible as f32 { score } else { f32::NEG_INFINITY };
                         largest[lane] = if *value > largest[lane] { *value } else { largest[lane] };
                     }
                     *s = values;
                 }
                 let before = *self.max.add(row);
-                let mut max = before;
-                for value in largest {
-                    max = if value > max { value } else { max };
-                }
+                let largest = together(largest, |a, b| if b > a { b } else { a });
+                let max = if largest > before { largest } else { before };
                 let mut sums = [0f32; LANES];
                 for chunk in 0..chunks {
                     let values = *s.add(chunk * LANES).cast::<[f32; LANES]>();
@@ -125,8 +129,7 @@ impl Loop for Step<'_> {
                         sums[lane] += e[lane];
                     }
                     if self.pair {
-                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() =
-                            e.map(probability_to_bf16);
+                        *p.cast::<u16>().add(chunk * LANES).cast::<[u16; LANES]>() = e.map(to_bf16);
                     } else {
                         *p.cast::<f32>().add(chunk * LANES).cast::<[f32; LANES]>() = e;
                     }
@@ -138,10 +141,7 @@ impl Loop for Step<'_> {
                         *p.cast::<f32>().add(j) = 0.0;
                     }
                 }
-                let mut sum = 0.0;
-                for value in sums {
-                    sum += value;
-                }
+                let sum = together(sums, |a, b| a + b);
                 if chunks == 0 {
                     continue;
                 }
@@ -159,51 +159,125 @@ impl Loop for Step<'_> {
     }
 }
 
-/// Scores and the gradients of probabilities to probabilities and the gradients of scores, both in place.
-pub struct Gradients<'a> {
+/// Scores and gradients of probabilities to probabilities and gradients of scores, packed for the products to come: both
+/// as panels of keys over the rows of the block, and the latter as rows too. With `PAIR` packed values are bf16: two rows
+/// become one of pairs, and nothing is turned. A panel has a multiple of `W` columns.
+pub struct Gradients<'a, const PAIR: bool, const W: usize> {
     pub scores: Scores<'a>,
     pub rows: Range<usize>,
-    pub s: *mut f32,
-    pub dp: *mut f32,
+    /// Of these rows.
+    pub s: *const f32,
+    pub dp: *const f32,
+    /// Of all rows of the block.
     pub lse: *const f32,
     /// Row sums of dout · out.
     pub delta: *const f32,
+    pub p_panels: *mut u8,
+    pub ds_panels: *mut u8,
+    /// Packed rows, of these alone.
+    pub ds_rows: *mut u8,
+    /// Columns that are written, whole panels: those that no row sees are zeros.
+    pub width: usize,
+    /// Columns of a panel, and bytes of one of its columns.
+    pub panel: usize,
+    pub stride: usize,
 }
 
-impl Loop for Gradients<'_> {
+/// A row of [`Gradients`].
+#[derive(Clone, Copy)]
+struct Row {
+    s: *const f32,
+    dp: *const f32,
+    visible: usize,
+    slope: f32,
+    bias: f32,
+    lse: f32,
+    delta: f32,
+}
+
+impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
+    /// Row `row`; one that nothing is seen of behind the last.
+    #[inline(always)]
+    unsafe fn row(&self, row: usize) -> Row {
+        let exists = row < self.rows.end;
+        let row = if exists { row } else { self.rows.start };
+        let (slope, bias) = self.scores.alibi(row);
+        // SAFETY: a row of the block.
+        unsafe {
+            let at = (row - self.rows.start) * self.scores.ld;
+            Row {
+                s: self.s.add(at),
+                dp: self.dp.add(at),
+                visible: if exists { self.scores.visible(row) } else { 0 },
+                slope,
+                bias,
+                lse: *self.lse.add(row),
+                delta: *self.delta.add(row),
+            }
+        }
+    }
+
+    /// Probabilities and gradients of the scores of `W` columns from `col` on.
+    #[inline(always)]
+    unsafe fn values<const FMA: bool>(&self, row: &Row, col: usize) -> ([f32; W], [f32; W]) {
+        let (mut p, mut ds) = ([0f32; W], [0f32; W]);
+        if col >= row.visible {
+            return (p, ds);
+        }
+        let scale = self.scores.scale;
+        // SAFETY: the caller's rows; scores are padded to whole lanes.
+        let (s, dp) = unsafe { (*row.s.add(col).cast::<[f32; W]>(), *row.dp.add(col).cast::<[f32; W]>()) };
+        for lane in 0..W {
+            let j = col as f32 + lane as f32;
+            let score = mul_add::<FMA>(s[lane], scale, mul_add::<FMA>(row.slope, j, row.bias));
+            let e = exp::<FMA>(score - row.lse);
+            let gradient = e * (dp[lane] - row.delta) * scale;
+            p[lane] = if j < row.visible as f32 { e } else { 0.0 };
+            ds[lane] = if j < row.visible as f32 { gradient } else { 0.0 };
+        }
+        (p, ds)
+    }
+}
+
+/// Two rows as one of pairs.
+#[inline(always)]
+fn pairs<const W: usize>(even: [f32; W], odd: [f32; W]) -> [u32; W] {
+    let mut both = [0; W];
+    for lane in 0..W {
+        both[lane] = u32::from(to_bf16(even[lane])) | u32::from(to_bf16(odd[lane])) << 16;
+    }
+    both
+}
+
+impl<const PAIR: bool, const W: usize> Loop for Gradients<'_, PAIR, W> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.scores.cols;
-        for row in self.rows.clone() {
-            let visible = self.scores.visible(row);
-            let (slope, bias) = self.scores.alibi(row);
-            let chunks = visible.div_ceil(LANES);
-            // SAFETY: the caller's rows; scores are padded to whole lanes.
+        let unit = if PAIR { 2 } else { 1 };
+        for row in self.rows.clone().step_by(unit) {
+            // SAFETY: the caller's rows and room for what comes of them.
             unsafe {
-                let s = self.s.add(row * self.scores.ld);
-                let dp = self.dp.add(row * self.scores.ld);
-                let lse = *self.lse.add(row);
-                let delta = *self.delta.add(row);
-                for chunk in 0..chunks {
-                    let s = s.add(chunk * LANES).cast::<[f32; LANES]>();
-                    let dp = dp.add(chunk * LANES).cast::<[f32; LANES]>();
-                    let (mut p, mut ds) = (*s, *dp);
-                    for lane in 0..LANES {
-                        let j = chunk * LANES + lane;
-                        let score =
-                            mul_add::<FMA>(p[lane], self.scores.scale, mul_add::<FMA>(slope, j as f32, bias));
-                        let e = exp::<FMA>(score - lse);
-                        p[lane] = if j < visible { e } else { 0.0 };
-                        let gradient = p[lane] * (ds[lane] - delta) * self.scores.scale;
-                        ds[lane] = if j < visible { gradient } else { 0.0 };
+                let (even, odd) = (self.row(row), self.row(row + 1));
+                let ds_row = self.ds_rows.add((row - self.rows.start) * ROW_BYTES);
+                for start in (0..self.width).step_by(self.panel) {
+                    let at = start * self.stride + row / unit * self.panel * 4;
+                    let (p_panel, ds_panel) = (self.p_panels.add(at), self.ds_panels.add(at));
+                    for column in (0..self.panel).step_by(W) {
+                        let col = start + column;
+                        let (p, ds) = self.values::<FMA>(&even, col);
+                        if PAIR {
+                            let (p_odd, ds_odd) = self.values::<FMA>(&odd, col);
+                            *p_panel.add(4 * column).cast::<[u32; W]>() = pairs(p, p_odd);
+                            *ds_panel.add(4 * column).cast::<[u32; W]>() = pairs(ds, ds_odd);
+                            let to = ds_row.cast::<u16>().add(col);
+                            *to.cast::<[u16; W]>() = ds.map(to_bf16);
+                            *to.byte_add(ROW_BYTES).cast::<[u16; W]>() = ds_odd.map(to_bf16);
+                        } else {
+                            *p_panel.add(4 * column).cast::<[f32; W]>() = p;
+                            *ds_panel.add(4 * column).cast::<[f32; W]>() = ds;
+                            *ds_row.cast::<f32>().add(col).cast::<[f32; W]>() = ds;
+                        }
                     }
-                    *s = p;
-                    *dp = ds;
-                }
-                for j in chunks * LANES..cols {
-                    *s.add(j) = 0.0;
-                    *dp.add(j) = 0.0;
                 }
             }
         }

@@ -1,4 +1,6 @@
-//! Softmax cross-entropy over the vocabulary, loss and gradient in one pass over the logits.
+//! Softmax cross-entropy over the vocabulary, loss and gradient in one pass over the logits. The exponentials of each piece
+//! of a row are taken against the piece's own maximum while it is in the first-level cache and the next one on its way; the
+//! second pass, over what the second-level cache holds, brings them to the row's.
 
 use std::ops::Range;
 
@@ -14,8 +16,11 @@ use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
 
-/// Exponentials summed in f32; such sums are added in f64.
+/// Logits of a piece, whose exponentials are summed in f32; such sums are added in f64.
 const PIECE: usize = 1024;
+
+/// Exponentials that are summed beside each other.
+const LANES: usize = 16;
 
 struct Rows<'a, E, G> {
     loss: *mut f32,
@@ -33,6 +38,9 @@ impl<E: Element, G: Element> Loop for Rows<'_, E, G> {
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
         let mut x = scratch::<f32>(self.vocab);
+        let pieces = self.vocab.div_ceil(PIECE);
+        // Of each piece what its exponentials are against, and their sum; then what brings them to the whole row's.
+        let (mut bases, mut sums) = (scratch::<f32>(pieces), scratch::<f32>(pieces));
         for r in self.rows {
             let grad = self.grad.map(|grad| unsafe { grad.add(r * self.vocab) });
             let Ok(label) = usize::try_from(self.labels[r]) else {
@@ -44,25 +52,46 @@ impl<E: Element, G: Element> Loop for Rows<'_, E, G> {
                 }
                 continue;
             };
-            unsafe { row::load(&mut x, self.logits.add(r * self.vocab)) };
-            let chosen = x[label];
-            let max = row::max(&x);
-            let mut total = 0.0f64;
-            for piece in x.chunks_mut(PIECE) {
-                for x in piece.iter_mut() {
-                    *x = exp::<FMA>(*x - max);
+            let logits = unsafe { self.logits.add(r * self.vocab) };
+            let chosen = unsafe { logits.add(label).read() }.load();
+            for (index, piece) in x.chunks_mut(PIECE).enumerate() {
+                unsafe { row::load(piece, logits.add(index * PIECE)) };
+                // Of a piece without a finite logit all exponentials are zeros, not NaN.
+                let base = row::max(piece).max(f32::MIN);
+                let mut lanes = [0.0f32; LANES];
+                let (blocks, rest) = piece.as_chunks_mut::<LANES>();
+                for (nth, block) in blocks.iter_mut().enumerate() {
+                    row::fetch(logits.wrapping_add((index + 1) * PIECE + nth * LANES));
+                    for (x, lane) in block.iter_mut().zip(&mut lanes) {
+                        *x = exp::<FMA>(*x - base);
+                        *lane += *x;
+                    }
                 }
-                total += f64::from(row::sum(piece));
+                for (x, lane) in rest.iter_mut().zip(&mut lanes) {
+                    *x = exp::<FMA>(*x - base);
+                    *lane += *x;
+                }
+                (bases[index], sums[index]) = (base, row::sum(&lanes));
+            }
+            let max = row::max(&bases);
+            let mut total = 0.0f64;
+            for (base, sum) in bases.iter().zip(&*sums) {
+                total += f64::from(*sum) * (f64::from(*base) - f64::from(max)).exp();
             }
             let loss = total.ln() + f64::from(max) - f64::from(chosen);
             unsafe { self.loss.add(r).write(loss as f32) };
             if let Some(grad) = grad {
-                let scale = (f64::from(self.grad_scale) / total) as f32;
-                for x in x.iter_mut() {
-                    *x *= scale;
+                for (index, piece) in x.chunks_mut(PIECE).enumerate() {
+                    let factor = (f64::from(bases[index]) - f64::from(max)).exp() / total;
+                    let scale = (f64::from(self.grad_scale) * factor) as f32;
+                    for x in piece.iter_mut() {
+                        *x *= scale;
+                    }
+                    if label / PIECE == index {
+                        piece[label % PIECE] -= self.grad_scale;
+                    }
+                    unsafe { row::store(grad.add(index * PIECE), piece) };
                 }
-                x[label] -= self.grad_scale;
-                unsafe { row::store(grad, &x) };
             }
         }
     }

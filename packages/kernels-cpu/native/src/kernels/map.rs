@@ -33,29 +33,37 @@ impl<E: Element, F: Element, M: Map<IN, OUT>, const IN: usize, const OUT: usize>
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let mut x = [[0.0f32; BLOCK]; IN];
-        let mut y = [[0.0f32; BLOCK]; OUT];
         let mut at = self.range.start;
         while at < self.range.end {
             let len = BLOCK.min(self.range.end - at);
-            for (x, input) in x.iter_mut().zip(self.input) {
-                for (i, x) in x[..len].iter_mut().enumerate() {
-                    *x = unsafe { input.add(at + i).read() }.load();
-                }
-            }
-            // The rest of a last block is computed and not stored: the trip count is a constant.
-            for i in 0..BLOCK {
-                let values = self.map.apply::<FMA>(std::array::from_fn(|k| x[k][i]));
-                for k in 0..OUT {
-                    y[k][i] = values[k];
-                }
-            }
-            for (y, out) in y.iter().zip(self.out) {
-                for (i, y) in y[..len].iter().enumerate() {
-                    unsafe { out.add(at + i).write(F::store(*y)) };
-                }
-            }
+            // SAFETY: the caller's range. The trip counts of a whole block are constants.
+            unsafe { if len == BLOCK { self.block::<FMA>(at, BLOCK) } else { self.block::<FMA>(at, len) } }
             at += len;
+        }
+    }
+}
+
+impl<E: Element, F: Element, M: Map<IN, OUT>, const IN: usize, const OUT: usize> Blocks<E, F, M, IN, OUT> {
+    #[inline(always)]
+    unsafe fn block<const FMA: bool>(&self, at: usize, len: usize) {
+        let mut x = [[0.0f32; BLOCK]; IN];
+        let mut y = [[0.0f32; BLOCK]; OUT];
+        for (x, input) in x.iter_mut().zip(self.input) {
+            for (i, x) in x[..len].iter_mut().enumerate() {
+                *x = unsafe { input.add(at + i).read() }.load();
+            }
+        }
+        // The rest of a last block is computed and not stored.
+        for i in 0..BLOCK {
+            let values = self.map.apply::<FMA>(std::array::from_fn(|k| x[k][i]));
+            for k in 0..OUT {
+                y[k][i] = values[k];
+            }
+        }
+        for (y, out) in y.iter().zip(self.out) {
+            for (i, y) in y[..len].iter().enumerate() {
+                unsafe { out.add(at + i).write(F::store(*y)) };
+            }
         }
     }
 }

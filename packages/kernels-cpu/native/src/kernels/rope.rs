@@ -14,6 +14,9 @@ use crate::pool::scratch;
 use crate::queue::Context;
 use crate::with_element;
 
+/// Pairs that are turned at a time.
+const LANES: usize = 16;
+
 #[derive(Clone, Copy)]
 struct Shape {
     heads: usize,
@@ -42,38 +45,71 @@ impl<E: Element> Loop for Rotate<E> {
     unsafe fn run<const FMA: bool>(self) {
         let Shape { heads, head_dim, dim_offset, dims, interleaved, scale, sign } = self.shape;
         let half = dims / 2;
+        let whole = half / LANES * LANES;
         let inv_freq = unsafe { std::slice::from_raw_parts(self.inv_freq, half) };
         let (mut cos, mut sin) = (scratch::<f32>(half), scratch::<f32>(half));
-        let (mut x, mut y) = (scratch::<f32>(head_dim), scratch::<f32>(head_dim));
         for r in self.rows {
             let position = f64::from(unsafe { self.positions.add(r).read() });
             for ((cos, sin), frequency) in cos.iter_mut().zip(sin.iter_mut()).zip(inv_freq) {
-                let (c, s) = cos_sin(position * f64::from(*frequency));
+                let (c, s) = cos_sin::<FMA>(position * f64::from(*frequency));
                 (*cos, *sin) = ((c * scale) as f32, (s * scale * sign) as f32);
             }
-            let (cos, sin) = (&cos[..half], &sin[..half]);
-            for h in 0..heads {
-                let at = (r * heads + h) * head_dim;
-                unsafe { row::load(&mut x, self.x.add(at)) };
-                y.copy_from_slice(&x);
-                let from = &x[dim_offset..dim_offset + dims];
-                let to = &mut y[dim_offset..dim_offset + dims];
-                if interleaved {
-                    for i in 0..half {
-                        let (a, b) = (from[2 * i], from[2 * i + 1]);
-                        to[2 * i] = mul_add::<FMA>(a, cos[i], -(b * sin[i]));
-                        to[2 * i + 1] = mul_add::<FMA>(b, cos[i], a * sin[i]);
+            for at in (r * heads..(r + 1) * heads).map(|head| head * head_dim) {
+                // SAFETY: a head of both, and the factors of its pairs.
+                unsafe {
+                    let (x, y) = (self.x.add(at), self.y.add(at));
+                    if dims < head_dim && !std::ptr::eq(x, y) {
+                        x.copy_to(y, head_dim);
                     }
-                } else {
-                    let (a, b) = from.split_at(half);
-                    let (to_a, to_b) = to.split_at_mut(half);
-                    for i in 0..half {
-                        to_a[i] = mul_add::<FMA>(a[i], cos[i], -(b[i] * sin[i]));
-                        to_b[i] = mul_add::<FMA>(b[i], cos[i], a[i] * sin[i]);
+                    let (x, y) = (x.add(dim_offset), y.add(dim_offset));
+                    let (cos, sin) = (cos.as_ptr(), sin.as_ptr());
+                    for i in (0..whole).step_by(LANES) {
+                        let (cos, sin) = (*cos.add(i).cast::<[f32; LANES]>(), *sin.add(i).cast());
+                        turn::<E, FMA, LANES>(y, x, cos, sin, i, half, interleaved);
+                    }
+                    for i in whole..half {
+                        turn::<E, FMA, 1>(y, x, [*cos.add(i)], [*sin.add(i)], i, half, interleaved);
                     }
                 }
-                unsafe { row::store(self.y.add(at), &y) };
             }
+        }
+    }
+}
+
+/// Turns the pairs from `i` on of `half` of them. All are read before any is written: y may be x.
+#[inline(always)]
+unsafe fn turn<E: Element, const FMA: bool, const N: usize>(
+    y: *mut E,
+    x: *const E,
+    cos: [f32; N],
+    sin: [f32; N],
+    i: usize,
+    half: usize,
+    interleaved: bool,
+) {
+    let rotated = |a: [f32; N], b: [f32; N]| {
+        let (mut to_a, mut to_b) = (a, b);
+        for lane in 0..N {
+            to_a[lane] = mul_add::<FMA>(a[lane], cos[lane], -(b[lane] * sin[lane]));
+            to_b[lane] = mul_add::<FMA>(b[lane], cos[lane], a[lane] * sin[lane]);
+        }
+        (to_a, to_b)
+    };
+    // SAFETY: the caller's pairs.
+    unsafe {
+        if interleaved {
+            let pairs = *x.add(2 * i).cast::<[[E; 2]; N]>();
+            let (a, b) = rotated(pairs.map(|pair| pair[0].load()), pairs.map(|pair| pair[1].load()));
+            let mut turned = pairs;
+            for lane in 0..N {
+                turned[lane] = [E::store(a[lane]), E::store(b[lane])];
+            }
+            *y.add(2 * i).cast() = turned;
+        } else {
+            let (a, b) = (*x.add(i).cast::<[E; N]>(), *x.add(half + i).cast::<[E; N]>());
+            let (a, b) = rotated(a.map(E::load), b.map(E::load));
+            *y.add(i).cast() = a.map(E::store);
+            *y.add(half + i).cast() = b.map(E::store);
         }
     }
 }

@@ -13,6 +13,19 @@ pub unsafe fn load<E: Element>(y: &mut [f32], x: *const E) {
     }
 }
 
+/// Asks for what lies at `x`, which need not exist.
+#[inline(always)]
+pub fn fetch<E>(x: *const E) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(x.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = x;
+}
+
 #[inline(always)]
 pub unsafe fn store<E: Element>(y: *mut E, x: &[f32]) {
     for (i, x) in x.iter().enumerate() {
