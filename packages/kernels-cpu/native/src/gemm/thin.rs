@@ -19,10 +19,9 @@ use std::ops::Range;
 const RANK: usize = 16;
 /// Rows of the narrow side in registers at a time.
 const SIDE: usize = 8;
-/// Pairs of k that are summed before they are added to the rest.
-const DEPTH: usize = 384;
-/// Pairs of k ahead that are fetched.
-const AHEAD: usize = 8;
+/// Pairs of k that are summed before they are added to the rest. Meanwhile as many are fetched, row by row: memory gives lines
+/// beside each other much faster than one of each row.
+const DEPTH: usize = 32;
 
 /// y (+)= alpha · a · op(b) of few k.
 fn shallow(p: &GemmParams) -> bool {
@@ -205,23 +204,35 @@ unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: R
     // Interleaving pairs goes by quarters of a register: columns 0-3, 8-11, … and 4-7, 12-15, …
     let first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
-    for col in cols.clone().step_by(32) {
-        let left = cols.end - col;
-        let mask: __mmask32 = if left < 32 { (1 << left) - 1 } else { !0 };
-        // SAFETY: columns of the operand under the mask; c has whole blocks of 32 columns.
-        unsafe {
-            let at = wide.at.cast::<u16>().add(col);
-            for start in (0..pairs.len() / SIDE).step_by(DEPTH) {
-                let end = (start + DEPTH).min(pairs.len() / SIDE);
-                let mut sums = [[_mm512_setzero_ps(); 2]; SIDE];
+    let row_at = |row: usize| wide.at.cast::<u16>().wrapping_add(row * wide.ld + cols.start);
+    let lines = cols.len().div_ceil(32);
+    for line in 0..2 * DEPTH * lines {
+        fetch(row_at(line / lines).wrapping_add(line % lines * 32));
+    }
+    for start in (0..pairs.len() / SIDE).step_by(DEPTH) {
+        let end = (start + DEPTH).min(pairs.len() / SIDE);
+        let (mut next, mut line) = (row_at(2 * end), 0);
+        let mut fetch_next = || {
+            fetch(next.wrapping_add(line * 32));
+            line += 1;
+            if line == lines {
+                (next, line) = (next.wrapping_add(wide.ld), 0);
+            }
+        };
+        for col in (0..cols.len()).step_by(32) {
+            let left = cols.len() - col;
+            let mask: __mmask32 = if left < 32 { (1 << left) - 1 } else { !0 };
+            let mut sums = [[_mm512_setzero_ps(); 2]; SIDE];
+            // SAFETY: columns of the operand under the mask; c has whole blocks of 32 columns.
+            unsafe {
                 for (i, pairs) in pairs[start * SIDE..end * SIDE].as_chunks::<SIDE>().0.iter().enumerate() {
+                    fetch_next();
+                    fetch_next();
                     let row = 2 * (start + i);
-                    let from = at.add(row * wide.ld);
-                    _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(2 * AHEAD * wide.ld).cast());
-                    _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add((2 * AHEAD + 1) * wide.ld).cast());
+                    let from = row_at(row).wrapping_add(col);
                     let even = _mm512_maskz_loadu_epi16(mask, from.cast());
-                    let next = if row + 1 < k { mask } else { 0 };
-                    let odd = _mm512_maskz_loadu_epi16(next, from.wrapping_add(wide.ld).cast());
+                    let odd_mask = if row + 1 < k { mask } else { 0 };
+                    let odd = _mm512_maskz_loadu_epi16(odd_mask, from.wrapping_add(wide.ld).cast());
                     let low = transmute::<__m512i, __m512bh>(_mm512_unpacklo_epi16(even, odd));
                     let high = transmute::<__m512i, __m512bh>(_mm512_unpackhi_epi16(even, odd));
                     for (sums, pair) in sums.iter_mut().zip(pairs) {
@@ -231,9 +242,8 @@ unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: R
                     }
                 }
                 for (r, [low, high]) in sums.into_iter().enumerate() {
-                    let to = c.add(r * ldc + col - cols.start);
                     for (j, order) in [first, second].into_iter().enumerate() {
-                        let to = to.add(16 * j);
+                        let to = c.add(r * ldc + col + 16 * j);
                         let mut sum = _mm512_permutex2var_ps(low, order, high);
                         if start > 0 {
                             sum = _mm512_add_ps(_mm512_loadu_ps(to), sum);
@@ -244,4 +254,11 @@ unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: R
             }
         }
     }
+}
+
+/// Asks for a line, which need not exist, for the second-level cache.
+#[inline]
+fn fetch(at: *const u16) {
+    // SAFETY: a hint, which reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
 }
