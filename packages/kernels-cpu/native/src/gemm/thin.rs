@@ -84,18 +84,22 @@ pub unsafe fn multiply(pool: &Pool, isa: Isa, y: *mut u8, a: *const u8, b: *cons
     let (small, wide) = if transposed { (b, a) } else { (a, b) };
     let (pairs, groups) = (k.div_ceil(2), few.div_ceil(SIDE));
     let mut packed = scratch::<u32>(groups * pairs * SIDE);
-    let small = small.cast::<u16>();
-    for (at, pair) in packed.iter_mut().enumerate() {
-        let (column, first) = (at / (pairs * SIDE) * SIDE + at % SIDE, at / SIDE % pairs * 2);
-        let value = |p: usize| {
-            // SAFETY: inside of the operand.
-            if column < few && p < k {
-                u32::from(unsafe { small.add(p * few + column).read_unaligned() })
-            } else {
-                0
+    for (group, packed) in packed.chunks_exact_mut(pairs * SIDE).enumerate() {
+        let columns = SIDE.min(few - group * SIDE);
+        for (pair, packed) in packed.as_chunks_mut::<SIDE>().0.iter_mut().enumerate() {
+            // SAFETY: values of the operand.
+            unsafe {
+                let even = small.cast::<u16>().add(2 * pair * few + group * SIDE);
+                let odd = if 2 * pair + 1 < k { Some(even.add(few)) } else { None };
+                *packed = match (columns, odd) {
+                    (SIDE, Some(odd)) => in_pairs(even, odd),
+                    _ => std::array::from_fn(|column| {
+                        let value = |at: *const u16| u32::from(at.add(column).read_unaligned());
+                        if column < columns { value(even) | odd.map_or(0, value) << 16 } else { 0 }
+                    }),
+                };
             }
-        };
-        *pair = value(first) | value(first + 1) << 16;
+        }
     }
     let out = Output {
         at: y,
@@ -120,6 +124,15 @@ pub unsafe fn multiply(pool: &Pool, isa: Isa, y: *mut u8, a: *const u8, b: *cons
         // SAFETY: ranges own disjoint parts of y.
         unsafe { store::store(isa, &out, c.as_ptr(), ldc, 0..few, cols) };
     });
+}
+
+/// Pairs of one value from each of two rows.
+#[inline]
+unsafe fn in_pairs(even: *const u16, odd: *const u16) -> [u32; SIDE] {
+    // SAFETY: the caller's rows.
+    let (even, odd) =
+        unsafe { (even.cast::<[u16; SIDE]>().read_unaligned(), odd.cast::<[u16; SIDE]>().read_unaligned()) };
+    std::array::from_fn(|column| u32::from(even[column]) | u32::from(odd[column]) << 16)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
