@@ -35,7 +35,7 @@ pub fn takes(isa: Isa, dtype: FloatDType, rows: usize) -> bool {
 /// The products of `few` rows with `many` rows of length `k`, to `out`, whose columns are the large side's when `across`.
 ///
 /// # Safety
-/// Both operands hold the rows, contiguous along k, and `out` the products; [`takes`] said so.
+/// Both operands hold the rows, the large one contiguous along k, and `out` the products; [`takes`] said so.
 pub unsafe fn multiply(
     pool: &Pool,
     isa: Isa,
@@ -84,12 +84,34 @@ pub unsafe fn multiply(
 }
 
 /// Up to 8 rows as [k / 4][8 rows of 4 values], with zeros for what is missing.
-unsafe fn eight_rows(to: *mut u64, x: Operand, rows: usize, k: usize) {
-    for row in 0..8 {
-        for group in 0..k.div_ceil(4) {
-            let valid = if row < rows { (k - 4 * group).min(4) } else { 0 };
-            // SAFETY: `valid` values of a row.
-            unsafe { *to.add(8 * group + row) = some_values(x.element(row, 4 * group).cast(), valid) };
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn eight_rows(to: *mut [u64; 8], x: Operand, rows: usize, k: usize) {
+    for (group, p) in (0..k).step_by(4).enumerate() {
+        // SAFETY: values of the operand, of which at least 8 stored rows follow where 8 values are read as one.
+        unsafe {
+            let lanes = if x.transposed && p + 12 <= k {
+                let [a, b, c, d] =
+                    [p, p + 1, p + 2, p + 3].map(|p| x.element(0, p).cast::<[u16; 8]>().read_unaligned());
+                std::array::from_fn(|row| {
+                    let values = [a, b, c, d].map(|values| u64::from(values[row]));
+                    if row < rows {
+                        values[0] | values[1] << 16 | values[2] << 32 | values[3] << 48
+                    } else {
+                        0
+                    }
+                })
+            } else if !x.transposed && p + 4 <= k {
+                std::array::from_fn(|row| {
+                    if row < rows { x.element(row, p).cast::<u64>().read_unaligned() } else { 0 }
+                })
+            } else {
+                std::array::from_fn(|row| {
+                    (p..(p + 4).min(k)).filter(|_| row < rows).rev().fold(0, |bits, p| {
+                        bits << 16 | u64::from(x.element(row, p).cast::<u16>().read_unaligned())
+                    })
+                })
+            };
+            *to.add(group) = lanes;
         }
     }
 }

@@ -213,18 +213,21 @@ unsafe fn multiply(
         bias_dtype: dtype,
     };
     let (mut rows, mut cols) = (m, n);
-    // The narrow b of an adapter's gradient is turned at the price of a few of its rows.
-    let narrow = !p.trans_a && !p.trans_b && n <= DOT_ROWS && k >= DOT_DEPTH && m > n;
+    // The narrow b of an adapter's gradient.
+    let narrow = !p.trans_a && !p.trans_b && n <= DOT_ROWS && m > n;
+    #[cfg(target_arch = "x86_64")]
+    if !left.transposed && (!right.transposed || narrow) && plus.is_none() && few::takes(isa, dtype, m.min(n))
+    {
+        let (small, large) = if m <= n { ((left, m), (right, n)) } else { ((right, n), (left, m)) };
+        // SAFETY: the caller's operands.
+        return unsafe { few::multiply(pool, isa, small, large, k, &out, m <= n) };
+    }
+    // For dot products it is turned, at the price of a few of its rows.
+    let narrow = narrow && k >= DOT_DEPTH;
     let mut turned = scratch::<u8>(if narrow { n * k * dtype.size() } else { 0 });
     if narrow {
         with_element!(dtype, T => unsafe { turn(turned.as_mut_ptr().cast::<T>(), b.cast::<T>(), k, n) });
         right = Operand { at: turned.as_ptr(), ld: k, transposed: false, dtype };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if !left.transposed && !right.transposed && plus.is_none() && few::takes(isa, dtype, m.min(n)) {
-        let (small, large) = if m <= n { ((left, m), (right, n)) } else { ((right, n), (left, m)) };
-        // SAFETY: the caller's operands.
-        return unsafe { few::multiply(pool, isa, small, large, k, &out, m <= n) };
     }
     if !left.transposed && !right.transposed && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
         dots(pool, isa, left, right, &out, (m, n, k));

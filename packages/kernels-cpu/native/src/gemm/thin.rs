@@ -19,10 +19,9 @@ use std::ops::Range;
 const RANK: usize = 16;
 /// Rows of the narrow side in registers at a time.
 const SIDE: usize = 8;
-/// Pairs of k that are summed before they are added to the rest.
-const DEPTH: usize = 384;
-/// Pairs of k ahead that are fetched.
-const AHEAD: usize = 8;
+/// Pairs of k that are summed before they are added to the rest. Meanwhile as many are fetched, row by row: memory gives lines
+/// beside each other much faster than one of each row.
+const DEPTH: usize = 32;
 
 /// y (+)= alpha · a · op(b) of few k.
 fn shallow(p: &GemmParams) -> bool {
@@ -85,18 +84,22 @@ pub unsafe fn multiply(pool: &Pool, isa: Isa, y: *mut u8, a: *const u8, b: *cons
     let (small, wide) = if transposed { (b, a) } else { (a, b) };
     let (pairs, groups) = (k.div_ceil(2), few.div_ceil(SIDE));
     let mut packed = scratch::<u32>(groups * pairs * SIDE);
-    let small = small.cast::<u16>();
-    for (at, pair) in packed.iter_mut().enumerate() {
-        let (column, first) = (at / (pairs * SIDE) * SIDE + at % SIDE, at / SIDE % pairs * 2);
-        let value = |p: usize| {
-            // SAFETY: inside of the operand.
-            if column < few && p < k {
-                u32::from(unsafe { small.add(p * few + column).read_unaligned() })
-            } else {
-                0
+    for (group, packed) in packed.chunks_exact_mut(pairs * SIDE).enumerate() {
+        let columns = SIDE.min(few - group * SIDE);
+        for (pair, packed) in packed.as_chunks_mut::<SIDE>().0.iter_mut().enumerate() {
+            // SAFETY: values of the operand.
+            unsafe {
+                let even = small.cast::<u16>().add(2 * pair * few + group * SIDE);
+                let odd = if 2 * pair + 1 < k { Some(even.add(few)) } else { None };
+                *packed = match (columns, odd) {
+                    (SIDE, Some(odd)) => in_pairs(even, odd),
+                    _ => std::array::from_fn(|column| {
+                        let value = |at: *const u16| u32::from(at.add(column).read_unaligned());
+                        if column < columns { value(even) | odd.map_or(0, value) << 16 } else { 0 }
+                    }),
+                };
             }
-        };
-        *pair = value(first) | value(first + 1) << 16;
+        }
     }
     let out = Output {
         at: y,
@@ -121,6 +124,15 @@ pub unsafe fn multiply(pool: &Pool, isa: Isa, y: *mut u8, a: *const u8, b: *cons
         // SAFETY: ranges own disjoint parts of y.
         unsafe { store::store(isa, &out, c.as_ptr(), ldc, 0..few, cols) };
     });
+}
+
+/// Pairs of one value from each of two rows.
+#[inline]
+unsafe fn in_pairs(even: *const u16, odd: *const u16) -> [u32; SIDE] {
+    // SAFETY: the caller's rows.
+    let (even, odd) =
+        unsafe { (even.cast::<[u16; SIDE]>().read_unaligned(), odd.cast::<[u16; SIDE]>().read_unaligned()) };
+    std::array::from_fn(|column| u32::from(even[column]) | u32::from(odd[column]) << 16)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
@@ -205,23 +217,35 @@ unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: R
     // Interleaving pairs goes by quarters of a register: columns 0-3, 8-11, … and 4-7, 12-15, …
     let first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
     let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
-    for col in cols.clone().step_by(32) {
-        let left = cols.end - col;
-        let mask: __mmask32 = if left < 32 { (1 << left) - 1 } else { !0 };
-        // SAFETY: columns of the operand under the mask; c has whole blocks of 32 columns.
-        unsafe {
-            let at = wide.at.cast::<u16>().add(col);
-            for start in (0..pairs.len() / SIDE).step_by(DEPTH) {
-                let end = (start + DEPTH).min(pairs.len() / SIDE);
-                let mut sums = [[_mm512_setzero_ps(); 2]; SIDE];
+    let row_at = |row: usize| wide.at.cast::<u16>().wrapping_add(row * wide.ld + cols.start);
+    let lines = cols.len().div_ceil(32);
+    for line in 0..2 * DEPTH * lines {
+        fetch(row_at(line / lines).wrapping_add(line % lines * 32));
+    }
+    for start in (0..pairs.len() / SIDE).step_by(DEPTH) {
+        let end = (start + DEPTH).min(pairs.len() / SIDE);
+        let (mut next, mut line) = (row_at(2 * end), 0);
+        let mut fetch_next = || {
+            fetch(next.wrapping_add(line * 32));
+            line += 1;
+            if line == lines {
+                (next, line) = (next.wrapping_add(wide.ld), 0);
+            }
+        };
+        for col in (0..cols.len()).step_by(32) {
+            let left = cols.len() - col;
+            let mask: __mmask32 = if left < 32 { (1 << left) - 1 } else { !0 };
+            let mut sums = [[_mm512_setzero_ps(); 2]; SIDE];
+            // SAFETY: columns of the operand under the mask; c has whole blocks of 32 columns.
+            unsafe {
                 for (i, pairs) in pairs[start * SIDE..end * SIDE].as_chunks::<SIDE>().0.iter().enumerate() {
+                    fetch_next();
+                    fetch_next();
                     let row = 2 * (start + i);
-                    let from = at.add(row * wide.ld);
-                    _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(2 * AHEAD * wide.ld).cast());
-                    _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add((2 * AHEAD + 1) * wide.ld).cast());
+                    let from = row_at(row).wrapping_add(col);
                     let even = _mm512_maskz_loadu_epi16(mask, from.cast());
-                    let next = if row + 1 < k { mask } else { 0 };
-                    let odd = _mm512_maskz_loadu_epi16(next, from.wrapping_add(wide.ld).cast());
+                    let odd_mask = if row + 1 < k { mask } else { 0 };
+                    let odd = _mm512_maskz_loadu_epi16(odd_mask, from.wrapping_add(wide.ld).cast());
                     let low = transmute::<__m512i, __m512bh>(_mm512_unpacklo_epi16(even, odd));
                     let high = transmute::<__m512i, __m512bh>(_mm512_unpackhi_epi16(even, odd));
                     for (sums, pair) in sums.iter_mut().zip(pairs) {
@@ -231,9 +255,8 @@ unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: R
                     }
                 }
                 for (r, [low, high]) in sums.into_iter().enumerate() {
-                    let to = c.add(r * ldc + col - cols.start);
                     for (j, order) in [first, second].into_iter().enumerate() {
-                        let to = to.add(16 * j);
+                        let to = c.add(r * ldc + col + 16 * j);
                         let mut sum = _mm512_permutex2var_ps(low, order, high);
                         if start > 0 {
                             sum = _mm512_add_ps(_mm512_loadu_ps(to), sum);
@@ -244,4 +267,11 @@ unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: R
             }
         }
     }
+}
+
+/// Asks for a line, which need not exist, for the second-level cache.
+#[inline]
+fn fetch(at: *const u16) {
+    // SAFETY: a hint, which reads nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
 }
