@@ -21,7 +21,7 @@ fn main() {
     let pool = Pool::new(threads);
     let (isa, note) = choose();
     println!("{} on {threads} threads {}", isa.name(), note.unwrap_or(""));
-    let shapes: [(&str, usize, usize, usize, bool, bool); 22] = [
+    let shapes: [(&str, usize, usize, usize, bool, bool); 27] = [
         ("forward", 1024, 576, 576, false, true),
         ("forward", 1024, 1536, 576, false, true),
         ("forward", 1024, 576, 1536, false, true),
@@ -36,6 +36,11 @@ fn main() {
         ("backward", 1024, 2048, 5632, false, false),
         ("weight gradient", 2048, 2048, 1024, true, false),
         ("tiny", 512, 704, 256, false, true),
+        ("smol q", 512, 576, 576, false, true),
+        ("smol up", 512, 1536, 576, false, true),
+        ("smol down", 512, 576, 1536, false, true),
+        ("smol d down", 512, 1536, 576, false, false),
+        ("d head", 256, 576, 49152, false, false),
         ("lora down", 1024, 8, 2048, false, true),
         ("lora up", 1024, 2048, 8, false, true),
         ("lora dx", 1024, 8, 2048, false, false),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::dtype::FloatDType;
-use crate::gemm::micro::{Micro, ROW_BYTES};
+use crate::gemm::micro::{Factors, Micro};
 use crate::isa::Isa;
 use crate::pool::Pool;
 
@@ -26,14 +26,17 @@ pub fn peak(pool: &Pool, isa: Isa, dtype: FloatDType, budget: f64) -> f64 {
     let (depth, repeats) = (128, 2000);
     let time = fastest(budget, || {
         pool.run(pool.threads(), &|_| {
-            let a = vec![0u64; 32 * ROW_BYTES / 8];
-            let b = vec![0u64; micro.nr * micro.column_bytes(depth) / 8 + 8];
+            let bytes = micro.column_bytes(depth);
+            // An odd number of cache lines apart, rows fall into different sets.
+            let stride = bytes + 64;
+            let a = vec![0u64; 32 * stride / 8];
+            let b = vec![0u64; micro.nr * bytes / 8 + 8];
             let mut c = vec![0f32; 32 * micro.nr];
-            let stride = micro.column_bytes(depth);
+            let (a, b) = (a.as_ptr().cast(), b.as_ptr().cast());
+            let factors = [Factors { k: depth, a, stride, b, column_bytes: bytes }];
             for _ in 0..repeats {
-                let (a, b, c) = (a.as_ptr().cast(), b.as_ptr().cast(), c.as_mut_ptr());
                 // SAFETY: whole tiles of every operand.
-                unsafe { micro.block(micro.mr, micro.nr, depth, a, b, stride, c, micro.nr, false) };
+                unsafe { micro.block(micro.mr, micro.nr, &factors, c.as_mut_ptr(), micro.nr, false) };
             }
         });
     });

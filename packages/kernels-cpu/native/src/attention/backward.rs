@@ -2,11 +2,12 @@
 
 use super::softmax::{Gradients, Scores};
 use super::{
-    AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, RowBlock, Sequence, cover, pad_rows, store_row, tiles,
+    AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, ROW_BYTES, RowBlock, Sequence, cover, factors, pad_rows,
+    store_row, tiles,
 };
 use crate::dtype::FloatDType;
 use crate::element::Element;
-use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
+use crate::gemm::micro::{MAX_ROWS, Micro};
 use crate::gemm::pack::{self, Operand};
 use crate::isa::{Isa, Loop, mul_add, vectorised};
 use crate::pool::{Pool, scratch};
@@ -283,8 +284,8 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     (pointers.dout, &mut dout_rows, &mut dout_turned),
                 ] {
                     let x = block.gather(staged.as_mut_ptr(), x, dim, dtype);
-                    pack::rows(isa, micro, packed.as_mut_ptr(), x, 0..rows, 0..dim);
-                    pack::rows(isa, micro, turned.as_mut_ptr(), x.turned(), 0..dim, 0..rows);
+                    pack::rows(isa, micro, (packed.as_mut_ptr(), ROW_BYTES), x, 0..rows, 0..dim);
+                    pack::rows(isa, micro, (turned.as_mut_ptr(), ROW_BYTES), x.turned(), 0..dim, 0..rows);
                 }
             }
             let stride = micro.column_bytes(rows);
@@ -310,8 +311,8 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     let (s, dp) = (s.as_mut_ptr(), dp.as_mut_ptr());
                     let bytes = micro.column_bytes(dim);
                     let (q_at, dout_at) = (q_rows.as_ptr().add(at), dout_rows.as_ptr().add(at));
-                    micro.block(tile.len(), cols, dim, q_at, k_panels, bytes, s, ld, false);
-                    micro.block(tile.len(), cols, dim, dout_at, v_panels, bytes, dp, ld, false);
+                    micro.block(tile.len(), cols, &factors(dim, q_at, k_panels, bytes), s, ld, false);
+                    micro.block(tile.len(), cols, &factors(dim, dout_at, v_panels, bytes), dp, ld, false);
                     let scores = Scores {
                         block: &block,
                         scale: p.scale,
@@ -347,10 +348,9 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                         (false, false) => gradients!(false, 8),
                     }
                     if visible > 0 {
-                        let a = ds_rows.as_ptr();
+                        let x = factors(visible, ds_rows.as_ptr(), k_turned, micro.column_bytes(size));
                         let c = dq.as_mut_ptr().add(tile.start * dims);
-                        let bytes = micro.column_bytes(size);
-                        micro.block(tile.len(), dims, visible, a, k_turned, bytes, c, dims, true);
+                        micro.block(tile.len(), dims, &x, c, dims, true);
                     }
                 }
                 let mut skip = 0;
@@ -359,13 +359,15 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     while block.end(skip) <= key + j {
                         skip += group;
                     }
-                    let depth = skip / micro.k_step * micro.k_step..rows;
+                    let skip = skip / micro.k_step * micro.k_step;
+                    let bytes = skip * micro.value_bytes();
                     for (a, panels, c) in
                         [(&dout_turned, &p_panels, dv.as_mut_ptr()), (&q_turned, &ds_panels, dk.as_mut_ptr())]
                     {
-                        let (a, b) = (a.as_ptr(), panels.as_ptr().add(j * stride));
+                        let a = a.as_ptr().add(bytes);
+                        let b = panels.as_ptr().add(j * stride + micro.nr * bytes);
                         let c = c.add(part * sums + j);
-                        micro.block_of(dim, micro.nr, depth.clone(), a, b, stride, c, ld, true);
+                        micro.block(dim, micro.nr, &factors(rows - skip, a, b, stride), c, ld, true);
                     }
                 }
             }
@@ -389,7 +391,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                 let x = Operand { at, ld, transposed: true, dtype: FloatDType::F32 };
                 let keys = first % depth..(first % depth + MAX_ROWS).min(count - first / depth * depth);
                 let rows = keys.len();
-                pack::rows(isa, Micro::of(isa, FloatDType::F32), turned, x, keys, 0..dim);
+                pack::rows(isa, Micro::of(isa, FloatDType::F32), (turned, ROW_BYTES), x, keys, 0..dim);
                 for row in 0..rows {
                     let to = to.add(key_at(task.keys.start + first + row));
                     store_row(isa, to, turned.add(row * ROW_BYTES).cast(), dim, 1.0, dtype);

@@ -3,10 +3,9 @@
 
 use super::forward::Heads;
 use super::softmax::{Scores, Step};
-use super::{KEY_BLOCK, RowBlock, store_row};
+use super::{KEY_BLOCK, ROW_BYTES, RowBlock, store_row};
 use crate::element::Element;
 use crate::gemm::dot;
-use crate::gemm::micro::ROW_BYTES;
 use crate::gemm::pack::Operand;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::pool::scratch;

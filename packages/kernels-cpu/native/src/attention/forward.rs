@@ -2,11 +2,11 @@
 
 use super::softmax::{Scores, Step};
 use super::{
-    AttentionParams, KEY_BLOCK, LANES, Mask, RowBlock, Sequence, cover, pad_rows, query_tasks, store_row,
-    tiles,
+    AttentionParams, KEY_BLOCK, LANES, Mask, ROW_BYTES, RowBlock, Sequence, cover, factors, pad_rows,
+    query_tasks, store_row, tiles,
 };
 use crate::dtype::FloatDType;
-use crate::gemm::micro::{MAX_ROWS, Micro, ROW_BYTES};
+use crate::gemm::micro::{MAX_ROWS, Micro};
 use crate::gemm::pack::{self, Operand};
 use crate::isa::{Isa, vectorised};
 use crate::pool::{Pool, scratch};
@@ -136,7 +136,7 @@ impl Heads<'_> {
         // SAFETY: the caller's tensors; scratch of the sizes that packing and blocks need.
         unsafe {
             let x = block.gather(staged.as_mut_ptr(), q, dim, dtype);
-            pack::rows(isa, micro, left.as_mut_ptr(), x, 0..rows, 0..dim);
+            pack::rows(isa, micro, (left.as_mut_ptr(), ROW_BYTES), x, 0..rows, 0..dim);
             for key in (0..total).step_by(depth) {
                 let count = depth.min(total - key);
                 let (k, v) = keys(key..key + count);
@@ -150,17 +150,8 @@ impl Heads<'_> {
                     let a = left.as_ptr().add(tile.start * ROW_BYTES);
                     let s = scores.as_mut_ptr();
                     let cols = cover(micro, visible, count);
-                    micro.block(
-                        tile.len(),
-                        cols,
-                        dim,
-                        a,
-                        right.as_ptr(),
-                        micro.column_bytes(dim),
-                        s,
-                        ld,
-                        false,
-                    );
+                    let x = factors(dim, a, right.as_ptr(), micro.column_bytes(dim));
+                    micro.block(tile.len(), cols, &x, s, ld, false);
                     let cols = micro.pad_k(visible);
                     vectorised(
                         isa,
@@ -184,10 +175,9 @@ impl Heads<'_> {
                             scale_out: key > 0,
                         },
                     );
-                    let a = weights.as_ptr();
+                    let x = factors(visible, weights.as_ptr(), values.as_ptr(), micro.column_bytes(count));
                     let c = sums.as_mut_ptr().add(tile.start * dims);
-                    let stride = micro.column_bytes(count);
-                    micro.block(tile.len(), dims, visible, a, values.as_ptr(), stride, c, dims, true);
+                    micro.block(tile.len(), dims, &x, c, dims, true);
                 }
             }
             for row in 0..rows {

@@ -19,7 +19,7 @@ pub use paged::paged;
 
 use crate::dtype::FloatDType;
 use crate::element::Element;
-use crate::gemm::micro::{MAX_ROWS, Micro};
+use crate::gemm::micro::{Factors, MAX_ROWS, Micro};
 use crate::gemm::pack::Operand;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::with_element;
@@ -74,6 +74,10 @@ const KEY_BLOCK: usize = 256;
 /// block, whose size does not show in the bits of the result.
 const ROW_BLOCK: usize = 128;
 const MOST_ROWS: usize = 384;
+/// Distance of packed rows of queries and probabilities: an odd number of cache lines, so that they fall into different
+/// sets, with room for a block of keys in every dtype.
+const ROW_BYTES: usize = 1600;
+const _: () = assert!(4 * KEY_BLOCK <= ROW_BYTES);
 /// Columns of scores are padded to whole vectors of the softmax loops.
 const LANES: usize = 16;
 
@@ -200,6 +204,11 @@ fn tiles<'a>(
 /// Columns of `cols` packed ones that cover the first `visible`: whole panels.
 fn cover(micro: &Micro, visible: usize, cols: usize) -> usize {
     visible.next_multiple_of(micro.nr).min(micro.pad_n(cols))
+}
+
+/// Packed rows from `a` on times the panels at `b`, whose columns take `column_bytes`.
+fn factors(k: usize, a: *const u8, b: *const u8, column_bytes: usize) -> [Factors; 1] {
+    [Factors { k, a, stride: ROW_BYTES, b, column_bytes }]
 }
 
 /// Rows of scratch for `rows` rows.

@@ -1,7 +1,6 @@
 //! The element-wise half of attention: scores to probabilities and their gradients, for the rows of one tile.
 
-use super::{LANES, RowBlock};
-use crate::gemm::micro::ROW_BYTES;
+use super::{LANES, ROW_BYTES, RowBlock};
 use crate::isa::{Loop, mul_add};
 use std::ops::Range;
 

@@ -1,9 +1,7 @@
-//! Matrix products. Operands are packed into panels that fit the second-level cache, blocks of them are multiplied by
-//! micro-kernels that hold a tile of the output in registers, and the f32 accumulators are stored once, at the end of k.
-//!
-//! Tasks own disjoint parts of the output and the cut of k depends on k alone, so a result has the same bits on any
-//! number of threads.
+//! Matrix products, each by the way that suits its shape: blocks that fit the caches (`blocked`), dot products, and those
+//! with a narrow side. A result has the same bits on any number of threads.
 
+mod blocked;
 pub(crate) mod dot;
 #[cfg(target_arch = "x86_64")]
 mod few;
@@ -24,9 +22,9 @@ use crate::element::f32_to_bf16;
 use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
 use crate::with_element;
-use micro::{MAX_ROWS, Micro, ROW_BYTES, SLACK_BYTES};
+use blocked::Product;
+use micro::{MOST_FACTORS, Micro};
 use pack::Operand;
-
 use store::Output;
 
 /// y [m, n] = alpha · op(a) · op(b) + beta · y (+ bias [n] on every row), row-major.
@@ -56,16 +54,8 @@ pub struct Plus {
     pub alpha: f32,
 }
 
-/// Columns of B that a task packs at a time: with the deepest block under 400 kB, less than half of a second-level cache.
-const PANEL_COLS: usize = 256;
-/// Rows of A packed at a time: a multiple of the height of every micro-kernel or close below one.
-const BLOCK_ROWS: usize = 112;
-/// Up to this k storing costs more than multiplying: the accumulators of a block must fit the first-level cache.
+/// From this k on a second product of few k goes along with the first.
 const SHALLOW: usize = 64;
-const SHALLOW_ROWS: usize = 32;
-const SHALLOW_COLS: usize = 128;
-/// Most rows of a task: its accumulators, 1 MiB, stay in the last-level cache while k goes by.
-const TASK_ROWS: usize = 1024;
 
 /// With at most this many rows on one side a product is a set of dot products: packing would cost as much as the rest.
 const DOT_ROWS: usize = 16;
@@ -159,7 +149,7 @@ pub unsafe fn gemm_plus(
     // Times a power of two no value is rounded: b can take the factor.
     let exact = factor.is_normal() && factor.to_bits() & 0x007f_ffff == 0;
     let deep = p.k > SHALLOW && p.m > DOT_ROWS && p.n > DOT_ROWS && !p.trans_a;
-    let fits = plus.k > 0 && micro.pad_k(plus.k) * micro.value_bytes() <= SLACK_BYTES;
+    let fits = plus.k > 0 && plus.k <= micro.depth();
     if !(exact && deep && fits) {
         let rest = GemmParams { k: plus.k, alpha: plus.alpha, accumulate: true, ..*p };
         // SAFETY: the caller's operands.
@@ -239,16 +229,18 @@ unsafe fn multiply(
         (rows, cols) = (cols, rows);
         out.transposed = true;
     }
-    let more = plus.map(|plus| More {
-        left: Operand { at: plus.a, ld: plus.k, ..left },
-        right: Operand { at: plus.b, ld: if p.trans_b { plus.k } else { n }, ..right },
-        k: plus.k,
-    });
-    let blocks = Blocks::of(micro, rows, cols, k, pool.threads());
-    pool.run(blocks.tasks(), &|task| {
-        // SAFETY: the caller's operands; tasks write disjoint parts of y.
-        unsafe { blocks.run(task, isa, micro, left, right, more, &out) };
-    });
+    let own = Product { left, right, k };
+    let mut products = [own; MOST_FACTORS];
+    if let Some(plus) = plus {
+        products[1] = Product {
+            left: Operand { at: plus.a, ld: plus.k, ..left },
+            right: Operand { at: plus.b, ld: if p.trans_b { plus.k } else { n }, ..right },
+            k: plus.k,
+        };
+    }
+    let products = &products[..1 + usize::from(plus.is_some())];
+    // SAFETY: the caller's operands.
+    unsafe { blocked::multiply(pool, isa, micro, (rows, cols), products, &out) };
 }
 
 /// to [cols, rows] = x [rows, cols]^T.
@@ -278,112 +270,4 @@ fn dots(pool: &Pool, isa: Isa, x: Operand, w: Operand, out: &Output, (m, n, k): 
             }
         }
     });
-}
-
-/// Further depth of a product: what the last block of k is lengthened by.
-#[derive(Clone, Copy)]
-struct More {
-    left: Operand,
-    right: Operand,
-    k: usize,
-}
-
-/// How a product is cut into tasks of `task_rows` x `task_cols`.
-struct Blocks {
-    rows: usize,
-    cols: usize,
-    k: usize,
-    depth: usize,
-    task_rows: usize,
-    task_cols: usize,
-}
-
-impl Blocks {
-    fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
-        let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
-        let widest = if k <= SHALLOW { SHALLOW_COLS } else { PANEL_COLS };
-        // A few tasks per thread even out what else the machine does.
-        let wanted = if threads == 1 { 1 } else { 3 * threads };
-        let (lowest, most) = (rows.div_ceil(TASK_ROWS), rows.div_ceil(micro.mr));
-        let narrowest = (2 * micro.nr).min(widest);
-        let (mut task_rows, mut task_cols, mut least) = (rows, cols, usize::MAX);
-        for across in cols.div_ceil(widest)..=cols.div_ceil(narrowest) {
-            // Few tasks must be a multiple of the threads, or some of them wait for the last one.
-            let enough = |down: &usize| {
-                let tasks = across * down;
-                tasks >= wanted && (tasks >= 4 * wanted || tasks.is_multiple_of(threads))
-            };
-            let down = (lowest..=most).find(enough).unwrap_or(most);
-            // Rows are packed once for each task beside another, columns, at twice the price, for each one below.
-            let price = across * rows + 2 * down * cols;
-            if price < least {
-                least = price;
-                task_cols = cols.div_ceil(across).next_multiple_of(micro.nr);
-                task_rows = rows.div_ceil(down).next_multiple_of(micro.mr);
-            }
-        }
-        Self { rows, cols, k, depth, task_rows, task_cols }
-    }
-
-    fn tasks(&self) -> usize {
-        self.cols.div_ceil(self.task_cols) * self.rows.div_ceil(self.task_rows)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "two products and their output")]
-    unsafe fn run(
-        &self,
-        task: usize,
-        isa: Isa,
-        micro: &Micro,
-        left: Operand,
-        right: Operand,
-        more: Option<More>,
-        out: &Output,
-    ) {
-        let across = self.cols.div_ceil(self.task_cols);
-        let col = task % across * self.task_cols;
-        let cols = self.task_cols.min(self.cols - col);
-        let first = task / across * self.task_rows;
-        let last = (first + self.task_rows).min(self.rows);
-        let padded = micro.pad_n(cols);
-        let height =
-            micro.block_rows(last - first, if self.k <= SHALLOW { SHALLOW_ROWS } else { BLOCK_ROWS });
-        let extra = more.map_or(0, |more| micro.pad_k(more.k));
-        let mut b = scratch::<u8>(padded * micro.column_bytes(self.depth + extra));
-        let mut a = scratch::<u8>(height.next_multiple_of(MAX_ROWS) * ROW_BYTES);
-        let mut c = scratch::<f32>((last - first).next_multiple_of(MAX_ROWS) * padded);
-        let (b, a, c) = (b.as_mut_ptr(), a.as_mut_ptr(), c.as_mut_ptr());
-        // SAFETY: the caller's operands, and scratch of the sizes that packing and blocks need.
-        unsafe {
-            if self.k == 0 {
-                c.write_bytes(0, (last - first) * padded);
-                store::store(isa, out, c, padded, first..last, col..col + cols);
-            }
-            for k0 in (0..self.k).step_by(self.depth) {
-                let k = self.depth.min(self.k - k0);
-                let more = more.filter(|_| k0 + k == self.k);
-                let own = micro.pad_k(k);
-                let whole = own + more.map_or(0, |more| micro.pad_k(more.k));
-                let bytes = micro.column_bytes(whole);
-                let cols = col..col + cols;
-                pack::part_of_panels(isa, micro, b, (bytes, 0), right, cols.clone(), k0..k0 + k);
-                if let Some(more) = more {
-                    pack::part_of_panels(isa, micro, b, (bytes, own), more.right, cols.clone(), 0..more.k);
-                }
-                for row in (first..last).step_by(height) {
-                    let rows = height.min(last - row);
-                    let c = c.add((row - first) * padded);
-                    pack::rows(isa, micro, a, left, row..row + rows, k0..k0 + k);
-                    if let Some(more) = more {
-                        let a = a.add(own * micro.value_bytes());
-                        pack::rows(isa, micro, a, more.left, row..row + rows, 0..more.k);
-                    }
-                    micro.block(rows, padded, whole, a, b, bytes, c, padded, k0 > 0);
-                    if k0 + k == self.k {
-                        store::store(isa, out, c, padded, row..row + rows, cols.clone());
-                    }
-                }
-            }
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Packing of operands into the layouts that [`super::micro`] describes.
 
-use super::micro::{Micro, ROW_BYTES};
+use super::micro::Micro;
 #[cfg(target_arch = "x86_64")]
 use super::transpose::{self, Target};
 use crate::dtype::FloatDType;
@@ -72,14 +72,14 @@ pub struct Source<T> {
     pub k: usize,
 }
 
-/// `rows` of A [m, k] over the values `depth` of k into packed rows at `to`.
+/// `rows` of A [m, k] over the values `depth` of k into rows at `to`, `stride` bytes apart.
 ///
 /// # Safety
-/// The ranges lie in the operand, `to` holds as many packed rows and `depth` is no longer than `micro.depth()`.
+/// The ranges lie in the operand, and `to` holds as many rows of `pad_k` values.
 pub unsafe fn rows(
     isa: Isa,
     micro: &Micro,
-    to: *mut u8,
+    (to, stride): (*mut u8, usize),
     x: Operand,
     rows: Range<usize>,
     depth: Range<usize>,
@@ -92,7 +92,7 @@ pub unsafe fn rows(
         #[cfg(target_arch = "x86_64")]
         if x.transposed {
             let source = Source { at, ld: x.ld, rows, k };
-            let target = Target { at: to.cast(), ld: ROW_BYTES / 4, units: padded / micro.unit() };
+            let target = Target { at: to.cast(), ld: stride / 4, units: padded / micro.unit() };
             match (isa, micro.pair) {
                 (Isa::Portable, _) | (Isa::Avx2, true) => {}
                 (Isa::Avx2, false) => return transpose::along_i_256(target, source),
@@ -101,16 +101,17 @@ pub unsafe fn rows(
             }
         }
         match (micro.pair, x.transposed) {
-            (false, false) => vectorised(isa, RowsF32 { to, at, ld: x.ld, step: 1, rows, k }),
-            (false, true) => vectorised(isa, RowsF32 { to, at, ld: 1, step: x.ld, rows, k }),
-            (true, false) => vectorised(isa, RowsBf16 { to, at, ld: x.ld, step: 1, rows, k, padded }),
-            (true, true) => vectorised(isa, RowsBf16 { to, at, ld: 1, step: x.ld, rows, k, padded }),
+            (false, false) => vectorised(isa, RowsF32 { to, stride, at, ld: x.ld, step: 1, rows, k }),
+            (false, true) => vectorised(isa, RowsF32 { to, stride, at, ld: 1, step: x.ld, rows, k }),
+            (true, false) => vectorised(isa, RowsBf16 { to, stride, at, ld: x.ld, step: 1, rows, k, padded }),
+            (true, true) => vectorised(isa, RowsBf16 { to, stride, at, ld: 1, step: x.ld, rows, k, padded }),
         }
     });
 }
 
 struct RowsF32<T> {
     to: *mut u8,
+    stride: usize,
     at: *const T,
     ld: usize,
     step: usize,
@@ -125,7 +126,7 @@ impl<T: Element> Loop for RowsF32<T> {
         unsafe {
             if self.step == 1 {
                 for i in 0..self.rows {
-                    let to = self.to.add(i * ROW_BYTES).cast::<f32>();
+                    let to = self.to.add(i * self.stride).cast::<f32>();
                     let at = self.at.add(i * self.ld);
                     for p in 0..self.k {
                         *to.add(p) = (*at.add(p)).load();
@@ -133,7 +134,7 @@ impl<T: Element> Loop for RowsF32<T> {
                 }
             } else {
                 for i in 0..self.rows {
-                    let to = self.to.add(i * ROW_BYTES).cast::<f32>();
+                    let to = self.to.add(i * self.stride).cast::<f32>();
                     for p in 0..self.k {
                         *to.add(p) = (*self.at.add(i * self.ld + p * self.step)).load();
                     }
@@ -145,6 +146,7 @@ impl<T: Element> Loop for RowsF32<T> {
 
 struct RowsBf16<T> {
     to: *mut u8,
+    stride: usize,
     at: *const T,
     ld: usize,
     step: usize,
@@ -159,7 +161,7 @@ impl<T: Element> Loop for RowsBf16<T> {
     unsafe fn run<const FMA: bool>(self) {
         unsafe {
             for i in 0..self.rows {
-                let to = self.to.add(i * ROW_BYTES).cast::<u16>();
+                let to = self.to.add(i * self.stride).cast::<u16>();
                 if self.step == 1 {
                     let at = self.at.add(i * self.ld);
                     for p in 0..self.k {
@@ -191,32 +193,18 @@ pub unsafe fn panels(
     cols: Range<usize>,
     depth: Range<usize>,
 ) {
-    let bytes = micro.column_bytes(depth.len());
-    unsafe { part_of_panels(isa, micro, to, (bytes, 0), x, cols, depth) };
-}
-
-/// [`panels`] of which each column has `bytes` bytes, and its values from `start` on are written.
-///
-/// # Safety
-/// As for [`panels`], with room for `bytes` a column; `start` is a multiple of `k_step`.
-pub unsafe fn part_of_panels(
-    isa: Isa,
-    micro: &Micro,
-    to: *mut u8,
-    (bytes, start): (usize, usize),
-    x: Operand,
-    cols: Range<usize>,
-    depth: Range<usize>,
-) {
     let (col, cols, k) = (cols.start, cols.len(), depth.len());
+    if k == 0 {
+        return;
+    }
     let padded = micro.pad_k(k);
+    let bytes = micro.column_bytes(k);
     let at = unsafe { x.element(col, depth.start) };
-    let skip = start * micro.value_bytes();
     if x.transposed {
         let ld = x.ld;
         with_element!(x.dtype, T => unsafe {
             let at = at.cast::<T>();
-            let across = Across { to, at, ld, cols, k, padded, micro, bytes, skip };
+            let across = Across { to, at, ld, cols, k, padded, micro };
             #[cfg(target_arch = "x86_64")]
             if T::IS_BF16 && micro.pair && isa >= Isa::Avx512 {
                 return across_512(across);
@@ -230,7 +218,7 @@ pub unsafe fn part_of_panels(
         let width = micro.panel(cols - done);
         let filled = width.min(cols - done);
         unsafe {
-            let to = to.add(done * bytes + width * skip);
+            let to = to.add(done * bytes);
             let at = x.element(col + done, depth.start);
             let ld = x.ld;
             with_element!(x.dtype, T => {
@@ -282,9 +270,6 @@ struct Across<'a, T> {
     k: usize,
     padded: usize,
     micro: &'a Micro,
-    /// Of a column in its panel, and those of them in front of what is written.
-    bytes: usize,
-    skip: usize,
 }
 
 impl<T: Element> Loop for Across<'_, T> {
@@ -292,6 +277,7 @@ impl<T: Element> Loop for Across<'_, T> {
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
         let unit = self.micro.unit();
+        let bytes = self.micro.column_bytes(self.k);
         for u in 0..self.padded / unit {
             let mut col = 0;
             while col < self.cols {
@@ -299,7 +285,7 @@ impl<T: Element> Loop for Across<'_, T> {
                 let filled = width.min(self.cols - col);
                 // SAFETY: rows of the operand that exist; the caller's room for panels.
                 unsafe {
-                    let to = self.to.add(col * self.bytes + width * (self.skip + u * 4));
+                    let to = self.to.add(col * bytes + width * u * 4);
                     let row = |p: usize| if p < self.k { Some(self.at.add(p * self.ld + col)) } else { None };
                     if unit == 1 {
                         let to = to.cast::<f32>();
@@ -350,6 +336,7 @@ unsafe fn across_512<T: Element>(x: Across<'_, T>) {
         unsafe { std::mem::transmute::<[i16; 32], __m512i>(index) }
     };
     let (low, high) = (order(0), order(16));
+    let bytes = x.micro.column_bytes(x.k);
     let at = x.at.cast::<u16>();
     for u in 0..x.padded / 2 {
         let mut col = 0;
@@ -372,7 +359,7 @@ unsafe fn across_512<T: Element>(x: Across<'_, T>) {
                     _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(x.ld).cast());
                 }
                 let (even, odd) = (row(2 * u), row(2 * u + 1));
-                let to = x.to.add(col * x.bytes + width * (x.skip + u * 4));
+                let to = x.to.add(col * bytes + width * u * 4);
                 _mm512_storeu_si512(to.cast(), _mm512_permutex2var_epi16(even, low, odd));
                 if width > 16 {
                     _mm512_storeu_si512(to.add(64).cast(), _mm512_permutex2var_epi16(even, high, odd));

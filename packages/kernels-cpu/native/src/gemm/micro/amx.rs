@@ -4,7 +4,7 @@
 //! itself, so they keep their contents from one to the next. The order of loads and products is written once, over
 //! [`TileUnit`], and the tests run it on a model of the tiles.
 
-use super::{Micro, ROW_BYTES, Tile};
+use super::{Micro, Terms, Tile};
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
@@ -91,9 +91,7 @@ const SIDE: usize = 16;
 
 /// C tiles 0 to 3, A tiles 4 and 5, B tiles 6 and 7.
 unsafe fn tile<U: TileUnit, const TALL: bool, const WIDE: bool>(
-    k: usize,
-    a: *const u8,
-    b: *const u8,
+    terms: &[Terms],
     c: *mut f32,
     ldc: usize,
     accumulate: bool,
@@ -121,10 +119,10 @@ unsafe fn tile<U: TileUnit, const TALL: bool, const WIDE: bool>(
             U::zero::<3>();
         }
         let b_stride = if WIDE { 128 } else { 64 };
-        for step in 0..k / SIDE {
-            let a = a.add(step * 64);
-            let b = b.add(step * SIDE * b_stride);
-            U::load::<4>(a, ROW_BYTES);
+        for (step, term) in terms.iter().flat_map(|term| (0..term.k / SIDE).map(move |step| (step, term))) {
+            let a = term.a.add(step * 64);
+            let b = term.b.add(step * SIDE * b_stride);
+            U::load::<4>(a, term.stride);
             U::load::<6>(b, b_stride);
             U::multiply::<0, 4, 6>();
             if WIDE {
@@ -132,7 +130,7 @@ unsafe fn tile<U: TileUnit, const TALL: bool, const WIDE: bool>(
                 U::multiply::<1, 4, 7>();
             }
             if TALL {
-                U::load::<5>(a.add(SIDE * ROW_BYTES), ROW_BYTES);
+                U::load::<5>(a.add(SIDE * term.stride), term.stride);
                 U::multiply::<2, 5, 6>();
             }
             if TALL && WIDE {

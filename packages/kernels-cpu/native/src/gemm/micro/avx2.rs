@@ -1,6 +1,6 @@
 //! f32 with AVX2 and FMA: tiles of up to 6 x 16 in 12 of the 16 registers.
 
-use super::{Micro, ROW_BYTES, tiles};
+use super::{Micro, Terms, tiles};
 use std::arch::x86_64::{
     __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_storeu_ps,
@@ -21,31 +21,16 @@ pub static MICRO: Micro = Micro {
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
-    k: usize,
-    a: *const u8,
-    b: *const u8,
+    terms: &[Terms],
     c: *mut f32,
     ldc: usize,
     accumulate: bool,
 ) {
-    // SAFETY: the caller packed k elements of each row of A and of each column of B; c holds ROWS rows.
+    // SAFETY: the caller's rows and panels hold k elements each; c holds ROWS rows.
     unsafe {
         let mut sums: [[__m256; VECTORS]; ROWS] = [[_mm256_setzero_ps(); VECTORS]; ROWS];
-        let mut left = a.cast::<f32>();
-        let mut right = b.cast::<f32>();
-        for _ in 0..k {
-            let mut panel = [_mm256_setzero_ps(); VECTORS];
-            for (j, vector) in panel.iter_mut().enumerate() {
-                *vector = _mm256_loadu_ps(right.add(j * 8));
-            }
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let value = _mm256_set1_ps(*left.byte_add(i * ROW_BYTES));
-                for (sum, vector) in sum.iter_mut().zip(&panel) {
-                    *sum = _mm256_fmadd_ps(value, *vector, *sum);
-                }
-            }
-            left = left.add(1);
-            right = right.add(VECTORS * 8);
+        for term in terms {
+            sums = add(sums, term);
         }
         for (i, sum) in sums.iter().enumerate() {
             for (j, value) in sum.iter().enumerate() {
@@ -55,4 +40,36 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
+}
+
+/// The sums and the products of one term. By value, so that they are in registers while it runs.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn add<const ROWS: usize, const VECTORS: usize>(
+    mut sums: [[__m256; VECTORS]; ROWS],
+    term: &Terms,
+) -> [[__m256; VECTORS]; ROWS] {
+    // SAFETY: the rows and the panel hold k elements each.
+    unsafe {
+        let mut left = term.a;
+        let mut right = term.b.cast::<f32>();
+        for _ in 0..term.k {
+            let mut panel = [_mm256_setzero_ps(); VECTORS];
+            for (j, vector) in panel.iter_mut().enumerate() {
+                *vector = _mm256_loadu_ps(right.add(j * 8));
+            }
+            let mut row = left;
+            for sum in &mut sums {
+                let value = _mm256_set1_ps(row.cast::<f32>().read_unaligned());
+                for (sum, vector) in sum.iter_mut().zip(&panel) {
+                    *sum = _mm256_fmadd_ps(value, *vector, *sum);
+                }
+                // The next row; past the last it is not read.
+                row = row.wrapping_add(term.stride);
+            }
+            left = left.add(4);
+            right = right.add(VECTORS * 8);
+        }
+    }
+    sums
 }

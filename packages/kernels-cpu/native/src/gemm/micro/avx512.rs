@@ -1,6 +1,6 @@
 //! f32 with AVX-512: tiles of up to 14 x 32 in 28 of the 32 registers.
 
-use super::{Micro, ROW_BYTES, tiles};
+use super::{Micro, Terms, tiles};
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
     _mm512_storeu_ps,
@@ -21,31 +21,16 @@ pub static MICRO: Micro = Micro {
 
 #[target_feature(enable = "avx512f")]
 unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
-    k: usize,
-    a: *const u8,
-    b: *const u8,
+    terms: &[Terms],
     c: *mut f32,
     ldc: usize,
     accumulate: bool,
 ) {
-    // SAFETY: the caller packed k elements of each row of A and of each column of B; c holds ROWS rows.
+    // SAFETY: the caller's rows and panels hold k elements each; c holds ROWS rows.
     unsafe {
         let mut sums: [[__m512; VECTORS]; ROWS] = [[_mm512_setzero_ps(); VECTORS]; ROWS];
-        let mut left = a.cast::<f32>();
-        let mut right = b.cast::<f32>();
-        for _ in 0..k {
-            let mut panel = [_mm512_setzero_ps(); VECTORS];
-            for (j, vector) in panel.iter_mut().enumerate() {
-                *vector = _mm512_loadu_ps(right.add(j * 16));
-            }
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let value = _mm512_set1_ps(*left.byte_add(i * ROW_BYTES));
-                for (sum, vector) in sum.iter_mut().zip(&panel) {
-                    *sum = _mm512_fmadd_ps(value, *vector, *sum);
-                }
-            }
-            left = left.add(1);
-            right = right.add(VECTORS * 16);
+        for term in terms {
+            sums = add(sums, term);
         }
         for (i, sum) in sums.iter().enumerate() {
             for (j, value) in sum.iter().enumerate() {
@@ -55,4 +40,36 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
+}
+
+/// The sums and the products of one term. By value, so that they are in registers while it runs.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn add<const ROWS: usize, const VECTORS: usize>(
+    mut sums: [[__m512; VECTORS]; ROWS],
+    term: &Terms,
+) -> [[__m512; VECTORS]; ROWS] {
+    // SAFETY: the rows and the panel hold k elements each.
+    unsafe {
+        let mut left = term.a;
+        let mut right = term.b.cast::<f32>();
+        for _ in 0..term.k {
+            let mut panel = [_mm512_setzero_ps(); VECTORS];
+            for (j, vector) in panel.iter_mut().enumerate() {
+                *vector = _mm512_loadu_ps(right.add(j * 16));
+            }
+            let mut row = left;
+            for sum in &mut sums {
+                let value = _mm512_set1_ps(row.cast::<f32>().read_unaligned());
+                for (sum, vector) in sum.iter_mut().zip(&panel) {
+                    *sum = _mm512_fmadd_ps(value, *vector, *sum);
+                }
+                // The next row; past the last it is not read.
+                row = row.wrapping_add(term.stride);
+            }
+            left = left.add(4);
+            right = right.add(VECTORS * 16);
+        }
+    }
+    sums
 }

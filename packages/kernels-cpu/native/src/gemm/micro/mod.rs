@@ -1,7 +1,7 @@
 //! Micro-kernels: C [rows, cols] (+)= A [rows, k] · B [k, cols] on packed operands, the tile of C in registers.
 //!
-//! Packed A: each row contiguous, rows [`ROW_BYTES`] apart, so that every row is reached by a constant displacement.
-//! Packed B: panels of `nr` columns (the last one may be of `lane` columns), each panel [k, columns].
+//! A: each row contiguous, rows any number of bytes apart, so that a matrix of the right type is read where it lies.
+//! B: panels of `nr` columns (the last one may be of `lane` columns), each panel [k, columns].
 //! An element of either is an f32, or with `pair` two bf16 of neighbouring k (the layout of `vdpbf16ps` and `tdpbf16ps`).
 
 #[cfg(target_arch = "x86_64")]
@@ -16,24 +16,41 @@ mod portable;
 
 use crate::dtype::FloatDType;
 use crate::isa::Isa;
-use std::ops::Range;
 
-/// Distance of packed rows of A. An odd number of cache lines: rows of one panel fall into different sets.
-pub const ROW_BYTES: usize = 1600;
 /// Largest depth of a block in f32.
 pub const DEPTH_F32: usize = 384;
 /// Largest depth of a block in bf16.
 pub const DEPTH_BF16: usize = 768;
-/// Bytes of a packed row behind the deepest block.
-pub const SLACK_BYTES: usize = 64;
-const _: () = assert!(2 * DEPTH_BF16 + SLACK_BYTES <= ROW_BYTES && 4 * DEPTH_F32 + SLACK_BYTES <= ROW_BYTES);
 /// Rows of the tallest micro-kernel: buffers of rows are padded to a multiple.
 pub const MAX_ROWS: usize = 32;
 /// Columns of the widest micro-kernel.
 pub const MAX_COLS: usize = 32;
+/// Products that a tile adds up.
+pub const MOST_FACTORS: usize = 2;
 
-/// `k` counts packed elements (pairs when `pair`). `ldc` in f32.
-pub type Tile = unsafe fn(k: usize, a: *const u8, b: *const u8, c: *mut f32, ldc: usize, accumulate: bool);
+/// What a tile of C is a sum over: rows of A `stride` bytes apart and a panel of B, `k` packed elements (pairs when
+/// `pair`) of each.
+#[derive(Clone, Copy)]
+pub struct Terms {
+    pub k: usize,
+    pub a: *const u8,
+    pub stride: usize,
+    pub b: *const u8,
+}
+
+/// C (+)= the sum of the terms, one after the other. `ldc` in f32.
+pub type Tile = unsafe fn(terms: &[Terms], c: *mut f32, ldc: usize, accumulate: bool);
+
+/// Operands of a block: `k` values of rows of A, `stride` bytes apart, and of packed columns of B, whose panels are
+/// `column_bytes` apart for each column.
+#[derive(Clone, Copy)]
+pub struct Factors {
+    pub k: usize,
+    pub a: *const u8,
+    pub stride: usize,
+    pub b: *const u8,
+    pub column_bytes: usize,
+}
 
 /// The micro-kernels of one instruction set for one kind of packed element.
 pub struct Micro {
@@ -118,50 +135,26 @@ impl Micro {
         self.pad_k(k) * self.value_bytes()
     }
 
-    /// C [rows, cols] (+)= A · B over one block of depth `k`; `cols` columns of packed B, that is `pad_n` of them.
-    /// Panels of B are `panel_stride` bytes apart per column.
+    /// C [rows, cols] (+)= the sum of A · B over `factors`, at most [`MOST_FACTORS`]; `cols` columns of packed B, that
+    /// is `pad_n` of them.
     ///
     /// # Safety
-    /// `a` holds `rows` packed rows and `c` as many rows of `ldc` f32 (both padded to `mr` when `whole_rows`); `b` holds
-    /// the panels of `cols` columns; the processor has the instruction set of `self`.
+    /// Every `a` holds `rows` rows of `k` values and `c` as many rows of `ldc` f32 (both padded to `mr` rows when
+    /// `whole_rows`, and rows of A to `pad_k` values); every `b` holds the panels of `cols` columns; the processor has
+    /// the instruction set of `self`.
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "three operands, each with its place and stride")]
     pub unsafe fn block(
         &self,
         rows: usize,
         cols: usize,
-        k: usize,
-        a: *const u8,
-        b: *const u8,
-        column_stride: usize,
+        factors: &[Factors],
         c: *mut f32,
         ldc: usize,
         accumulate: bool,
     ) {
-        unsafe { self.block_of(rows, cols, 0..k, a, b, column_stride, c, ldc, accumulate) };
-    }
-
-    /// [`Self::block`] over a part of the packed depth that starts at a multiple of `k_step`.
-    ///
-    /// # Safety
-    /// As for [`Self::block`].
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "three operands, each with its place and stride")]
-    pub unsafe fn block_of(
-        &self,
-        rows: usize,
-        cols: usize,
-        depth: Range<usize>,
-        a: *const u8,
-        b: *const u8,
-        column_stride: usize,
-        c: *mut f32,
-        ldc: usize,
-        accumulate: bool,
-    ) {
-        let skip = depth.start / self.unit() * 4;
-        let units = self.pad_k(depth.len()) / self.unit();
         let step = self.tile_rows(rows);
+        let mut terms = [Terms { k: 0, a: std::ptr::null(), stride: 0, b: std::ptr::null() }; MOST_FACTORS];
+        let terms = &mut terms[..factors.len()];
         if let Some(enter) = self.enter {
             unsafe { enter() };
         }
@@ -172,16 +165,15 @@ impl Micro {
             while col < cols {
                 let width = self.panel(cols - col);
                 let tiles = if width == self.nr { self.wide } else { self.narrow };
-                unsafe {
-                    tiles[count - 1](
-                        units,
-                        a.add(row * ROW_BYTES + skip),
-                        b.add(col * column_stride + width * skip),
-                        c.add(row * ldc + col),
-                        ldc,
-                        accumulate,
-                    );
+                for (term, factor) in terms.iter_mut().zip(factors) {
+                    *term = Terms {
+                        k: self.pad_k(factor.k) / self.unit(),
+                        a: factor.a.wrapping_add(row * factor.stride),
+                        stride: factor.stride,
+                        b: factor.b.wrapping_add(col * factor.column_bytes),
+                    };
                 }
+                unsafe { tiles[count - 1](terms, c.add(row * ldc + col), ldc, accumulate) };
                 col += width;
             }
             row += step;

@@ -1,6 +1,6 @@
 //! f32 for any processor: loops of constant length that the compiler turns into vectors of the target's baseline.
 
-use super::{Micro, ROW_BYTES, Tile, tiles};
+use super::{Micro, Terms, Tile, tiles};
 use crate::isa::mul_add;
 
 /// NEON has 32 registers of four values, and two or four multiply-adds on their way at a time: 24 sums keep them busy.
@@ -24,26 +24,31 @@ pub static MICRO: Micro = Micro {
 const _: Tile = tile::<1, 1>;
 
 unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
-    k: usize,
-    a: *const u8,
-    b: *const u8,
+    terms: &[Terms],
     c: *mut f32,
     ldc: usize,
     accumulate: bool,
 ) {
     let mut sums = [[[0f32; LANE]; VECTORS]; ROWS];
-    for p in 0..k {
-        // SAFETY: the caller packed k elements of each row of A and of each column of B.
-        unsafe {
-            let right = b.cast::<[[f32; LANE]; VECTORS]>().add(p).read_unaligned();
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let left = a.add(i * ROW_BYTES).cast::<f32>().add(p).read();
-                for (sum, right) in sum.iter_mut().zip(&right) {
-                    for (sum, right) in sum.iter_mut().zip(right) {
-                        *sum = mul_add::<NEON>(left, *right, *sum);
+    for term in terms {
+        let mut left = term.a;
+        for p in 0..term.k {
+            // SAFETY: the caller's rows and panels hold k elements each.
+            unsafe {
+                let right = term.b.cast::<[[f32; LANE]; VECTORS]>().add(p).read_unaligned();
+                let mut row = left;
+                for sum in &mut sums {
+                    let left = row.cast::<f32>().read_unaligned();
+                    for (sum, right) in sum.iter_mut().zip(&right) {
+                        for (sum, right) in sum.iter_mut().zip(right) {
+                            *sum = mul_add::<NEON>(left, *right, *sum);
+                        }
                     }
+                    // The next row; past the last it is not read.
+                    row = row.wrapping_add(term.stride);
                 }
             }
+            left = left.wrapping_add(4);
         }
     }
     for (i, sum) in sums.iter().enumerate() {
