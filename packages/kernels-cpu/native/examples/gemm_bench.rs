@@ -1,4 +1,5 @@
-//! GFLOP/s of products, beside the peak of the same instructions without memory. `gemm_bench [threads] [seconds]`
+//! GFLOP/s of products, beside the peak of the same instructions without memory. `gemm_bench [threads] [seconds] [cold]`
+//! With `cold` every call has another b, which no cache holds.
 
 use ift_kernels_cpu::dtype::FloatDType;
 use ift_kernels_cpu::gemm::{GemmParams, choose, gemm};
@@ -18,6 +19,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let threads = args.next().and_then(|x| x.parse().ok()).unwrap_or(2);
     let budget = args.next().and_then(|x| x.parse().ok()).unwrap_or(0.3);
+    let cold = args.next().is_some_and(|x| x == "cold");
     let pool = Pool::new(threads);
     let (isa, note) = choose();
     println!("{} on {threads} threads {}", isa.name(), note.unwrap_or(""));
@@ -65,10 +67,14 @@ fn main() {
                 dtype,
                 out_dtype: if trans_a { FloatDType::F32 } else { dtype },
             };
-            let (a, b) = (values(m * k, dtype), values(n * k, dtype));
+            let copies = if cold { (256 << 20) / (n * k * dtype.size()).max(1 << 20) } else { 1 };
+            let (a, b) = (values(m * k, dtype), values(copies * n * k, dtype));
             let mut y = vec![0f32; m * n];
+            let mut next = 0;
             let time = fastest(budget, || {
-                let (a, b) = (a.as_ptr().cast(), b.as_ptr().cast());
+                let skip = next * n * k * dtype.size() / 2;
+                next = (next + 1) % copies;
+                let (a, b) = (a.as_ptr().cast(), b[skip..].as_ptr().cast());
                 // SAFETY: operands of these sizes.
                 unsafe { gemm(&pool, isa, y.as_mut_ptr().cast(), a, b, std::ptr::null(), &p) };
             });

@@ -2,6 +2,7 @@
 
 #![allow(clippy::too_many_arguments, reason = "the arguments of a kernel are those of the interface")]
 
+pub mod affinity;
 pub mod arena;
 pub mod attention;
 pub mod comm;

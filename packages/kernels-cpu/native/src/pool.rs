@@ -68,7 +68,13 @@ impl Pool {
             .map_while(|index| {
                 let shared = Arc::clone(&shared);
                 // Where the system refuses a thread the pool is smaller, and as correct.
-                std::thread::Builder::new().name(format!("ift-cpu-{index}")).spawn(move || shared.work()).ok()
+                std::thread::Builder::new()
+                    .name(format!("ift-cpu-{index}"))
+                    .spawn(move || {
+                        crate::affinity::stay(index, threads);
+                        shared.work();
+                    })
+                    .ok()
             })
             .collect();
         Self { shared, workers, turn: Mutex::new(()) }

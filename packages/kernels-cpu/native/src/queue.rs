@@ -68,6 +68,7 @@ impl Queue {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let run = move || {
+            crate::affinity::stay(0, threads);
             let profile = Arc::clone(&theirs.profile);
             theirs.run(&Context { pool: Pool::new(threads), isa, profile });
         };

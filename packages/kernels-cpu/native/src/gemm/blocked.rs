@@ -4,10 +4,10 @@
 //! Tasks own disjoint parts of the output and the cut of k into blocks depends on k alone, so a result has the same bits
 //! on any number of threads.
 
+use super::ahead::{Ahead, Use};
 use super::micro::{Factors, MAX_ROWS, MOST_FACTORS, Micro};
 use super::pack::{self, Operand};
 use super::store::{self, Output};
-use crate::dtype::FloatDType;
 use crate::isa::Isa;
 use crate::pool::{Pool, Scratch, scratch};
 use std::ops::Range;
@@ -42,7 +42,7 @@ pub unsafe fn multiply(
     out: &Output,
 ) {
     let most = products.iter().map(|x| COPIED / line_bytes(micro, x.k)).min().unwrap_or(rows);
-    let chunk = if products.iter().all(|x| readable(micro, x.left, x.k)) { rows } else { most.max(MAX_ROWS) };
+    let chunk = if products.iter().any(|x| must_turn(micro, x.left)) { most.max(MAX_ROWS) } else { rows };
     let chunk = rows.div_ceil(rows.div_ceil(chunk)).next_multiple_of(micro.mr);
     for first in (0..rows).step_by(chunk) {
         let last = (first + chunk).min(rows);
@@ -59,12 +59,9 @@ pub unsafe fn multiply(
     }
 }
 
-/// Whether a micro-kernel can read rows of `x` where they lie.
-fn readable(micro: &Micro, x: Operand, k: usize) -> bool {
-    let same = x.dtype == if micro.pair { FloatDType::Bf16 } else { FloatDType::F32 };
-    // Rows at such a distance fall into one or two sets of the first-level cache, fewer than it has ways.
-    let crowded = (x.ld * x.dtype.size()).is_multiple_of(2048);
-    same && !x.transposed && k.is_multiple_of(micro.k_step) && !crowded
+/// Whether rows of `x` are of another type than a micro-kernel reads, or columns in memory.
+fn must_turn(micro: &Micro, x: Operand) -> bool {
+    x.transposed || x.dtype != micro.dtype()
 }
 
 /// Bytes of a copied row of `k` values: an odd number of cache lines, so that rows fall into different sets.
@@ -72,14 +69,13 @@ fn line_bytes(micro: &Micro, k: usize) -> usize {
     (micro.column_bytes(k).div_ceil(64) | 1) * 64
 }
 
-/// Rows of A as micro-kernels read them.
+/// Rows of A in the type of the micro-kernel, one after the other.
 struct Rows {
-    at: *const u8,
-    stride: usize,
-    /// Rows from this one on are copies, which are followed by as many as the tallest tile reads.
-    copied_from: usize,
-    copies: Scratch<u8>,
-    copy_stride: usize,
+    /// The operand from the first row on, or copies of it.
+    x: Operand,
+    copies: Option<Scratch<u8>>,
+    /// They cannot be multiplied as they lie: each tile of them is copied first.
+    by_tile: bool,
 }
 
 // SAFETY: only read while tasks run.
@@ -89,35 +85,39 @@ impl Rows {
     /// # Safety
     /// The operand holds the rows.
     unsafe fn of(pool: &Pool, isa: Isa, micro: &Micro, x: Operand, rows: Range<usize>, k: usize) -> Self {
-        let count = rows.len();
-        let copied_from = match (readable(micro, x, k), micro.whole_rows) {
-            (true, false) => count,
-            (true, true) => count / micro.mr * micro.mr,
-            (false, _) => 0,
-        };
-        let copy_stride = line_bytes(micro, k);
-        let mut copies = scratch::<u8>((count - copied_from).next_multiple_of(MAX_ROWS) * copy_stride);
+        if !must_turn(micro, x) {
+            // Rows at such a distance fall into one or two sets of the first-level cache, which has fewer ways.
+            let crowded = (x.ld * x.dtype.size()).is_multiple_of(2048);
+            return Self {
+                x: x.from(rows.start),
+                copies: None,
+                by_tile: crowded || !k.is_multiple_of(micro.k_step),
+            };
+        }
+        let stride = line_bytes(micro, k);
+        let mut copies = scratch::<u8>(rows.len().next_multiple_of(MAX_ROWS) * stride);
         let to = Place(copies.as_mut_ptr());
-        pool.ranges(count - copied_from, 16, |part| {
-            let first = rows.start + copied_from;
+        pool.ranges(rows.len(), 16, |part| {
             // SAFETY: the caller's rows; parts write disjoint copies.
             unsafe {
-                let to = to.at(part.start * copy_stride);
-                pack::rows(isa, micro, (to, copy_stride), x, first + part.start..first + part.end, 0..k);
+                let to = to.at(part.start * stride);
+                pack::rows(isa, micro, (to, stride), x, rows.start + part.start..rows.start + part.end, 0..k);
             }
         });
-        let at = x.from(rows.start).at;
-        Self { at, stride: x.ld * x.dtype.size(), copied_from, copies, copy_stride }
+        let dtype = micro.dtype();
+        let x = Operand { at: copies.as_ptr(), ld: stride / dtype.size(), transposed: false, dtype };
+        Self { x, copies: Some(copies), by_tile: false }
     }
 
-    /// The rows from `row` on, and their distance.
-    fn from(&self, row: usize) -> (*const u8, usize) {
-        if row < self.copied_from {
-            (self.at.wrapping_add(row * self.stride), self.stride)
-        } else {
-            let skip = (row - self.copied_from) * self.copy_stride;
-            (self.copies.as_ptr().wrapping_add(skip), self.copy_stride)
-        }
+    fn at(&self, micro: &Micro, row: usize, depth: usize) -> *const u8 {
+        self.x.from(row).at.wrapping_add(depth * micro.value_bytes())
+    }
+
+    /// Asks for the values `depth` of these rows, in `times` times.
+    fn ahead(&self, micro: &Micro, rows: Range<usize>, depth: Range<usize>, times: usize) -> Ahead {
+        let stride = self.x.ld * micro.value_bytes();
+        let at = self.at(micro, rows.start, depth.start);
+        Ahead::of(at, stride, (rows.len(), depth.len() * micro.value_bytes()), times, Use::Read)
     }
 }
 
@@ -201,59 +201,61 @@ impl Blocks {
         out: &Output,
         offset: usize,
     ) {
-        let (Range { start: first, end: last }, cols) = self.part(task);
+        let (rows, cols) = self.part(task);
         let padded = micro.pad_n(cols.len());
-        let height = micro.tile_rows(last - first);
+        let panels = padded.div_ceil(micro.nr);
+        let height = micro.tile_rows(rows.len());
         let held = self.held.min(self.k.max(1));
         let is_kept = held < self.k;
-        let mut b = scratch::<u8>(padded * held.div_ceil(self.depth) * micro.column_bytes(self.depth));
-        let rest = products.get(1);
-        let rest_bytes = rest.map_or(0, |x| micro.column_bytes(x.k));
-        let mut b_rest = scratch::<u8>(padded * rest_bytes);
-        let mut c =
-            scratch::<f32>((if is_kept { last - first } else { 1 }).next_multiple_of(MAX_ROWS) * padded);
         let block_bytes = padded * micro.column_bytes(self.depth);
+        let mut b = scratch::<u8>(held.div_ceil(self.depth) * block_bytes);
+        let kept_rows = if is_kept { rows.len() } else { 1 };
+        let mut c = scratch::<f32>(kept_rows.next_multiple_of(MAX_ROWS) * padded);
         // SAFETY: the caller's operands, and scratch of the sizes that packing and blocks need.
         unsafe {
-            if let Some(x) = rest {
-                pack::panels(isa, micro, b_rest.as_mut_ptr(), x.right, cols.clone(), 0..x.k);
-            }
+            let rest = products.get(1).map(|x| Rest::of(isa, micro, x, cols.clone()));
+            let mut tile = Tile::of(isa, micro, self.depth);
+            let mut rest_tile = Tile::of(isa, micro, rest.as_ref().map_or(0, |rest| rest.k));
             let mut start = 0;
             loop {
                 let end = (start + held).min(self.k);
-                let depths = || (start..end.max(start + 1)).step_by(self.depth).enumerate();
-                for (block, from) in depths() {
+                let blocks = || (start..end.max(start + 1)).step_by(self.depth).enumerate();
+                for (block, from) in blocks() {
                     let to = b.as_mut_ptr().add(block * block_bytes);
                     let depth = from..(from + self.depth).min(end);
                     pack::panels(isa, micro, to, products[0].right, cols.clone(), depth);
                 }
-                for row in (first..last).step_by(height) {
-                    let rows = height.min(last - row);
-                    let c = c.as_mut_ptr().add(if is_kept { (row - first) * padded } else { 0 });
-                    for (block, from) in depths() {
+                for row in rows.clone().step_by(height) {
+                    let here = row..(row + height).min(rows.end);
+                    let next = here.end..(here.end + height).min(rows.end);
+                    let c = c.as_mut_ptr().add(if is_kept { (row - rows.start) * padded } else { 0 });
+                    let mut rows_ahead =
+                        left[0].ahead(micro, next, start..end.min(start + self.depth), panels);
+                    let mut out_ahead =
+                        out.ahead(offset + here.start..offset + here.end, cols.clone(), panels);
+                    for (block, from) in blocks() {
                         let k = self.depth.min(end - from);
                         let is_last = from + k == self.k;
-                        let (a, stride) = left[0].from(row);
-                        let own = Factors {
-                            k,
-                            a: a.wrapping_add(from * micro.value_bytes()),
-                            stride,
-                            b: b.as_ptr().add(block * block_bytes),
-                            column_bytes: micro.column_bytes(k),
-                        };
+                        let (a, stride) = tile.rows(&left[0], here.clone(), from..from + k);
+                        let panels = b.as_ptr().add(block * block_bytes);
+                        let own = Factors { k, a, stride, b: panels, column_bytes: micro.column_bytes(k) };
                         let mut factors = [own; MOST_FACTORS];
                         let mut count = 1;
-                        if let (true, Some(x)) = (is_last, rest) {
-                            let (a, stride) = left[1].from(row);
-                            let (b, column_bytes) = (b_rest.as_ptr(), rest_bytes);
-                            factors[1] = Factors { k: x.k, a, stride, b, column_bytes };
+                        if let (true, Some(rest)) = (is_last, &rest) {
+                            let (a, stride) = rest_tile.rows(&left[1], here.clone(), 0..rest.k);
+                            factors[1] = rest.factors(micro, a, stride);
                             count = 2;
                         }
-                        micro.block(rows, padded, &factors[..count], c, padded, from > 0);
+                        micro.block_with(here.len(), padded, &factors[..count], c, padded, from > 0, || {
+                            rows_ahead.ask();
+                            if is_last {
+                                out_ahead.ask();
+                            }
+                        });
                     }
                     if end == self.k {
-                        let rows = offset + row..offset + row + rows;
-                        store::store(isa, out, c, padded, rows, cols.clone());
+                        let here = offset + here.start..offset + here.end;
+                        store::store(isa, out, c, padded, here, cols.clone());
                     }
                 }
                 start = end;
@@ -262,5 +264,56 @@ impl Blocks {
                 }
             }
         }
+    }
+}
+
+/// Panels of the second product, which goes along with the last block of the first.
+struct Rest {
+    panels: Scratch<u8>,
+    k: usize,
+}
+
+impl Rest {
+    /// # Safety
+    /// The operand holds the columns.
+    unsafe fn of(isa: Isa, micro: &Micro, x: &Product, cols: Range<usize>) -> Self {
+        let mut panels = scratch::<u8>(micro.pad_n(cols.len()) * micro.column_bytes(x.k));
+        unsafe { pack::panels(isa, micro, panels.as_mut_ptr(), x.right, cols, 0..x.k) };
+        Self { panels, k: x.k }
+    }
+
+    fn factors(&self, micro: &Micro, a: *const u8, stride: usize) -> Factors {
+        let (b, column_bytes) = (self.panels.as_ptr(), micro.column_bytes(self.k));
+        Factors { k: self.k, a, stride, b, column_bytes }
+    }
+}
+
+/// Room for the rows of a tile, where they cannot be read as they lie.
+struct Tile<'a> {
+    isa: Isa,
+    micro: &'a Micro,
+    copies: Scratch<u8>,
+    stride: usize,
+}
+
+impl<'a> Tile<'a> {
+    fn of(isa: Isa, micro: &'a Micro, depth: usize) -> Self {
+        let stride = line_bytes(micro, depth);
+        Self { isa, micro, copies: scratch::<u8>(MAX_ROWS * stride), stride }
+    }
+
+    /// Where a micro-kernel finds the values `depth` of these rows, and the distance of rows.
+    ///
+    /// # Safety
+    /// The rows exist, and there is room for the depth.
+    unsafe fn rows(&mut self, left: &Rows, rows: Range<usize>, depth: Range<usize>) -> (*const u8, usize) {
+        // A kernel of whole tiles would read beyond the last row.
+        let is_short = self.micro.whole_rows && rows.len() < self.micro.mr && left.copies.is_none();
+        if !left.by_tile && !is_short {
+            return (left.at(self.micro, rows.start, depth.start), left.x.ld * left.x.dtype.size());
+        }
+        let to = (self.copies.as_mut_ptr(), self.stride);
+        unsafe { pack::rows(self.isa, self.micro, to, left.x, rows, depth) };
+        (self.copies.as_ptr(), self.stride)
     }
 }

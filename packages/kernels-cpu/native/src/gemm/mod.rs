@@ -1,6 +1,7 @@
 //! Matrix products, each by the way that suits its shape: blocks that fit the caches (`blocked`), dot products, and those
 //! with a narrow side. A result has the same bits on any number of threads.
 
+mod ahead;
 mod blocked;
 pub(crate) mod dot;
 #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,6 @@
 //! From the f32 accumulators to the output: alpha, beta, bias, rounding.
 
+use super::ahead::{Ahead, Use};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::{Isa, Loop, mul_add, vectorised};
@@ -19,6 +20,16 @@ pub struct Output {
     /// Of the columns of y: of i when `transposed`.
     pub bias: *const u8,
     pub bias_dtype: FloatDType,
+}
+
+impl Output {
+    /// Asks for the elements `rows` x `cols`, which will be written, in `times` times.
+    pub fn ahead(&self, rows: Range<usize>, cols: Range<usize>, times: usize) -> Ahead {
+        let (rows, cols) = if self.transposed { (cols, rows) } else { (rows, cols) };
+        let size = self.dtype.size();
+        let at = self.at.wrapping_add((rows.start * self.ld + cols.start) * size);
+        Ahead::of(at, self.ld * size, (rows.len(), cols.len() * size), times, Use::Write)
+    }
 }
 
 // SAFETY: tasks write disjoint elements.

@@ -99,6 +99,11 @@ impl Micro {
         if self.pair { 2 } else { 1 }
     }
 
+    /// Type of the values.
+    pub fn dtype(&self) -> FloatDType {
+        if self.pair { FloatDType::Bf16 } else { FloatDType::F32 }
+    }
+
     /// Bytes of a packed value.
     pub fn value_bytes(&self) -> usize {
         if self.pair { 2 } else { 4 }
@@ -152,6 +157,25 @@ impl Micro {
         ldc: usize,
         accumulate: bool,
     ) {
+        unsafe { self.block_with(rows, cols, factors, c, ldc, accumulate, || {}) };
+    }
+
+    /// [`Self::block`], with something to do before each tile, such as to ask for what comes next.
+    ///
+    /// # Safety
+    /// As for [`Self::block`].
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "those of `block`")]
+    pub unsafe fn block_with(
+        &self,
+        rows: usize,
+        cols: usize,
+        factors: &[Factors],
+        c: *mut f32,
+        ldc: usize,
+        accumulate: bool,
+        mut before_tile: impl FnMut(),
+    ) {
         let step = self.tile_rows(rows);
         let mut terms = [Terms { k: 0, a: std::ptr::null(), stride: 0, b: std::ptr::null() }; MOST_FACTORS];
         let terms = &mut terms[..factors.len()];
@@ -173,6 +197,7 @@ impl Micro {
                         b: factor.b.wrapping_add(col * factor.column_bytes),
                     };
                 }
+                before_tile();
                 unsafe { tiles[count - 1](terms, c.add(row * ldc + col), ldc, accumulate) };
                 col += width;
             }
