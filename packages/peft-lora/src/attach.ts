@@ -1,10 +1,12 @@
 import { IftError, type PeftContext } from '@ift/core'
 import {
   Embedding,
+  full,
   type Linear,
   noGrad,
   ops,
   QuantizedLinear,
+  random,
   replaceModules,
   scope,
   tensor,
@@ -96,13 +98,11 @@ function randomTensor(
   const { backend, dtype, seed } = context
   return noGrad(() =>
     scope(() => {
-      const n = shape.reduce((a, b) => a * b, 1)
-      const raw = tensor(backend, new Float32Array(n), shape, 'f32')
-      backend.random(raw.buf, n, kind, seed, stream, 'f32')
+      const raw = random(backend, shape, kind, { seed, stream })
       if (kind === 'uniform') {
         // [0, 1) to [-1, 1).
-        const ones = tensor(backend, new Float32Array(n).fill(1), shape, 'f32')
-        backend.axpby(raw.buf, 2, raw.buf, -1, ones.buf, n, 'f32')
+        const ones = full(backend, shape, 1, 'f32')
+        backend.axpby(raw.buf, 2, raw.buf, -1, ones.buf, raw.size, 'f32')
       }
       return ops.cast(ops.scale(raw, scale), dtype)
     }),
@@ -148,13 +148,7 @@ async function startPrincipal(
   const { r, scale } = layer.settings
   const { backend, dtype, seed } = context
   const columns = testColumns(r, layer.outFeatures, layer.inFeatures)
-  const draw = tensor(
-    backend,
-    new Float32Array(layer.inFeatures * columns),
-    [layer.inFeatures, columns],
-    'f32',
-  )
-  backend.random(draw.buf, draw.size, 'normal', seed, stream, 'f32')
+  const draw = random(backend, [layer.inFeatures, columns], 'normal', { seed, stream })
   const start = await draw.read()
   draw.release()
   const w = noGrad(() => scope(() => ops.cast(weight.value, 'f32')))

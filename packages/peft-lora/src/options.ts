@@ -1,5 +1,5 @@
-import { z } from 'zod'
 import { IftError } from '@ift/core'
+import * as z from '@ift/core/options'
 
 const names = z.union([z.string(), z.array(z.string())])
 

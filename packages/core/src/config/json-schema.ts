@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from './options.js'
 import { configSchema } from './schema.js'
 
 /** JSON Schema (draft 2020-12) of the config file, for editors. */

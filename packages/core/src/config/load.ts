@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { cosmiconfig, type Loader } from 'cosmiconfig'
+import type { Loader } from 'cosmiconfig'
 import { IftError } from '@ift/tensor'
 
 /** TypeScript without a compiler in the user's project. */
@@ -40,6 +40,7 @@ export interface LoadedConfig {
  * Throws IFT_CONFIG_NOT_FOUND for a named file that is not there and IFT_CONFIG_SYNTAX for one that cannot be read.
  */
 export async function loadConfigFile(cwd: string, file?: string): Promise<LoadedConfig> {
+  const { cosmiconfig } = await import('cosmiconfig')
   const explorer = cosmiconfig('ift', {
     searchPlaces,
     searchStrategy: 'global',

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from './options.js'
 import type { IftPlugin } from '../plugin/define.js'
 
 // One declaration of every option: types, defaults, validation, help text, the editor's JSON Schema and the docs table

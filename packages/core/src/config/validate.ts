@@ -1,5 +1,5 @@
 import { IftError } from '@ift/tensor'
-import type { z } from 'zod'
+import type * as z from './options.js'
 import { configSchema, type ResolvedConfig } from './schema.js'
 import { suggest } from '../suggest.js'
 

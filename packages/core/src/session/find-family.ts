@@ -18,17 +18,27 @@ async function search(
 ): Promise<ModelDefinition | undefined> {
   const used = inUse(session).find(fits)
   if (used) return used
-  const others = session
-    .packages()
-    .filter(({ kind }) => kind === 'model')
-    .map(({ name }) => name)
-  for (const guess of new Set([...guesses, ...Object.keys(families), ...others]))
-    if (guess && session.installed('model', guess)) {
-      await session.model(guess)
+  const tried = new Set<string>()
+  const firstOf = async (names: readonly string[]) => {
+    for (const name of names) {
+      if (!name || tried.has(name) || !session.installed('model', name)) continue
+      tried.add(name)
+      await session.model(name)
       const found = inUse(session).find(fits)
       if (found) return found
     }
-  return undefined
+    return undefined
+  }
+  // What else is installed is not looked for before it is needed: it takes reading every package's manifest.
+  return (
+    (await firstOf([...guesses, ...Object.keys(families)])) ??
+    (await firstOf(
+      session
+        .packages()
+        .filter(({ kind }) => kind === 'model')
+        .map(({ name }) => name),
+    ))
+  )
 }
 
 /** What is installed, by family, and the package to install for a checkpoint. */

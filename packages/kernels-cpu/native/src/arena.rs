@@ -16,6 +16,8 @@ const SMALL: usize = 64 << 10;
 /// Unit of a segment: a huge page.
 const UNIT: usize = 2 << 20;
 const LARGEST_STEP: usize = 256 << 20;
+/// Blocks from here on join their free neighbours at once: a step has few of them, and each is a hole for many others.
+const HUGE: usize = 16 << 20;
 
 /// A block of the arena. `bytes` is what was asked for, `size` what is taken.
 #[derive(Debug)]
@@ -25,10 +27,17 @@ pub struct Block {
     size: usize,
 }
 
+/// Memory from the system. What lies behind `used` was never part of a block: the system has not had to find it yet.
+struct Segment {
+    memory: MmapMut,
+    used: usize,
+}
+
 /// Free space and segments of one range of block sizes.
 #[derive(Default)]
 struct Region {
-    segments: BTreeMap<usize, MmapMut>,
+    /// By their addresses.
+    segments: BTreeMap<usize, Segment>,
     /// Length of every free range by its address, neighbours joined.
     by_address: BTreeMap<usize, usize>,
     by_size: BTreeSet<(usize, usize)>,
@@ -38,15 +47,18 @@ struct Region {
 }
 
 impl Region {
-    /// The block of this size that was freed last, or part of a free range.
+    /// The block of this size that was freed last, or part of a free range, or of what was never used. In this order:
+    /// memory used for the first time is memory that the system has to find and clear, and the process is larger by it
+    /// from then on.
     fn take(&mut self, size: usize) -> Option<usize> {
         if let Some(address) = self.recent.get_mut(&size).and_then(Vec::pop) {
             return Some(address);
         }
-        self.cut(size).or_else(|| {
+        let cut = self.cut(size).or_else(|| {
             self.join();
             self.cut(size)
-        })
+        });
+        cut.or_else(|| self.extend(size))
     }
 
     /// From the smallest free range that fits, at its lowest address.
@@ -59,6 +71,26 @@ impl Region {
             self.by_address.insert(address + size, length - size);
         }
         Some(address)
+    }
+
+    /// From the first segment whose end was never used and is long enough, together with the free range before it.
+    fn extend(&mut self, size: usize) -> Option<usize> {
+        for (&start, segment) in &mut self.segments {
+            let (end, fresh) = (start + segment.used, segment.memory.len() - segment.used);
+            let before = self.by_address.range(start..end).next_back();
+            let before = before.filter(|(address, length)| *address + *length == end);
+            let (address, free) = before.map_or((end, 0), |(address, length)| (*address, *length));
+            if fresh == 0 || free + fresh < size {
+                continue;
+            }
+            if free > 0 {
+                self.by_address.remove(&address);
+                self.by_size.remove(&(free, address));
+            }
+            segment.used = address + size - start;
+            return Some(address);
+        }
+        None
     }
 
     /// Makes free ranges of the blocks freed lately.
@@ -97,27 +129,29 @@ impl Region {
         #[cfg(target_os = "linux")]
         // Where huge pages are switched off the memory is as good.
         let _ = segment.advise(memmap2::Advice::HugePage);
-        let address = segment.as_ptr() as usize;
-        self.segments.insert(address, segment);
+        self.segments.insert(segment.as_ptr() as usize, Segment { memory: segment, used: 0 });
         self.reserved += length;
-        self.put(address, length);
         Ok(())
     }
 
     fn take_idle(&mut self) -> Vec<MmapMut> {
         self.join();
+        let free = |address| self.by_address.get(address).copied().unwrap_or(0);
         let idle: Vec<_> = self
             .segments
             .iter()
-            .filter(|(address, segment)| self.by_address.get(address) == Some(&segment.len()))
+            .filter(|(address, segment)| free(address) == segment.used)
             .map(|(address, _)| *address)
             .collect();
         idle.into_iter()
             .filter_map(|address| {
-                let length = self.by_address.remove(&address)?;
-                self.by_size.remove(&(length, address));
-                self.reserved -= length;
-                self.segments.remove(&address)
+                let Segment { memory, used } = self.segments.remove(&address)?;
+                if used > 0 {
+                    self.by_address.remove(&address);
+                    self.by_size.remove(&(used, address));
+                }
+                self.reserved -= memory.len();
+                Some(memory)
             })
             .collect()
     }
@@ -179,7 +213,12 @@ impl Arena {
 
     pub fn free(&mut self, block: &Block) {
         self.allocated -= block.bytes;
-        self.region(block.size).recent.entry(block.size).or_default().push(block.address);
+        let region = self.region(block.size);
+        if block.size < HUGE {
+            region.recent.entry(block.size).or_default().push(block.address);
+        } else {
+            region.put(block.address, block.size);
+        }
     }
 
     /// Segments without a block, to be dropped when no queued kernel uses them any more.
@@ -263,6 +302,36 @@ mod tests {
         assert_eq!(arena.reserved(), reserved);
         let idle = arena.take_idle();
         assert_eq!(idle.iter().map(|segment| segment.len()).sum::<usize>(), reserved);
+        assert_eq!(arena.reserved(), 0);
+    }
+
+    #[test]
+    fn memory_that_was_used_serves_before_memory_that_was_not() {
+        let mut arena = Arena::default();
+        // Its segment of whole huge pages has 1.5 MiB more.
+        let first = arena.alloc(13 << 19).unwrap();
+        arena.free(&first);
+        let next = arena.alloc(1 << 20).unwrap();
+        assert_eq!(next.address, first.address);
+        assert_eq!(arena.large.segments[&first.address].used, 13 << 19);
+        // What is left of the block is too short now; with what was never used it is long enough.
+        let last = arena.alloc(6 << 20).unwrap();
+        assert_eq!(last.address, first.address + (1 << 20));
+        assert_eq!(arena.large.segments[&first.address].used, 7 << 20);
+    }
+
+    #[test]
+    fn a_block_at_the_end_of_what_was_used_grows_into_the_rest() {
+        let mut arena = Arena::default();
+        let blocks: Vec<_> = (0..4).map(|_| arena.alloc(256 << 10).unwrap()).collect();
+        let reserved = arena.reserved();
+        arena.free(&blocks[3]);
+        let longer = arena.alloc(1 << 20).unwrap();
+        assert_eq!((longer.address, arena.reserved()), (blocks[3].address, reserved));
+        for block in blocks.iter().take(3).chain([&longer]) {
+            arena.free(block);
+        }
+        assert_eq!(arena.take_idle().len(), 1);
         assert_eq!(arena.reserved(), 0);
     }
 

@@ -1,7 +1,6 @@
 import { TextDecoder } from 'node:util'
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
-import { Decompress } from 'fzstd'
 import { IftError } from '@ift/tensor'
 
 type Chunks = AsyncIterable<Uint8Array>
@@ -52,6 +51,7 @@ async function* gunzip(path: string, input: Chunks): Chunks {
 }
 
 async function* unzstd(path: string, input: Chunks): Chunks {
+  const { Decompress } = await import('fzstd')
   const ready: Uint8Array[] = []
   const frame = { ended: false }
   const stream = new Decompress((data, final) => {
