@@ -25,3 +25,34 @@ pub fn stay(index: usize, threads: usize) {
 
 #[cfg(not(target_os = "linux"))]
 pub fn stay(_index: usize, _threads: usize) {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Processors that the calling thread may use.
+    fn processors() -> usize {
+        // SAFETY: a set of the size that the call is told.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            assert_eq!(libc::sched_getaffinity(0, size_of_val(&set), &raw mut set), 0);
+            libc::CPU_COUNT(&set) as usize
+        }
+    }
+
+    #[test]
+    fn a_thread_stays_where_there_is_one_for_each_processor() {
+        let all = processors();
+        let left = |index, threads| {
+            std::thread::spawn(move || {
+                stay(index, threads);
+                processors()
+            })
+            .join()
+            .unwrap()
+        };
+        assert_eq!(left(all - 1, all), 1);
+        assert_eq!(left(0, all + 1), all);
+        assert_eq!(processors(), all, "others are as free as before");
+    }
+}
