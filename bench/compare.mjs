@@ -45,7 +45,13 @@ for (let round = 0; round < Number(values.rounds); round++) {
   )
 }
 
-const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN
+/** @param {number[]} list */
+const median = (list) => {
+  const sorted = [...list].sort((a, b) => a - b)
+  const half = sorted.length >> 1
+  const upper = sorted[half] ?? NaN
+  return sorted.length % 2 ? upper : (upper + (sorted[half - 1] ?? NaN)) / 2
+}
 const rows = ['tokens_per_s', 'tokens_per_s_total', 'peak_rss_mib', 'command_to_first_step_s'].map(
   (field) => {
     const ift = median(runs.ift.map((one) => one[field] ?? NaN))

@@ -214,8 +214,8 @@ impl Blocks {
         // SAFETY: the caller's operands, and scratch of the sizes that packing and blocks need.
         unsafe {
             let rest = products.get(1).map(|x| Rest::of(isa, micro, x, cols.clone()));
-            let mut tile = Tile::of(isa, micro, self.depth);
-            let mut rest_tile = Tile::of(isa, micro, rest.as_ref().map_or(0, |rest| rest.k));
+            let mut tile = TileRows::of(isa, micro, self.depth);
+            let mut rest_tile = TileRows::of(isa, micro, rest.as_ref().map_or(0, |rest| rest.k));
             let mut start = 0;
             loop {
                 let end = (start + held).min(self.k);
@@ -289,14 +289,14 @@ impl Rest {
 }
 
 /// Room for the rows of a tile, where they cannot be read as they lie.
-struct Tile<'a> {
+struct TileRows<'a> {
     isa: Isa,
     micro: &'a Micro,
     copies: Scratch<u8>,
     stride: usize,
 }
 
-impl<'a> Tile<'a> {
+impl<'a> TileRows<'a> {
     fn of(isa: Isa, micro: &'a Micro, depth: usize) -> Self {
         let stride = line_bytes(micro, depth);
         Self { isa, micro, copies: scratch::<u8>(MAX_ROWS * stride), stride }
