@@ -31,25 +31,8 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
 ) {
     let mut sums = [[[0f32; LANE]; VECTORS]; ROWS];
     for term in terms {
-        let mut left = term.a;
-        for p in 0..term.k {
-            // SAFETY: the caller's rows and panels hold k elements each.
-            unsafe {
-                let right = term.b.cast::<[[f32; LANE]; VECTORS]>().add(p).read_unaligned();
-                let mut row = left;
-                for sum in &mut sums {
-                    let left = row.cast::<f32>().read_unaligned();
-                    for (sum, right) in sum.iter_mut().zip(&right) {
-                        for (sum, right) in sum.iter_mut().zip(right) {
-                            *sum = mul_add::<NEON>(left, *right, *sum);
-                        }
-                    }
-                    // The next row; past the last it is not read.
-                    row = row.wrapping_add(term.stride);
-                }
-            }
-            left = left.wrapping_add(4);
-        }
+        // SAFETY: the caller's rows and panels hold k elements each.
+        sums = unsafe { add(sums, term) };
     }
     for (i, sum) in sums.iter().enumerate() {
         for (j, value) in sum.iter().flatten().enumerate() {
@@ -60,4 +43,32 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
+}
+
+/// The sums and the products of one term. By value, so that they are in registers while it runs.
+#[inline(always)]
+unsafe fn add<const ROWS: usize, const VECTORS: usize>(
+    mut sums: [[[f32; LANE]; VECTORS]; ROWS],
+    term: &Terms,
+) -> [[[f32; LANE]; VECTORS]; ROWS] {
+    let mut left = term.a;
+    for p in 0..term.k {
+        // SAFETY: the rows and the panel hold k elements each.
+        unsafe {
+            let right = term.b.cast::<[[f32; LANE]; VECTORS]>().add(p).read_unaligned();
+            let mut row = left;
+            for sum in &mut sums {
+                let left = row.cast::<f32>().read_unaligned();
+                for (sum, right) in sum.iter_mut().zip(&right) {
+                    for (sum, right) in sum.iter_mut().zip(right) {
+                        *sum = mul_add::<NEON>(left, *right, *sum);
+                    }
+                }
+                // The next row; past the last it is not read.
+                row = row.wrapping_add(term.stride);
+            }
+        }
+        left = left.wrapping_add(4);
+    }
+    sums
 }
