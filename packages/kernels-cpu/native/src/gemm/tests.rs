@@ -160,6 +160,41 @@ fn products_of_every_kind_equal_f64() {
     }
 }
 
+/// Rows at a distance of whole pages, and accumulators that are kept while panels come and go.
+#[test]
+fn deep_products_equal_f64() {
+    for isa in Isa::supported() {
+        for dtype in DTYPES {
+            for trans in 0..4 {
+                let p = params((20, 256, 2048), trans, dtype, FloatDType::F32);
+                check(isa, Micro::of(isa, dtype), 1 + trans % 2, &p, false, false);
+            }
+        }
+    }
+}
+
+/// A transposed a of 18 MB is copied in two goes; one that is not is read where it lies, and the sums are the same.
+#[test]
+fn rows_copied_in_several_goes_have_the_bits_of_rows_read_where_they_lie() {
+    let p = params((300, 40, 30_000), 1, FloatDType::Bf16, FloatDType::F32);
+    let mut random = Random(3);
+    let (a, b) = (random.tensor(p.m * p.k, p.dtype), random.tensor(p.k * p.n, p.dtype));
+    let mut turned = vec![0u8; a.len()];
+    for q in 0..p.k {
+        for i in 0..p.m {
+            let (from, to) = (2 * (q * p.m + i), 2 * (i * p.k + q));
+            turned[to..to + 2].copy_from_slice(&a[from..from + 2]);
+        }
+    }
+    let run = |a: &[u8], p: &GemmParams| {
+        let mut y = vec![0u8; p.m * p.n * 4];
+        let null = std::ptr::null();
+        unsafe { gemm(&Pool::new(2), Isa::detect(), y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), null, p) };
+        y
+    };
+    assert!(run(&a, &p) == run(&turned, &GemmParams { trans_a: false, ..p }));
+}
+
 #[test]
 fn an_empty_sum_leaves_bias_and_beta() {
     for accumulate in [false, true] {
@@ -262,7 +297,15 @@ fn products_of_an_adapter() {
 #[test]
 fn a_second_product_is_added() {
     let pool = Pool::new(2);
-    let shapes = [(20, 70, 100, 8), (33, 64, 1000, 16), (40, 40, 66, 3), (17, 130, 770, 8), (5, 40, 96, 8)];
+    let shapes = [
+        (20, 70, 100, 8),
+        (33, 64, 1000, 16),
+        (40, 40, 66, 3),
+        (17, 130, 770, 8),
+        (5, 40, 96, 8),
+        (40, 70, 100, 64),
+        (20, 40, 100, 800),
+    ];
     for isa in Isa::supported() {
         for (case, &(m, n, k, rank)) in shapes.iter().enumerate() {
             for (dtype, alpha) in [(FloatDType::Bf16, 2.0), (FloatDType::F32, -0.5), (FloatDType::Bf16, 1.7)]

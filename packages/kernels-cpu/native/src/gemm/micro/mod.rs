@@ -23,8 +23,6 @@ pub const DEPTH_F32: usize = 384;
 pub const DEPTH_BF16: usize = 768;
 /// Rows of the tallest micro-kernel: buffers of rows are padded to a multiple.
 pub const MAX_ROWS: usize = 32;
-/// Columns of the widest micro-kernel.
-pub const MAX_COLS: usize = 32;
 /// Products that a tile adds up.
 pub const MOST_FACTORS: usize = 2;
 
@@ -126,13 +124,6 @@ impl Micro {
     /// Rows of each tile when `rows` rows are cut evenly.
     pub fn tile_rows(&self, rows: usize) -> usize {
         if self.whole_rows { self.mr } else { rows.div_ceil(rows.div_ceil(self.mr).max(1)).max(1) }
-    }
-
-    /// Rows of each block, at most `most`, when `rows` rows are cut into blocks of whole tiles.
-    pub fn block_rows(&self, rows: usize, most: usize) -> usize {
-        let tiles = rows.div_ceil(self.mr).max(1);
-        let blocks = tiles.div_ceil(most / self.mr);
-        tiles.div_ceil(blocks) * self.mr
     }
 
     /// Bytes of packed B of one column over `k` values.

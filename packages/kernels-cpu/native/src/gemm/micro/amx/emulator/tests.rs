@@ -320,7 +320,9 @@ fn a_misuse_ends_the_process() {
         unsafe { MISUSES[case.parse::<usize>().unwrap()].1() };
         return;
     }
-    let name = std::thread::current().name().expect("the test's thread has its name").to_owned();
+    // Without the name of the crate. A thread's name would be another where tests run one at a time.
+    let (_, path) = module_path!().split_once("::").expect("a module of a crate");
+    let name = format!("{path}::a_misuse_ends_the_process");
     for (case, (words, _)) in MISUSES.iter().enumerate() {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", &name, "--nocapture", "--test-threads=1"])
