@@ -24,12 +24,6 @@ export interface Finding {
 
 /** What both add-ons of this package can do. `library` is a file of NCCL, or null. */
 export interface RankAddon extends NativeAddon, CommAddon {
-  /** Kernels and writes from here on are written down instead of done. */
-  beginRecording(device: number): Failure | null
-  /** The recording's number. */
-  endRecording(device: number): number | Failure
-  replay(device: number, recording: number): Failure | null
-  forgetRecording(device: number, recording: number): Failure | null
   /** What rank 0 makes for all. */
   commId(library: string | null): Uint8Array | Failure
   /** Gives the id of rank 0 to all over the MPI that started them. */

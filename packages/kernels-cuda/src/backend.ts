@@ -1,5 +1,5 @@
-import type { Communicator, DeviceInfo, Recording } from '@ift/tensor'
-import { NativeBackend, raise, valueOf } from '@ift/tensor/native'
+import type { Communicator, DeviceInfo } from '@ift/tensor'
+import { NativeBackend } from '@ift/tensor/native'
 
 import type { Opened, RankAddon } from './addon.js'
 import { joinNccl, type RankOptions } from './communicator.js'
@@ -27,32 +27,6 @@ export class CudaBackend extends NativeBackend<RankAddon> {
 
   get comm(): Communicator | null {
     return this.#comm
-  }
-
-  /** A CUDA graph of one stream. */
-  record(work: () => void): Recording {
-    const { native, number } = this
-    raise(native.beginRecording(number))
-    let failed: { readonly error: unknown } | null = null
-    try {
-      work()
-    } catch (error) {
-      failed = { error }
-    }
-    const recorded = valueOf(native.endRecording(number))
-    const release = () => {
-      raise(native.forgetRecording(number, recorded))
-    }
-    if (failed !== null) {
-      release()
-      throw failed.error
-    }
-    return {
-      replay: () => {
-        raise(native.replay(number, recorded))
-      },
-      release,
-    }
   }
 
   /** Joins the other ranks over NCCL; waits for all of them. */

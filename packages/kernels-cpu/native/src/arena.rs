@@ -164,7 +164,13 @@ pub struct Arena {
     large: Region,
     allocated: usize,
     peak: usize,
+    /// Freed blocks by their size that only the recording under way may use again.
+    apart: Option<HashMap<usize, Vec<usize>>>,
 }
+
+/// Free blocks whose addresses a recording holds.
+#[derive(Default)]
+pub struct Apart(HashMap<usize, Vec<usize>>);
 
 impl Arena {
     /// Bytes asked for by blocks alive.
@@ -194,8 +200,9 @@ impl Arena {
     pub fn alloc(&mut self, bytes: usize) -> Result<Block> {
         let size = bytes.max(1).checked_next_multiple_of(ALIGN).filter(|size| *size <= isize::MAX as usize);
         let size = size.ok_or_else(|| out_of_memory(bytes, available()))?;
+        let apart = self.apart.as_mut().and_then(|apart| apart.get_mut(&size)).and_then(Vec::pop);
         let region = self.region(size);
-        let address = match region.take(size) {
+        let address = match apart.or_else(|| region.take(size)) {
             Some(address) => address,
             None => {
                 let available = available();
@@ -213,11 +220,34 @@ impl Arena {
 
     pub fn free(&mut self, block: &Block) {
         self.allocated -= block.bytes;
-        let region = self.region(block.size);
-        if block.size < HUGE {
-            region.recent.entry(block.size).or_default().push(block.address);
+        match &mut self.apart {
+            Some(apart) => apart.entry(block.size).or_default().push(block.address),
+            None => self.give_back(block.address, block.size),
+        }
+    }
+
+    fn give_back(&mut self, address: usize, size: usize) {
+        let region = self.region(size);
+        if size < HUGE {
+            region.recent.entry(size).or_default().push(address);
         } else {
-            region.put(block.address, block.size);
+            region.put(address, size);
+        }
+    }
+
+    /// From here on blocks that are freed are kept for the recording that begins.
+    pub fn set_apart(&mut self) {
+        self.apart = Some(HashMap::new());
+    }
+
+    /// Ends that; nobody gets the recording's blocks until they are taken back.
+    pub fn end_apart(&mut self) -> Apart {
+        Apart(self.apart.take().unwrap_or_default())
+    }
+
+    pub fn take_back(&mut self, apart: Apart) {
+        for (size, addresses) in apart.0 {
+            addresses.into_iter().for_each(|address| self.give_back(address, size));
         }
     }
 
@@ -237,7 +267,7 @@ fn out_of_memory(bytes: usize, available: Option<usize>) -> Error {
 
 /// Bytes that the system and the control group of this process can still give, where they tell.
 #[cfg(target_os = "linux")]
-fn available() -> Option<usize> {
+pub fn available() -> Option<usize> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let number = |path: &str| read(path)?.trim().parse::<usize>().ok();
     let system = read("/proc/meminfo").and_then(|text| {
@@ -262,7 +292,7 @@ fn available() -> Option<usize> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn available() -> Option<usize> {
+pub fn available() -> Option<usize> {
     None
 }
 
@@ -333,6 +363,28 @@ mod tests {
         }
         assert_eq!(arena.take_idle().len(), 1);
         assert_eq!(arena.reserved(), 0);
+    }
+
+    #[test]
+    fn what_a_recording_frees_serves_nobody_else_until_it_is_taken_back() {
+        let mut arena = Arena::default();
+        let before = arena.alloc(1000).unwrap();
+        arena.set_apart();
+        let first = arena.alloc(1000).unwrap();
+        let address = first.address;
+        arena.free(&first);
+        assert_eq!(arena.alloc(1000).unwrap().address, address);
+        arena.free(&first);
+        let apart = arena.end_apart();
+        assert_eq!(arena.allocated(), 1000);
+        let others: Vec<_> = (0..100).map(|_| arena.alloc(1000).unwrap()).collect();
+        assert!(others.iter().all(|block| block.address != address));
+        arena.free(&before);
+        others.iter().for_each(|block| arena.free(block));
+        assert!(arena.take_idle().is_empty());
+        arena.take_back(apart);
+        assert_eq!(arena.take_idle().len(), 1);
+        assert_eq!((arena.allocated(), arena.reserved()), (0, 0));
     }
 
     #[test]

@@ -3,18 +3,19 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
 
-use ift_kernel_abi::{Buffers, Code, DType, Error, Result, Span, product};
-use memmap2::{Mmap, MmapOptions};
+use ift_kernel_abi::{Buffers, Code, DType, Error, Recordings, Result, Span, product};
 
-use crate::arena::{Arena, Block};
+use crate::arena::{Apart, Arena, Block};
 use crate::isa::Isa;
-use crate::queue::{Context, Queue};
+use crate::mapped::{MappedBytes, MappedFiles};
+use crate::queue::{Context, Queue, Step};
 
 /// What holds the bytes of buffers.
 enum Storage {
     Block(Block),
-    Map { map: Mmap, bytes: usize },
+    Mapped(MappedBytes),
 }
 
 /// Checked memory of a kernel, valid on the queue's thread until the kernel ends.
@@ -51,6 +52,7 @@ impl Ptr {
 /// Reads the arguments of a kernel. The length checks of a kernel are its calls of `input` and `output`.
 pub struct Args<'a> {
     buffers: &'a Buffers<Storage>,
+    recordings: RefCell<&'a mut Recordings<Written>>,
 }
 
 impl Args<'_> {
@@ -66,6 +68,7 @@ impl Args<'_> {
             let message = format!("{name} starts at an odd byte for {}", dtype.name());
             return Err(Error::new(Code::BufferBounds, message));
         }
+        self.recordings.borrow_mut().uses(span.address);
         Ok((Ptr(span.address as *mut u8), span))
     }
 
@@ -85,11 +88,27 @@ impl Args<'_> {
     }
 }
 
+/// Kernels that were written down, and the memory that they have to themselves.
+struct Written {
+    steps: Arc<[Step]>,
+    apart: Apart,
+}
+
 #[derive(Default)]
 struct State {
     buffers: Buffers<Storage>,
     arena: Arena,
+    files: MappedFiles,
     mapped: usize,
+    recordings: Recordings<Written>,
+    /// Of the recording under way.
+    steps: Vec<Step>,
+}
+
+impl State {
+    fn freed(&mut self, address: usize, bytes: usize) {
+        self.recordings.freed(&(address..address + bytes.max(1)));
+    }
 }
 
 /// Bytes and buffers of a device, as `MemoryInfo` in `@ift/tensor` explains them.
@@ -131,12 +150,22 @@ impl Device {
     /// Checks a kernel's arguments by `check` and queues what it returns.
     pub fn kernel<K>(&self, name: &'static str, check: impl FnOnce(&Args<'_>) -> Result<K>) -> Result<()>
     where
-        K: FnOnce(&Context) -> Result<()> + Send + 'static,
+        K: Fn(&Context) -> Result<()> + Send + Sync + 'static,
     {
-        let kernel =
-            check(&Args { buffers: &self.state.borrow().buffers }).map_err(|error| error.of(name))?;
-        self.queue.kernel(name, kernel);
+        let state = &mut *self.state.borrow_mut();
+        let args = Args { buffers: &state.buffers, recordings: RefCell::new(&mut state.recordings) };
+        let kernel = check(&args).map_err(|error| error.of(name))?;
+        self.put(state, Step::new(name, kernel));
         Ok(())
+    }
+
+    /// Queues a step, or adds it to the recording under way.
+    fn put(&self, state: &mut State, step: Step) {
+        if state.recordings.is_under_way() {
+            state.steps.push(step);
+        } else {
+            self.queue.step(step);
+        }
     }
 
     /// A new buffer of uninitialised bytes.
@@ -166,8 +195,10 @@ impl Device {
 
     /// A read-only buffer over bytes of a file.
     pub fn map_file(&self, path: &str, offset: usize, bytes: usize) -> Result<u32> {
+        self.expect_running("reading a file")?;
         let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
-        let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+        let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+        let length = metadata.len();
         if offset.checked_add(bytes).is_none_or(|end| end as u64 > length) {
             let message = format!("{path}: bytes {offset} + {bytes} leave the file of {length} bytes");
             return Err(Error::new(Code::FileUnreadable, message));
@@ -186,13 +217,14 @@ impl Device {
                 Err(error) => self.free(id).and(Err(error)),
             };
         }
-        // SAFETY: the bytes are only ever read as numbers, so a file that changes under the map changes results and
-        // nothing else; a file that is cut shorter ends the process, as with every program that maps weights.
-        let map = unsafe { MmapOptions::new().offset(offset as u64).len(bytes).map(&file) };
-        let map = map.map_err(|error| unreadable(path, &error))?;
         let state = &mut *self.state.borrow_mut();
-        let span = Span { address: map.as_ptr() as usize, bytes, writable: false };
-        let id = state.buffers.insert(Storage::Map { map, bytes }, span)?;
+        let mapped = state.files.map(path, &file, &metadata, offset..offset + bytes);
+        let (mapped, fresh) = mapped.map_err(|error| unreadable(path, &error))?;
+        if let Some(file) = fresh {
+            self.queue.mapped(file);
+        }
+        let span = Span { address: mapped.address(), bytes, writable: false };
+        let id = state.buffers.insert(Storage::Mapped(mapped), span)?;
         state.mapped += bytes;
         Ok(id)
     }
@@ -201,10 +233,14 @@ impl Device {
     pub fn free(&self, id: u32) -> Result<()> {
         let state = &mut *self.state.borrow_mut();
         match state.buffers.remove(id)? {
-            Some(Storage::Block(block)) => state.arena.free(&block),
-            Some(Storage::Map { map, bytes }) => {
-                state.mapped -= bytes;
-                self.queue.release(map);
+            Some(Storage::Block(block)) => {
+                state.arena.free(&block);
+                state.freed(block.address, block.bytes);
+            }
+            Some(Storage::Mapped(mapped)) => {
+                state.mapped -= mapped.bytes();
+                state.freed(mapped.address(), mapped.bytes());
+                self.queue.release(mapped);
             }
             None => {}
         }
@@ -214,17 +250,20 @@ impl Device {
     /// Copies `data` to bytes of a buffer, behind the kernels queued so far.
     pub fn write(&self, id: u32, data: &[u8], offset: usize) -> Result<()> {
         let target = self.range(id, offset, data.len(), true)?;
-        if self.queue.is_idle() {
+        let state = &mut *self.state.borrow_mut();
+        if self.queue.is_idle() && !state.recordings.is_under_way() {
             // SAFETY: checked above, and no kernel is left that could use the buffer.
             unsafe { target.of::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
             return Ok(());
         }
+        state.recordings.uses(target.0 as usize);
         let data = data.to_vec();
-        self.queue.kernel("write", move |_| {
+        let write = move |_: &Context| {
             // SAFETY: checked before it was queued.
             unsafe { target.of::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
             Ok(())
-        });
+        };
+        self.put(state, Step::new("write", write));
         Ok(())
     }
 
@@ -234,7 +273,7 @@ impl Device {
     }
 
     pub fn memory(&self) -> Memory {
-        let State { buffers, arena, mapped } = &*self.state.borrow();
+        let State { buffers, arena, mapped, .. } = &*self.state.borrow();
         Memory {
             allocated: arena.allocated(),
             peak: arena.peak(),
@@ -254,7 +293,44 @@ impl Device {
 
     /// Calls `then` when all queued before is done, with the first error of it.
     pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
-        self.queue.fence(then);
+        match self.expect_running("waiting for the device") {
+            Ok(()) => self.queue.fence(then),
+            Err(error) => then(Err(error)),
+        }
+    }
+
+    /// An error for what cannot be part of a recording, while one is under way.
+    pub fn expect_running(&self, what: &str) -> Result<()> {
+        self.state.borrow().recordings.expect_none(what)
+    }
+
+    /// From here on kernels and writes are written down instead of done. Memory that is freed meanwhile stays with them.
+    pub fn begin_recording(&self) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        state.recordings.begin()?;
+        state.arena.set_apart();
+        Ok(())
+    }
+
+    /// Ends that; the recording's number.
+    pub fn end_recording(&self) -> Result<u32> {
+        let state = &mut *self.state.borrow_mut();
+        let (steps, apart) = (std::mem::take(&mut state.steps).into(), state.arena.end_apart());
+        Ok(state.recordings.end(Written { steps, apart }))
+    }
+
+    /// Queues what was recorded.
+    pub fn replay(&self, recording: u32) -> Result<()> {
+        self.queue.replay(Arc::clone(&self.state.borrow().recordings.work(recording)?.steps));
+        Ok(())
+    }
+
+    /// Ends a recording; its memory is free behind what is queued.
+    pub fn forget_recording(&self, recording: u32) -> Result<()> {
+        let state = &mut *self.state.borrow_mut();
+        let Written { apart, .. } = state.recordings.forget(recording)?;
+        state.arena.take_back(apart);
+        Ok(())
     }
 
     fn range(&self, id: u32, offset: usize, bytes: usize, writes: bool) -> Result<Ptr> {

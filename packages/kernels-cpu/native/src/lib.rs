@@ -12,6 +12,7 @@ pub mod element;
 pub mod gemm;
 pub mod isa;
 pub mod kernels;
+pub mod mapped;
 pub mod math;
 pub mod node;
 pub mod pool;

@@ -59,7 +59,7 @@ pub fn kernel<K>(
     check: impl FnOnce(&Args<'_>) -> Result<K>,
 ) -> Option<Failure>
 where
-    K: FnOnce(&Context) -> Result<()> + Send + 'static,
+    K: Fn(&Context) -> Result<()> + Send + Sync + 'static,
 {
     outcome(with(device, |device| device.kernel(name, check)))
 }
@@ -143,6 +143,28 @@ pub fn free(device: u32, id: u32) -> Option<Failure> {
     outcome(with(device, |device| device.free(id)).map_err(|error| error.of("free")))
 }
 
+/// Kernels and writes from here on are written down instead of done.
+#[napi]
+pub fn begin_recording(device: u32) -> Option<Failure> {
+    outcome(with(device, |device| device.begin_recording().map_err(|error| error.of("record"))))
+}
+
+#[napi]
+pub fn end_recording(device: u32) -> Either<u32, Failure> {
+    answer(with(device, Device::end_recording), "record")
+}
+
+#[napi]
+pub fn replay(device: u32, recording: u32) -> Option<Failure> {
+    outcome(with(device, |device| device.replay(recording).map_err(|error| error.of("replay"))))
+}
+
+#[napi]
+pub fn forget_recording(device: u32, recording: u32) -> Option<Failure> {
+    let forget = |device: &Device| device.forget_recording(recording);
+    outcome(with(device, |device| forget(device).map_err(|error| error.of("forget"))))
+}
+
 #[napi]
 pub fn write(device: u32, id: u32, data: &[u8], offset: f64) -> Option<Failure> {
     let write = |device: &Device| device.write(id, data, size("byteOffset", offset)?);
@@ -172,6 +194,7 @@ pub fn read<'env>(
     let mut then = Some(then);
     let read = |device: &Device| {
         let (offset, bytes) = (size("byteOffset", offset)?, size("bytes", bytes)?);
+        device.expect_running("reading a buffer")?;
         let source = device.readable(id, offset, bytes)?;
         if let Some(then) = then.take() {
             device.fence(move |result| {
@@ -275,6 +298,7 @@ pub struct Roofs {
 #[napi]
 pub fn roofs(device: u32, dtype: u32) -> Either<Roofs, Failure> {
     let measured = with(device, |device| {
+        device.expect_running("measuring")?;
         let dtype = ift_kernel_abi::FloatDType::from_code(dtype)?;
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         device.kernel("roofs", |_| {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use ift_kernel_abi::{Code, Error, Result};
 
 use crate::isa::Isa;
+use crate::mapped::{Fresh, Moving};
 use crate::pool::Pool;
 use crate::profile::Profile;
 
@@ -18,16 +19,46 @@ pub struct Context {
     pub profile: Arc<Profile>,
 }
 
-type Kernel = Box<dyn FnOnce(&Context) -> Result<()> + Send>;
+type Kernel = dyn Fn(&Context) -> Result<()> + Send + Sync;
+
+/// A kernel and what it works on. It may run several times, for a recording.
+pub struct Step {
+    name: &'static str,
+    run: Box<Kernel>,
+}
+
+impl Step {
+    pub fn new(name: &'static str, run: impl Fn(&Context) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self { name, run: Box::new(run) }
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let run = || context.profile.time(self.name, || (self.run)(context));
+        let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            Err(Error::new(Code::Internal, format!("the kernel panicked: {text}")))
+        });
+        result.map_err(|error| error.of(self.name))
+    }
+}
+
 type Fence = Box<dyn FnOnce(Result<()>) + Send>;
 
 enum Job {
-    Kernel(&'static str, Kernel),
+    Step(Step),
+    /// Kernels that were written down.
+    Recording(Arc<[Step]>),
     /// Gets the first error of the kernels before it, which is then forgotten.
     Fence(Fence),
     /// Memory that the jobs before still used.
     Release(Box<dyn Send>),
+    /// A file that kernels read from now on.
+    Mapped(Fresh),
 }
+
+/// Kernels between two fences that are work worth moving its weights for, and not a number that somebody reads.
+const WORK: usize = 50;
 
 /// Polls of the idle queue before its thread sleeps.
 const SPINS: u32 = 2000;
@@ -78,14 +109,23 @@ impl Queue {
         Ok(Self { shared })
     }
 
-    pub fn kernel(&self, name: &'static str, run: impl FnOnce(&Context) -> Result<()> + Send + 'static) {
-        self.push(Job::Kernel(name, Box::new(run)));
+    pub fn step(&self, step: Step) {
+        self.push(Job::Step(step));
+    }
+
+    pub fn replay(&self, recording: Arc<[Step]>) {
+        self.push(Job::Recording(recording));
     }
 
     /// Calls `then` on the queue's thread when all before it is done; with a `BackendClosed` error when the queue was
     /// closed before that.
     pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
         self.push(Job::Fence(Box::new(then)));
+    }
+
+    /// What may be done for a file's sake between the kernels, now that they read it.
+    pub fn mapped(&self, file: Fresh) {
+        self.push(Job::Mapped(file));
     }
 
     /// Drops `memory` when all before it is done.
@@ -134,24 +174,33 @@ impl Drop for Queue {
 impl Shared {
     fn run(&self, context: &Context) {
         let mut failure: Option<Error> = None;
+        let (mut moving, mut kernels) = (Moving::default(), 0);
+        let run = |step: &Step, failure: &mut Option<Error>| {
+            if !self.closed.load(Ordering::Acquire)
+                && let Err(error) = step.run(context)
+            {
+                failure.get_or_insert(error);
+            }
+        };
         while let Some(job) = self.next() {
             match job {
-                Job::Kernel(..) if self.closed.load(Ordering::Acquire) => {}
-                Job::Kernel(name, kernel) => {
-                    let run = || context.profile.time(name, || kernel(context));
-                    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-                        let text = payload.downcast_ref::<String>().map(String::as_str);
-                        let text =
-                            text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-                        Err(Error::new(Code::Internal, format!("the kernel panicked: {text}")))
-                    });
-                    if let Err(error) = result {
-                        failure.get_or_insert(error.of(name));
-                    }
+                Job::Step(step) => {
+                    kernels += 1;
+                    run(&step, &mut failure);
+                }
+                Job::Recording(steps) => {
+                    kernels += steps.len();
+                    steps.iter().for_each(|step| run(step, &mut failure));
                 }
                 Job::Fence(then) if self.closed.load(Ordering::Acquire) => then(Err(closed())),
-                Job::Fence(then) => then(failure.take().map_or(Ok(()), Err)),
+                Job::Fence(then) => {
+                    then(failure.take().map_or(Ok(()), Err));
+                    if std::mem::take(&mut kernels) >= WORK {
+                        moving.go_on(&context.pool);
+                    }
+                }
                 Job::Release(memory) => drop(memory),
+                Job::Mapped(file) => moving.add(file),
             }
             self.done.fetch_add(1, Ordering::Release);
         }
@@ -213,10 +262,10 @@ mod tests {
         for round in 0..3 {
             for index in 0..100 {
                 let seen = Arc::clone(&seen);
-                queue.kernel("test", move |_| {
+                queue.step(Step::new("test", move |_| {
                     seen.lock().unwrap().push(round * 100 + index);
                     Ok(())
-                });
+                }));
             }
             wait(&queue).unwrap();
             // Long enough for the thread to fall asleep.
@@ -228,23 +277,43 @@ mod tests {
     #[test]
     fn the_first_error_reaches_the_next_fence_and_no_other() {
         let queue = Queue::new(1, Isa::Portable).unwrap();
-        queue.kernel("first", |_| Err(Error::new(Code::IndexRange, "id 9")));
-        queue.kernel("second", |_| panic!("second"));
+        queue.step(Step::new("first", |_| Err(Error::new(Code::IndexRange, "id 9"))));
+        queue.step(Step::new("second", |_| panic!("second")));
         let error = wait(&queue).unwrap_err();
         assert_eq!((error.code, error.message.as_str()), (Code::IndexRange, "first: id 9"));
         wait(&queue).unwrap();
-        queue.kernel("third", |_| panic!("at {}", 3));
+        queue.step(Step::new("third", |_| panic!("at {}", 3)));
         assert_eq!(wait(&queue).unwrap_err().message, "third: the kernel panicked: at 3");
+    }
+
+    #[test]
+    fn a_recording_runs_as_often_as_it_is_queued_and_names_the_kernel_that_failed() {
+        let queue = Queue::new(2, Isa::Portable).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let push = |number: u32| {
+            let seen = Arc::clone(&seen);
+            Step::new("push", move |_| {
+                seen.lock().unwrap().push(number);
+                Ok(())
+            })
+        };
+        let fail = Step::new("fail", |_| Err(Error::new(Code::IndexRange, "id 9")));
+        let recording: Arc<[Step]> = [push(1), fail, push(2)].into();
+        queue.replay(Arc::clone(&recording));
+        queue.step(push(3));
+        queue.replay(recording);
+        assert_eq!(wait(&queue).unwrap_err().message, "fail: id 9");
+        assert_eq!(*seen.lock().unwrap(), [1, 2, 3, 1, 2]);
     }
 
     #[test]
     fn closing_answers_the_fences() {
         let queue = Queue::new(1, Isa::Portable).unwrap();
         let (send, receive) = mpsc::channel();
-        queue.kernel("slow", |_| {
+        queue.step(Step::new("slow", |_| {
             std::thread::sleep(Duration::from_millis(30));
             Ok(())
-        });
+        }));
         queue.fence(move |result| send.send(result).unwrap());
         drop(queue);
         let error = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap_err();

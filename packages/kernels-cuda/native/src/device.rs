@@ -1,12 +1,11 @@
 //! A device: memory, the queue, and how a kernel is checked and put in line.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, OnceLock};
 
-use ift_kernel_abi::{Buffers, Code, DType, Error, Result, Span, product};
+use ift_kernel_abi::{Buffers, Code, DType, Error, Recordings, Result, Span, no_recording, product};
 
 use crate::arena::{Apart, Arena, Block};
 use crate::driver::{Driver, Facts};
@@ -35,7 +34,7 @@ pub struct Checked<'a> {
     arena: RefCell<&'a mut Arena>,
     scratch: RefCell<Vec<Block>>,
     queue: &'a Queue,
-    used: RefCell<Option<&'a mut BTreeSet<u64>>>,
+    recordings: RefCell<&'a mut Recordings<Graph>>,
 }
 
 impl Checked<'_> {
@@ -51,9 +50,7 @@ impl Checked<'_> {
             let message = format!("{name} starts at an odd byte for {}", dtype.name());
             return Err(Error::new(Code::BufferBounds, message));
         }
-        if let Some(used) = &mut *self.used.borrow_mut() {
-            used.insert(span.address as u64);
-        }
+        self.recordings.borrow_mut().uses(span.address);
         Ok((Ptr(span.address as u64), span))
     }
 
@@ -81,44 +78,25 @@ impl Checked<'_> {
     }
 }
 
-/// Work that was written down, and the memory that it is about.
-struct Recording {
+/// Work that was written down, and the memory that it has to itself.
+struct Graph {
     /// The driver's number, once the queue has come to its end.
     number: Arc<OnceLock<u64>>,
     apart: Apart,
-    /// Where the buffers begin that it reads and writes.
-    used: BTreeSet<u64>,
-    /// One of them was freed: another's data may be there now.
-    stale: bool,
 }
 
 struct State {
     buffers: Buffers<Storage>,
     arena: Arena,
     mapped: usize,
-    recordings: HashMap<u32, Recording>,
-    next_recording: u32,
-    /// Where the buffers of the recording under way begin.
-    recording: Option<BTreeSet<u64>>,
+    recordings: Recordings<Graph>,
 }
 
 impl State {
-    /// Refuses what cannot be part of a recording.
-    fn expect_running(&self, what: &str) -> Result<()> {
-        if self.recording.is_some() {
-            return Err(Error::new(Code::Recording, format!("{what} cannot be recorded")));
-        }
-        Ok(())
-    }
-
     fn free(&mut self, block: &Block) {
         self.arena.free(block);
-        if self.recording.is_none() {
-            let freed = block.address..block.address + block.bytes.max(1) as u64;
-            for recording in self.recordings.values_mut() {
-                recording.stale |= recording.used.range(freed.clone()).next().is_some();
-            }
-        }
+        let address = block.address as usize;
+        self.recordings.freed(&(address..address + block.bytes.max(1)));
     }
 }
 
@@ -139,10 +117,6 @@ pub struct Device {
     state: RefCell<Option<State>>,
 }
 
-fn no_recording() -> Error {
-    Error::new(Code::Recording, "there is no such recording, or it failed")
-}
-
 fn unreadable(path: &str, error: &std::io::Error) -> Error {
     Error::new(Code::FileUnreadable, format!("{path}: {error}"))
 }
@@ -155,9 +129,7 @@ impl Device {
             buffers: Buffers::default(),
             arena: Arena::new(Arc::clone(&driver)),
             mapped: 0,
-            recordings: HashMap::new(),
-            next_recording: 0,
-            recording: None,
+            recordings: Recordings::default(),
         };
         Ok(Self { queue, driver, state: RefCell::new(Some(state)) })
     }
@@ -175,10 +147,10 @@ impl Device {
     where
         K: FnOnce(&Context) -> Result<()> + Send + 'static,
     {
-        self.with(|State { buffers, arena, recording, .. }| {
+        self.with(|State { buffers, arena, recordings, .. }| {
             let (arena, scratch) = (RefCell::new(arena), RefCell::default());
-            let used = RefCell::new(recording.as_mut());
-            let checked = Checked { buffers, arena, scratch, queue: &self.queue, used };
+            let recordings = RefCell::new(recordings);
+            let checked = Checked { buffers, arena, scratch, queue: &self.queue, recordings };
             let kernel = check(&checked);
             let Checked { arena, scratch, .. } = checked;
             // In the queue behind this kernel, the next one may have it.
@@ -202,7 +174,7 @@ impl Device {
 
     /// A read-only buffer of bytes of a file, copied to the device.
     pub fn map_file(&self, path: &str, offset: usize, bytes: usize) -> Result<u32> {
-        self.with(|state| state.expect_running("reading a file"))?;
+        self.with(|state| state.recordings.expect_none("reading a file"))?;
         let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
         if offset.checked_add(bytes).is_none_or(|end| end as u64 > length) {
@@ -263,7 +235,7 @@ impl Device {
     pub fn write(&self, id: u32, data: &[u8], offset: usize) -> Result<()> {
         let to = self.range(id, offset, data.len(), true)?;
         self.with(|state| {
-            state.recording.as_mut().map(|used| used.insert(to));
+            state.recordings.uses(to as usize);
             Ok(())
         })?;
         let data = data.to_vec();
@@ -279,7 +251,7 @@ impl Device {
         bytes: usize,
         then: impl FnOnce(Result<Vec<u8>>) + Send + 'static,
     ) -> Result<()> {
-        self.with(|state| state.expect_running("reading a buffer"))?;
+        self.with(|state| state.recordings.expect_none("reading a buffer"))?;
         let from = self.range(id, offset, bytes, false)?;
         self.queue.fence(move |done| {
             then(done.and_then(|context| {
@@ -298,7 +270,7 @@ impl Device {
 
     /// Calls `then` when all queued before is done, with the first error of it.
     pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
-        match self.with(|state| state.expect_running("waiting for the device")) {
+        match self.with(|state| state.recordings.expect_none("waiting for the device")) {
             Ok(()) => self.queue.fence(move |done| then(done.map(|_| ()))),
             Err(error) => then(Err(error)),
         }
@@ -307,8 +279,7 @@ impl Device {
     /// From here on kernels and writes are written down instead of done. Memory that is freed meanwhile stays with them.
     pub fn begin_recording(&self) -> Result<()> {
         self.with(|state| {
-            state.expect_running("a recording")?;
-            state.recording = Some(BTreeSet::new());
+            state.recordings.begin()?;
             state.arena.set_apart();
             Ok(())
         })?;
@@ -325,24 +296,14 @@ impl Device {
             Ok(())
         });
         self.with(|state| {
-            let used = state.recording.take().unwrap_or_default();
             let apart = state.arena.end_apart();
-            state.next_recording += 1;
-            state.recordings.insert(state.next_recording, Recording { number, apart, used, stale: false });
-            Ok(state.next_recording)
+            Ok(state.recordings.end(Graph { number, apart }))
         })
     }
 
     /// Queues what was recorded.
     pub fn replay(&self, recording: u32) -> Result<()> {
-        let number = self.with(|state| {
-            state.expect_running("a replay")?;
-            let found = state.recordings.get(&recording).ok_or_else(no_recording)?;
-            if found.stale {
-                return Err(Error::new(Code::Recording, "a buffer of the recording was freed"));
-            }
-            Ok(Arc::clone(&found.number))
-        })?;
+        let number = self.with(|state| Ok(Arc::clone(&state.recordings.work(recording)?.number)))?;
         self.queue.kernel("replay", move |context| {
             let number = number.get().ok_or_else(no_recording)?;
             context.driver().replay(*number)
@@ -353,8 +314,7 @@ impl Device {
     /// Ends a recording; its memory is free behind what is queued.
     pub fn forget_recording(&self, recording: u32) -> Result<()> {
         let number = self.with(|state| {
-            let Recording { number, apart, .. } =
-                state.recordings.remove(&recording).ok_or_else(no_recording)?;
+            let Graph { number, apart } = state.recordings.forget(recording)?;
             state.arena.take_back(apart);
             Ok(number)
         })?;
@@ -396,7 +356,7 @@ unsafe impl Send for Remains {}
 impl Drop for Remains {
     fn drop(&mut self) {
         let State { buffers, arena, recordings, .. } = &mut self.0;
-        for (_, Recording { number, apart, .. }) in recordings.drain() {
+        for Graph { number, apart } in recordings.take_all() {
             if let Some(number) = number.get() {
                 self.1.forget_recording(*number);
             }

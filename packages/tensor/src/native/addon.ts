@@ -27,6 +27,13 @@ export interface NativeAddon {
   resetPeak(device: number): Outcome
   close(device: number): void
 
+  /** Kernels and writes from here on are written down instead of done. */
+  beginRecording(device: number): Outcome
+  /** The recording's number. */
+  endRecording(device: number): number | Failure
+  replay(device: number, recording: number): Outcome
+  forgetRecording(device: number, recording: number): Outcome
+
   /**
    * y, a, b, bias, m, n, k, transA, transB, alpha, accumulate, dtype, outDtype; a bias of 0 is none. Read before the call returns, as
    * all arrays of numbers are.

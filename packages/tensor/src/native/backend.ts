@@ -16,6 +16,7 @@ import type {
   PagedAttention,
   QuantizedMatrix,
   QuantizedProduct,
+  Recording,
   Rope,
   TopRows,
   Unary,
@@ -114,6 +115,31 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
 
   async synchronize(): Promise<void> {
     raise(await this.native.synchronize(this.number))
+  }
+
+  record(work: () => void): Recording {
+    const { native, number } = this
+    raise(native.beginRecording(number))
+    let failed: { readonly error: unknown } | null = null
+    try {
+      work()
+    } catch (error) {
+      failed = { error }
+    }
+    const recorded = valueOf(native.endRecording(number))
+    const release = () => {
+      raise(native.forgetRecording(number, recorded))
+    }
+    if (failed !== null) {
+      release()
+      throw failed.error
+    }
+    return {
+      replay: () => {
+        raise(native.replay(number, recorded))
+      },
+      release,
+    }
   }
 
   memory(): MemoryInfo {

@@ -1,0 +1,297 @@
+//! Files of weights, each mapped once, whatever is read of it. While weights are worked with they move from the pages of the
+//! file to huge pages, which a processor reads faster: one step of decoding reads all of them.
+
+use std::fs::{File, Metadata};
+use std::io::Result;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+use memmap2::Mmap;
+
+use crate::pool::Pool;
+
+/// A file in memory, read-only.
+struct MappedFile {
+    map: Mmap,
+    /// Some of it is no longer the file's memory but this process's own.
+    moved: AtomicBool,
+}
+
+/// What tells one file from another, and from the same one after it was written again.
+#[derive(PartialEq)]
+struct Identity {
+    path: String,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// The files that something is read of.
+#[derive(Default)]
+pub struct MappedFiles(Vec<(Identity, Weak<MappedFile>)>);
+
+impl MappedFiles {
+    /// Bytes of a file, which has them, and the file for [`Moving`] when it was not mapped before.
+    pub fn map(
+        &mut self,
+        path: &str,
+        file: &File,
+        metadata: &Metadata,
+        range: Range<usize>,
+    ) -> Result<(MappedBytes, Option<Fresh>)> {
+        self.0.retain(|(_, file)| file.strong_count() > 0);
+        let modified = metadata.modified().ok();
+        let identity = Identity { path: path.to_owned(), bytes: metadata.len(), modified };
+        let known = self.0.iter().find(|(known, _)| *known == identity);
+        if let Some(file) = known.and_then(|(_, file)| file.upgrade()) {
+            return Ok((MappedBytes { file, range }, None));
+        }
+        // SAFETY: the bytes are only ever read as numbers, so a file that changes under the map changes results and
+        // nothing else; a file that is cut shorter ends the process, as with every program that maps weights.
+        let map = unsafe { Mmap::map(file) }?;
+        let file = Arc::new(MappedFile { map, moved: AtomicBool::new(false) });
+        let weak = Arc::downgrade(&file);
+        self.0.push((identity, Weak::clone(&weak)));
+        Ok((MappedBytes { file, range }, Some(Fresh(weak))))
+    }
+}
+
+/// A range of bytes of a mapped file.
+pub struct MappedBytes {
+    file: Arc<MappedFile>,
+    range: Range<usize>,
+}
+
+impl MappedBytes {
+    pub fn address(&self) -> usize {
+        self.file.map.as_ptr() as usize + self.range.start
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.range.len()
+    }
+}
+
+impl Drop for MappedBytes {
+    /// The process lets go of the file's pages, as if these bytes alone had been mapped.
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if !self.file.moved.load(Ordering::Acquire) {
+            const PAGE: usize = 64 << 10;
+            let (start, end) = (self.range.start.next_multiple_of(PAGE), self.range.end / PAGE * PAGE);
+            if start < end {
+                let advice = memmap2::UncheckedAdvice::DontNeed;
+                // SAFETY: pages of a file come back as they were when somebody reads them again.
+                let _ = unsafe { self.file.map.unchecked_advise_range(advice, start, end - start) };
+            }
+        }
+    }
+}
+
+/// A file that was not mapped before.
+pub struct Fresh(Weak<MappedFile>);
+
+/// Files on their way to huge pages, a slice at a time.
+#[derive(Default)]
+pub struct Moving(Vec<(Weak<MappedFile>, usize)>);
+
+/// Bytes of a huge page.
+const HUGE: usize = 2 << 20;
+/// Bytes that move at a time: some milliseconds.
+const SLICE: usize = 16 * HUGE;
+/// Files take at most this part of what the system can give.
+const PART: usize = 4;
+
+impl Moving {
+    pub fn add(&mut self, file: Fresh) {
+        self.0.push((file.0, 0));
+    }
+
+    /// Moves a slice, if there is one left to move; no kernel runs meanwhile.
+    pub fn go_on(&mut self, pool: &Pool) {
+        while let Some((file, at)) = self.0.last_mut() {
+            if let Some(file) = file.upgrade()
+                && let Some(next) = file.move_from(*at, pool)
+            {
+                *at = next;
+                return;
+            }
+            self.0.pop();
+        }
+    }
+}
+
+impl MappedFile {
+    /// Moves a slice from `at` on; where the next one begins, or none when this one was the last or could not move.
+    fn move_from(&self, at: usize, pool: &Pool) -> Option<usize> {
+        if at == 0 {
+            let room = crate::arena::available()?;
+            if !huge_pages_are_given() || self.map.len() > room / PART {
+                return None;
+            }
+        }
+        // Huge pages of the address space that lie wholly in the map.
+        let base = self.map.as_ptr() as usize;
+        let first = (base + at).next_multiple_of(HUGE);
+        let end = ((base + self.map.len()) / HUGE * HUGE).min(first + SLICE);
+        if first >= end {
+            return None;
+        }
+        self.moved.store(true, Ordering::Release);
+        // SAFETY: pages of the map, which nobody reads meanwhile.
+        unsafe { replace(first, end - first, pool) }.ok()?;
+        Some(end - base)
+    }
+}
+
+/// Whether the system gives huge pages to those who ask.
+fn huge_pages_are_given() -> bool {
+    let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    setting.is_ok_and(|setting| !setting.contains("[never]"))
+}
+
+/// Puts huge pages with the same bytes in the place of `bytes` at `address`, both multiples of [`HUGE`].
+///
+/// # Safety
+/// The range is mapped and this process's to map anew, and nothing writes to it.
+#[cfg(target_os = "linux")]
+unsafe fn replace(address: usize, bytes: usize, pool: &Pool) -> Result<()> {
+    use std::io::Error;
+    use std::ptr::{copy_nonoverlapping, null_mut};
+
+    // SAFETY: memory of its own until it takes the place of memory with the same bytes; what is left over goes back.
+    unsafe {
+        let (both, private) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let room = libc::mmap(null_mut(), bytes + HUGE, both, private, -1, 0);
+        if room == libc::MAP_FAILED {
+            return Err(Error::last_os_error());
+        }
+        let (start, end) = (room as usize, room as usize + bytes + HUGE);
+        let fresh = start.next_multiple_of(HUGE);
+        // Refused, small pages are as good as the file's.
+        libc::madvise(fresh as *mut _, bytes, libc::MADV_HUGEPAGE);
+        pool.run(bytes / HUGE, &|page| {
+            let (from, to) = (address + page * HUGE, fresh + page * HUGE);
+            copy_nonoverlapping(from as *const u8, to as *mut u8, HUGE);
+        });
+        libc::mprotect(fresh as *mut _, bytes, libc::PROT_READ);
+        let how = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        let place = address as *mut libc::c_void;
+        if libc::mremap(fresh as *mut _, bytes, bytes, how, place) == libc::MAP_FAILED {
+            let error = Error::last_os_error();
+            // What was there may be gone already.
+            if libc::mmap(place, bytes, both, private | libc::MAP_FIXED, -1, 0) != libc::MAP_FAILED {
+                copy_nonoverlapping(fresh as *const u8, place.cast(), bytes);
+            }
+            libc::munmap(room, end - start);
+            return Err(error);
+        }
+        for (from, to) in [(start, fresh), (fresh + bytes, end)] {
+            if from < to {
+                libc::munmap(from as *mut _, to - from);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn replace(_address: usize, _bytes: usize, _pool: &Pool) -> Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of these bytes that is removed at the end.
+    struct Temporary(std::path::PathBuf);
+
+    impl Temporary {
+        fn new(name: &str, bytes: &[u8]) -> Self {
+            let path = std::env::temp_dir().join(format!("ift-{}-{name}", std::process::id()));
+            std::fs::write(&path, bytes).unwrap();
+            Self(path)
+        }
+
+        fn map(&self, files: &mut MappedFiles, range: Range<usize>) -> (MappedBytes, Option<Fresh>) {
+            let file = File::open(&self.0).unwrap();
+            files.map(self.0.to_str().unwrap(), &file, &file.metadata().unwrap(), range).unwrap()
+        }
+    }
+
+    impl Drop for Temporary {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn values(mapped: &MappedBytes) -> &[u8] {
+        // SAFETY: the bytes are mapped as long as this lives.
+        unsafe { std::slice::from_raw_parts(mapped.address() as *const u8, mapped.bytes()) }
+    }
+
+    #[test]
+    fn a_file_is_mapped_once_until_it_is_another() {
+        let mut files = MappedFiles::default();
+        let file = Temporary::new("once", &[1; 1000]);
+        let (first, fresh) = file.map(&mut files, 0..10);
+        assert!(fresh.is_some());
+        let (second, fresh) = file.map(&mut files, 990..1000);
+        assert!(fresh.is_none());
+        assert_eq!(second.address() - first.address(), 990);
+        drop(first);
+        let other = Temporary::new("once", &[2; 1001]);
+        let (third, fresh) = other.map(&mut files, 0..1001);
+        assert!(fresh.is_some());
+        assert_eq!(values(&third), [2; 1001]);
+    }
+
+    #[test]
+    fn bytes_that_were_let_go_come_back() {
+        let mut files = MappedFiles::default();
+        let bytes: Vec<u8> = (0..1 << 20).map(|i: u32| (i >> 10) as u8).collect();
+        let file = Temporary::new("back", &bytes);
+        let (all, _) = file.map(&mut files, 0..bytes.len());
+        drop(file.map(&mut files, 1000..bytes.len() - 1000));
+        assert!(values(&all) == bytes);
+    }
+
+    #[test]
+    fn a_file_that_moves_keeps_its_bytes_and_place() {
+        let pool = Pool::new(2);
+        let mut files = MappedFiles::default();
+        // More than a slice, and neither begin nor end at a huge page.
+        let bytes: Vec<u8> = (0..SLICE + 3 * HUGE + 12_345).map(|i| (i / 4099) as u8).collect();
+        let file = Temporary::new("moves", &bytes);
+        let (all, fresh) = file.map(&mut files, 0..bytes.len());
+        let address = all.address();
+        let mut moving = Moving::default();
+        moving.add(fresh.unwrap());
+        let mut turns = 0;
+        while !moving.0.is_empty() {
+            moving.go_on(&pool);
+            turns += 1;
+            assert!(values(&all) == bytes);
+        }
+        assert_eq!(all.address(), address);
+        let moved = all.file.moved.load(Ordering::Acquire);
+        assert!(turns >= if moved { 2 } else { 1 });
+        assert!(moved || !cfg!(target_os = "linux") || !huge_pages_are_given());
+        // What was let go of would come back empty.
+        drop(file.map(&mut files, 0..bytes.len()));
+        assert!(values(&all) == bytes);
+    }
+
+    #[test]
+    fn a_file_that_nobody_reads_any_more_does_not_move() {
+        let file = Temporary::new("gone", &vec![7; 3 * HUGE]);
+        let mut moving = Moving::default();
+        let (all, fresh) = file.map(&mut MappedFiles::default(), 0..10);
+        moving.add(fresh.unwrap());
+        drop(all);
+        moving.go_on(&Pool::new(1));
+        assert!(moving.0.is_empty());
+    }
+}
