@@ -68,7 +68,14 @@ fn main() {
                 5.0 * work / back,
             );
         }
-        for (segments, keys, heads, kv_heads, head_dim) in [(1, 512, 9, 3, 64), (8, 1024, 32, 4, 64)] {
+        for (segments, keys, heads, kv_heads, head_dim) in [
+            (1, 160, 9, 3, 64),
+            (2, 160, 9, 3, 64),
+            (16, 160, 9, 3, 64),
+            (480, 160, 9, 3, 64),
+            (1, 512, 9, 3, 64),
+            (8, 1024, 32, 4, 64),
+        ] {
             let (page_size, n) = (16, segments * keys);
             let cu: Vec<i32> = (0..=segments as i32).collect();
             let table: Vec<i32> = (0..(n / page_size) as i32).collect();
@@ -87,11 +94,11 @@ fn main() {
             };
             let q = values(segments * heads * head_dim, dtype);
             let k = values(n * kv_heads * head_dim, dtype);
-            let mut out = q.clone();
+            let (v, mut out) = (k.clone(), q.clone());
             // SAFETY: tensors of these sizes.
             let time = fastest(budget, || unsafe {
-                let k = k.as_ptr().cast();
-                paged(&pool, isa, out.as_mut_ptr().cast(), q.as_ptr().cast(), k, k, &p);
+                let (k, v) = (k.as_ptr().cast(), v.as_ptr().cast());
+                paged(&pool, isa, out.as_mut_ptr().cast(), q.as_ptr().cast(), k, v, &p);
             });
             let bytes = (2 * n * kv_heads * head_dim * dtype.size()) as f64;
             println!(

@@ -5,7 +5,7 @@ use super::forward::Heads;
 use super::softmax::{Scores, Step};
 use super::{KEY_BLOCK, ROW_BYTES, RowBlock, store_row};
 use crate::element::Element;
-use crate::gemm::dot;
+use crate::gemm::dot::{self, Groups};
 use crate::gemm::pack::Operand;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::pool::scratch;
@@ -70,19 +70,17 @@ impl Heads<'_> {
                 while at < count {
                     let run = from(key + at);
                     let keys = run.keys.min(count - at);
-                    // On their way while the scores of this run are computed: its values, and the keys of the next.
-                    run.v.fetch(keys, blocks.len() * dim);
-                    if key + at + keys < total {
-                        let next = from(key + at + keys);
-                        next.k.fetch(next.keys.min(total - key - at - keys), blocks.len() * dim);
-                    }
-                    for i in 0..blocks.len() {
-                        let at_row = staged.add(skip(i) * dim * dtype.size());
-                        let x = Operand { at: at_row, ld: dim, transposed: false, dtype };
-                        let k = Operand { at: run.k.at.add(i * dim * dtype.size()), ..run.k };
-                        let s = scores.add(skip(i) * KEY_BLOCK + at);
-                        dot::products(isa, s, KEY_BLOCK, (x, 0..rows), (k, 0..keys), dim);
-                    }
+                    // Asked for while the scores of this run are computed: its values, and the keys of the next.
+                    let next = key + at + keys < total;
+                    let next = if next { from(key + at + keys).k.at } else { run.v.at };
+                    let groups = Groups {
+                        count: blocks.len(),
+                        apart: (rows * KEY_BLOCK, rows * dim, dim),
+                        ahead: [run.v.at, next],
+                    };
+                    let x = Operand { at: staged, ld: dim, transposed: false, dtype };
+                    let to = scores.add(at);
+                    dot::grouped(isa, to, KEY_BLOCK, (x, 0..rows), (run.k, 0..keys), dim, &groups);
                     runs.push((at, keys, run.v));
                     at += keys;
                 }

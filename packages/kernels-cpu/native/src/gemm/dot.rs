@@ -33,6 +33,16 @@ struct Sides<T> {
     k: usize,
 }
 
+/// Products of equal shape that are made together: of as many rows of x, with rows of w that lie beside each other.
+#[derive(Clone, Copy)]
+pub struct Groups {
+    pub count: usize,
+    /// Elements from one group to the next: of c, of x and of w.
+    pub apart: (usize, usize, usize),
+    /// What lies as w does and is read next, to be asked for meanwhile. It need not exist.
+    pub ahead: [*const u8; 2],
+}
+
 /// c [rows, cols] = x · w^T for some rows of x and of w, `c` with `ldc` elements to a row.
 ///
 /// # Safety
@@ -46,17 +56,7 @@ pub unsafe fn products(
     k: usize,
 ) {
     with_element!(x.dtype, T => unsafe {
-        let sides = Sides {
-            c,
-            ldc,
-            x: x.element(rows.start, 0).cast::<T>(),
-            ldx: x.ld,
-            rows: rows.len(),
-            w: w.element(cols.start, 0).cast::<T>(),
-            ldw: w.ld,
-            cols: cols.len(),
-            k,
-        };
+        let sides = Sides::<T>::of(c, ldc, (x, rows), (w, cols), k);
         #[cfg(target_arch = "x86_64")]
         match isa {
             Isa::Avx512Bf16 | Isa::Amx if T::IS_BF16 => return dot_bf16(&sides),
@@ -67,17 +67,72 @@ pub unsafe fn products(
     });
 }
 
-/// Calls a tile of `rows` x `cols` for every part of the sides.
+/// [`products`] of several groups.
+///
+/// # Safety
+/// As for [`products`], in each group.
+pub unsafe fn grouped(
+    isa: Isa,
+    c: *mut f32,
+    ldc: usize,
+    (x, rows): (Operand, Range<usize>),
+    (w, cols): (Operand, Range<usize>),
+    k: usize,
+    groups: &Groups,
+) {
+    with_element!(x.dtype, T => unsafe {
+        let sides = Sides::<T>::of(c, ldc, (x, rows), (w, cols), k);
+        #[cfg(target_arch = "x86_64")]
+        match isa {
+            Isa::Avx512Bf16 | Isa::Amx if T::IS_BF16 => return groups_bf16(&sides, groups),
+            Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => return groups_512(&sides, groups),
+            Isa::Avx2 | Isa::Portable => {}
+        }
+        for group in 0..groups.count {
+            vectorised(isa, sides.part(groups, group, 0..sides.cols));
+        }
+    });
+}
+
+impl<T> Sides<T> {
+    unsafe fn of(
+        c: *mut f32,
+        ldc: usize,
+        (x, rows): (Operand, Range<usize>),
+        (w, cols): (Operand, Range<usize>),
+        k: usize,
+    ) -> Self {
+        // SAFETY: the caller's rows.
+        let (x_at, w_at) = unsafe { (x.element(rows.start, 0).cast(), w.element(cols.start, 0).cast()) };
+        Self { c, ldc, x: x_at, ldx: x.ld, rows: rows.len(), w: w_at, ldw: w.ld, cols: cols.len(), k }
+    }
+
+    /// Some columns of one group.
+    #[inline(always)]
+    fn part(&self, groups: &Groups, group: usize, cols: Range<usize>) -> Self {
+        let (c, x, w) = groups.apart;
+        Self {
+            c: self.c.wrapping_add(group * c + cols.start),
+            x: self.x.wrapping_add(group * x),
+            w: self.w.wrapping_add(group * w + cols.start * self.ldw),
+            cols: cols.len(),
+            ..*self
+        }
+    }
+}
+
+/// Calls a tile of `rows` x `cols` for every part of the sides, each of which asks for some of what comes after it where
+/// `fetching`.
 #[cfg(target_arch = "x86_64")]
 macro_rules! each_tile {
-    ($sides:expr, $tile:ident) => {{
+    ($sides:expr, $tile:ident, fetching: $fetching:literal) => {{
         let tiles = $sides.rows.div_ceil(SIDE).max(1);
         for col in (0..$sides.cols).step_by(SIDE) {
             for row in (0..$sides.rows).step_by(SIDE) {
                 // All tiles beside each other fetch a share of what comes after them: one alone would wait for memory while
                 // the others have nothing to wait for.
-                let (nth, one) = (row / SIDE, 0..1);
-                let share = nth * SIDE / tiles..(nth + 1) * SIDE / tiles;
+                let (nth, one) = (row / SIDE, 0..usize::from($fetching));
+                let share = if $fetching { nth * SIDE / tiles..(nth + 1) * SIDE / tiles } else { 0..0 };
                 match (($sides.rows - row).min(SIDE), ($sides.cols - col).min(SIDE)) {
                     (4, 4) => $tile::<_, 4, 4>($sides, row, col, share),
                     (4, cols) => {
@@ -96,9 +151,24 @@ macro_rules! each_tile {
     }};
 }
 
+/// [`each_tile`] of every group, as w lies in memory.
+#[cfg(target_arch = "x86_64")]
+macro_rules! each_group {
+    ($sides:expr, $groups:expr, $tile:ident) => {
+        for col in (0..$sides.cols).step_by(SIDE) {
+            let cols = col..(col + SIDE).min($sides.cols);
+            for group in 0..$groups.count {
+                fetch_ahead($sides, $groups, group, &cols);
+                let part = &$sides.part($groups, group, cols.clone());
+                each_tile!(part, $tile, fetching: false);
+            }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{AHEAD, SIDE, Sides};
+    use super::{AHEAD, Groups, SIDE, Sides};
     use crate::element::Element;
     use std::arch::x86_64::*;
     use std::mem::transmute;
@@ -106,12 +176,36 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     pub unsafe fn dot_bf16<T: Element>(sides: &Sides<T>) {
-        unsafe { each_tile!(sides, tile_bf16) }
+        unsafe { each_tile!(sides, tile_bf16, fetching: true) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub unsafe fn dot_512<T: Element>(sides: &Sides<T>) {
-        unsafe { each_tile!(sides, tile_512) }
+        unsafe { each_tile!(sides, tile_512, fetching: true) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    pub unsafe fn groups_bf16<T: Element>(sides: &Sides<T>, groups: &Groups) {
+        unsafe { each_group!(sides, groups, tile_bf16) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub unsafe fn groups_512<T: Element>(sides: &Sides<T>, groups: &Groups) {
+        unsafe { each_group!(sides, groups, tile_512) }
+    }
+
+    /// Asks for what comes after the part of a group in some rows of w. A few lines at a time: more would wait for each
+    /// other, and what is computed meanwhile for them.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn fetch_ahead<T>(sides: &Sides<T>, groups: &Groups, group: usize, rows: &Range<usize>) {
+        let bytes = rows.len() * groups.apart.2 * size_of::<T>();
+        let first = rows.start * sides.ldw * size_of::<T>() + group * bytes;
+        for at in groups.ahead {
+            for byte in (first..first + bytes).step_by(64) {
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(byte).cast());
+            }
+        }
     }
 
     /// How many rows of w are read together, and how many times. With one row of x they are read one after the other, as they
@@ -278,7 +372,7 @@ mod x86 {
 #[cfg(target_arch = "x86_64")]
 pub use x86::load;
 #[cfg(target_arch = "x86_64")]
-use x86::{dot_512, dot_bf16};
+use x86::{dot_512, dot_bf16, groups_512, groups_bf16};
 
 impl<T: Element> Loop for Sides<T> {
     type Out = ();

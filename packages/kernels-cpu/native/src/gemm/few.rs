@@ -7,7 +7,7 @@
 use super::micro::avx512bf16::MICRO;
 use super::pack::{self, Operand};
 use super::store::{self, Output};
-use super::transpose::transpose_16;
+use super::transpose::{transpose_16, transpose_quads};
 use crate::dtype::FloatDType;
 use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
@@ -45,20 +45,22 @@ pub unsafe fn multiply(
     out: &Output,
     across: bool,
 ) {
-    let half = few <= 8;
-    let vectors = if few <= 16 { 1 } else { 2 };
+    // Up to 16 rows, two pairs of each stand beside each other: a value that is spread over a register then serves as many
+    // products as it does with 32 rows.
+    let quads = few <= 16;
+    let vectors = if few <= 8 { 1 } else { 2 };
     let mut lanes = scratch::<u8>(MICRO.pad_n(few) * MICRO.column_bytes(k.next_multiple_of(4)));
     // SAFETY: the whole of the small side, and room for it padded.
     unsafe {
-        if half {
-            eight_rows(lanes.as_mut_ptr().cast(), small, few, k);
+        if quads {
+            pack_quads(lanes.as_mut_ptr().cast(), small, few, k, vectors);
         } else {
             pack::panels(isa, &MICRO, lanes.as_mut_ptr(), small, 0..few, 0..k);
         }
     }
     let lanes = &*lanes;
     pool.ranges(many, 16, |range| {
-        let ldc = 16 * vectors;
+        let ldc = if quads { 16 } else { 32 };
         let mut c = scratch::<f32>(STRIP * ldc);
         let mut turned = scratch::<f32>(if across { STRIP * ldc } else { 0 });
         for first in range.clone().step_by(STRIP) {
@@ -67,9 +69,9 @@ pub unsafe fn multiply(
             // disjoint parts of y.
             unsafe {
                 let (to, x) = (c.as_mut_ptr(), lanes.as_ptr().cast());
-                match (half, vectors) {
-                    (true, _) => products::<2, 1>(to, large, strip.clone(), x, k),
-                    (_, 1) => products::<1, 1>(to, large, strip.clone(), x, k),
+                match (quads, vectors) {
+                    (true, 1) => products::<2, 1>(to, large, strip.clone(), x, k),
+                    (true, _) => products::<2, 2>(to, large, strip.clone(), x, k),
                     _ => products::<1, 2>(to, large, strip.clone(), x, k),
                 }
                 if across {
@@ -83,35 +85,36 @@ pub unsafe fn multiply(
     });
 }
 
-/// Up to 8 rows as [k / 4][8 rows of 4 values], with zeros for what is missing.
+/// Up to 8 · `vectors` rows as [k / 4][vectors][8 rows of 4 values], with zeros for what is missing.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn eight_rows(to: *mut [u64; 8], x: Operand, rows: usize, k: usize) {
-    for (group, p) in (0..k).step_by(4).enumerate() {
-        // SAFETY: values of the operand, of which at least 8 stored rows follow where 8 values are read as one.
+unsafe fn pack_quads(to: *mut [u64; 8], x: Operand, rows: usize, k: usize, vectors: usize) {
+    for v in 0..vectors {
+        let rows = (rows - 8 * v).min(8);
+        // SAFETY: values of the operand: those of a row under the mask, or a few at a time.
         unsafe {
-            let lanes = if x.transposed && p + 12 <= k {
-                let [a, b, c, d] =
-                    [p, p + 1, p + 2, p + 3].map(|p| x.element(0, p).cast::<[u16; 8]>().read_unaligned());
-                std::array::from_fn(|row| {
-                    let values = [a, b, c, d].map(|values| u64::from(values[row]));
-                    if row < rows {
-                        values[0] | values[1] << 16 | values[2] << 32 | values[3] << 48
-                    } else {
-                        0
-                    }
-                })
-            } else if !x.transposed && p + 4 <= k {
-                std::array::from_fn(|row| {
-                    if row < rows { x.element(row, p).cast::<u64>().read_unaligned() } else { 0 }
-                })
-            } else {
-                std::array::from_fn(|row| {
-                    (p..(p + 4).min(k)).filter(|_| row < rows).rev().fold(0, |bits, p| {
-                        bits << 16 | u64::from(x.element(row, p).cast::<u16>().read_unaligned())
-                    })
-                })
-            };
-            *to.add(group) = lanes;
+            let at = x.element(8 * v, 0).cast::<u16>();
+            let to = to.add(v);
+            if x.transposed {
+                for (group, p) in (0..k).step_by(4).enumerate() {
+                    let value = |row: usize, p: usize| u64::from(at.add(p * x.ld + row).read_unaligned());
+                    *to.add(group * vectors) = std::array::from_fn(|row| {
+                        let quad = (p..(p + 4).min(k)).filter(|_| row < rows).rev();
+                        quad.fold(0, |bits, p| bits << 16 | value(row, p))
+                    });
+                }
+                continue;
+            }
+            for p in (0..k).step_by(LINE) {
+                let mask = if k - p < LINE { (1 << (k - p)) - 1 } else { !0 };
+                let mut block = [_mm512_setzero_si512(); 8];
+                for (row, vector) in block.iter_mut().enumerate().take(rows) {
+                    *vector = _mm512_maskz_loadu_epi16(mask, at.add(row * x.ld + p).cast());
+                }
+                let quads = (k - p).div_ceil(4);
+                for (group, vector) in transpose_quads(block).into_iter().enumerate().take(quads) {
+                    _mm512_storeu_si512(to.add((p / 4 + group) * vectors).cast(), vector);
+                }
+            }
         }
     }
 }
@@ -125,7 +128,12 @@ unsafe fn some_values(at: *const u16, n: usize) -> u64 {
     (0..n).fold(0, |bits, i| bits | u64::from(unsafe { at.add(i).read_unaligned() }) << (16 * i))
 }
 
-/// c [rows, 16 · VECTORS] = the products of `rows` of `w` with the rows in the lanes of `x`
+/// Products of a row of the large side: those of two vectors of quads stand beside each other.
+const fn ldc<const PAIRS: usize, const VECTORS: usize>() -> usize {
+    if PAIRS == 2 { 16 } else { 16 * VECTORS }
+}
+
+/// c [rows, ldc] = the products of `rows` of `w` with the rows in the lanes of `x`
 /// [k / (2 · PAIRS)][VECTORS][lanes of PAIRS pairs of values].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn products<const PAIRS: usize, const VECTORS: usize>(
@@ -139,7 +147,8 @@ unsafe fn products<const PAIRS: usize, const VECTORS: usize>(
     while row < rows.end {
         // SAFETY: rows of w and of c.
         unsafe {
-            let (c, at) = (c.add((row - rows.start) * 16 * VECTORS), w.element(row, 0).cast());
+            let c = c.add((row - rows.start) * ldc::<PAIRS, VECTORS>());
+            let at = w.element(row, 0).cast();
             if rows.end - row >= TOGETHER {
                 tile::<PAIRS, VECTORS, TOGETHER>(c, at, w.ld, x, k);
                 row += TOGETHER;
@@ -215,14 +224,15 @@ unsafe fn tile<const PAIRS: usize, const VECTORS: usize, const COUNT: usize>(
         }
         for (j, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
-                let sum = if PAIRS == 1 {
-                    *sum
+                let c = c.add(j * ldc::<PAIRS, VECTORS>());
+                if PAIRS == 1 {
+                    _mm512_storeu_ps(c.add(16 * v), *sum);
                 } else {
                     // Both pairs of a row stand beside each other.
                     let other = _mm512_permute_ps::<0b10_11_00_01>(*sum);
-                    _mm512_maskz_compress_ps(0x5555, _mm512_add_ps(*sum, other))
-                };
-                _mm512_storeu_ps(c.add((j * VECTORS + v) * 16), sum);
+                    let sum = _mm512_maskz_compress_ps(0x5555, _mm512_add_ps(*sum, other));
+                    _mm256_storeu_ps(c.add(8 * v), _mm512_castps512_ps256(sum));
+                }
             }
         }
     }

@@ -133,6 +133,27 @@ unsafe fn load_bf16<T: Element>(at: *const T, n: usize) -> __m512i {
     _mm512_srli_epi32::<16>(_mm512_mask_mov_epi32(rounded, nan, quiet))
 }
 
+/// The 8 x 8 elements of 8 bytes turned.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub fn transpose_quads(rows: [__m512i; 8]) -> [__m512i; 8] {
+    let [a, b, c, d, e, f, g, h] = rows;
+    // Pairs of rows, then the quarters of four pairs.
+    let pairs = |a, b| (_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    let quarters = |p: [__m512i; 4]| {
+        let half = |a, b| (_mm512_shuffle_i64x2::<0x88>(a, b), _mm512_shuffle_i64x2::<0xdd>(a, b));
+        let ((even, odd), (even_high, odd_high)) = (half(p[0], p[1]), half(p[2], p[3]));
+        let (first, third) = half(even, even_high);
+        let (second, fourth) = half(odd, odd_high);
+        [first, second, third, fourth]
+    };
+    let [(ab, ab_odd), (cd, cd_odd), (ef, ef_odd), (gh, gh_odd)] =
+        [pairs(a, b), pairs(c, d), pairs(e, f), pairs(g, h)];
+    let [c0, c2, c4, c6] = quarters([ab, cd, ef, gh]);
+    let [c1, c3, c5, c7] = quarters([ab_odd, cd_odd, ef_odd, gh_odd]);
+    [c0, c1, c2, c3, c4, c5, c6, c7]
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub fn transpose_16(x: [__m512i; 16]) -> [__m512i; 16] {
