@@ -49,17 +49,17 @@ pub unsafe fn multiply(
     // products as it does with 32 rows.
     let quads = few <= 16;
     let vectors = if few <= 8 { 1 } else { 2 };
-    let mut lanes = scratch::<u8>(MICRO.pad_n(few) * MICRO.column_bytes(k.next_multiple_of(4)));
-    // SAFETY: the whole of the small side, and room for it padded.
-    unsafe {
-        if quads {
-            pack_quads(lanes.as_mut_ptr().cast(), small, few, k, vectors);
-        } else {
-            pack::panels(isa, &MICRO, lanes.as_mut_ptr(), small, 0..few, 0..k);
+    pool.ranges(many, LINE, |range| {
+        // Packed for each range again: it costs less than to wait for one thread, and then to fetch what that packed.
+        let mut lanes = scratch::<u8>(MICRO.pad_n(few) * MICRO.column_bytes(k.next_multiple_of(4)));
+        // SAFETY: the whole of the small side, and room for it padded.
+        unsafe {
+            if quads {
+                pack_quads(lanes.as_mut_ptr().cast(), small, few, k, vectors);
+            } else {
+                pack::panels(isa, &MICRO, lanes.as_mut_ptr(), small, 0..few, 0..k);
+            }
         }
-    }
-    let lanes = &*lanes;
-    pool.ranges(many, 16, |range| {
         let ldc = if quads { 16 } else { 32 };
         let mut c = scratch::<f32>(STRIP * ldc);
         let mut turned = scratch::<f32>(if across { STRIP * ldc } else { 0 });
@@ -95,12 +95,20 @@ unsafe fn pack_quads(to: *mut [u64; 8], x: Operand, rows: usize, k: usize, vecto
             let at = x.element(8 * v, 0).cast::<u16>();
             let to = to.add(v);
             if x.transposed {
+                let mask = ((1u32 << rows) - 1) as __mmask8;
                 for (group, p) in (0..k).step_by(4).enumerate() {
-                    let value = |row: usize, p: usize| u64::from(at.add(p * x.ld + row).read_unaligned());
-                    *to.add(group * vectors) = std::array::from_fn(|row| {
-                        let quad = (p..(p + 4).min(k)).filter(|_| row < rows).rev();
-                        quad.fold(0, |bits, p| bits << 16 | value(row, p))
-                    });
+                    let values = |i: usize| {
+                        let mask = if p + i < k { mask } else { 0 };
+                        _mm_maskz_loadu_epi16(mask, at.wrapping_add((p + i) * x.ld).cast())
+                    };
+                    let [a, b, c, d] = std::array::from_fn(values);
+                    let (low, low_next) = (_mm_unpacklo_epi16(a, b), _mm_unpacklo_epi16(c, d));
+                    let (high, high_next) = (_mm_unpackhi_epi16(a, b), _mm_unpackhi_epi16(c, d));
+                    let to = to.add(group * vectors).cast::<__m128i>();
+                    _mm_storeu_si128(to, _mm_unpacklo_epi32(low, low_next));
+                    _mm_storeu_si128(to.add(1), _mm_unpackhi_epi32(low, low_next));
+                    _mm_storeu_si128(to.add(2), _mm_unpacklo_epi32(high, high_next));
+                    _mm_storeu_si128(to.add(3), _mm_unpackhi_epi32(high, high_next));
                 }
                 continue;
             }
