@@ -100,8 +100,8 @@ pub struct Moving(Vec<(Weak<MappedFile>, usize)>);
 const HUGE: usize = 2 << 20;
 /// Bytes that move at a time: some milliseconds.
 const SLICE: usize = 16 * HUGE;
-/// Files take at most this part of what the system can give.
-const PART: usize = 4;
+/// What is left of a file to move is at most this part of what the system can give: other processes may do the same.
+const PART: usize = 2;
 
 impl Moving {
     pub fn add(&mut self, file: Fresh) {
@@ -125,11 +125,9 @@ impl Moving {
 impl MappedFile {
     /// Moves a slice from `at` on; where the next one begins, or none when this one was the last or could not move.
     fn move_from(&self, at: usize, pool: &Pool) -> Option<usize> {
-        if at == 0 {
-            let room = crate::arena::available()?;
-            if !huge_pages_are_given() || self.map.len() > room / PART {
-                return None;
-            }
+        let room = crate::arena::available()?;
+        if self.map.len() - at > room / PART || at == 0 && !huge_pages_are_given() {
+            return None;
         }
         // Huge pages of the address space that lie wholly in the map.
         let base = self.map.as_ptr() as usize;

@@ -149,7 +149,11 @@ pub unsafe fn gemm_plus(
     let factor = plus.alpha / p.alpha;
     // Times a power of two no value is rounded: b can take the factor.
     let exact = factor.is_normal() && factor.to_bits() & 0x007f_ffff == 0;
-    let deep = p.k > SHALLOW && p.m > DOT_ROWS && p.n > DOT_ROWS && !p.trans_a;
+    #[cfg(target_arch = "x86_64")]
+    let few = few::takes(isa, p.dtype, p.m.min(p.n));
+    #[cfg(not(target_arch = "x86_64"))]
+    let few = false;
+    let deep = p.k > SHALLOW && p.m > DOT_ROWS && p.n > DOT_ROWS && !p.trans_a && !few;
     let fits = plus.k > 0 && plus.k <= micro.depth();
     if !(exact && deep && fits) {
         let rest = GemmParams { k: plus.k, alpha: plus.alpha, accumulate: true, ..*p };
