@@ -6,7 +6,7 @@ use std::io::Result;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use memmap2::Mmap;
 
@@ -94,30 +94,53 @@ pub struct Fresh(Weak<MappedFile>);
 
 /// Files on their way to huge pages, a slice at a time.
 #[derive(Default)]
-pub struct Moving(Vec<(Weak<MappedFile>, usize)>);
+pub struct Moving {
+    /// And how far they are.
+    files: Vec<(Weak<MappedFile>, usize)>,
+    steps: usize,
+}
+
+/// Kernels that are a step with all weights, and not a number that somebody reads.
+const STEP: usize = 50;
+/// Steps until weights move: about as many as it takes to win back what that costs.
+const STEPS: usize = 32;
+/// The part of the time of a step that may go into it.
+const PART: u32 = 8;
 
 /// Bytes of a huge page.
 const HUGE: usize = 2 << 20;
 /// Bytes that move at a time: some milliseconds.
 const SLICE: usize = 16 * HUGE;
-/// What is left of a file to move is at most this part of what the system can give: other processes may do the same.
-const PART: usize = 2;
+/// So many times what is left of a file must the system be able to give: other processes may do the same.
+const ROOM: usize = 2;
 
 impl Moving {
     pub fn add(&mut self, file: Fresh) {
-        self.0.push((file.0, 0));
+        self.files.push((file.0, 0));
     }
 
-    /// Moves a slice, if there is one left to move; no kernel runs meanwhile.
-    pub fn go_on(&mut self, pool: &Pool) {
-        while let Some((file, at)) = self.0.last_mut() {
+    /// Takes some time, when so many kernels have run since the last call; none runs meanwhile.
+    pub fn after(&mut self, kernels: usize, passed: Duration, pool: &Pool) {
+        self.steps += usize::from(kernels >= STEP);
+        if kernels >= STEP && self.steps > STEPS {
+            self.go_on(pool, passed / PART);
+        }
+    }
+
+    /// Moves slices as long as there is time, and at least one, if any is left to move.
+    fn go_on(&mut self, pool: &Pool, time: Duration) {
+        let begin = Instant::now();
+        while let Some((file, at)) = self.files.last_mut() {
             if let Some(file) = file.upgrade()
                 && let Some(next) = file.move_from(*at, pool)
             {
                 *at = next;
-                return;
+                if begin.elapsed() >= time {
+                    return;
+                }
+            } else {
+                self.files.pop();
             }
-            self.0.pop();
         }
     }
 }
@@ -126,7 +149,7 @@ impl MappedFile {
     /// Moves a slice from `at` on; where the next one begins, or none when this one was the last or could not move.
     fn move_from(&self, at: usize, pool: &Pool) -> Option<usize> {
         let room = crate::arena::available()?;
-        if self.map.len() - at > room / PART || at == 0 && !huge_pages_are_given() {
+        if ROOM * (self.map.len() - at) > room || at == 0 && !huge_pages_are_given() {
             return None;
         }
         // Huge pages of the address space that lie wholly in the map.
@@ -268,8 +291,14 @@ mod tests {
         let mut moving = Moving::default();
         moving.add(fresh.unwrap());
         let mut turns = 0;
-        while !moving.0.is_empty() {
-            moving.go_on(&pool);
+        // Nothing moves for the sake of a few steps, or of single numbers.
+        for _ in 0..STEPS {
+            moving.after(STEP, Duration::ZERO, &pool);
+        }
+        moving.after(STEP - 1, Duration::MAX, &pool);
+        assert!(!all.file.moved.load(Ordering::Acquire));
+        while !moving.files.is_empty() {
+            moving.after(STEP, Duration::ZERO, &pool);
             turns += 1;
             assert!(values(&all) == bytes);
         }
@@ -289,7 +318,7 @@ mod tests {
         let (all, fresh) = file.map(&mut MappedFiles::default(), 0..10);
         moving.add(fresh.unwrap());
         drop(all);
-        moving.go_on(&Pool::new(1));
-        assert!(moving.0.is_empty());
+        moving.go_on(&Pool::new(1), Duration::ZERO);
+        assert!(moving.files.is_empty());
     }
 }

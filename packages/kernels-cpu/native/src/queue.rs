@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use ift_kernel_abi::{Code, Error, Result};
 
@@ -56,9 +57,6 @@ enum Job {
     /// A file that kernels read from now on.
     Mapped(Fresh),
 }
-
-/// Kernels between two fences that are work worth moving its weights for, and not a number that somebody reads.
-const WORK: usize = 50;
 
 /// Polls of the idle queue before its thread sleeps.
 const SPINS: u32 = 2000;
@@ -174,7 +172,8 @@ impl Drop for Queue {
 impl Shared {
     fn run(&self, context: &Context) {
         let mut failure: Option<Error> = None;
-        let (mut moving, mut kernels) = (Moving::default(), 0);
+        let mut moving = Moving::default();
+        let (mut kernels, mut fence) = (0, Instant::now());
         let run = |step: &Step, failure: &mut Option<Error>| {
             if !self.closed.load(Ordering::Acquire)
                 && let Err(error) = step.run(context)
@@ -188,16 +187,15 @@ impl Shared {
                     kernels += 1;
                     run(&step, &mut failure);
                 }
-                Job::Recording(steps) => {
-                    kernels += steps.len();
-                    steps.iter().for_each(|step| run(step, &mut failure));
+                Job::Recording(recording) => {
+                    kernels += recording.len();
+                    recording.iter().for_each(|step| run(step, &mut failure));
                 }
                 Job::Fence(then) if self.closed.load(Ordering::Acquire) => then(Err(closed())),
                 Job::Fence(then) => {
                     then(failure.take().map_or(Ok(()), Err));
-                    if std::mem::take(&mut kernels) >= WORK {
-                        moving.go_on(&context.pool);
-                    }
+                    moving.after(std::mem::take(&mut kernels), fence.elapsed(), &context.pool);
+                    fence = Instant::now();
                 }
                 Job::Release(memory) => drop(memory),
                 Job::Mapped(file) => moving.add(file),
