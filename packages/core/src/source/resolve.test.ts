@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FakeHub, gitHash, sha256, type FakeRepo } from './fake-hub.js'
+import { FakeHub, gitHash, sha256, type FakeRepo } from './fake-hub.fixture.js'
 import { resolveSource } from './resolve.js'
 import type { ResolveOptions, SourceProgress } from './types.js'
 
