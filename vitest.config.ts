@@ -20,7 +20,12 @@ export default defineConfig({
     // Native add-ons must not share one process's worker threads.
     pool: 'forks',
     maxWorkers: 2,
-    include: ['packages/**/src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/*/**/*.test.ts'],
+    include: [
+      'packages/**/src/**/*.test.ts',
+      'test/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'examples/*/**/*.test.ts',
+    ],
     exclude: ['**/node_modules/**', '**/dist/**', 'test/e2e/**'],
     testTimeout: 60_000,
   },

@@ -108,6 +108,7 @@ function test() {
   buildEmulatedGpu()
   run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
   run('linting', 'pnpm', ['exec', 'eslint', '.'])
+  run('checking the format', 'pnpm', ['exec', 'prettier', '--check', '.'])
   run('checking imports', 'node', ['scripts/check-imports.mjs'])
   run('looking for what is not used', 'pnpm', ['exec', 'knip'])
   run('checking the packages', 'node', ['scripts/check-packages.mjs'])

@@ -140,7 +140,8 @@ const USED_LINE = /Used (\d+) registers/
 
 if (modes.has('nvcc')) {
   const nvcc = findNvcc()
-  if (nvcc === undefined) say('skipped nvcc: not in CUDA_HOME, PATH or /usr/local/cuda; scripts/cuda-toolkit installs it')
+  if (nvcc === undefined)
+    say('skipped nvcc: not in CUDA_HOME, PATH or /usr/local/cuda; scripts/cuda-toolkit installs it')
   else {
     for (const file of readdirSync(cuda).filter((name) => name.endsWith('.cu') && wanted(name))) {
       const targets = TARGETS.flatMap((n) => ['-gencode', `arch=compute_${n},code=sm_${n}`])

@@ -47,7 +47,6 @@ export const plugin = definePlugin('model-baichuan', (host) =>
     .use(defineTemplate(baichuanChat))
     .use(defineTemplate(baichuan2Chat)),
 )
-export { alibiSlopes } from './alibi.js'
 export { parseConfig, type BaichuanConfig } from './config.js'
 export { BaichuanForCausalLM, BaichuanModel } from './model.js'
 export { NormHead } from './norm-head.js'

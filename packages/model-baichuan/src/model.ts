@@ -1,3 +1,4 @@
+import { alibiSlopes } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -10,7 +11,6 @@ import {
   type LinearLike,
   type Tensor,
 } from '@ift/tensor'
-import { alibiSlopes } from './alibi.js'
 import type { Step } from './attention.js'
 import type { BaichuanConfig } from './config.js'
 import { BaichuanDecoderLayer } from './decoder-layer.js'

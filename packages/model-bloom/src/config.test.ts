@@ -1,11 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { IftError } from '@ift/tensor'
 import { describe, expect, test } from 'vitest'
-import { alibiSlopes, bloom, parseConfig } from './index.js'
-
-const fixture = (path: string) => fileURLToPath(new URL(`../../../fixtures/bloom/${path}`, import.meta.url))
-const read = (path: string) => JSON.parse(readFileSync(fixture(path), 'utf8')) as Record<string, unknown>
+import { bloom, parseConfig } from './index.js'
 
 /** config.json of bloom-560m as it is published. */
 const published = {
@@ -63,19 +58,6 @@ test.each([
   for (const [, { shape }] of bloom.build(config).namedParameters())
     parameters += shape.reduce((a, b) => a * b, 1)
   expect(parameters).toBe(expected)
-})
-
-const { slopes } = read('alibi.json') as { slopes: Record<string, number[]> }
-
-test.each(Object.entries(slopes))('slopes of %s heads are those of transformers', (heads, expected) => {
-  const found = alibiSlopes(Number(heads))
-  expect(found).toHaveLength(expected.length)
-  for (const [i, slope] of expected.entries())
-    expect(Math.abs(found[i]! - slope), `head ${i}`).toBeLessThan(1e-6 * slope)
-})
-
-test('slopes were compared for the heads of every published size', () => {
-  expect(Object.keys(slopes)).toEqual(expect.arrayContaining(['16', '32', '112']))
 })
 
 describe('a config is refused with', () => {

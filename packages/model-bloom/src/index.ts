@@ -42,6 +42,5 @@ export const bloom: ModelDefinition<BloomConfig> = {
 
 /** The family with the tokenizers that its checkpoints come with. */
 export const plugin = definePlugin('model-bloom', (host) => host.use(tokenizers).use(defineModel(bloom)))
-export { alibiSlopes } from './alibi.js'
 export { parseConfig, type BloomConfig } from './config.js'
 export { BloomForCausalLM, BloomModel } from './model.js'

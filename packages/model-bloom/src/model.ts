@@ -1,3 +1,4 @@
+import { alibiSlopes } from '@ift/core/model'
 import {
   Embedding,
   IftError,
@@ -11,7 +12,6 @@ import {
   type LinearLike,
   type Tensor,
 } from '@ift/tensor'
-import { alibiSlopes } from './alibi.js'
 import { BloomBlock } from './block.js'
 import type { BloomConfig } from './config.js'
 

@@ -1,3 +1,4 @@
+export { alibiSlopes } from './alibi.js'
 export {
   configError,
   flag,

@@ -30,9 +30,9 @@ import { evaluateLoss } from './evaluate.js'
 import { withDeviceBatch } from './forward.js'
 import { MetricsFile } from './metrics.js'
 import type { RunFolder } from './run-folder.js'
+import { RunLog } from './run-log.js'
 import { learningRate, warmupSteps, type Schedule } from './schedule.js'
-import { TensorBoardWriter } from './tensorboard.js'
-import type { EvalResult, StepResult, TrainedModel, TrainResult, TrainState } from './types.js'
+import type { EvalResult, LogRecord, StepResult, TrainedModel, TrainResult, TrainState } from './types.js'
 
 export interface TrainerParts {
   readonly backend: Backend
@@ -165,8 +165,7 @@ export class Trainer implements TrainerHandle {
   async #run(signal: AbortSignal | undefined): Promise<TrainResult> {
     const { folder, config, peft, ranks, trainable } = this.#parts
     if (this.#writes) await folder.create()
-    const metrics = new MetricsFile(folder.metrics)
-    const board = this.#writes ? new TensorBoardWriter(folder.tensorboard) : null
+    const log = this.#writes ? new RunLog(folder) : null
     const started = performance.now()
     const seconds = () => this.#secondsBefore + (performance.now() - started) / 1000
     const pending: QueuedStep[] = []
@@ -200,7 +199,7 @@ export class Trainer implements TrainerHandle {
           trainedTokens: result.trainedTokens,
           tokensPerSecond,
         }
-        this.#log({ step: result.step, kind: 'train', values }, metrics, board)
+        this.#log({ step: result.step, kind: 'train', values }, log)
       }
     }
     const save = async () => {
@@ -225,7 +224,7 @@ export class Trainer implements TrainerHandle {
         const evaluateEvery = this.#every(config.evalEvery)
         if (this.#parts.validation && evaluateEvery && (step % evaluateEvery === 0 || last)) {
           await settle(0)
-          await this.#evaluate(metrics, board)
+          await this.#evaluate(log)
           if (config.loadBestAtEnd && this.#best?.step === step) await save()
           lastSettled = performance.now()
         }
@@ -267,7 +266,7 @@ export class Trainer implements TrainerHandle {
       if (reason !== 'interrupted') await this.hooks.done.promise(result)
       return result
     } finally {
-      board?.close()
+      log?.close()
     }
   }
 
@@ -322,19 +321,9 @@ export class Trainer implements TrainerHandle {
     return { result, wishes }
   }
 
-  #log(
-    record: { step: number; kind: 'train' | 'eval'; values: Record<string, number> },
-    metrics: MetricsFile,
-    board: TensorBoardWriter | null,
-  ) {
-    if (!this.#writes) return
-    metrics.append(record)
-    board?.scalars(
-      record.step,
-      Object.fromEntries(
-        Object.entries(record.values).map(([key, value]) => [`${record.kind}/${key}`, value]),
-      ),
-    )
+  #log(record: LogRecord, log: RunLog | null): void {
+    if (!log) return
+    log.append(record)
     this.hooks.log.call(record)
   }
 
@@ -354,17 +343,13 @@ export class Trainer implements TrainerHandle {
     return this.hooks.evaluate.promise(result, this.#state)
   }
 
-  async #evaluate(metrics: MetricsFile, board: TensorBoardWriter | null): Promise<void> {
+  async #evaluate(log: RunLog | null): Promise<void> {
     const result = await this.evaluate()
     if (!this.#best || result.loss < this.#best.loss) {
       this.#best = result
       this.#sinceBest = 0
     } else this.#sinceBest++
-    this.#log(
-      { step: result.step, kind: 'eval', values: { loss: result.loss, ...result.metrics } },
-      metrics,
-      board,
-    )
+    this.#log({ step: result.step, kind: 'eval', values: { loss: result.loss, ...result.metrics } }, log)
   }
 
   #outOfPatience(): string | undefined {

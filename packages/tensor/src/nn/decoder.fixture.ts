@@ -1,4 +1,18 @@
-import { Embedding, Linear, Module, ops, PackedKv, random, RMSNorm, segments, tensor } from '../index.js'
+import {
+  backward,
+  Embedding,
+  Linear,
+  Module,
+  ops,
+  PackedKv,
+  random,
+  replaceModules,
+  RMSNorm,
+  scope,
+  segments,
+  tensor,
+  withRandom,
+} from '../index.js'
 import type { Backend, CausalLM, FloatDType, ForwardInput, KvSource, LinearLike, Tensor } from '../index.js'
 
 interface Sizes {
@@ -184,3 +198,44 @@ export function packed(backend: Backend, sequences: readonly (readonly number[])
     maxPosition: s.max,
   }
 }
+
+/** Ids of three sequences, 13 in all. */
+export const sequences = [[1, 5, 9, 2, 2], [7], [3, 8, 11, 20, 0, 4, 6]]
+
+/** A decoder with LoRA on the named layers, only LoRA training. */
+export function withLora(
+  backend: Backend,
+  dtype: FloatDType = 'f32',
+  targets = /(q_proj|v_proj|down_proj)$/,
+): Decoder {
+  const model = new Decoder(sizes)
+  replaceModules(
+    model,
+    (path, m) => targets.test(path) && m instanceof Linear,
+    (m) => new Lora(m as unknown as LinearLike, 2, sizes.dropout),
+  )
+  fill(model, backend, dtype)
+  for (const [path, parameter] of model.namedParameters())
+    if (path.includes('lora_')) parameter.setTrainable(true)
+  return model
+}
+
+/** Forward and backward over `sequences`. -> the loss. */
+export function step(model: Decoder, backend: Backend): Tensor {
+  return withRandom({ seed: 1, step: 2, micro: 0 }, () => {
+    const loss = ops.linearCrossEntropy(
+      model.call(packed(backend, sequences)),
+      model.lmHead,
+      ints(backend, [5, 9, -100, 2, 1, 3, -100, 11, 20, 0, 4, 6, 1]),
+      { gradScale: 1 / 11, chunkRows: 4 },
+    )
+    backward(loss)
+    return loss
+  })
+}
+
+/** A scope that lets nothing out. */
+export const within = (fn: () => unknown): void =>
+  scope(() => {
+    fn()
+  })

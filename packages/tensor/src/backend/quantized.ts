@@ -1,0 +1,41 @@
+import type { FloatDType } from '../dtype.js'
+import type { QuantFormat } from '../quantization.js'
+import type { Accumulate, Buf } from './buffer.js'
+
+/**
+ * A weight w [rows, cols] (the layout of a linear layer, [out, in]) in few bits, in buffers of the sizes that
+ * `quantizedSizes` gives. The arithmetic below is in f32, each operation rounded by itself: products and sums are not fused.
+ * Every backend gives the same codes, scales and values.
+ *
+ * nf4, as bitsandbytes lays it out: the elements, row after row, fall into blocks of 64, the last one perhaps shorter.
+ * Element 2i is the upper half of byte i of `codes`, element 2i + 1 the lower; a last half without an element is 0.
+ * a[b] is the largest magnitude of block b; element x has the code of the level (`nf4Levels`) nearest to x / a[b], or to 0
+ * where a[b] is 0. The a are held in 8 bits: groups[0] is their mean (added up in f64, then rounded), groups[1 + g] the
+ * largest magnitude of a[b] - groups[0] in the g-th 256 blocks, and scales[b] the code of the level (`dynamicLevels`)
+ * nearest to (a[b] - groups[0]) / groups[1 + g], or to 0 where that is 0. "Nearest" is counted in `midpointsOf`.
+ * The value of a code is nf4Levels[code] · (dynamicLevels[scales[b]] · groups[1 + g] + groups[0]).
+ *
+ * int8: scales[r] is the largest magnitude of row r; codes are two's complement, x · (127 / scales[r]) rounded to nearest, ties
+ * to even, or 0 where scales[r] is 0. The value of a code is code · scales[r] · f32(1 / 127), from left to right.
+ */
+export interface QuantizedMatrix {
+  format: QuantFormat
+  rows: number
+  cols: number
+  /** u8: two codes a byte in nf4, one in int8. */
+  codes: Buf
+  /** nf4: u8, one a block. int8: f32, one a row. */
+  scales: Buf
+  /** nf4: f32. int8: null. */
+  groups: Buf | null
+}
+
+/** y [m, w.rows] = x [m, w.cols] · wᵀ + beta · y (+ bias [w.rows] on every row), 1 <= m <= 16. Accumulation is in f32. */
+export interface QuantizedProduct {
+  m: number
+  beta: Accumulate
+  /** Of x and bias. */
+  dtype: FloatDType
+  /** Of y. */
+  outDtype: FloatDType
+}
