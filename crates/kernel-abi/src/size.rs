@@ -19,7 +19,7 @@ pub fn product(sizes: &[usize]) -> Result<usize> {
         .ok_or_else(|| Error::new(Code::Argument, format!("the size {sizes:?} is larger than any buffer")))
 }
 
-/// The highest k of `topRows`: `mostTop` of backend.ts.
+/// The highest k of `topRows`: `mostTop` of `@ift/tensor`.
 const MOST_TOP: usize = 1024;
 
 /// Entries of a row of `cols` that are wanted.

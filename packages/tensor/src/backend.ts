@@ -54,8 +54,9 @@ export interface Backend extends Kernels {
   synchronize(): Promise<void>
   /**
    * Writes down what `work` enqueues, kernels and writes, instead of doing it; for devices on which a replay costs less than
-   * the calls (a CUDA graph, a list of checked kernels), absent on others. `work` does not read, map files or wait: `IFT_RECORDING`. Memory that it
-   * frees belongs to the recording; what it leaves behind is for the caller, who keeps it as long.
+   * the calls (a CUDA graph, a list of checked kernels), absent on others. `work` does not read, map files or wait:
+   * `IFT_RECORDING`. Memory that it frees belongs to the recording; what it leaves behind is for the caller, who keeps it as
+   * long.
    */
   record?(work: () => void): Recording
   memory(): MemoryInfo

@@ -22,8 +22,12 @@ pub struct Product {
 
 /// Most bytes of the panels of a task: less than half of a second-level cache.
 const PANEL_BYTES: usize = 400 << 10;
-/// Most columns of a task.
+/// Most columns of a task, and of one of a deep product.
 const PANEL_COLS: usize = 256;
+const DEEP_COLS: usize = 320;
+/// Blocks of k that make a product deep: what it reads is much more than its output, and no cache holds it. Every task reads
+/// its share again, so there are no more of them than threads.
+const DEEP: usize = 16;
 /// Most accumulators of a task that are kept while k goes by, in the last-level cache.
 const KEPT: usize = 256 << 10;
 /// Most bytes of rows of A that are copied at a time.
@@ -149,11 +153,13 @@ struct Blocks {
 impl Blocks {
     fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
         let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
+        let is_deep = k >= DEEP * depth;
         // A few tasks per thread even out what else the machine does.
-        let wanted = if threads == 1 { 1 } else { 3 * threads };
+        let wanted = if threads == 1 || is_deep { threads } else { 3 * threads };
+        let widest = if is_deep { DEEP_COLS } else { PANEL_COLS };
         let narrowest = 2 * micro.nr;
         let mut best = (usize::MAX, cols, rows, depth);
-        for across in cols.div_ceil(PANEL_COLS)..=cols.div_ceil(narrowest) {
+        for across in cols.div_ceil(widest)..=cols.div_ceil(narrowest) {
             let width = cols.div_ceil(across).next_multiple_of(micro.nr);
             let block = micro.pad_n(width) * micro.column_bytes(depth);
             let held = (PANEL_BYTES / block).max(1) * depth;
