@@ -1,6 +1,7 @@
 // @ts-check
 // Speed of greedy decoding with ift on this machine's CPU; one line of JSON, the fields of peers/torch_generate.py.
 //   node bench/decode.mjs [--model smollm2-135m] [--dtype bf16] [--batch 1] [--new 64] [--rounds 3]
+// With --profile: microseconds by kernel of a decoding step instead, of the round with the middle rate.
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     new: { type: 'string', default: '64' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    profile: { type: 'boolean', default: false },
   },
 })
 const batch = Number(values.batch)
@@ -46,19 +48,57 @@ const seconds = async (count) => {
     if (ids.length !== count) throw new Error(`${ids.length} tokens instead of ${count}`)
   return (performance.now() - start) / 1000
 }
+const backend = await ift.openBackend()
+/** @typedef {{ kernel: string, detail: string, calls: number, ms: number }} KernelTime */
+if (!('startProfile' in backend)) throw new Error('the backend counts no kernels')
+const counting = /** @type {{ startProfile(): void, stopProfile(): KernelTime[] }} */ (
+  /** @type {unknown} */ (backend)
+)
+/** Seconds of generating `count` tokens for each prompt, and the kernels of that if wanted. @param {number} count */
+const run = async (count) => {
+  if (values.profile) counting.startProfile()
+  const time = await seconds(count)
+  return { time, kernels: values.profile ? counting.stopProfile() : [] }
+}
 await seconds(4)
 const load = loadavg()[0]
-const rates = []
-const prefills = []
+const rounds = []
 for (let round = 0; round < Number(values.rounds); round++) {
-  const first = await seconds(1)
-  const all = await seconds(fresh)
-  prefills.push(first)
-  rates.push((batch * (fresh - 1)) / (all - first))
+  const [first, all] = [await run(1), await run(fresh)]
+  rounds.push({ first, all, rate: (batch * (fresh - 1)) / (all.time - first.time) })
 }
-const { description } = (await ift.openBackend()).device
+const { description } = backend.device
 await ift.close()
+const rates = rounds.map(({ rate }) => rate)
+const prefills = rounds.map(({ first }) => first.time)
 const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN
+if (values.profile) {
+  const round = rounds.find(({ rate }) => rate === median(rates))
+  if (!round) throw new Error('--rounds: at least 1')
+  const key = (/** @type {KernelTime} */ { kernel, detail }) => `${kernel} ${detail}`
+  const before = new Map(round.first.kernels.map((one) => [key(one), one]))
+  // Without the prompts, which the round with one token works on too.
+  const steps = round.all.kernels.map((one) => {
+    const { calls = 0, ms = 0 } = before.get(key(one)) ?? {}
+    return { name: key(one), calls: (one.calls - calls) / (fresh - 1), ms: (one.ms - ms) / (fresh - 1) }
+  })
+  const row = (/** @type {string} */ name, /** @type {string[]} */ cells) =>
+    `${name.padEnd(44)}${cells.map((cell) => cell.padStart(10)).join('')}\n`
+  process.stdout.write(
+    [
+      `${values.model} ${values.dtype}, batch ${batch}, ${description}, load ${load?.toFixed(1)}\n`,
+      row('per step', ['calls', 'us', 'us/call']),
+      ...steps
+        .filter(({ calls }) => calls >= 1)
+        .sort((a, b) => b.ms - a.ms)
+        .map(({ name, calls, ms }) =>
+          row(name, [calls.toFixed(0), (1e3 * ms).toFixed(0), ((1e3 * ms) / calls).toFixed(1)]),
+        ),
+      row('step', ['', ((1e6 * batch) / round.rate).toFixed(0)]),
+    ].join(''),
+  )
+  process.exit()
+}
 const flags =
   /^(?:flags|Features)\s*: (.*)$/m
     .exec((await import('node:fs')).readFileSync('/proc/cpuinfo', 'utf8'))?.[1]
