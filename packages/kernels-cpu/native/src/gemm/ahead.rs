@@ -50,8 +50,9 @@ impl Ahead {
     }
 }
 
+/// Asks for the line at an address, which need not exist, for the first-level cache.
 #[inline(always)]
-fn prefetch(at: *const u8, to: Use) {
+pub fn prefetch(at: *const u8, to: Use) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, which reads nothing; processors that do not know it for writing take it for nothing.
     unsafe {

@@ -3,6 +3,7 @@
 //!
 //! Each element is summed in vector lanes along k, then over the lanes, in an order that depends on k alone.
 
+use super::ahead::{Use, prefetch};
 use super::pack::Operand;
 use crate::element::Element;
 use crate::isa::{Isa, Loop, mul_add, vectorised};
@@ -12,7 +13,6 @@ use std::ops::Range;
 /// Lanes that sums are kept in.
 const LANES: usize = 16;
 /// Rows of either side in a tile.
-#[cfg(target_arch = "x86_64")]
 const SIDE: usize = 4;
 
 /// Bytes of the large side ahead that are fetched to the second-level cache when its rows are read one after the other: from
@@ -88,8 +88,11 @@ pub unsafe fn grouped(
             Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => return groups_512(&sides, groups),
             Isa::Avx2 | Isa::Portable => {}
         }
-        for group in 0..groups.count {
-            vectorised(isa, sides.part(groups, group, 0..sides.cols));
+        for cols in sides.some_cols() {
+            for group in 0..groups.count {
+                sides.fetch_ahead(groups, group, &cols);
+                vectorised(isa, sides.part(groups, group, cols.clone()));
+            }
         }
     });
 }
@@ -105,6 +108,31 @@ impl<T> Sides<T> {
         // SAFETY: the caller's rows.
         let (x_at, w_at) = unsafe { (x.element(rows.start, 0).cast(), w.element(cols.start, 0).cast()) };
         Self { c, ldc, x: x_at, ldx: x.ld, rows: rows.len(), w: w_at, ldw: w.ld, cols: cols.len(), k }
+    }
+
+    /// All columns, a tile's at a time.
+    #[inline(always)]
+    fn some_cols(&self) -> impl Iterator<Item = Range<usize>> + use<T> {
+        let cols = self.cols;
+        (0..cols).step_by(SIDE).map(move |col| col..(col + SIDE).min(cols))
+    }
+
+    /// Asks for what comes after the part of a group in these columns. A few lines at a time: more would wait for each other,
+    /// and what is computed meanwhile for them.
+    #[inline(always)]
+    fn fetch_ahead(&self, groups: &Groups, group: usize, cols: &Range<usize>) {
+        let (row, part) = (self.ldw * size_of::<T>(), groups.apart.2 * size_of::<T>());
+        // Where nothing lies between the groups, each asks for a share in the order of memory.
+        let (pieces, bytes) =
+            if row == groups.count * part { (1, cols.len() * part) } else { (cols.len(), part) };
+        for at in groups.ahead {
+            for piece in 0..pieces {
+                let first = at.wrapping_add((cols.start + piece) * row + group * bytes);
+                for byte in (0..bytes).step_by(64) {
+                    prefetch(first.wrapping_add(byte), Use::Read);
+                }
+            }
+        }
     }
 
     /// Some columns of one group.
@@ -155,10 +183,9 @@ macro_rules! each_tile {
 #[cfg(target_arch = "x86_64")]
 macro_rules! each_group {
     ($sides:expr, $groups:expr, $tile:ident) => {
-        for col in (0..$sides.cols).step_by(SIDE) {
-            let cols = col..(col + SIDE).min($sides.cols);
+        for cols in $sides.some_cols() {
             for group in 0..$groups.count {
-                fetch_ahead($sides, $groups, group, &cols);
+                $sides.fetch_ahead($groups, group, &cols);
                 let part = &$sides.part($groups, group, cols.clone());
                 each_tile!(part, $tile, fetching: false);
             }
@@ -192,20 +219,6 @@ mod x86 {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub unsafe fn groups_512<T: Element>(sides: &Sides<T>, groups: &Groups) {
         unsafe { each_group!(sides, groups, tile_512) }
-    }
-
-    /// Asks for what comes after the part of a group in some rows of w. A few lines at a time: more would wait for each
-    /// other, and what is computed meanwhile for them.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn fetch_ahead<T>(sides: &Sides<T>, groups: &Groups, group: usize, rows: &Range<usize>) {
-        let bytes = rows.len() * groups.apart.2 * size_of::<T>();
-        let first = rows.start * sides.ldw * size_of::<T>() + group * bytes;
-        for at in groups.ahead {
-            for byte in (first..first + bytes).step_by(64) {
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(byte).cast());
-            }
-        }
     }
 
     /// How many rows of w are read together, and how many times. With one row of x they are read one after the other, as they
