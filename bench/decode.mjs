@@ -54,11 +54,13 @@ if (!('startProfile' in backend)) throw new Error('the backend counts no kernels
 const counting = /** @type {{ startProfile(): void, stopProfile(): KernelTime[] }} */ (
   /** @type {unknown} */ (backend)
 )
-/** Seconds of generating `count` tokens for each prompt, and the kernels of that if wanted. @param {number} count */
+/** Seconds of generating `count` tokens for each prompt, of which JavaScript's, and the kernels if wanted. @param {number} count */
 const run = async (count) => {
   if (values.profile) counting.startProfile()
+  const busy = performance.eventLoopUtilization().active
   const time = await seconds(count)
-  return { time, kernels: values.profile ? counting.stopProfile() : [] }
+  const js = (performance.eventLoopUtilization().active - busy) / 1000
+  return { time, js, kernels: values.profile ? counting.stopProfile() : [] }
 }
 await seconds(4)
 const load = loadavg()[0]
@@ -95,37 +97,38 @@ if (values.profile) {
           row(name, [calls.toFixed(0), (1e3 * ms).toFixed(0), ((1e3 * ms) / calls).toFixed(1)]),
         ),
       row('step', ['', ((1e6 * batch) / round.rate).toFixed(0)]),
+      row('JavaScript', ['', ((1e6 * (round.all.js - round.first.js)) / (fresh - 1)).toFixed(0)]),
     ].join(''),
   )
-  process.exit()
+} else {
+  const flags =
+    /^(?:flags|Features)\s*: (.*)$/m
+      .exec((await import('node:fs')).readFileSync('/proc/cpuinfo', 'utf8'))?.[1]
+      ?.split(' ') ?? []
+  process.stdout.write(
+    `${JSON.stringify({
+      peer: 'ift',
+      work: 'decode',
+      model: values.model,
+      dtype: values.dtype,
+      batch,
+      prompt_tokens: promptTokens,
+      new_tokens: fresh,
+      tokens_per_s: Number(median(rates).toFixed(1)),
+      rounds: rates.map((rate) => Number(rate.toFixed(1))),
+      prefill_s: Number(median(prefills).toFixed(3)),
+      peak_rss_mib: Math.round(process.resourceUsage().maxRSS / 1024),
+      threads: Number(values.threads),
+      device: description,
+      versions: { ift: (await import('@ift/core')).version, node: process.version },
+      machine: {
+        cpu: cpus()[0]?.model,
+        cores: cpus().length,
+        isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
+        memory_gib: Math.round(totalmem() / 2 ** 30),
+        load_average: Number((load ?? 0).toFixed(2)),
+      },
+      date: new Date().toISOString().slice(0, 10),
+    })}\n`,
+  )
 }
-const flags =
-  /^(?:flags|Features)\s*: (.*)$/m
-    .exec((await import('node:fs')).readFileSync('/proc/cpuinfo', 'utf8'))?.[1]
-    ?.split(' ') ?? []
-process.stdout.write(
-  `${JSON.stringify({
-    peer: 'ift',
-    work: 'decode',
-    model: values.model,
-    dtype: values.dtype,
-    batch,
-    prompt_tokens: promptTokens,
-    new_tokens: fresh,
-    tokens_per_s: Number(median(rates).toFixed(1)),
-    rounds: rates.map((rate) => Number(rate.toFixed(1))),
-    prefill_s: Number(median(prefills).toFixed(3)),
-    peak_rss_mib: Math.round(process.resourceUsage().maxRSS / 1024),
-    threads: Number(values.threads),
-    device: description,
-    versions: { ift: (await import('@ift/core')).version, node: process.version },
-    machine: {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
-      memory_gib: Math.round(totalmem() / 2 ** 30),
-      load_average: Number((load ?? 0).toFixed(2)),
-    },
-    date: new Date().toISOString().slice(0, 10),
-  })}\n`,
-)

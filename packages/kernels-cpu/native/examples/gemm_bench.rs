@@ -23,7 +23,7 @@ fn main() {
     let pool = Pool::new(threads);
     let (isa, note) = choose();
     println!("{} on {threads} threads {}", isa.name(), note.unwrap_or(""));
-    let shapes: [(&str, usize, usize, usize, bool, bool); 27] = [
+    let shapes: [(&str, usize, usize, usize, bool, bool); 29] = [
         ("forward", 1024, 576, 576, false, true),
         ("forward", 1024, 1536, 576, false, true),
         ("forward", 1024, 576, 1536, false, true),
@@ -51,6 +51,8 @@ fn main() {
         ("decode", 1, 2048, 2048, false, true),
         ("decode", 4, 5632, 2048, false, true),
         ("decode", 16, 2048, 5632, false, true),
+        ("smol decode", 16, 1536, 576, false, true),
+        ("smol decode", 32, 1536, 576, false, true),
     ];
     for dtype in [FloatDType::Bf16, FloatDType::F32, FloatDType::F16] {
         let limit = peak(&pool, isa, dtype, budget);

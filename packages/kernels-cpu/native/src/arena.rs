@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ift_kernel_abi::{Code, Error, Result};
 use memmap2::MmapMut;
 
+use crate::available::available;
+
 /// Alignment of a block, a cache line and the widest vector.
 const ALIGN: usize = 64;
 /// Blocks below stay out of the segments of larger ones, which they would cut up.
@@ -263,37 +265,6 @@ fn out_of_memory(bytes: usize, available: Option<usize>) -> Error {
     let left = available
         .map_or_else(|| "the system has less".to_owned(), |bytes| format!("{bytes} bytes are available"));
     Error::new(Code::OutOfMemory, format!("a buffer of {bytes} bytes was asked for, {left}"))
-}
-
-/// Bytes that the system and the control group of this process can still give, where they tell.
-#[cfg(target_os = "linux")]
-pub fn available() -> Option<usize> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let number = |path: &str| read(path)?.trim().parse::<usize>().ok();
-    let system = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?.trim();
-        Some(line.strip_suffix("kB")?.trim().parse::<usize>().ok()? * 1024)
-    });
-    let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
-    let group = group.map(|(limit, used)| {
-        // Pages of files count as used and are given up on demand.
-        let files = read("/sys/fs/cgroup/memory.stat").map(|text| {
-            let lines = text.lines().filter_map(|line| {
-                line.strip_prefix("inactive_file ")
-                    .or(line.strip_prefix("active_file "))?
-                    .parse::<usize>()
-                    .ok()
-            });
-            lines.sum::<usize>()
-        });
-        (limit + files.unwrap_or(0)).saturating_sub(used)
-    });
-    system.into_iter().chain(group).min()
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn available() -> Option<usize> {
-    None
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 pub mod affinity;
 pub mod arena;
 pub mod attention;
+pub mod available;
 pub mod comm;
 pub mod device;
 pub mod dtype;

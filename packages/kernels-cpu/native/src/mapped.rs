@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use memmap2::Mmap;
 
+use crate::available::available;
 use crate::pool::Pool;
 
 /// A file in memory, read-only.
@@ -148,7 +149,7 @@ impl Moving {
 impl MappedFile {
     /// Moves a slice from `at` on; where the next one begins, or none when this one was the last or could not move.
     fn move_from(&self, at: usize, pool: &Pool) -> Option<usize> {
-        let room = crate::arena::available()?;
+        let room = available()?;
         if ROOM * (self.map.len() - at) > room || at == 0 && !huge_pages_are_given() {
             return None;
         }
