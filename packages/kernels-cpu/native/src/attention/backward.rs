@@ -8,7 +8,8 @@ use super::{
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{MAX_ROWS, Micro};
-use crate::gemm::pack::{self, Operand};
+use crate::gemm::operand::Operand;
+use crate::gemm::pack;
 use crate::isa::{Isa, Loop, mul_add, vectorised};
 use crate::pool::{Pool, scratch};
 use crate::with_element;

@@ -6,7 +6,7 @@ use super::softmax::{Scores, Step};
 use super::{KEY_BLOCK, ROW_BYTES, RowBlock, store_row};
 use crate::element::Element;
 use crate::gemm::dot::{self, Groups};
-use crate::gemm::pack::Operand;
+use crate::gemm::operand::Operand;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::pool::scratch;
 use crate::with_element;

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::dtype::FloatDType;
 use crate::gemm::micro::{MAX_ROWS, Micro};
-use crate::gemm::pack::{self, Operand};
+use crate::gemm::operand::Operand;
+use crate::gemm::pack;
 use crate::isa::{Isa, vectorised};
 use crate::pool::{Pool, scratch};
 use std::ops::Range;

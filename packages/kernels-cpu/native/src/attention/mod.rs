@@ -20,7 +20,7 @@ pub use paged::paged;
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{Factors, MAX_ROWS, Micro};
-use crate::gemm::pack::Operand;
+use crate::gemm::operand::Operand;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::with_element;
 

@@ -4,7 +4,7 @@ use super::few::{FEW, Run};
 use super::forward::Heads;
 use super::{KEY_BLOCK, PagedParams, RowBlock, Sequence, Task, query_tasks};
 use crate::gemm::micro::Micro;
-use crate::gemm::pack::Operand;
+use crate::gemm::operand::Operand;
 use crate::isa::Isa;
 use crate::pool::{Pool, scratch};
 

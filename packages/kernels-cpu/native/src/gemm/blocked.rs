@@ -6,7 +6,8 @@
 
 use super::ahead::{Ahead, Use};
 use super::micro::{Factors, MAX_ROWS, MOST_FACTORS, Micro};
-use super::pack::{self, Operand};
+use super::operand::Operand;
+use super::pack;
 use super::store::{self, Output};
 use crate::isa::Isa;
 use crate::pool::{Pool, Scratch, scratch};

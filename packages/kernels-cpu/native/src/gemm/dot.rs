@@ -4,7 +4,7 @@
 //! Each element is summed in vector lanes along k, then over the lanes, in an order that depends on k alone.
 
 use super::ahead::{Use, prefetch};
-use super::pack::Operand;
+use super::operand::Operand;
 use crate::element::Element;
 use crate::isa::{Isa, Loop, mul_add, vectorised};
 use crate::with_element;

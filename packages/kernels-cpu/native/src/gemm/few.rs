@@ -5,7 +5,8 @@
 //! Each element is summed along k in one order, whatever the cut among threads.
 
 use super::micro::avx512bf16::MICRO;
-use super::pack::{self, Operand};
+use super::operand::Operand;
+use super::pack;
 use super::store::{self, Output};
 use super::transpose::{transpose_16, transpose_quads};
 use crate::dtype::FloatDType;

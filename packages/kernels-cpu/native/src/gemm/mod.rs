@@ -7,6 +7,7 @@ pub(crate) mod dot;
 #[cfg(target_arch = "x86_64")]
 mod few;
 pub mod micro;
+pub mod operand;
 pub mod pack;
 pub mod store;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use crate::pool::{Pool, scratch};
 use crate::with_element;
 use blocked::Product;
 use micro::{MOST_FACTORS, Micro};
-use pack::Operand;
+use operand::Operand;
 use store::Output;
 
 /// y [m, n] = alpha · op(a) · op(b) + beta · y (+ bias [n] on every row), row-major.

@@ -1,66 +1,13 @@
 //! Packing of operands into the layouts that [`super::micro`] describes.
 
 use super::micro::Micro;
+use super::operand::Operand;
 #[cfg(target_arch = "x86_64")]
 use super::transpose::{self, Target};
-use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::with_element;
 use std::ops::Range;
-
-/// An operand in memory: element (i, p) of op(x) is `at[i · ld + p]`, or `at[p · ld + i]` when `transposed`.
-#[derive(Clone, Copy)]
-pub struct Operand {
-    pub at: *const u8,
-    /// Elements from one stored row to the next.
-    pub ld: usize,
-    pub transposed: bool,
-    pub dtype: FloatDType,
-}
-
-// SAFETY: only read, and alive for the whole call of the kernel.
-unsafe impl Send for Operand {}
-// SAFETY: as above.
-unsafe impl Sync for Operand {}
-
-impl Operand {
-    /// The operand with its two indices exchanged.
-    pub fn turned(self) -> Self {
-        Self { transposed: !self.transposed, ..self }
-    }
-
-    /// The operand from stored row `row` on.
-    pub fn from(self, row: usize) -> Self {
-        Self { at: self.at.wrapping_add(row * self.ld * self.dtype.size()), ..self }
-    }
-
-    /// Asks for the first `k` values of `rows` rows, for the second-level cache. They need not exist.
-    #[inline(always)]
-    pub fn fetch(&self, rows: usize, k: usize) {
-        #[cfg(target_arch = "x86_64")]
-        for row in 0..rows {
-            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-            let at = self.at.wrapping_add(row * self.ld * self.dtype.size()).cast::<i8>();
-            for byte in (0..k * self.dtype.size()).step_by(64) {
-                // SAFETY: a hint, which reads nothing.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(byte)) };
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (rows, k);
-    }
-
-    /// The address of element (i, p).
-    ///
-    /// # Safety
-    /// The element lies in the operand.
-    #[inline(always)]
-    pub unsafe fn element(&self, i: usize, p: usize) -> *const u8 {
-        let index = if self.transposed { p * self.ld + i } else { i * self.ld + p };
-        unsafe { self.at.add(index * self.dtype.size()) }
-    }
-}
 
 /// Values of k and rows of an operand, from its element (0, 0) on.
 #[derive(Clone, Copy)]
