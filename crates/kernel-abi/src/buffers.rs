@@ -1,7 +1,8 @@
 //! The table behind buffer handles: what JavaScript holds is a number that is checked at every use.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+
+use slab::Slab;
 
 use crate::{Code, Error, Result};
 
@@ -22,26 +23,35 @@ pub struct Span {
     pub writable: bool,
 }
 
-struct Entry<S> {
-    storage: Rc<S>,
+/// A storage and the number of handles that share it.
+struct Shared<S> {
+    storage: S,
+    handles: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Key of the storage.
+    storage: u32,
     span: Span,
 }
 
-struct Slot<S> {
+struct Slot {
     generation: u32,
-    entry: Option<Entry<S>>,
+    entry: Option<Entry>,
 }
 
 /// Buffers alive and the storages of type `S` under them; a storage may have several views.
 pub struct Buffers<S> {
-    slots: Vec<Slot<S>>,
+    slots: Vec<Slot>,
     free: VecDeque<u32>,
     alive: usize,
+    storages: Slab<Shared<S>>,
 }
 
 impl<S> Default for Buffers<S> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: VecDeque::new(), alive: 0 }
+        Self { slots: Vec::new(), free: VecDeque::new(), alive: 0, storages: Slab::new() }
     }
 }
 
@@ -52,31 +62,40 @@ impl<S> Buffers<S> {
     }
 
     pub fn insert(&mut self, storage: S, span: Span) -> Result<u32> {
-        self.insert_shared(Rc::new(storage), span)
+        let index = self.slot()?;
+        let storage = self.storages.insert(Shared { storage, handles: 0 }) as u32;
+        Ok(self.hand_out(index, Entry { storage, span }))
     }
 
-    fn insert_shared(&mut self, storage: Rc<S>, span: Span) -> Result<u32> {
-        let entry = Some(Entry { storage, span });
-        let reuse = self.free.len() > RESTING || self.slots.len() > SLOT_MASK as usize;
-        let index = if reuse && let Some(index) = self.free.pop_front() {
-            self.slots[index as usize].entry = entry;
-            index
-        } else if self.slots.len() <= SLOT_MASK as usize {
-            self.slots.push(Slot { generation: 1, entry });
-            self.slots.len() as u32 - 1
-        } else {
+    /// A slot without a buffer.
+    fn slot(&mut self) -> Result<u32> {
+        let full = self.slots.len() > SLOT_MASK as usize;
+        if (full || self.free.len() > RESTING)
+            && let Some(index) = self.free.pop_front()
+        {
+            return Ok(index);
+        }
+        if full {
             let message = format!("{} buffers are alive, more than a device can hold", self.alive);
             return Err(Error::new(Code::OutOfMemory, message));
-        };
-        self.alive += 1;
-        Ok(self.slots[index as usize].generation << SLOT_BITS | index)
+        }
+        self.slots.push(Slot { generation: 1, entry: None });
+        Ok(self.slots.len() as u32 - 1)
     }
 
-    fn entry(&self, id: u32) -> Result<&Entry<S>> {
+    fn hand_out(&mut self, index: u32, entry: Entry) -> u32 {
+        self.storages[entry.storage as usize].handles += 1;
+        self.alive += 1;
+        let slot = &mut self.slots[index as usize];
+        slot.entry = Some(entry);
+        slot.generation << SLOT_BITS | index
+    }
+
+    fn entry(&self, id: u32) -> Result<Entry> {
         self.slots
             .get((id & SLOT_MASK) as usize)
             .filter(|slot| slot.generation == id >> SLOT_BITS)
-            .and_then(|slot| slot.entry.as_ref())
+            .and_then(|slot| slot.entry)
             .ok_or_else(|| {
                 Error::new(Code::BufferInvalid, format!("buffer {id} does not exist or was freed"))
             })
@@ -95,26 +114,28 @@ impl<S> Buffers<S> {
             return Err(Error::new(Code::BufferBounds, message));
         }
         let span = Span { address: span.address + offset, bytes, writable: span.writable };
-        self.insert_shared(Rc::clone(storage), span)
+        let index = self.slot()?;
+        Ok(self.hand_out(index, Entry { storage, span }))
     }
 
     /// Ends a handle. Returns the storage when no other handle shares it.
     pub fn remove(&mut self, id: u32) -> Result<Option<S>> {
-        self.entry(id)?;
+        let storage = self.entry(id)?.storage as usize;
         let index = id & SLOT_MASK;
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation % (GENERATIONS - 1) + 1;
+        slot.entry = None;
         self.free.push_back(index);
         self.alive -= 1;
-        Ok(slot.entry.take().and_then(|entry| Rc::into_inner(entry.storage)))
+        let shared = &mut self.storages[storage];
+        shared.handles -= 1;
+        let last = shared.handles == 0;
+        Ok(last.then(|| self.storages.remove(storage).storage))
     }
-}
 
-impl<S> Buffers<S> {
     /// Ends every handle; the storages, each once.
     pub fn into_storages(self) -> Vec<S> {
-        let entries = self.slots.into_iter().filter_map(|slot| slot.entry);
-        entries.filter_map(|entry| Rc::into_inner(entry.storage)).collect()
+        self.storages.into_iter().map(|(_, shared)| shared.storage).collect()
     }
 }
 

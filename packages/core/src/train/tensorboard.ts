@@ -23,7 +23,7 @@ const masked = (bytes: Uint8Array): number => {
 
 /** One TFRecord: u64 length, its checksum, payload, its checksum; little-endian. */
 export function tfRecord(payload: Uint8Array): Buffer {
-  const record = Buffer.alloc(16 + payload.length)
+  const record = Buffer.allocUnsafe(16 + payload.length)
   record.writeBigUInt64LE(BigInt(payload.length), 0)
   record.writeUInt32LE(masked(record.subarray(0, 8)), 8)
   record.set(payload, 12)
@@ -47,13 +47,13 @@ const field = (number: number, wire: number, body: Uint8Array) =>
   Buffer.concat([Buffer.from([(number << 3) | wire]), ...(wire === 2 ? [varint(body.length)] : []), body])
 
 const double = (value: number) => {
-  const bytes = Buffer.alloc(8)
+  const bytes = Buffer.allocUnsafe(8)
   bytes.writeDoubleLE(value)
   return bytes
 }
 
 const float = (value: number) => {
-  const bytes = Buffer.alloc(4)
+  const bytes = Buffer.allocUnsafe(4)
   bytes.writeFloatLE(value)
   return bytes
 }

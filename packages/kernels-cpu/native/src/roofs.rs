@@ -34,6 +34,8 @@ pub fn peak(pool: &Pool, isa: Isa, dtype: FloatDType, budget: f64) -> f64 {
             let mut c = vec![0f32; 32 * micro.nr];
             let (a, b) = (a.as_ptr().cast(), b.as_ptr().cast());
             let factors = [Factors { k: depth, a, stride, b, column_bytes: bytes }];
+            // SAFETY: the processor has `isa`.
+            let _session = unsafe { micro.session() };
             for _ in 0..repeats {
                 // SAFETY: whole tiles of every operand.
                 unsafe { micro.block(micro.mr, micro.nr, &factors, c.as_mut_ptr(), micro.nr, false) };

@@ -259,6 +259,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
 
     // SAFETY: the caller's tensors; scratch of the sizes that packing and blocks need.
     unsafe {
+        let _session = micro.session();
         for block in 0..blocks {
             let first = block * depth;
             let keys = first..(first + depth).min(count);

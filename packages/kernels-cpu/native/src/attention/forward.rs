@@ -136,6 +136,7 @@ impl Heads<'_> {
         sums[..rows * dims].fill(0.0);
         // SAFETY: the caller's tensors; scratch of the sizes that packing and blocks need.
         unsafe {
+            let _session = micro.session();
             let x = block.gather(staged.as_mut_ptr(), q, dim, dtype);
             pack::rows(isa, micro, (left.as_mut_ptr(), ROW_BYTES), x, 0..rows, 0..dim);
             for key in (0..total).step_by(depth) {

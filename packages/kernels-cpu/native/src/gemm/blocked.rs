@@ -26,15 +26,15 @@ const PANEL_BYTES: usize = 400 << 10;
 /// Most columns of a task, and of one of a deep product.
 const PANEL_COLS: usize = 256;
 const DEEP_COLS: usize = 320;
-/// Blocks of k that make a product deep: what it reads is much more than its output, and no cache holds it. Every task reads
-/// its share again, so there are no more of them than threads.
-const DEEP: usize = 16;
+/// Bytes of a column that make a product deep: what it reads is much more than its output, and no cache holds it. Every task
+/// reads its share again, so there are no more of them than threads.
+const DEEP: usize = 24 << 10;
 /// Most accumulators of a task that are kept while k goes by, in the last-level cache.
 const KEPT: usize = 256 << 10;
 /// Most bytes of rows of A that are copied at a time.
 const COPIED: usize = 16 << 20;
 
-/// y [rows, cols] = the sum of `products`, stored as `out` says. All but the first have at most `micro.depth()` values.
+/// y [rows, cols] = the sum of `products`, stored as `out` says. All but the first have at most `micro.depth` values.
 ///
 /// # Safety
 /// The operands and the output hold the elements; the output overlaps no operand; the processor has `isa`.
@@ -153,8 +153,8 @@ struct Blocks {
 
 impl Blocks {
     fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
-        let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth()).max(1)).max(1));
-        let is_deep = k >= DEEP * depth;
+        let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth).max(1)).max(1));
+        let is_deep = micro.column_bytes(k) >= DEEP;
         // A few tasks per thread even out what else the machine does.
         let wanted = if threads == 1 || is_deep { threads } else { 3 * threads };
         let widest = if is_deep { DEEP_COLS } else { PANEL_COLS };
@@ -223,6 +223,7 @@ impl Blocks {
             let rest = products.get(1).map(|x| Rest::of(isa, micro, x, cols.clone()));
             let mut tile = TileRows::of(isa, micro, self.depth);
             let mut rest_tile = TileRows::of(isa, micro, rest.as_ref().map_or(0, |rest| rest.k));
+            let _session = micro.session();
             let mut start = 0;
             loop {
                 let end = (start + held).min(self.k);

@@ -155,7 +155,7 @@ pub unsafe fn gemm_plus(
     #[cfg(not(target_arch = "x86_64"))]
     let few = false;
     let deep = p.k > SHALLOW && p.m > DOT_ROWS && p.n > DOT_ROWS && !p.trans_a && !few;
-    let fits = plus.k > 0 && plus.k <= micro.depth();
+    let fits = plus.k > 0 && plus.k <= micro.depth;
     if !(exact && deep && fits) {
         let rest = GemmParams { k: plus.k, alpha: plus.alpha, accumulate: true, ..*p };
         // SAFETY: the caller's operands.

@@ -1,6 +1,6 @@
 //! f32 with AVX2 and FMA: tiles of up to 6 x 16 in 12 of the 16 registers.
 
-use super::{Micro, Terms, tiles};
+use super::{DEPTH_F32, Micro, Terms, tiles};
 use std::arch::x86_64::{
     __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_storeu_ps,
@@ -11,6 +11,7 @@ pub static MICRO: Micro = Micro {
     mr: 6,
     nr: 16,
     lane: 8,
+    depth: DEPTH_F32,
     k_step: 1,
     whole_rows: false,
     enter: None,

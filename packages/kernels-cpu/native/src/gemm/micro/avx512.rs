@@ -1,6 +1,6 @@
 //! f32 with AVX-512: tiles of up to 14 x 32 in 28 of the 32 registers.
 
-use super::{Micro, Terms, tiles};
+use super::{DEPTH_F32, Micro, Terms, tiles};
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
     _mm512_storeu_ps,
@@ -11,6 +11,7 @@ pub static MICRO: Micro = Micro {
     mr: 14,
     nr: 32,
     lane: 16,
+    depth: DEPTH_F32,
     k_step: 1,
     whole_rows: false,
     enter: None,

@@ -12,6 +12,7 @@ pub static MICRO: Micro = Micro {
     mr: 14,
     nr: 32,
     lane: 16,
+    depth: 768,
     k_step: 2,
     whole_rows: false,
     enter: None,

@@ -14,13 +14,13 @@ mod avx512;
 pub mod avx512bf16;
 mod portable;
 
+use std::marker::PhantomData;
+
 use crate::dtype::FloatDType;
 use crate::isa::Isa;
 
-/// Largest depth of a block in f32.
-pub const DEPTH_F32: usize = 384;
-/// Largest depth of a block in bf16.
-pub const DEPTH_BF16: usize = 768;
+/// Most values of k in a block of f32: a panel of it takes most of a first-level cache.
+const DEPTH_F32: usize = 384;
 /// Rows of the tallest micro-kernel: buffers of rows are padded to a multiple.
 pub const MAX_ROWS: usize = 32;
 /// Products that a tile adds up.
@@ -60,11 +60,13 @@ pub struct Micro {
     pub nr: usize,
     /// Columns of a narrow panel, half of `nr`.
     pub lane: usize,
+    /// Most values of k in a block.
+    pub depth: usize,
     /// The depth of a block is padded with zeros to a multiple of this many values.
     pub k_step: usize,
     /// The kernel computes `mr` rows whatever it is asked for: buffers hold that many and tiles start at multiples.
     pub whole_rows: bool,
-    /// Called before the first tile of a block and after its last.
+    /// What begins and ends a [`Session`].
     enter: Option<unsafe fn()>,
     leave: Option<unsafe fn()>,
     /// By rows - 1, for full and for narrow panels.
@@ -85,11 +87,6 @@ impl Micro {
         }
         let _ = (isa, dtype);
         &portable::MICRO
-    }
-
-    /// Most values of k in one block.
-    pub fn depth(&self) -> usize {
-        if self.pair { DEPTH_BF16 } else { DEPTH_F32 }
     }
 
     /// Values of k in a packed element.
@@ -131,13 +128,25 @@ impl Micro {
         self.pad_k(k) * self.value_bytes()
     }
 
+    /// What this thread holds while it computes blocks: once for a whole task, as it may take longer than a tile.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `self`, and the thread is in no other session.
+    #[must_use = "blocks are computed while it is held"]
+    pub unsafe fn session(&self) -> Session {
+        if let Some(enter) = self.enter {
+            unsafe { enter() };
+        }
+        Session { leave: self.leave, of_this_thread: PhantomData }
+    }
+
     /// C [rows, cols] (+)= the sum of A · B over `factors`, at most [`MOST_FACTORS`]; `cols` columns of packed B, that
     /// is `pad_n` of them.
     ///
     /// # Safety
     /// Every `a` holds `rows` rows of `k` values and `c` as many rows of `ldc` f32 (both padded to `mr` rows when
-    /// `whole_rows`, and rows of A to `pad_k` values); every `b` holds the panels of `cols` columns; the processor has
-    /// the instruction set of `self`.
+    /// `whole_rows`, and rows of A to `pad_k` values); every `b` holds the panels of `cols` columns; the thread is in a
+    /// [`Session`] of `self`.
     #[inline]
     pub unsafe fn block(
         &self,
@@ -170,9 +179,6 @@ impl Micro {
         let step = self.tile_rows(rows);
         let mut terms = [Terms { k: 0, a: std::ptr::null(), stride: 0, b: std::ptr::null() }; MOST_FACTORS];
         let terms = &mut terms[..factors.len()];
-        if let Some(enter) = self.enter {
-            unsafe { enter() };
-        }
         let mut row = 0;
         while row < rows {
             let count = step.min(rows - row);
@@ -194,7 +200,19 @@ impl Micro {
             }
             row += step;
         }
+    }
+}
+
+/// The state of a thread that computes blocks of one [`Micro`], given back when dropped.
+pub struct Session {
+    leave: Option<unsafe fn()>,
+    of_this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
         if let Some(leave) = self.leave {
+            // SAFETY: the thread is in the state that `enter` made.
             unsafe { leave() };
         }
     }

@@ -1,6 +1,6 @@
 //! f32 for any processor: loops of constant length that the compiler turns into vectors of the target's baseline.
 
-use super::{Micro, Terms, Tile, tiles};
+use super::{DEPTH_F32, Micro, Terms, Tile, tiles};
 use crate::isa::mul_add;
 
 /// NEON has 32 registers of four values, and two or four multiply-adds on their way at a time: 24 sums keep them busy.
@@ -13,6 +13,7 @@ pub static MICRO: Micro = Micro {
     mr: if NEON { 6 } else { 4 },
     nr: 2 * LANE,
     lane: LANE,
+    depth: DEPTH_F32,
     k_step: 1,
     whole_rows: false,
     enter: None,
