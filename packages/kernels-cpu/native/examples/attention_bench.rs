@@ -23,6 +23,7 @@ fn main() {
     let (isa, _) = choose();
     println!("{} on {threads} threads", isa.name());
     let shapes = [
+        (2, 256, 9, 3, 64),
         (8, 128, 9, 3, 64),
         (4, 256, 9, 3, 64),
         (1, 2048, 9, 3, 64),

@@ -1,10 +1,8 @@
 //! dq, dk and dv.
 
-use super::softmax::{Gradients, Scores};
-use super::{
-    AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, ROW_BYTES, RowBlock, Sequence, cover, factors, pad_rows,
-    store_row, tiles,
-};
+use super::rows::{RowBlock, Sequence, store_row};
+use super::softmax::{Gradients, Scores, together};
+use super::{AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, ROW_BYTES, cover, factors, pad_rows, tiles};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::gemm::micro::{MAX_ROWS, Micro};
@@ -198,7 +196,7 @@ impl<T: Element> Loop for Delta<T> {
                 for d in whole..self.dim {
                     sums[d - whole] = mul_add::<FMA>((*a.add(d)).load(), (*b.add(d)).load(), sums[d - whole]);
                 }
-                *self.delta.add(row) = sums.iter().sum();
+                *self.delta.add(row) = together(sums, |a, b| a + b);
             }
         }
     }
@@ -241,7 +239,6 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
     let sums = pad_rows(dim) * ld;
     let mut dk = scratch::<f32>(blocks * sums);
     let mut dv = scratch::<f32>(blocks * sums);
-    let mut staged = scratch::<u8>(most_rows * dim * dtype.size());
     let mut q_rows = scratch::<u8>(padded * ROW_BYTES);
     let mut dout_rows = scratch::<u8>(padded * ROW_BYTES);
     let mut q_turned = scratch::<u8>(pad_rows(dim) * ROW_BYTES);
@@ -285,8 +282,7 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     (pointers.q, &mut q_rows, &mut q_turned),
                     (pointers.dout, &mut dout_rows, &mut dout_turned),
                 ] {
-                    let x = block.gather(staged.as_mut_ptr(), x, dim, dtype);
-                    pack::rows(isa, micro, (packed.as_mut_ptr(), ROW_BYTES), x, 0..rows, 0..dim);
+                    let x = block.pack(isa, micro, packed.as_mut_ptr(), x, dim, dtype);
                     pack::rows(isa, micro, (turned.as_mut_ptr(), ROW_BYTES), x.turned(), 0..dim, 0..rows);
                 }
             }
@@ -373,17 +369,13 @@ unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Poin
                     }
                 }
             }
-            for row in 0..rows {
-                let index = block.index(row) * dim;
-                let from = dq.as_ptr().add(row * dims);
-                if count == all_keys {
-                    store_row(isa, pointers.dq.add(index * dtype.size()), from, dim, 1.0, dtype);
-                } else {
-                    let size = p.cu_q[p.cu_q.len() - 1] as usize * p.heads * dim;
-                    let to = pointers.partial.add(task.part * size + index);
-                    std::ptr::copy_nonoverlapping(from, to, dim);
-                }
-            }
+            let (to, dtype) = if count == all_keys {
+                (pointers.dq, dtype)
+            } else {
+                let size = p.cu_q[p.cu_q.len() - 1] as usize * p.heads * dim;
+                (pointers.partial.add(task.part * size).cast(), FloatDType::F32)
+            };
+            block.scatter(isa, to, (dq.as_ptr(), dims), None, dim, dtype);
         }
         let turned = ds_rows.as_mut_ptr();
         for (to, sums_of) in [(pointers.dk, &dk), (pointers.dv, &dv)] {

@@ -2,8 +2,9 @@
 //! would cost more than all the rest.
 
 use super::forward::Heads;
+use super::rows::RowBlock;
 use super::softmax::{Scores, Step};
-use super::{KEY_BLOCK, ROW_BYTES, RowBlock, store_row};
+use super::{KEY_BLOCK, ROW_BYTES};
 use crate::element::Element;
 use crate::gemm::dot::{self, Groups};
 use crate::gemm::operand::Operand;
@@ -43,8 +44,9 @@ impl Heads<'_> {
         let &Self { isa, dim, dtype, .. } = self;
         let Some(RowBlock { rows, .. }) = blocks.first() else { return };
         let (rows, all) = (*rows, *rows * blocks.len());
+        let bytes = dim * dtype.size();
         let total = blocks[0].end(rows - 1);
-        let mut staged = scratch::<u8>(all * dim * dtype.size());
+        let mut staged = scratch::<u8>(all * bytes);
         let mut scores = scratch::<f32>(all * KEY_BLOCK);
         let mut weights = scratch::<u8>(all * ROW_BYTES);
         let mut sums = scratch::<f32>(all * dim);
@@ -61,7 +63,7 @@ impl Heads<'_> {
             // What comes before the rows of a block, by its number.
             let skip = |i: usize| i * rows;
             for (i, block) in blocks.iter().enumerate() {
-                block.gather(staged.add(skip(i) * dim * dtype.size()), q, dim, dtype);
+                block.gather(isa, (staged.add(skip(i) * bytes), bytes), q, bytes);
             }
             for key in (0..total).step_by(KEY_BLOCK) {
                 let count = KEY_BLOCK.min(total - key);
@@ -118,11 +120,8 @@ impl Heads<'_> {
                 }
             }
             for (i, block) in blocks.iter().enumerate() {
-                for row in 0..rows {
-                    let factor = if block.end(row) > 0 { 1.0 / *sum.add(skip(i) + row) } else { 0.0 };
-                    let to = out.add(block.index(row) * dim * dtype.size());
-                    store_row(isa, to, sums.add((skip(i) + row) * dim), dim, factor, dtype);
-                }
+                let sum = std::slice::from_raw_parts(sum.add(skip(i)), rows);
+                block.scatter(isa, out, (sums.add(skip(i) * dim), dim), Some(sum), dim, dtype);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! out and lse.
 
+use super::rows::{RowBlock, Sequence};
 use super::softmax::{Scores, Step};
 use super::{
-    AttentionParams, KEY_BLOCK, LANES, Mask, ROW_BYTES, RowBlock, Sequence, cover, factors, pad_rows,
-    query_tasks, store_row, tiles,
+    AttentionParams, KEY_BLOCK, LANES, Mask, ROW_BYTES, cover, factors, pad_rows, query_tasks, tiles,
 };
 use crate::dtype::FloatDType;
 use crate::gemm::micro::{MAX_ROWS, Micro};
@@ -11,6 +11,7 @@ use crate::gemm::operand::Operand;
 use crate::gemm::pack;
 use crate::isa::{Isa, vectorised};
 use crate::pool::{Pool, scratch};
+use std::f32::consts::LN_2;
 use std::ops::Range;
 
 struct Pointers {
@@ -122,7 +123,6 @@ impl Heads<'_> {
         let total = block.end(rows - 1);
         let depth = KEY_BLOCK.min(total.max(1).next_multiple_of(LANES.max(micro.k_step)));
         let ld = micro.pad_n(depth).next_multiple_of(LANES);
-        let mut staged = scratch::<u8>(rows * dim * dtype.size());
         let mut left = scratch::<u8>(padded * ROW_BYTES);
         let mut right = scratch::<u8>(micro.pad_n(depth) * micro.column_bytes(dim));
         let mut values = scratch::<u8>(dims * micro.column_bytes(depth));
@@ -137,8 +137,7 @@ impl Heads<'_> {
         // SAFETY: the caller's tensors; scratch of the sizes that packing and blocks need.
         unsafe {
             let _session = micro.session();
-            let x = block.gather(staged.as_mut_ptr(), q, dim, dtype);
-            pack::rows(isa, micro, (left.as_mut_ptr(), ROW_BYTES), x, 0..rows, 0..dim);
+            block.pack(isa, micro, left.as_mut_ptr(), q, dim, dtype);
             for key in (0..total).step_by(depth) {
                 let count = depth.min(total - key);
                 let (k, v) = keys(key..key + count);
@@ -182,16 +181,14 @@ impl Heads<'_> {
                     micro.block(tile.len(), dims, &x, c, dims, true);
                 }
             }
-            for row in 0..rows {
-                let index = block.index(row);
-                let some = block.end(row) > 0;
-                let factor = if some { 1.0 / sum[row] } else { 0.0 };
-                let to = out.add(index * dim * dtype.size());
-                store_row(isa, to, sums.as_ptr().add(row * dims), dim, factor, dtype);
-                if !lse.is_null() {
-                    *lse.add(index) = if some { max[row] + sum[row].ln() } else { f32::NEG_INFINITY };
+            if !lse.is_null() {
+                for row in 0..rows {
+                    let some = block.end(row) > 0;
+                    *lse.add(block.index(row)) =
+                        if some { max[row] * LN_2 + sum[row].ln() } else { f32::NEG_INFINITY };
                 }
             }
+            block.scatter(isa, out, (sums.as_ptr(), dims), Some(sum), dim, dtype);
         }
     }
 }

@@ -9,6 +9,7 @@ mod backward;
 mod few;
 mod forward;
 mod paged;
+mod rows;
 mod softmax;
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,8 @@ pub use forward::forward;
 pub use paged::paged;
 
 use crate::dtype::FloatDType;
-use crate::element::Element;
 use crate::gemm::micro::{Factors, MAX_ROWS, Micro};
-use crate::gemm::operand::Operand;
-use crate::isa::{Isa, Loop, vectorised};
-use crate::with_element;
+use rows::RowBlock;
 
 /// Which keys a query sees.
 #[derive(Clone, Copy, Default)]
@@ -81,86 +79,6 @@ const _: () = assert!(4 * KEY_BLOCK <= ROW_BYTES);
 /// Columns of scores are padded to whole vectors of the softmax loops.
 const LANES: usize = 16;
 
-/// One sequence as its queries see it.
-#[derive(Clone, Copy)]
-struct Sequence {
-    queries: usize,
-    keys: usize,
-    causal: bool,
-    prefix: usize,
-}
-
-impl Sequence {
-    fn of(mask: &Mask<'_>, segment: usize, queries: usize, keys: usize) -> Self {
-        let prefix = mask.visible_prefix.map_or(0, |prefix| usize::try_from(prefix[segment]).unwrap_or(0));
-        Self { queries, keys, causal: mask.causal, prefix: prefix.min(keys) }
-    }
-
-    /// Query i sees the keys before this one.
-    fn end(&self, i: usize) -> usize {
-        if !self.causal {
-            return self.keys;
-        }
-        (i + 1 + self.keys).saturating_sub(self.queries).min(self.keys).max(self.prefix)
-    }
-
-    /// Position of query i among the keys, negative when there are more queries than keys.
-    fn position(&self, i: usize) -> f32 {
-        (i + self.keys) as f32 - self.queries as f32
-    }
-}
-
-/// The queries of a block and the heads of a key head's group: row r is query `first + r / group` of head
-/// `head + r % group`.
-#[derive(Clone, Copy)]
-struct RowBlock {
-    sequence: Sequence,
-    /// Row of the tensor where the sequence starts.
-    offset: usize,
-    first: usize,
-    rows: usize,
-    head: usize,
-    group: usize,
-    heads: usize,
-}
-
-impl RowBlock {
-    fn query(&self, row: usize) -> usize {
-        self.first + row / self.group
-    }
-
-    /// Row of [N, heads].
-    fn index(&self, row: usize) -> usize {
-        (self.offset + self.query(row)) * self.heads + self.head + row % self.group
-    }
-
-    /// Keys that row `row` sees end here.
-    fn end(&self, row: usize) -> usize {
-        self.sequence.end(self.query(row))
-    }
-
-    /// Copies these rows of x [N, heads, dim] to consecutive ones, which are an operand (row, dim).
-    ///
-    /// # Safety
-    /// x holds the rows; `to` holds `rows · dim` elements.
-    unsafe fn gather(&self, to: *mut u8, x: *const u8, dim: usize, dtype: FloatDType) -> Operand {
-        let bytes = dim * dtype.size();
-        for query in 0..self.rows / self.group {
-            let row = query * self.group;
-            unsafe {
-                let from = x.add(self.index(row) * bytes);
-                std::ptr::copy_nonoverlapping(from, to.add(row * bytes), self.group * bytes);
-            }
-        }
-        Operand { at: to, ld: dim, transposed: false, dtype }
-    }
-
-    /// Queries of a block of about `rows` rows.
-    fn queries(rows: usize, group: usize) -> usize {
-        (rows / group).max(1)
-    }
-}
-
 /// One task of the forward pass and of the query side of the backward pass.
 struct Task {
     segment: usize,
@@ -214,30 +132,4 @@ fn factors(k: usize, a: *const u8, b: *const u8, column_bytes: usize) -> [Factor
 /// Rows of scratch for `rows` rows.
 fn pad_rows(rows: usize) -> usize {
     rows.next_multiple_of(MAX_ROWS)
-}
-
-/// Stores a row of f32 times `factor`.
-///
-/// # Safety
-/// Both hold `n` elements; the processor has `isa`.
-unsafe fn store_row(isa: Isa, to: *mut u8, x: *const f32, n: usize, factor: f32, dtype: FloatDType) {
-    with_element!(dtype, T => unsafe { vectorised(isa, StoreRow { to: to.cast::<T>(), x, n, factor }) });
-}
-
-struct StoreRow<T> {
-    to: *mut T,
-    x: *const f32,
-    n: usize,
-    factor: f32,
-}
-
-impl<T: Element> Loop for StoreRow<T> {
-    type Out = ();
-    #[inline(always)]
-    unsafe fn run<const FMA: bool>(self) {
-        for i in 0..self.n {
-            // SAFETY: the caller's elements.
-            unsafe { *self.to.add(i) = T::store(*self.x.add(i) * self.factor) };
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use super::few::{FEW, Run};
 use super::forward::Heads;
-use super::{KEY_BLOCK, PagedParams, RowBlock, Sequence, Task, query_tasks};
+use super::rows::{RowBlock, Sequence};
+use super::{KEY_BLOCK, PagedParams, Task, query_tasks};
 use crate::gemm::micro::Micro;
 use crate::gemm::operand::Operand;
 use crate::isa::Isa;

@@ -1,27 +1,28 @@
 //! The element-wise half of attention: scores to probabilities and their gradients, for the rows of one tile.
 
-use super::{LANES, ROW_BYTES, RowBlock};
+use super::rows::RowBlock;
+use super::{LANES, ROW_BYTES};
 use crate::isa::{Loop, mul_add};
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-/// e^x to 2 ulp for x <= 88; 0 below -87.
+/// 2^x to 2 ulp for x < 127.5; 0 below -126.
 #[inline(always)]
-pub fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Adding 1.5 · 2^23 leaves x / ln 2, rounded to a whole number, in the low bits: here with the bias of an exponent.
-    const SHIFT: f32 = 12_582_912.0 + 127.0;
-    let clamped = if x < -87.0 { -87.0 } else { x };
-    let shifted = mul_add::<FMA>(clamped, std::f32::consts::LOG2_E, SHIFT);
-    let whole = shifted - SHIFT;
-    let rest = mul_add::<FMA>(whole, -0.693_359_4, clamped);
-    let rest = mul_add::<FMA>(whole, 2.121_944_4e-4, rest);
-    let mut sum = mul_add::<FMA>(rest, 1.987_569_1e-4, 1.398_199_9e-3);
-    sum = mul_add::<FMA>(sum, rest, 8.333_452e-3);
-    sum = mul_add::<FMA>(sum, rest, 4.166_579_6e-2);
-    sum = mul_add::<FMA>(sum, rest, 1.666_666_5e-1);
-    sum = mul_add::<FMA>(sum, rest, 0.5);
-    sum = mul_add::<FMA>(sum * rest, rest, rest) + 1.0;
-    let power = sum * f32::from_bits(shifted.to_bits() << 23);
-    if x < -87.0 { 0.0 } else { power }
+pub fn exp2<const FMA: bool>(x: f32) -> f32 {
+    // Adding 1.5 · 2^23 leaves x, rounded to a whole number, in the low bits.
+    const SHIFT: f32 = 12_582_912.0;
+    let clamped = if x < -126.0 { -126.0 } else { x };
+    let shifted = clamped + SHIFT;
+    let rest = clamped - (shifted - SHIFT);
+    // The polynomial with the smallest relative error for -1/2 to 1/2 that is 1 at 0 (Remez' algorithm).
+    let mut sum = mul_add::<FMA>(rest, 1.559_467_8e-4, 1.340_664_3e-3);
+    sum = mul_add::<FMA>(sum, rest, 9.617_693e-3);
+    sum = mul_add::<FMA>(sum, rest, 5.550_310_4e-2);
+    sum = mul_add::<FMA>(sum, rest, 2.402_265_2e-1);
+    sum = mul_add::<FMA>(sum, rest, 6.931_472_4e-1);
+    sum = mul_add::<FMA>(sum, rest, 1.0);
+    let power = f32::from_bits(sum.to_bits().wrapping_add(shifted.to_bits() << 23));
+    if x < -126.0 { 0.0 } else { power }
 }
 
 /// Rounds to nearest, ties up; the NaN of arithmetic stays NaN.
@@ -32,15 +33,11 @@ fn to_bf16(x: f32) -> u16 {
 
 /// All lanes as one, halves onto each other: a chain of sixteen would take as long as the exponentials of a short row.
 #[inline(always)]
-fn together(mut lanes: [f32; LANES], of_two: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = of_two(lanes[i], lanes[i + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+pub fn together(lanes: [f32; LANES], of_two: impl Fn(f32, f32) -> f32) -> f32 {
+    let eight: [f32; 8] = std::array::from_fn(|i| of_two(lanes[i], lanes[i + 8]));
+    let four: [f32; 4] = std::array::from_fn(|i| of_two(eight[i], eight[i + 4]));
+    let two: [f32; 2] = std::array::from_fn(|i| of_two(four[i], four[i + 2]));
+    of_two(two[0], two[1])
 }
 
 /// What both passes know about the scores of some rows against a block of keys.
@@ -65,16 +62,29 @@ impl Scores<'_> {
         self.block.end(row).saturating_sub(self.key).min(self.cols)
     }
 
-    /// Slope of `row`, and the bias of its first key of this block.
+    /// Whether a score is more than its product times a positive number.
+    #[inline(always)]
+    fn is_biased(&self) -> bool {
+        self.slopes.is_some() || self.scale.is_nan() || self.scale <= 0.0
+    }
+
+    /// What a product is multiplied by to be the score as a power of two.
+    #[inline(always)]
+    fn factor(&self) -> f32 {
+        self.scale * LOG2_E
+    }
+
+    /// Slope of `row`, and the bias of its first key of this block, of powers of two.
     #[inline(always)]
     fn alibi(&self, row: usize) -> (f32, f32) {
         let slope = self.slopes.map_or(0.0, |slopes| slopes[self.block.head + row % self.block.group]);
-        (slope, slope * (self.key as f32 - self.block.sequence.position(self.block.query(row))))
+        let distance = self.key as f32 - self.block.sequence.position(self.block.query(row));
+        (slope * LOG2_E, slope * LOG2_E * distance)
     }
 }
 
-/// One step of the online softmax: scores to unnormalised probabilities in packed rows, `max` and `sum` updated and the
-/// accumulators of the output scaled to the new maximum.
+/// One step of the online softmax: scores to unnormalised probabilities in packed rows, `max` (of scores as powers of two)
+/// and `sum` updated and the accumulators of the output scaled to the new maximum.
 pub struct Step<'a> {
     pub scores: Scores<'a>,
     pub rows: Range<usize>,
@@ -95,36 +105,64 @@ impl Loop for Step<'_> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
+        // SAFETY: the caller's.
+        unsafe {
+            if self.scores.is_biased() {
+                self.rows::<FMA, true>();
+            } else {
+                self.rows::<FMA, false>();
+            }
+        }
+    }
+}
+
+impl Step<'_> {
+    #[inline(always)]
+    unsafe fn rows<const FMA: bool, const BIASED: bool>(self) {
         let cols = self.scores.cols;
+        let factor = self.scores.factor();
         for row in self.rows.clone() {
             let visible = self.scores.visible(row);
-            let (slope, bias) = self.scores.alibi(row);
             let chunks = visible.div_ceil(LANES);
             // SAFETY: the caller's rows; scores are padded to whole lanes.
             unsafe {
                 let s = self.s.add((row - self.rows.start) * self.scores.ld);
                 let p = self.p.add((row - self.rows.start) * ROW_BYTES);
                 let mut largest = [f32::NEG_INFINITY; LANES];
+                let (slope, bias) = if BIASED { self.scores.alibi(row) } else { (0.0, 0.0) };
                 for first in (0..visible).step_by(LANES) {
                     let s = s.add(first).cast::<[f32; LANES]>();
                     let mut values = *s;
-                    for (lane, value) in values.iter_mut().enumerate() {
-                        let j = first as f32 + lane as f32;
-                        let score = mul_add::<FMA>(*value, self.scores.scale, mul_add::<FMA>(slope, j, bias));
-                        *value = if j < visible as f32 { score } else { f32::NEG_INFINITY };
-                        largest[lane] = if *value > largest[lane] { *value } else { largest[lane] };
+                    if BIASED {
+                        for (lane, value) in values.iter_mut().enumerate() {
+                            let j = first as f32 + lane as f32;
+                            *value = mul_add::<FMA>(*value, factor, mul_add::<FMA>(slope, j, bias));
+                        }
                     }
-                    *s = values;
+                    let is_cut = first + LANES > visible;
+                    if is_cut {
+                        for (lane, value) in values.iter_mut().enumerate() {
+                            let is_seen = first as f32 + (lane as f32) < visible as f32;
+                            *value = if is_seen { *value } else { f32::NEG_INFINITY };
+                        }
+                    }
+                    for (largest, value) in largest.iter_mut().zip(&values) {
+                        *largest = if *value > *largest { *value } else { *largest };
+                    }
+                    if BIASED || is_cut {
+                        *s = values;
+                    }
                 }
+                let factor = if BIASED { 1.0 } else { factor };
                 let before = *self.max.add(row);
-                let largest = together(largest, |a, b| if b > a { b } else { a });
+                let largest = factor * together(largest, |a, b| if b > a { b } else { a });
                 let max = if largest > before { largest } else { before };
                 let mut sums = [0f32; LANES];
                 for chunk in 0..chunks {
                     let values = *s.add(chunk * LANES).cast::<[f32; LANES]>();
                     let mut e = [0f32; LANES];
                     for lane in 0..LANES {
-                        e[lane] = exp::<FMA>(values[lane] - max);
+                        e[lane] = exp2::<FMA>(mul_add::<FMA>(values[lane], factor, -max));
                         sums[lane] += e[lane];
                     }
                     if self.pair {
@@ -144,13 +182,13 @@ impl Loop for Step<'_> {
                 if chunks == 0 {
                     continue;
                 }
-                let factor = if before == f32::NEG_INFINITY { 0.0 } else { exp::<FMA>(before - max) };
-                *self.sum.add(row) = mul_add::<FMA>(*self.sum.add(row), factor, sum);
+                let shrunk = if before == f32::NEG_INFINITY { 0.0 } else { exp2::<FMA>(before - max) };
+                *self.sum.add(row) = mul_add::<FMA>(*self.sum.add(row), shrunk, sum);
                 *self.max.add(row) = max;
                 if self.scale_out && max != before {
                     let out = self.out.add(row * self.out_ld);
                     for d in 0..self.out_ld {
-                        *out.add(d) *= factor;
+                        *out.add(d) *= shrunk;
                     }
                 }
             }
@@ -189,8 +227,9 @@ struct Row {
     dp: *const f32,
     visible: usize,
     slope: f32,
-    bias: f32,
-    lse: f32,
+    /// What is added to the first score, as powers of two.
+    base: f32,
+    /// Times the scale.
     delta: f32,
 }
 
@@ -209,28 +248,31 @@ impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
                 dp: self.dp.add(at),
                 visible: if exists { self.scores.visible(row) } else { 0 },
                 slope,
-                bias,
-                lse: *self.lse.add(row),
-                delta: *self.delta.add(row),
+                base: bias - *self.lse.add(row) * LOG2_E,
+                delta: *self.delta.add(row) * self.scores.scale,
             }
         }
     }
 
     /// Probabilities and gradients of the scores of `W` columns from `col` on.
     #[inline(always)]
-    unsafe fn values<const FMA: bool>(&self, row: &Row, col: usize) -> ([f32; W], [f32; W]) {
+    unsafe fn values<const FMA: bool, const BIASED: bool>(
+        &self,
+        row: &Row,
+        col: usize,
+    ) -> ([f32; W], [f32; W]) {
         let (mut p, mut ds) = ([0f32; W], [0f32; W]);
         if col >= row.visible {
             return (p, ds);
         }
-        let scale = self.scores.scale;
+        let (scale, factor) = (self.scores.scale, self.scores.factor());
         // SAFETY: the caller's rows; scores are padded to whole lanes.
         let (s, dp) = unsafe { (*row.s.add(col).cast::<[f32; W]>(), *row.dp.add(col).cast::<[f32; W]>()) };
         for lane in 0..W {
             let j = col as f32 + lane as f32;
-            let score = mul_add::<FMA>(s[lane], scale, mul_add::<FMA>(row.slope, j, row.bias));
-            let e = exp::<FMA>(score - row.lse);
-            let gradient = e * (dp[lane] - row.delta) * scale;
+            let base = if BIASED { mul_add::<FMA>(row.slope, j, row.base) } else { row.base };
+            let e = exp2::<FMA>(mul_add::<FMA>(s[lane], factor, base));
+            let gradient = e * mul_add::<FMA>(dp[lane], scale, -row.delta);
             p[lane] = if j < row.visible as f32 { e } else { 0.0 };
             ds[lane] = if j < row.visible as f32 { gradient } else { 0.0 };
         }
@@ -252,6 +294,20 @@ impl<const PAIR: bool, const W: usize> Loop for Gradients<'_, PAIR, W> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
+        // SAFETY: the caller's.
+        unsafe {
+            if self.scores.is_biased() {
+                self.rows::<FMA, true>();
+            } else {
+                self.rows::<FMA, false>();
+            }
+        }
+    }
+}
+
+impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
+    #[inline(always)]
+    unsafe fn rows<const FMA: bool, const BIASED: bool>(self) {
         let unit = if PAIR { 2 } else { 1 };
         for row in self.rows.clone().step_by(unit) {
             // SAFETY: the caller's rows and room for what comes of them.
@@ -263,9 +319,9 @@ impl<const PAIR: bool, const W: usize> Loop for Gradients<'_, PAIR, W> {
                     let (p_panel, ds_panel) = (self.p_panels.add(at), self.ds_panels.add(at));
                     for column in (0..self.panel).step_by(W) {
                         let col = start + column;
-                        let (p, ds) = self.values::<FMA>(&even, col);
+                        let (p, ds) = self.values::<FMA, BIASED>(&even, col);
                         if PAIR {
-                            let (p_odd, ds_odd) = self.values::<FMA>(&odd, col);
+                            let (p_odd, ds_odd) = self.values::<FMA, BIASED>(&odd, col);
                             *p_panel.add(4 * column).cast::<[u32; W]>() = pairs(p, p_odd);
                             *ds_panel.add(4 * column).cast::<[u32; W]>() = pairs(ds, ds_odd);
                             let to = ds_row.cast::<u16>().add(col);
@@ -285,20 +341,20 @@ impl<const PAIR: bool, const W: usize> Loop for Gradients<'_, PAIR, W> {
 
 #[cfg(test)]
 mod tests {
-    use super::exp;
+    use super::exp2;
 
     #[test]
-    fn exp_is_good_to_two_ulp() {
-        for i in -86_999..=88_000 {
+    fn exp2_is_good_to_two_ulp() {
+        for i in -125_999..=127_000 {
             let x = i as f32 * 1e-3;
-            let exact = f64::from(x).exp();
-            for value in [exp::<true>(x), exp::<false>(x)] {
-                assert!((f64::from(value) / exact - 1.0).abs() < 2.4e-7, "exp({x}) = {value}, not {exact}");
+            let exact = f64::from(x).exp2();
+            for value in [exp2::<true>(x), exp2::<false>(x)] {
+                assert!((f64::from(value) / exact - 1.0).abs() < 2.4e-7, "2^{x} = {value}, not {exact}");
             }
         }
-        assert_eq!(exp::<true>(0.0), 1.0);
-        assert_eq!(exp::<true>(-88.0), 0.0);
-        assert_eq!(exp::<true>(f32::NEG_INFINITY), 0.0);
-        assert!(exp::<true>(f32::NAN).is_nan());
+        assert_eq!(exp2::<true>(0.0), 1.0);
+        assert_eq!(exp2::<true>(-127.0), 0.0);
+        assert_eq!(exp2::<true>(f32::NEG_INFINITY), 0.0);
+        assert!(exp2::<true>(f32::NAN).is_nan());
     }
 }

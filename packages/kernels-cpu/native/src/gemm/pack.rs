@@ -102,6 +102,23 @@ struct RowsBf16<T> {
     padded: usize,
 }
 
+/// Copies `bytes` bytes a cache line at a time, as a call would take as long as a short row.
+///
+/// # Safety
+/// Both hold the bytes, and do not overlap.
+#[inline(always)]
+pub unsafe fn copy(to: *mut u8, from: *const u8, bytes: usize) {
+    let whole = bytes / 64 * 64;
+    for at in (0..whole).step_by(64) {
+        // SAFETY: the caller's bytes.
+        unsafe { *to.add(at).cast::<[u8; 64]>() = *from.add(at).cast::<[u8; 64]>() };
+    }
+    for at in whole..bytes {
+        // SAFETY: as above.
+        unsafe { *to.add(at) = *from.add(at) };
+    }
+}
+
 impl<T: Element> Loop for RowsBf16<T> {
     type Out = ();
     #[inline(always)]
@@ -109,7 +126,9 @@ impl<T: Element> Loop for RowsBf16<T> {
         unsafe {
             for i in 0..self.rows {
                 let to = self.to.add(i * self.stride).cast::<u16>();
-                if self.step == 1 {
+                if self.step == 1 && T::IS_BF16 {
+                    copy(to.cast(), self.at.add(i * self.ld).cast(), 2 * self.k);
+                } else if self.step == 1 {
                     let at = self.at.add(i * self.ld);
                     for p in 0..self.k {
                         *to.add(p) = (*at.add(p)).to_bf16();
