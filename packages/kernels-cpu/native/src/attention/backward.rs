@@ -1,50 +1,22 @@
-//! dq, dk and dv.
+//! dq, dk and dv: tasks of some keys of a sequence each, and what they add to dq.
 
-use super::rows::{RowBlock, Sequence, store_row};
-use super::softmax::{Gradients, Scores, together};
-use super::{AttentionParams, KEY_BLOCK, LANES, ROW_BLOCK, ROW_BYTES, cover, factors, pad_rows, tiles};
-use crate::dtype::FloatDType;
+use super::keys::{Partial, Pointers, Task, keys};
+use super::rows::store_row;
+use super::softmax::together;
+use super::{AttentionParams, KEY_BLOCK, LANES};
 use crate::element::Element;
-use crate::gemm::micro::{MAX_ROWS, Micro};
-use crate::gemm::operand::Operand;
-use crate::gemm::pack;
+use crate::gemm::micro::Micro;
 use crate::isa::{Isa, Loop, mul_add, vectorised};
 use crate::pool::{Pool, scratch};
 use crate::with_element;
 use std::ops::Range;
 
-struct Pointers {
-    dq: *mut u8,
-    dk: *mut u8,
-    dv: *mut u8,
-    dout: *const u8,
-    out: *const u8,
-    lse: *const f32,
-    q: *const u8,
-    k: *const u8,
-    v: *const u8,
-    /// Row sums of dout · out, [Nq, heads].
-    delta: *mut f32,
-    /// What each part of the keys of a sequence of several adds to dq, f32 [parts, Nq, heads, headDim].
-    partial: *mut f32,
-}
-
-// SAFETY: tasks write disjoint rows.
-unsafe impl Sync for Pointers {}
-
 /// Keys of a task at least; a longer sequence is cut into at most [`PARTS`] of them.
 const PART: usize = 2 * KEY_BLOCK;
 const PARTS: usize = 4;
 
-/// Some keys of a sequence for one key head. They own their rows of dk and dv. What a sequence of several parts adds to
-/// dq is summed in the order of its parts, so the cut must not depend on the number of threads.
-struct Task {
-    segment: usize,
-    kv_head: usize,
-    part: usize,
-    keys: Range<usize>,
-}
-
+/// What a sequence of several parts adds to dq is summed in the order of its parts, so the cut must not depend on the number
+/// of threads.
 fn part_of(keys: usize) -> usize {
     keys.div_ceil(PARTS).next_multiple_of(KEY_BLOCK).max(PART)
 }
@@ -90,38 +62,11 @@ pub(super) unsafe fn backward_on(
 ) {
     let segments = p.cu_q.len() - 1;
     let queries = p.cu_q[segments] as usize;
-    let mut tasks = Vec::new();
-    let mut parts = 1;
-    for segment in 0..segments {
-        let keys = (p.cu_k[segment + 1] - p.cu_k[segment]) as usize;
-        let size = part_of(keys);
-        for first in (0..keys.max(1)).step_by(size) {
-            parts = parts.max(first / size + 1);
-            for kv_head in 0..p.kv_heads {
-                let keys = first..(first + size).min(keys);
-                tasks.push(Task { segment, kv_head, part: first / size, keys });
-            }
-        }
-    }
-    // The first keys are seen by the most queries.
-    tasks.sort_by_key(|task| (task.part, std::cmp::Reverse(task.keys.len())));
-    let mut delta = vec![0f32; queries * p.heads];
-    let mut partial = vec![0f32; if parts > 1 { parts * queries * p.heads * p.head_dim } else { 0 }];
-    let pointers = Pointers {
-        dq,
-        dk,
-        dv,
-        dout,
-        out,
-        lse,
-        q,
-        k,
-        v,
-        delta: delta.as_mut_ptr(),
-        partial: partial.as_mut_ptr(),
-    };
+    let group = p.heads / p.kv_heads;
+    let mut delta = scratch::<f32>(queries * p.heads);
+    let pointers = Pointers { dq, dk, dv, dout, out, lse, q, k, v, delta: delta.as_mut_ptr() };
+    let pointers = &pointers;
     pool.ranges(queries * p.heads, 64, |rows| {
-        let pointers = &pointers;
         with_element!(p.dtype, T => {
             // SAFETY: rows of out and dout.
             unsafe {
@@ -135,38 +80,66 @@ pub(super) unsafe fn backward_on(
             }
         });
     });
-    pool.run(tasks.len(), &|index| {
-        // SAFETY: the caller's tensors; tasks own disjoint rows of dk, dv and of their part of dq.
-        unsafe { keys(isa, micro, p, &pointers, &tasks[index]) };
+    let run = |tasks: &[Task], partial: Option<&Partial>| {
+        pool.run(tasks.len(), &|index| {
+            // SAFETY: the caller's tensors; tasks own disjoint rows of dk, dv and of dq or their part of it.
+            unsafe { keys(isa, micro, p, pointers, &tasks[index], partial) };
+        });
+    };
+    let keys_of = |segment: usize| (p.cu_k[segment + 1] - p.cu_k[segment]) as usize;
+    let (whole, cut): (Vec<_>, Vec<_>) = (0..segments).partition(|segment| {
+        let keys = keys_of(*segment);
+        keys <= part_of(keys)
     });
-    if parts == 1 {
-        return;
-    }
-    pool.ranges(queries, 8, |rows| {
-        let pointers = &pointers;
-        let width = p.heads * p.head_dim;
-        let mut sum = scratch::<f32>(width);
-        for row in rows {
-            let segment = p.cu_q.partition_point(|start| *start as usize <= row) - 1;
-            let keys = (p.cu_k[segment + 1] - p.cu_k[segment]) as usize;
-            let parts = keys.div_ceil(part_of(keys));
-            if parts < 2 {
-                continue;
-            }
-            // SAFETY: rows of dq and of the parts.
-            unsafe {
-                let to = pointers.dq.add(row * width * p.dtype.size());
-                sum.fill(0.0);
-                for part in 0..parts {
-                    let from = pointers.partial.add((part * queries + row) * width);
-                    for (i, value) in sum.iter_mut().enumerate() {
-                        *value += *from.add(i);
+    let mut tasks: Vec<_> = whole
+        .into_iter()
+        .flat_map(|segment| (0..p.kv_heads).map(move |kv_head| (segment, kv_head)))
+        .map(|(segment, kv_head)| Task { segment, kv_head, part: 0, keys: 0..keys_of(segment) })
+        .collect();
+    tasks.sort_by_key(|task| std::cmp::Reverse(task.keys.len()));
+    run(&tasks, None);
+    for segment in cut {
+        let keys = keys_of(segment);
+        let queries = (p.cu_q[segment + 1] - p.cu_q[segment]) as usize;
+        let size = part_of(keys);
+        let parts = keys.div_ceil(size);
+        // A few tasks for each thread at a time: the parts of all heads would be several times as long as dq.
+        let most = (3 * pool.threads()).div_ceil(parts);
+        for first in (0..p.kv_heads).step_by(most) {
+            let kv_heads = first..(first + most).min(p.kv_heads);
+            let (head, heads) = (first * group, kv_heads.len() * group);
+            let mut sums = scratch::<f32>(parts * queries * heads * p.head_dim);
+            let partial = &Partial { at: sums.as_mut_ptr(), head, heads };
+            // The first keys are seen by the most queries.
+            let tasks: Vec<_> = (0..parts)
+                .flat_map(|part| kv_heads.clone().map(move |kv_head| (part, kv_head)))
+                .map(|(part, kv_head)| {
+                    let keys = part * size..((part + 1) * size).min(keys);
+                    Task { segment, kv_head, part, keys }
+                })
+                .collect();
+            run(&tasks, Some(partial));
+            pool.ranges(queries, 8, |rows| {
+                let width = heads * p.head_dim;
+                let mut sum = scratch::<f32>(width);
+                for row in rows {
+                    sum.fill(0.0);
+                    // SAFETY: rows of dq and of the parts.
+                    unsafe {
+                        for part in 0..parts {
+                            let from = partial.at.add((part * queries + row) * width);
+                            for (i, value) in sum.iter_mut().enumerate() {
+                                *value += *from.add(i);
+                            }
+                        }
+                        let index = (p.cu_q[segment] as usize + row) * p.heads + head;
+                        let to = pointers.dq.add(index * p.head_dim * p.dtype.size());
+                        store_row(isa, to, sum.as_ptr(), width, 1.0, p.dtype);
                     }
                 }
-                store_row(isa, to, sum.as_ptr(), width, 1.0, p.dtype);
-            }
+            });
         }
-    });
+    }
 }
 
 struct Delta<T> {
@@ -197,199 +170,6 @@ impl<T: Element> Loop for Delta<T> {
                     sums[d - whole] = mul_add::<FMA>((*a.add(d)).load(), (*b.add(d)).load(), sums[d - whole]);
                 }
                 *self.delta.add(row) = together(sums, |a, b| a + b);
-            }
-        }
-    }
-}
-
-unsafe fn keys(isa: Isa, micro: &Micro, p: &AttentionParams<'_>, pointers: &Pointers, task: &Task) {
-    let (dim, dtype) = (p.head_dim, p.dtype);
-    let group = p.heads / p.kv_heads;
-    let offset = p.cu_q[task.segment] as usize;
-    let queries = p.cu_q[task.segment + 1] as usize - offset;
-    let key_offset = p.cu_k[task.segment] as usize;
-    let all_keys = p.cu_k[task.segment + 1] as usize - key_offset;
-    let sequence = Sequence::of(&p.mask, task.segment, queries, all_keys);
-    let count = task.keys.len();
-    let key_at = |key: usize| ((key_offset + key) * p.kv_heads + task.kv_head) * dim * dtype.size();
-    let source = |x: *const u8| Operand {
-        at: x.wrapping_add(key_at(task.keys.start)),
-        ld: p.kv_heads * dim,
-        transposed: false,
-        dtype,
-    };
-    let (k, v) = (source(pointers.k), source(pointers.v));
-
-    let depth = KEY_BLOCK.min(count.max(1).next_multiple_of(LANES.max(micro.k_step)));
-    let blocks = count.div_ceil(depth);
-    let ld = depth.next_multiple_of(micro.nr.max(LANES));
-    let dims = micro.pad_n(dim);
-    let block_queries = {
-        let most = RowBlock::queries(ROW_BLOCK, group);
-        queries.div_ceil(queries.div_ceil(most).max(1)).max(1)
-    };
-    let most_rows = (block_queries * group).min(queries * group);
-    let padded = pad_rows(most_rows);
-    let key_bytes = micro.pad_n(depth) * micro.column_bytes(dim);
-    let dim_bytes = dims * micro.column_bytes(depth);
-    let mut k_panels = scratch::<u8>(blocks * key_bytes);
-    let mut v_panels = scratch::<u8>(blocks * key_bytes);
-    let mut k_turned = scratch::<u8>(blocks * dim_bytes);
-    // [blocks, dim, keys]: of dk^T and dv^T.
-    let sums = pad_rows(dim) * ld;
-    let mut dk = scratch::<f32>(blocks * sums);
-    let mut dv = scratch::<f32>(blocks * sums);
-    let mut q_rows = scratch::<u8>(padded * ROW_BYTES);
-    let mut dout_rows = scratch::<u8>(padded * ROW_BYTES);
-    let mut q_turned = scratch::<u8>(pad_rows(dim) * ROW_BYTES);
-    let mut dout_turned = scratch::<u8>(pad_rows(dim) * ROW_BYTES);
-    let mut s = scratch::<f32>(MAX_ROWS * ld);
-    let mut dp = scratch::<f32>(MAX_ROWS * ld);
-    let mut p_panels = scratch::<u8>(ld * micro.column_bytes(most_rows));
-    let mut ds_panels = scratch::<u8>(ld * micro.column_bytes(most_rows));
-    let mut ds_rows = scratch::<u8>(MAX_ROWS * ROW_BYTES);
-    let mut dq = scratch::<f32>(padded * dims);
-    let mut statistics = scratch::<f32>(2 * most_rows);
-    let (lse, delta) = statistics.split_at_mut(most_rows);
-    dk.fill(0.0);
-    dv.fill(0.0);
-
-    // SAFETY: the caller's tensors; scratch of the sizes that packing and blocks need.
-    unsafe {
-        let _session = micro.session();
-        for block in 0..blocks {
-            let first = block * depth;
-            let keys = first..(first + depth).min(count);
-            let k_to = k_panels.as_mut_ptr().add(block * key_bytes);
-            pack::panels(isa, micro, k_to, k, keys.clone(), 0..dim);
-            let v_to = v_panels.as_mut_ptr().add(block * key_bytes);
-            pack::panels(isa, micro, v_to, v, keys.clone(), 0..dim);
-            let to = k_turned.as_mut_ptr().add(block * dim_bytes);
-            pack::panels(isa, micro, to, k.turned(), 0..dim, keys);
-        }
-        for first in (0..queries).step_by(block_queries) {
-            let rows = block_queries.min(queries - first) * group;
-            let block =
-                RowBlock { sequence, offset, first, rows, head: task.kv_head * group, group, heads: p.heads };
-            dq[..rows * dims].fill(0.0);
-            let total = block.end(rows - 1).saturating_sub(task.keys.start).min(count);
-            if total > 0 {
-                for row in 0..rows {
-                    lse[row] = *pointers.lse.add(block.index(row));
-                    delta[row] = *pointers.delta.add(block.index(row));
-                }
-                for (x, packed, turned) in [
-                    (pointers.q, &mut q_rows, &mut q_turned),
-                    (pointers.dout, &mut dout_rows, &mut dout_turned),
-                ] {
-                    let x = block.pack(isa, micro, packed.as_mut_ptr(), x, dim, dtype);
-                    pack::rows(isa, micro, (turned.as_mut_ptr(), ROW_BYTES), x.turned(), 0..dim, 0..rows);
-                }
-            }
-            let stride = micro.column_bytes(rows);
-            for part in 0..total.div_ceil(depth) {
-                let key = task.keys.start + part * depth;
-                let size = depth.min(count - part * depth);
-                let seen = (total - part * depth).min(size);
-                let width = seen.next_multiple_of(micro.nr.max(LANES));
-                let k_panels = k_panels.as_ptr().add(part * key_bytes);
-                let v_panels = v_panels.as_ptr().add(part * key_bytes);
-                let k_turned = k_turned.as_ptr().add(part * dim_bytes);
-                // Where the depth of the panels is padded no row writes.
-                let units = rows.div_ceil(micro.unit())..micro.pad_k(rows) / micro.unit();
-                for col in (0..if units.is_empty() { 0 } else { width }).step_by(micro.nr) {
-                    let at = col * stride + units.start * micro.nr * 4;
-                    p_panels.as_mut_ptr().add(at).write_bytes(0, units.len() * micro.nr * 4);
-                    ds_panels.as_mut_ptr().add(at).write_bytes(0, units.len() * micro.nr * 4);
-                }
-                for (tile, end) in tiles(micro, &block) {
-                    let visible = end.saturating_sub(key).min(size);
-                    let cols = cover(micro, visible, size);
-                    let at = tile.start * ROW_BYTES;
-                    let (s, dp) = (s.as_mut_ptr(), dp.as_mut_ptr());
-                    let bytes = micro.column_bytes(dim);
-                    let (q_at, dout_at) = (q_rows.as_ptr().add(at), dout_rows.as_ptr().add(at));
-                    micro.block(tile.len(), cols, &factors(dim, q_at, k_panels, bytes), s, ld, false);
-                    micro.block(tile.len(), cols, &factors(dim, dout_at, v_panels, bytes), dp, ld, false);
-                    let scores = Scores {
-                        block: &block,
-                        scale: p.scale,
-                        slopes: p.mask.alibi_slopes,
-                        key,
-                        cols: seen,
-                        ld,
-                    };
-                    macro_rules! gradients {
-                        ($pair:literal, $lanes:literal) => {
-                            vectorised(
-                                isa,
-                                Gradients::<$pair, $lanes> {
-                                    scores,
-                                    rows: tile.clone(),
-                                    s,
-                                    dp,
-                                    lse: lse.as_ptr(),
-                                    delta: delta.as_ptr(),
-                                    p_panels: p_panels.as_mut_ptr(),
-                                    ds_panels: ds_panels.as_mut_ptr(),
-                                    ds_rows: ds_rows.as_mut_ptr(),
-                                    width,
-                                    panel: micro.nr,
-                                    stride,
-                                },
-                            )
-                        };
-                    }
-                    match (micro.pair, micro.nr.is_multiple_of(LANES)) {
-                        (true, _) => gradients!(true, 16),
-                        (false, true) => gradients!(false, 16),
-                        (false, false) => gradients!(false, 8),
-                    }
-                    if visible > 0 {
-                        let x = factors(visible, ds_rows.as_ptr(), k_turned, micro.column_bytes(size));
-                        let c = dq.as_mut_ptr().add(tile.start * dims);
-                        micro.block(tile.len(), dims, &x, c, dims, true);
-                    }
-                }
-                let mut skip = 0;
-                for j in (0..seen).step_by(micro.nr) {
-                    // Queries before those that see the panel's first key see none of it.
-                    while block.end(skip) <= key + j {
-                        skip += group;
-                    }
-                    let skip = skip / micro.k_step * micro.k_step;
-                    let bytes = skip * micro.value_bytes();
-                    for (a, panels, c) in
-                        [(&dout_turned, &p_panels, dv.as_mut_ptr()), (&q_turned, &ds_panels, dk.as_mut_ptr())]
-                    {
-                        let a = a.as_ptr().add(bytes);
-                        let b = panels.as_ptr().add(j * stride + micro.nr * bytes);
-                        let c = c.add(part * sums + j);
-                        micro.block(dim, micro.nr, &factors(rows - skip, a, b, stride), c, ld, true);
-                    }
-                }
-            }
-            let (to, dtype) = if count == all_keys {
-                (pointers.dq, dtype)
-            } else {
-                let size = p.cu_q[p.cu_q.len() - 1] as usize * p.heads * dim;
-                (pointers.partial.add(task.part * size).cast(), FloatDType::F32)
-            };
-            block.scatter(isa, to, (dq.as_ptr(), dims), None, dim, dtype);
-        }
-        let turned = ds_rows.as_mut_ptr();
-        for (to, sums_of) in [(pointers.dk, &dk), (pointers.dv, &dv)] {
-            for first in (0..count).step_by(MAX_ROWS) {
-                // Blocks of keys are whole tiles, but for the last.
-                let at = sums_of.as_ptr().add(first / depth * sums).cast();
-                let x = Operand { at, ld, transposed: true, dtype: FloatDType::F32 };
-                let keys = first % depth..(first % depth + MAX_ROWS).min(count - first / depth * depth);
-                let rows = keys.len();
-                pack::rows(isa, Micro::of(isa, FloatDType::F32), (turned, ROW_BYTES), x, keys, 0..dim);
-                for row in 0..rows {
-                    let to = to.add(key_at(task.keys.start + first + row));
-                    store_row(isa, to, turned.add(row * ROW_BYTES).cast(), dim, 1.0, dtype);
-                }
             }
         }
     }

@@ -8,6 +8,7 @@
 mod backward;
 mod few;
 mod forward;
+mod keys;
 mod paged;
 mod rows;
 mod softmax;

@@ -20,7 +20,7 @@ struct Case {
     alibi: bool,
 }
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 14] = [
     Case { lengths: &[(1, 1)], heads: 1, kv_heads: 1, dim: 8, causal: true, prefix: None, alibi: false },
     Case { lengths: &[(17, 17)], heads: 2, kv_heads: 2, dim: 64, causal: true, prefix: None, alibi: false },
     Case {
@@ -97,6 +97,16 @@ const CASES: [Case; 13] = [
         alibi: true,
     },
     Case { lengths: &[(600, 600)], heads: 2, kv_heads: 1, dim: 64, causal: true, prefix: None, alibi: false },
+    // Of four key heads the parts of two are computed at a time.
+    Case {
+        lengths: &[(30, 30), (140, 1030)],
+        heads: 8,
+        kv_heads: 4,
+        dim: 16,
+        causal: true,
+        prefix: None,
+        alibi: false,
+    },
     Case {
         lengths: &[(130, 1100), (20, 20)],
         heads: 1,
