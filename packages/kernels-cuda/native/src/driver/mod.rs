@@ -5,6 +5,8 @@ use ift_kernel_abi::{FloatDType, Result};
 use crate::kernels::geometry::Geometry;
 
 #[cfg(not(feature = "emulated"))]
+pub mod api;
+#[cfg(not(feature = "emulated"))]
 pub mod cuda;
 #[cfg(feature = "emulated")]
 pub mod emulated;

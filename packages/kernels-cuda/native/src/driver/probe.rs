@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use ift_kernel_abi::{Code, Error, Result};
 
-use super::{cuda, library};
+use super::{api, cuda, library};
 
 const NCCL: &str = "libnccl.so.2";
 const NCCL_HINT: &str = "training on several GPUs needs it: pip install nvidia-nccl-cu13";
@@ -53,7 +53,7 @@ pub fn probe() -> Vec<Finding> {
         Err(Error::new(Code::BackendUnavailable, "this add-on was built without nvcc and holds none"))
     };
     let mut findings = vec![finding("GPU kernels", kernels)];
-    match cuda::installed() {
+    match api::installed() {
         Err(error) => findings.push(finding("NVIDIA driver", Err(error))),
         Ok(installed) => {
             let (major, minor) = installed.cuda;

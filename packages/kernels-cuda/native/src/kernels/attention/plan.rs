@@ -1,0 +1,315 @@
+//! Which kernel of attention is launched, on what grid and with how much shared memory: the tile sizes of the .cu files.
+
+use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, product, size};
+
+use crate::device::{Checked, address};
+use crate::kernels::geometry::Geometry;
+use crate::kernels::narrow;
+use crate::launch::{Args, Context};
+
+const MAX_HEAD_DIM: usize = 256;
+const THREADS: u32 = 128;
+
+/// `AttentionArgs` of args/attention.h.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct AttentionArgs {
+    pub q: u64,
+    pub k: u64,
+    pub v: u64,
+    pub out: u64,
+    pub lse: u64,
+    pub dout: u64,
+    pub delta: u64,
+    pub dq: u64,
+    pub dk: u64,
+    pub dv: u64,
+    pub cu_q: u64,
+    pub cu_k: u64,
+    pub visible_prefix: u64,
+    pub alibi_slopes: u64,
+    pub kv_lengths: u64,
+    pub page_table: u64,
+    pub partial: u64,
+    pub partial_sums: u64,
+    pub error: u64,
+    pub segments: i32,
+    pub rows_q: i32,
+    pub rows_k: i32,
+    pub heads: i32,
+    pub kv_heads: i32,
+    pub head_dim: i32,
+    pub causal: i32,
+    pub max_pages: i32,
+    pub page_size: i32,
+    pub pages: i32,
+    pub splits: i32,
+    pub scale: f32,
+}
+unsafe impl Args for AttentionArgs {}
+
+/// `AttentionMask` and the heads, as numbers.
+pub struct AttentionShape {
+    pub segments: f64,
+    pub heads: f64,
+    pub kv_heads: f64,
+    pub head_dim: f64,
+    pub scale: f64,
+    pub dtype: u32,
+    pub causal: bool,
+    pub visible_prefix: Option<u32>,
+    pub alibi_slopes: Option<u32>,
+}
+
+/// The checked shape, with its part of the arguments filled in.
+pub struct Shape {
+    pub segments: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    pub dtype: FloatDType,
+    pub call: AttentionArgs,
+}
+
+impl Shape {
+    pub fn of(args: &Checked<'_>, p: &AttentionShape) -> Result<Self> {
+        let segments = size("segments", p.segments)?;
+        let (heads, kv_heads) = (size("heads", p.heads)?, size("kvHeads", p.kv_heads)?);
+        let head_dim = size("headDim", p.head_dim)?;
+        if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+            let message = format!("heads is {heads}, expected a multiple of kvHeads {kv_heads}");
+            return Err(Error::new(Code::Argument, message));
+        }
+        if heads > 65_535 {
+            return Err(Error::new(Code::Argument, format!("heads is {heads}, expected at most 65535")));
+        }
+        if head_dim == 0 || head_dim > MAX_HEAD_DIM {
+            let message = format!("headDim is {head_dim}, expected 1 to {MAX_HEAD_DIM}");
+            return Err(Error::new(Code::Argument, message));
+        }
+        let prefix = |id| args.input("visiblePrefix", id, &[segments], DType::I32);
+        let slopes = |id| args.input("alibiSlopes", id, &[heads], DType::F32);
+        let call = AttentionArgs {
+            visible_prefix: p.visible_prefix.map(prefix).transpose()?.map_or(0, address),
+            alibi_slopes: p.alibi_slopes.map(slopes).transpose()?.map_or(0, address),
+            segments: narrow("segments", segments)?,
+            heads: heads as i32,
+            kv_heads: kv_heads as i32,
+            head_dim: head_dim as i32,
+            causal: i32::from(p.causal),
+            splits: 1,
+            scale: p.scale as f32,
+            ..AttentionArgs::default()
+        };
+        let dtype = FloatDType::from_code(p.dtype)?;
+        Ok(Self { segments, heads, kv_heads, head_dim, dtype, call })
+    }
+
+    /// Whether tensor cores can do it, with everything at `addresses`.
+    pub fn tensor_cores(&self, addresses: &[u64]) -> bool {
+        self.dtype != FloatDType::F32
+            && self.head_dim.is_multiple_of(8)
+            && self.call.scale > 0.0
+            && addresses.iter().all(|address| address.is_multiple_of(16))
+    }
+}
+
+/// What a launch needs besides its arguments.
+pub struct Plan {
+    name: String,
+    geometry: Geometry,
+    shared: usize,
+}
+
+impl Plan {
+    pub fn launch(&self, context: &Context, call: &AttentionArgs) -> Result<()> {
+        context.launch(&self.name, self.geometry, self.shared, call)
+    }
+}
+
+/// Tiles of `rows` rows that segments may need at most; none without rows.
+fn tiles(rows: usize, segments: usize, tile: usize) -> Result<u32> {
+    Ok(if rows == 0 { 0 } else { narrow("rows", rows / tile + segments)? as u32 })
+}
+
+/// Tile sizes of the tensor-core kernels: `ForwardShape`, `DqShape`, `DkvShape` and `DecodeShape` of the .cu
+/// files.
+pub struct Tensor {
+    /// The head dimension that a kernel is compiled for, at least the asked one.
+    dim: usize,
+}
+
+impl Tensor {
+    pub fn of(head_dim: usize) -> Self {
+        let dim = [64, 80, 96, 128, 192].into_iter().find(|dim| head_dim <= *dim).unwrap_or(MAX_HEAD_DIM);
+        Self { dim }
+    }
+
+    /// Bytes of `rows` rows of a tile.
+    fn bytes(&self, rows: usize) -> usize {
+        rows * (self.dim + 8) * 2
+    }
+
+    pub fn forward(&self, shape: &Shape, rows_q: usize, paged: bool) -> Result<Plan> {
+        let queries = if self.dim <= 128 { 128 } else { 64 };
+        let keys = if self.dim <= 64 { 64 } else { 32 };
+        let paged = if paged { "paged_" } else { "" };
+        Ok(Plan {
+            name: format!("ift_attention_forward_{paged}{}_{}", shape.dtype.name(), self.dim),
+            geometry: Geometry {
+                grid: [tiles(rows_q, shape.segments, queries)?, shape.heads as u32, 1],
+                block: [THREADS, 1, 1],
+            },
+            shared: self.bytes(queries + 2 * keys),
+        })
+    }
+
+    pub fn dq(&self, shape: &Shape, rows_q: usize) -> Result<Plan> {
+        let queries = 64;
+        let keys = match self.dim {
+            0..=96 => 64,
+            97..=128 => 32,
+            _ => 16,
+        };
+        Ok(Plan {
+            name: format!("ift_attention_backward_dq_{}_{}", shape.dtype.name(), self.dim),
+            geometry: Geometry {
+                grid: [tiles(rows_q, shape.segments, queries)?, shape.heads as u32, 1],
+                block: [THREADS, 1, 1],
+            },
+            shared: self.bytes(2 * queries + 4 * keys),
+        })
+    }
+
+    pub fn dkv(&self, shape: &Shape, rows_k: usize) -> Result<Plan> {
+        let warps = if self.dim <= 192 { 4 } else { 2 };
+        let keys = 16 * warps;
+        let queries = match self.dim {
+            0..=64 => 64,
+            65..=128 => 32,
+            _ => 16,
+        };
+        let columns = if self.dim <= 128 { 1 } else { 2 };
+        Ok(Plan {
+            name: format!("ift_attention_backward_dkv_{}_{}", shape.dtype.name(), self.dim),
+            geometry: Geometry {
+                grid: [tiles(rows_k, shape.segments, keys)?, shape.kv_heads as u32, columns],
+                block: [32 * warps as u32, 1, 1],
+            },
+            shared: self.bytes(2 * keys + 4 * queries),
+        })
+    }
+
+    pub fn decode(&self, shape: &Shape, rows_q: usize, splits: usize) -> Result<Plan> {
+        let rows = product(&[rows_q, shape.heads / shape.kv_heads])?;
+        let warps = if self.dim <= 128 { 4 } else { 2 };
+        Ok(Plan {
+            name: format!("ift_attention_decode_{}_{}", shape.dtype.name(), self.dim),
+            geometry: Geometry {
+                grid: [tiles(rows, shape.segments, 16)?, shape.kv_heads as u32, splits as u32],
+                block: [32 * warps as u32, 1, 1],
+            },
+            shared: self.bytes((1 + 4 * warps) * 16) + 512,
+        })
+    }
+}
+
+/// Tiles of attention_general.cu: `GeneralShape`.
+pub struct General {
+    dim: usize,
+    rows: usize,
+}
+
+impl General {
+    pub fn of(head_dim: usize) -> Self {
+        if head_dim <= 128 { Self { dim: 128, rows: 32 } } else { Self { dim: 256, rows: 16 } }
+    }
+
+    pub fn plan(
+        &self,
+        kind: &str,
+        shape: &Shape,
+        rows: usize,
+        heads: usize,
+        count: usize,
+        matrices: usize,
+    ) -> Result<Plan> {
+        let Self { dim, rows: tile } = self;
+        Ok(Plan {
+            name: format!("ift_attention_general_{kind}_{}_{dim}", shape.dtype.name()),
+            geometry: Geometry {
+                grid: [tiles(rows, shape.segments, *tile)?, heads as u32, 1],
+                block: [THREADS, 1, 1],
+            },
+            shared: 4 * (count * tile * (dim + 1) + matrices * tile * (tile + 1)),
+        })
+    }
+}
+
+/// Splits of the keys of a decoding step: enough blocks to fill a device, and enough keys for each to be worth it. The
+/// same on every device, so that results are.
+pub fn splits(segments: usize, kv_heads: usize, most_keys: usize) -> usize {
+    const BLOCKS: usize = 512;
+    const KEYS: usize = 256;
+    (BLOCKS / (segments * kv_heads).max(1)).min(most_keys / KEYS).clamp(1, 32)
+}
+
+/// Adds up the splits of a decoding step, of `rows` rows and heads.
+pub fn combine(dtype: FloatDType, rows: usize) -> Result<Plan> {
+    Ok(Plan {
+        name: format!("ift_attention_combine_{}", dtype.name()),
+        geometry: Geometry { grid: [narrow("rows", rows.div_ceil(4))? as u32, 1, 1], block: [THREADS, 1, 1] },
+        shared: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_ragged_rows() {
+        assert_eq!(tiles(0, 3, 64).unwrap(), 0);
+        // Sequences of 65, 1 and 63 rows take 2, 1 and 1 tiles.
+        assert!(tiles(129, 3, 64).unwrap() >= 4);
+        assert!(tiles(3, 3, 64).unwrap() >= 3);
+    }
+
+    #[test]
+    fn every_head_dimension_has_a_kernel_and_fits_in_99_kib() {
+        let shape = |head_dim| Shape {
+            segments: 1,
+            heads: 2,
+            kv_heads: 1,
+            head_dim,
+            dtype: FloatDType::Bf16,
+            call: AttentionArgs { scale: 1.0, ..AttentionArgs::default() },
+        };
+        for head_dim in 1..=MAX_HEAD_DIM {
+            let (shape, tensor) = (shape(head_dim), Tensor::of(head_dim));
+            assert!(tensor.dim >= head_dim && tensor.dim.is_multiple_of(16));
+            assert_eq!(shape.tensor_cores(&[0, 16, 4096]), head_dim.is_multiple_of(8));
+            let plans = [
+                tensor.forward(&shape, 100, false),
+                tensor.dq(&shape, 100),
+                tensor.dkv(&shape, 100),
+                tensor.decode(&shape, 100, 2),
+                General::of(head_dim).plan("dkv", &shape, 100, 1, 4, 2),
+            ];
+            for plan in plans {
+                let plan = plan.unwrap();
+                assert!(plan.shared <= 99 << 10, "{} takes {} bytes", plan.name, plan.shared);
+            }
+        }
+        assert!(!shape(64).tensor_cores(&[8]));
+    }
+
+    #[test]
+    fn splits_fill_a_device_with_work_worth_it() {
+        assert_eq!(splits(1, 32, 4096), 16);
+        assert_eq!(splits(1, 8, 1 << 20), 32);
+        assert_eq!(splits(64, 32, 4096), 1);
+        assert_eq!(splits(1, 1, 100), 1);
+        assert_eq!(splits(0, 1, 0), 1);
+    }
+}
