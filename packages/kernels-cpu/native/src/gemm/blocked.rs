@@ -4,7 +4,7 @@
 //! Tasks own disjoint parts of the output and the cut of k into blocks depends on k alone, so a result has the same bits
 //! on any number of threads.
 
-use super::ahead::{Ahead, Use};
+use super::ahead::{Ahead, Region, Use};
 use super::micro::{Factors, MAX_ROWS, MOST_FACTORS, Micro};
 use super::operand::Operand;
 use super::pack;
@@ -118,11 +118,11 @@ impl Rows {
         self.x.from(row).at.wrapping_add(depth * micro.value_bytes())
     }
 
-    /// Asks for the values `depth` of these rows, in `times` times.
-    fn ahead(&self, micro: &Micro, rows: Range<usize>, depth: Range<usize>, times: usize) -> Ahead {
+    /// Where the values `depth` of these rows are.
+    fn region(&self, micro: &Micro, rows: Range<usize>, depth: Range<usize>) -> Region {
         let stride = self.x.ld * micro.value_bytes();
         let at = self.at(micro, rows.start, depth.start);
-        Ahead::of(at, stride, (rows.len(), depth.len() * micro.value_bytes()), times, Use::Read)
+        Region::of(at, stride, (rows.len(), depth.len() * micro.value_bytes()), Use::Read)
     }
 }
 
@@ -149,6 +149,7 @@ struct Blocks {
     held: usize,
     task_rows: usize,
     task_cols: usize,
+    threads: usize,
 }
 
 impl Blocks {
@@ -181,7 +182,7 @@ impl Blocks {
             }
         }
         let (_, task_cols, task_rows, held) = best;
-        Self { rows, cols, k, depth, held, task_rows, task_cols }
+        Self { rows, cols, k, depth, held, task_rows, task_cols, threads }
     }
 
     fn tasks(&self) -> usize {
@@ -194,6 +195,23 @@ impl Blocks {
         let col = task % across * self.task_cols;
         let row = task / across * self.task_rows;
         (row..(row + self.task_rows).min(self.rows), col..(col + self.task_cols).min(self.cols))
+    }
+
+    /// The part of `x` that is packed after the values of k up to `end` in a task: of the same columns, or of those of the
+    /// task that this thread gets next when all are as fast.
+    fn packed_after(&self, task: usize, end: usize, x: Operand) -> Region {
+        let next = task + self.threads;
+        let (cols, depth) = if end < self.k {
+            (self.part(task).1, end..(end + self.held).min(self.k))
+        } else if next < self.tasks() && self.part(next).1 != self.part(task).1 {
+            (self.part(next).1, 0..self.held.min(self.k))
+        } else {
+            return Region::EMPTY;
+        };
+        let size = x.dtype.size();
+        let (rows, along) = if x.transposed { (depth, cols) } else { (cols, depth) };
+        let at = x.from(rows.start).at.wrapping_add(along.start * size);
+        Region::of(at, x.ld * size, (rows.len(), along.len() * size), Use::Later)
     }
 
     /// `offset` is the row of the output where the rows begin.
@@ -210,7 +228,6 @@ impl Blocks {
     ) {
         let (rows, cols) = self.part(task);
         let padded = micro.pad_n(cols.len());
-        let panels = padded.div_ceil(micro.nr);
         let height = micro.tile_rows(rows.len());
         let held = self.held.min(self.k.max(1));
         let is_kept = held < self.k;
@@ -233,17 +250,25 @@ impl Blocks {
                     let depth = from..(from + self.depth).min(end);
                     pack::panels(isa, micro, to, products[0].right, cols.clone(), depth);
                 }
+                let mut packed_next = self.packed_after(task, end, products[0].right);
                 for row in rows.clone().step_by(height) {
                     let here = row..(row + height).min(rows.end);
                     let next = here.end..(here.end + height).min(rows.end);
                     let c = c.as_mut_ptr().add(if is_kept { (row - rows.start) * padded } else { 0 });
-                    let mut rows_ahead =
-                        left[0].ahead(micro, next, start..end.min(start + self.depth), panels);
-                    let mut out_ahead =
-                        out.ahead(offset + here.start..offset + here.end, cols.clone(), panels);
                     for (block, from) in blocks() {
                         let k = self.depth.min(end - from);
                         let is_last = from + k == self.k;
+                        let read_next = if from + k < end {
+                            left[0].region(micro, here.clone(), from + k..end.min(from + k + self.depth))
+                        } else {
+                            left[0].region(micro, next.clone(), start..end.min(start + self.depth))
+                        };
+                        let written = if is_last {
+                            out.region(offset + here.start..offset + here.end, cols.clone())
+                        } else {
+                            Region::EMPTY
+                        };
+                        let mut ahead = Ahead::of([read_next, written, packed_next]);
                         let (a, stride) = tile.rows(&left[0], here.clone(), from..from + k);
                         let panels = b.as_ptr().add(block * block_bytes);
                         let own = Factors { k, a, stride, b: panels, column_bytes: micro.column_bytes(k) };
@@ -254,12 +279,16 @@ impl Blocks {
                             factors[1] = rest.factors(micro, a, stride);
                             count = 2;
                         }
-                        micro.block_with(here.len(), padded, &factors[..count], c, padded, from > 0, || {
-                            rows_ahead.ask();
-                            if is_last {
-                                out_ahead.ask();
-                            }
-                        });
+                        micro.block_with(
+                            here.len(),
+                            padded,
+                            &factors[..count],
+                            c,
+                            padded,
+                            from > 0,
+                            &mut ahead,
+                        );
+                        packed_next = ahead.last();
                     }
                     if end == self.k {
                         let here = offset + here.start..offset + here.end;

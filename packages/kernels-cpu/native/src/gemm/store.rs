@@ -1,6 +1,6 @@
 //! From the f32 accumulators to the output: alpha, beta, bias, rounding.
 
-use super::ahead::{Ahead, Use};
+use super::ahead::{Region, Use};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::{Isa, Loop, mul_add, vectorised};
@@ -23,12 +23,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Asks for the elements `rows` x `cols`, which will be written, in `times` times.
-    pub fn ahead(&self, rows: Range<usize>, cols: Range<usize>, times: usize) -> Ahead {
+    /// Where the elements `rows` x `cols` will be written.
+    pub fn region(&self, rows: Range<usize>, cols: Range<usize>) -> Region {
         let (rows, cols) = if self.transposed { (cols, rows) } else { (rows, cols) };
         let size = self.dtype.size();
         let at = self.at.wrapping_add((rows.start * self.ld + cols.start) * size);
-        Ahead::of(at, self.ld * size, (rows.len(), cols.len() * size), times, Use::Write)
+        Region::of(at, self.ld * size, (rows.len(), cols.len() * size), Use::Write)
     }
 }
 

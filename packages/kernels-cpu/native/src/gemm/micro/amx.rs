@@ -8,6 +8,7 @@
 pub mod emulator;
 
 use super::{Micro, Terms, Tile};
+use crate::gemm::ahead::Ahead;
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
@@ -86,12 +87,16 @@ const SIDE: usize = 16;
 /// both.
 const DEPTH: usize = 320;
 
+/// Cache lines that are asked for in a step.
+const LINES: usize = 8;
+
 /// C tiles 0 to 3, A tiles 4 and 5, B tiles 6 and 7.
 unsafe fn tile<const TALL: bool, const WIDE: bool>(
     terms: &[Terms],
     c: *mut f32,
     ldc: usize,
     accumulate: bool,
+    ahead: &mut Ahead,
 ) {
     // SAFETY: the caller holds whole tiles of A, B and C; k is a multiple of 16.
     unsafe {
@@ -132,6 +137,9 @@ unsafe fn tile<const TALL: bool, const WIDE: bool>(
             }
             if TALL && WIDE {
                 multiply::<3, 5, 7>();
+            }
+            for _ in 0..LINES {
+                ahead.ask();
             }
         }
         store::<0>(c, c_stride);

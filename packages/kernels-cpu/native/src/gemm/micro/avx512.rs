@@ -1,10 +1,14 @@
 //! f32 with AVX-512: tiles of up to 14 x 32 in 28 of the 32 registers.
 
-use super::{DEPTH_F32, Micro, Terms, tiles};
+use super::{DEPTH_F32, Micro, Terms, paces, tiles};
+use crate::gemm::ahead::Ahead;
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
     _mm512_storeu_ps,
 };
+
+/// Elements of k between two lines that are asked for.
+const PACE: usize = 4;
 
 pub static MICRO: Micro = Micro {
     pair: false,
@@ -26,12 +30,13 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
     c: *mut f32,
     ldc: usize,
     accumulate: bool,
+    ahead: &mut Ahead,
 ) {
     // SAFETY: the caller's rows and panels hold k elements each; c holds ROWS rows.
     unsafe {
         let mut sums: [[__m512; VECTORS]; ROWS] = [[_mm512_setzero_ps(); VECTORS]; ROWS];
         for term in terms {
-            sums = add(sums, term);
+            sums = add(sums, term, ahead);
         }
         for (i, sum) in sums.iter().enumerate() {
             for (j, value) in sum.iter().enumerate() {
@@ -49,27 +54,31 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
 unsafe fn add<const ROWS: usize, const VECTORS: usize>(
     mut sums: [[__m512; VECTORS]; ROWS],
     term: &Terms,
+    ahead: &mut Ahead,
 ) -> [[__m512; VECTORS]; ROWS] {
     // SAFETY: the rows and the panel hold k elements each.
     unsafe {
         let mut left = term.a;
         let mut right = term.b.cast::<f32>();
-        for _ in 0..term.k {
-            let mut panel = [_mm512_setzero_ps(); VECTORS];
-            for (j, vector) in panel.iter_mut().enumerate() {
-                *vector = _mm512_loadu_ps(right.add(j * 16));
-            }
-            let mut row = left;
-            for sum in &mut sums {
-                let value = _mm512_set1_ps(row.cast::<f32>().read_unaligned());
-                for (sum, vector) in sum.iter_mut().zip(&panel) {
-                    *sum = _mm512_fmadd_ps(value, *vector, *sum);
+        for some in paces(term.k, PACE) {
+            ahead.ask();
+            for _ in 0..some {
+                let mut panel = [_mm512_setzero_ps(); VECTORS];
+                for (j, vector) in panel.iter_mut().enumerate() {
+                    *vector = _mm512_loadu_ps(right.add(j * 16));
                 }
-                // The next row; past the last it is not read.
-                row = row.wrapping_add(term.stride);
+                let mut row = left;
+                for sum in &mut sums {
+                    let value = _mm512_set1_ps(row.cast::<f32>().read_unaligned());
+                    for (sum, vector) in sum.iter_mut().zip(&panel) {
+                        *sum = _mm512_fmadd_ps(value, *vector, *sum);
+                    }
+                    // The next row; past the last it is not read.
+                    row = row.wrapping_add(term.stride);
+                }
+                left = left.add(4);
+                right = right.add(VECTORS * 16);
             }
-            left = left.add(4);
-            right = right.add(VECTORS * 16);
         }
     }
     sums

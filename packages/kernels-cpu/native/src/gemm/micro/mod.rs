@@ -16,6 +16,7 @@ mod portable;
 
 use std::marker::PhantomData;
 
+use super::ahead::Ahead;
 use crate::dtype::FloatDType;
 use crate::isa::Isa;
 
@@ -36,8 +37,8 @@ pub struct Terms {
     pub b: *const u8,
 }
 
-/// C (+)= the sum of the terms, one after the other. `ldc` in f32.
-pub type Tile = unsafe fn(terms: &[Terms], c: *mut f32, ldc: usize, accumulate: bool);
+/// C (+)= the sum of the terms, one after the other, asking for what is ahead meanwhile. `ldc` in f32.
+pub type Tile = unsafe fn(terms: &[Terms], c: *mut f32, ldc: usize, accumulate: bool, ahead: &mut Ahead);
 
 /// Operands of a block: `k` values of rows of A, `stride` bytes apart, and of packed columns of B, whose panels are
 /// `column_bytes` apart for each column.
@@ -157,10 +158,10 @@ impl Micro {
         ldc: usize,
         accumulate: bool,
     ) {
-        unsafe { self.block_with(rows, cols, factors, c, ldc, accumulate, || {}) };
+        unsafe { self.block_with(rows, cols, factors, c, ldc, accumulate, &mut Ahead::nothing()) };
     }
 
-    /// [`Self::block`], with something to do before each tile, such as to ask for what comes next.
+    /// [`Self::block`], asking for what is ahead meanwhile.
     ///
     /// # Safety
     /// As for [`Self::block`].
@@ -174,7 +175,7 @@ impl Micro {
         c: *mut f32,
         ldc: usize,
         accumulate: bool,
-        mut before_tile: impl FnMut(),
+        ahead: &mut Ahead,
     ) {
         let step = self.tile_rows(rows);
         let mut terms = [Terms { k: 0, a: std::ptr::null(), stride: 0, b: std::ptr::null() }; MOST_FACTORS];
@@ -194,8 +195,7 @@ impl Micro {
                         b: factor.b.wrapping_add(col * factor.column_bytes),
                     };
                 }
-                before_tile();
-                unsafe { tiles[count - 1](terms, c.add(row * ldc + col), ldc, accumulate) };
+                unsafe { tiles[count - 1](terms, c.add(row * ldc + col), ldc, accumulate, ahead) };
                 col += width;
             }
             row += step;
@@ -216,6 +216,12 @@ impl Drop for Session {
             unsafe { leave() };
         }
     }
+}
+
+/// `n` in pieces of `pace`.
+#[inline(always)]
+fn paces(n: usize, pace: usize) -> impl Iterator<Item = usize> {
+    (0..n).step_by(pace).map(move |from| pace.min(n - from))
 }
 
 /// The tiles of 1, 2, … rows of a kernel `tile::<ROWS, VECTORS>`.
