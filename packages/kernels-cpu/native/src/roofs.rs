@@ -23,7 +23,7 @@ pub fn fastest(budget: f64, mut body: impl FnMut()) -> f64 {
 /// GFLOP/s of the micro-kernel on operands that stay in the first-level cache, on every thread.
 pub fn peak(pool: &Pool, isa: Isa, dtype: FloatDType, budget: f64) -> f64 {
     let micro = Micro::of(isa, dtype);
-    let (depth, repeats) = (128, 2000);
+    let (depth, repeats) = (256, 1000);
     let time = fastest(budget, || {
         pool.run(pool.threads(), &|_| {
             let bytes = micro.column_bytes(depth);
