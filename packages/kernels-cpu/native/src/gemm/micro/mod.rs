@@ -20,7 +20,7 @@ use super::ahead::Ahead;
 use crate::dtype::FloatDType;
 use crate::isa::Isa;
 
-/// Most values of k in a block of f32: a panel of it takes most of a first-level cache.
+/// Most values of k in a block of f32.
 const DEPTH_F32: usize = 384;
 /// Rows of the tallest micro-kernel: buffers of rows are padded to a multiple.
 pub const MAX_ROWS: usize = 32;
