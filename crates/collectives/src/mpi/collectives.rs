@@ -1,10 +1,11 @@
 //! The collectives: data in pieces of a bounded size, and sums in rank order.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 
 use ift_kernel_abi::{Code, DType, Error, Result};
 
 use super::Mpi;
+use super::abi::Handle;
 use crate::Reduce;
 use crate::element::reduce;
 
@@ -12,6 +13,18 @@ use crate::element::reduce;
 const PIECE: usize = 8 << 20;
 /// Up to here a reduction gathers everything everywhere: one exchange instead of two.
 const SMALL: usize = 32 << 10;
+
+/// An exchange of as many bytes with every rank: from, count, type, into, count, type, communicator, request.
+type Exchange = unsafe extern "C" fn(
+    *const c_void,
+    c_int,
+    Handle,
+    *mut c_void,
+    c_int,
+    Handle,
+    Handle,
+    *mut Handle,
+) -> c_int;
 
 fn as_count(bytes: usize) -> c_int {
     // Pieces are bounded by PIECE.
@@ -21,44 +34,29 @@ fn as_count(bytes: usize) -> c_int {
 impl Mpi {
     /// Every rank's `from` to every rank: into [size, from].
     fn gather_piece(&mut self, into: *mut u8, from: *const u8, bytes: usize, what: &str) -> Result<()> {
-        let (world, byte, count) = (self.api.world, self.api.byte, as_count(bytes));
-        let mut request = 0;
-        // SAFETY: the callers keep both buffers until the wait is over; a wait that fails ends the process or leaks.
-        let code = unsafe {
-            (self.api.mpi.iallgather)(
-                from.cast(),
-                count,
-                byte,
-                into.cast(),
-                count,
-                byte,
-                world,
-                &raw mut request,
-            )
-        };
-        self.api.check("MPI_Iallgather", code)?;
-        self.wait(request, "MPI_Iallgather", what)
+        self.piece((self.api.mpi.iallgather, "MPI_Iallgather"), into, from, bytes, what)
     }
 
     /// Part r of every rank's `from` [size, bytes] to rank r: into [size, bytes].
     fn exchange_piece(&mut self, into: *mut u8, from: *const u8, bytes: usize, what: &str) -> Result<()> {
+        self.piece((self.api.mpi.ialltoall, "MPI_Ialltoall"), into, from, bytes, what)
+    }
+
+    fn piece(
+        &mut self,
+        (begin, name): (Exchange, &'static str),
+        into: *mut u8,
+        from: *const u8,
+        bytes: usize,
+        what: &str,
+    ) -> Result<()> {
         let (world, byte, count) = (self.api.world, self.api.byte, as_count(bytes));
         let mut request = 0;
-        // SAFETY: as in `gather_piece`.
-        let code = unsafe {
-            (self.api.mpi.ialltoall)(
-                from.cast(),
-                count,
-                byte,
-                into.cast(),
-                count,
-                byte,
-                world,
-                &raw mut request,
-            )
-        };
-        self.api.check("MPI_Ialltoall", code)?;
-        self.wait(request, "MPI_Ialltoall", what)
+        // SAFETY: the callers keep both buffers until the wait is over; a wait that fails ends the process or leaks.
+        let code =
+            unsafe { begin(from.cast(), count, byte, into.cast(), count, byte, world, &raw mut request) };
+        self.api.check(name, code)?;
+        self.wait(request, name, what)
     }
 
     /// At least `bytes` of scratch, out of `self` so that it can be used beside it.
@@ -165,7 +163,7 @@ impl Mpi {
         let (world, byte) = (self.api.world, self.api.byte);
         for piece in data.chunks_mut(PIECE) {
             let mut request = 0;
-            // SAFETY: as in `gather_piece`.
+            // SAFETY: as in `piece`.
             let code = unsafe {
                 let (into, count) = (piece.as_mut_ptr().cast(), as_count(piece.len()));
                 (self.api.mpi.ibcast)(into, count, byte, root as c_int, world, &raw mut request)
