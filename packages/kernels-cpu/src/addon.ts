@@ -1,4 +1,4 @@
-import type { CommAddon, Failure, NativeAddon, Outcome, World } from '@ift/tensor/native'
+import type { CommAddon, Failure, NativeAddon, ProfileAddon, World } from '@ift/tensor/native'
 
 /** A device just opened: its number comes first in every call. */
 export interface Opened {
@@ -7,15 +7,6 @@ export interface Opened {
   isa: string
   /** What the user of this processor should know and would not see otherwise. */
   note?: string
-}
-
-/** Calls of one kernel since the profile was started, and the time they took. */
-export interface KernelTime {
-  kernel: string
-  /** What sets these calls apart from others of the kernel: the shape of a product. */
-  detail: string
-  calls: number
-  ms: number
 }
 
 /** What the machine can do at most. */
@@ -27,14 +18,12 @@ export interface Roofs {
 }
 
 /** Exports of the add-on of this package. */
-export interface Addon extends NativeAddon, CommAddon {
+export interface Addon extends NativeAddon, CommAddon, ProfileAddon {
   /** Instruction sets that `open` accepts on this processor, weakest first. */
   instructionSets(): string[]
   /** `threads` 0 takes one for each core, `isa` '' the strongest set. */
   open(threads: number, isa: string): Opened | Failure
 
-  startProfile(device: number): Outcome
-  stopProfile(device: number): KernelTime[] | Failure
   roofs(device: number, dtype: number): Roofs | Failure
 
   /** `kind` is openmpi or mpich, `path` its library or null. */

@@ -1,9 +1,9 @@
 import { cpus } from 'node:os'
 
 import type { Communicator, DeviceInfo } from '@ift/tensor'
-import { NativeBackend, raise, valueOf } from '@ift/tensor/native'
+import { NativeBackend, raise, valueOf, type KernelTime } from '@ift/tensor/native'
 
-import type { Addon, KernelTime, Opened, Roofs } from './addon.js'
+import type { Addon, Opened, Roofs } from './addon.js'
 import { joinMpi, type RankOptions } from './communicator.js'
 
 /** The CPU as a `Backend`: kernels run in order on a thread of the add-on and its pool. */

@@ -1,4 +1,4 @@
-import type { CommAddon, Failure, NativeAddon, World } from '@ift/tensor/native'
+import type { CommAddon, Failure, NativeAddon, ProfileAddon, World } from '@ift/tensor/native'
 
 /** A device just opened. */
 export interface Opened {
@@ -22,8 +22,28 @@ export interface Finding {
   text: string
 }
 
+/** A kernel of the add-on as it was built for the device; what is measured of it is 0 where it is emulated. */
+export interface KernelFacts {
+  name: string
+  /** Registers of a thread. */
+  registers: number
+  /** Bytes of a thread in local memory: what spills, and arrays that are indexed. */
+  localBytes: number
+  /** Bytes of a block in shared memory that the kernel declares. */
+  sharedBytes: number
+  constBytes: number
+  /** Threads that a block may have at most. */
+  largestBlock: number
+  /** Bytes of shared memory that its launches ask for at most, besides `sharedBytes`. */
+  dynamicShared: number
+  /** Why the device would not launch it; null when it would. */
+  error: string | null
+}
+
 /** What both add-ons of this package can do. `library` is a file of NCCL, or null. */
-export interface RankAddon extends NativeAddon, CommAddon {
+export interface RankAddon extends NativeAddon, CommAddon, ProfileAddon {
+  /** Every kernel that the add-on launches. */
+  inventory(device: number): KernelFacts[] | Failure
   /** What rank 0 makes for all. */
   commId(library: string | null): Uint8Array | Failure
   /** Gives the id of rank 0 to all over the MPI that started them. */

@@ -1,7 +1,7 @@
 import type { Communicator, DeviceInfo } from '@ift/tensor'
-import { NativeBackend } from '@ift/tensor/native'
+import { NativeBackend, raise, valueOf, type KernelTime } from '@ift/tensor/native'
 
-import type { Opened, RankAddon } from './addon.js'
+import type { KernelFacts, Opened, RankAddon } from './addon.js'
 import { joinNccl, type RankOptions } from './communicator.js'
 
 /** An NVIDIA GPU as a `Backend`, or the emulation of one. */
@@ -32,5 +32,23 @@ export class CudaBackend extends NativeBackend<RankAddon> {
   /** Joins the other ranks over NCCL; waits for all of them. */
   async join(options: RankOptions): Promise<void> {
     this.#comm = await joinNccl(this.native, this.number, options)
+  }
+
+  /**
+   * Every kernel that the backend launches, by name, as the device has it: registers, memory, and the shared memory that its
+   * launches ask for, set as they do. A kernel that the device would not launch says so in its `error`.
+   */
+  inventory(): KernelFacts[] {
+    return valueOf(this.native.inventory(this.number))
+  }
+
+  /** Measures each kernel and product that is launched from now on by two events of the device; recorded work as one replay. */
+  startProfile(): void {
+    raise(this.native.startProfile(this.number))
+  }
+
+  /** Waits for the device and gives what was measured, by kernel and, for products, by shape. */
+  stopProfile(): KernelTime[] {
+    return valueOf(this.native.stopProfile(this.number))
   }
 }

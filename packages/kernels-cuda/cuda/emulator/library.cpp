@@ -16,6 +16,12 @@ int ift_emu_launch(const char* name, const void* args, uint32_t grid_x, uint32_t
 /// Whether a kernel of that name is in this build.
 int ift_emu_has(const char* name) { return emu::kernels().count(name) != 0; }
 
+/// Name of the kernel at a place among those of this build, which are sorted by it; null behind the last one.
+const char* ift_emu_name(size_t index) {
+  if (index >= emu::kernels().size()) return nullptr;
+  return std::next(emu::kernels().begin(), static_cast<std::ptrdiff_t>(index))->first.c_str();
+}
+
 /// What went wrong in the last launch of this thread; valid until its next one.
 const char* ift_emu_error(void) { return last_error.c_str(); }
 

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use ift_kernel_abi::{Buffers, Code, DType, Error, Recordings, Result, Span, no_recording, product};
 
 use crate::arena::{Apart, Arena, Block};
-use crate::driver::{Driver, Facts};
+use crate::driver::{Driver, Facts, KernelFacts};
 use crate::launch::Context;
+use crate::profile::KernelTime;
 use crate::queue::Queue;
 
 /// What holds the bytes of buffers.
@@ -325,6 +326,24 @@ impl Device {
             Ok(())
         });
         Ok(())
+    }
+
+    /// Every kernel that is launched, as the device has it.
+    pub fn inventory(&self) -> Result<Vec<KernelFacts>> {
+        self.queue.ask(|context| Ok(context.driver().inventory()))
+    }
+
+    /// Measures each kernel and product that is queued from here on.
+    pub fn start_profile(&self) -> Result<()> {
+        self.with(|state| state.recordings.expect_none("a profile"))?;
+        self.queue.kernel("startProfile", |context| context.driver().start_profile());
+        Ok(())
+    }
+
+    /// Waits for the device; the times of what was queued since.
+    pub fn stop_profile(&self) -> Result<Vec<KernelTime>> {
+        self.with(|state| state.recordings.expect_none("a profile"))?;
+        self.queue.ask(|context| context.driver().stop_profile())
     }
 
     pub fn memory(&self) -> Result<Memory> {

@@ -9,4 +9,5 @@ pub mod driver;
 pub mod kernels;
 pub mod launch;
 pub mod node;
+pub mod profile;
 pub mod queue;

@@ -5,12 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ift_kernel_abi::{Error, Result, size};
-use napi::bindgen_prelude::{Either, Env, Object, Uint8Array};
+use napi::bindgen_prelude::{Either, Env, Null, Object, Uint8Array};
 use napi_derive::napi;
 
 use crate::device::{Checked, Device};
 use crate::driver::Driver;
 use crate::launch::Context;
+use crate::profile::KernelTime;
 use crate::queue::closed_error;
 
 /// An error on its way to an `IftError`.
@@ -265,4 +266,65 @@ pub fn memory(device: u32) -> Either<MemoryNumbers, Failure> {
 #[napi]
 pub fn reset_peak(device: u32) -> Option<Failure> {
     outcome(with(device, Device::reset_peak))
+}
+
+/// A kernel that the add-on launches, as it was built for the device.
+#[napi(object, object_from_js = false)]
+pub struct KernelNumbers {
+    pub name: String,
+    pub registers: u32,
+    pub local_bytes: u32,
+    pub shared_bytes: u32,
+    pub const_bytes: u32,
+    pub largest_block: u32,
+    pub dynamic_shared: u32,
+    pub error: Either<String, Null>,
+}
+
+#[napi]
+pub fn inventory(device: u32) -> Either<Vec<KernelNumbers>, Failure> {
+    let kernels = with(device, Device::inventory).map(|kernels| {
+        let numbers = kernels.into_iter().map(|kernel| KernelNumbers {
+            name: kernel.name,
+            registers: kernel.registers,
+            local_bytes: kernel.local_bytes,
+            shared_bytes: kernel.shared_bytes,
+            const_bytes: kernel.const_bytes,
+            largest_block: kernel.largest_block,
+            dynamic_shared: kernel.dynamic_shared,
+            error: kernel.error.map_or(Either::B(Null), Either::A),
+        });
+        numbers.collect()
+    });
+    answer(kernels, "inventory")
+}
+
+/// Calls of one kernel since the profile was started.
+#[napi(object, object_from_js = false)]
+pub struct KernelTimes {
+    pub kernel: String,
+    pub detail: String,
+    pub calls: f64,
+    pub ms: f64,
+}
+
+#[napi]
+pub fn start_profile(device: u32) -> Option<Failure> {
+    outcome(with(device, |device| device.start_profile().map_err(|error| error.of("startProfile"))))
+}
+
+#[napi]
+pub fn stop_profile(device: u32) -> Either<Vec<KernelTimes>, Failure> {
+    let times = with(device, Device::stop_profile).map(|times| {
+        let times = times.into_iter();
+        times
+            .map(|KernelTime { kernel, detail, calls, ms }| KernelTimes {
+                kernel,
+                detail,
+                calls: calls as f64,
+                ms,
+            })
+            .collect()
+    });
+    answer(times, "stopProfile")
 }

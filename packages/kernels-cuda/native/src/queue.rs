@@ -20,8 +20,8 @@ enum Job {
     Fence(Fence),
     /// Memory that the jobs before still used.
     Release(Box<dyn Send>),
-    /// Answers when the jobs before are done, whether or not they failed.
-    Drain(Sender<Result<()>>),
+    /// Done when its turn comes, whether or not the jobs before have failed.
+    Ask(Box<dyn FnOnce(&Context) + Send>),
 }
 
 pub struct Queue {
@@ -81,9 +81,19 @@ impl Queue {
 
     /// Waits until the device has done all that was queued. A failure of that work stays for the next fence.
     pub fn drain(&self) -> Result<()> {
-        let (done, drained) = channel();
-        self.push(Job::Drain(done));
-        drained.recv().unwrap_or_else(|_| Err(closed_error()))
+        self.ask(|context| context.driver().synchronize())
+    }
+
+    /// Waits for an answer from the queue's thread.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Context) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = channel();
+        self.push(Job::Ask(Box::new(move |context| {
+            let _ = answer.send(question(context));
+        })));
+        answered.recv().unwrap_or_else(|_| Err(closed_error()))
     }
 
     /// Kernels not yet begun are forgotten, fences get an error, memory is released.
@@ -128,9 +138,7 @@ fn work(context: &Context, line: &Receiver<Job>, closed: &AtomicBool) {
                 let _ = context.driver().synchronize();
                 drop(memory);
             }
-            Job::Drain(done) => {
-                let _ = done.send(context.driver().synchronize());
-            }
+            Job::Ask(question) => question(context),
         }
     }
     let _ = context.driver().synchronize();

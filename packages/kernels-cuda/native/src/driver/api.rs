@@ -59,6 +59,7 @@ driver_api! {
     event_destroy = "cuEventDestroy_v2" (Handle);
     event_record = "cuEventRecord" (Handle, Handle);
     event_synchronize = "cuEventSynchronize" (Handle);
+    event_elapsed = "cuEventElapsedTime" (*mut f32, Handle, Handle);
     download = "cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
     stream_create = "cuStreamCreate" (*mut Handle, c_uint);
     stream_destroy = "cuStreamDestroy_v2" (Handle);
@@ -72,6 +73,7 @@ driver_api! {
     module_load = "cuModuleLoadData" (*mut Handle, *const c_void);
     module_unload = "cuModuleUnload" (Handle);
     module_function = "cuModuleGetFunction" (*mut Handle, Handle, *const c_char);
+    function_get = "cuFuncGetAttribute" (*mut c_int, c_int, Handle);
     function_set = "cuFuncSetAttribute" (Handle, c_int, c_int);
     launch = "cuLaunchKernel" (
         Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void, *mut *mut c_void

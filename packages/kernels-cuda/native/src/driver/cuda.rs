@@ -1,31 +1,22 @@
 //! An NVIDIA GPU, through the driver API: one stream, kernels from the embedded fat binaries, products by cuBLASLt.
 
 use std::collections::HashMap;
-use std::ffi::{CString, c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ift_kernel_abi::{Code, Error, Result};
+use ift_kernel_abi::Result;
 
-use super::api::{Api, Handle, SUCCESS, accept_device, facts, load_driver, start_driver, unavailable};
+use super::api::{Api, Handle, accept_device, facts, load_driver, start_driver, unavailable};
+use super::functions::Functions;
 use super::library;
 use super::lt::Lt;
-use super::{Driver, Facts, Product};
+use super::timing::Timing;
+use super::{Driver, Facts, KernelFacts, Product};
 use crate::kernels::geometry::Geometry;
+use crate::profile::KernelTime;
 
 include!(concat!(env!("OUT_DIR"), "/images.rs"));
-
-/// Attribute of a function.
-const MAX_DYNAMIC_SHARED: c_int = 8;
-/// Shared memory that a block has without asking.
-const PLAIN_SHARED: usize = 48 << 10;
-
-/// A kernel of the modules, and the shared memory that it was last allowed.
-#[derive(Clone, Copy)]
-struct Function {
-    handle: usize,
-    shared: usize,
-}
 
 /// Pinned memory that the GPU copies from by itself, and the event behind the last copy.
 #[derive(Clone, Copy)]
@@ -79,19 +70,20 @@ pub struct Cuda {
     device: c_int,
     context: Handle,
     stream: Handle,
-    modules: Vec<Handle>,
-    functions: Mutex<HashMap<String, Function>>,
+    functions: Functions,
     lt: Mutex<Lt>,
     /// Two, so that one is filled while the other is copied; made for the first file.
     staging: Mutex<Vec<Staging>>,
     recordings: Mutex<Recordings>,
+    /// While a profile is taken.
+    timing: Mutex<Option<Timing>>,
 }
 
 // SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
 unsafe impl Send for Cuda {}
 unsafe impl Sync for Cuda {}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -129,11 +121,11 @@ impl Cuda {
                 device,
                 context,
                 stream: null_mut(),
-                modules: Vec::new(),
-                functions: Mutex::default(),
+                functions: Functions::default(),
                 lt: Mutex::new(Lt::load(lt)?),
                 staging: Mutex::default(),
                 recordings: Mutex::default(),
+                timing: Mutex::default(),
             };
             cuda.attach()?;
             cuda.prepare()?;
@@ -147,51 +139,29 @@ impl Cuda {
         unsafe {
             let status = (self.api.stream_create)(&raw mut self.stream, NON_BLOCKING);
             self.api.expect("cuStreamCreate", status)?;
-            for image in IMAGES {
-                let mut module = null_mut();
-                let status = (self.api.module_load)(&raw mut module, image.as_ptr().cast());
-                self.api.expect("cuModuleLoadData", status)?;
-                self.modules.push(module);
-            }
         }
+        self.functions.load(&self.api, IMAGES)?;
         let workspace = self.alloc(Lt::WORKSPACE)?;
         lock(&self.lt).start(workspace)
-    }
-
-    fn find(&self, name: &str) -> Result<Handle> {
-        let symbol = CString::new(name).map_err(|_| Error::new(Code::Internal, "a name with a zero"))?;
-        for module in &self.modules {
-            let mut function = null_mut();
-            // SAFETY: a loaded module.
-            if unsafe { (self.api.module_function)(&raw mut function, *module, symbol.as_ptr()) } == SUCCESS {
-                return Ok(function);
-            }
-        }
-        Err(Error::new(Code::Internal, format!("no kernel named {name} in this add-on")))
-    }
-
-    fn function(&self, name: &str, shared: usize) -> Result<Handle> {
-        let mut functions = lock(&self.functions);
-        let known = functions.get(name).copied();
-        let function = match known {
-            Some(function) => function,
-            None => Function { handle: self.find(name)? as usize, shared: PLAIN_SHARED },
-        };
-        let handle = function.handle as Handle;
-        if shared > function.shared {
-            // SAFETY: a function of a loaded module.
-            let status = unsafe { (self.api.function_set)(handle, MAX_DYNAMIC_SHARED, shared as c_int) };
-            self.api.expect(&format!("{shared} bytes of shared memory for {name}"), status)?;
-        }
-        if known.is_none_or(|known| shared > known.shared) {
-            let shared = shared.max(function.shared);
-            functions.insert(name.to_owned(), Function { handle: function.handle, shared });
-        }
-        Ok(handle)
     }
 }
 
 impl Cuda {
+    /// Does a launch, between two events where it is measured. What a recording takes down is not.
+    fn timed(
+        &self,
+        kernel: &str,
+        detail: impl FnOnce() -> String,
+        launch: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        match &mut *lock(&self.timing) {
+            Some(timing) if lock(&self.recordings).open.is_none() => {
+                timing.time(&self.api, self.stream, kernel, detail(), launch)
+            }
+            _ => launch(),
+        }
+    }
+
     fn release(&self, constants: Constants) {
         for memory in constants.0 {
             // SAFETY: from `upload`; nothing copies from it any more.
@@ -272,19 +242,23 @@ impl Driver for Cuda {
     }
 
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()> {
-        let function = self.function(name, shared)?;
+        let function = self.functions.get(&self.api, name, shared)?;
         let ([gx, gy, gz], [bx, by, bz]) = (geometry.grid, geometry.block);
         let mut parameters = [args.as_ptr().cast_mut().cast::<c_void>()];
-        // SAFETY: the kernel has one parameter, the struct of `args`, which the driver copies.
-        let status = unsafe {
-            let (shared, parameters) = (shared as c_uint, parameters.as_mut_ptr());
-            (self.api.launch)(function, gx, gy, gz, bx, by, bz, shared, self.stream, parameters, null_mut())
-        };
-        self.api.expect(name, status)
+        self.timed(name, String::new, || {
+            // SAFETY: the kernel has one parameter, the struct of `args`, which the driver copies.
+            let status = unsafe {
+                let (shared, parameters) = (shared as c_uint, parameters.as_mut_ptr());
+                let nothing = null_mut();
+                (self.api.launch)(function, gx, gy, gz, bx, by, bz, shared, self.stream, parameters, nothing)
+            };
+            self.api.expect(name, status)
+        })
     }
 
     fn gemm(&self, product: &Product) -> Result<()> {
-        lock(&self.lt).multiply(product, self.stream)
+        let multiply = || lock(&self.lt).multiply(product, self.stream);
+        self.timed("gemm", || product.detail(), multiply)
     }
 
     fn begin_recording(&self) -> Result<()> {
@@ -319,9 +293,11 @@ impl Driver for Cuda {
     }
 
     fn replay(&self, recording: u64) -> Result<()> {
-        // SAFETY: a handle of `end_recording`.
-        let status = unsafe { (self.api.graph_launch)(recording as Handle, self.stream) };
-        self.api.expect("cuGraphLaunch", status)
+        self.timed("replay", String::new, || {
+            // SAFETY: a handle of `end_recording`.
+            let status = unsafe { (self.api.graph_launch)(recording as Handle, self.stream) };
+            self.api.expect("cuGraphLaunch", status)
+        })
     }
 
     fn forget_recording(&self, recording: u64) {
@@ -339,6 +315,23 @@ impl Driver for Cuda {
         self.stream as usize
     }
 
+    fn inventory(&self) -> Vec<KernelFacts> {
+        self.functions.inventory(&self.api)
+    }
+
+    fn start_profile(&self) -> Result<()> {
+        let before = lock(&self.timing).replace(Timing::default());
+        if let Some(before) = before {
+            before.drop_events(&self.api);
+        }
+        Ok(())
+    }
+
+    fn stop_profile(&self) -> Result<Vec<KernelTime>> {
+        let timing = lock(&self.timing).take();
+        timing.map_or_else(|| Ok(Vec::new()), |timing| timing.end(&self.api))
+    }
+
     fn synchronize(&self) -> Result<()> {
         // SAFETY: the device's own stream.
         self.api.expect("waiting for the GPU", unsafe { (self.api.stream_synchronize)(self.stream) })
@@ -353,13 +346,14 @@ impl Drop for Cuda {
             if let Some(workspace) = lock(&self.lt).stop() {
                 (self.api.mem_free)(workspace);
             }
+            if let Some(timing) = lock(&self.timing).take() {
+                timing.drop_events(&self.api);
+            }
             for staging in lock(&self.staging).drain(..) {
                 (self.api.event_synchronize)(staging.copied);
                 staging.free(&self.api);
             }
-            for module in &self.modules {
-                (self.api.module_unload)(*module);
-            }
+            self.functions.unload(&self.api);
             if !self.stream.is_null() {
                 (self.api.stream_destroy)(self.stream);
             }

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use half::{bf16, f16};
 use ift_kernel_abi::{Code, Error, FloatDType, Result};
 
-use super::{Driver, Facts, Product};
+use super::{Driver, Facts, KernelFacts, Product, expect_listed};
 use crate::kernels::geometry::Geometry;
+use crate::kernels::inventory;
+use crate::profile::{KernelTime, Table};
 
 unsafe extern "C" {
     fn ift_emu_launch(
@@ -26,6 +29,17 @@ unsafe extern "C" {
         schedule: u32,
     ) -> c_int;
     fn ift_emu_error() -> *const c_char;
+    fn ift_emu_name(index: usize) -> *const c_char;
+}
+
+/// Names of the kernels in this build, in order.
+pub fn compiled() -> Vec<String> {
+    // SAFETY: names are null-terminated and live as long as the process.
+    let name = |index| unsafe {
+        let name = ift_emu_name(index);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    };
+    (0..).map_while(name).collect()
 }
 
 const ALIGN: usize = 256;
@@ -55,6 +69,7 @@ pub struct Emulated {
     life: AtomicU64,
     mortal: bool,
     recordings: Mutex<Recordings>,
+    profile: Mutex<Option<Table>>,
 }
 
 impl Emulated {
@@ -74,6 +89,7 @@ impl Emulated {
             life: AtomicU64::new(life),
             mortal: life > 0,
             recordings: Mutex::default(),
+            profile: Mutex::default(),
         }
     }
 }
@@ -81,6 +97,20 @@ impl Emulated {
 impl Emulated {
     fn recordings(&self) -> MutexGuard<'_, Recordings> {
         self.recordings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn profile(&self) -> MutexGuard<'_, Option<Table>> {
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does `work`, and counts its time where that is wanted.
+    fn time<T>(&self, kernel: &str, detail: impl FnOnce() -> String, work: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let result = work();
+        if let Some(table) = &mut *self.profile() {
+            table.add(kernel, &detail(), begin.elapsed().as_secs_f64() * 1e3);
+        }
+        result
     }
 
     /// Whether a recording took `what` down.
@@ -157,6 +187,7 @@ impl Driver for Emulated {
     }
 
     fn launch(&self, name: &str, geometry: &Geometry, shared: usize, args: &[u8]) -> Result<()> {
+        expect_listed(name)?;
         let call =
             || Recorded::Launch { name: name.to_owned(), geometry: *geometry, shared, args: args.to_vec() };
         if self.record(call) {
@@ -168,14 +199,14 @@ impl Driver for Emulated {
             let message = format!("{name}: CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure");
             return Err(Error::new(Code::DeviceLost, message));
         }
-        let name = CString::new(name).map_err(|_| internal("a kernel name with a zero".to_owned()))?;
+        let symbol = CString::new(name).map_err(|_| internal("a kernel name with a zero".to_owned()))?;
         let Geometry { grid, block } = geometry;
         // SAFETY: the kernel reads `args` as its struct before the call returns.
-        let status = unsafe {
+        let status = self.time(name, String::new, || unsafe {
             let args = args.as_ptr().cast();
             let ([gx, gy, gz], [bx, by, bz]) = (*grid, *block);
-            ift_emu_launch(name.as_ptr(), args, gx, gy, gz, bx, by, bz, shared, self.schedule)
-        };
+            ift_emu_launch(symbol.as_ptr(), args, gx, gy, gz, bx, by, bz, shared, self.schedule)
+        });
         if status == 0 {
             return Ok(());
         }
@@ -187,7 +218,7 @@ impl Driver for Emulated {
     fn gemm(&self, p: &Product) -> Result<()> {
         if !self.record(|| Recorded::Product(*p)) {
             // SAFETY: the caller has checked the lengths.
-            unsafe { product(p) };
+            self.time("gemm", || p.detail(), || unsafe { product(p) });
         }
         Ok(())
     }
@@ -228,6 +259,26 @@ impl Driver for Emulated {
 
     fn stream(&self) -> usize {
         0
+    }
+
+    fn inventory(&self) -> Vec<KernelFacts> {
+        let kernels = inventory::kernels().iter();
+        kernels
+            .map(|(name, &shared)| KernelFacts {
+                name: name.clone(),
+                dynamic_shared: shared as u32,
+                ..KernelFacts::default()
+            })
+            .collect()
+    }
+
+    fn start_profile(&self) -> Result<()> {
+        *self.profile() = Some(Table::default());
+        Ok(())
+    }
+
+    fn stop_profile(&self) -> Result<Vec<KernelTime>> {
+        Ok(self.profile().take().map_or_else(Vec::new, Table::into_times))
     }
 
     fn synchronize(&self) -> Result<()> {

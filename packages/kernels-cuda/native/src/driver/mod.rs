@@ -1,8 +1,10 @@
 //! What the backend needs of a device, and its two kinds: a GPU and the emulator of one.
 
-use ift_kernel_abi::{FloatDType, Result};
+use ift_kernel_abi::{Code, Error, FloatDType, Result};
 
 use crate::kernels::geometry::Geometry;
+use crate::kernels::inventory;
+use crate::profile::KernelTime;
 
 #[cfg(not(feature = "emulated"))]
 pub mod api;
@@ -11,11 +13,15 @@ pub mod cuda;
 #[cfg(feature = "emulated")]
 pub mod emulated;
 #[cfg(not(feature = "emulated"))]
+mod functions;
+#[cfg(not(feature = "emulated"))]
 mod library;
 #[cfg(not(feature = "emulated"))]
 mod lt;
 #[cfg(not(feature = "emulated"))]
 pub mod probe;
+#[cfg(not(feature = "emulated"))]
+mod timing;
 
 /// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +40,39 @@ pub struct Product {
     pub b: u64,
     /// 0 for none.
     pub bias: u64,
+}
+
+impl Product {
+    /// Its shape for a profile: `128x4096x4096 nt bf16 -> +f32`.
+    pub fn detail(&self) -> String {
+        let turned = |trans| if trans { 't' } else { 'n' };
+        let (a, b, add) =
+            (turned(self.trans_a), turned(self.trans_b), if self.accumulate { "+" } else { "" });
+        let Self { m, n, k, .. } = self;
+        format!("{m}x{n}x{k} {a}{b} {} -> {add}{}", self.dtype.name(), self.out_dtype.name())
+    }
+}
+
+/// A kernel as it was built for the device. What is measured of it is 0 where it is emulated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KernelFacts {
+    pub name: String,
+    pub registers: u32,
+    pub local_bytes: u32,
+    pub shared_bytes: u32,
+    pub const_bytes: u32,
+    pub largest_block: u32,
+    /// What its launches ask for at most.
+    pub dynamic_shared: u32,
+    pub error: Option<String>,
+}
+
+/// An error for a kernel that `inventory` does not list, so that none is launched that it leaves out.
+fn expect_listed(name: &str) -> Result<()> {
+    if inventory::kernels().contains_key(name) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Internal, format!("{name} is not in the list of kernels")))
 }
 
 /// What one of several devices is.
@@ -77,6 +116,12 @@ pub trait Driver: Send + Sync {
     fn forget_recording(&self, recording: u64);
     /// The line of work as libraries of the device take it: a CUDA stream.
     fn stream(&self) -> usize;
+    /// Every kernel that is launched, as the device has it.
+    fn inventory(&self) -> Vec<KernelFacts>;
+    /// Measures each launch and product from here on.
+    fn start_profile(&self) -> Result<()>;
+    /// Ends that, after all work before it.
+    fn stop_profile(&self) -> Result<Vec<KernelTime>>;
     /// Waits for all work; an error of the work itself surfaces here at the latest.
     fn synchronize(&self) -> Result<()>;
 }

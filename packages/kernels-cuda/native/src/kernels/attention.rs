@@ -11,6 +11,7 @@ use crate::device::{Checked, address};
 use crate::launch::Context;
 use crate::node::{Failure, kernel};
 use plan::{AttentionArgs, AttentionShape, General, Shape, Tensor, combine, splits};
+pub use plan::{MAX_HEAD_DIM, kernels};
 
 /// Operands shared by the packed kernels.
 struct Packed {

@@ -12,6 +12,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;
 pub mod geometry;
+pub mod inventory;
 pub mod low_rank;
 pub mod norm;
 pub mod quantized;

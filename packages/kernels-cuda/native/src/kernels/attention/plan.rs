@@ -7,7 +7,7 @@ use crate::kernels::geometry::Geometry;
 use crate::kernels::narrow;
 use crate::launch::{Args, Context};
 
-const MAX_HEAD_DIM: usize = 256;
+pub const MAX_HEAD_DIM: usize = 256;
 const THREADS: u32 = 128;
 
 /// `AttentionArgs` of args/attention.h.
@@ -140,8 +140,11 @@ pub struct Tensor {
 }
 
 impl Tensor {
+    /// Head dimensions with kernels of their own.
+    const DIMS: [usize; 6] = [64, 80, 96, 128, 192, MAX_HEAD_DIM];
+
     pub fn of(head_dim: usize) -> Self {
-        let dim = [64, 80, 96, 128, 192].into_iter().find(|dim| head_dim <= *dim).unwrap_or(MAX_HEAD_DIM);
+        let dim = Self::DIMS.into_iter().find(|dim| head_dim <= *dim).unwrap_or(MAX_HEAD_DIM);
         Self { dim }
     }
 
@@ -263,6 +266,37 @@ pub fn combine(dtype: FloatDType, rows: usize) -> Result<Plan> {
     })
 }
 
+/// Every kernel of attention and the most shared memory that it is launched with.
+pub fn kernels() -> Vec<(String, usize)> {
+    let mut plans = Vec::new();
+    for dtype in [FloatDType::F32, FloatDType::Bf16, FloatDType::F16] {
+        let shape = |head_dim| Shape {
+            segments: 1,
+            heads: 1,
+            kv_heads: 1,
+            head_dim,
+            dtype,
+            call: AttentionArgs::default(),
+        };
+        for dim in [128, MAX_HEAD_DIM] {
+            let (shape, general) = (shape(dim), General::of(dim));
+            plans.extend(["forward", "paged"].map(|kind| general.plan(kind, &shape, 1, 1, 3, 1)));
+            plans.push(general.plan("dq", &shape, 1, 1, 4, 1));
+            plans.push(general.plan("dkv", &shape, 1, 1, 4, 2));
+        }
+        if dtype == FloatDType::F32 {
+            continue;
+        }
+        for dim in Tensor::DIMS {
+            let (shape, tensor) = (shape(dim), Tensor::of(dim));
+            plans.extend([false, true].map(|paged| tensor.forward(&shape, 1, paged)));
+            plans.extend([tensor.dq(&shape, 1), tensor.dkv(&shape, 1), tensor.decode(&shape, 1, 1)]);
+        }
+        plans.push(combine(dtype, 1));
+    }
+    plans.into_iter().flatten().map(|plan| (plan.name, plan.shared)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +333,8 @@ mod tests {
             for plan in plans {
                 let plan = plan.unwrap();
                 assert!(plan.shared <= 99 << 10, "{} takes {} bytes", plan.name, plan.shared);
+                let planned = crate::kernels::inventory::kernels()[&plan.name];
+                assert_eq!(plan.shared, planned, "{}", plan.name);
             }
         }
         assert!(!shape(64).tensor_cores(&[8]));

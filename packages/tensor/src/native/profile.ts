@@ -1,0 +1,16 @@
+import type { Failure, Outcome } from './addon.js'
+
+/** Calls of one kernel since the profile was started, and the time they took. */
+export interface KernelTime {
+  kernel: string
+  /** What sets these calls apart from others of the kernel: the shape of a product. */
+  detail: string
+  calls: number
+  ms: number
+}
+
+/** Exports of an add-on that counts the time of its kernels. */
+export interface ProfileAddon {
+  startProfile(device: number): Outcome
+  stopProfile(device: number): KernelTime[] | Failure
+}
