@@ -216,6 +216,7 @@ impl Driver for Emulated {
     }
 
     fn gemm(&self, p: &Product) -> Result<()> {
+        p.expect_types_of_library()?;
         if !self.record(|| Recorded::Product(*p)) {
             // SAFETY: the caller has checked the lengths.
             self.time("gemm", || p.detail(), || unsafe { product(p) });
@@ -315,7 +316,7 @@ unsafe fn product(p: &Product) {
     if p.trans_b {
         b = transposed(&b, n, k);
     }
-    let bias = if p.bias == 0 { None } else { Some(unsafe { load(p.bias, n, p.dtype) }) };
+    let bias = if p.bias == 0 { None } else { Some(unsafe { load(p.bias, n, p.out_dtype) }) };
     let mut sum = vec![0f32; n];
     for row in 0..m {
         sum.fill(0.0);

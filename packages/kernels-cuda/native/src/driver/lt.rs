@@ -182,7 +182,7 @@ impl Lt {
             }
             if p.bias != 0 {
                 self.set(desc, DESC_EPILOGUE, &EPILOGUE_BIAS)?;
-                self.set(desc, DESC_BIAS_TYPE, &kind_in)?;
+                self.set(desc, DESC_BIAS_TYPE, &kind_out)?;
                 // Its alignment is one of the things that an algorithm is chosen by.
                 self.point(desc, p.bias)?;
             }
@@ -228,6 +228,7 @@ impl Lt {
 
     /// Starts a product on the stream.
     pub fn multiply(&mut self, p: &Product, stream: Handle) -> Result<()> {
+        p.expect_types_of_library()?;
         if p.m == 0 || p.n == 0 {
             return Ok(());
         }

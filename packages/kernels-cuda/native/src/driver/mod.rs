@@ -23,7 +23,8 @@ pub mod probe;
 #[cfg(not(feature = "emulated"))]
 mod timing;
 
-/// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device.
+/// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device. a and b are of `dtype`, y
+/// and, at the driver, bias of `out_dtype`.
 #[derive(Clone, Copy, Debug)]
 pub struct Product {
     pub m: usize,
@@ -43,6 +44,21 @@ pub struct Product {
 }
 
 impl Product {
+    /// Whether cuBLASLt has products of these types that add up in f32: outputs of the type of the inputs or in f32, the bias like
+    /// the output ("Supported data types", documentation of cublasLtMatmul).
+    pub fn has_types_of_library(&self) -> bool {
+        self.out_dtype == self.dtype || self.out_dtype == FloatDType::F32
+    }
+
+    /// An error for other types.
+    fn expect_types_of_library(&self) -> Result<()> {
+        if self.has_types_of_library() {
+            return Ok(());
+        }
+        let (from, to) = (self.dtype.name(), self.out_dtype.name());
+        Err(Error::new(Code::Internal, format!("cuBLASLt has no product of {from} with an output in {to}")))
+    }
+
     /// Its shape for a profile: `128x4096x4096 nt bf16 -> +f32`.
     pub fn detail(&self) -> String {
         let turned = |trans| if trans { 't' } else { 'n' };

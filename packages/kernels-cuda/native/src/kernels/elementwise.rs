@@ -1,9 +1,9 @@
 //! Element-wise arithmetic and conversion: elementwise.cu.
 
-use ift_kernel_abi::{DType, FloatDType, size};
+use ift_kernel_abi::{DType, FloatDType, Result, size};
 use napi_derive::napi;
 
-use super::geometry::{elements, lanes};
+use super::geometry::{Geometry, elements, lanes};
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
@@ -97,17 +97,37 @@ pub fn mul(device: u32, y: u32, a: u32, b: u32, n: f64, dtype: u32) -> Option<Fa
     })
 }
 
+/// A launch that converts n numbers.
+pub struct Cast {
+    name: String,
+    geometry: Geometry,
+    call: MapArgs,
+}
+
+impl Cast {
+    /// Addresses with the types of what lies there.
+    pub fn of((y, to): (u64, FloatDType), (x, from): (u64, FloatDType), n: usize) -> Result<Self> {
+        Ok(Self {
+            name: format!("ift_cast_{}_to_{}", from.name(), to.name()),
+            geometry: elements(n, lanes(to, from))?,
+            call: MapArgs { y, x, z: 0, n: n as i64 },
+        })
+    }
+
+    pub fn run(&self, context: &Context) -> Result<()> {
+        context.launch(&self.name, self.geometry, 0, &self.call)
+    }
+}
+
 /// y [n] of dtype `to` = x [n] of dtype `from`.
 #[napi]
 pub fn cast(device: u32, y: u32, x: u32, n: f64, to: u32, from: u32) -> Option<Failure> {
     kernel(device, "cast", |args| {
         let (n, to, from) = (size("n", n)?, FloatDType::from_code(to)?, FloatDType::from_code(from)?);
-        let y = args.output("y", y, &[n], to)?;
-        let x = args.input("x", x, &[n], from)?;
-        let geometry = elements(n, lanes(to, from))?;
-        let name = format!("ift_cast_{}_to_{}", from.name(), to.name());
-        let call = MapArgs { y: address(y), x: address(x), z: 0, n: n as i64 };
-        Ok(move |context: &Context| context.launch(&name, geometry, 0, &call))
+        let y = address(args.output("y", y, &[n], to)?);
+        let x = address(args.input("x", x, &[n], from)?);
+        let cast = Cast::of((y, to), (x, from), n)?;
+        Ok(move |context: &Context| cast.run(context))
     })
 }
 

@@ -3,6 +3,7 @@
 use ift_kernel_abi::Gemm;
 use napi_derive::napi;
 
+use super::product::AnyProduct;
 use crate::device::address;
 use crate::driver::Product;
 use crate::launch::Context;
@@ -29,6 +30,7 @@ pub fn gemm(device: u32, numbers: &[f64]) -> Option<Failure> {
             b: address(args.input("b", b, &[k, n], dtype)?),
             bias: bias.map(|bias| args.input("bias", bias, &[n], dtype)).transpose()?.map_or(0, address),
         };
-        Ok(move |context: &Context| context.driver().gemm(&product))
+        let product = AnyProduct::of(args, product)?;
+        Ok(move |context: &Context| product.run(context))
     })
 }

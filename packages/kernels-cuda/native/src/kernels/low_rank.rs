@@ -1,12 +1,17 @@
 //! A linear layer with a low-rank addition (Hu et al. 2021, arXiv:2106.09685) and its gradients, each one call.
 
-use ift_kernel_abi::{Gradient, LowRank, LowRankGradients, LowRankShape, product as elements};
+use ift_kernel_abi::{Gradient, LowRank, LowRankGradients, LowRankShape, Result, product as elements};
 use napi_derive::napi;
 
-use crate::device::address;
+use super::product::AnyProduct;
+use crate::device::{Checked, address};
 use crate::driver::Product;
 use crate::launch::Context;
 use crate::node::{Failure, kernel};
+
+fn in_order(args: &Checked<'_>, products: Vec<Product>) -> Result<Vec<AnyProduct>> {
+    products.into_iter().map(|product| AnyProduct::of(args, product)).collect()
+}
 
 /// `product` as [`LowRank::from_numbers`] reads it.
 #[napi]
@@ -53,10 +58,8 @@ pub fn low_rank(device: u32, product: &[f64]) -> Option<Failure> {
             bias: bias.map_or(0, address),
             ..up
         };
-        Ok(move |context: &Context| {
-            let driver = context.driver();
-            [down, up, whole].iter().try_for_each(|product| driver.gemm(product))
-        })
+        let products = in_order(args, vec![down, up, whole])?;
+        Ok(move |context: &Context| products.iter().try_for_each(|product| product.run(context)))
     })
 }
 
@@ -116,9 +119,7 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
             }
             products.push(Product { accumulate: gradient.accumulate || p.joined, ..whole });
         }
-        Ok(move |context: &Context| {
-            let driver = context.driver();
-            products.iter().try_for_each(|product| driver.gemm(product))
-        })
+        let products = in_order(args, products)?;
+        Ok(move |context: &Context| products.iter().try_for_each(|product| product.run(context)))
     })
 }

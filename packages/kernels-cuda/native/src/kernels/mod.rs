@@ -15,6 +15,7 @@ pub mod geometry;
 pub mod inventory;
 pub mod low_rank;
 pub mod norm;
+mod product;
 pub mod quantized;
 pub mod random;
 pub mod rope;

@@ -12,6 +12,9 @@ const sizes = [
   [130, 257, 96],
 ] as const
 
+/** Types of outputs: each of them for each type of inputs. */
+const floats = ['f32', 'bf16', 'f16'] as const
+
 /** Rows, inputs, outputs, rank. */
 const lowRankSizes = [
   [33, 96, 40, 8],
@@ -28,7 +31,7 @@ export function productCases(dtype: FloatDType): KernelCase[] {
         run: async (backend) => {
           for (const [m, n, k] of sizes) {
             for (const beta of [0, 1] as const) {
-              for (const outDtype of new Set([dtype, 'f32'] as const)) {
+              for (const outDtype of floats) {
                 for (const withBias of [false, true]) {
                   const alpha = beta === 1 ? 0.5 : 1
                   await compare(
