@@ -90,7 +90,7 @@ fn embed(sources: &[PathBuf], out: &Path) {
                 }
                 command.args(["-gencode", "arch=compute_80,code=compute_80"]);
                 run(command.arg(source).arg("-o").arg(&image));
-                images += &format!("include_bytes!({:?}), ", image.display().to_string());
+                images += &format!("aligned_bytes!({:?}), ", image.display().to_string());
             }
         }
         None if env::var_os("IFT_REQUIRE_NVCC").is_some_and(|value| value == "1") => {

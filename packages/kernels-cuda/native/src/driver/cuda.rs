@@ -9,14 +9,13 @@ use ift_kernel_abi::Result;
 
 use super::api::{Api, Handle, accept_device, facts, load_driver, start_driver, unavailable};
 use super::functions::Functions;
+use super::images::IMAGES;
 use super::library;
 use super::lt::Lt;
 use super::timing::Timing;
 use super::{Driver, Facts, KernelFacts, Product};
 use crate::kernels::geometry::Geometry;
 use crate::profile::KernelTime;
-
-include!(concat!(env!("OUT_DIR"), "/images.rs"));
 
 /// Pinned memory that the GPU copies from by itself, and the event behind the last copy.
 #[derive(Clone, Copy)]
