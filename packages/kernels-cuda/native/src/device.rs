@@ -266,7 +266,10 @@ impl Device {
 
     /// Calls `then` with what kernels run on, on the queue's thread, when all queued before is done.
     pub fn on_queue(&self, then: impl FnOnce(Result<&Context>) + Send + 'static) {
-        self.queue.fence(then);
+        match self.with(|state| state.recordings.expect_none("a call of all ranks")) {
+            Ok(()) => self.queue.fence(then),
+            Err(error) => then(Err(error)),
+        }
     }
 
     /// Calls `then` when all queued before is done, with the first error of it.

@@ -134,6 +134,8 @@ fn work(context: &Context, line: &Receiver<Job>, closed: &AtomicBool) {
                 }
             }
             Job::Release(memory) => {
+                // A device that is closed while it records ends that first: nobody may wait for one that does.
+                context.driver().abandon_recording();
                 // Dropping gives memory back to the device, which may still work on it.
                 let _ = context.driver().synchronize();
                 drop(memory);

@@ -63,6 +63,7 @@ driver_api! {
     download = "cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
     stream_create = "cuStreamCreate" (*mut Handle, c_uint);
     stream_destroy = "cuStreamDestroy_v2" (Handle);
+    stream_query = "cuStreamQuery" (Handle);
     stream_synchronize = "cuStreamSynchronize" (Handle);
     begin_capture = "cuStreamBeginCapture_v2" (Handle, c_int);
     end_capture = "cuStreamEndCapture" (Handle, *mut Handle);
@@ -108,12 +109,12 @@ impl Api {
 }
 
 /// What a status that is not success means for the caller. After the lost ones no call on the context succeeds: the device
-/// is unavailable (46), has an uncorrectable memory or link error (214, 220), or a kernel failed so that the driver ended all
-/// work (700 to 720: illegal address or instruction, time-out, assert, hardware exception, launch failure, …).
+/// is unavailable (46), has an uncorrectable memory or link error (214, 220) or a contained one (226), or a kernel failed so that
+/// the driver ended all work (700 to 721: illegal address or instruction, time-out, assert, hardware exception, launch failure, …).
 fn code_of(status: Status) -> Code {
     match status {
         OUT_OF_MEMORY => Code::OutOfMemory,
-        46 | 214 | 220 | 700 | 702 | 710 | 714..=719 => Code::DeviceLost,
+        46 | 214 | 220 | 226 | 700 | 702 | 710 | 714..=719 | 721 => Code::DeviceLost,
         _ => Code::Internal,
     }
 }
@@ -122,8 +123,10 @@ pub fn unavailable(message: impl Into<String>) -> Error {
     Error::new(Code::BackendUnavailable, message)
 }
 
-pub fn load_driver() -> Result<Api> {
-    Api::load(library::open(DRIVER, "install NVIDIA's driver 580 or newer")?)
+/// The driver in a file, or the one of this machine.
+pub fn load_driver(file: Option<&str>) -> Result<Api> {
+    let hint = "install NVIDIA's driver 580 or newer";
+    Api::load(file.map_or_else(|| library::open(DRIVER, hint), |file| library::open_file(file, hint))?)
 }
 
 /// Major and minor of the CUDA that the driver is for.
@@ -170,7 +173,7 @@ pub struct Installed {
 
 /// Looks at the driver of this machine.
 pub fn installed() -> Result<Installed> {
-    let api = load_driver()?;
+    let api = load_driver(None)?;
     let devices = start_driver(&api).and_then(|count| {
         let each = (0..count).map(|index| {
             let mut device = 0;
@@ -235,10 +238,13 @@ mod tests {
 
     #[test]
     fn a_sticky_status_is_a_lost_device() {
-        for status in [46, 214, 700, 719] {
+        for status in [46, 214, 226, 700, 716, 719, 721] {
             assert_eq!(code_of(status), Code::DeviceLost);
         }
         assert_eq!(code_of(OUT_OF_MEMORY), Code::OutOfMemory);
-        assert_eq!(code_of(1), Code::Internal);
+        // Launches that ask for too much fail by themselves.
+        for status in [1, 701, 720, 900] {
+            assert_eq!(code_of(status), Code::Internal);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! An NVIDIA GPU, through the driver API: one stream, kernels from the embedded fat binaries, products by cuBLASLt.
 
 use std::collections::HashMap;
+use std::env;
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,55 +13,27 @@ use super::functions::Functions;
 use super::images::IMAGES;
 use super::library;
 use super::lt::Lt;
+use super::staging::Staging;
 use super::timing::Timing;
+use super::trace::Trace;
 use super::{Driver, Facts, KernelFacts, Product};
 use crate::kernels::geometry::Geometry;
 use crate::profile::KernelTime;
 
-/// Pinned memory that the GPU copies from by itself, and the event behind the last copy.
-#[derive(Clone, Copy)]
-struct Staging {
-    memory: Handle,
-    copied: Handle,
-}
-
-impl Staging {
-    const BYTES: usize = 16 << 20;
-
-    fn new(api: &Api) -> Result<Self> {
-        const NO_TIMING: c_uint = 2;
-        let (mut memory, mut copied) = (null_mut(), null_mut());
-        // SAFETY: pointers to locals; the context is current.
-        unsafe {
-            api.expect("cuMemHostAlloc", (api.host_alloc)(&raw mut memory, Self::BYTES, 0))?;
-            let created = api.expect("cuEventCreate", (api.event_create)(&raw mut copied, NO_TIMING));
-            if let Err(error) = created {
-                (api.host_free)(memory);
-                return Err(error);
-            }
-        }
-        Ok(Self { memory, copied })
-    }
-
-    unsafe fn free(&self, api: &Api) {
-        // SAFETY: from `new`; the caller has waited for the last copy.
-        unsafe {
-            (api.event_destroy)(self.copied);
-            (api.host_free)(self.memory);
-        }
-    }
-}
-
-/// Pinned memory that uploads of a recording are copied from, each time it is replayed.
+/// What a recording needs as long as it may be replayed.
 #[derive(Default)]
-struct Constants(Vec<Handle>);
+struct Recorded {
+    /// Pinned memory that its uploads are copied from, each time.
+    constants: Vec<Handle>,
+    launches: usize,
+}
 
 #[derive(Default)]
 struct Recordings {
-    /// Of the recording that has been begun.
-    open: Option<Constants>,
+    /// The recording that has been begun.
+    open: Option<Recorded>,
     /// By the handle of the graph.
-    kept: HashMap<u64, Constants>,
+    kept: HashMap<u64, Recorded>,
 }
 
 pub struct Cuda {
@@ -71,11 +44,13 @@ pub struct Cuda {
     stream: Handle,
     functions: Functions,
     lt: Mutex<Lt>,
-    /// Two, so that one is filled while the other is copied; made for the first file.
-    staging: Mutex<Vec<Staging>>,
+    staging: Mutex<Staging>,
     recordings: Mutex<Recordings>,
     /// While a profile is taken.
     timing: Mutex<Option<Timing>>,
+    trace: Trace,
+    /// Whether each launch is waited for, so that an error names it: CUDA_LAUNCH_BLOCKING=1.
+    blocking: bool,
 }
 
 // SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
@@ -94,75 +69,140 @@ pub fn has_kernels() -> bool {
     !IMAGES.is_empty()
 }
 
+/// Where the driver, cuBLASLt and the kernels come from.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// A file of the driver; none is the machine's.
+    pub driver: Option<&'a str>,
+    /// A file of cuBLASLt; none looks for it.
+    pub cublas_lt: Option<&'a str>,
+    pub images: &'a [&'a [u8]],
+    pub blocking: bool,
+}
+
 impl Cuda {
     /// Opens the device of that index, or says what is missing.
     pub fn open(index: u32) -> Result<Self> {
         if IMAGES.is_empty() {
             return Err(unavailable("this add-on was built without nvcc and holds no GPU kernels"));
         }
-        let api = load_driver()?;
-        let count = start_driver(&api)?;
-        // SAFETY: calls of the driver API with pointers to locals, here and below.
-        unsafe {
-            if i64::from(index) >= i64::from(count) {
-                return Err(unavailable(format!("there is no GPU {index}: the driver shows {count}")));
-            }
-            let mut device = 0;
-            api.expect("cuDeviceGet", (api.device_get)(&raw mut device, index as c_int))?;
-            let facts = facts(&api, device)?;
-            accept_device(&facts)?;
-            let lt = library::open(CUBLAS_LT, CUBLAS_HINT)?;
-            let mut context = null_mut();
-            api.expect("cuDevicePrimaryCtxRetain", (api.context_retain)(&raw mut context, device))?;
-            let mut cuda = Self {
-                api,
-                facts,
-                device,
-                context,
-                stream: null_mut(),
-                functions: Functions::default(),
-                lt: Mutex::new(Lt::load(lt)?),
-                staging: Mutex::default(),
-                recordings: Mutex::default(),
-                timing: Mutex::default(),
-            };
-            cuda.attach()?;
-            cuda.prepare()?;
-            Ok(cuda)
-        }
+        let blocking = env::var_os("CUDA_LAUNCH_BLOCKING").is_some_and(|value| value == "1");
+        Self::open_from(&Sources { driver: None, cublas_lt: None, images: IMAGES, blocking }, index)
     }
 
-    fn prepare(&mut self) -> Result<()> {
-        const NON_BLOCKING: c_uint = 1;
-        // SAFETY: as in `open`; the images are whole fat binaries.
-        unsafe {
-            let status = (self.api.stream_create)(&raw mut self.stream, NON_BLOCKING);
-            self.api.expect("cuStreamCreate", status)?;
+    /// Opens the device of that index of a driver.
+    pub fn open_from(sources: &Sources<'_>, index: u32) -> Result<Self> {
+        let api = load_driver(sources.driver)?;
+        let count = start_driver(&api)?;
+        if i64::from(index) >= i64::from(count) {
+            return Err(unavailable(format!("there is no GPU {index}: the driver shows {count}")));
         }
-        self.functions.load(&self.api, IMAGES)?;
+        let (mut device, mut context) = (0, null_mut());
+        // SAFETY: calls of the driver API with pointers to locals.
+        let facts = unsafe {
+            api.expect("cuDeviceGet", (api.device_get)(&raw mut device, index as c_int))?;
+            facts(&api, device)?
+        };
+        accept_device(&facts)?;
+        let lt = match sources.cublas_lt {
+            Some(file) => library::open_file(file, CUBLAS_HINT)?,
+            None => library::open(CUBLAS_LT, CUBLAS_HINT)?,
+        };
+        let lt = Mutex::new(Lt::load(lt)?);
+        // SAFETY: as above; the context is released when the device is dropped.
+        let status = unsafe { (api.context_retain)(&raw mut context, device) };
+        api.expect("cuDevicePrimaryCtxRetain", status)?;
+        let mut cuda = Self {
+            api,
+            facts,
+            device,
+            context,
+            stream: null_mut(),
+            functions: Functions::default(),
+            lt,
+            staging: Mutex::default(),
+            recordings: Mutex::default(),
+            timing: Mutex::default(),
+            trace: Trace::default(),
+            blocking: sources.blocking,
+        };
+        cuda.prepare(sources.images)?;
+        Ok(cuda)
+    }
+
+    fn prepare(&mut self, images: &[&[u8]]) -> Result<()> {
+        const NON_BLOCKING: c_uint = 1;
+        self.attach()?;
+        // SAFETY: a pointer to a field.
+        let status = unsafe { (self.api.stream_create)(&raw mut self.stream, NON_BLOCKING) };
+        self.api.expect("cuStreamCreate", status)?;
+        self.functions.load(&self.api, images)?;
         let workspace = self.alloc(Lt::WORKSPACE)?;
         lock(&self.lt).start(workspace)
     }
-}
 
-impl Cuda {
-    /// Does a launch, between two events where it is measured. What a recording takes down is not.
-    fn timed(
-        &self,
-        kernel: &str,
-        detail: impl FnOnce() -> String,
-        launch: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
-        match &mut *lock(&self.timing) {
-            Some(timing) if lock(&self.recordings).open.is_none() => {
-                timing.time(&self.api, self.stream, kernel, detail(), launch)
-            }
-            _ => launch(),
-        }
+    /// What a call of the driver answered.
+    fn expect(&self, what: &str, status: c_int) -> Result<()> {
+        self.trace.keep(self.api.expect(what, status))
     }
 
-    fn release(&self, constants: Constants) {
-        for memory in constants.0 {
+    fn is_recording(&self) -> bool {
+        lock(&self.recordings).open.is_some()
+    }
+
+    /// Does a launch: measured where that is wanted, and waited for where an error is to name it. What a recording takes down
+    /// runs later.
+    fn start(
+        &self,
+        kernel: &str,
+        detail: impl Fn() -> String,
+        launch: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        self.trace.expect_alive()?;
+        let recorded = lock(&self.recordings).open.as_mut().map(|open| open.launches += 1);
+        if recorded.is_some() {
+            return self.trace.keep(launch());
+        }
+        let name = || [kernel, &detail()].join(" ").trim_end().to_owned();
+        let launched = match &mut *lock(&self.timing) {
+            Some(timing) => timing.time(&self.api, self.stream, kernel, detail(), launch),
+            None => launch(),
+        };
+        self.trace.keep(launched)?;
+        if self.blocking {
+            // SAFETY: the device's own stream, which does not record.
+            let status = unsafe { (self.api.stream_synchronize)(self.stream) };
+            return self.expect(&name(), status);
+        }
+        self.trace.launch(&name());
+        Ok(())
+    }
+
+    /// The error of the device behind a failure of a library on it, if there is one.
+    fn device_error(&self) -> Result<()> {
+        const NOT_READY: c_int = 600;
+        if self.is_recording() {
+            return Ok(());
+        }
+        // SAFETY: the device's own stream, which does not record.
+        let status = unsafe { (self.api.stream_query)(self.stream) };
+        if status == NOT_READY {
+            return Ok(());
+        }
+        self.trace.waited(self.api.expect("the GPU", status))
+    }
+
+    /// Ends the recording that is under way; its graph, and what it needs.
+    fn take_graph(&self) -> Option<(Result<Handle>, Recorded)> {
+        let recorded = lock(&self.recordings).open.take()?;
+        let mut graph = null_mut();
+        // SAFETY: a pointer to a local.
+        let status = unsafe { (self.api.end_capture)(self.stream, &raw mut graph) };
+        Some((self.expect("cuStreamEndCapture", status).map(|()| graph), recorded))
+    }
+
+    fn release(&self, recorded: Recorded) {
+        for memory in recorded.constants {
             // SAFETY: from `upload`; nothing copies from it any more.
             unsafe { (self.api.host_free)(memory) };
         }
@@ -176,36 +216,47 @@ impl Driver for Cuda {
 
     fn attach(&self) -> Result<()> {
         // SAFETY: the retained context.
-        self.api.expect("cuCtxSetCurrent", unsafe { (self.api.context_set)(self.context) })
+        self.expect("cuCtxSetCurrent", unsafe { (self.api.context_set)(self.context) })
     }
 
     fn alloc(&self, bytes: usize) -> Result<u64> {
+        self.trace.expect_alive()?;
+        // The thread may have worked on another device since.
+        self.attach()?;
         let mut address = 0;
-        // SAFETY: the context is current on every thread that allocates.
+        // SAFETY: a pointer to a local.
         let status = unsafe { (self.api.mem_alloc)(&raw mut address, bytes.max(1)) };
-        self.api.expect("cuMemAlloc", status).map(|()| address)
+        self.expect("cuMemAlloc", status).map(|()| address)
     }
 
     fn free(&self, address: u64) {
+        let _ = self.attach();
         // SAFETY: from `alloc`. A lost device has nothing left to free.
         unsafe { (self.api.mem_free)(address) };
     }
 
     fn upload(&self, to: u64, data: &[u8]) -> Result<()> {
-        let mut from: Handle = data.as_ptr().cast_mut().cast();
-        if let Some(constants) = &mut lock(&self.recordings).open {
+        self.trace.expect_alive()?;
+        if let Some(open) = &mut lock(&self.recordings).open {
             // What a graph copies from must outlive it.
-            // SAFETY: pointers to locals; the new memory has the bytes of `data`.
-            unsafe {
-                let status = (self.api.host_alloc)(&raw mut from, data.len().max(1), 0);
-                self.api.expect("cuMemHostAlloc", status)?;
+            let mut from = null_mut();
+            // SAFETY: pointers to locals; the new memory has the bytes of `data`, and the caller has checked the range.
+            return unsafe {
+                self.expect("cuMemHostAlloc", (self.api.host_alloc)(&raw mut from, data.len().max(1), 0))?;
                 from.cast::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len());
-            }
-            constants.0.push(from);
+                open.constants.push(from);
+                let status = (self.api.upload)(to, from, data.len(), self.stream);
+                self.expect("cuMemcpyHtoD", status)
+            };
         }
-        // SAFETY: the caller has checked the range; pageable memory is read before the call returns.
-        let status = unsafe { (self.api.upload)(to, from, data.len(), self.stream) };
-        self.api.expect("cuMemcpyHtoD", status)
+        let mut rest = data;
+        let mut fill = |piece: &mut [u8]| {
+            let (now, later) = rest.split_at(piece.len());
+            piece.copy_from_slice(now);
+            rest = later;
+            Ok(())
+        };
+        self.upload_filled(to, data.len(), &mut fill)
     }
 
     fn upload_filled(
@@ -214,29 +265,15 @@ impl Driver for Cuda {
         bytes: usize,
         fill: &mut dyn FnMut(&mut [u8]) -> Result<()>,
     ) -> Result<()> {
-        let mut staging = lock(&self.staging);
-        while staging.len() < 2 {
-            staging.push(Staging::new(&self.api)?);
-        }
-        for (turn, at) in (0..bytes).step_by(Staging::BYTES).enumerate() {
-            let Staging { memory, copied } = staging[turn % 2];
-            let length = (bytes - at).min(Staging::BYTES);
-            // SAFETY: the copy from this memory, if there was one, has ended; the lock keeps other threads out.
-            unsafe {
-                self.api.expect("waiting for a copy", (self.api.event_synchronize)(copied))?;
-                fill(std::slice::from_raw_parts_mut(memory.cast(), length))?;
-                let status = (self.api.upload)(to + at as u64, memory, length, self.stream);
-                self.api.expect("cuMemcpyHtoD", status)?;
-                self.api.expect("cuEventRecord", (self.api.event_record)(copied, self.stream))?;
-            }
-        }
-        Ok(())
+        self.trace.expect_alive()?;
+        self.trace.keep(lock(&self.staging).copy(&self.api, self.stream, to, bytes, fill))
     }
 
     fn download(&self, from: u64, data: &mut [u8]) -> Result<()> {
-        // SAFETY: as above; the copy has ended when the stream has.
+        self.trace.expect_alive()?;
+        // SAFETY: the caller has checked the range; the copy has ended when the stream has.
         let status = unsafe { (self.api.download)(data.as_mut_ptr().cast(), from, data.len(), self.stream) };
-        self.api.expect("cuMemcpyDtoH", status)?;
+        self.expect("cuMemcpyDtoH", status)?;
         self.synchronize()
     }
 
@@ -244,7 +281,7 @@ impl Driver for Cuda {
         let function = self.functions.get(&self.api, name, shared)?;
         let ([gx, gy, gz], [bx, by, bz]) = (geometry.grid, geometry.block);
         let mut parameters = [args.as_ptr().cast_mut().cast::<c_void>()];
-        self.timed(name, String::new, || {
+        self.start(name, String::new, || {
             // SAFETY: the kernel has one parameter, the struct of `args`, which the driver copies.
             let status = unsafe {
                 let (shared, parameters) = (shared as c_uint, parameters.as_mut_ptr());
@@ -256,57 +293,79 @@ impl Driver for Cuda {
     }
 
     fn gemm(&self, product: &Product) -> Result<()> {
-        let multiply = || lock(&self.lt).multiply(product, self.stream);
-        self.timed("gemm", || product.detail(), multiply)
+        self.start(
+            "gemm",
+            || product.detail(),
+            || {
+                let started = lock(&self.lt).multiply(product, self.stream);
+                // The library has no word for a device that is lost.
+                started.or_else(|error| self.device_error().and(Err(error)))
+            },
+        )
     }
 
     fn begin_recording(&self) -> Result<()> {
         // Other threads may allocate meanwhile, and so may this one for what an upload is copied from.
         const RELAXED: c_int = 2;
+        self.trace.expect_alive()?;
         // SAFETY: the device's own stream.
         let status = unsafe { (self.api.begin_capture)(self.stream, RELAXED) };
-        self.api.expect("cuStreamBeginCapture", status)?;
-        lock(&self.recordings).open = Some(Constants::default());
+        self.expect("cuStreamBeginCapture", status)?;
+        lock(&self.recordings).open = Some(Recorded::default());
         Ok(())
     }
 
     fn end_recording(&self) -> Result<u64> {
-        let constants = lock(&self.recordings).open.take().unwrap_or_default();
-        let (mut graph, mut recording) = (null_mut(), null_mut());
-        // SAFETY: pointers to locals; the graph is not needed once it is instantiated.
-        let made = unsafe {
-            let ended =
-                self.api.expect("cuStreamEndCapture", (self.api.end_capture)(self.stream, &raw mut graph));
-            ended.and_then(|()| {
+        let (graph, recorded) = self.take_graph().ok_or_else(ift_kernel_abi::no_recording)?;
+        let mut recording = null_mut();
+        let made = graph.and_then(|graph| {
+            // SAFETY: a pointer to a local; the graph is not needed once it is instantiated.
+            let status = unsafe {
                 let status = (self.api.graph_instantiate)(&raw mut recording, graph, 0);
                 (self.api.graph_destroy)(graph);
-                self.api.expect("cuGraphInstantiate", status)
-            })
-        };
+                status
+            };
+            self.expect("cuGraphInstantiate", status)
+        });
         if let Err(error) = made {
-            self.release(constants);
+            self.release(recorded);
             return Err(error);
         }
-        lock(&self.recordings).kept.insert(recording as u64, constants);
+        lock(&self.recordings).kept.insert(recording as u64, recorded);
         Ok(recording as u64)
     }
 
     fn replay(&self, recording: u64) -> Result<()> {
-        self.timed("replay", String::new, || {
-            // SAFETY: a handle of `end_recording`.
-            let status = unsafe { (self.api.graph_launch)(recording as Handle, self.stream) };
-            self.api.expect("cuGraphLaunch", status)
-        })
+        let launches = lock(&self.recordings).kept.get(&recording).map_or(0, |kept| kept.launches);
+        self.start(
+            "replay",
+            || format!("of {launches} launches"),
+            || {
+                // SAFETY: a handle of `end_recording`.
+                let status = unsafe { (self.api.graph_launch)(recording as Handle, self.stream) };
+                self.api.expect("cuGraphLaunch", status)
+            },
+        )
     }
 
     fn forget_recording(&self, recording: u64) {
-        let constants = lock(&self.recordings).kept.remove(&recording);
-        if let Some(constants) = constants {
+        let recorded = lock(&self.recordings).kept.remove(&recording);
+        if let Some(recorded) = recorded {
             // A launch under way may still copy from them.
             let _ = self.synchronize();
             // SAFETY: a handle of `end_recording`, forgotten once.
             unsafe { (self.api.graph_forget)(recording as Handle) };
-            self.release(constants);
+            self.release(recorded);
+        }
+    }
+
+    fn abandon_recording(&self) {
+        if let Some((graph, recorded)) = self.take_graph() {
+            if let Ok(graph) = graph {
+                // SAFETY: a graph of which nothing was made.
+                unsafe { (self.api.graph_destroy)(graph) };
+            }
+            self.release(recorded);
         }
     }
 
@@ -328,34 +387,45 @@ impl Driver for Cuda {
 
     fn stop_profile(&self) -> Result<Vec<KernelTime>> {
         let timing = lock(&self.timing).take();
-        timing.map_or_else(|| Ok(Vec::new()), |timing| timing.end(&self.api))
+        let times = timing.map_or_else(|| Ok(Vec::new()), |timing| timing.end(&self.api));
+        self.trace.keep(times)
     }
 
     fn synchronize(&self) -> Result<()> {
+        self.trace.expect_alive()?;
         // SAFETY: the device's own stream.
-        self.api.expect("waiting for the GPU", unsafe { (self.api.stream_synchronize)(self.stream) })
+        let status = unsafe { (self.api.stream_synchronize)(self.stream) };
+        self.trace.waited(self.api.expect("waiting for the GPU", status))
     }
 }
 
 impl Drop for Cuda {
     fn drop(&mut self) {
+        let _ = self.attach();
+        self.abandon_recording();
         // SAFETY: nothing uses the device any more; the context is current while its parts are given back.
         unsafe {
-            (self.api.context_set)(self.context);
+            if !self.stream.is_null() {
+                (self.api.stream_synchronize)(self.stream);
+            }
+            // Those whose end was still queued when the device was closed.
+            let kept: Vec<_> = lock(&self.recordings).kept.drain().collect();
+            for (recording, recorded) in kept {
+                (self.api.graph_forget)(recording as Handle);
+                self.release(recorded);
+            }
             if let Some(workspace) = lock(&self.lt).stop() {
                 (self.api.mem_free)(workspace);
             }
             if let Some(timing) = lock(&self.timing).take() {
                 timing.drop_events(&self.api);
             }
-            for staging in lock(&self.staging).drain(..) {
-                (self.api.event_synchronize)(staging.copied);
-                staging.free(&self.api);
-            }
+            lock(&self.staging).free(&self.api);
             self.functions.unload(&self.api);
             if !self.stream.is_null() {
                 (self.api.stream_destroy)(self.stream);
             }
+            (self.api.context_set)(null_mut());
             (self.api.context_release)(self.device);
         }
     }

@@ -258,6 +258,10 @@ impl Driver for Emulated {
         self.recordings().kept.remove(&recording);
     }
 
+    fn abandon_recording(&self) {
+        self.recordings().open = None;
+    }
+
     fn stream(&self) -> usize {
         0
     }

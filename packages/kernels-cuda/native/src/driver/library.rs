@@ -63,6 +63,17 @@ pub fn open(name: &str, hint: &str) -> Result<Found> {
     Err(Error::new(Code::BackendUnavailable, message))
 }
 
+/// Opens a file. `hint` says what to install.
+pub fn open_file(path: &str, hint: &str) -> Result<Found> {
+    // SAFETY: initialisers of the library that the caller names.
+    match unsafe { Library::new(path) } {
+        Ok(library) => Ok(Found { library, path: path.to_owned() }),
+        Err(error) => {
+            Err(Error::new(Code::BackendUnavailable, format!("{path} cannot be loaded: {hint} ({error})")))
+        }
+    }
+}
+
 /// Folders in which `name` could have been, the loader's own included.
 fn folders(name: &str) -> Vec<PathBuf> {
     let listed = env::var_os("LD_LIBRARY_PATH");

@@ -23,7 +23,11 @@ mod lt;
 #[cfg(not(feature = "emulated"))]
 pub mod probe;
 #[cfg(not(feature = "emulated"))]
+mod staging;
+#[cfg(not(feature = "emulated"))]
 mod timing;
+#[cfg(not(feature = "emulated"))]
+mod trace;
 
 /// A product y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n]), row-major; addresses on the device. a and b are of `dtype`, y
 /// and, at the driver, bias of `out_dtype`.
@@ -132,6 +136,8 @@ pub trait Driver: Send + Sync {
     /// Does what was recorded.
     fn replay(&self, recording: u64) -> Result<()>;
     fn forget_recording(&self, recording: u64);
+    /// Ends a recording that is under way, if there is one, and forgets it.
+    fn abandon_recording(&self);
     /// The line of work as libraries of the device take it: a CUDA stream.
     fn stream(&self) -> usize;
     /// Every kernel that is launched, as the device has it.
