@@ -13,7 +13,7 @@ import { llama } from '@ift/model-llama'
 import { moss } from '@ift/model-moss'
 import { phi } from '@ift/model-phi'
 import { qwen } from '@ift/model-qwen'
-import type { Backend } from '@ift/tensor'
+import type { Backend, Buf } from '@ift/tensor'
 import { Decoder } from '../packages/core/src/generate/decoder.js'
 import { emulatedIsBuilt, openEmulated } from '../packages/kernels-cuda/src/emulated.js'
 
@@ -127,3 +127,49 @@ for (const { device, ready, openDevice } of devices) {
     backend.close()
   })
 }
+
+test.skipIf(!emulated)('GPU: a step that finds no memory to be recorded in is run as it is', async () => {
+  const run = async (full: boolean) => {
+    const backend = openEmulated({ memory: 4 << 20 })
+    const { model, shape } = await open(backend, llama, 'llama-tiny')
+    const before = backend.memory()
+    const failures: unknown[] = []
+    const record = backend.record.bind(backend)
+    backend.record = (work) => {
+      // Whatever there is, kept memory included, is somebody else's meanwhile.
+      const taken: Buf[] = []
+      try {
+        while (full) taken.push(backend.alloc(512))
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'IFT_OUT_OF_MEMORY' })
+      }
+      try {
+        return record(work)
+      } catch (error) {
+        failures.push(error)
+        throw error
+      } finally {
+        for (const buf of taken) backend.free(buf)
+      }
+    }
+    const decoder = new Decoder(backend, model, null, shape, 'f32')
+    const found = await decode(decoder, 20)
+    decoder.release()
+    expect(backend.memory().allocated).toBe(before.allocated)
+    model.release()
+    backend.close()
+    return { found, failures }
+  }
+  const [recorded, refused] = [await run(false), await run(true)]
+  expect(recorded.failures).toEqual([])
+  expect(refused.found).toEqual(recorded.found)
+  // Once: with no others to give up it would fail again.
+  expect(refused.failures).toEqual([
+    expect.objectContaining({
+      code: 'IFT_RECORDING',
+      message: expect.stringMatching(
+        / asked, .* of 4.00 MiB in buffers \(the device has no memory left/,
+      ) as string,
+    }),
+  ])
+})

@@ -37,6 +37,8 @@ export class RecordedSteps {
   readonly #logits: (input: ForwardInput) => Tensor
   readonly #steps = new Map<string, RecordedStep>()
   #before = ''
+  /** A step could not be written down, with no others kept: it would fail again. */
+  #refused = false
 
   private constructor(
     backend: Backend,
@@ -66,7 +68,7 @@ export class RecordedSteps {
    * tokens a sequence, or the first of its kind.
    */
   replay(ids: Int32Array, layout: PagedLayout): Tensor | null {
-    if (layout.rows.some((rows) => rows !== 1)) return null
+    if (this.#refused || layout.rows.some((rows) => rows !== 1)) return null
     const key = [layout.rows.length, layout.width, this.#keyOf(layout.maxPosition)].join(' ')
     // Worth the writing down when it comes again.
     const again = this.#before === key
@@ -84,7 +86,8 @@ export class RecordedSteps {
       return found.logits
     } catch (error) {
       if (!(error instanceof IftError) || error.code !== 'IFT_RECORDING') throw error
-      // Weights or pages lie elsewhere now.
+      // Weights or pages lie elsewhere now, or the device has no memory for a step that is written down beside the others.
+      this.#refused = found === undefined && this.#steps.size === 0
       this.release()
       return null
     }

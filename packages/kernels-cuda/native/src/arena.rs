@@ -89,6 +89,11 @@ impl Arena {
 
     fn take(&mut self, size: usize, settle: impl FnOnce() -> Result<()>) -> Result<u64> {
         match self.driver.alloc(size) {
+            // Nobody may wait for a device that records. What its recordings hold is free once they are given up.
+            Err(error) if error.code == Code::OutOfMemory && self.apart.is_some() => {
+                let message = format!("the device has no memory left for what is recorded: {}", error.message);
+                Err(Error::new(Code::Recording, message))
+            }
             Err(error) if error.code == Code::OutOfMemory && self.idle_bytes > 0 => {
                 // What is kept is given back first. Work in the queue may still use it.
                 settle()?;
@@ -213,5 +218,22 @@ mod tests {
         assert_eq!((arena.allocated(), arena.reserved()), (4096, 4096));
         assert_eq!(arena.alloc(1, || Ok(())).unwrap_err().code, Code::OutOfMemory);
         arena.free(&whole);
+    }
+
+    #[cfg(feature = "emulated")]
+    #[test]
+    fn nothing_is_waited_for_or_given_back_while_work_is_recorded() {
+        let mut arena = Arena::new(Arc::new(crate::driver::emulated::Emulated::new(0, 4096, 0)));
+        let idle = arena.alloc(1024, || Ok(())).unwrap();
+        arena.free(&idle);
+        arena.set_apart();
+        let held = arena.alloc(2048, || Ok(())).unwrap();
+        arena.free(&held);
+        let error = arena.alloc(4096, || panic!("the device records")).unwrap_err();
+        assert_eq!(error.code, Code::Recording);
+        assert_eq!(arena.reserved(), 3072);
+        let apart = arena.end_apart();
+        arena.take_back(apart);
+        assert!(arena.alloc(4096, || Ok(())).is_ok());
     }
 }
