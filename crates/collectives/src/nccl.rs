@@ -1,7 +1,7 @@
 //! Ranks on GPUs: NCCL, loaded by name. Its enumerations are those of `nccl.h`, which keeps them from version to version.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ift_kernel_abi::{Code, DType, Error, Result};
 use libloading::Library;
@@ -63,16 +63,27 @@ pub const FUNCTIONS: &[&str] = Functions::NAMES;
 /// ncclInProgress: what an operation that still runs answers.
 const IN_PROGRESS: c_int = 7;
 
-/// Files to look for, in order: the one that is named; what the loader finds; the toolkit's; those of Python packages in
-/// the active environments. `env` gives environment variables.
+const FILE: &str = "libnccl.so.2";
+
+/// Files to look for, in order: the one that is named, or the library in the folder that is; in the folder IFT_CUDA_LIB, and
+/// beside it, where Python's wheels put it (`nvidia/cu13/lib` and `nvidia/nccl/lib`); what the loader finds; the toolkit's; those
+/// of Python packages in the active environments. `env` gives environment variables.
 pub fn candidates(named: Option<&str>, env: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
     if let Some(path) = named {
-        return vec![path.to_owned()];
+        let path = Path::new(path);
+        return vec![text(if path.is_dir() { path.join(FILE) } else { path.to_owned() })];
     }
-    let mut files = vec!["libnccl.so.2".to_owned()];
+    let mut files = Vec::new();
+    if let Some(folder) = env("IFT_CUDA_LIB").map(PathBuf::from) {
+        files.push(text(folder.join(FILE)));
+        let beside = folder.ancestors().nth(2).map(|nvidia| nvidia.join("nccl/lib").join(FILE));
+        files.extend(beside.map(text));
+    }
+    files.push(FILE.to_owned());
     for home in [env("CUDA_HOME"), env("CUDA_PATH"), Some("/usr/local/cuda".to_owned())].into_iter().flatten()
     {
-        files.push(format!("{home}/lib64/libnccl.so.2"));
+        files.push(format!("{home}/lib64/{FILE}"));
     }
     for prefix in [env("VIRTUAL_ENV"), env("CONDA_PREFIX")].into_iter().flatten() {
         let lib = Path::new(&prefix).join("lib");
@@ -83,10 +94,9 @@ pub fn candidates(named: Option<&str>, env: impl Fn(&str) -> Option<String>) -> 
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3")))
             .collect();
         pythons.sort();
-        for python in pythons {
-            let file = python.join("site-packages/nvidia/nccl/lib/libnccl.so.2");
-            files.push(file.to_string_lossy().into_owned());
-        }
+        files.extend(
+            pythons.iter().map(|python| text(python.join("site-packages/nvidia/nccl/lib").join(FILE))),
+        );
     }
     files
 }

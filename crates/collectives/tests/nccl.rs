@@ -149,3 +149,22 @@ fn the_toolkit_and_python_packages_are_searched_behind_the_loader() {
     assert_eq!(files, expected);
     std::fs::remove_dir_all(prefix).unwrap();
 }
+
+#[test]
+fn the_folder_of_cuda_and_that_of_the_wheel_beside_it_come_first() {
+    let files = candidates(None, |name| (name == "IFT_CUDA_LIB").then(|| "/site/nvidia/cu13/lib".to_owned()));
+    let expected = [
+        "/site/nvidia/cu13/lib/libnccl.so.2",
+        "/site/nvidia/nccl/lib/libnccl.so.2",
+        "libnccl.so.2",
+        "/usr/local/cuda/lib64/libnccl.so.2",
+    ];
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn a_named_folder_is_looked_in() {
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    assert_eq!(candidates(Some(folder), |_| None), [format!("{folder}/libnccl.so.2")]);
+    assert_eq!(candidates(Some("/not/there"), |_| None), ["/not/there"]);
+}

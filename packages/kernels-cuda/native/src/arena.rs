@@ -91,7 +91,8 @@ impl Arena {
         match self.driver.alloc(size) {
             // Nobody may wait for a device that records. What its recordings hold is free once they are given up.
             Err(error) if error.code == Code::OutOfMemory && self.apart.is_some() => {
-                let message = format!("the device has no memory left for what is recorded: {}", error.message);
+                let message =
+                    format!("the device has no memory left for what is recorded: {}", error.message);
                 Err(Error::new(Code::Recording, message))
             }
             Err(error) if error.code == Code::OutOfMemory && self.idle_bytes > 0 => {

@@ -21,8 +21,7 @@ fn python_folders() -> Vec<PathBuf> {
     for home in homes {
         let pythons = fs::read_dir(home.join("lib")).into_iter().flatten().flatten();
         for python in pythons.filter(|entry| entry.file_name().to_string_lossy().starts_with("python3")) {
-            let nvidia = python.path().join("site-packages/nvidia");
-            folders.extend([nvidia.join("cu13/lib"), nvidia.join("nccl/lib")]);
+            folders.push(python.path().join("site-packages/nvidia/cu13/lib"));
         }
     }
     folders
@@ -108,7 +107,7 @@ fn of_other_majors(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Where the library of that name, already open, was loaded from, as far as the system tells.
-fn loaded_from(name: &str) -> Option<String> {
+pub fn loaded_from(name: &str) -> Option<String> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     let of_library = |path: &&str| {
         Path::new(path).file_name().is_some_and(|file| file.to_string_lossy().starts_with(name))

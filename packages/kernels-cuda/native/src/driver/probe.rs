@@ -1,7 +1,8 @@
 //! What of NVIDIA's software a machine has, for `ift doctor`: nothing here needs a GPU, and nothing fails.
 
-use std::ffi::c_int;
+use std::env;
 
+use ift_collectives::nccl::{NcclLibrary, candidates};
 use ift_kernel_abi::{Code, Error, Result};
 
 use super::{api, cuda, library};
@@ -28,16 +29,14 @@ fn cublas() -> Result<String> {
     Ok(format!("{}, {}", version(number), library.file(cuda::CUBLAS_LT)))
 }
 
+/// As a rank would find it.
 fn nccl() -> Result<String> {
-    type GetVersion = unsafe extern "C" fn(*mut c_int) -> c_int;
-    let library = library::open(NCCL, NCCL_HINT)?;
-    let mut number = 0;
-    // SAFETY: the type of nccl.h, with a pointer to a local.
-    let status = unsafe { library.function::<GetVersion>("ncclGetVersion")?(&raw mut number) };
-    if status != 0 {
-        return Err(Error::new(Code::BackendUnavailable, format!("ncclGetVersion: NCCL status {status}")));
-    }
-    Ok(format!("{}, {}", version(number as usize), library.file(NCCL)))
+    let nccl = NcclLibrary::open(&candidates(None, |name| env::var(name).ok())).map_err(|error| {
+        let tried = error.message.replace(":\n  ", " ").replace("\n  ", ", ");
+        Error::new(error.code, format!("{NCCL_HINT}. {tried}"))
+    })?;
+    let file = if nccl.file.contains('/') { None } else { library::loaded_from(NCCL) };
+    Ok(format!("{}, {}", version(nccl.version as usize), file.unwrap_or(nccl.file)))
 }
 
 fn finding(name: impl Into<String>, result: Result<String>) -> Finding {
