@@ -76,7 +76,8 @@ pub struct Opened {
     pub memory: f64,
 }
 
-fn open_device(driver: Arc<dyn Driver>) -> Result<Opened> {
+/// Gives a device a number on this thread.
+pub fn register(driver: Arc<dyn Driver>) -> Result<Opened> {
     let device = Device::new(driver)?;
     let facts = device.facts().clone();
     let number = DEVICES.with_borrow_mut(|devices| {
@@ -96,7 +97,7 @@ fn open_device(driver: Arc<dyn Driver>) -> Result<Opened> {
 #[cfg(not(feature = "emulated"))]
 #[napi]
 pub fn open(index: u32) -> Either<Opened, Failure> {
-    answer(crate::driver::cuda::Cuda::open(index).and_then(|driver| open_device(Arc::new(driver))), "open")
+    answer(crate::driver::cuda::Cuda::open(index).and_then(|driver| register(Arc::new(driver))), "open")
 }
 
 /// One thing of NVIDIA's that was looked for: what was found, or why not and what to install.
@@ -125,7 +126,7 @@ pub fn probe() -> Vec<Finding> {
 pub fn open_emulated(schedule: u32, memory: f64, life: u32) -> Either<Opened, Failure> {
     let open = |memory| {
         let driver = crate::driver::emulated::Emulated::new(schedule, memory, life.into());
-        open_device(Arc::new(driver))
+        register(Arc::new(driver))
     };
     answer(size("memory", memory).and_then(open), "open")
 }
