@@ -202,3 +202,6 @@ impl Drop for Preference<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
