@@ -65,7 +65,7 @@ where
         });
     };
     match device_of(device) {
-        Some(device) => device.on_queue(run),
+        Some(device) => device.on_queue("a call of all ranks", run),
         None => run(Err(closed_error())),
     }
     Ok(promise)
@@ -230,7 +230,7 @@ pub fn comm_leave<'env>(env: &'env Env, device: u32) -> napi::Result<Object<'env
         deferred.resolve(move |_| Ok(outcome(left)));
     };
     match device_of(device) {
-        Some(device) => device.on_queue(run),
+        Some(device) => device.on_queue("a call of all ranks", run),
         None => run(Err(closed_error())),
     }
     Ok(promise)

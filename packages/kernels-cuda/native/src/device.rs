@@ -264,9 +264,10 @@ impl Device {
         Ok(())
     }
 
-    /// Calls `then` with what kernels run on, on the queue's thread, when all queued before is done.
-    pub fn on_queue(&self, then: impl FnOnce(Result<&Context>) + Send + 'static) {
-        match self.with(|state| state.recordings.expect_none("a call of all ranks")) {
+    /// Calls `then` with what kernels run on, on the queue's thread, when all queued before is done, or with the first error of
+    /// that. `what` is what the caller is about.
+    pub fn on_queue(&self, what: &str, then: impl FnOnce(Result<&Context>) + Send + 'static) {
+        match self.with(|state| state.recordings.expect_none(what)) {
             Ok(()) => self.queue.fence(then),
             Err(error) => then(Err(error)),
         }
@@ -274,10 +275,7 @@ impl Device {
 
     /// Calls `then` when all queued before is done, with the first error of it.
     pub fn fence(&self, then: impl FnOnce(Result<()>) + Send + 'static) {
-        match self.with(|state| state.recordings.expect_none("waiting for the device")) {
-            Ok(()) => self.queue.fence(move |done| then(done.map(|_| ()))),
-            Err(error) => then(Err(error)),
-        }
+        self.on_queue("waiting for the device", |done| then(done.map(|_| ())));
     }
 
     /// From here on kernels and writes are written down instead of done. Memory that is freed meanwhile stays with them.
@@ -318,6 +316,7 @@ impl Device {
     /// Ends a recording; its memory is free behind what is queued.
     pub fn forget_recording(&self, recording: u32) -> Result<()> {
         let number = self.with(|state| {
+            state.recordings.expect_none("forgetting a recording")?;
             let Graph { number, apart } = state.recordings.forget(recording)?;
             state.arena.take_back(apart);
             Ok(number)

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use ift_kernel_abi::{Code, Error, FloatDType, Result};
 use ift_kernels_cuda::device::Device;
@@ -13,6 +14,7 @@ use ift_kernels_cuda::driver::{Driver, Product};
 use ift_kernels_cuda::kernels::elementwise::{axpby, cast, fill};
 use ift_kernels_cuda::kernels::gemm::gemm;
 use ift_kernels_cuda::kernels::inventory;
+use ift_kernels_cuda::launch::Context;
 use ift_kernels_cuda::node;
 
 mod stub;
@@ -102,9 +104,20 @@ fn a_recording_keeps_what_its_replays_copy_from() {
     device.write(x, &[7; 100], 0).unwrap();
     let recording = device.end_recording().unwrap();
     wait(&device).unwrap();
+    let slow = |_: &Context| {
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(())
+    };
+    device.kernel("slow", |_| Ok(slow)).unwrap();
     device.forget_recording(recording).unwrap();
+    close(number, device);
+    machine.expect_clean();
+    let (number, device) = register(machine.open(0));
+    let x = device.alloc(4096).unwrap();
     device.begin_recording().unwrap();
     device.write(x, &[7; 100], 0).unwrap();
+    // Asks the queue, which has then come to the recording.
+    device.inventory().unwrap();
     close(number, device);
     machine.expect_clean();
 }
@@ -131,6 +144,10 @@ fn memory_that_ends_while_work_is_recorded() {
     let recording = device.end_recording().unwrap();
     device.replay(recording).unwrap();
     wait(&device).unwrap();
+    // Forgetting waits for the device, too.
+    device.begin_recording().unwrap();
+    assert_eq!(device.forget_recording(recording).unwrap_err().code, Code::Recording);
+    device.inventory().unwrap();
     close(number, device);
     machine.expect_clean();
 }
@@ -207,6 +224,15 @@ fn two_devices_of_one_thread() {
     for (number, device) in devices {
         close(number, device);
     }
+    machine.expect_clean();
+    // Whoever was called last, memory goes back where it came from.
+    machine.limit_memory(usize::MAX);
+    let gpus = [machine.open(0), machine.open(1)];
+    let addresses = gpus.each_ref().map(|gpu| gpu.alloc(1000).unwrap());
+    for (gpu, address) in gpus.iter().zip(addresses) {
+        gpu.free(address);
+    }
+    drop(gpus);
     machine.expect_clean();
 }
 

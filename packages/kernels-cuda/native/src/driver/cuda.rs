@@ -1,15 +1,15 @@
 //! An NVIDIA GPU, through the driver API: one stream, kernels from the embedded fat binaries, products by cuBLASLt.
 
-use std::collections::HashMap;
 use std::env;
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ift_kernel_abi::Result;
+use ift_kernel_abi::{Result, no_recording};
 
 use super::api::{Api, Handle, accept_device, facts, load_driver, start_driver, unavailable};
 use super::functions::Functions;
+use super::graphs::Graphs;
 use super::images::IMAGES;
 use super::library;
 use super::lt::Lt;
@@ -20,22 +20,6 @@ use super::{Driver, Facts, KernelFacts, Product};
 use crate::kernels::geometry::Geometry;
 use crate::profile::KernelTime;
 
-/// What a recording needs as long as it may be replayed.
-#[derive(Default)]
-struct Recorded {
-    /// Pinned memory that its uploads are copied from, each time.
-    constants: Vec<Handle>,
-    launches: usize,
-}
-
-#[derive(Default)]
-struct Recordings {
-    /// The recording that has been begun.
-    open: Option<Recorded>,
-    /// By the handle of the graph.
-    kept: HashMap<u64, Recorded>,
-}
-
 pub struct Cuda {
     api: Api,
     facts: Facts,
@@ -45,7 +29,7 @@ pub struct Cuda {
     functions: Functions,
     lt: Mutex<Lt>,
     staging: Mutex<Staging>,
-    recordings: Mutex<Recordings>,
+    graphs: Mutex<Graphs>,
     /// While a profile is taken.
     timing: Mutex<Option<Timing>>,
     trace: Trace,
@@ -121,7 +105,7 @@ impl Cuda {
             functions: Functions::default(),
             lt,
             staging: Mutex::default(),
-            recordings: Mutex::default(),
+            graphs: Mutex::default(),
             timing: Mutex::default(),
             trace: Trace::default(),
             blocking: sources.blocking,
@@ -146,10 +130,6 @@ impl Cuda {
         self.trace.keep(self.api.expect(what, status))
     }
 
-    fn is_recording(&self) -> bool {
-        lock(&self.recordings).open.is_some()
-    }
-
     /// Does a launch: measured where that is wanted, and waited for where an error is to name it. What a recording takes down
     /// runs later.
     fn start(
@@ -159,8 +139,8 @@ impl Cuda {
         launch: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         self.trace.expect_alive()?;
-        let recorded = lock(&self.recordings).open.as_mut().map(|open| open.launches += 1);
-        if recorded.is_some() {
+        let taken = lock(&self.graphs).takes_launch();
+        if taken {
             return self.trace.keep(launch());
         }
         let name = || [kernel, &detail()].join(" ").trim_end().to_owned();
@@ -181,7 +161,7 @@ impl Cuda {
     /// The error of the device behind a failure of a library on it, if there is one.
     fn device_error(&self) -> Result<()> {
         const NOT_READY: c_int = 600;
-        if self.is_recording() {
+        if lock(&self.graphs).is_open() {
             return Ok(());
         }
         // SAFETY: the device's own stream, which does not record.
@@ -190,22 +170,6 @@ impl Cuda {
             return Ok(());
         }
         self.trace.waited(self.api.expect("the GPU", status))
-    }
-
-    /// Ends the recording that is under way; its graph, and what it needs.
-    fn take_graph(&self) -> Option<(Result<Handle>, Recorded)> {
-        let recorded = lock(&self.recordings).open.take()?;
-        let mut graph = null_mut();
-        // SAFETY: a pointer to a local.
-        let status = unsafe { (self.api.end_capture)(self.stream, &raw mut graph) };
-        Some((self.expect("cuStreamEndCapture", status).map(|()| graph), recorded))
-    }
-
-    fn release(&self, recorded: Recorded) {
-        for memory in recorded.constants {
-            // SAFETY: from `upload`; nothing copies from it any more.
-            unsafe { (self.api.host_free)(memory) };
-        }
     }
 }
 
@@ -237,17 +201,12 @@ impl Driver for Cuda {
 
     fn upload(&self, to: u64, data: &[u8]) -> Result<()> {
         self.trace.expect_alive()?;
-        if let Some(open) = &mut lock(&self.recordings).open {
-            // What a graph copies from must outlive it.
-            let mut from = null_mut();
-            // SAFETY: pointers to locals; the new memory has the bytes of `data`, and the caller has checked the range.
-            return unsafe {
-                self.expect("cuMemHostAlloc", (self.api.host_alloc)(&raw mut from, data.len().max(1), 0))?;
-                from.cast::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len());
-                open.constants.push(from);
-                let status = (self.api.upload)(to, from, data.len(), self.stream);
-                self.expect("cuMemcpyHtoD", status)
-            };
+        // What a graph copies from must outlive it.
+        let constant = self.trace.keep(lock(&self.graphs).constant(&self.api, data))?;
+        if let Some(from) = constant {
+            // SAFETY: a copy of `data`; the caller has checked the range.
+            let status = unsafe { (self.api.upload)(to, from, data.len(), self.stream) };
+            return self.expect("cuMemcpyHtoD", status);
         }
         let mut rest = data;
         let mut fill = |piece: &mut [u8]| {
@@ -305,38 +264,16 @@ impl Driver for Cuda {
     }
 
     fn begin_recording(&self) -> Result<()> {
-        // Other threads may allocate meanwhile, and so may this one for what an upload is copied from.
-        const RELAXED: c_int = 2;
         self.trace.expect_alive()?;
-        // SAFETY: the device's own stream.
-        let status = unsafe { (self.api.begin_capture)(self.stream, RELAXED) };
-        self.expect("cuStreamBeginCapture", status)?;
-        lock(&self.recordings).open = Some(Recorded::default());
-        Ok(())
+        self.trace.keep(lock(&self.graphs).begin(&self.api, self.stream))
     }
 
     fn end_recording(&self) -> Result<u64> {
-        let (graph, recorded) = self.take_graph().ok_or_else(ift_kernel_abi::no_recording)?;
-        let mut recording = null_mut();
-        let made = graph.and_then(|graph| {
-            // SAFETY: a pointer to a local; the graph is not needed once it is instantiated.
-            let status = unsafe {
-                let status = (self.api.graph_instantiate)(&raw mut recording, graph, 0);
-                (self.api.graph_destroy)(graph);
-                status
-            };
-            self.expect("cuGraphInstantiate", status)
-        });
-        if let Err(error) = made {
-            self.release(recorded);
-            return Err(error);
-        }
-        lock(&self.recordings).kept.insert(recording as u64, recorded);
-        Ok(recording as u64)
+        self.trace.keep(lock(&self.graphs).end(&self.api, self.stream))
     }
 
     fn replay(&self, recording: u64) -> Result<()> {
-        let launches = lock(&self.recordings).kept.get(&recording).map_or(0, |kept| kept.launches);
+        let launches = lock(&self.graphs).launches(recording).ok_or_else(no_recording)?;
         self.start(
             "replay",
             || format!("of {launches} launches"),
@@ -349,24 +286,13 @@ impl Driver for Cuda {
     }
 
     fn forget_recording(&self, recording: u64) {
-        let recorded = lock(&self.recordings).kept.remove(&recording);
-        if let Some(recorded) = recorded {
-            // A launch under way may still copy from them.
-            let _ = self.synchronize();
-            // SAFETY: a handle of `end_recording`, forgotten once.
-            unsafe { (self.api.graph_forget)(recording as Handle) };
-            self.release(recorded);
-        }
+        // A replay under way may still copy from what is freed.
+        let _ = self.synchronize();
+        lock(&self.graphs).forget(&self.api, recording);
     }
 
     fn abandon_recording(&self) {
-        if let Some((graph, recorded)) = self.take_graph() {
-            if let Ok(graph) = graph {
-                // SAFETY: a graph of which nothing was made.
-                unsafe { (self.api.graph_destroy)(graph) };
-            }
-            self.release(recorded);
-        }
+        lock(&self.graphs).abandon(&self.api, self.stream);
     }
 
     fn stream(&self) -> usize {
@@ -409,11 +335,7 @@ impl Drop for Cuda {
                 (self.api.stream_synchronize)(self.stream);
             }
             // Those whose end was still queued when the device was closed.
-            let kept: Vec<_> = lock(&self.recordings).kept.drain().collect();
-            for (recording, recorded) in kept {
-                (self.api.graph_forget)(recording as Handle);
-                self.release(recorded);
-            }
+            lock(&self.graphs).forget_all(&self.api);
             if let Some(workspace) = lock(&self.lt).stop() {
                 (self.api.mem_free)(workspace);
             }

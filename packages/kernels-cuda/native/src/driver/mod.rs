@@ -15,6 +15,8 @@ pub mod emulated;
 #[cfg(not(feature = "emulated"))]
 mod functions;
 #[cfg(not(feature = "emulated"))]
+mod graphs;
+#[cfg(not(feature = "emulated"))]
 mod images;
 #[cfg(not(feature = "emulated"))]
 mod library;
