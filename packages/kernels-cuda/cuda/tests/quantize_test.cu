@@ -70,13 +70,6 @@ static Quantized int8_of(const std::vector<float>& x, size_t cols) {
   return q;
 }
 
-template <class A>
-static void expect_same(const std::string& name, const std::vector<A>& found, const std::vector<A>& expected) {
-  ++test::checks;
-  if (found.size() == expected.size() && memcmp(found.data(), expected.data(), found.size() * sizeof(A)) == 0) return;
-  test::fail(name);
-}
-
 template <class T>
 static void launch_product(bool nf4, int m, const ift::QuantizedProductArgs& a, dim3 grid, dim3 block) {
 #define IFT_LAUNCH_PRODUCT(top)                                                                     \
@@ -92,6 +85,9 @@ static void launch_product(bool nf4, int m, const ift::QuantizedProductArgs& a, 
 template <class T>
 static void quantized_case(bool nf4, int rows, int cols, int offset) {
   using namespace test;
+  const Case here(std::string(nf4 ? "nf4 " : "int8 ") + dtype_name<T>() + " " + std::to_string(rows) + "x" +
+                  std::to_string(cols) + " at " + std::to_string(offset));
+  if (!here.runs()) return;
   const size_t n = size_t(rows) * cols;
   auto x = normal<T>(n);
   for (size_t i = 0; i < n; ++i) {
@@ -102,8 +98,6 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
   for (const T v : x) values.push_back(host_float(v));
   const Quantized q = nf4 ? nf4_of(values) : int8_of(values, cols);
   const int64_t blocks = int64_t(n + 63) / 64, parts = (blocks + ift::kMeanPiece - 1) / ift::kMeanPiece;
-  const std::string at = std::string(nf4 ? " nf4 " : " int8 ") + dtype_name<T>() + " " + std::to_string(rows) + "x" +
-                         std::to_string(cols) + " at " + std::to_string(offset);
   // Quantise.
   const Operand<T> ox(x, offset);
   const Operand<uint8_t> codes(std::vector<uint8_t>(q.codes.size(), 3), offset);
@@ -120,13 +114,13 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
     IFT_LAUNCH(ift_sum_largest, s, dim3(unsigned(parts)), dim3(256), 0);
     IFT_LAUNCH(ift_mean_largest, s, dim3(1), dim3(256), 0);
     IFT_LAUNCH(ift_quantize_scales, s, dim3(unsigned((blocks + 255) / 256)), dim3(256), 0);
-    expect_same("scales" + at, scales.host(), q.scales);
-    expect_same("groups" + at, groups.host(), q.groups);
+    expect_same("scales", scales.host(), q.scales);
+    expect_same("groups", groups.host(), q.groups);
   } else {
     IFT_LAUNCH_DTYPE(T, ift_quantize_int8, quantize, dim3(rows), dim3(256), 0);
-    expect_same("scales" + at, row_scales.host(), q.row_scales);
+    expect_same("scales", row_scales.host(), q.row_scales);
   }
-  expect_same("codes" + at, codes.host(), q.codes);
+  expect_same("codes", codes.host(), q.codes);
   // Dequantise.
   const Operand<T> oy(unwritten<T>(n), offset);
   const ift::DequantizeArgs dequantize{w, oy};
@@ -138,7 +132,7 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
     const TileLaunch l(rows, cols, ift::kChunk);
     IFT_LAUNCH_DTYPE(T, ift_dequantize_int8, dequantize, l.grid, l.block, 0);
   }
-  expect_same("values" + at, oy.host(), expected);
+  expect_same("values", oy.host(), expected, {size_t(cols)});
   // Multiply.
   for (const int m : {1, 2, 3, 8, 13}) {
     const auto input = normal<T>(size_t(m) * cols), bias = normal<T>(rows);
@@ -166,12 +160,13 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
     launch_product<T>(nf4, top, p, grid, block);
     // Sums of one or a few products of both signs.
     const double limit = cols < 8 ? 2e-5 : 5e-6;
-    expect_close("product of " + std::to_string(m) + at, out.host(), product, limit);
+    expect_close("product of " + std::to_string(m), out.host(), product, limit, {size_t(rows)});
     if (added) continue;
     p.y = narrow;
     p.out_dtype = std::is_same<T, float>::value ? 0 : std::is_same<T, bf16>::value ? 1 : 2;
     launch_product<T>(nf4, top, p, grid, block);
-    expect_close("narrow product of " + std::to_string(m) + at, narrow.host(), product, rounding<T>() + limit);
+    expect_close("narrow product of " + std::to_string(m), narrow.host(), product, rounding<T>() + limit,
+                 {size_t(rows)});
   }
 }
 
