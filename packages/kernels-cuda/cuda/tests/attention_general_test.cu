@@ -1,22 +1,8 @@
 // Attention without tensor cores: f32 and head dimensions that tensor cores do not take, packed and paged.
+#include "attention_launch.h"
 #include "attention_reference.h"
 
 #include "../attention_general.cu"
-
-#define IFT_GENERAL_LAUNCH(kind, name, dim, grid, tiles, matrices)                                                 \
-  {                                                                                                                \
-    using S = GeneralShape<dim>;                                                                                   \
-    IFT_LAUNCH(ift_attention_general_##kind##_##name##_##dim, a, grid, 128,                                        \
-               (tiles * S::TILE + matrices * S::R * (S::R + 1)) * 4);                                              \
-  }
-#define IFT_GENERAL_STEPS(name, dim)                                                                               \
-  {                                                                                                                \
-    const unsigned heads = unsigned(a.heads), kv_heads = unsigned(a.kv_heads);                                     \
-    const auto tiles = [&](int rows) { return unsigned(rows / GeneralShape<dim>::R + a.segments); };               \
-    IFT_GENERAL_LAUNCH(forward, name, dim, dim3(tiles(a.rows_q), heads), 3, 1)                                     \
-    IFT_GENERAL_LAUNCH(dq, name, dim, dim3(tiles(a.rows_q), heads), 4, 1)                                          \
-    IFT_GENERAL_LAUNCH(dkv, name, dim, dim3(tiles(a.rows_k), kv_heads), 4, 2)                                      \
-  }
 
 template <class T>
 static void run_case(const AttentionCase& c) {

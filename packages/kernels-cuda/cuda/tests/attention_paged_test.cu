@@ -130,6 +130,11 @@ static void tests() {
 #endif
   }
   bad_pages();
+  if (!test::big) return;
+  const AttentionCase decoding{"decoding", std::vector<int>(16, 1), std::vector<int>(16, 700), 32, 8, 128, true, {}, false};
+  const AttentionCase prompt{"prompt", {300, 211}, {300, 211}, 32, 8, 128, true, {}, false};
+  for (const int splits : {1, 4}) run_case<bf16>(decoding, DECODE, splits, 16);
+  run_case<bf16>(prompt, LONG, 1, 16);
 }
 
 IFT_TEST_MAIN(tests)

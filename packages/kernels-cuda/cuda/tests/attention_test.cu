@@ -2,32 +2,11 @@
 // planted bug: IFT_PLANT_NO_WAIT
 // planted bug: IFT_PLANT_NO_BARRIER_AFTER_SCORES, race
 // planted bug: IFT_PLANT_NO_BARRIER_AFTER_TILE, race
+#include "attention_launch.h"
 #include "attention_reference.h"
 
 #include "../attention_backward.cu"
 #include "../attention_forward.cu"
-
-// Kernels by head dimension: one of them runs, all are compiled.
-#define IFT_ATTENTION_LAUNCH(kind, dim, grid, warps, shared)                                     \
-  if constexpr (std::is_same<T, bf16>::value) {                                                  \
-    IFT_LAUNCH(ift_attention_##kind##_bf16_##dim, a, grid, 32 * warps, (shared) * sizeof(T));    \
-  } else {                                                                                       \
-    IFT_LAUNCH(ift_attention_##kind##_f16_##dim, a, grid, 32 * warps, (shared) * sizeof(T));     \
-  }
-#define IFT_ATTENTION_STEPS(dim)                                                                                  \
-  {                                                                                                               \
-    using F = ForwardShape<dim>;                                                                                  \
-    using Q = DqShape<dim>;                                                                                       \
-    using K = DkvShape<dim>;                                                                                      \
-    const int row = TILE_STRIDE<dim>;                                                                             \
-    const unsigned heads = unsigned(a.heads), kv_heads = unsigned(a.kv_heads);                                    \
-    const auto tiles = [&](int rows, int of) { return unsigned(rows / of + a.segments); };                        \
-    IFT_ATTENTION_LAUNCH(forward, dim, dim3(tiles(a.rows_q, F::QUERIES), heads), F::WARPS, (F::QUERIES + 2 * F::KEYS) * row) \
-    IFT_ATTENTION_LAUNCH(backward_dq, dim, dim3(tiles(a.rows_q, Q::QUERIES), heads), Q::WARPS,                              \
-                         (2 * Q::QUERIES + 4 * Q::KEYS) * row)                                                    \
-    IFT_ATTENTION_LAUNCH(backward_dkv, dim, dim3(tiles(a.rows_k, K::KEYS), kv_heads, dim / K::COLUMNS), K::WARPS,           \
-                         (2 * K::KEYS + 4 * K::QUERIES) * row)                                                    \
-  }
 
 template <class T>
 static void run_case(const AttentionCase& c) {
@@ -52,16 +31,8 @@ static void run_case(const AttentionCase& c) {
   a.heads = c.heads, a.kv_heads = c.kv_heads, a.head_dim = c.head_dim;
   a.causal = c.causal;
   a.scale = float(data.scale);
-#ifdef IFT_FEW_SHAPES
-  IFT_ATTENTION_STEPS(64)
-#else
-  if (c.head_dim <= 64) IFT_ATTENTION_STEPS(64)
-  else if (c.head_dim <= 80) IFT_ATTENTION_STEPS(80)
-  else if (c.head_dim <= 96) IFT_ATTENTION_STEPS(96)
-  else if (c.head_dim <= 128) IFT_ATTENTION_STEPS(128)
-  else if (c.head_dim <= 192) IFT_ATTENTION_STEPS(192)
-  else IFT_ATTENTION_STEPS(256)
-#endif
+  bool done = false;
+  IFT_EACH_HEAD_DIM(IFT_ATTENTION_OF)
   const double limit = 2 * test::rounding<T>();
   test::expect_close("out", out.host(), data.out, limit, data.queries());
   test::expect_close("lse", lse.host(), data.lse, 1e-4, data.rows());

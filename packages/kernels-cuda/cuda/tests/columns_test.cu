@@ -81,6 +81,9 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  sums_case<bf16>(2048, 4096, 16, 0, true);
+  scale_case<bf16>(2048, 4096, 0, true);
 }
 
 IFT_TEST_MAIN(tests)

@@ -88,6 +88,10 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  std::vector<int32_t> labels(256);
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = i % 5 == 0 ? -100 : int32_t(i * 7919 % 32000);
+  loss_case<bf16, bf16>(32000, labels, 0, 0, 512);
 }
 
 IFT_TEST_MAIN(tests)

@@ -152,6 +152,7 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (test::big) map_cases<bf16>(1 << 21, 0);
   for (const int offset : {0, 1}) {
     for (const int64_t n : {1, 100, 5000}) {
       fill_case<uint8_t>(n, offset, 0xC8C8C8C8u);

@@ -59,6 +59,14 @@ class Device {
     free(data);
 #endif
   }
+  size_t size() const { return count; }
+  void fill(int byte) {
+#if defined(__CUDACC__)
+    expect_cuda(cudaMemset(data, byte, count * sizeof(T)), "cudaMemset");
+#else
+    if (count != 0) memset(static_cast<void*>(data), byte, count * sizeof(T));
+#endif
+  }
   uint64_t address() const { return reinterpret_cast<uint64_t>(data); }
   std::vector<T> host() const {
     std::vector<T> values(count);

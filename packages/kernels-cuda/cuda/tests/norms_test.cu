@@ -132,6 +132,10 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  for (const bool layer : {false, true}) norm_case<bf16>(2048, 4096, 0, layer, false);
+  row_norm_case<bf16>(4096, 4096, 0);
+  squared_norm_case<float>(1 << 23, 0, false);
 }
 
 IFT_TEST_MAIN(tests)

@@ -56,6 +56,7 @@ static void tests() {
       }
     }
   }
+  if (test::big) adamw_case<bf16>(1 << 22, 0, true, true, 10);
 }
 
 IFT_TEST_MAIN(tests)

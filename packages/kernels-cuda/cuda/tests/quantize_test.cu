@@ -191,6 +191,8 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  for (const bool nf4 : {true, false}) quantized_case<bf16>(nf4, 4096, 1024, 0);
 }
 
 IFT_TEST_MAIN(tests)

@@ -77,6 +77,7 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (test::big) random_case<bf16>(1 << 22, 0, 42, 3);
 }
 
 IFT_TEST_MAIN(tests)

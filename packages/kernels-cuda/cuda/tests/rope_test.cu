@@ -72,6 +72,7 @@ static void tests() {
   rope_cases<float>();
   rope_cases<bf16>();
   rope_cases<f16>();
+  if (test::big) rope_case<bf16>(2048, 32, 128, 0, 128, false, false, true, true);
 }
 
 IFT_TEST_MAIN(tests)

@@ -130,6 +130,13 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  copy_case<bf16>(0, 4096, 0, 12288, 1024, 4096, false);
+  copy_case<bf16>(0, 4096, 0, 4096, 2048, 4096, true);
+  std::vector<int32_t> tokens(2048);
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = int32_t(i * 7919 % 1000);
+  gather_case<bf16>(1000, 4096, tokens, 0);
+  scatter_case<bf16, float>(1000, 4096, tokens, true);
 }
 
 IFT_TEST_MAIN(tests)

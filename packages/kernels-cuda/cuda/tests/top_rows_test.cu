@@ -70,6 +70,7 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (test::big) top_case<bf16>(64, 32000, 40, Kind::fine, 0, 1024);
 }
 
 IFT_TEST_MAIN(tests)
