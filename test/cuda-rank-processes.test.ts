@@ -48,12 +48,20 @@ async function bundlePlugin(): Promise<void> {
   symlinkSync(addon, join(dir, basename(addon)))
 }
 
-function writeModel(name: string, changes: Record<string, number>): void {
+/** A copy of the model of the quick start with other sizes, which has no weights then. */
+function writeModel(name: string, changes: Record<string, number> = {}): void {
   const model = join(root, 'examples/quickstart/model')
   mkdirSync(join(dir, name))
   for (const file of readdirSync(model)) copyFileSync(join(model, file), join(dir, name, file))
   const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')) as Record<string, unknown>
   writeFileSync(join(dir, name, 'config.json'), JSON.stringify({ ...config, ...changes }))
+}
+
+function lastTensor(file: Buffer): { data_offsets: [number, number] } {
+  const header = JSON.parse(file.toString('utf8', 8, 8 + Number(file.readBigUInt64LE()))) as object
+  return Object.entries(header).findLast(([name]) => name !== '__metadata__')![1] as ReturnType<
+    typeof lastTensor
+  >
 }
 
 beforeAll(async () => {
@@ -66,6 +74,12 @@ beforeAll(async () => {
   const heads = { num_attention_heads: 2, num_key_value_heads: 2, head_dim: 64 }
   writeModel('model', { ...small, ...heads })
   writeModel('wider', { ...small, ...heads, intermediate_size: 192 })
+  for (const name of ['trained', 'trained-further']) writeModel(name)
+  const weights = readFileSync(join(dir, 'trained/model.safetensors'))
+  // The lowest bit of the last tensor's first element.
+  const { data_offsets } = lastTensor(weights)
+  weights[8 + Number(weights.readBigUInt64LE()) + data_offsets[0]]! ^= 1
+  writeFileSync(join(dir, 'trained-further/model.safetensors'), weights)
   const data = readFileSync(join(root, 'examples/quickstart/data/bilingual.jsonl'), 'utf8').split('\n')
   writeFileSync(join(dir, 'data.jsonl'), data.slice(0, 14).join('\n'))
   writeFileSync(join(dir, 'other.jsonl'), data.slice(4, 14).join('\n'))
@@ -266,6 +280,13 @@ test.skipIf(!ready).each([
     /training data samples: rank 1 has \d, rank 0 has \d+/,
   ],
   ['model', only(1, { flags: ['--weights', 'wider'] }), /model intermediate: rank 1 has 192, rank 0 has 128/],
+  [
+    'state of the weights',
+    (rank: number) => ({
+      flags: ['--initialize', 'false', '--weights', rank === 1 ? 'trained-further' : 'trained'],
+    }),
+    /model weight values: rank 1 has [0-9a-f]{64}, rank 0 has/,
+  ],
   [
     'rank of the adapter',
     only(1, { flags: ['--peft.r', '4'] }),

@@ -182,7 +182,7 @@ export async function openTraining(
       'held out': data.validation?.count ?? 0,
       sha256: data.hash,
     },
-    model: modelFacts(open),
+    model: { ...modelFacts(open), 'weight values': await open.sampleWeights() },
   })
   const found =
     options.resume && writes
@@ -314,7 +314,7 @@ function modelFacts({ definition, shape, dtype, quantize, fingerprint, trainable
     ...Object.fromEntries(Object.entries(shape).map(([name, value]) => [name, String(value)])),
     dtype,
     quantize,
-    weights: fingerprint,
+    'weight files': fingerprint,
     trained: `${trained.length} tensors: ${trained.join(', ')}`,
   }
 }
