@@ -13,10 +13,36 @@ struct Quantized {
   std::vector<float> values;
 };
 
+struct LevelArgs {
+  /// f32 [16], f32 [256]
+  uint64_t nf4, dynamic;
+};
+__device__ __forceinline__ void read_levels(const LevelArgs& a) {
+  const int i = threadIdx.x;
+  if (i < 16) reinterpret_cast<float*>(a.nf4)[i] = ift::kNf4Levels[i];
+  reinterpret_cast<float*>(a.dynamic)[i] = ift::kDynamicLevels[i];
+}
+IFT_KERNEL(test_read_levels, LevelArgs, read_levels, 256)
+
+struct Levels {
+  std::vector<float> nf4, dynamic;
+};
+
+// The tables of the device, which the host of a GPU does not see.
+static const Levels& levels() {
+  static const Levels read = [] {
+    const test::Device<float> nf4(16, NAN), dynamic(256, NAN);
+    const LevelArgs a{nf4.address(), dynamic.address()};
+    IFT_LAUNCH(test_read_levels, a, 1, 256, 0);
+    return Levels{nf4.host(), dynamic.host()};
+  }();
+  return read;
+}
+
 // The level whose distance is smallest; of two equally near ones, by the midpoint rounded to f32, the lower.
-static int nearest_level(const float* levels, int count, float t) {
+static int nearest_level(const std::vector<float>& levels, float t) {
   int code = 0;
-  for (int i = 0; i + 1 < count; ++i) {
+  for (size_t i = 0; i + 1 < levels.size(); ++i) {
     const float sum = levels[i] + levels[i + 1];
     code += t > sum / 2;
   }
@@ -42,15 +68,15 @@ static Quantized nf4_of(const std::vector<float>& x) {
   }
   for (size_t b = 0; b < blocks; ++b) {
     const float most = q.groups[1 + b / 256];
-    q.scales.push_back(uint8_t(nearest_level(ift::kDynamicLevels, 256, most == 0 ? 0 : rest[b] / most)));
+    q.scales.push_back(uint8_t(nearest_level(levels().dynamic, most == 0 ? 0 : rest[b] / most)));
   }
   for (size_t i = 0; i < n; ++i) {
     const float a = largest[i / 64];
-    const int code = nearest_level(ift::kNf4Levels, 16, a == 0 ? 0 : x[i] / a);
+    const int code = nearest_level(levels().nf4, a == 0 ? 0 : x[i] / a);
     q.codes[i / 2] |= uint8_t(i % 2 == 0 ? code << 4 : code);
-    const float product = ift::kDynamicLevels[q.scales[i / 64]] * q.groups[1 + i / 64 / 256];
+    const float product = levels().dynamic[q.scales[i / 64]] * q.groups[1 + i / 64 / 256];
     const float scale = product + mean;
-    q.values.push_back(ift::kNf4Levels[code] * scale);
+    q.values.push_back(levels().nf4[code] * scale);
   }
   return q;
 }
