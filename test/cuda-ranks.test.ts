@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -17,14 +16,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defineBackend, Ift, openAdapter, type IftConfig, type RankPlace } from '@ift/core'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
-import { emulatedIsBuilt, openEmulated } from '../packages/kernels-cuda/src/emulated.js'
+import { compileCpp, cppIsThere } from '../packages/kernels-cuda/src/compiler.fixture.js'
+import { openEmulated } from '../packages/kernels-cuda/src/emulated.js'
 
 // Two sessions of one process are two ranks: emulated GPUs, real TCP between them, and a library with NCCL's names. What
 // is tested is everything above that library.
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
-const ready = emulatedIsBuilt() && spawnSync('c++', ['--version']).status === 0
-if (!ready) console.log('skipped: ranks of emulated GPUs need a C++ compiler and the emulated build')
+const ready = cppIsThere('ranks of emulated GPUs', { emulated: true })
 
 let dir: string
 let library: string
@@ -33,9 +32,7 @@ beforeAll(() => {
   if (!ready) return
   dir = mkdtempSync(join(tmpdir(), 'ift-cuda-ranks-'))
   library = join(dir, 'libnccl.so.2')
-  const source = path('crates/collectives/tests/mock_nccl.cpp')
-  const built = spawnSync('c++', ['-std=c++17', '-shared', '-fPIC', '-pthread', '-o', library, source])
-  if (built.status !== 0) throw new Error(built.stderr.toString())
+  compileCpp('crates/collectives/tests/mock_nccl.cpp', library, ['-shared', '-fPIC'])
   const model = path('examples/quickstart/model')
   for (const file of readdirSync(model)) copyFileSync(join(model, file), join(dir, file))
   const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')) as Record<string, unknown>

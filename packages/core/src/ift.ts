@@ -117,7 +117,23 @@ export class Ift extends PluginSession {
       const link = await RankLink.open(place!, this.config.ranks.timeout)
       this.#link = link
       link.lost.catch(this.#lose)
-      return link.exchange(bytes)
+      const id = await link.exchange(bytes)
+      // A library that begins with another id, or finds no way to the others, waits for them for ever.
+      const { timeout } = this.config.ranks
+      const timer = setTimeout(() => {
+        this.#lose(
+          new IftError(
+            'IFT_RANK_MISSING',
+            `The ranks have met, and the devices of the ${place!.worldSize} ranks did not join within ${timeout} s: this is rank ${place!.rank}.`,
+            'See what the library does with NCCL_DEBUG=INFO, or wait longer: ranks.timeout in the config.',
+          ),
+        )
+      }, timeout * 1000)
+      const joined = () => {
+        clearTimeout(timer)
+      }
+      void this.#backend?.then(joined, joined)
+      return id
     }
     this.#backend ??= openBackend(this, this.config, place && { place, exchange })
     return this.#backend
@@ -141,7 +157,7 @@ export class Ift extends PluginSession {
           'Create the training before anything else of the session is opened, on a device that has collectives.',
         )
     }
-    const open = await this.openModel({ ...options, training: true })
+    const open = await Promise.race([this.openModel({ ...options, training: true }), this.#lost])
     const training = await Promise.race([
       openTraining(this, open.config, open, options, this.#link),
       this.#lost,

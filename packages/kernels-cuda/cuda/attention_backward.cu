@@ -287,11 +287,4 @@ __device__ __forceinline__ void attention_backward_dkv(const AttentionArgs& a) {
   IFT_KERNEL(ift_attention_backward_dkv_f16_##dim, AttentionArgs, (attention_backward_dkv<f16, dim>),       \
              32 * DkvShape<dim>::WARPS)
 
-IFT_BACKWARD(64)
-#ifndef IFT_FEW_SHAPES  // for sanitizers, which compile long
-IFT_BACKWARD(80)
-IFT_BACKWARD(96)
-IFT_BACKWARD(128)
-IFT_BACKWARD(192)
-IFT_BACKWARD(256)
-#endif
+IFT_EACH_HEAD_DIM(IFT_BACKWARD)

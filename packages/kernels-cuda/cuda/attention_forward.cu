@@ -121,11 +121,4 @@ __device__ __forceinline__ void attention_forward(const AttentionArgs& a) {
   IFT_KERNEL(ift_attention_forward_paged_bf16_##dim, AttentionArgs, (attention_forward<bf16, dim, true>), 128) \
   IFT_KERNEL(ift_attention_forward_paged_f16_##dim, AttentionArgs, (attention_forward<f16, dim, true>), 128)
 
-IFT_FORWARD(64)
-#ifndef IFT_FEW_SHAPES  // for sanitizers, which compile long
-IFT_FORWARD(80)
-IFT_FORWARD(96)
-IFT_FORWARD(128)
-IFT_FORWARD(192)
-IFT_FORWARD(256)
-#endif
+IFT_EACH_HEAD_DIM(IFT_FORWARD)

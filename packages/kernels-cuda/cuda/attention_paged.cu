@@ -177,14 +177,7 @@ __device__ __forceinline__ void attention_combine(const AttentionArgs& a) {
   IFT_KERNEL_RESIDENT(ift_attention_decode_f16_##dim, AttentionArgs, (attention_decode<f16, dim>),       \
                       32 * DecodeShape<dim>::WARPS, 1)
 
-IFT_DECODE(64)
-#ifndef IFT_FEW_SHAPES  // for sanitizers, which compile long
-IFT_DECODE(80)
-IFT_DECODE(96)
-IFT_DECODE(128)
-IFT_DECODE(192)
-IFT_DECODE(256)
-#endif
+IFT_EACH_HEAD_DIM(IFT_DECODE)
 
 IFT_KERNEL(ift_attention_combine_bf16, AttentionArgs, attention_combine<bf16>, 128)
 IFT_KERNEL(ift_attention_combine_f16, AttentionArgs, attention_combine<f16>, 128)

@@ -6,6 +6,15 @@
 #include "attention_sequence.h"
 #include "element.h"
 
+// Head dimensions that kernels are made for, ascending: those that a test names, or all.
+#ifndef IFT_EACH_HEAD_DIM
+  #ifdef IFT_FEW_SHAPES  // for sanitizers, which compile long
+    #define IFT_EACH_HEAD_DIM(make) make(64)
+  #else
+    #define IFT_EACH_HEAD_DIM(make) make(64) make(80) make(96) make(128) make(192) make(256)
+  #endif
+#endif
+
 template <int HD>
 constexpr int TILE_STRIDE = HD + 8;
 

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { IftError, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
 import { suggest } from '../suggest.js'
+import { readBytes } from './read-bytes.js'
 import { loadStored, readValues, sizeOf, type StoredTensor } from './stored.js'
+
+/** Bytes of a tensor that stand for it in a sample. */
+const sampleBytes = 1024
 
 export type CheckpointFormat = 'safetensors' | 'pytorch' | 'gguf'
 
@@ -53,6 +58,19 @@ export class WeightSource {
   /** The values as f32. */
   read(name: string): Promise<Float32Array> {
     return readValues(this.info(name))
+  }
+
+  /**
+   * sha256 over the first bytes of every tensor: another for a checkpoint of the same shapes that was trained further, at the
+   * cost of a small read for each tensor.
+   */
+  async sample(): Promise<string> {
+    const hash = createHash('sha256')
+    for (const [name, { file, offset, bytes }] of this.tensors) {
+      hash.update(`${name}\n`)
+      hash.update(await readBytes(file, offset, Math.min(bytes, sampleBytes)))
+    }
+    return hash.digest('hex')
   }
 
   /** `model.safetensors: 12 tensors, 3,456 parameters, BF16`. */

@@ -78,13 +78,23 @@ test('a rank that does not come is named, to every rank that did', async () => {
   await expect(RankLink.open(place(1, 2, ports), 0.4)).rejects.toThrow(/rank 0 of 2 did not come/)
 })
 
-test.each([
-  [place(1, 2, [], 'other'), /belongs to run "other"/],
-  [place(1, 3, []), /counts 3 ranks/],
-])('a rank of another run is refused %#', async (wrong, message) => {
+test('a rank with another number of ranks ends the run on all that have come', async () => {
+  const ports = [await freePort()]
+  const [first, second] = [0, 1].map((rank) => RankLink.open(place(rank, 3, ports), 20))
+  const failure = expect(first).rejects.toMatchObject({
+    code: 'IFT_RANKS_ENVIRONMENT',
+    message: expect.stringContaining('rank 2 calls, and it counts 4 ranks and rank 0 counts 3') as string,
+  })
+  const link = await second!
+  const word = expect(link.lost).rejects.toThrow('Rank 0 failed: rank 2 calls, and it counts 4 ranks')
+  await expect(RankLink.open(place(2, 4, ports), 20)).rejects.toThrow(/refuses rank 2: it counts 4 ranks/)
+  await Promise.all([failure, word])
+})
+
+test('a rank of another run is refused', async () => {
   const ports = [await freePort()]
   const first = RankLink.open(place(0, 2, ports), 20)
-  await expect(RankLink.open({ ...wrong, master: { host: '127.0.0.1', ports } }, 20)).rejects.toThrow(message)
+  await expect(RankLink.open(place(1, 2, ports, 'other'), 20)).rejects.toThrow(/belongs to run "other"/)
   const second = await RankLink.open(place(1, 2, ports), 20)
   await expect(RankLink.open(place(1, 2, ports), 0.4)).rejects.toThrow(/rank 0 of 2 did not come|already/)
   for (const link of [await first, second]) link.close()

@@ -18,6 +18,9 @@ type Line =
   | { readonly failed: number; readonly message: string }
   | { readonly bye: true }
 
+/** Milliseconds after which a connection asks whether the other side's machine is still there. */
+const quiet = 10_000
+
 const send = (socket: Socket, line: Line) => socket.write(`${JSON.stringify(line)}\n`)
 
 /** Calls `take` with each line that arrives; what is no line of ours ends the connection. */
@@ -138,6 +141,7 @@ export class RankLink {
     const all = new Promise<void>((resolve) => (full = resolve))
     const strangers = new Set<Socket>()
     server.on('connection', (socket) => {
+      socket.setKeepAlive(true, quiet)
       strangers.add(socket)
       socket.on('error', () => undefined)
       socket.on('close', () => strangers.delete(socket))
@@ -164,6 +168,9 @@ export class RankLink {
                   : null
         if (why !== null) {
           socket.end(`${JSON.stringify({ refused: `Rank 0 refuses rank ${rank}: ${why}.` })}\n`)
+          // Of this run, and with another idea of it: the two will never be complete.
+          if (line.runId === runId && line.worldSize !== worldSize)
+            this.#refuseRun(`rank ${rank} calls, and ${why}.`)
           return
         }
         known = rank
@@ -202,6 +209,18 @@ export class RankLink {
     }
   }
 
+  /** Ends the run on every rank that has come, as rank 0. */
+  #refuseRun(message: string): void {
+    for (const socket of this.#sockets.values()) send(socket, { failed: 0, message })
+    this.#lose(
+      new IftError(
+        'IFT_RANKS_ENVIRONMENT',
+        `The ranks of run "${this.#place.runId}" do not fit together: ${message}`,
+        'Start every rank with the same number of ranks: WORLD_SIZE, or IFT_WORLD_SIZE',
+      ),
+    )
+  }
+
   /** Calls rank 0 until it answers. */
   async #connect(
     { host, ports }: { readonly host: string; readonly ports: readonly number[] },
@@ -230,7 +249,7 @@ export class RankLink {
   /** One call: true when rank 0 welcomes this one, why not when nobody like it is there; a refusal throws. */
   #call(host: string, port: number, milliseconds: number, hello: Line): Promise<true | string> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port })
+      const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: quiet })
       let welcome = false
       socket.setTimeout(milliseconds, () => {
         resolve('no answer')

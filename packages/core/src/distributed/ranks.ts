@@ -1,6 +1,45 @@
 import { createHash } from 'node:crypto'
 import { IftError, type Backend, type Communicator, type Tensor } from '@ift/tensor'
 
+/** What ranks must have in common, by subject and field; values are compared and shown as they are. */
+export type Facts = Readonly<Record<string, Readonly<Record<string, string | number>>>>
+
+/** Longest value of a fact that travels whole; of others the beginning and a hash. */
+const longestValue = 200
+/** Lines about differences in an error. */
+const mostLines = 12
+
+const sha256 = (text: string) => createHash('sha256').update(text)
+
+/** Facts as lines of subject, field and value, in an order that does not depend on that of the keys. */
+function table(facts: Facts): Map<string, string> {
+  const rows = Object.entries(facts).flatMap(([subject, fields]) =>
+    Object.entries(fields).map(([field, value]): [string, string] => {
+      const text = String(value)
+      const short = `${text.slice(0, 80)}… (sha256 ${sha256(text).digest('hex').slice(0, 12)})`
+      return [`${subject} ${field}`, text.length > longestValue ? short : text]
+    }),
+  )
+  return new Map(rows.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** One line for each field that differs, and which ranks have what. */
+function differences(tables: readonly ReadonlyMap<string, string>[]): string[] {
+  const fields = new Set(tables.flatMap((facts) => [...facts.keys()]))
+  return [...fields].flatMap((field) => {
+    const values = tables.map((facts) => facts.get(field) ?? 'nothing')
+    const ranksBy = new Map<string, number[]>()
+    for (const [rank, value] of values.entries()) {
+      if (value !== values[0]) ranksBy.set(value, [...(ranksBy.get(value) ?? []), rank])
+    }
+    const others = [...ranksBy].map(
+      ([value, ranks]) =>
+        `${ranks.length === 1 ? 'rank' : 'ranks'} ${ranks.join(', ')} ${ranks.length === 1 ? 'has' : 'have'} ${value}`,
+    )
+    return others.length ? [`  - ${field}: ${others.join(', ')}, rank 0 has ${values[0]!}`] : []
+  })
+}
+
 /** The ranks of a run, for what is not a gradient: bytes and numbers that all must know. Every rank makes the same calls. */
 export class Ranks {
   readonly rank: number
@@ -74,25 +113,35 @@ export class Ranks {
     return new TextDecoder().decode(host)
   }
 
+  /** A text of every rank, in their order. */
+  async #texts(own: string): Promise<string[]> {
+    const bytes = new TextEncoder().encode(own)
+    const lengths = (await this.gather(new Uint8Array(Float64Array.of(bytes.byteLength).buffer))).map(
+      (length) => new Float64Array(length.buffer)[0]!,
+    )
+    const padded = new Uint8Array(Math.max(1, ...lengths))
+    padded.set(bytes)
+    const all = await this.gather(padded)
+    return all.map((text, rank) => new TextDecoder().decode(text.subarray(0, lengths[rank])))
+  }
+
   /**
    * Waits until every rank is here, and makes sure that they are about to do the same thing. Throws `IFT_RANKS_DIFFER`,
-   * on every rank, with the names of the facts that differ and of the ranks.
+   * on every rank, with the fields that differ and what the ranks have there.
    */
-  async agree(facts: Readonly<Record<string, string>>): Promise<void> {
-    const names = Object.keys(facts)
-    const digest = Buffer.concat(names.map((name) => createHash('sha256').update(facts[name]!).digest()))
-    const all = await this.gather(new Uint8Array(digest))
-    const part = (rank: number, i: number) => Buffer.from(all[rank]!).toString('hex', i * 32, (i + 1) * 32)
-    const faults = names.flatMap((name, i) => {
-      const others = all.flatMap((_, rank) => (part(rank, i) === part(0, i) ? [] : [rank]))
-      return others.length ? [`  - ${name}: rank ${others.join(', ')} has another than rank 0`] : []
-    })
-    if (faults.length)
-      throw new IftError(
-        'IFT_RANKS_DIFFER',
-        `The ${this.worldSize} ranks are not about to do the same:\n${faults.join('\n')}`,
-        'Give every rank the same config, data, weights and version of ift.',
-      )
+  async agree(facts: Facts): Promise<void> {
+    const text = JSON.stringify([...table(facts)])
+    const digests = await this.gather(new Uint8Array(sha256(text).digest()))
+    const [first] = digests
+    if (digests.every((digest) => Buffer.compare(digest, first!) === 0)) return
+    const tables = (await this.#texts(text)).map((rows) => new Map(JSON.parse(rows) as [string, string][]))
+    const lines = differences(tables)
+    const more = lines.length > mostLines ? [`  - and ${lines.length - mostLines} more`] : []
+    throw new IftError(
+      'IFT_RANKS_DIFFER',
+      `The ${this.worldSize} ranks are not about to do the same:\n${[...lines.slice(0, mostLines), ...more].join('\n')}`,
+      'Give every rank the same config, data, weights and version of ift.',
+    )
   }
 
   /** Makes tensors on every rank those of rank 0. */

@@ -81,6 +81,8 @@ export interface OpenModel {
   readonly ends: ReadonlySet<number>
   /** Names and sizes of the weight files: two models of equal fingerprint have the same files. */
   readonly fingerprint: string
+  /** A hash of some of the values of the weights; empty when the model starts from random ones. */
+  readonly sampleWeights: () => Promise<string>
   release(): void
 }
 
@@ -332,6 +334,7 @@ export async function openModel(
     generationConfig: files.generationConfig,
     ends: endTokens(files.generationConfig, files.json, tokenizer),
     fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
+    sampleWeights: () => (checkpoint ? checkpoint.sample() : Promise.resolve('')),
     release() {
       peft?.release()
       model.release()

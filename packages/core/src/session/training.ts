@@ -175,10 +175,14 @@ export async function openTraining(
   }
   // Here the ranks meet: the data of each is ready.
   await ranks?.agree({
-    'version of ift': version,
+    ift: { version },
     config: decisive(manifest.config),
-    'training data': data.hash,
-    'base weights': open.fingerprint,
+    'training data': {
+      samples: data.train.count,
+      'held out': data.validation?.count ?? 0,
+      sha256: data.hash,
+    },
+    model: { ...modelFacts(open), 'weight values': await open.sampleWeights() },
   })
   const found =
     options.resume && writes
@@ -299,6 +303,19 @@ export async function openTraining(
     release() {
       trainer.release()
     },
+  }
+}
+
+/** What ranks must have in common of a model, which their own files decide. */
+function modelFacts({ definition, shape, dtype, quantize, fingerprint, trainable }: OpenModel) {
+  const trained = trainable.map(({ name, parameter }) => `${name} ${parameter.shape.join('x')}`)
+  return {
+    family: definition.name,
+    ...Object.fromEntries(Object.entries(shape).map(([name, value]) => [name, String(value)])),
+    dtype,
+    quantize,
+    'weight files': fingerprint,
+    trained: `${trained.length} tensors: ${trained.join(', ')}`,
   }
 }
 

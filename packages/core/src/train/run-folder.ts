@@ -48,11 +48,11 @@ function flatten(value: unknown, path: string, out: Map<string, string>): void {
   else if (value !== undefined) out.set(path, JSON.stringify(value))
 }
 
-/** What a config says of the result of a run, without what may differ. */
-export function decisive(config: Readonly<Record<string, unknown>>): string {
+/** What a config says of the result of a run, without what may differ: the JSON of each field by its path. */
+export function decisive(config: Readonly<Record<string, unknown>>): Record<string, string> {
   const fields = new Map<string, string>()
   flatten(config, '', fields)
-  return JSON.stringify([...fields].sort())
+  return Object.fromEntries(fields)
 }
 
 /** Refuses to go on with a run whose result would change, naming every field that differs. */

@@ -1,25 +1,13 @@
 // Attention without tensor cores: f32 and head dimensions that tensor cores do not take, packed and paged.
+#include "attention_launch.h"
 #include "attention_reference.h"
 
 #include "../attention_general.cu"
 
-#define IFT_GENERAL_LAUNCH(kind, name, dim, grid, tiles, matrices)                                                 \
-  {                                                                                                                \
-    using S = GeneralShape<dim>;                                                                                   \
-    IFT_LAUNCH(ift_attention_general_##kind##_##name##_##dim, a, grid, 128,                                        \
-               (tiles * S::TILE + matrices * S::R * (S::R + 1)) * 4);                                              \
-  }
-#define IFT_GENERAL_STEPS(name, dim)                                                                               \
-  {                                                                                                                \
-    const unsigned heads = unsigned(a.heads), kv_heads = unsigned(a.kv_heads);                                     \
-    const auto tiles = [&](int rows) { return unsigned(rows / GeneralShape<dim>::R + a.segments); };               \
-    IFT_GENERAL_LAUNCH(forward, name, dim, dim3(tiles(a.rows_q), heads), 3, 1)                                     \
-    IFT_GENERAL_LAUNCH(dq, name, dim, dim3(tiles(a.rows_q), heads), 4, 1)                                          \
-    IFT_GENERAL_LAUNCH(dkv, name, dim, dim3(tiles(a.rows_k), kv_heads), 4, 2)                                      \
-  }
-
 template <class T>
 static void run_case(const AttentionCase& c) {
+  const test::Case here("general attention " + case_name<T>(c));
+  if (!here.runs()) return;
   const AttentionData<T> data(c);
   const test::Device<T> q(data.q), k(data.k), v(data.v), dout(data.dout), out(test::unwritten<T>(data.nq)),
       dq(test::unwritten<T>(data.nq)), dk(test::unwritten<T>(data.nk)), dv(test::unwritten<T>(data.nk));
@@ -49,13 +37,12 @@ static void run_case(const AttentionCase& c) {
   }
 #endif
   const double limit = std::is_same<T, float>::value ? 5e-6 : 2 * test::rounding<T>();
-  const std::string name = "general attention " + case_name<T>(c) + " ";
-  test::expect_close(name + "out", out.host(), data.out, limit);
-  test::expect_close(name + "lse", lse.host(), data.lse, 1e-5);
-  test::expect_close(name + "dq", dq.host(), data.dq, limit);
-  test::expect_close(name + "dk", dk.host(), data.dk, limit);
-  test::expect_close(name + "dv", dv.host(), data.dv, limit);
-  if (error_code(error) != 0) test::fail(name + "reported an index error");
+  test::expect_close("out", out.host(), data.out, limit, data.queries());
+  test::expect_close("lse", lse.host(), data.lse, 1e-5, data.rows());
+  test::expect_close("dq", dq.host(), data.dq, limit, data.queries());
+  test::expect_close("dk", dk.host(), data.dk, limit, data.keys());
+  test::expect_close("dv", dv.host(), data.dv, limit, data.keys());
+  test::expect("error", error_code(error) == 0, "an index was reported");
 }
 
 static void tests() {

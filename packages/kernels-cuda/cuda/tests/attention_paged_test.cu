@@ -27,6 +27,10 @@ enum Way { DECODE, LONG, GENERAL };
 
 template <class T>
 static void run_case(const AttentionCase& c, Way way, int splits, int page_size) {
+  const char* const ways[] = {"decode", "long", "general"};
+  const test::Case here(std::string("paged attention ") + case_name<T>(c) + " " + ways[way] + " in " +
+                        std::to_string(splits) + " splits, pages of " + std::to_string(page_size));
+  if (!here.runs()) return;
   const AttentionData<T> data(c);
   int pages = 2, max_pages = 1;
   for (int length : c.k_lengths) {
@@ -83,14 +87,15 @@ static void run_case(const AttentionCase& c, Way way, int splits, int page_size)
     if (c.head_dim <= 64) IFT_PAGED_STEPS(f16, 64) else IFT_PAGED_STEPS(f16, 128)
   }
 #endif
-  const std::string name = "paged attention " + case_name<T>(c) + " way " + std::to_string(way) + " splits " +
-                           std::to_string(splits) + " pages of " + std::to_string(page_size);
-  test::expect_close(name, out.host(), data.out, std::is_same<T, float>::value ? 5e-6 : 2 * test::rounding<T>());
-  if (error_code(error) != 0) test::fail(name + " reported an index error");
+  test::expect_close("out", out.host(), data.out, std::is_same<T, float>::value ? 5e-6 : 2 * test::rounding<T>(),
+                     data.queries());
+  test::expect("error", error_code(error) == 0, "an index was reported");
 }
 
 /// Lengths over the table and pages out of the pool are reported.
 static void bad_pages() {
+  const test::Case here("bad pages");
+  if (!here.runs()) return;
   using T = bf16;
   const std::vector<T> row = test::normal<T>(64 * 64);
   const test::Device<T> q(row), k(row), v(row), out(row);
@@ -104,12 +109,12 @@ static void bad_pages() {
     a.segments = a.rows_q = a.heads = a.kv_heads = a.splits = 1, a.head_dim = 64, a.causal = 1, a.scale = 1;
     a.max_pages = 2, a.page_size = 16, a.pages = 4;
     IFT_LAUNCH(ift_attention_decode_bf16_64, a, dim3(2), 128, 17 * 16 * 72 * 2 + 512);
-    ++test::checks;
     const ErrorFlag found = error.host()[0];
-    if (found.code != (lengths ? INDEX_ATTENTION_KV_LENGTHS : INDEX_ATTENTION_PAGE_TABLE) ||
-        found.value != (lengths ? 33 : 4) || found.index != (lengths ? 0 : 1)) {
-      test::fail("bad pages gave " + std::to_string(found.code));
-    }
+    test::expect(lengths ? "kv_lengths" : "page_table",
+                 found.code == (lengths ? INDEX_ATTENTION_KV_LENGTHS : INDEX_ATTENTION_PAGE_TABLE) &&
+                     found.value == (lengths ? 33 : 4) && found.index == (lengths ? 0 : 1),
+                 "code " + std::to_string(found.code) + " of value " + std::to_string(found.value) + " at " +
+                     std::to_string(found.index));
   }
 }
 
@@ -125,6 +130,11 @@ static void tests() {
 #endif
   }
   bad_pages();
+  if (!test::big) return;
+  const AttentionCase decoding{"decoding", std::vector<int>(16, 1), std::vector<int>(16, 700), 32, 8, 128, true, {}, false};
+  const AttentionCase prompt{"prompt", {300, 211}, {300, 211}, 32, 8, 128, true, {}, false};
+  for (const int splits : {1, 4}) run_case<bf16>(decoding, DECODE, splits, 16);
+  run_case<bf16>(prompt, LONG, 1, 16);
 }
 
 IFT_TEST_MAIN(tests)

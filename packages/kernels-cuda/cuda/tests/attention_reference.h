@@ -45,6 +45,11 @@ struct AttentionData {
     }
   }
 
+  /// Places of tensors like q, like k and like the log-sum-exp, rows counted from the start of their sequence.
+  test::Layout queries() const { return {size_t(shape.heads) * shape.head_dim, cu_q}; }
+  test::Layout keys() const { return {size_t(shape.kv_heads) * shape.head_dim, cu_k}; }
+  test::Layout rows() const { return {size_t(shape.heads), cu_q}; }
+
   bool sees(int s, int place, int j) const {
     return !shape.causal || j <= place || (!shape.prefix.empty() && j < shape.prefix[s]);
   }

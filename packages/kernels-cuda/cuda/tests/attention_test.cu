@@ -2,35 +2,16 @@
 // planted bug: IFT_PLANT_NO_WAIT
 // planted bug: IFT_PLANT_NO_BARRIER_AFTER_SCORES, race
 // planted bug: IFT_PLANT_NO_BARRIER_AFTER_TILE, race
+#include "attention_launch.h"
 #include "attention_reference.h"
 
 #include "../attention_backward.cu"
 #include "../attention_forward.cu"
 
-// Kernels by head dimension: one of them runs, all are compiled.
-#define IFT_ATTENTION_LAUNCH(kind, dim, grid, warps, shared)                                     \
-  if constexpr (std::is_same<T, bf16>::value) {                                                  \
-    IFT_LAUNCH(ift_attention_##kind##_bf16_##dim, a, grid, 32 * warps, (shared) * sizeof(T));    \
-  } else {                                                                                       \
-    IFT_LAUNCH(ift_attention_##kind##_f16_##dim, a, grid, 32 * warps, (shared) * sizeof(T));     \
-  }
-#define IFT_ATTENTION_STEPS(dim)                                                                                  \
-  {                                                                                                               \
-    using F = ForwardShape<dim>;                                                                                  \
-    using Q = DqShape<dim>;                                                                                       \
-    using K = DkvShape<dim>;                                                                                      \
-    const int row = TILE_STRIDE<dim>;                                                                             \
-    const unsigned heads = unsigned(a.heads), kv_heads = unsigned(a.kv_heads);                                    \
-    const auto tiles = [&](int rows, int of) { return unsigned(rows / of + a.segments); };                        \
-    IFT_ATTENTION_LAUNCH(forward, dim, dim3(tiles(a.rows_q, F::QUERIES), heads), F::WARPS, (F::QUERIES + 2 * F::KEYS) * row) \
-    IFT_ATTENTION_LAUNCH(backward_dq, dim, dim3(tiles(a.rows_q, Q::QUERIES), heads), Q::WARPS,                              \
-                         (2 * Q::QUERIES + 4 * Q::KEYS) * row)                                                    \
-    IFT_ATTENTION_LAUNCH(backward_dkv, dim, dim3(tiles(a.rows_k, K::KEYS), kv_heads, dim / K::COLUMNS), K::WARPS,           \
-                         (2 * K::KEYS + 4 * K::QUERIES) * row)                                                    \
-  }
-
 template <class T>
 static void run_case(const AttentionCase& c) {
+  const test::Case here("attention " + case_name<T>(c));
+  if (!here.runs()) return;
   const AttentionData<T> data(c);
   const test::Device<T> q(data.q), k(data.k), v(data.v), dout(data.dout), out(test::unwritten<T>(data.nq)),
       dq(test::unwritten<T>(data.nq)), dk(test::unwritten<T>(data.nk)), dv(test::unwritten<T>(data.nk));
@@ -50,28 +31,21 @@ static void run_case(const AttentionCase& c) {
   a.heads = c.heads, a.kv_heads = c.kv_heads, a.head_dim = c.head_dim;
   a.causal = c.causal;
   a.scale = float(data.scale);
-#ifdef IFT_FEW_SHAPES
-  IFT_ATTENTION_STEPS(64)
-#else
-  if (c.head_dim <= 64) IFT_ATTENTION_STEPS(64)
-  else if (c.head_dim <= 80) IFT_ATTENTION_STEPS(80)
-  else if (c.head_dim <= 96) IFT_ATTENTION_STEPS(96)
-  else if (c.head_dim <= 128) IFT_ATTENTION_STEPS(128)
-  else if (c.head_dim <= 192) IFT_ATTENTION_STEPS(192)
-  else IFT_ATTENTION_STEPS(256)
-#endif
+  bool done = false;
+  IFT_EACH_HEAD_DIM(IFT_ATTENTION_OF)
   const double limit = 2 * test::rounding<T>();
-  const std::string name = "attention " + case_name<T>(c) + " ";
-  test::expect_close(name + "out", out.host(), data.out, limit);
-  test::expect_close(name + "lse", lse.host(), data.lse, 1e-4);
-  test::expect_close(name + "dq", dq.host(), data.dq, limit);
-  test::expect_close(name + "dk", dk.host(), data.dk, limit);
-  test::expect_close(name + "dv", dv.host(), data.dv, limit);
-  if (error_code(error) != 0) test::fail(name + "reported an index error");
+  test::expect_close("out", out.host(), data.out, limit, data.queries());
+  test::expect_close("lse", lse.host(), data.lse, 1e-4, data.rows());
+  test::expect_close("dq", dq.host(), data.dq, limit, data.queries());
+  test::expect_close("dk", dk.host(), data.dk, limit, data.keys());
+  test::expect_close("dv", dv.host(), data.dv, limit, data.keys());
+  test::expect("error", error_code(error) == 0, "an index was reported");
 }
 
 /// Bounds that do not ascend are reported and nothing is touched outside the tensors.
 static void bad_bounds() {
+  const test::Case here("bad bounds");
+  if (!here.runs()) return;
   AttentionCase c{"bad bounds", {40, 20}, {40, 20}, 1, 1, 64, true, {}, false};
   using T = bf16;
   const AttentionData<T> data(c);
@@ -87,9 +61,8 @@ static void bad_bounds() {
     a.segments = 2, a.rows_q = a.rows_k = 60, a.heads = a.kv_heads = 1, a.head_dim = 64, a.causal = 1, a.scale = 1;
     using F = ForwardShape<64>;
     IFT_LAUNCH(ift_attention_forward_bf16_64, a, dim3(3), 128, (F::QUERIES + 2 * F::KEYS) * 72 * sizeof(T));
-    ++test::checks;
     const uint32_t expected = keys ? INDEX_ATTENTION_CU_K : INDEX_ATTENTION_CU_Q;
-    if (error_code(error) != expected) test::fail("bad bounds gave " + std::to_string(error_code(error)));
+    test::expect(keys ? "cu_k" : "cu_q", error_code(error) == expected, "code " + std::to_string(error_code(error)));
   }
 }
 

@@ -50,10 +50,12 @@ static void launch_unary(int kind, bool backward, const ift::MapArgs& a, dim3 gr
 template <class T>
 static void map_cases(int64_t n, int offset) {
   using namespace test;
+  const std::string at = std::string(dtype_name<T>()) + " " + std::to_string(n) + " at " + std::to_string(offset);
+  const Case here("maps " + at);
+  if (!here.runs()) return;
   const auto x = normal<T>(n, 3), z = normal<T>(n), dy = normal<T>(n);
   const auto vx = doubles(x), vz = doubles(z), vdy = doubles(dy);
   const dim3 grid = blocks_of(n, lanes_of<T>()), block(256);
-  const std::string at = std::string(" ") + dtype_name<T>() + " " + std::to_string(n) + " at " + std::to_string(offset);
   const auto expected = [&](const std::function<double(size_t)>& f) {
     std::vector<double> values(n);
     for (size_t i = 0; i < size_t(n); ++i) values[i] = f(i);
@@ -64,16 +66,16 @@ static void map_cases(int64_t n, int offset) {
     const Operand<T>& out = place == 0 ? oy : place == 1 ? ox : oz;
     const ift::AxpbyArgs a{out, ox, oz, n, 0.5f, -2.0f};
     IFT_LAUNCH_DTYPE(T, ift_axpby, a, grid, block, 0);
-    expect_close("axpby" + at, out.host(), expected([&](size_t i) { return 0.5 * vx[i] - 2 * vz[i]; }), rounding<T>());
+    expect_close("axpby", out.host(), expected([&](size_t i) { return 0.5 * vx[i] - 2 * vz[i]; }), rounding<T>());
   }
   {
     const Operand<T> ox(x, offset), oz(z, offset), oy(unwritten<T>(n), (offset + 1) % 3);
     const ift::MapArgs a{oy, ox, oz, n};
     IFT_LAUNCH_DTYPE(T, ift_mul, a, grid, block, 0);
-    expect_close("mul" + at, oy.host(), expected([&](size_t i) { return vx[i] * vz[i]; }), rounding<T>());
+    expect_close("mul", oy.host(), expected([&](size_t i) { return vx[i] * vz[i]; }), rounding<T>());
     IFT_LAUNCH_DTYPE(T, ift_swiglu, a, grid, block, 0);
     const auto swiglu = expected([&](size_t i) { return vx[i] * sigmoid_of(vx[i]) * vz[i]; });
-    expect_close("swiglu" + at, oy.host(), swiglu, rounding<T>());
+    expect_close("swiglu", oy.host(), swiglu, rounding<T>());
   }
   for (const bool in_place : {false, true}) {
     const Operand<T> gate(x, offset), up(z, offset), ody(dy, offset);
@@ -81,18 +83,18 @@ static void map_cases(int64_t n, int offset) {
     const ift::SwigluBackwardArgs a{in_place ? gate : dgate, in_place ? up : dup, ody, gate, up, n};
     IFT_LAUNCH_DTYPE(T, ift_swiglu_backward, a, grid, block, 0);
     const auto slope = kActivations[2].slope;
-    expect_close("dgate" + at, (in_place ? gate : dgate).host(),
+    expect_close("dgate", (in_place ? gate : dgate).host(),
                  expected([&](size_t i) { return vdy[i] * vz[i] * slope(vx[i]); }), rounding<T>());
-    expect_close("dup" + at, (in_place ? up : dup).host(),
+    expect_close("dup", (in_place ? up : dup).host(),
                  expected([&](size_t i) { return vdy[i] * vx[i] * sigmoid_of(vx[i]); }), rounding<T>());
   }
   for (int kind = 0; kind < 6; ++kind) {
     const Activation& f = kActivations[kind];
     const Operand<T> ox(x, offset), ody(dy, offset), oy(unwritten<T>(n), offset);
     launch_unary<T>(kind, false, {oy, ox, nullptr, n}, grid);
-    expect_close(f.name + at, oy.host(), expected([&](size_t i) { return f.value(vx[i]); }), rounding<T>());
+    expect_close(f.name, oy.host(), expected([&](size_t i) { return f.value(vx[i]); }), rounding<T>());
     launch_unary<T>(kind, true, {ody, ox, ody, n}, grid);
-    expect_close(f.name + (" backward" + at), ody.host(), expected([&](size_t i) { return vdy[i] * f.slope(vx[i]); }),
+    expect_close(std::string(f.name) + " backward", ody.host(), expected([&](size_t i) { return vdy[i] * f.slope(vx[i]); }),
                  rounding<T>());
   }
 }
@@ -100,6 +102,9 @@ static void map_cases(int64_t n, int offset) {
 template <class To, class From>
 static void cast_case(int64_t n, int offset) {
   using namespace test;
+  const Case here(std::string("cast ") + dtype_name<From>() + " to " + dtype_name<To>() + " " + std::to_string(n) + " at " +
+                  std::to_string(offset));
+  if (!here.runs()) return;
   auto x = normal<From>(n, 100);
   if (n > 3) x[0] = host_round<From>(INFINITY), x[1] = host_round<From>(1e-7), x[2] = host_round<From>(-65503.9);
   std::vector<To> expected(n);
@@ -111,27 +116,23 @@ static void cast_case(int64_t n, int offset) {
   if constexpr (std::is_same<From, float>::value) IFT_LAUNCH_DTYPE(To, ift_cast_f32_to, a, grid, dim3(256), 0);
   if constexpr (std::is_same<From, bf16>::value) IFT_LAUNCH_DTYPE(To, ift_cast_bf16_to, a, grid, dim3(256), 0);
   if constexpr (std::is_same<From, f16>::value) IFT_LAUNCH_DTYPE(To, ift_cast_f16_to, a, grid, dim3(256), 0);
-  const auto found = oy.host();
-  ++checks;
-  if (memcmp(found.data(), expected.data(), n * sizeof(To)) != 0) {
-    fail(std::string("cast ") + dtype_name<From>() + " to " + dtype_name<To>() + " " + std::to_string(n));
-  }
+  expect_same("y", oy.host(), expected);
 }
 
 template <class W>
 static void fill_case(int64_t n, int offset, uint32_t pattern) {
   using namespace test;
+  const Case here("fill " + std::to_string(n) + " of " + std::to_string(sizeof(W)) + " bytes at " + std::to_string(offset));
+  if (!here.runs()) return;
   const Operand<W> y(std::vector<W>(n + 3, W(1)), offset);
   const ift::FillArgs a{y, n, pattern, 0};
   const dim3 grid = blocks_of(n, 16 / int(sizeof(W)));
   if constexpr (sizeof(W) == 1) IFT_LAUNCH(ift_fill_8, a, grid, dim3(256), 0);
   if constexpr (sizeof(W) == 2) IFT_LAUNCH(ift_fill_16, a, grid, dim3(256), 0);
   if constexpr (sizeof(W) == 4) IFT_LAUNCH(ift_fill_32, a, grid, dim3(256), 0);
-  const auto found = y.host();
-  ++checks;
-  for (int64_t i = 0; i < n + 3; ++i) {
-    if (found[i] != (i < n ? W(pattern) : W(1))) return fail("fill of " + std::to_string(sizeof(W)) + " bytes");
-  }
+  std::vector<W> expected(n + 3, W(1));
+  std::fill_n(expected.begin(), n, W(pattern));
+  expect_same("y", y.host(), expected);
 }
 
 template <class T>
@@ -151,6 +152,7 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (test::big) map_cases<bf16>(1 << 21, 0);
   for (const int offset : {0, 1}) {
     for (const int64_t n : {1, 100, 5000}) {
       fill_case<uint8_t>(n, offset, 0xC8C8C8C8u);

@@ -72,6 +72,8 @@ IFT_KERNEL(test_sums, SumArgs, sums, 1024)
 
 template <class T>
 static void products() {
+  const test::Case here(std::string("mma ") + test::dtype_name<T>());
+  if (!here.runs()) return;
   const std::vector<T> a = test::normal<T>(256), b = test::normal<T>(128);
   const std::vector<float> c = test::normal<float>(128);
   std::vector<double> expected = test::doubles(c);
@@ -93,12 +95,14 @@ static void products() {
     IFT_LAUNCH(test_product_f16, p, 1, 32, 0);
     IFT_LAUNCH(test_product_transposed_f16, q, 1, 32, 0);
   }
-  test::expect_close(std::string("mma ") + test::dtype_name<T>(), dd.host(), expected, 2e-6);
-  test::expect_close(std::string("mma transposed ") + test::dtype_name<T>(), dt.host(), expected, 2e-6);
+  test::expect_close("product", dd.host(), expected, 2e-6, {8});
+  test::expect_close("transposed product", dt.host(), expected, 2e-6, {8});
 }
 
 static void block_sums() {
   for (int threads : {32, 256, 1024}) {
+    const test::Case here("sums of " + std::to_string(threads));
+    if (!here.runs()) continue;
     const int blocks = 3;
     const std::vector<float> x = test::normal<float>(threads * blocks);
     std::vector<double> expected(blocks * 2);
@@ -112,30 +116,30 @@ static void block_sums() {
     test::Device<float> dx(x), dy(test::unwritten<float>(blocks * 2));
     SumArgs a{dx.address(), dy.address()};
     IFT_LAUNCH(test_sums, a, blocks, threads, 0);
-    test::expect_close("sums of " + std::to_string(threads), dy.host(), expected, 1e-5);
+    test::expect_close("sums and largest", dy.host(), expected, 1e-5, {2});
   }
 }
 
 template <class T>
 static void conversions() {
+  const test::Case here(std::string("conversions of ") + test::dtype_name<T>());
+  if (!here.runs()) return;
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     T value;
     const uint16_t word = uint16_t(bits);
     memcpy(&value, &word, 2);
     const float f = test::host_float(value);
     const T back = test::host_round<T>(f);
-    if (f == f && memcmp(&back, &value, 2) != 0) return test::fail("conversion of " + std::to_string(bits));
+    test::expect("and back", f != f || memcmp(&back, &value, 2) == 0, "of bits " + std::to_string(bits));
   }
-  ++test::checks;
 }
 
 #if !defined(__CUDACC__) && !IFT_TSAN
 struct NoArgs {};
 static void expect_error(const char* name, dim3 grid, dim3 size, size_t shared, const char* part) {
-  ++test::checks;
   const NoArgs none;
   const std::string error = emu::run(name, &none, {grid, size, shared, test::schedule});
-  if (error.find(part) == std::string::npos) test::fail(std::string(name) + " gave '" + error + "', expected " + part);
+  test::expect(name, error.find(part) != std::string::npos, "'" + error + "', expected " + part);
 }
 static void divergent(const NoArgs&) {
   if (threadIdx.x < 32) {
@@ -171,6 +175,8 @@ static void misaligned(const NoArgs&) {
 IFT_KERNEL(test_misaligned, NoArgs, misaligned, 32)
 
 static void mistakes() {
+  const test::Case here("mistakes");
+  if (!here.runs()) return;
   expect_error("test_divergent", 1, 64, 0, "left the kernel");
   expect_error("test_mixed", 1, 32, 0, "different collectives");
   expect_error("test_left", 1, 32, 0, "left the kernel");

@@ -8,6 +8,9 @@
 template <class T>
 static void norm_case(int rows, int cols, int offset, bool layer, bool accumulate) {
   using namespace test;
+  const Case here(std::string(layer ? "layer norm " : "rms norm ") + dtype_name<T>() + " " + std::to_string(rows) + "x" +
+                  std::to_string(cols) + " at " + std::to_string(offset) + (accumulate ? " added" : ""));
+  if (!here.runs()) return;
   const size_t n = size_t(rows) * cols;
   const double eps = 1e-5;
   const auto x = normal<T>(n, 2), w = normal<T>(cols), b = normal<T>(cols), dy = normal<T>(n), before = normal<T>(n);
@@ -45,25 +48,25 @@ static void norm_case(int rows, int cols, int offset, bool layer, bool accumulat
   const RowLaunch l(rows, cols, lanes_of<T>());
   const ift::NormArgs forward{oy, mean_out, rstd_out, ox, ow, ob, rows, cols, float(eps)};
   const ift::NormBackwardArgs backward{odx, ody, ox, ow, mean_given, rstd_given, rows, cols, accumulate};
-  const std::string name = std::string(layer ? "layer norm " : "rms norm ") + dtype_name<T>() + " " +
-                           std::to_string(rows) + "x" + std::to_string(cols) + " at " + std::to_string(offset);
   if (layer) {
     IFT_LAUNCH_DTYPE(T, ift_layer_norm, forward, l.grid, l.block, 0);
     IFT_LAUNCH_DTYPE(T, ift_layer_norm_backward, backward, l.grid, l.block, 0);
-    if (cols > 1) expect_close(name + " mean", mean_out.host(), means, 1e-5);
+    if (cols > 1) expect_close("mean", mean_out.host(), means, 1e-5, {1});
   } else {
     IFT_LAUNCH_DTYPE(T, ift_rms_norm, forward, l.grid, l.block, 0);
     IFT_LAUNCH_DTYPE(T, ift_rms_norm_backward, backward, l.grid, l.block, 0);
   }
-  expect_close(name + " y", oy.host(), y, rounding<T>());
-  expect_close(name + " rstd", rstd_out.host(), rstds, 2e-6);
+  expect_close("y", oy.host(), y, rounding<T>(), {size_t(cols)});
+  expect_close("rstd", rstd_out.host(), rstds, 2e-6, {1});
   // A single column has nothing but cancellation.
-  if (cols > 1) expect_close(name + (accumulate ? " dx added" : " dx"), odx.host(), dx, 2 * rounding<T>());
+  if (cols > 1) expect_close("dx", odx.host(), dx, 2 * rounding<T>(), {size_t(cols)});
 }
 
 template <class T>
 static void row_norm_case(int rows, int cols, int offset) {
   using namespace test;
+  const Case here(std::string("row norms ") + dtype_name<T>() + " " + std::to_string(rows) + "x" + std::to_string(cols));
+  if (!here.runs()) return;
   const auto x = normal<T>(size_t(rows) * cols);
   const auto vx = doubles(x);
   std::vector<double> expected(rows);
@@ -76,12 +79,14 @@ static void row_norm_case(int rows, int cols, int offset) {
   const RowLaunch l(rows, cols, lanes_of<T>());
   const ift::RowNormArgs a{oy, ox, rows, cols, 0};
   IFT_LAUNCH_DTYPE(T, ift_row_norms, a, l.grid, l.block, 0);
-  expect_close(std::string("row norms ") + dtype_name<T>() + " " + std::to_string(cols), oy.host(), expected, 2e-6);
+  expect_close("norms", oy.host(), expected, 2e-6, {1});
 }
 
 template <class T>
 static void squared_norm_case(int64_t n, int offset, bool accumulate) {
   using namespace test;
+  const Case here(std::string("squared norm ") + dtype_name<T>() + " " + std::to_string(n));
+  if (!here.runs()) return;
   const auto x = normal<T>(n);
   double expected = accumulate ? 3 : 0;
   for (double v : doubles(x)) expected += v * v;
@@ -95,9 +100,8 @@ static void squared_norm_case(int64_t n, int offset, bool accumulate) {
   IFT_LAUNCH(ift_squared_norm, whole, dim3(1), dim3(256), 0);
   const ift::ClipFactorArgs clip{factor, y, 0.75};
   IFT_LAUNCH(ift_clip_factor, clip, dim3(1), dim3(1), 0);
-  const std::string name = std::string("squared norm ") + dtype_name<T>() + " " + std::to_string(n);
-  expect_close(name, y.host(), {expected}, 1e-6);
-  expect_close(name + " clip", factor.host(), {std::min(1.0, 0.75 / (std::sqrt(expected) + 1e-6))}, 1e-6);
+  expect_close("sum", y.host(), {expected}, 1e-6);
+  expect_close("clip factor", factor.host(), {std::min(1.0, 0.75 / (std::sqrt(expected) + 1e-6))}, 1e-6);
 }
 
 template <class T>
@@ -128,6 +132,10 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  for (const bool layer : {false, true}) norm_case<bf16>(2048, 4096, 0, layer, false);
+  row_norm_case<bf16>(4096, 4096, 0);
+  squared_norm_case<float>(1 << 23, 0, false);
 }
 
 IFT_TEST_MAIN(tests)

@@ -22,7 +22,7 @@ class Operand {
   std::vector<T> host() const {
     std::vector<T> all = device.host();
     for (int i = 0; i < offset; ++i) {
-      if (memcmp(&all[i], &guard(), sizeof(T)) != 0) fail("elements in front of an output were written");
+      if (memcmp(&all[i], &guard(), sizeof(T)) != 0) fail("guard", "elements in front of an output were written");
     }
     return std::vector<T>(all.begin() + offset, all.end());
   }

@@ -13,10 +13,36 @@ struct Quantized {
   std::vector<float> values;
 };
 
+struct LevelArgs {
+  /// f32 [16], f32 [256]
+  uint64_t nf4, dynamic;
+};
+__device__ __forceinline__ void read_levels(const LevelArgs& a) {
+  const int i = threadIdx.x;
+  if (i < 16) reinterpret_cast<float*>(a.nf4)[i] = ift::kNf4Levels[i];
+  reinterpret_cast<float*>(a.dynamic)[i] = ift::kDynamicLevels[i];
+}
+IFT_KERNEL(test_read_levels, LevelArgs, read_levels, 256)
+
+struct Levels {
+  std::vector<float> nf4, dynamic;
+};
+
+// The tables of the device, which the host of a GPU does not see.
+static const Levels& levels() {
+  static const Levels read = [] {
+    const test::Device<float> nf4(16, NAN), dynamic(256, NAN);
+    const LevelArgs a{nf4.address(), dynamic.address()};
+    IFT_LAUNCH(test_read_levels, a, 1, 256, 0);
+    return Levels{nf4.host(), dynamic.host()};
+  }();
+  return read;
+}
+
 // The level whose distance is smallest; of two equally near ones, by the midpoint rounded to f32, the lower.
-static int nearest_level(const float* levels, int count, float t) {
+static int nearest_level(const std::vector<float>& levels, float t) {
   int code = 0;
-  for (int i = 0; i + 1 < count; ++i) {
+  for (size_t i = 0; i + 1 < levels.size(); ++i) {
     const float sum = levels[i] + levels[i + 1];
     code += t > sum / 2;
   }
@@ -42,15 +68,15 @@ static Quantized nf4_of(const std::vector<float>& x) {
   }
   for (size_t b = 0; b < blocks; ++b) {
     const float most = q.groups[1 + b / 256];
-    q.scales.push_back(uint8_t(nearest_level(ift::kDynamicLevels, 256, most == 0 ? 0 : rest[b] / most)));
+    q.scales.push_back(uint8_t(nearest_level(levels().dynamic, most == 0 ? 0 : rest[b] / most)));
   }
   for (size_t i = 0; i < n; ++i) {
     const float a = largest[i / 64];
-    const int code = nearest_level(ift::kNf4Levels, 16, a == 0 ? 0 : x[i] / a);
+    const int code = nearest_level(levels().nf4, a == 0 ? 0 : x[i] / a);
     q.codes[i / 2] |= uint8_t(i % 2 == 0 ? code << 4 : code);
-    const float product = ift::kDynamicLevels[q.scales[i / 64]] * q.groups[1 + i / 64 / 256];
+    const float product = levels().dynamic[q.scales[i / 64]] * q.groups[1 + i / 64 / 256];
     const float scale = product + mean;
-    q.values.push_back(ift::kNf4Levels[code] * scale);
+    q.values.push_back(levels().nf4[code] * scale);
   }
   return q;
 }
@@ -70,13 +96,6 @@ static Quantized int8_of(const std::vector<float>& x, size_t cols) {
   return q;
 }
 
-template <class A>
-static void expect_same(const std::string& name, const std::vector<A>& found, const std::vector<A>& expected) {
-  ++test::checks;
-  if (found.size() == expected.size() && memcmp(found.data(), expected.data(), found.size() * sizeof(A)) == 0) return;
-  test::fail(name);
-}
-
 template <class T>
 static void launch_product(bool nf4, int m, const ift::QuantizedProductArgs& a, dim3 grid, dim3 block) {
 #define IFT_LAUNCH_PRODUCT(top)                                                                     \
@@ -92,6 +111,9 @@ static void launch_product(bool nf4, int m, const ift::QuantizedProductArgs& a, 
 template <class T>
 static void quantized_case(bool nf4, int rows, int cols, int offset) {
   using namespace test;
+  const Case here(std::string(nf4 ? "nf4 " : "int8 ") + dtype_name<T>() + " " + std::to_string(rows) + "x" +
+                  std::to_string(cols) + " at " + std::to_string(offset));
+  if (!here.runs()) return;
   const size_t n = size_t(rows) * cols;
   auto x = normal<T>(n);
   for (size_t i = 0; i < n; ++i) {
@@ -102,8 +124,6 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
   for (const T v : x) values.push_back(host_float(v));
   const Quantized q = nf4 ? nf4_of(values) : int8_of(values, cols);
   const int64_t blocks = int64_t(n + 63) / 64, parts = (blocks + ift::kMeanPiece - 1) / ift::kMeanPiece;
-  const std::string at = std::string(nf4 ? " nf4 " : " int8 ") + dtype_name<T>() + " " + std::to_string(rows) + "x" +
-                         std::to_string(cols) + " at " + std::to_string(offset);
   // Quantise.
   const Operand<T> ox(x, offset);
   const Operand<uint8_t> codes(std::vector<uint8_t>(q.codes.size(), 3), offset);
@@ -120,13 +140,13 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
     IFT_LAUNCH(ift_sum_largest, s, dim3(unsigned(parts)), dim3(256), 0);
     IFT_LAUNCH(ift_mean_largest, s, dim3(1), dim3(256), 0);
     IFT_LAUNCH(ift_quantize_scales, s, dim3(unsigned((blocks + 255) / 256)), dim3(256), 0);
-    expect_same("scales" + at, scales.host(), q.scales);
-    expect_same("groups" + at, groups.host(), q.groups);
+    expect_same("scales", scales.host(), q.scales);
+    expect_same("groups", groups.host(), q.groups);
   } else {
     IFT_LAUNCH_DTYPE(T, ift_quantize_int8, quantize, dim3(rows), dim3(256), 0);
-    expect_same("scales" + at, row_scales.host(), q.row_scales);
+    expect_same("scales", row_scales.host(), q.row_scales);
   }
-  expect_same("codes" + at, codes.host(), q.codes);
+  expect_same("codes", codes.host(), q.codes);
   // Dequantise.
   const Operand<T> oy(unwritten<T>(n), offset);
   const ift::DequantizeArgs dequantize{w, oy};
@@ -138,7 +158,7 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
     const TileLaunch l(rows, cols, ift::kChunk);
     IFT_LAUNCH_DTYPE(T, ift_dequantize_int8, dequantize, l.grid, l.block, 0);
   }
-  expect_same("values" + at, oy.host(), expected);
+  expect_same("values", oy.host(), expected, {size_t(cols)});
   // Multiply.
   for (const int m : {1, 2, 3, 8, 13}) {
     const auto input = normal<T>(size_t(m) * cols), bias = normal<T>(rows);
@@ -166,12 +186,13 @@ static void quantized_case(bool nf4, int rows, int cols, int offset) {
     launch_product<T>(nf4, top, p, grid, block);
     // Sums of one or a few products of both signs.
     const double limit = cols < 8 ? 2e-5 : 5e-6;
-    expect_close("product of " + std::to_string(m) + at, out.host(), product, limit);
+    expect_close("product of " + std::to_string(m), out.host(), product, limit, {size_t(rows)});
     if (added) continue;
     p.y = narrow;
     p.out_dtype = std::is_same<T, float>::value ? 0 : std::is_same<T, bf16>::value ? 1 : 2;
     launch_product<T>(nf4, top, p, grid, block);
-    expect_close("narrow product of " + std::to_string(m) + at, narrow.host(), product, rounding<T>() + limit);
+    expect_close("narrow product of " + std::to_string(m), narrow.host(), product, rounding<T>() + limit,
+                 {size_t(rows)});
   }
 }
 
@@ -196,6 +217,8 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  for (const bool nf4 : {true, false}) quantized_case<bf16>(nf4, 4096, 1024, 0);
 }
 
 IFT_TEST_MAIN(tests)

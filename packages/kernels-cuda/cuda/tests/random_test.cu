@@ -15,6 +15,8 @@ static std::vector<uint32_t> philox_block(std::vector<uint32_t> c, uint32_t k0, 
 template <class T>
 static void random_case(int64_t n, int offset, uint64_t seed, uint32_t stream) {
   using namespace test;
+  const Case here(std::string("random ") + dtype_name<T>() + " " + std::to_string(n));
+  if (!here.runs()) return;
   const uint32_t low = uint32_t(seed), high = uint32_t(seed >> 32);
   std::vector<uint32_t> words(n);
   std::vector<double> normals(n), uniforms(n), kept(n);
@@ -32,26 +34,27 @@ static void random_case(int64_t n, int offset, uint64_t seed, uint32_t stream) {
     kept[i] = words[i] >= threshold ? double(host_float(x[i])) * double(scale) : 0;
   }
   const dim3 grid = blocks_of(n, lanes_of<T>()), block(256);
-  const std::string at = std::string(" ") + dtype_name<T>() + " " + std::to_string(n);
   const Operand<T> ox(x, offset), oy(unwritten<T>(n), offset);
   ift::RandomArgs a{};
   a.y = oy, a.x = ox, a.n = n, a.key[0] = low, a.key[1] = high, a.stream = stream;
   a.threshold = threshold, a.scale = scale;
   IFT_LAUNCH_DTYPE(T, ift_dropout, a, grid, block, 0);
   const auto found = oy.host();
-  expect_close("dropout" + at, found, kept, rounding<T>());
+  expect_close("dropout", found, kept, rounding<T>());
+  std::vector<int32_t> mask(n), expected_mask(n);
   for (int64_t i = 0; i < n; ++i) {
-    if ((words[i] >= threshold) != (host_float(found[i]) != 0) && host_float(x[i]) != 0) fail("mask" + at);
+    mask[i] = host_float(found[i]) != 0, expected_mask[i] = words[i] >= threshold && host_float(x[i]) != 0;
   }
+  expect_same("mask", mask, expected_mask);
   IFT_LAUNCH_DTYPE(T, ift_random, a, grid, block, 0);
-  expect_close("uniform" + at, oy.host(), uniforms, rounding<T>());
+  expect_close("uniform", oy.host(), uniforms, rounding<T>());
   a.normal = 1;
   IFT_LAUNCH_DTYPE(T, ift_random, a, grid, block, 0);
-  expect_close("normal" + at, oy.host(), normals, rounding<T>());
+  expect_close("normal", oy.host(), normals, rounding<T>());
   // Everything dropped, infinities too.
   a.scale = 0;
   IFT_LAUNCH_DTYPE(T, ift_dropout, a, grid, block, 0);
-  expect_close("dropped" + at, oy.host(), std::vector<double>(n, 0.0), 0);
+  expect_close("dropped", oy.host(), std::vector<double>(n, 0.0), 0);
 }
 
 template <class T>
@@ -61,13 +64,20 @@ static void cases() {
   random_case<T>(5000, 0, 123456789012345ull, 7);
 }
 
-static void tests() {
-  // kat_vectors of Random123: philox4x32 10.
+// kat_vectors of Random123: philox4x32 10.
+static void published_vector() {
+  const test::Case here("published vector");
+  if (!here.runs()) return;
   const auto known = philox_block({0xFFFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu, 0xFFFFFFFFu}, 0xFFFFFFFFu, 0xFFFFFFFFu);
-  if (known != std::vector<uint32_t>{0x408F276Du, 0x41C83B0Eu, 0xA20BC7C6u, 0x6D5451FDu}) test::fail("published vector");
+  test::expect_same("words", known, {0x408F276Du, 0x41C83B0Eu, 0xA20BC7C6u, 0x6D5451FDu});
+}
+
+static void tests() {
+  published_vector();
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (test::big) random_case<bf16>(1 << 22, 0, 42, 3);
 }
 
 IFT_TEST_MAIN(tests)

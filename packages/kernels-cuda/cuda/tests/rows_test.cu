@@ -8,6 +8,9 @@ template <class T>
 static void copy_case(int64_t y_offset, int64_t y_stride, int64_t x_offset, int64_t x_stride, int64_t rows, int64_t cols,
                       bool add) {
   using namespace test;
+  const Case here(std::string(add ? "add " : "copy ") + dtype_name<T>() + " " + std::to_string(rows) + "x" +
+                  std::to_string(cols) + " every " + std::to_string(x_stride) + " to every " + std::to_string(y_stride));
+  if (!here.runs()) return;
   const size_t ny = y_offset + (rows - 1) * y_stride + cols, nx = x_offset + (rows - 1) * x_stride + cols;
   const auto x = normal<T>(nx), y = normal<T>(ny);
   auto expected = doubles(y);
@@ -31,13 +34,16 @@ static void copy_case(int64_t y_offset, int64_t y_stride, int64_t x_offset, int6
   } else {
     IFT_LAUNCH(ift_copy_2d_16, a, l.grid, l.block, 0);
   }
-  const std::string name = std::string("copy ") + dtype_name<T>() + " " + std::to_string(rows) + "x" + std::to_string(cols);
-  expect_close(name, oy.host(), expected, add ? rounding<T>() : 0);
+  expect_close("y", oy.host(), expected, add ? rounding<T>() : 0);
 }
 
 template <class T>
 static void gather_case(int table_rows, int cols, const std::vector<int32_t>& ids, int offset) {
   using namespace test;
+  const Case here(std::string("gather ") + dtype_name<T>() + " " + std::to_string(ids.size()) + "x" +
+                  std::to_string(cols) + " of " + std::to_string(table_rows) + ", " + std::to_string(ids.front()) +
+                  " to " + std::to_string(ids.back()));
+  if (!here.runs()) return;
   const auto table = normal<T>(size_t(table_rows) * cols);
   const int64_t rows = int64_t(ids.size());
   std::vector<double> expected(rows * cols, 7.0);
@@ -57,16 +63,19 @@ static void gather_case(int table_rows, int cols, const std::vector<int32_t>& id
   const ift::GatherArgs a{oy, ot, oids, reinterpret_cast<uint64_t>(error.data()), rows, table_rows, cols, 0};
   if (sizeof(T) == 4) IFT_LAUNCH(ift_gather_rows_32, a, l.grid, l.block, 0);
   if (sizeof(T) == 2) IFT_LAUNCH(ift_gather_rows_16, a, l.grid, l.block, 0);
-  expect_close(std::string("gather ") + dtype_name<T>() + " " + std::to_string(cols), oy.host(), expected, 0);
+  expect_close("y", oy.host(), expected, 0, {size_t(cols)});
   const ErrorFlag found = error.host()[0];
   if (bad < 0 ? found.code != 0 : found.code != INDEX_GATHER_IDS || found.index != bad || found.value != ids[bad]) {
-    fail("gather reported index " + std::to_string(found.index) + " with code " + std::to_string(found.code));
+    fail("error", "index " + std::to_string(found.index) + " with code " + std::to_string(found.code));
   }
 }
 
 template <class T, class Table>
 static void scatter_case(int table_rows, int cols, const std::vector<int32_t>& ids, bool accumulate) {
   using namespace test;
+  const Case here(std::string("scatter ") + dtype_name<T>() + " into " + dtype_name<Table>() + " " +
+                  std::to_string(ids.size()) + "x" + std::to_string(cols) + (accumulate ? " added" : ""));
+  if (!here.runs()) return;
   const int64_t rows = int64_t(ids.size());
   const auto table = normal<Table>(size_t(table_rows) * cols);
   const auto x = normal<T>(rows * cols);
@@ -89,10 +98,8 @@ static void scatter_case(int table_rows, int cols, const std::vector<int32_t>& i
   if constexpr (std::is_same<T, float>::value) IFT_LAUNCH_DTYPE(Table, ift_scatter_rows_f32, a, grid, dim3(256), 0);
   if constexpr (std::is_same<T, bf16>::value) IFT_LAUNCH_DTYPE(Table, ift_scatter_rows_bf16, a, grid, dim3(256), 0);
   if constexpr (std::is_same<T, f16>::value) IFT_LAUNCH_DTYPE(Table, ift_scatter_rows_f16, a, grid, dim3(256), 0);
-  expect_close(std::string("scatter ") + dtype_name<T>() + " into " + dtype_name<Table>() + " " + std::to_string(rows) +
-                   "x" + std::to_string(cols),
-               ot.host(), expected, rounding<Table>());
-  if (error.host()[0].code != 0) fail("scatter reported an error");
+  expect_close("table", ot.host(), expected, rounding<Table>(), {size_t(cols)});
+  expect("error", error.host()[0].code == 0, "an index was reported");
 }
 
 template <class T>
@@ -123,6 +130,13 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  if (!test::big) return;
+  copy_case<bf16>(0, 4096, 0, 12288, 1024, 4096, false);
+  copy_case<bf16>(0, 4096, 0, 4096, 2048, 4096, true);
+  std::vector<int32_t> tokens(2048);
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = int32_t(i * 7919 % 1000);
+  gather_case<bf16>(1000, 4096, tokens, 0);
+  scatter_case<bf16, float>(1000, 4096, tokens, true);
 }
 
 IFT_TEST_MAIN(tests)

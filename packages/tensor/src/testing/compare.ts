@@ -51,30 +51,45 @@ export function decode(bytes: Uint8Array, dtype: DType): Float64Array {
   return Float64Array.from(new Uint16Array(buffer), value)
 }
 
+/** Buffers of `backend` with the values of the operands; the caller frees them. */
+function upload<K extends string>(backend: Backend, operands: Readonly<Record<K, Operand>>): Record<K, Buf> {
+  const buffers = {} as Record<K, Buf>
+  for (const name of Object.keys(operands) as K[]) {
+    const { values, dtype } = operands[name]
+    buffers[name] = backend.alloc(values.length * itemSize(dtype))
+    backend.write(buffers[name], encode(values, dtype))
+  }
+  return buffers
+}
+
+type Results<K extends string> = Record<K, Uint8Array<ArrayBuffer>>
+
+async function download<K extends string>(
+  backend: Backend,
+  operands: Readonly<Record<K, Operand>>,
+  buffers: Readonly<Record<K, Buf>>,
+): Promise<Results<K>> {
+  const results = {} as Results<K>
+  for (const name of Object.keys(operands) as K[]) {
+    const { values, dtype } = operands[name]
+    results[name] = new Uint8Array(values.length * itemSize(dtype))
+    await backend.read(buffers[name], results[name])
+  }
+  return results
+}
+
 async function run<K extends string>(
   backend: Backend,
   operands: Readonly<Record<K, Operand>>,
   call: Call<K>,
-): Promise<Record<K, Uint8Array<ArrayBuffer>>> {
-  const names = Object.keys(operands) as K[]
-  const buffers = {} as Record<K, Buf>
-  const results = {} as Record<K, Uint8Array<ArrayBuffer>>
+): Promise<Results<K>> {
+  const buffers = upload(backend, operands)
   try {
-    for (const name of names) {
-      const { values, dtype } = operands[name]
-      buffers[name] = backend.alloc(values.length * itemSize(dtype))
-      backend.write(buffers[name], encode(values, dtype))
-    }
     call(backend, buffers)
-    for (const name of names) {
-      const { values, dtype } = operands[name]
-      results[name] = new Uint8Array(values.length * itemSize(dtype))
-      await backend.read(buffers[name], results[name])
-    }
+    return await download(backend, operands, buffers)
   } finally {
     for (const buffer of Object.values<Buf>(buffers)) backend.free(buffer)
   }
-  return results
 }
 
 const failure = (message: string) => new IftError('IFT_CONFORMANCE', message)
@@ -89,11 +104,69 @@ export async function compare<K extends string>(
   operands: Readonly<Record<K, Operand>>,
   call: Call<K>,
 ): Promise<void> {
-  const reference = referenceBackend()
   const before = backend.memory().buffers
-  const expected = await run(reference, operands, call)
+  const expected = await run(referenceBackend(), operands, call)
   const found = await run(backend, operands, call)
   const again = await run(backend, operands, call)
+  expectBits(label, 'two runs of the same call', operands, found, again)
+  expectResults(label, operands, found, expected)
+  const left = backend.memory().buffers - before
+  if (left !== 0) throw failure(`${label}: ${left} buffers were left`)
+}
+
+/**
+ * As `compare`, of a call that is recorded once and replayed on the operands of turns 1, 2 and 1 again: each replay agrees
+ * with the reference and gives the bits of the call. Nothing is tried on a backend that cannot record.
+ */
+export async function compareReplays<K extends string>(
+  label: string,
+  backend: Backend,
+  operandsOf: (turn: number) => Readonly<Record<K, Operand>>,
+  call: Call<K>,
+): Promise<void> {
+  if (backend.record === undefined) return
+  const before = backend.memory()
+  const buffers = upload(backend, operandsOf(1))
+  const recording = backend.record(() => {
+    call(backend, buffers)
+  })
+  for (const turn of [1, 2, 1]) {
+    const operands = operandsOf(turn)
+    for (const name of Object.keys(operands) as K[]) {
+      const { values, dtype } = operands[name]
+      backend.write(buffers[name], encode(values, dtype))
+    }
+    recording.replay()
+    const found = await download(backend, operands, buffers)
+    const where = `${label}, replayed on the numbers of turn ${turn}`
+    expectResults(where, operands, found, await run(referenceBackend(), operands, call))
+    expectBits(where, 'the replay and the call', operands, found, await run(backend, operands, call))
+  }
+  recording.release()
+  for (const buffer of Object.values<Buf>(buffers)) backend.free(buffer)
+  const { buffers: left, allocated } = backend.memory()
+  if (left !== before.buffers || allocated !== before.allocated)
+    throw failure(`${label}: a recording left ${allocated - before.allocated} bytes behind`)
+}
+
+function expectBits<K extends string>(
+  label: string,
+  between: string,
+  operands: Readonly<Record<K, Operand>>,
+  one: Results<K>,
+  other: Results<K>,
+): void {
+  for (const name of Object.keys(operands) as K[]) {
+    if (!equal(one[name], other[name])) throw failure(`${label}: ${name} differs between ${between}`)
+  }
+}
+
+function expectResults<K extends string>(
+  label: string,
+  operands: Readonly<Record<K, Operand>>,
+  found: Results<K>,
+  expected: Results<K>,
+): void {
   // What cancels to exactly nothing keeps the rounding of what it was made from.
   const floor = Math.max(
     0,
@@ -105,7 +178,6 @@ export async function compare<K extends string>(
     const { dtype, out, exact } = operands[name]
     const bytes = found[name]
     const where = `${label}: ${name}`
-    if (!equal(bytes, again[name])) throw failure(`${where} differs between two runs of the same call`)
     if (out === undefined || exact === true) {
       if (!equal(bytes, expected[name])) {
         const a = decode(bytes, dtype)
@@ -117,8 +189,6 @@ export async function compare<K extends string>(
       }
     } else close(where, decode(bytes, dtype), decode(expected[name], dtype), tolerances[out], floor)
   }
-  const left = backend.memory().buffers - before
-  if (left !== 0) throw failure(`${label}: ${left} buffers were left`)
 }
 
 /** Share of the size of the float inputs that a result is compared against when all of it is expected to be 0. */

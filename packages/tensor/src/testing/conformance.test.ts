@@ -46,3 +46,17 @@ it('catches a causal mask that is off by the extra keys, a lost accumulation, a 
     }, 'axpby and mul f32'),
   ).toMatch(/buffers were left/)
 })
+
+it('catches a recorded product that is not done again', async () => {
+  const recorded = (replays: boolean) => (b: Backend) => {
+    b.record = (work) => {
+      if (!replays) work()
+      return { replay: replays ? work : () => undefined, release: () => undefined }
+    }
+  }
+  expect(await failing(recorded(true), 'recording: gemm bf16')).toBe('passed')
+  expect(await failing(recorded(true), 'recording: lowRank f32')).toBe('passed')
+  expect(await failing(recorded(false), 'recording: gemm bf16')).toMatch(
+    /replayed on the numbers of turn 1: y\[0\] of 65 expected/,
+  )
+})

@@ -8,7 +8,7 @@ import { normCases } from './conformance/norms.js'
 import { optimizerCases } from './conformance/optimizer.js'
 import { productCases } from './conformance/products.js'
 import { quantizedCases } from './conformance/quantized.js'
-import { recordingCases } from './conformance/recording.js'
+import { recordedProductCases, recordingCases } from './conformance/recording.js'
 import { rowCases } from './conformance/rows.js'
 import { topRowCases } from './conformance/top-rows.js'
 
@@ -36,6 +36,7 @@ export function backendConformance(open: () => Promise<Backend> | Backend): Conf
   for (const dtype of dtypes) {
     cases.push(
       ...productCases(dtype),
+      ...recordedProductCases(dtype),
       ...quantizedCases(dtype),
       ...normCases(dtype),
       ...attentionCases(dtype),

@@ -1,5 +1,7 @@
 import type { Backend, Buf } from '../../backend.js'
+import { itemSize, type FloatDType } from '../../dtype.js'
 import { IftError } from '../../errors.js'
+import { compareReplays, encode, numbers } from '../compare.js'
 import type { KernelCase } from '../conformance.js'
 
 const failure = (message: string) => new IftError('IFT_CONFORMANCE', message)
@@ -99,3 +101,136 @@ export const recordingCases = (): KernelCase[] => [
     },
   },
 ]
+
+/** Rows, outputs, inputs: a step of decoding, and more rows than a tile. */
+const productSizes = [
+  [1, 65, 64],
+  [4, 64, 96],
+  [70, 33, 129],
+] as const
+
+/** Products that are written down: of a library on some devices, which has to take part in it. */
+export function recordedProductCases(dtype: FloatDType): KernelCase[] {
+  return [
+    {
+      name: `recording: gemm ${dtype}`,
+      run: async (backend) => {
+        for (const [m, n, k] of productSizes) {
+          for (const outDtype of new Set([dtype, 'f32'] as const)) {
+            for (const withBias of [false, true]) {
+              const beta = withBias ? 1 : 0
+              await compareReplays(
+                `gemm ${m}×${n}×${k}, beta ${beta}, out ${outDtype}, bias ${withBias}`,
+                backend,
+                (turn) => ({
+                  y: { dtype: outDtype, values: numbers(m * n, turn), out: outDtype },
+                  a: { dtype, values: numbers(m * k, turn + 10) },
+                  b: { dtype, values: numbers(n * k, turn + 20) },
+                  bias: { dtype, values: numbers(n, turn + 30) },
+                }),
+                (kernels, { y, a, b, bias }) => {
+                  const p = { m, n, k, transA: false, transB: true, alpha: 1, beta, dtype, outDtype } as const
+                  kernels.gemm(y, a, b, withBias ? bias : null, p)
+                },
+              )
+            }
+          }
+        }
+      },
+    },
+    {
+      name: `recording: lowRank ${dtype}`,
+      run: async (backend) => {
+        const r = 8
+        for (const [n, m, k] of productSizes) {
+          for (const outDtype of new Set([dtype, 'f32'] as const)) {
+            for (const withBias of [false, true]) {
+              await compareReplays(
+                `lowRank ${n}×${k} -> ${m}, out ${outDtype}, bias ${withBias}`,
+                backend,
+                (turn) => ({
+                  y: { dtype: outDtype, values: numbers(n * m, turn), out: outDtype },
+                  low: { dtype, values: numbers(n * r, turn + 10), out: dtype },
+                  x: { dtype, values: numbers(n * k, turn + 20) },
+                  w: { dtype, values: numbers(m * k, turn + 30) },
+                  a: { dtype, values: numbers(r * k, turn + 40) },
+                  b: { dtype, values: numbers(m * r, turn + 50) },
+                  bias: { dtype, values: numbers(m, turn + 60) },
+                }),
+                (kernels, { y, low, x, w, a, b, bias }) => {
+                  const p = { n, k, m, r, scale: 0.5, dtype, beta: 0, outDtype } as const
+                  kernels.lowRank(y, low, x, x, w, a, b, withBias ? bias : null, p)
+                },
+              )
+            }
+          }
+        }
+      },
+    },
+    {
+      name: `recording: products between buffers that come and go ${dtype}`,
+      run: async (backend) => {
+        if (backend.record === undefined) return
+        const start = backend.memory()
+        const [rows, widths, size] = [3, [48, 96, 40, 128, 48], itemSize(dtype)] as const
+        const n = rows * widths[0]
+        const [x, y] = [backend.alloc(n * size), backend.alloc(n * size)]
+        const w = backend.alloc(128 * 128 * size)
+        backend.write(w, encode(numbers(128 * 128, 3), dtype))
+        /** Layers whose inputs and outputs are scratch, each of a size of its own, as a step of a model has them. */
+        const layers = () => {
+          let input = x
+          for (let i = 0; i + 1 < widths.length; i++) {
+            const output = i + 2 < widths.length ? backend.alloc(rows * widths[i + 1]! * size) : y
+            const p = { m: rows, n: widths[i + 1]!, k: widths[i]!, transA: false, transB: true } as const
+            backend.gemm(output, input, w, null, { ...p, alpha: 0.2, beta: 0, dtype, outDtype: dtype })
+            if (input !== x) backend.free(input)
+            input = output
+          }
+        }
+        const read = async (buf: Buf, count: number) => {
+          const bytes = new Uint8Array(count * size)
+          await backend.read(buf, bytes)
+          return bytes.join(' ')
+        }
+        const expected: string[] = []
+        for (const seed of [1, 2]) {
+          backend.write(x, encode(numbers(n, seed), dtype))
+          layers()
+          expected.push(await read(y, n))
+        }
+        if (expected[0] === expected[1]) throw failure('other inputs gave the same output')
+        // Memory from before is given up while the work is written down, and a result of it stays.
+        const before = backend.alloc(128 * rows * size)
+        let copy!: Buf
+        const recording = backend.record(() => {
+          backend.free(before)
+          layers()
+          copy = backend.alloc(n * size)
+          layers()
+          backend.axpby(copy, 1, y, 0, y, n, dtype)
+        })
+        const others = widths.map((width) => backend.alloc(rows * width * size))
+        const filling = encode(new Float64Array(40 * rows).fill(0.75), dtype)
+        for (const other of others) backend.write(other, filling)
+        for (const turn of [0, 1, 0]) {
+          backend.write(x, encode(numbers(n, turn + 1), dtype))
+          backend.fill(y, 9, n, dtype)
+          recording.replay()
+          for (const result of [y, copy])
+            if ((await read(result, n)) !== expected[turn])
+              throw failure(`a replay on the numbers of turn ${turn} differs from the calls`)
+        }
+        for (const other of others) {
+          if ((await read(other, 40 * rows)) !== filling.join(' '))
+            throw failure('a replay wrote into memory of others')
+        }
+        recording.release()
+        for (const buf of [...others, copy, x, y, w]) backend.free(buf)
+        const { allocated, buffers } = backend.memory()
+        if (allocated !== start.allocated || buffers !== start.buffers)
+          throw failure(`a recording left ${allocated - start.allocated} bytes behind`)
+      },
+    },
+  ]
+}
