@@ -17,14 +17,21 @@ export class ShiftedTokenizer implements Tokenizer {
   readonly #inner: Tokenizer
   readonly #shift: number
   readonly #files: ReadonlyMap<string, Uint8Array>
+  readonly #config: Readonly<Record<string, unknown>>
 
-  /** `files` are what it is loaded from again, beside tokenizer_config.json. */
-  constructor(inner: Tokenizer, shift: number, files: ReadonlyMap<string, Uint8Array>) {
+  /** `files` are what it is loaded from again, beside tokenizer_config.json, of which `config` holds the fields. */
+  constructor(
+    inner: Tokenizer,
+    shift: number,
+    files: ReadonlyMap<string, Uint8Array>,
+    config: Readonly<Record<string, unknown>>,
+  ) {
     const up = (id: number | null) => (id === null ? null : id + shift)
     const all = (ids: readonly number[]) => ids.map((id) => id + shift)
     this.#inner = inner
     this.#shift = shift
     this.#files = files
+    this.#config = config
     this.vocabSize = inner.vocabSize + shift
     this.bosId = up(inner.bosId)
     this.eosId = up(inner.eosId)
@@ -62,7 +69,9 @@ export class ShiftedTokenizer implements Tokenizer {
   }
 
   async save(dir: string): Promise<string[]> {
-    const config = { tokenizer_class: 'ChatGLMTokenizer', num_image_tokens: this.#shift }
+    // The code that auto_map names is not written here.
+    const { auto_map: _code, ...kept } = this.#config
+    const config = { ...kept, tokenizer_class: 'ChatGLMTokenizer', num_image_tokens: this.#shift }
     const files = new Map(this.#files)
     files.set('tokenizer_config.json', Buffer.from(`${JSON.stringify(config, null, 2)}\n`))
     try {

@@ -100,6 +100,7 @@ async function loadFirst(dir: string, bytes: Uint8Array, settings: TokenizerSett
       addBos: false,
       addEos: false,
       frame: { before: [], after: ['[gMASK]', '<sop>'] },
+      names: { unk_token: '<unk>', pad_token: '<pad>', mask_token: '[MASK]' },
     },
     files: new Map([[firstFile, bytes]]),
   })
@@ -110,7 +111,9 @@ async function loadFirst(dir: string, bytes: Uint8Array, settings: TokenizerSett
       `${settings.file}: num_image_tokens: expected 0 or more, found ${JSON.stringify(images)}.`,
       'Fetch the file again, or take the tokenizer files of the original model.',
     )
-  return images === 0 ? inner : new ShiftedTokenizer(inner, images, new Map([[firstFile, bytes]]))
+  return images === 0
+    ? inner
+    : new ShiftedTokenizer(inner, images, new Map([[firstFile, bytes]]), settings.config)
 }
 
 /** Whether a folder is of ChatGLM3, whose tokenizer knows roles: its code tells, or else its names. */
@@ -144,6 +147,7 @@ async function loadSentencePiece(
       addBos: false,
       addEos: false,
       frame: { before: ['[gMASK]', 'sop'], after: [] },
+      names: { unk_token: '<unk>', pad_token: '<unk>' },
     },
     files: new Map([[laterFile, bytes]]),
   })

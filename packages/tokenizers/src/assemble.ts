@@ -1,10 +1,18 @@
 import { IftError, type Tokenizer } from '@ift/core'
 import { corrupt } from './errors.js'
 import { policyOfFamily, policyOfPostProcessor, templateProcessing } from './policy.js'
-import { noSettings, type TokenizerSettings } from './settings.js'
+import { savedConfig } from './saved-config.js'
+import { noSettings, type SpecialName, type TokenizerSettings } from './settings.js'
 import { addedToken, type AddedTokenJson, type TokenizerJson } from './tokenizer-json.js'
 import { BoundTokenizer } from './tokenizer.js'
 import { vocabularyOf } from './vocabulary.js'
+
+type Names = Readonly<Partial<Record<SpecialName, string | undefined>>>
+
+const named = (names: Names) =>
+  Object.fromEntries(
+    Object.entries(names).filter(([, text]) => text !== undefined && text !== ''),
+  ) as Partial<Record<SpecialName, string>>
 
 /** What a tokenizer is made of, whichever file it came from. */
 export interface TokenizerParts {
@@ -19,6 +27,10 @@ export interface TokenizerParts {
     readonly addBos?: boolean
     readonly addEos?: boolean
     readonly chatTemplate?: string | null
+    /** Text of special tokens other than bos and eos. */
+    readonly names?: Names
+    /** Tokens that a model was made for. */
+    readonly maxLength?: number | undefined
     /** Special tokens around a prompt. */
     readonly frame?: { readonly before: readonly string[]; readonly after: readonly string[] }
   }
@@ -72,13 +84,28 @@ function mergeAdded(
 const withAdded = (tokens: readonly (string | undefined)[], json: TokenizerJson, file: string) =>
   json.added_tokens.every(({ id, content }) => tokens[id] === content) ? tokens : vocabularyOf(json, file)
 
+/** Special tokens by role: those that have a name, and bos and eos as they were settled. */
+function rolesOf(
+  names: Names,
+  bosId: number | null,
+  eosId: number | null,
+  vocabulary: readonly (string | undefined)[],
+): Partial<Record<SpecialName, string>> {
+  return named({
+    ...names,
+    bos_token: bosId === null ? undefined : vocabulary[bosId],
+    eos_token: eosId === null ? undefined : vocabulary[eosId],
+  })
+}
+
 /**
  * A tokenizer of its parts. Throws IFT_FILE_CORRUPT naming file and field for what cannot be, IFT_TOKENIZER_SPECIAL when
  * the settings name a bos or eos that no file knows.
  */
 export function createTokenizer(parts: TokenizerParts): Tokenizer {
   const { file, own = {} } = parts
-  const settings = parts.settings ?? noSettings(file)
+  const stated = parts.settings ?? noSettings(file)
+  const settings = { ...stated, names: { ...named(own.names ?? {}), ...named(stated.names) } }
   const tokens = vocabularyOf(parts.json, file)
   let json: TokenizerJson = { ...parts.json, added_tokens: mergeAdded(parts.json, tokens, file, settings) }
   const vocabulary = withAdded(tokens, json, file)
@@ -129,13 +156,13 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
     bosId !== null && (settings.addBos ?? own.addBos ?? processed?.addBos ?? family?.addBos ?? false)
   const addEos =
     eosId !== null && (settings.addEos ?? own.addEos ?? processed?.addEos ?? family?.addEos ?? false)
-  const named = own.frame ?? processed?.frame
+  const framed = own.frame ?? processed?.frame
   const specialOf = (text: string) => {
     const token = json.added_tokens.find(({ content }) => content === text)
     if (!token) throw corrupt(file, 'post_processor', `${JSON.stringify(text)} is not a special token.`)
     return { id: token.id, text }
   }
-  const frame = named && { before: named.before.map(specialOf), after: named.after.map(specialOf) }
+  const frame = framed && { before: framed.before.map(specialOf), after: framed.after.map(specialOf) }
   const around = (adds: boolean, id: number | null) => (adds ? [{ id: id!, text: vocabulary[id!]! }] : [])
   json = {
     ...json,
@@ -143,6 +170,7 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
       json.post_processor ??
       templateProcessing(frame?.before ?? around(addBos, bosId), frame?.after ?? around(addEos, eosId)),
   }
+  const chatTemplate = settings.chatTemplate ?? own.chatTemplate ?? null
   return new BoundTokenizer({
     json,
     file,
@@ -152,7 +180,16 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
     addBos,
     addEos,
     frame: frame && { before: frame.before.map(({ id }) => id), after: frame.after.map(({ id }) => id) },
-    chatTemplate: settings.chatTemplate ?? own.chatTemplate ?? null,
+    chatTemplate,
+    config: savedConfig({
+      settings,
+      names: rolesOf(settings.names, bosId, eosId, vocabulary),
+      added: json.added_tokens,
+      addBos,
+      addEos,
+      chatTemplate,
+      maxLength: own.maxLength,
+    }),
     files: new Map([...settings.files, ...(parts.files ?? [])]),
   })
 }

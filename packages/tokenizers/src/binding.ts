@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { Tokenizer as Binding } from 'tokenizers'
 import { corrupt, messageOf } from './errors.js'
 import {
@@ -67,21 +66,16 @@ function withoutBytePieces({ model, pre_tokenizer: own }: TokenizerJson): Compon
 }
 
 /**
- * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. With `specials` off, special tokens carry
- * names that no text contains, so that text which looks like one is only text; ids stay the same.
+ * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. `names` gives added tokens other names than
+ * their own, such as no text contains, so that text which looks like one is only text; ids stay the same.
  */
-export function openBinding(json: TokenizerJson, file: string, specials: boolean): Binding {
-  const nonce = randomUUID()
-  const names = new Map<string, string>()
-  if (!specials)
-    for (const { content, special, id } of json.added_tokens)
-      if (special) names.set(content, `\u{10fffe}${nonce}:${id}\u{10fffe}`)
+export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMap<string, string>): Binding {
   const rename: Rename = (token) => names.get(token) ?? token
   const whole = isUnigram(json.model) ? json.model : withAddedTokens(json.model, json.added_tokens)
   const added_tokens = json.added_tokens.map((token) => ({
     ...token,
     content: rename(token.content),
-    ...(names.has(token.content) && { lstrip: false, rstrip: false, single_word: false, normalized: false }),
+    ...(names.has(token.content) && { single_word: false, normalized: false }),
   }))
   const model = names.size > 0 ? renameModel(whole, rename, new Set(names.keys())) : whole
   let binding: Binding

@@ -1,10 +1,12 @@
 import { byteLevelAlphabet } from 'tokenizers'
 import type { DecodeStream } from '@ift/core'
-import type { ComponentJson } from './tokenizer-json.js'
+import { isUnigram, type ComponentJson, type TokenizerJson } from './tokenizer-json.js'
 
 /** Bytes that a token stands for, as its vocabulary writes it. */
 export interface ByteDecoder {
   bytes(token: string): Uint8Array
+  /** Whether tokens that were added to the vocabulary are written as they are. */
+  readonly addedAsWritten: boolean
   /** Blanks taken off the start of a text: SentencePiece's space in front. */
   readonly stripLeading: number
 }
@@ -37,12 +39,14 @@ export function byteCharacters(): string[] {
 
 const byteLevel: ByteDecoder = {
   stripLeading: 0,
+  // An é in one is the letter, not the byte that the alphabet spells with it.
+  addedAsWritten: true,
   bytes(token) {
     const map = gpt2Alphabet()
     const bytes: number[] = []
     for (const character of token) {
       const byte = map.get(character)
-      // An added token is written as it is, in any characters.
+      // No piece of this alphabet, which only damaged vocabularies have.
       if (byte === undefined) return utf8.encode(token)
       bytes.push(byte)
     }
@@ -57,6 +61,8 @@ const sentencePiece = (
   stripLeading: number,
 ): ByteDecoder => ({
   stripLeading,
+  // SentencePiece's user-defined pieces write their blanks as any other does.
+  addedAsWritten: false,
   bytes(token) {
     const byte = byteFallback ? /^<0x([0-9A-Fa-f]{2})>$/.exec(token) : null
     if (byte) return Uint8Array.of(parseInt(byte[1]!, 16))
@@ -79,8 +85,12 @@ export function byteDecoder(decoder: ComponentJson | null): ByteDecoder | null {
       : null
   if (decoder.type === 'Metaspace') return replacementOf(decoder)
   if (decoder.type !== 'Sequence') return null
-  const steps = decoder['decoders'] as readonly ComponentJson[]
-  if (steps.length === 1) return byteDecoder(steps[0]!)
+  const all = decoder['decoders'] as readonly ComponentJson[]
+  const steps = all.filter(({ type }) => type !== 'Fuse')
+  if (steps.length === 1 && steps[0]!.type !== 'Strip') {
+    const only = byteDecoder(steps[0]!)
+    if (only) return only
+  }
   const replaced: [string, string][] = []
   let byteFallback = false
   let stripLeading = 0
@@ -91,10 +101,30 @@ export function byteDecoder(decoder: ComponentJson | null): ByteDecoder | null {
       replaced.push([pattern, step['content']])
     } else if (step.type === 'ByteFallback') byteFallback = true
     else if (step.type === 'Strip') {
-      if (step['content'] !== ' ' || step['stop'] !== 0) return null
+      // Before the tokens are one text it takes the blank of each.
+      const fused = all.slice(0, all.indexOf(step)).some(({ type }) => type === 'Fuse')
+      if (!fused || step['content'] !== ' ' || step['stop'] !== 0) return null
       stripLeading = step['start'] as number
-    } else if (step.type !== 'Fuse') return null
+    } else return null
   return sentencePiece(replaced, byteFallback, stripLeading)
+}
+
+/**
+ * Ids of added tokens that are written as they are, not in GPT-2's alphabet. One that names a piece of the vocabulary (é is
+ * the piece of the byte 0xE9) is that piece.
+ */
+export function writtenAsTheyAre({ added_tokens, model }: TokenizerJson): ReadonlySet<number> {
+  const map = gpt2Alphabet()
+  // Others come out the same.
+  const spelled = added_tokens.filter(({ content }) => /[^\0-\x7f]/.test(content))
+  if (spelled.length === 0) return new Set()
+  const merges = isUnigram(model) ? [] : (model.merges ?? [])
+  const products = new Set(
+    merges.map((pair) => (typeof pair === 'string' ? pair.replace(' ', '') : pair.join(''))),
+  )
+  return new Set(
+    spelled.filter(({ content }) => !map.has(content) && !products.has(content)).map(({ id }) => id),
+  )
 }
 
 /** Decodes token by token; a character leaves when its last byte has come. */
@@ -108,8 +138,11 @@ export class ByteStream {
     this.#strip = decoder.stripLeading
   }
 
-  push(token: string): string {
-    return this.#stripped(this.#text.decode(this.#decoder.bytes(token), { stream: true }))
+  /** `asItIs`: the token is no piece that the vocabulary spells. */
+  push(token: string, asItIs: boolean): string {
+    const written = asItIs && this.#decoder.addedAsWritten
+    const bytes = written ? utf8.encode(token) : this.#decoder.bytes(token)
+    return this.#stripped(this.#text.decode(bytes, { stream: true }))
   }
 
   end(): string {

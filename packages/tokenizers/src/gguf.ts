@@ -1,46 +1,11 @@
 import type { Tokenizer } from '@ift/core'
 import { createTokenizer } from './assemble.js'
-import { byteLevel, byteLevelJson, isolate, words } from './byte-level.js'
+import { byteLevelJson } from './byte-level.js'
 import { corrupt, kindOf, unsupported } from './errors.js'
+import { splits } from './gguf-splits.js'
 import { convertSentencePiece } from './sentencepiece/convert.js'
 import { pieceType, type Piece } from './sentencepiece/model.js'
-import { addedToken, type ComponentJson, type TokenizerJson } from './tokenizer-json.js'
-
-const sequence = (...pretokenizers: ComponentJson[]): ComponentJson => ({ type: 'Sequence', pretokenizers })
-
-interface Splitter {
-  readonly preTokenizer: ComponentJson
-  readonly normalizer?: ComponentJson
-  readonly ignoreMerges?: boolean
-}
-const plainSplitter: Splitter = { preTokenizer: byteLevel(false, true) }
-const llama3: Splitter = {
-  preTokenizer: sequence(isolate(words('\\p{N}{1,3}')), byteLevel(false, false)),
-  ignoreMerges: true,
-}
-const digitByDigit: Splitter = {
-  preTokenizer: sequence({ type: 'Digits', individual_digits: true }, byteLevel(false, true)),
-}
-
-/** How a byte-level tokenizer splits text, by tokenizer.ggml.pre. */
-const splitters: Readonly<Record<string, Splitter>> = {
-  default: plainSplitter,
-  'gpt-2': plainSplitter,
-  'phi-2': plainSplitter,
-  mpt: plainSplitter,
-  olmo: plainSplitter,
-  'llama-bpe': llama3,
-  llama3,
-  'llama-v3': llama3,
-  dbrx: { preTokenizer: llama3.preTokenizer },
-  qwen2: {
-    preTokenizer: sequence(isolate(words('\\p{N}')), byteLevel(false, false)),
-    normalizer: { type: 'NFC' },
-  },
-  smollm: digitByDigit,
-  starcoder: digitByDigit,
-  refact: digitByDigit,
-}
+import { addedToken, type TokenizerJson } from './tokenizer-json.js'
 
 /**
  * The tokenizer inside a GGUF file, of its metadata: `tokenizer.ggml.*` and `tokenizer.chat_template`. Models 'llama'
@@ -95,6 +60,11 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
   const chatTemplate = metadata.get('tokenizer.chat_template')
   const addBos = typed('add_bos_token', 'true or false', isFlag)
   const addEos = typed('add_eos_token', 'true or false', isFlag)
+  const textOf = (name: string): string | undefined => {
+    const id = idOf(name)
+    return id === undefined ? undefined : tokens[id]
+  }
+  const maxLength = metadata.get(`${String(metadata.get('general.architecture'))}.context_length`)
   const assemble = (json: TokenizerJson, addBosDefault: boolean) =>
     createTokenizer({
       json,
@@ -105,6 +75,15 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
         addBos: addBos ?? addBosDefault,
         addEos: addEos ?? false,
         chatTemplate: typeof chatTemplate === 'string' ? chatTemplate : null,
+        names: {
+          unk_token: textOf('unknown_token_id'),
+          pad_token: textOf('padding_token_id'),
+          // llama.cpp's spelling.
+          sep_token: textOf('seperator_token_id'),
+          cls_token: textOf('cls_token_id'),
+          mask_token: textOf('mask_token_id'),
+        },
+        ...(typeof maxLength === 'number' && { maxLength }),
       },
     })
 
@@ -124,6 +103,7 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
         unkId,
         bosId: null,
         eosId: null,
+        padId: null,
         spaceAsSuffix: false,
         charsMap: Uint8Array.from((charsMap ?? []) as ArrayLike<number>),
         dummyPrefix: typed('add_space_prefix', 'true or false', isFlag) ?? true,
@@ -137,14 +117,15 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
   if (model !== 'gpt2')
     throw unsupported(file, key('model'), `"${String(model)}" is not supported, only llama, t5 and gpt2.`)
   const pre = typed('pre', 'a text', isText) ?? 'default'
-  const splitter = Object.hasOwn(splitters, pre) ? splitters[pre] : undefined
-  if (!splitter)
+  const split = Object.hasOwn(splits, pre) ? splits[pre] : undefined
+  if (!split)
     throw unsupported(
       file,
       key('pre'),
-      `"${pre}" is not supported, only ${Object.keys(splitters).join(', ')}.`,
-      'Name the folder of the original tokenizer.json with "tokenizer" in the config.',
+      `${JSON.stringify(pre)} names a way to split text that is not known, expected one of ${Object.keys(splits).join(', ')}.`,
+      'Name the folder of the original tokenizer.json with "tokenizer" in the config (--tokenizer <folder>).',
     )
+  const { addBos: addsBos = false, ...splitter } = split
   const vocab = Object.create(null) as Record<string, number>
   for (const [id, token] of tokens.entries()) {
     if (token in vocab)
@@ -182,6 +163,6 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
             : [],
       ),
     }),
-    false,
+    addsBos,
   )
 }

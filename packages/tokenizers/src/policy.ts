@@ -77,6 +77,12 @@ const families: Readonly<Record<string, Family>> = {
   BloomTokenizer: { addBos: false, addEos: false },
 }
 
+/** Families whose class in transformers, or whose own code, puts padding to the left. */
+const padLeft = /^(Llama|LLaMA|CodeLlama|Gemma|Cohere|ChatGLM|ChatGLM4)Tokenizer(Fast)?$/
+
+export const paddingSideOfFamily = (tokenizerClass: string | null): 'left' | 'right' =>
+  padLeft.test(tokenizerClass ?? '') ? 'left' : 'right'
+
 export const policyOfFamily = (tokenizerClass: string | null) =>
   tokenizerClass === null ? null : (families[tokenizerClass.replace(/Fast$/, '')] ?? null)
 

@@ -37,6 +37,8 @@ export interface TokenizerSettings {
   readonly addPrefixSpace: boolean | null
   readonly addBos: boolean | null
   readonly addEos: boolean | null
+  /** tokenizer_config.json as it is. */
+  readonly config: Readonly<Record<string, unknown>>
   /** Text of bos_token, eos_token and so on; absent when the files name none. */
   readonly names: Readonly<Partial<Record<SpecialName, string>>>
   readonly additional: readonly string[]
@@ -47,7 +49,7 @@ export interface TokenizerSettings {
   readonly files: ReadonlyMap<string, Uint8Array>
 }
 
-const specialNames = [
+export const specialNames = [
   'bos_token',
   'eos_token',
   'unk_token',
@@ -152,6 +154,7 @@ export async function readSettings(dir: string): Promise<TokenizerSettings> {
   const tokenizerClass = config['tokenizer_class']
   return {
     file: path,
+    config,
     tokenizerClass: typeof tokenizerClass === 'string' ? tokenizerClass : null,
     legacy: booleanOf(config, 'legacy', path),
     addPrefixSpace: booleanOf(config, 'add_prefix_space', path),
@@ -168,6 +171,7 @@ export async function readSettings(dir: string): Promise<TokenizerSettings> {
 /** Settings of a tokenizer that has no files beside it. */
 export const noSettings = (file: string): TokenizerSettings => ({
   file,
+  config: {},
   tokenizerClass: null,
   legacy: null,
   addPrefixSpace: null,

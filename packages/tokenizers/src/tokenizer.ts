@@ -8,12 +8,12 @@ import {
   type Strip,
   type Tokenizer,
 } from '@ift/core'
-import type { Encoding as BindingEncoding, Tokenizer as Binding } from 'tokenizers'
+import type { Tokenizer as Binding } from 'tokenizers'
 import { openBinding } from './binding.js'
-import { byteDecoder, ByteStream, WindowStream, type ByteDecoder } from './decode.js'
+import { byteDecoder, ByteStream, WindowStream, writtenAsTheyAre, type ByteDecoder } from './decode.js'
+import { Encoder } from './encoder.js'
 import { messageOf } from './errors.js'
 import { fingerprintOf } from './fingerprint.js'
-import { utf16Offsets } from './offsets.js'
 import type { TokenizerJson } from './tokenizer-json.js'
 
 export interface BoundTokenizerOptions {
@@ -26,12 +26,11 @@ export interface BoundTokenizerOptions {
   readonly addEos: boolean
   readonly frame?: PromptFrame | undefined
   readonly chatTemplate: string | null
+  /** tokenizer_config.json, for when the files below have none that goes with tokenizer.json. */
+  readonly config: Readonly<Record<string, unknown>>
   /** Files to write as they are; tokenizer.json and tokenizer_config.json are generated when they are not among them. */
   readonly files: ReadonlyMap<string, Uint8Array>
 }
-
-/** Texts that one native call gets at most: its results are held until the last one is there. */
-const batchSize = 1024
 
 /** A tokenizer over Hugging Face's `tokenizers`. */
 export class BoundTokenizer implements Tokenizer {
@@ -47,11 +46,14 @@ export class BoundTokenizer implements Tokenizer {
   readonly fingerprint: string
   readonly #options: BoundTokenizerOptions
   readonly #specialIds: ReadonlySet<number>
+  /** Ids that a byte-level decoder does not spell. */
+  readonly #written: ReadonlySet<number>
   readonly #bytes: ByteDecoder | null
   /** Treats special tokens as text. */
-  readonly #plain: Binding
+  readonly #plain: Encoder
   /** Knows every special token; opened when it is first asked for. */
-  #full: Binding | undefined
+  #full: Encoder | undefined
+  #decoding: Binding | undefined
 
   constructor(options: BoundTokenizerOptions) {
     const { json, vocabulary, bosId, eosId, addBos, addEos, frame } = options
@@ -71,44 +73,38 @@ export class BoundTokenizer implements Tokenizer {
         .map(({ content, lstrip, rstrip }) => [content, { left: lstrip, right: rstrip }]),
     )
     this.#specialIds = new Set(this.specials.values())
+    this.#written = writtenAsTheyAre(json)
     this.#bytes = byteDecoder(json.decoder)
     this.fingerprint = fingerprintOf(json, vocabulary, { bosId, eosId, addBos, addEos, frame })
-    this.#plain = openBinding(json, options.file, false)
+    this.#plain = new Encoder(json, options.file, false)
   }
 
-  #binding(specials: boolean): Binding {
+  #encoder(specials: boolean): Encoder {
     if (!specials || this.specials.size === 0) return this.#plain
-    return (this.#full ??= openBinding(this.#options.json, this.#options.file, true))
+    return (this.#full ??= new Encoder(this.#options.json, this.#options.file, true))
   }
 
   async encode(text: string, options: { specials?: boolean } = {}): Promise<Encoding> {
-    const binding = this.#binding(options.specials ?? false)
-    return encodingOf(text, await this.#run(() => binding.encode(text, null, { addSpecialTokens: false })))
+    return (await this.encodeBatch([text], options))[0]!
   }
 
-  async encodeBatch(texts: readonly string[], options: { specials?: boolean } = {}): Promise<Encoding[]> {
-    const binding = this.#binding(options.specials ?? false)
-    const encodings: Encoding[] = []
-    for (let at = 0; at < texts.length; at += batchSize) {
-      const part = texts.slice(at, at + batchSize)
-      const found = await this.#run(() => binding.encodeBatch(part, { addSpecialTokens: false }))
-      for (const [i, encoding] of found.entries()) encodings.push(encodingOf(part[i]!, encoding))
-    }
-    return encodings
+  encodeBatch(texts: readonly string[], options: { specials?: boolean } = {}): Promise<Encoding[]> {
+    const encoder = this.#encoder(options.specials ?? false)
+    return this.#run(() => encoder.encode(texts))
   }
 
   async decode(ids: ArrayLike<number>, { specials = false }: { specials?: boolean } = {}): Promise<string> {
     const kept = Array.from(ids).filter((id) => this.#shown(id, specials))
     if (!this.#bytes) return this.#run(() => this.#plainDecode(kept))
     const stream = new ByteStream(this.#bytes)
-    return kept.map((id) => stream.push(this.token(id)!)).join('') + stream.end()
+    return kept.map((id) => stream.push(this.token(id)!, this.#written.has(id))).join('') + stream.end()
   }
 
   decodeStream({ specials = false }: { specials?: boolean } = {}): DecodeStream {
     const bytes = this.#bytes && new ByteStream(this.#bytes)
     const inner: DecodeStream = bytes
       ? {
-          push: (id) => Promise.resolve(bytes.push(this.token(id)!)),
+          push: (id) => Promise.resolve(bytes.push(this.token(id)!, this.#written.has(id))),
           end: () => Promise.resolve(bytes.end()),
         }
       : new WindowStream((ids) => this.#run(() => this.#plainDecode(ids)))
@@ -136,7 +132,7 @@ export class BoundTokenizer implements Tokenizer {
       files.set('tokenizer.json', Buffer.from(JSON.stringify(this.#options.json, null, 1)))
     }
     if (!files.has('tokenizer_config.json'))
-      files.set('tokenizer_config.json', Buffer.from(`${JSON.stringify(this.#config(), null, 2)}\n`))
+      files.set('tokenizer_config.json', Buffer.from(`${JSON.stringify(this.#options.config, null, 2)}\n`))
     try {
       await mkdir(dir, { recursive: true })
       for (const [name, bytes] of files) await writeFile(join(dir, name), bytes)
@@ -159,34 +155,19 @@ export class BoundTokenizer implements Tokenizer {
 
   /** Specials that should not show are gone from the ids; the full instance knows the names of the others. */
   #plainDecode(ids: readonly number[]): Promise<string> {
-    return this.#binding(true).decode([...ids], false)
-  }
-
-  #config(): Record<string, unknown> {
-    const text = (id: number) => this.token(id)
-    return {
-      tokenizer_class: 'PreTrainedTokenizerFast',
-      ...(this.bosId !== null && { bos_token: text(this.bosId) }),
-      ...(this.eosId !== null && { eos_token: text(this.eosId) }),
-      add_bos_token: this.addBos,
-      add_eos_token: this.addEos,
-      clean_up_tokenization_spaces: false,
-      ...(this.chatTemplate !== null && { chat_template: this.chatTemplate }),
-    }
+    const { json, file } = this.#options
+    const binding = (this.#decoding ??= this.#encoder(true).decodes ?? openBinding(json, file, new Map()))
+    return binding.decode([...ids], false)
   }
 
   async #run<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call()
     } catch (cause) {
+      if (cause instanceof IftError) throw cause
       throw new IftError('IFT_TOKENIZER_FAILED', `${this.#options.file}: ${messageOf(cause)}`, undefined, {
         cause,
       })
     }
   }
 }
-
-const encodingOf = (text: string, encoding: BindingEncoding): Encoding => ({
-  ids: Int32Array.from(encoding.getIds()),
-  offsets: utf16Offsets(text, encoding.getOffsets()),
-})

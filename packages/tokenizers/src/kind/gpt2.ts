@@ -91,7 +91,13 @@ export const gpt2: TokenizerDefinition = {
       file: vocabFile,
       settings,
       // GPT-2 uses one token for both ends.
-      own: Object.hasOwn(vocab, end) ? { bosId: vocab[end]!, eosId: vocab[end]! } : {},
+      own: Object.hasOwn(vocab, end)
+        ? {
+            bosId: vocab[end]!,
+            eosId: vocab[end]!,
+            names: { unk_token: end, ...(split && { pad_token: end }) },
+          }
+        : {},
     })
   },
 }

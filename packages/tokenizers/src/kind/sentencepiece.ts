@@ -3,7 +3,7 @@ import type { TokenizerDefinition } from '@ift/core'
 import { createTokenizer } from '../assemble.js'
 import { policyOfFamily } from '../policy.js'
 import { convertSentencePiece } from '../sentencepiece/convert.js'
-import { parseSentencePiece } from '../sentencepiece/model.js'
+import { namesOf, parseSentencePiece } from '../sentencepiece/model.js'
 import { readOptional, readSettings } from '../settings.js'
 import { exists, missing } from './files.js'
 
@@ -31,7 +31,7 @@ export const sentencePiece: TokenizerDefinition = {
       json,
       file,
       settings,
-      own: { bosId: model.bosId, eosId: model.eosId, addBos, addEos },
+      own: { bosId: model.bosId, eosId: model.eosId, addBos, addEos, names: namesOf(model) },
       files: new Map([[name, bytes]]),
     })
   },

@@ -1,29 +1,9 @@
 import { unsupported } from '../errors.js'
 import { addedToken, type ComponentJson, type ModelJson, type TokenizerJson } from '../tokenizer-json.js'
+import { bpeMerges } from './merges.js'
 import { pieceType, type Piece, type SentencePieceModel } from './model.js'
 
 const space = '▁'
-
-/**
- * Merges that give what SentencePiece's scores give: every way to split a piece into two, in the order of the piece's
- * score and then of the ids of the halves. Only normal pieces are ever put together.
- */
-export function bpeMerges({ pieces }: Pick<SentencePieceModel, 'pieces'>): [string, string][] {
-  const ids = new Map<string, number>()
-  for (const [id, { text, type }] of pieces.entries()) if (type === pieceType.normal) ids.set(text, id)
-  const merges: { left: number; right: number; score: number }[] = []
-  for (const [text, id] of ids) {
-    const { score } = pieces[id]!
-    for (let at = 1; at < text.length; at++) {
-      // Halves of a surrogate pair are in no vocabulary.
-      const left = ids.get(text.slice(0, at))
-      const right = left === undefined ? undefined : ids.get(text.slice(at))
-      if (left !== undefined && right !== undefined) merges.push({ left, right, score })
-    }
-  }
-  merges.sort((a, b) => b.score - a.score || a.left - b.left || a.right - b.right)
-  return merges.map(({ left, right }) => [pieces[left]!.text, pieces[right]!.text])
-}
 
 /** `whole` finds a text that is a piece, which for a user-defined one no merge makes. */
 function modelJson(model: SentencePieceModel, whole: boolean): ModelJson {
@@ -37,6 +17,7 @@ function modelJson(model: SentencePieceModel, whole: boolean): ModelJson {
     }
   const vocab = Object.create(null) as Record<string, number>
   for (const [id, { text }] of pieces.entries()) vocab[text] = id
+  const { merges, ties } = bpeMerges(model)
   return {
     type: 'BPE',
     dropout: null,
@@ -47,7 +28,8 @@ function modelJson(model: SentencePieceModel, whole: boolean): ModelJson {
     byte_fallback: byteFallback,
     ignore_merges: whole,
     vocab,
-    merges: bpeMerges(model),
+    merges,
+    ...(ties.length > 0 && { ties }),
   }
 }
 
@@ -100,9 +82,13 @@ export function convertSentencePiece(
     normalizers.push({
       type: 'Precompiled',
       precompiled_charsmap: Buffer.from(model.charsMap).toString('base64'),
+      match: 'longest',
     })
-  if (model.removeExtraSpaces)
-    normalizers.push(replace({ Regex: '\\A +| +\\z' }, ''), replace({ Regex: ' {2,}' }, ' '))
+  if (model.removeExtraSpaces) {
+    // A mark that stands in the text itself goes at its end, as SentencePiece sees no difference there.
+    const end = model.escapeSpaces ? `[ ${space}]+` : ' +'
+    normalizers.push(replace({ Regex: `\\A +|${end}\\z` }, ''), replace({ Regex: ' {2,}' }, ' '))
+  }
   if (prefix && legacy) normalizers.push({ type: 'Prepend', prepend: mark })
   if (model.escapeSpaces && (legacy || !prefix)) normalizers.push(replace({ String: ' ' }, space))
   const decoders: ComponentJson[] = [

@@ -19,6 +19,7 @@ export interface SentencePieceModel {
   /** Null where the model has no such token. */
   readonly bosId: number | null
   readonly eosId: number | null
+  readonly padId: number | null
   readonly spaceAsSuffix: boolean
   readonly charsMap: Uint8Array
   readonly dummyPrefix: boolean
@@ -110,6 +111,7 @@ export function parseSentencePiece(bytes: Uint8Array, file: string): SentencePie
     unkId,
     bosId: optionalId(41, 'bos_id', 1),
     eosId: optionalId(42, 'eos_id', 2),
+    padId: optionalId(43, 'pad_id', -1),
     spaceAsSuffix: flag('trainer_spec.24', false),
     charsMap,
     dummyPrefix: flag('normalizer_spec.3', true),
@@ -117,3 +119,9 @@ export function parseSentencePiece(bytes: Uint8Array, file: string): SentencePie
     escapeSpaces: flag('normalizer_spec.5', true),
   }
 }
+
+/** Text of the special tokens that a model has beside bos and eos. */
+export const namesOf = ({ pieces, unkId, padId }: SentencePieceModel) => ({
+  unk_token: pieces[unkId]!.text,
+  ...(padId !== null && { pad_token: pieces[padId]!.text }),
+})

@@ -1,0 +1,101 @@
+import { pieceType, type SentencePieceModel } from './model.js'
+
+interface Merge {
+  readonly left: string
+  readonly right: string
+  readonly whole: string
+  readonly score: number
+}
+
+/** Merges of a BPE, and the ranges [from, to) of those among which the leftmost in the text goes first. */
+export interface RankedMerges {
+  readonly merges: [string, string][]
+  readonly ties: [number, number][]
+}
+
+const characters = (text: string) => Array.from(text).length
+
+/** The one character that a text repeats, or null. */
+function repeated(text: string): string | null {
+  const [first = ''] = text
+  return text === first.repeat(text.length / first.length) ? first : null
+}
+
+/** Whether texts are runs of one and the same character. */
+const sameRun = (...texts: string[]) =>
+  repeated(texts[0]!) !== null && new Set(texts.map(repeated)).size === 1
+
+/**
+ * Merges that give what SentencePiece's scores give: every way to split a piece into two, by score. Only normal pieces are
+ * ever put together. Among pairs of equal score SentencePiece takes the leftmost, for which a list has no word. The longer
+ * left half and then the longer right half first is the same for runs of one character, which grow from the left; where the
+ * order could make a difference (`orderDecides`) the range of equal scores is a tie.
+ */
+export function bpeMerges({ pieces }: Pick<SentencePieceModel, 'pieces'>): RankedMerges {
+  const ids = new Map<string, number>()
+  for (const [id, { text, type }] of pieces.entries()) if (type === pieceType.normal) ids.set(text, id)
+  const merges: Merge[] = []
+  for (const [whole, id] of ids) {
+    const { score } = pieces[id]!
+    for (let at = 1; at < whole.length; at++) {
+      // Halves of a surrogate pair are in no vocabulary.
+      const [left, right] = [whole.slice(0, at), whole.slice(at)]
+      if (ids.has(left) && ids.has(right)) merges.push({ left, right, whole, score })
+    }
+  }
+  const lengths = new Map([...ids.keys()].map((text) => [text, characters(text)]))
+  const longer = (a: string, b: string) => lengths.get(b)! - lengths.get(a)!
+  const earlier = (a: string, b: string) => ids.get(a)! - ids.get(b)!
+  merges.sort(
+    (a, b) =>
+      b.score - a.score ||
+      longer(a.left, b.left) ||
+      longer(a.right, b.right) ||
+      earlier(a.left, b.left) ||
+      earlier(a.right, b.right),
+  )
+  const byLeft = groupBy(merges, ({ left }) => left)
+  const byRight = groupBy(merges, ({ right }) => right)
+  const ties: [number, number][] = []
+  for (let from = 0, to: number; from < merges.length; from = to) {
+    to = from + 1
+    while (to < merges.length && merges[to]!.score === merges[from]!.score) to++
+    if (to - from > 1 && orderDecides(merges.slice(from, to), byLeft, byRight)) ties.push([from, to])
+  }
+  return { merges: merges.map(({ left, right }) => [left, right]), ties }
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const group = groups.get(keyOf(item))
+    if (group) group.push(item)
+    else groups.set(keyOf(item), [item])
+  }
+  return groups
+}
+
+/**
+ * Whether merges of one score, taken in the order of the list, can give something else than the leftmost first. Two that lie
+ * apart in a text do not disturb each other, so it takes two that share a piece with the right one in front in the list, or
+ * a product that goes on at once: with what follows at the same score or above, with what precedes above it.
+ */
+function orderDecides(
+  group: readonly Merge[],
+  byLeft: ReadonlyMap<string, readonly Merge[]>,
+  byRight: ReadonlyMap<string, readonly Merge[]>,
+): boolean {
+  const place = new Map(group.map((merge, i) => [merge, i]))
+  return group.some(
+    (merge, i) =>
+      byLeft
+        .get(merge.right)
+        ?.some((next) => (place.get(next) ?? i) < i && !sameRun(merge.whole, next.whole)) ||
+      byLeft
+        .get(merge.whole)
+        ?.some(({ score, whole }) => score >= merge.score && !sameRun(merge.whole, whole)) ||
+      byRight
+        .get(merge.whole)
+        ?.some(({ score, whole }) => score > merge.score && !sameRun(merge.whole, whole)),
+  )
+}
