@@ -35,7 +35,10 @@ def scored(pieces: list[tuple[str, float]]) -> ModelProto:
     model = ModelProto()
     first = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), ("</s>", 0.0, 3)]
     first += [(f"<0x{byte:02X}>", 0.0, 6) for byte in range(BYTES)]
-    for text, score, kind in first + [(text, score, 1) for text, score in dict(reversed(pieces)).items()]:
+    firsts = {}
+    for text, score in pieces:
+        firsts.setdefault(text, score)
+    for text, score, kind in first + [(text, score, 1) for text, score in firsts.items()]:
         model.pieces.add(piece=text, score=score, type=kind)
     model.trainer_spec.model_type = 2
     model.trainer_spec.byte_fallback = True
@@ -77,11 +80,12 @@ def equal_scores() -> None:
     base += [(letter, -1000.0 - i) for i, letter in enumerate(han)]
     added = parts(rng, [word(han, 4) for _ in range(120)])
     one = parts(rng, [word("abc▁", 6) for _ in range(40)])
-    runs = [(letter * n, score) for letter, score in (("▁", -1.0), ("=", -1.0), ("\t", -2.0)) for n in (1, 2, 3, 5, 6, 7, 12)]
+    lengths = {"▁": (1, 2, 4, 5, 9, 10), "=": (1, 2, 3, 6, 7, 12, 5), "\t": (*range(1, 9), 16)}
+    runs = [(letter * n, -1.0) for letter in lengths for n in lengths[letter]]
     models = {
         "added-words": base + [(text, 0.0) for text in added if len(text) > 1],
         "one-score": [(text, -5.0) for text in one],
-        "runs": runs + [("x", -9.0), ("y", -9.5), ("▁x", -3.0), ("▁y", -4.0), ("xy", -5.0)],
+        "repeated": runs + [("x", -9.0), ("y", -9.5), ("▁x", -3.0), ("▁y", -4.0), ("xy", -5.0)],
     }
     for name, pieces in models.items():
         write(CASES / "tok-01-equal-scores" / name, scored(pieces), mixed(rng, pieces, 200))

@@ -26,7 +26,7 @@ test('runs of blanks, as Mistral has them, get the ids of sentencepiece', () => 
   expect(found.map(({ ids }) => ids)).toEqual(expected.map(({ ids }) => [1, ...ids]))
 })
 
-describe.each(['added-words', 'one-score', 'runs'])('%s', (kind) => {
+describe.each(['added-words', 'one-score', 'repeated'])('%s', (kind) => {
   const model = join(root, 'fixtures/cases', name, kind)
   const load = async () =>
     JSON.parse(await readFile(join(model, 'golden.json'), 'utf8')) as [string, number[]][]

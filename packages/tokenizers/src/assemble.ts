@@ -7,12 +7,11 @@ import { addedToken, type AddedTokenJson, type TokenizerJson } from './tokenizer
 import { BoundTokenizer } from './tokenizer.js'
 import { vocabularyOf } from './vocabulary.js'
 
+/** Texts of special tokens by role; early conversions leave some empty. */
 type Names = Readonly<Partial<Record<SpecialName, string | undefined>>>
 
-const named = (names: Names) =>
-  Object.fromEntries(
-    Object.entries(names).filter(([, text]) => text !== undefined && text !== ''),
-  ) as Partial<Record<SpecialName, string>>
+const named = (names: Names): Partial<Record<SpecialName, string>> =>
+  Object.fromEntries(Object.entries(names).filter(([, text]) => Boolean(text)))
 
 /** What a tokenizer is made of, whichever file it came from. */
 export interface TokenizerParts {
@@ -105,7 +104,9 @@ function rolesOf(
 export function createTokenizer(parts: TokenizerParts): Tokenizer {
   const { file, own = {} } = parts
   const stated = parts.settings ?? noSettings(file)
-  const settings = { ...stated, names: { ...named(own.names ?? {}), ...named(stated.names) } }
+  // A role that the config leaves empty on purpose stays empty.
+  const open = Object.entries(own.names ?? {}).filter(([name]) => stated.config[name] !== null)
+  const settings = { ...stated, names: { ...named(Object.fromEntries(open)), ...named(stated.names) } }
   const tokens = vocabularyOf(parts.json, file)
   let json: TokenizerJson = { ...parts.json, added_tokens: mergeAdded(parts.json, tokens, file, settings) }
   const vocabulary = withAdded(tokens, json, file)

@@ -56,11 +56,14 @@ export function bpeMerges({ pieces }: Pick<SentencePieceModel, 'pieces'>): Ranke
   )
   const byLeft = groupBy(merges, ({ left }) => left)
   const byRight = groupBy(merges, ({ right }) => right)
+  const scores = new Map([...ids].map(([text, id]) => [text, pieces[id]!.score]))
   const ties: [number, number][] = []
   for (let from = 0, to: number; from < merges.length; from = to) {
     to = from + 1
     while (to < merges.length && merges[to]!.score === merges[from]!.score) to++
-    if (to - from > 1 && orderDecides(merges.slice(from, to), byLeft, byRight)) ties.push([from, to])
+    if (to - from < 2 || !orderDecides(merges.slice(from, to), byLeft, byRight)) continue
+    const reached = merges.slice(from, to).filter(({ whole, left }) => lastLeft(whole, scores) === left)
+    if (orderDecides(reached, byLeft, byRight)) ties.push([from, to])
   }
   return { merges: merges.map(({ left, right }) => [left, right]), ties }
 }
@@ -76,26 +79,65 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
 }
 
 /**
+ * The left half of the last merge that makes a piece, null where merges do not lead to it. What stands around a piece in a text
+ * has no part in that: had it taken a character, the piece would not come about.
+ */
+function lastLeft(piece: string, scores: ReadonlyMap<string, number>): string | null {
+  const symbols = Array.from(piece)
+  while (symbols.length > 2) {
+    let best = -1
+    let most = -Infinity
+    for (let at = 0; at + 1 < symbols.length; at++) {
+      const score = scores.get(symbols[at]! + symbols[at + 1]!) ?? -Infinity
+      if (score > most) [best, most] = [at, score]
+    }
+    if (best < 0) return null
+    symbols.splice(best, 2, symbols[best]! + symbols[best + 1]!)
+  }
+  return symbols[0] ?? null
+}
+
+/** Products in a group of equal score beyond which it is taken for one whose order decides. */
+const fewProducts = 64
+
+/**
  * Whether merges of one score, taken in the order of the list, can give something else than the leftmost first. Two that lie
- * apart in a text do not disturb each other, so it takes two that share a piece with the right one in front in the list, or
- * a product that goes on at once: with what follows at the same score or above, with what precedes above it.
+ * apart in a text do not disturb each other. It takes two, the right one in front in the list, that share a piece; or further
+ * merges that go before the one of them once the other is done, and reach the piece that it needs.
  */
 function orderDecides(
   group: readonly Merge[],
   byLeft: ReadonlyMap<string, readonly Merge[]>,
   byRight: ReadonlyMap<string, readonly Merge[]>,
 ): boolean {
+  if (group.length < 2) return false
+  const { score } = group[0]!
+  const products = [...new Set(group.map(({ whole }) => whole))]
+  if (products.length > fewProducts && !products.every(repeated)) return true
   const place = new Map(group.map((merge, i) => [merge, i]))
-  return group.some(
-    (merge, i) =>
-      byLeft
-        .get(merge.right)
-        ?.some((next) => (place.get(next) ?? i) < i && !sameRun(merge.whole, next.whole)) ||
-      byLeft
-        .get(merge.whole)
-        ?.some(({ score, whole }) => score >= merge.score && !sameRun(merge.whole, whole)) ||
-      byRight
-        .get(merge.whole)
-        ?.some(({ score, whole }) => score > merge.score && !sameRun(merge.whole, whole)),
-  )
+  return group.some((merge, i) => {
+    const others = (from: number, to: number) =>
+      products.length === 1 ? products : group.slice(from, to).map(({ whole }) => whole)
+    const shared = byLeft.get(merge.right)?.some((next) => {
+      const at = place.get(next)
+      return at !== undefined && at < i && !sameRun(merge.whole, next.whole)
+    })
+    if (shared) return true
+    // Lists by piece are in the order of the scores.
+    if (i < group.length - 1) {
+      const later = others(i + 1, group.length)
+      for (const { left, whole, score: above } of byRight.get(merge.left) ?? []) {
+        if (above < score) break
+        if (later.some((product) => left.includes(product)) && !sameRun(whole, merge.whole)) return true
+      }
+    }
+    if (i > 0) {
+      const earlier = others(0, i)
+      for (const { right, whole, score: above } of byLeft.get(merge.right) ?? []) {
+        if (above <= score) break
+        if (earlier.some((product) => right.includes(product)) && !sameRun(whole, merge.whole)) return true
+      }
+    }
+    return false
+  })
 }
