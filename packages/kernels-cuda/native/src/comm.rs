@@ -240,5 +240,10 @@ pub fn comm_leave<'env>(env: &'env Env, device: u32) -> napi::Result<Object<'env
 /// or the connection to rank 0, ends the others.
 #[napi]
 pub fn comm_abort(code: i32) {
-    std::process::exit(code);
+    unsafe extern "C" {
+        fn _exit(code: std::ffi::c_int) -> !;
+    }
+    // Handlers of a normal exit tear the GPU's context down, which waits for that collective.
+    // SAFETY: the C library's function; it takes any number and does not return.
+    unsafe { _exit(code) }
 }
