@@ -1,11 +1,15 @@
+import { isExactNumber } from '../exact-json.js'
 import type { RawRecord } from '../read/record.js'
 import type { TokenizedExample } from '../types.js'
 import { wrongField, type RecordFormat } from './format.js'
 
 function integers(raw: RawRecord, field: string): number[] {
   const value = raw.record[field]
-  if (Array.isArray(value) && value.length > 0 && value.every((id) => Number.isInteger(id)))
-    return value as number[]
+  // Ids that went through floats are written 17.0.
+  const ids = Array.isArray(value)
+    ? value.map((id: unknown) => (isExactNumber(id) ? Number(id.value) : id))
+    : []
+  if (ids.length > 0 && ids.every((id): id is number => Number.isSafeInteger(id))) return ids
   throw wrongField(raw.where, field, 'a list of whole numbers that is not empty', value)
 }
 
