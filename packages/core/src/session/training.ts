@@ -332,7 +332,7 @@ async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFo
     await open.tokenizer.save(dir)
     await writeFile(
       join(dir, recordFile),
-      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, ift: version }, null, 2)}\n`,
+      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, eos_token_id: open.learned, ift: version }, null, 2)}\n`,
     )
   })
   return folder.adapter
