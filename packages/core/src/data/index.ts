@@ -44,7 +44,14 @@ export {
   type PackerOptions,
 } from './pack.js'
 export { DataRandom, permutation } from './random.js'
-export { dataFiles, readCsv, readRecords, type RawRecord, type ReadOptions } from './read/index.js'
+export {
+  dataFiles,
+  readCsv,
+  readRecords,
+  type RawRecord,
+  type ReadOptions,
+  type Split,
+} from './read/index.js'
 export {
   countScripts,
   DataStats,

@@ -111,7 +111,7 @@ function withoutDecimals(metadata: FileMetaData): FileMetaData {
     if (element.type === 'BYTE_ARRAY')
       throw new Error(`column "${element.name}" holds decimals of varying length, which are not read`)
     const { type, type_length: length, repetition_type: repetition, name } = element
-    return { type, type_length: length, repetition_type: repetition, name } as SchemaElement
+    return { type, type_length: length, repetition_type: repetition, name }
   }
   return { ...metadata, schema: metadata.schema.map(raw) }
 }
@@ -148,7 +148,7 @@ export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
         file,
         metadata,
         compressors,
-        parsers: parsers as never,
+        parsers: parsers,
         rowStart: row,
         rowEnd: row + rows,
       })

@@ -1,5 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { DuplicateKey, isExactNumber, parseExactJson } from '../exact-json.js'
+import type { Split } from './splits.js'
 
 /** A record of a data file before anybody knows its form. */
 export interface RawRecord {
@@ -11,6 +12,8 @@ export interface RawRecord {
 export interface ReadOptions {
   /** Character encoding as TextDecoder names it: utf-8, gb18030, big5, utf-16le. A byte order mark wins. */
   readonly encoding?: string
+  /** Which files of a folder; all of them when absent. */
+  readonly split?: Split
   /**
    * Column names of a CSV or TSV file: true takes them from the first line (default), a list says that the file has
    * none.
