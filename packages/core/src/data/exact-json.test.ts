@@ -47,6 +47,8 @@ describe('keys', () => {
     expect(broken).toThrow(DuplicateKey)
     expect(broken).toThrow('"k"')
     expect(() => parseExactJson('{"k":1,"\\u006b":2}')).toThrow(DuplicateKey)
+    expect(() => parseExactJson('[{"k":1,"k":2},3]')).toThrow(DuplicateKey)
+    expect(() => parseExactJson('{"a":[{"k":1,"k":2}],"b":{}}')).toThrow(DuplicateKey)
   })
   test('twice with one value loses nothing', () => {
     expect(parseExactJson('{"k":1,"k":1}')).toEqual({ k: 1 })

@@ -99,7 +99,10 @@ export class DuplicateKey extends Error {
 export function parseExactJson(text: string): unknown {
   const plain: unknown = JSON.parse(text)
   const { keys, exact } = scan(text)
-  if (exact && keys === countKeys([plain])) return plain
+  // Of a flat record, as most are, nobody has to look into the fields.
+  const flat =
+    typeof plain === 'object' && plain !== null && !Array.isArray(plain) && keys === Object.keys(plain).length
+  if (exact && (flat || keys === countKeys([plain]))) return plain
   return parse(text, undefined, {
     parseNumber: exactNumber,
     onDuplicateKey: ({ key, position }) => {
