@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { caseFolder, quickstartModel } from './ift.fixture.js'
+import { caseFolder, quickstartModel, root } from './ift.fixture.js'
 
 const folder = caseFolder('02-big-numbers')
 afterAll(() => {
@@ -69,6 +70,17 @@ test('in the arguments of calls and in tools, written as JSON again', () => {
   const text = converted('calls.jsonl', 'messages')
   expect(text).toContain(call)
   expect(text).toContain(`"tools":${tools}`)
+})
+
+test('in the arguments of calls as a chat template writes them', () => {
+  const model = join(root, 'fixtures/cases/12-parquet-null-arguments/model')
+  const values = '{"id":18446744073709551616,"x":[1.0,-0.50],"n":7}'
+  writeFileSync(
+    folder.path('called.jsonl'),
+    `{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"","tool_calls":[{"type":"function","function":{"name":"f","arguments":${values}}}]}]}\n`,
+  )
+  const shown = folder.output('inspect', '--weights', model, '--initialize', '--data', 'called.jsonl')
+  expect(shown).toContain('{"id": 18446744073709551616, "x": [1.0, -0.50], "n": 7}')
 })
 
 test('64-bit integers and decimals of Parquet', () => {

@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { caseFolder, quickstartModel } from './ift.fixture.js'
+import { caseFolder, quickstartModel, root } from './ift.fixture.js'
 
 const folder = caseFolder('03-predict-system-history')
 afterAll(() => {
@@ -61,6 +62,21 @@ test('every form is answered alike, whatever stands where the answer will be', (
   expect(new Set(Object.values(said)), JSON.stringify(said, null, 2)).toEqual(new Set([said['messages']]))
   expect(said['messages']).not.toBe(answers(written('form.jsonl', [{ instruction: question }]))[0])
 }, 120_000)
+
+test('tools are in the prompt as in training', () => {
+  cpSync(join(root, 'fixtures/cases/06-end-of-turn-runs-on/model'), folder.path('model'), { recursive: true })
+  const path = folder.path('model', 'tokenizer_config.json')
+  const settings = JSON.parse(readFileSync(path, 'utf8')) as { chat_template: string }
+  settings.chat_template = `{% if tools %}{{ tools | tojson }}{% endif %}${settings.chat_template}`
+  writeFileSync(path, JSON.stringify(settings))
+  const messages = [{ role: 'user', content: 'What is the weather?' }]
+  const tools = [{ type: 'function', function: { name: 'weather', parameters: {} } }]
+  written('tools.jsonl', [{ messages }, { messages, tools }])
+  const flags = ['--weights', 'model', '--initialize', '--generate.maxNewTokens', '12']
+  folder.output('predict', ...flags, '--input', 'tools.jsonl', '-o', 'tools.out')
+  const [without, withTools] = folder.lines('tools.out') as { generate: string }[]
+  expect(withTools!.generate).not.toBe(without!.generate)
+})
 
 test('prompts of completions are no conversations, and rounds may lack their last answer', () => {
   const prompt = 'Human: hello\nAssistant:'
