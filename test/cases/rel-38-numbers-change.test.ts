@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { caseFolder, quickstartModel } from './ift.fixture.js'
+import { caseFolder, quickstartModel, root } from './ift.fixture.js'
 
 const folder = caseFolder('rel-38-numbers-change')
 afterAll(() => {
@@ -42,6 +43,15 @@ test('a Parquet footer that says there are no rows', () => {
   const { code, stderr } = folder.ift([...inspect, 'no-rows.parquet'])
   expect(code).toBe(1)
   expect(stderr).toContain('IFT_FILE_CORRUPT')
+})
+
+test('one bit of a footer that makes its columns another number', () => {
+  const bytes = readFileSync(join(root, 'fixtures/cases/12-parquet-null-arguments/calls.parquet'))
+  bytes[813]! ^= 1
+  writeFileSync(folder.path('flipped.parquet'), bytes)
+  const { code, stdout, stderr } = folder.ift(['data', 'validate', 'flipped.parquet'], { timeout: 20_000 })
+  expect(code).toBe(1)
+  expect(stdout + stderr).toContain('broken Parquet file')
 })
 
 test('token ids stay numbers, through floats too', () => {

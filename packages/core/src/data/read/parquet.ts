@@ -135,7 +135,8 @@ export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
     await Promise.all([import('hyparquet'), import('hyparquet-compressors')])
   try {
     const file = await asyncBufferFromFile(path)
-    const footer = await parquetMetadataAsync(file)
+    // Nothing here reads places on maps, and a broken footer makes the search for them endless.
+    const footer = await parquetMetadataAsync(file, { geoparquet: false })
     checkFooter(footer)
     const columns = parquetSchema(footer).children.map(
       (child) => [child.element.name, converter(child)] as const,
