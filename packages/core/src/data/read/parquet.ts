@@ -104,17 +104,28 @@ function ownConverter(element: SchemaElement, children: readonly SchemaTree[]): 
   }
 }
 
+const isNested = (logical: SchemaElement['logical_type']): logical is { type: 'LIST' | 'MAP' } =>
+  logical?.type === 'LIST' || logical?.type === 'MAP'
+
+/** Lists and maps with the mark of older writers, which is the one that the library looks for. */
+const withMarks = (metadata: FileMetaData): FileMetaData => ({
+  ...metadata,
+  schema: metadata.schema.map((element) =>
+    isNested(element.logical_type) ? { ...element, converted_type: element.logical_type.type } : element,
+  ),
+})
+
 /** Takes the type off decimals, which the library would read as doubles; their unscaled values come instead. */
-function withoutDecimals(metadata: FileMetaData): FileMetaData {
-  const raw = (element: SchemaElement): SchemaElement => {
+const withoutDecimals = (metadata: FileMetaData): FileMetaData => ({
+  ...metadata,
+  schema: metadata.schema.map((element) => {
     if (!isDecimal(element)) return element
-    if (element.type === 'BYTE_ARRAY')
-      throw new Error(`column "${element.name}" holds decimals of varying length, which are not read`)
     const { type, type_length: length, repetition_type: repetition, name } = element
+    if (type === 'BYTE_ARRAY')
+      throw new Error(`column "${name}" holds decimals of varying length, which are not read`)
     return { type, type_length: length, repetition_type: repetition, name }
-  }
-  return { ...metadata, schema: metadata.schema.map(raw) }
-}
+  }),
+})
 
 /** A footer whose parts contradict each other is broken: its rows are not to be believed, however few. */
 function checkFooter({ num_rows: rows, row_groups: groups, schema }: FileMetaData): void {
@@ -122,6 +133,17 @@ function checkFooter({ num_rows: rows, row_groups: groups, schema }: FileMetaDat
   if (sum !== rows) throw new Error(`its footer counts ${rows} rows, and ${sum} in its row groups`)
   if (rows < 0n || groups.some((group) => group.num_rows < 0n))
     throw new Error('its footer counts rows below 0')
+  for (const { name, repetition_type: repetition, type, num_children: children, ...told } of schema.slice(
+    1,
+  )) {
+    if (repetition === undefined || (type === undefined && !children))
+      throw new Error(`column "${name}" has no type, or does not say how often it occurs`)
+    const { converted_type: converted, logical_type: logical } = told
+    if ((logical?.type === 'LIST' || logical?.type === 'MAP') && converted !== logical.type)
+      throw new Error(
+        `column "${name}" is a ${logical.type} and is marked as ${converted ?? 'nothing known'}`,
+      )
+  }
   const leaves = schema.filter(({ num_children: children }) => !children).length
   for (const [i, { columns }] of groups.entries())
     if (columns.length !== leaves)
@@ -138,10 +160,11 @@ export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
     // Nothing here reads places on maps, and a broken footer makes the search for them endless.
     const footer = await parquetMetadataAsync(file, { geoparquet: false })
     checkFooter(footer)
-    const columns = parquetSchema(footer).children.map(
+    const marked = withMarks(footer)
+    const columns = parquetSchema(marked).children.map(
       (child) => [child.element.name, converter(child)] as const,
     )
-    const metadata = withoutDecimals(footer)
+    const metadata = withoutDecimals(marked)
     let row = 0
     for (const group of metadata.row_groups) {
       const rows = Number(group.num_rows)
