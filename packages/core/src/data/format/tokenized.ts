@@ -5,11 +5,13 @@ import { wrongField, type RecordFormat } from './format.js'
 
 function integers(raw: RawRecord, field: string): number[] {
   const value = raw.record[field]
-  // Ids that went through floats are written 17.0.
-  const ids = Array.isArray(value)
-    ? value.map((id: unknown) => (isExactNumber(id) ? Number(id.value) : id))
-    : []
-  if (ids.length > 0 && ids.every((id): id is number => Number.isSafeInteger(id))) return ids
+  const isId = (id: unknown): id is number => Number.isSafeInteger(id)
+  if (Array.isArray(value) && value.length > 0) {
+    if (value.every(isId)) return value
+    // Ids that went through floats are written 17.0.
+    const ids = value.map((id: unknown) => (isExactNumber(id) ? Number(id.value) : id))
+    if (ids.every(isId)) return ids
+  }
   throw wrongField(raw.where, field, 'a list of whole numbers that is not empty', value)
 }
 
