@@ -164,12 +164,16 @@ describe.each(versions)('%s', (version) => {
       await ift.merge(join(dir, run('merged')))
       const whole = await generator.encodeText(text)
       expect([...whole]).toEqual([...before, ...after, ...plain])
-      return { ids, alone, score: await generator.score(whole), whole }
+      return { ids, alone, score: await generator.score(whole), whole, eosId: open.tokenizer.eosId! }
     })
 
     const merged = config(join(dir, run('merged')), run('again'), { initialize: false })
     expect(json(run('merged'), 'ift.json')['template']).toBe(version)
-    expect(json(run('merged'), 'generation_config.json')).toEqual({ eos_token_id: [2], top_p: 0.8 })
+    // What is there is kept, and what answers were learned to end with is added.
+    expect(json(run('merged'), 'generation_config.json')).toEqual({
+      eos_token_id: [...new Set([2, used.eosId])],
+      top_p: 0.8,
+    })
     // Without the record the files of the model decide, as for a published one.
     rmSync(join(dir, run('merged'), 'ift.json'))
     await session(merged, async (ift) => {

@@ -125,7 +125,7 @@ test('the best evaluation is what comes out, also of a run that was cut', async 
         evalEvery,
         saveEvery: 0,
         keepCheckpoints: 1,
-        learningRate: 0.1,
+        learningRate: 0.4,
         schedule: 'constant',
         loadBestAtEnd: true,
       },

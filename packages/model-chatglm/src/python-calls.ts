@@ -1,7 +1,7 @@
-import type { ToolCall } from '@ift/core'
+import { exactJson, isExactNumber, type ToolCall } from '@ift/core'
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value)
 
 /** A value as Python writes it in code. */
 export function pythonLiteral(value: unknown): string {
@@ -20,7 +20,7 @@ export function pythonLiteral(value: unknown): string {
     return `{${Object.entries(value)
       .map(([key, item]) => `${pythonLiteral(key)}: ${pythonLiteral(item)}`)
       .join(', ')}}`
-  return JSON.stringify(value)
+  return exactJson(value)
 }
 
 /** JSON with the blanks behind commas and colons that Python's json.dumps writes. */
@@ -30,7 +30,7 @@ export function pythonJson(value: unknown): string {
     return `{${Object.entries(value)
       .map(([key, item]) => `${JSON.stringify(key)}: ${pythonJson(item)}`)
       .join(', ')}}`
-  return JSON.stringify(value ?? null)
+  return exactJson(value ?? null)
 }
 
 /** ChatGLM3's call: Python code in a fence. */

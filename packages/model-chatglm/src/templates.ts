@@ -1,5 +1,6 @@
 import {
   callsOf,
+  exactJson,
   functionsOf,
   isInstruction,
   messageText,
@@ -180,7 +181,7 @@ const chatglm3Format: RoleFormat = {
       system === ''
         ? 'Answer the following questions as best as you can. You have access to the following tools:'
         : system
-    }\n${JSON.stringify(tools, null, 4)}`,
+    }\n${exactJson(tools, 4)}`,
 }
 
 /** ChatGLM3: "[gMASK]sop<|user|>\n …<|assistant|>\n …", a call "<|assistant|>name\n ```python\ntool_call(…)\n```". */
@@ -202,7 +203,7 @@ const glm4Format: RoleFormat = {
     }\n\n# 可用工具${functionsOf(tools)
       .map(
         (one) =>
-          `\n\n## ${String(one['name'])}\n\n${JSON.stringify(one, null, 4)}\n在调用上述函数时，请使用 Json 格式表示调用的参数。`,
+          `\n\n## ${String(one['name'])}\n\n${exactJson(one, 4)}\n在调用上述函数时，请使用 Json 格式表示调用的参数。`,
       )
       .join('')}`,
 }

@@ -1,6 +1,8 @@
 import {
   callsOf,
+  exactJson,
   functionsOf,
+  isExactNumber,
   isInstruction,
   learn,
   promptMessages,
@@ -51,8 +53,9 @@ function withPlugins(tools: unknown): string {
 
 /** 'Calculate("1+2")': the values of the arguments in order. */
 const command = ({ name, arguments: given }: ToolCall): string => {
-  const values = typeof given === 'object' && given !== null ? Object.values(given) : [given]
-  return `${name}(${values.map((value) => JSON.stringify(value)).join(', ')})`
+  const values =
+    typeof given === 'object' && given !== null && !isExactNumber(given) ? Object.values(given) : [given]
+  return `${name}(${values.map((value) => exactJson(value)).join(', ')})`
 }
 
 const field = (name: string) => said('template', `<|${name}|>:`)

@@ -3,10 +3,12 @@ import {
   convertData,
   convertTargets,
   DataStats,
+  formatNames,
   IftError,
   readExamples,
   validateData,
   type ConvertTarget,
+  type FormatName,
 } from '@ift/core'
 import type { Command } from './command.js'
 import { withSession } from './command.js'
@@ -22,6 +24,10 @@ export const data: Command = {
       .argument('<action>', actions.join(', '))
       .argument('[file]', 'data file or folder')
       .option('--to <form>', `form to convert to: ${convertTargets.join(', ')}`, 'alpaca')
+      .option(
+        '--format <form>',
+        `form of the records, when it is not to be found out: ${formatNames.join(', ')}`,
+      )
       .option('-o, --output <file>', 'file to write')
       .option('--json', 'print as JSON')
   },
@@ -33,14 +39,16 @@ export const data: Command = {
       throw new IftError('IFT_USAGE', `There is no "data ${action ?? ''}".`, `Known: ${actions.join(', ')}`)
     if (file === undefined) throw new IftError('IFT_USAGE', `data ${action!} needs a file.`, this.example)
     const path = resolve(cwd, file)
+    const format = options['format'] as FormatName | undefined
+    const source = format === undefined ? {} : { format }
     if (action === 'stats') {
       const stats = new DataStats()
-      for await (const { example } of readExamples(path)) stats.add(example)
+      for await (const { example } of readExamples(path, source)) stats.add(example)
       terminal.json(stats.report())
       return 0
     }
     if (action === 'validate') {
-      const report = await validateData(path)
+      const report = await validateData(path, source)
       if (options['json']) terminal.json(report)
       else {
         for (const { where, message } of report.problems) terminal.out(`${where}: ${message}\n`)
@@ -54,7 +62,7 @@ export const data: Command = {
     const to = options['to'] as ConvertTarget
     if (!convertTargets.includes(to))
       throw new IftError('IFT_USAGE', `There is no form "${to}".`, `Known: ${convertTargets.join(', ')}`)
-    const written = await convertData(readExamples(path), to, resolve(cwd, output))
+    const written = await convertData(readExamples(path, source), to, resolve(cwd, output))
     terminal.note(`${written} records in ${resolve(cwd, output)}`)
     return 0
   },

@@ -1,8 +1,17 @@
+import { basename } from 'node:path'
 import type { Training } from '@ift/core'
 import { bytes, compact } from '../ui/format.js'
 
+const listed = (files: readonly string[]) =>
+  `${files
+    .slice(0, 3)
+    .map((file) => basename(file))
+    .join(', ')}${files.length > 3 ? ` and ${files.length - 3} more` : ''}`
+
 /** The plan of a run as rows of a table. */
-export function planRows({ plan, open, data, trainable, parameters, trainer }: Training): [string, string][] {
+export function planRows(training: Training): [string, string][] {
+  const { plan, open, data, trainable, parameters, trainer, microBatchTokens } = training
+  const asked = open.config.train.microBatchTokens
   const rows: [string, string][] = [
     [
       'model',
@@ -14,6 +23,14 @@ export function planRows({ plan, open, data, trainable, parameters, trainer }: T
     ['trained', `${compact(trainable)} parameters (${((100 * trainable) / parameters).toFixed(2)} %)`],
     ['data', `${data.train.count} sequences${data.validation ? `, ${data.validation.count} held out` : ''}`],
     ['steps', String(trainer.totalSteps)],
+    ...(microBatchTokens > asked
+      ? [
+          [
+            'micro-batch',
+            `${microBatchTokens} tokens, which the longest sequence has; train.microBatchTokens says ${asked}`,
+          ] as [string, string],
+        ]
+      : []),
     ['weights', bytes(plan.weights)],
     ['optimiser', bytes(plan.training)],
     [
@@ -23,13 +40,23 @@ export function planRows({ plan, open, data, trainable, parameters, trainer }: T
     ['workspace', bytes(plan.workspace)],
     ['total', `${bytes(plan.total)}${plan.fits ? '' : ' — more than there is'}`],
   ]
-  for (const { name, store } of data.datasets) {
+  const { tokens, by } = data.limit
+  const limit =
+    by === 'maxLength'
+      ? `maxLength (${tokens} tokens)`
+      : `the model's limit (${tokens} tokens; maxLength says ${open.config.maxLength})`
+  for (const { name, store, leftOut } of data.datasets) {
+    if (leftOut.length > 0)
+      rows.push([
+        `data ${name}`,
+        `held out by their names and not read: ${listed(leftOut)} (split: all reads them)`,
+      ])
     const { long, untrained, filtered, truncated } = store.counts
     const lost = long + untrained + filtered
     if (lost || truncated)
       rows.push([
         `data ${name}`,
-        `${lost} of ${store.counts.examples} examples dropped, ${truncated} cut to maxLength`,
+        `${lost} of ${store.counts.examples} examples dropped, ${truncated} cut to ${limit}`,
       ])
   }
   return rows

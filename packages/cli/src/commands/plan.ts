@@ -20,6 +20,9 @@ export const plan: Command = {
           recipe: training.open.recipe,
           steps: training.trainer.totalSteps,
           sequences: training.data.train.count,
+          heldOut: training.data.validation?.count ?? 0,
+          limit: training.data.limit,
+          microBatchTokens: training.microBatchTokens,
         })
       else context.terminal.table(planRows(training))
       return training.plan.fits ? 0 : 1

@@ -1,6 +1,17 @@
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { IftError, isInstruction, isMessages, isText, readExamples, type Prompt } from '@ift/core'
+import {
+  exactJson,
+  formatNames,
+  IftError,
+  isInstruction,
+  isMessages,
+  isText,
+  readExamples,
+  withoutAnswer,
+  type FormatName,
+  type Prompt,
+} from '@ift/core'
 import type { Command } from './command.js'
 import { withInterrupt, withSession } from './command.js'
 
@@ -13,6 +24,10 @@ export const predict: Command = {
     verb
       .requiredOption('--input <file>', 'records in any form that data: takes')
       .requiredOption('-o, --output <file>', 'JSONL file to write')
+      .option(
+        '--format <form>',
+        `form of the records, when it is not to be found out: ${formatNames.join(', ')}`,
+      )
       .option('--batch <n>', 'sequences at once', '16')
       .option('--overwrite', 'replace the output file')
   },
@@ -27,15 +42,14 @@ export const predict: Command = {
           `${output} exists.`,
           'Replace it with --overwrite, or name another file.',
         )
+      const format = options['format'] as FormatName | undefined
+      const source = { unanswered: true, ...(format !== undefined && { format }) }
       const generator = await ift.createGenerator()
       const records: { prompt: Prompt; record: object }[] = []
-      for await (const { example, where, record = example } of readExamples(input, { unanswered: true })) {
-        if (isInstruction(example))
-          records.push({ prompt: { instruction: example.instruction, input: example.input }, record })
-        else if (isMessages(example)) {
-          const last = example.messages.at(-1)?.role === 'assistant' ? -1 : undefined
-          records.push({ prompt: { messages: example.messages.slice(0, last) }, record })
-        } else if (isText(example)) records.push({ prompt: example.text, record })
+      for await (const { example, where, record = example } of readExamples(input, source)) {
+        if (isInstruction(example) || isMessages(example))
+          records.push({ prompt: withoutAnswer(example), record })
+        else if (isText(example)) records.push({ prompt: example.text, record })
         else throw new IftError('IFT_DATA_RECORD', `${where}: token ids cannot be answered.`, 'Give text.')
       }
       writeFileSync(output, '')
@@ -48,7 +62,7 @@ export const predict: Command = {
           ift.config.generate,
           Number(options['batch']),
           ({ text, finish }, index) => {
-            done.set(index, `${JSON.stringify({ ...records[index]!.record, generate: text, finish })}\n`)
+            done.set(index, `${exactJson({ ...records[index]!.record, generate: text, finish })}\n`)
             for (let line = done.get(next); line !== undefined; line = done.get(next)) {
               appendFileSync(output, line)
               done.delete(next++)

@@ -22,6 +22,12 @@ export const dataSourceSchema = strict({
     .record(z.string(), z.string())
     .optional()
     .describe('Field names of the form mapped to those of the file: { instruction: "question" }.'),
+  split: z
+    .string()
+    .optional()
+    .describe(
+      'Which files of a folder or hub id: train, validation, test, another word in their paths, or all. When absent, those that are not named as held out.',
+    ),
   encoding: z.string().default('utf-8').describe('Character encoding of the file.'),
   weight: positive
     .optional()
@@ -62,13 +68,20 @@ export const trainSchema = strict({
   maxSteps: count.optional().describe('Optimiser steps at most; wins over epochs.'),
   batchSize: count.default(128).describe('Sequences in an optimiser step, over all micro-batches and ranks.'),
   tokensPerStep: count.optional().describe('Tokens in an optimiser step; wins over batchSize.'),
-  microBatchTokens: count.default(4096).describe('Tokens that pass through the model at once.'),
+  microBatchTokens: count
+    .default(4096)
+    .describe('Tokens that pass through the model at once; a longer sequence passes alone.'),
   learningRate: positive.default(3e-4).describe('Peak learning rate.'),
   schedule: z
     .enum(['linear', 'cosine', 'constant'])
     .default('linear')
     .describe('Course of the learning rate after the warm-up.'),
-  warmupSteps: z.number().int().min(0).optional().describe('Steps of linear warm-up; wins over warmupRatio.'),
+  warmupSteps: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Steps of linear warm-up, the first at learningRate / warmupSteps; wins over warmupRatio.'),
   warmupRatio: fraction.default(0.03).describe('Share of all steps that warm up.'),
   minLearningRateRatio: fraction.default(0).describe('Learning rate at the end as a share of the peak.'),
   beta1: fraction.default(0.9).describe('Decay of the first moment.'),

@@ -4,7 +4,7 @@ import { IftError } from '@ift/tensor'
 import type { PromptTemplate } from '../plugin/contract/template.js'
 import type { Tokenizer } from '../plugin/contract/tokenizer.js'
 import { encodeExamples, type EncodeOptions } from './encode.js'
-import { recordConverter, type FormatOptions } from './format/index.js'
+import { isExampleRecord, recordConverter, type FormatOptions } from './format/index.js'
 import { readRecords, type ReadOptions } from './read/index.js'
 import { SampleStore, SampleStoreBuilder, type StoreCounts } from './store.js'
 import type { Example, Sample } from './types.js'
@@ -31,7 +31,8 @@ export async function* readExamples(
   let convert = recordConverter(options)
   let file = ''
   let count = 0
-  for await (const raw of readRecords(path, options)) {
+  const isExample = (record: Readonly<Record<string, unknown>>) => isExampleRecord(record, options)
+  for await (const raw of readRecords(path, { isExample, ...options })) {
     if (count >= limit) return
     // Every file of a folder is asked for its form anew.
     const at = raw.where.replace(/[:#]\d+$/, '')
@@ -135,7 +136,7 @@ export const cacheKey = (key: string, options: BuildOptions): string =>
   createHash('sha256')
     .update(
       JSON.stringify([
-        'samples-1',
+        'samples-2',
         key,
         options.tokenizer.fingerprint,
         options.tokenizer.addBos,

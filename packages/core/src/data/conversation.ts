@@ -1,10 +1,11 @@
 import { IftError } from '@ift/tensor'
+import { exactJson } from './exact-json.js'
 import { isInstruction, type InstructionExample, type Message, type MessagesExample } from './types.js'
 
 /** What a message says; an assistant that only calls functions says its calls as JSON. */
 export const messageText = (message: Message): string =>
   message.content === '' && message.toolCalls && message.toolCalls.length > 0
-    ? JSON.stringify(message.toolCalls)
+    ? exactJson(message.toolCalls)
     : message.content
 
 /** Instruction and input as one user message: the input stands behind an empty line. */

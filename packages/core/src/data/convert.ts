@@ -3,6 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
 import type { LocatedExample } from './build.js'
 import { messageText, toMessages, toRounds } from './conversation.js'
+import { exactJson } from './exact-json.js'
 import { isInstruction, isMessages, type Example, type Role } from './types.js'
 
 export const convertTargets = ['alpaca', 'messages', 'sharegpt'] as const
@@ -84,7 +85,7 @@ export async function convertData(
           if (!(cause instanceof IftError)) throw cause
           throw new IftError(cause.code, `${where}: ${cause.message}`, cause.hint, { cause })
         }
-        text += array ? `${count > 0 ? ',' : ''}\n  ${JSON.stringify(record)}` : `${JSON.stringify(record)}\n`
+        text += array ? `${count > 0 ? ',' : ''}\n  ${exactJson(record)}` : `${exactJson(record)}\n`
         count++
         if (text.length < 1 << 20) continue
         await file.writeFile(text)

@@ -49,6 +49,47 @@ function randomExample(random: DataRandom): Example {
   }
 }
 
+describe('borders of prompt and answer', () => {
+  const asked: Example = { instruction: 'the 12', input: '', output: '34' }
+  const pairs = builtinTemplates.find(({ name }) => name === 'completion')!
+  test('a tokenizer that cannot begin an answer there is named with the place', async () => {
+    // Every text is one token.
+    const whole: (typeof tokenizers)[number] = {
+      ...tokenizers[0]!,
+      encodeBatch: (texts) =>
+        Promise.resolve(
+          texts.map((text) => ({
+            ids: Int32Array.of(5 + text.length),
+            offsets: Int32Array.of(0, text.length),
+          })),
+        ),
+    }
+    await expect(sampleOf(asked, pairs, whole)).rejects.toMatchObject({
+      code: 'IFT_TEMPLATE_TOKEN',
+      message: expect.stringContaining('"the 12" and "34"') as string,
+    })
+  })
+  test('answers in one text with several borders', async () => {
+    // No special token between the turns.
+    const bare = createChatTemplate(
+      wordTokenizer({
+        chatTemplate:
+          '{% for m in messages %}{{ m.role + ":" + m.content }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}',
+      }),
+    )
+    const messages = ['a  ', '  the', 'the ', ' a', 'x', '\n\nthe'].map((content, i) => ({
+      role: i % 2 === 0 ? ('user' as const) : ('assistant' as const),
+      content,
+    }))
+    for (const tokenizer of tokenizers) {
+      const sample = await sampleOf({ messages }, bare, tokenizer)
+      const prompt = await encodePrompt({ messages: messages.slice(0, -1) }, bare, tokenizer)
+      expect([...sample.ids.subarray(0, prompt.length)]).toEqual([...prompt])
+      expect(sample.labels.subarray(prompt.length).every((label) => label !== ignoredLabel)).toBe(true)
+    }
+  })
+})
+
 describe('labels', () => {
   test('cover exactly the trained characters, for every template and tokenizer', async () => {
     const random = new DataRandom('labels', 1)

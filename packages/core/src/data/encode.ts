@@ -1,6 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type { PromptTemplate, TrainOn } from '../plugin/contract/template.js'
 import type { Encoding, Strip, Tokenizer } from '../plugin/contract/tokenizer.js'
+import { encodeRuns, type Run } from './encode-runs.js'
 import {
   isText,
   isTokenized,
@@ -36,15 +37,6 @@ export type Encoded =
   | { readonly sample: Sample; /** Tokens that gave way. */ readonly cut: number }
   | { readonly dropped: DropReason }
 
-/** Segments between two special tokens: one text, tokenised at once. */
-interface Run {
-  readonly text: string
-  /** End of each segment in `text`, and whether it is learned. */
-  readonly ends: readonly number[]
-  readonly trained: readonly boolean[]
-  /** Whether a special token stands before it that the template wrote. */
-  readonly afterSpecial: boolean
-}
 type Piece = Run | { readonly id: number; readonly trained: boolean }
 
 const isRun = (piece: Piece): piece is Run => 'text' in piece
@@ -93,10 +85,17 @@ function framed(segments: readonly Segment[], { frame, specials }: Tokenizer): r
  */
 function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
   const pieces: Piece[] = []
-  let run: { text: string; ends: number[]; trained: boolean[]; afterSpecial: boolean } | null = null
+  let run: {
+    text: string
+    ends: number[]
+    trained: boolean[]
+    borders: number[]
+    afterSpecial: boolean
+  } | null = null
   let afterSpecial = false
+  let answers = false
   let strip: Strip | undefined
-  for (const { text, trained, special } of framed(segments, tokenizer)) {
+  for (const { role, text, trained, special } of framed(segments, tokenizer)) {
     if (special) {
       const id = specialId(text, tokenizer)
       if (id === null) continue
@@ -108,6 +107,7 @@ function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
       if (strip?.left && run) {
         run.text = run.text.replace(/\p{White_Space}+$/u, '')
         run.ends = run.ends.map((end) => Math.min(end, run!.text.length))
+        run.borders = run.borders.filter((border) => border < run!.text.length)
         if (run.text === '') pieces.pop()
       }
       pieces.push({ id, trained })
@@ -117,9 +117,10 @@ function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
       const kept = !run && strip?.right ? text.replace(/^\p{White_Space}+/u, '') : text
       if (kept === '') continue
       if (!run) {
-        run = { text: '', ends: [], trained: [], afterSpecial }
+        run = { text: '', ends: [], trained: [], borders: [], afterSpecial }
         pieces.push(run)
-      }
+      } else if (role === 'assistant' && !answers) run.borders.push(run.text.length)
+      answers = role === 'assistant'
       // Half a surrogate pair is no character; as U+FFFD it keeps its place.
       run.text += kept.replace(/\p{Surrogate}/gu, '\uFFFD')
       run.ends.push(run.text.length)
@@ -134,80 +135,6 @@ function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
   )
     pieces.unshift({ id: tokenizer.bosId, trained: false })
   return pieces
-}
-
-const leads = new WeakMap<Tokenizer, Promise<{ text: string } | null>>()
-
-/**
- * A special token to put before a run that follows one, for tokenizers that treat the start of a text differently
- * (SentencePiece's space in front, where it is added at the very start only); null when it makes no difference.
- */
-function leadOf(tokenizer: Tokenizer): Promise<{ text: string } | null> {
-  const known = leads.get(tokenizer)
-  if (known) return known
-  const probe = (async () => {
-    const special = [...tokenizer.specials].find(([name]) => !tokenizer.strips?.has(name))
-    if (!special) return null
-    const [text, id] = special
-    const [alone, behind] = [
-      await tokenizer.encode('a'),
-      await tokenizer.encode(`${text}a`, { specials: true }),
-    ]
-    const same =
-      behind.ids.length === alone.ids.length + 1 && alone.ids.every((id, i) => behind.ids[i + 1] === id)
-    return same || behind.ids[0] !== id ? null : { text }
-  })()
-  leads.set(tokenizer, probe)
-  return probe
-}
-
-/** Cuts a text inside everything that looks like a special token, so that no part holds one. */
-function guardSpecials(text: string, specials: readonly string[]): string[] {
-  const parts: string[] = []
-  let start = 0
-  for (let at = 1; at < text.length; at++)
-    if (specials.some((name) => name.length > 1 && text.startsWith(name, at - 1))) {
-      parts.push(text.slice(start, at))
-      start = at
-    }
-  parts.push(text.slice(start))
-  return parts
-}
-
-/** Encodes runs of many examples, all in two calls. */
-async function encodeRuns(runs: readonly Run[], tokenizer: Tokenizer): Promise<Encoding[]> {
-  const lead = runs.some(({ afterSpecial }) => afterSpecial) ? await leadOf(tokenizer) : null
-  if (!lead) return tokenizer.encodeBatch(runs.map(({ text }) => text))
-  const specials = [...tokenizer.specials.keys()]
-  const isLed = ({ afterSpecial }: Run) => afterSpecial
-  // With `specials` on, a text that looks like a special token would become one.
-  const parts = runs.filter(isLed).map(({ text }) => guardSpecials(text, specials))
-  const [plain, led] = await Promise.all([
-    tokenizer.encodeBatch(runs.filter((run) => !isLed(run)).map(({ text }) => text)),
-    tokenizer.encodeBatch(
-      parts.flat().map((part) => lead.text + part),
-      { specials: true },
-    ),
-  ])
-  let nextPlain = 0
-  let nextLed = 0
-  let nextParts = 0
-  return runs.map((run) => {
-    if (!isLed(run)) return plain[nextPlain++]!
-    let start = 0
-    const ids: number[] = []
-    const offsets: number[] = []
-    for (const part of parts[nextParts++]!) {
-      const encoding = led[nextLed++]!
-      for (let i = 1; i < encoding.ids.length; i++) {
-        ids.push(encoding.ids[i]!)
-        for (const offset of [encoding.offsets[2 * i]!, encoding.offsets[2 * i + 1]!])
-          offsets.push(start + Math.max(0, offset - lead.text.length))
-      }
-      start += part.length
-    }
-    return { ids: Int32Array.from(ids), offsets: Int32Array.from(offsets) }
-  })
 }
 
 /** Ids of pieces in order with labels: a token is learned when the segment is in which its text begins. */

@@ -27,6 +27,7 @@ export {
   type EncodeOptions,
   type Truncation,
 } from './encode.js'
+export { ExactNumber, exactJson, isExactNumber, parseExactJson } from './exact-json.js'
 export {
   formatNames,
   recordConverter,
@@ -43,7 +44,14 @@ export {
   type PackerOptions,
 } from './pack.js'
 export { DataRandom, permutation } from './random.js'
-export { dataFiles, readCsv, readRecords, type RawRecord, type ReadOptions } from './read/index.js'
+export {
+  dataFiles,
+  readCsv,
+  readRecords,
+  type RawRecord,
+  type ReadOptions,
+  type Split,
+} from './read/index.js'
 export {
   countScripts,
   DataStats,
@@ -58,4 +66,5 @@ export { builtinTemplates, createChatTemplate } from './template/index.js'
 export { learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
 export { callsOf, functionsOf, type ToolCall } from './tool-calls.js'
 export * from './types.js'
+export { withoutAnswer } from './unanswered.js'
 export { validateData, type DataProblem, type ValidationReport } from './validate.js'

@@ -135,11 +135,13 @@ export function mixSamples(parts: readonly MixturePart[], options: MixtureOption
   const total = all.reduce((sum, { length }) => sum + length, 0)
   const duplicates = parts.reduce((sum, { samples }) => sum + samples.count, 0) - total
 
-  const heldOut = validation.size < 1 ? Math.round(validation.size * total) : Math.floor(validation.size)
-  if (heldOut > 0 && heldOut >= total)
+  // A share of little data is one sample at least: a run that asked for an evaluation has one.
+  const share = validation.size > 0 && validation.size < 1
+  const heldOut = share ? Math.max(1, Math.round(validation.size * total)) : Math.floor(validation.size)
+  if (total > 0 && heldOut > 0 && heldOut >= total)
     throw new IftError(
       'IFT_DATA_SPLIT',
-      `validation.size holds out ${heldOut} of ${total} samples; none would be left to train on.`,
+      `validation.size: ${validation.size} holds out ${heldOut} of ${total} samples; none would be left to train on.`,
       'Give a share such as 0.1, a smaller number, or 0 for no validation.',
     )
   const isHeldOut = new Uint8Array(total)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { exactJson } from './exact-json.js'
 import { messageText, toMessages } from './conversation.js'
 import type { SampleStore, StoreCounts } from './store.js'
 import { isText, isTokenized, type Example } from './types.js'
@@ -104,7 +105,7 @@ export class DataStats {
 
   add(example: Example): void {
     this.#examples++
-    const key = createHash('sha256').update(JSON.stringify(example)).digest('base64')
+    const key = createHash('sha256').update(exactJson(example)).digest('base64')
     if (this.#seen.has(key)) this.#duplicates++
     else this.#seen.add(key)
     if (isTokenized(example)) return

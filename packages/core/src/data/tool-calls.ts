@@ -1,4 +1,5 @@
 import { IftError } from '@ift/tensor'
+import { parseExactJson } from './exact-json.js'
 import type { Message } from './types.js'
 
 /** A call of a function, whichever of OpenAI's forms it came in. */
@@ -14,7 +15,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 function parsed(value: unknown): unknown {
   if (typeof value !== 'string') return value ?? {}
   try {
-    return JSON.parse(value)
+    return parseExactJson(value)
   } catch {
     return value
   }

@@ -13,7 +13,7 @@ import {
 } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { mixSamples } from '../data/mixture.js'
-import { dataFiles } from '../data/read/index.js'
+import { dataFiles, type Split } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/session.js'
@@ -24,6 +24,8 @@ import type { OpenModel } from './open-model.js'
 export interface RunDataset {
   readonly name: string
   readonly store: SampleStore
+  /** Files of its folder that are not read because their names say that they are held out. */
+  readonly leftOut: readonly string[]
 }
 
 /** Tokenised samples of a run. */
@@ -33,6 +35,10 @@ export interface RunData {
   readonly datasets: readonly RunDataset[]
   /** Samples that `dedup` took out. */
   readonly duplicates: number
+  /** Tokens of a sample at most, and what says so: the option, or the positions of the model. */
+  readonly limit: { readonly tokens: number; readonly by: 'maxLength' | 'model' }
+  /** Tokens of the longest sample, of those held out too. */
+  readonly longest: number
   /** sha256 of everything that decides the samples and their order in the data. */
   readonly hash: string
 }
@@ -41,6 +47,8 @@ export interface RunData {
 interface Found {
   readonly name: string
   readonly weight: number | undefined
+  /** Files of the folder that are held out by their names, and nobody said to take. */
+  readonly leftOut: readonly string[]
   readonly examples: () => AsyncIterable<LocatedExample>
   readonly key: string | null
 }
@@ -57,6 +65,7 @@ export async function findDatasets(
   session: PluginSession,
   entries: DataEntry | readonly DataEntry[],
   seed: number,
+  purpose: 'training' | 'validation' = 'training',
 ): Promise<Found[]> {
   const { rootDir } = session
   const found: Found[] = []
@@ -82,14 +91,19 @@ export async function findDatasets(
           'Set name: or path:.',
         )
       const file = await local(path)
+      const split: Split =
+        source.split === undefined ? purpose : source.split === 'all' ? 'all' : { named: source.split }
+      const [files, all] = [await dataFiles(file, split), await dataFiles(file)]
       const options = {
+        split,
         ...(source.format ? { format: source.format } : {}),
         ...(source.columns ? { columns: source.columns } : {}),
         ...(limit === undefined ? {} : { limit }),
         encoding: source.encoding,
       }
-      const key = JSON.stringify([await hashFiles(await dataFiles(file)), options])
-      found.push({ name: path, weight, examples: () => readExamples(file, options), key })
+      const key = JSON.stringify([await hashFiles(files), options])
+      const leftOut = source.split === undefined ? all.filter((one) => !files.includes(one)) : []
+      found.push({ name: path, weight, leftOut, examples: () => readExamples(file, options), key })
       continue
     }
     for (const part of compositeNames.includes(name) ? expandComposite(name) : [name]) {
@@ -105,6 +119,7 @@ export async function findDatasets(
       found.push({
         name: part,
         weight,
+        leftOut: [],
         examples: () => locateExamples(part, definition.load(context), limit),
         key: null,
       })
@@ -121,14 +136,10 @@ export async function openData(
 ): Promise<RunData> {
   const { hooks, rootDir } = session
   const { seed } = config.train
-  const maxLength = Math.min(
-    config.maxLength,
-    open.shape.maxPositions ?? Infinity,
-    config.train.microBatchTokens,
-  )
+  const maxLength = Math.min(config.maxLength, open.shape.maxPositions ?? Infinity)
   // A plugin that rewrites examples or samples may do anything: nothing is cached then.
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
-  const build = async ({ name, examples, key }: Found): Promise<RunDataset> => {
+  const build = async ({ name, examples, key, leftOut }: Found): Promise<RunDataset> => {
     const context = { dataset: name }
     const options: BuildOptions = {
       template: open.template,
@@ -140,7 +151,7 @@ export async function openData(
       ...(tapped(hooks.sample) ? { onSample: (sample) => hooks.sample.call(sample, context) } : {}),
       ...(cacheable && key !== null ? { cache: { dir: join(rootDir, '.ift-cache'), key } } : {}),
     }
-    return { name, store: await buildSampleStore(examples(), options) }
+    return { name, leftOut, store: await buildSampleStore(examples(), options) }
   }
   const buildAll = async (found: readonly Found[]) => {
     const built: (RunDataset & { weight: number | undefined })[] = []
@@ -163,16 +174,24 @@ export async function openData(
   const held =
     own === undefined
       ? mixed.validation
-      : mixSamples((await buildAll(await findDatasets(session, own, seed))).map(part), {
+      : mixSamples((await buildAll(await findDatasets(session, own, seed, 'validation'))).map(part), {
           dedup: false,
           order: 'sequential',
           seed,
           validation: { size: 0, seed },
         }).train
+  if (own !== undefined && held.count === 0)
+    throw new IftError(
+      'IFT_DATA_EMPTY',
+      'validation.data has no sample to evaluate on.',
+      'Look at what was dropped: npx ift data validate. Or leave out validation.data.',
+    )
   const hash = createHash('sha256')
+  let longest = 0
   for (const samples of [mixed.train, held]) {
     for (let i = 0; i < samples.count; i++) {
       const { ids, labels } = samples.sample(i)
+      longest = Math.max(longest, ids.length)
       hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength))
       hash.update(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength))
     }
@@ -183,6 +202,8 @@ export async function openData(
     validation: held.count ? held : null,
     datasets,
     duplicates: mixed.duplicates,
+    limit: { tokens: maxLength, by: maxLength < config.maxLength ? 'model' : 'maxLength' },
+    longest,
     hash: hash.digest('hex'),
   }
 }

@@ -28,6 +28,7 @@ import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import { checkTokenIds, checkTokenizer } from './check-tokenizer.js'
+import { endTokens } from './end-tokens.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 import { version } from '../version.js'
 import { chooseDtype } from './open-backend.js'
@@ -42,12 +43,18 @@ export interface AdapterRecord {
   readonly tokenizer: string
   /** How the base was held; absent in adapters of versions that did not quantise. */
   readonly quantize?: Quantize | undefined
+  /** Ids that the model learned to end its answers with; absent in what older versions wrote. */
+  readonly eos_token_id?: readonly number[]
   readonly ift: string
 }
 
 /** What is written beside a whole model: the template that it was trained with. */
-export const modelRecord = ({ template }: Pick<OpenModel, 'template'>): Partial<AdapterRecord> => ({
+export const modelRecord = ({
+  template,
+  learned,
+}: Pick<OpenModel, 'template' | 'learned'>): Partial<AdapterRecord> => ({
   template: template.name,
+  eos_token_id: learned,
   ift: version,
 })
 
@@ -56,7 +63,7 @@ export interface OpenModel {
   readonly definition: ModelDefinition
   /** config.json as published. */
   readonly json: Readonly<Record<string, unknown>>
-  /** generation_config.json as published; absent when there is none. */
+  /** generation_config.json as it is to be saved: as published, with the ids that end answers; absent when none is needed. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   readonly shape: ModelShape
   readonly model: CausalLM
@@ -77,8 +84,9 @@ export interface OpenModel {
   /** Folder of the weights, and how the config wrote it. */
   readonly dir: string
   readonly name: string
-  /** Ids that end a generation. */
+  /** Ids that end a generation, and those of them that answers are ended with in training. */
   readonly ends: ReadonlySet<number>
+  readonly learned: readonly number[]
   /** Names and sizes of the weight files: two models of equal fingerprint have the same files. */
   readonly fingerprint: string
   /** A hash of some of the values of the weights; empty when the model starts from random ones. */
@@ -193,6 +201,8 @@ export interface ModelFiles {
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   /** Of the config, or what the adapter was trained on. */
   readonly quantize: Quantize
+  /** Ids that the record of the adapter or model says its answers end with. */
+  readonly learned: readonly number[]
 }
 
 /** Finds family, tokenizer and template of the model that a config names, and opens its files. */
@@ -238,10 +248,11 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   checkTokenIds(tokenizer, definition.tokenIds?.(parsed) ?? [], source.dir)
   const generationPath = join(source.dir, 'generation_config.json')
   const generationConfig = existsSync(generationPath) ? await readJson(generationPath) : undefined
+  const trained = record ?? (await readRecord(source.dir))
   const own = { name: config.weights, json, generation: generationConfig ?? {}, tokenizer }
   const name =
     config.template ??
-    (record ?? (await readRecord(source.dir)))?.template ??
+    trained?.template ??
     (tokenizer.chatTemplate === null ? defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
   const quantize = config.quantize ?? record?.quantize ?? 'none'
@@ -257,6 +268,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     adapterDir,
     generationConfig,
     quantize,
+    learned: trained?.eos_token_id ?? [],
   }
 }
 
@@ -331,8 +343,7 @@ export async function openModel(
     names,
     dir: files.dir,
     name,
-    generationConfig: files.generationConfig,
-    ends: endTokens(files.generationConfig, files.json, tokenizer),
+    ...endTokens(files, tokenizer, files.template, files.learned),
     fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
     sampleWeights: () => (checkpoint ? checkpoint.sample() : Promise.resolve('')),
     release() {
@@ -363,22 +374,4 @@ function trainWhole(model: CausalLM): TrainableParameter[] {
 async function readRecord(dir: string): Promise<AdapterRecord | null> {
   const path = join(dir, recordFile)
   return existsSync(path) ? ((await readJson(path)) as unknown as AdapterRecord) : null
-}
-
-/** End tokens: the tokenizer's, config.json's, and those of generation_config.json. */
-function endTokens(
-  generation: Readonly<Record<string, unknown>> | undefined,
-  json: Readonly<Record<string, unknown>>,
-  tokenizer: Tokenizer,
-): ReadonlySet<number> {
-  const ends = new Set<number>()
-  const add = (value: unknown) => {
-    for (const id of Array.isArray(value) ? (value as unknown[]) : [value])
-      if (typeof id === 'number' && id >= 0 && id < tokenizer.vocabSize) ends.add(id)
-  }
-  add(tokenizer.eosId)
-  add(generation?.['eos_token_id'])
-  // Early LLaMA conversions carry wrong ids here: believed only when nothing better is known.
-  if (!ends.size) add(json['eos_token_id'])
-  return ends
 }

@@ -4,13 +4,12 @@ import { Generator, type StreamOptions } from '../generate/generator.js'
 import type { LogitsTap } from '../generate/settings.js'
 import type { GenerateOptions, Generation } from '../generate/types.js'
 import { encodePrompt } from '../data/encode.js'
-import type { InstructionExample, Message, MessagesExample } from '../data/types.js'
+import type { InstructionExample, MessagesExample } from '../data/types.js'
 import { scoreTokens } from '../generate/score.js'
 import type { OpenModel } from './open-model.js'
 
-/** What to answer: text as it is, an instruction, or a conversation. */
-export type Prompt =
-  string | Pick<InstructionExample, 'instruction' | 'input'> | { readonly messages: readonly Message[] }
+/** What to answer: text as it is, an instruction with its system text and history, or a conversation with its tools. */
+export type Prompt = string | Omit<InstructionExample, 'output'> | MessagesExample
 
 /** A model that answers, through the template it was trained with. */
 export class TextGenerator {
@@ -48,7 +47,7 @@ export class TextGenerator {
       return tokenizer.addBos && tokenizer.bosId !== null ? Int32Array.of(tokenizer.bosId, ...ids) : ids
     }
     const example: InstructionExample | MessagesExample =
-      'messages' in prompt ? prompt : { instruction: prompt.instruction, input: prompt.input, output: '' }
+      'messages' in prompt ? prompt : { ...prompt, output: '' }
     return encodePrompt(example, template, tokenizer)
   }
 

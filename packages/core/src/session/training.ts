@@ -43,6 +43,8 @@ export interface Training {
   /** Checkpoint that the run goes on from, and those that were passed over because they are not whole. */
   readonly resumedFrom: string | null
   readonly broken: readonly BrokenCheckpoint[]
+  /** Tokens of a micro-batch: more than the config says where a sample is longer. */
+  readonly microBatchTokens: number
   /** Elements that are trained, and of the whole model. */
   readonly trainable: number
   readonly parameters: number
@@ -92,8 +94,12 @@ const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
     : null
 }
 
-/** What a plan is made from, for this configuration and this model. */
-function planInput(config: ResolvedConfig, open: OpenModel): RemedyInput {
+/** Tokens of a micro-batch: what the config says, or the longest sample, which is never cut. */
+const microBatchTokens = ({ train }: ResolvedConfig, { longest }: RunData): number =>
+  Math.max(train.microBatchTokens, longest)
+
+/** What a plan is made from, for this configuration, this model and this data. */
+function planInput(config: ResolvedConfig, open: OpenModel, data: RunData): RemedyInput {
   let parameters = 0
   const quantized = { elements: 0, bytes: 0, largest: 0 }
   for (const [, parameter] of open.model.namedParameters()) {
@@ -106,7 +112,7 @@ function planInput(config: ResolvedConfig, open: OpenModel): RemedyInput {
   }
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
   const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
-  const tokens = config.train.microBatchTokens
+  const tokens = microBatchTokens(config, data)
   return {
     shape: open.shape,
     dtype: open.dtype,
@@ -118,14 +124,14 @@ function planInput(config: ResolvedConfig, open: OpenModel): RemedyInput {
     tokens,
     trainedTokens: tokens,
     budget: budget(config, open),
-    maxLength: config.maxLength,
+    maxLength: data.limit.tokens,
     full: open.peft === null,
   }
 }
 
 /** What the run will hold in memory, and how many layers it must recompute. */
-export function planTraining(config: ResolvedConfig, open: OpenModel): Plan {
-  const input = planInput(config, open)
+function planTraining(config: ResolvedConfig, open: OpenModel, data: RunData): Plan {
+  const input = planInput(config, open, data)
   const { recompute } = config.train
   return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? open.shape.layers : 0)
 }
@@ -211,7 +217,7 @@ export async function openTraining(
 
   const { train } = config
   const packing = {
-    microBatchTokens: train.microBatchTokens,
+    microBatchTokens: microBatchTokens(config, data),
     seed: train.seed,
     shuffle: train.shuffle,
     sharePrefixes: sharesPrefixes(train.sharePrefixes, open),
@@ -222,7 +228,7 @@ export async function openTraining(
       ? { samplesPerStep: train.batchSize }
       : { tokensPerStep: train.tokensPerStep }),
   }
-  const memory = planTraining(config, open)
+  const memory = planTraining(config, open, data)
   const { validation } = data
   const trainer = new Trainer({
     backend: open.backend,
@@ -284,6 +290,7 @@ export async function openTraining(
     open,
     data,
     plan: memory,
+    microBatchTokens: packing.microBatchTokens,
     folder,
     resumedFrom,
     broken,
@@ -291,7 +298,7 @@ export async function openTraining(
     parameters,
     async run(signal) {
       const training = trainer.train(signal).catch((error: unknown) => {
-        throw explainMemory(error, memory, planInput(config, open), budget(config, open)) ?? error
+        throw explainMemory(error, memory, planInput(config, open, data), budget(config, open)) ?? error
       })
       const result = await (link ? Promise.race([training, link.lost]) : training)
       if (writes) await writeReport([], result)
@@ -332,7 +339,7 @@ async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFo
     await open.tokenizer.save(dir)
     await writeFile(
       join(dir, recordFile),
-      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, ift: version }, null, 2)}\n`,
+      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, eos_token_id: open.learned, ift: version }, null, 2)}\n`,
     )
   })
   return folder.adapter

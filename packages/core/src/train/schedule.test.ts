@@ -12,7 +12,7 @@ const course = (s: Schedule) =>
   Array.from({ length: 11 }, (_, step) => Number(learningRate(s, step).toFixed(4)))
 
 test('linear', () => {
-  expect(course(schedule('linear'))).toEqual([0, 0.5, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0])
+  expect(course(schedule('linear'))).toEqual([0.5, 1, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0])
 })
 
 test('cosine ends at its floor', () => {
@@ -24,6 +24,15 @@ test('cosine ends at its floor', () => {
 
 test('constant', () => {
   expect(course(schedule('constant')).slice(2)).toEqual(Array.from({ length: 9 }, () => 1))
+})
+
+test.each(['linear', 'cosine', 'constant'] as const)('no step of a %s run has a rate of 0', (kind) => {
+  for (let totalSteps = 1; totalSteps <= 40; totalSteps++)
+    for (const warmup of [0, 1, warmupSteps(totalSteps, undefined, 0.03), totalSteps])
+      for (let step = 0; step < totalSteps; step++)
+        expect(
+          learningRate({ kind, peak: 1, totalSteps, warmupSteps: warmup, minRatio: 0 }, step),
+        ).toBeGreaterThan(0)
 })
 
 test('warm-up is counted over all steps and never longer than the run', () => {

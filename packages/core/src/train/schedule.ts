@@ -10,13 +10,14 @@ export interface Schedule {
 }
 
 /**
- * Learning rate of a step, counted from 0. Warm-up rises linearly and reaches the peak at step `warmupSteps`; what
- * follows falls to `minRatio` of the peak at `totalSteps`. With minRatio 0 these are Hugging Face's
- * get_{linear,cosine,constant}_schedule_with_warmup.
+ * Learning rate of a step, counted from 0. Warm-up rises linearly from peak / warmupSteps, its last step has the peak; what
+ * follows falls to `minRatio` of the peak at `totalSteps`. No step has a rate of 0. With minRatio 0 these are Hugging Face's
+ * get_{linear,cosine,constant}_schedule_with_warmup, whose warm-up is one step behind: it begins with a step at rate 0, which
+ * learns nothing and is the whole of a run of one step.
  */
 export function learningRate(schedule: Schedule, step: number): number {
   const { kind, peak, totalSteps, warmupSteps, minRatio } = schedule
-  if (step < warmupSteps) return (peak * step) / Math.max(1, warmupSteps)
+  if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps
   if (kind === 'constant') return peak
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps))
   const share = kind === 'linear' ? 1 - progress : (1 + Math.cos(Math.PI * progress)) / 2

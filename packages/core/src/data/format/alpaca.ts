@@ -3,8 +3,14 @@ import type { Example } from '../types.js'
 import type { RawRecord } from '../read/record.js'
 import { optionalText, textField, wrongField, type RecordFormat } from './format.js'
 
+export interface AlpacaNames {
+  readonly instruction: string
+  readonly input?: string
+  readonly output: string
+}
+
 /** Field names under which sets publish instruction, input and output; the first set that a record has wins. */
-const names: readonly { instruction: string; input?: string; output: string }[] = [
+export const alpacaNames: readonly AlpacaNames[] = [
   { instruction: 'instruction', input: 'input', output: 'output' },
   // dolly
   { instruction: 'instruction', input: 'context', output: 'response' },
@@ -26,18 +32,10 @@ const has = (record: Readonly<Record<string, unknown>>, field: string) =>
   record[field] !== undefined && record[field] !== null
 
 const namesOf = (record: Readonly<Record<string, unknown>>) =>
-  names.find(
+  alpacaNames.find(
     ({ instruction, input, output }) =>
       has(record, instruction) && has(record, output) && (input !== 'context' || has(record, 'context')),
   )
-
-/** A record that asks and has no answer, with an empty one; null when it asks nothing under a known name. */
-export function withEmptyOutput(
-  record: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> | null {
-  const fields = names.find(({ instruction }) => has(record, instruction))
-  return fields ? { ...record, [fields.output]: '' } : null
-}
 
 function historyOf(raw: RawRecord): readonly (readonly [string, string])[] | undefined {
   const { history } = raw.record
@@ -54,7 +52,7 @@ export const alpaca: RecordFormat = {
   fields: ['instruction', 'input', 'output', 'system', 'history'],
   matches: (record) => namesOf(record) !== undefined,
   convert(raw): Example {
-    const fields = namesOf(raw.record) ?? names[0]!
+    const fields = namesOf(raw.record) ?? alpacaNames[0]!
     const instruction = textField(raw, fields.instruction)
     const input = fields.input === undefined ? '' : optionalText(raw, fields.input)
     const output = textField(raw, fields.output)

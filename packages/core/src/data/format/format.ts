@@ -1,4 +1,5 @@
 import { IftError } from '@ift/tensor'
+import { isExactNumber } from '../exact-json.js'
 import { kindOf, type RawRecord } from '../read/record.js'
 import type { Example } from '../types.js'
 
@@ -28,11 +29,12 @@ export const wrongField = (
     hint ?? 'Mend or delete the record; `ift data validate` lists every broken one.',
   )
 
-/** Text of a field; numbers and booleans (as CSV and Parquet bring them) are written out. */
+/** Text of a field; booleans are written out, and numbers with the digits of the file. */
 export function textField(raw: RawRecord, field: string): string {
   const value = raw.record[field]
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (isExactNumber(value)) return value.value
   throw wrongField(raw.where, field, 'a text', value)
 }
 

@@ -1,13 +1,14 @@
 import { IftError } from '@ift/tensor'
 import { excerpt, type RawRecord } from '../read/record.js'
 import type { Example } from '../types.js'
-import { alpaca, withEmptyOutput } from './alpaca.js'
+import { alpaca } from './alpaca.js'
 import { completion } from './completion.js'
 import type { RecordFormat } from './format.js'
 import { messages } from './messages.js'
 import { sharegpt } from './sharegpt.js'
 import { text } from './text.js'
 import { tokenized } from './tokenized.js'
+import { answerFields, unansweredRecord } from './unanswered.js'
 
 export type { RecordFormat } from './format.js'
 export type FormatName = RecordFormat['name']
@@ -26,7 +27,7 @@ export interface FormatOptions {
   readonly format?: FormatName
   /** Field names of the form mapped to those of the file. */
   readonly columns?: Readonly<Record<string, string>>
-  /** Takes records that ask and have no answer too: what is to be answered rather than learned. */
+  /** Takes records that ask and have no answer too, as with an empty one: what is to be answered rather than learned. */
   readonly unanswered?: boolean
 }
 
@@ -44,12 +45,14 @@ export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) =
     if (columns.length === 0) return raw
     const record: Record<string, unknown> = {}
     for (const [field, column] of columns) {
-      if (!(column in raw.record))
+      if (!(column in raw.record)) {
+        if (options.unanswered && answerFields.has(field)) continue
         throw new IftError(
           'IFT_DATA_RECORD',
           `${raw.where}: no field "${column}", which columns.${field} names; found ${fieldList(raw)}.`,
           'Correct the names in `columns`.',
         )
+      }
       record[field] = raw.record[column]
     }
     // Fields that need no renaming stay, unless they are a source of one that did.
@@ -60,8 +63,8 @@ export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) =
   }
   return (raw) => {
     let renamed = rename(raw)
-    const complete = options.unanswered && !sniffFormat(renamed.record) && withEmptyOutput(renamed.record)
-    if (complete) renamed = { record: complete, where: raw.where }
+    if (options.unanswered) renamed = { record: unansweredRecord(renamed.record), where: raw.where }
+    if (!options.format) refuseBoth(renamed)
     format ??= formats.find((candidate) => candidate.matches(renamed.record))
     if (!format)
       throw new IftError(
@@ -73,4 +76,30 @@ export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) =
   }
 }
 
+/** Token ids beside a text: sets keep both when they are tokenised, and nobody but their owner knows which of them count. */
+function refuseBoth({ record, where }: RawRecord): void {
+  if (!tokenized.matches(record)) return
+  const other = formats.find((candidate) => candidate !== tokenized && candidate.matches(record))
+  if (!other) return
+  const ids = record['ids'] === undefined ? 'input_ids' : 'ids'
+  throw new IftError(
+    'IFT_DATA_FORMAT',
+    `${where}: the record has token ids ("${ids}") and is one of the form ${other.name} too; its fields are ${fieldList({ record, where })}.`,
+    `Say which of them is meant: format: "tokenized" or format: "${other.name}".`,
+  )
+}
+
 const fieldList = ({ record }: RawRecord): string => excerpt(Object.keys(record).join(', ') || 'none', 200)
+
+/** Whether a record is itself an example, in a form that is known or under the names of `columns`. */
+export const isExampleRecord = (
+  record: Readonly<Record<string, unknown>>,
+  { columns, unanswered }: FormatOptions = {},
+): boolean => {
+  const mapped = Object.values(columns ?? {})
+  return (
+    sniffFormat(record) !== null ||
+    (mapped.length > 0 && mapped.every((column) => column in record)) ||
+    (unanswered === true && sniffFormat(unansweredRecord(record)) !== null)
+  )
+}

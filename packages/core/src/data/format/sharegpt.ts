@@ -1,3 +1,4 @@
+import { parseExactJson } from '../exact-json.js'
 import { isRecord, kindOf, type RawRecord } from '../read/record.js'
 import type { Message, MessagesExample, Role } from '../types.js'
 import { optionalText, wrongField, type RecordFormat } from './format.js'
@@ -90,7 +91,7 @@ export function toolsOf({ record, where }: RawRecord): unknown {
   if (tools === undefined || tools === null || tools === '') return undefined
   if (typeof tools !== 'string') return tools
   try {
-    const parsed: unknown = JSON.parse(tools)
+    const parsed = parseExactJson(tools)
     return Array.isArray(parsed) && parsed.length === 0 ? undefined : parsed
   } catch {
     throw wrongField(

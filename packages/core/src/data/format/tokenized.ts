@@ -1,11 +1,17 @@
+import { isExactNumber } from '../exact-json.js'
 import type { RawRecord } from '../read/record.js'
 import type { TokenizedExample } from '../types.js'
 import { wrongField, type RecordFormat } from './format.js'
 
 function integers(raw: RawRecord, field: string): number[] {
   const value = raw.record[field]
-  if (Array.isArray(value) && value.length > 0 && value.every((id) => Number.isInteger(id)))
-    return value as number[]
+  const isId = (id: unknown): id is number => Number.isSafeInteger(id)
+  if (Array.isArray(value) && value.length > 0) {
+    if (value.every(isId)) return value
+    // Ids that went through floats are written 17.0.
+    const ids = value.map((id: unknown) => (isExactNumber(id) ? Number(id.value) : id))
+    if (ids.every(isId)) return ids
+  }
   throw wrongField(raw.where, field, 'a list of whole numbers that is not empty', value)
 }
 

@@ -28,6 +28,18 @@ function check(path: string, bytes: Uint8Array, line: number): number {
   }
 }
 
+/** Names of the first line. A column without one gets its number, so that no other takes its place. */
+function columnNames(path: string, header: readonly string[]): string[] {
+  const names = header.map((name, i) => name.trim() || `column ${i + 1}`)
+  const second = names.findIndex((name, i) => names.indexOf(name) < i)
+  if (second < 0) return names
+  throw new IftError(
+    'IFT_DATA_SYNTAX',
+    `${path}:1: columns ${names.indexOf(names[second]!) + 1} and ${second + 1} are both named "${names[second]!}"; one would be lost.`,
+    'Rename one of them.',
+  )
+}
+
 /** Comma or tab separated values with quoting as in RFC 4180; quotes inside an unquoted field are plain characters. */
 export async function* readCsv(
   path: string,
@@ -39,7 +51,7 @@ export async function* readCsv(
   const { parse } = await import('csv-parse')
   const parser = parse({
     delimiter,
-    columns: header === true ? (names: string[]) => names.map((name) => name.trim()) : [...header],
+    columns: header === true ? (names: string[]) => columnNames(path, names) : [...header],
     info: true,
     quote: quotes ? '"' : false,
     relax_quotes: true,

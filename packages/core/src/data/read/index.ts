@@ -7,9 +7,11 @@ import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
 import { readParquet } from './parquet.js'
 import type { RawRecord, ReadOptions } from './record.js'
+import { filesOf, type Split } from './splits.js'
 
 export { readCsv } from './csv.js'
 export type { RawRecord, ReadOptions } from './record.js'
+export type { Split } from './splits.js'
 
 const containers: Readonly<
   Record<string, (path: string, options: ReadOptions) => AsyncGenerator<RawRecord>>
@@ -24,8 +26,8 @@ const containers: Readonly<
 
 const containerOf = (path: string) => containers[extname(withoutCompression(path)).toLowerCase()]
 
-/** Files with records in a folder and below, in the order of their paths; a file stands for itself. */
-export async function dataFiles(path: string): Promise<string[]> {
+/** Files of a split with records in a folder and below, in the order of their paths; a file stands for itself. */
+export async function dataFiles(path: string, split: Split = 'all'): Promise<readonly string[]> {
   let info
   try {
     info = await stat(path)
@@ -43,7 +45,7 @@ export async function dataFiles(path: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && containerOf(entry.name) !== undefined)
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-  if (files.length > 0) return files
+  if (files.length > 0) return filesOf(path, files, split)
   throw new IftError(
     'IFT_SOURCE_NOT_FOUND',
     `${path}: no data file in this folder (.json, .jsonl, .csv, .tsv, .parquet, also .gz or .zst of them).`,
@@ -56,7 +58,7 @@ export async function dataFiles(path: string): Promise<string[]> {
  * .json .jsonl .ndjson .csv .tsv, each also with .gz or .zst, and .parquet.
  */
 export async function* readRecords(path: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  for (const file of await dataFiles(path)) {
+  for (const file of await dataFiles(path, options.split)) {
     const read = containerOf(file)
     if (!read || (read === readParquet && file !== withoutCompression(file)))
       throw new IftError(

@@ -111,11 +111,16 @@ async function* splitValues(
   if (inArray && !closed) throw broken('the file ends before the array does; it may have been cut off.')
 }
 
-/** Whether the first line with text is a whole JSON value: then the file is JSONL whatever its name says. */
-async function firstLineIsWhole(path: string, encoding: string | undefined): Promise<boolean> {
+/** Whether the first line with text is a whole object and others follow: then the file is JSONL whatever its name says. */
+async function isJsonl(path: string, encoding: string | undefined): Promise<boolean> {
   const limit = 16 << 20
   let head: Uint8Array = new Uint8Array(0)
+  let whole = false
   for await (const chunk of openBytes(path, encoding)) {
+    if (whole) {
+      if (!chunk.every(isSpace)) return true
+      continue
+    }
     head = head.length === 0 ? chunk : Buffer.concat([head, chunk])
     let begin = 0
     while (begin < head.length && isSpace(head[begin]!)) begin++
@@ -123,7 +128,10 @@ async function firstLineIsWhole(path: string, encoding: string | undefined): Pro
     if (head[begin] !== openBrace) return false
     const end = head.indexOf(newline, begin)
     if (end < 0 && head.length < limit) continue
-    return end >= 0 && isWhole(head.subarray(begin, end))
+    if (end < 0 || !isWhole(head.subarray(begin, end))) return false
+    // White space behind a value means nothing (RFC 8259, section 2).
+    if (!head.subarray(end).every(isSpace)) return true
+    whole = true
   }
   return false
 }
@@ -149,7 +157,7 @@ function wrapped(record: Readonly<Record<string, unknown>>): readonly Record<str
 
 /** A JSON array of records, records in a row, JSONL under the name .json, or one object that holds the records. */
 export async function* readJson(path: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  if (await firstLineIsWhole(path, options.encoding)) {
+  if (await isJsonl(path, options.encoding)) {
     yield* readJsonl(path, options)
     return
   }
@@ -170,7 +178,7 @@ export async function* readJson(path: string, options: ReadOptions = {}): AsyncG
     yield record
   }
   if (!only) return
-  const records = wrapped(only.record)
+  const records = options.isExample?.(only.record) === true ? null : wrapped(only.record)
   if (!records) yield only
   else for (const [row, record] of records.entries()) yield { record, where: `${path}#${row + 1}` }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { parquetWriteFile } from 'hyparquet-writer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -127,6 +128,16 @@ describe('CSV and TSV', () => {
     const [row] = await file('q.tsv', '"a" b\t"\n', { header: ['q', 'a'], quotes: false })
     expect(row!.record).toEqual({ q: '"a" b', a: '"' })
   })
+  test('two columns of one name, and columns without one', async () => {
+    const error = await problem(file('n.csv', 'q, a,q\n1,2,3\n'))
+    expect(error.code).toBe('IFT_DATA_SYNTAX')
+    expect(error.message).toContain('n.csv:1: columns 1 and 3 are both named "q"')
+    expect((await file('e.csv', ',a,\n1,2,3\n'))[0]!.record).toEqual({
+      'column 1': '1',
+      a: '2',
+      'column 3': '3',
+    })
+  })
   test('a row with too few columns', async () => {
     const error = await problem(file('b.csv', 'a,b\n1,2\n3\n'))
     expect(error.code).toBe('IFT_DATA_SYNTAX')
@@ -204,6 +215,16 @@ describe('folders and names', () => {
     const found = await read(path)
     expect(found.map(({ record }) => record)).toEqual(rows)
     expect(found[11]!.where).toBe(`${path}#12`)
+  })
+  test('Parquet: null is a field that is not there, and a value in lists and maps', async () => {
+    const path = fileURLToPath(
+      new URL('../../../../../fixtures/cases/12-parquet-null-arguments/nulls.parquet', import.meta.url),
+    )
+    expect((await read(path)).map(({ record }) => record)).toEqual([
+      { struct: null, list: [null, 'x'], structs: [{ a: 1 }, null], map: { k: null, l: 2 }, nothing: null },
+      { struct: { b: 1 }, list: null, structs: null, map: null, nothing: null },
+      { struct: { a: {} }, list: [], structs: [], map: {}, nothing: null },
+    ])
   })
   test('a file that is no Parquet', async () => {
     expect((await problem(file('p.parquet', 'PAR1 not really'))).code).toBe('IFT_FILE_CORRUPT')

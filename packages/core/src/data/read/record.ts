@@ -1,4 +1,6 @@
 import { IftError } from '@ift/tensor'
+import { DuplicateKey, isExactNumber, parseExactJson } from '../exact-json.js'
+import type { Split } from './splits.js'
 
 /** A record of a data file before anybody knows its form. */
 export interface RawRecord {
@@ -10,6 +12,8 @@ export interface RawRecord {
 export interface ReadOptions {
   /** Character encoding as TextDecoder names it: utf-8, gb18030, big5, utf-16le. A byte order mark wins. */
   readonly encoding?: string
+  /** Which files of a folder; all of them when absent. */
+  readonly split?: Split
   /**
    * Column names of a CSV or TSV file: true takes them from the first line (default), a list says that the file has
    * none.
@@ -17,6 +21,8 @@ export interface ReadOptions {
   readonly header?: true | readonly string[]
   /** Whether double quotes enclose fields of a CSV or TSV file (default), or are characters like others. */
   readonly quotes?: boolean
+  /** Whether a record is an example, so that an object alone in its file is not looked into for a list of them. */
+  readonly isExample?: (record: Readonly<Record<string, unknown>>) => boolean
   /** Receives what is wrong with single records, which are then skipped; without it the first one is thrown. */
   readonly onProblem?: (problem: IftError) => void
 }
@@ -32,12 +38,14 @@ export const kindOf = (value: unknown): string =>
     ? 'null'
     : Array.isArray(value)
       ? 'an array'
-      : typeof value === 'object'
-        ? 'an object'
-        : `a ${typeof value}`
+      : isExactNumber(value)
+        ? 'a number'
+        : typeof value === 'object'
+          ? 'an object'
+          : `a ${typeof value}`
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value)
 
 /** Reports to `onProblem`, or throws. */
 export function report(problem: IftError, options: ReadOptions): void {
@@ -49,15 +57,17 @@ export function report(problem: IftError, options: ReadOptions): void {
 export function parseRecord(text: string, where: string, options: ReadOptions): RawRecord | null {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseExactJson(text)
   } catch (cause) {
     report(
-      new IftError(
-        'IFT_DATA_SYNTAX',
-        `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
-        'Mend or delete the record; `ift data validate` lists every broken one.',
-        { cause },
-      ),
+      cause instanceof DuplicateKey
+        ? twice(cause, where, text)
+        : new IftError(
+            'IFT_DATA_SYNTAX',
+            `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
+            'Mend or delete the record; `ift data validate` lists every broken one.',
+            { cause },
+          ),
       options,
     )
     return null
@@ -73,6 +83,15 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
   )
   return null
 }
+
+/** Which of two values is meant, nobody knows; taking the last one would lose the other without a word. */
+const twice = (cause: DuplicateKey, where: string, text: string): IftError =>
+  new IftError(
+    'IFT_DATA_RECORD',
+    `${where}: ${cause.message}: ${excerpt(text.slice(Math.max(0, cause.position - 1)))}`,
+    'Delete or rename one of the two.',
+    { cause },
+  )
 
 /** V8's message without the text that it repeats. */
 function reason(cause: unknown): string {

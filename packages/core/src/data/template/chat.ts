@@ -1,6 +1,7 @@
 import { Template } from '@huggingface/jinja'
 import { IftError } from '@ift/tensor'
 import { promptMessages, toMessages } from '../conversation.js'
+import { exactJson, parseExactJson } from '../exact-json.js'
 import type { PromptTemplate, TrainOn } from '../../plugin/contract/template.js'
 import type { Tokenizer } from '../../plugin/contract/tokenizer.js'
 import {
@@ -10,6 +11,7 @@ import {
   type MessagesExample,
   type Segment,
 } from '../types.js'
+import { withExactNumbers } from './exact-numbers.js'
 import { learn } from './turns.js'
 
 /** The characters that may stand in for nothing: code points for private use. */
@@ -68,15 +70,17 @@ export function createChatTemplate(
   const eos = tokenText(tokenizer.eosId)
 
   const renderText = (messages: readonly object[], tools: unknown, ask: boolean): string => {
+    const exact = withExactNumbers({ messages, tools: tools ?? null }, source)
     try {
-      return template.render({
-        messages,
-        tools: tools ?? null,
-        add_generation_prompt: ask,
-        bos_token: bos,
-        eos_token: eos,
-        ...(!guardsDate && { fixed_date: fixedDate }),
-      })
+      return exact.restore(
+        template.render({
+          ...exact.value,
+          add_generation_prompt: ask,
+          bos_token: bos,
+          eos_token: eos,
+          ...(!guardsDate && { fixed_date: fixedDate }),
+        }),
+      )
     } catch (cause) {
       throw failed('The chat template of the tokenizer refuses this conversation', cause)
     }
@@ -108,7 +112,7 @@ export function createChatTemplate(
       items: messages.map(({ role, content, toolCalls }) => ({
         role,
         content: guarded(content),
-        ...(toolCalls && { tool_calls: JSON.parse(guarded(JSON.stringify(toolCalls))) as unknown }),
+        ...(toolCalls && { tool_calls: parseExactJson(guarded(exactJson(toolCalls))) }),
       })),
     }
   }
@@ -172,7 +176,7 @@ export function createChatTemplate(
 /** A private-use character that no message contains; '' when no message looks like a special token. */
 function guardFor(messages: readonly Message[], specials: RegExp): string {
   const texts = messages.map(({ content, toolCalls }) =>
-    toolCalls ? content + JSON.stringify(toolCalls) : content,
+    toolCalls ? content + exactJson(toolCalls) : content,
   )
   if (!texts.some((text) => specials.test(text))) return ''
   for (let code = privateUse.first; code <= privateUse.last; code++) {

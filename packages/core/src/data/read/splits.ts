@@ -1,0 +1,44 @@
+import { relative, sep } from 'node:path'
+import { IftError } from '@ift/tensor'
+
+/** Words by which names of files and folders tell their split, as Hugging Face's datasets reads them. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  train: ['train', 'training'],
+  validation: ['validation', 'valid', 'val', 'dev'],
+  test: ['test', 'testing', 'eval', 'evaluation'],
+}
+
+/** A word in a path, with nothing but signs, digits and path separators beside it: data/test-00000-of-00001.parquet. */
+const holds = (path: string, word: string) =>
+  new RegExp(`(^|[-._/ \\d])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}([-._/ \\d]|$)`, 'i').test(path)
+
+const isOf = (path: string, split: string) => (words[split] ?? [split]).some((word) => holds(path, word))
+
+/**
+ * Which files of a folder are read. 'all': every one. 'training': those that are not said to be held out. 'validation': those for
+ * validation, or for a test, or those that are not for training. A name: those that have it in their path.
+ */
+export type Split = 'all' | 'training' | 'validation' | { readonly named: string }
+
+/** Throws IFT_DATA_SPLIT when the folder has no file of the split. */
+export function filesOf(folder: string, files: readonly string[], split: Split): readonly string[] {
+  if (split === 'all') return files
+  const inside = (file: string) => relative(folder, file).split(sep).join('/')
+  const of = (...names: string[]) => files.filter((file) => names.some((name) => isOf(inside(file), name)))
+  const not = (...names: string[]) => files.filter((file) => !names.some((name) => isOf(inside(file), name)))
+  const choices =
+    split === 'training'
+      ? [not('validation', 'test')]
+      : split === 'validation'
+        ? [of('validation'), of('test'), not('train')]
+        : [of(split.named)]
+  const chosen = choices.find((list) => list.length > 0)
+  if (chosen) return chosen
+  const wanted = typeof split === 'string' ? `for ${split}` : `of the split "${split.named}"`
+  const names = files.map(inside)
+  throw new IftError(
+    'IFT_DATA_SPLIT',
+    `${folder}: no file is ${wanted}; there are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}.`,
+    'Say which are meant, data: { path: …, split: "test" }, or name a file.',
+  )
+}
