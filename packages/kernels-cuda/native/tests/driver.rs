@@ -387,6 +387,7 @@ fn a_profile_measures_launches_and_leaves_no_events() {
     // One that is never stopped.
     device.start_profile().unwrap();
     expect(cast(number, y, x, 1000.0, F32, F32));
+    device.inventory().unwrap();
     close(number, device);
     machine.expect_clean();
 }
