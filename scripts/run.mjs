@@ -109,10 +109,26 @@ function allowedSkips() {
   return { IFT_SKIP: [process.env.IFT_SKIP, 'cublas'].filter(Boolean).join(',') }
 }
 
+/** Published models and tokenizers of the tests, into a cache outside the repository. */
+function fetchRealModels() {
+  console.error('\n— fetching real models and tokenizers')
+  const { status } = spawnSync(
+    process.execPath,
+    [join(root, 'scripts/real-models/fetch.mjs'), '--for-tests'],
+    {
+      stdio: 'inherit',
+    },
+  )
+  if (status === 0) return
+  if (process.env.CI === 'true') fail('Real models could not be fetched.')
+  console.error('\n— skipped: tests on real models that are not in the cache')
+}
+
 const release = ['--release', '--quiet', '--workspace']
 
 function test() {
   build()
+  fetchRealModels()
   buildEmulatedGpu()
   run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
   run('linting', 'pnpm', ['exec', 'eslint', '.'])
