@@ -65,7 +65,7 @@ export async function attachLora(
     )
   }
 
-  const paths = targetPaths(model, options, context.definition.targetModules['lora'])
+  const paths = targetPaths(model, options, context)
   if (
     tied &&
     !saved.tied &&

@@ -1,4 +1,4 @@
-import { IftError } from '@ift/core'
+import { IftError, type PeftContext } from '@ift/core'
 import { Embedding, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
 import type { LoraOptions } from './options.js'
 import { fullMatcher } from './python-regex/index.js'
@@ -13,7 +13,7 @@ export const isAllLinear = (names: unknown): boolean =>
   typeof names === 'string' && names.toLowerCase() === 'all-linear'
 
 /** A list matches whole names or endings after a dot, a text is a regular expression of Python for the whole name. */
-function matcher(names: string | readonly string[]): Matches {
+export function matcher(names: string | readonly string[]): Matches {
   if (typeof names === 'string') return fullMatcher(names)
   const whole = new Set(names)
   const endings = names.map((name) => `.${name}`)
@@ -89,15 +89,32 @@ function adaptable(model: CausalLM): Map<string, Adaptable> {
   return layers
 }
 
+/** Whether PEFT adapts a layer of this name: `include` finds it, and nothing leaves it out. */
+export function selector(options: LoraOptions, include: Matches): Matches {
+  const { excludeModules, layersToTransform, modulesToSave } = options
+  const left = [
+    ...(excludeModules?.length ? [matcher(excludeModules)] : []),
+    ...modulesToSave.map((name) => fullMatcher(savedPattern(name))),
+  ]
+  const indexOf = layerIndexOf(options)
+  return (path) => {
+    if (!include(path) || left.some((matches) => matches(path))) return false
+    if (!layersToTransform?.length) return true
+    const index = indexOf(path)
+    return index !== null && layersToTransform.includes(index)
+  }
+}
+
 /**
- * Names of the layers that the options mean, those of modulesToSave left out. Throws IFT_PEFT_TARGET listing what there is
- * when none matches.
+ * Names of the layers that the options mean, those of modulesToSave left out. When there is none, `IFT_PEFT_TARGET` lists what
+ * there is; of an adapter's config it is `IFT_ADAPTER_CONFIG`.
  */
 export function targetPaths(
   model: CausalLM,
   options: LoraOptions,
-  defaults: readonly string[] | undefined,
+  { definition, adapter }: Pick<PeftContext, 'definition' | 'adapter'>,
 ): Set<string> {
+  const defaults = definition.targetModules['lora']
   const wanted = options.targetModules ?? defaults
   const layers = adaptable(model)
   if (wanted === undefined)
@@ -109,37 +126,25 @@ export function targetPaths(
   const include: Matches = isAllLinear(wanted)
     ? (path) => layers.get(path) instanceof Linear && layers.get(path) !== (model.lmHead as Module)
     : matcher(wanted)
-  const { excludeModules, layersToTransform, modulesToSave } = options
-  const left = [
-    ...(excludeModules?.length ? [matcher(excludeModules)] : []),
-    ...modulesToSave.map((name) => fullMatcher(savedPattern(name))),
-  ]
-  const indexOf = layerIndexOf(options)
-  const chosen = [...layers.keys()].filter((path) => {
-    if (!include(path) || left.some((matches) => matches(path))) return false
-    if (!layersToTransform?.length) return true
-    const index = indexOf(path)
-    return index !== null && layersToTransform.includes(index)
-  })
-  if (!chosen.length) {
-    const others = [...model.namedModules()].filter(([path]) => include(path) && !layers.has(path))
-    const kept = [...layers.keys()].filter(include)
-    throw new IftError(
-      'IFT_PEFT_TARGET',
-      others.length
-        ? `peft.targetModules matches ${others
-            .map(([path]) => path)
-            .slice(0, 3)
-            .join(', ')}, which is neither a linear layer nor an embedding.`
-        : kept.length
-          ? `peft.targetModules matches ${kept.slice(0, 3).join(', ')}, which excludeModules, modulesToSave or layersToTransform leave out.`
-          : `peft.targetModules matched nothing: ${JSON.stringify(wanted)}.`,
-      others.length
-        ? 'Train such a module whole: peft.modulesToSave.'
-        : `${listing(layers)}${defaults ? `\nDefault of this family: ${JSON.stringify(defaults)}` : ''}`,
-    )
-  }
-  return new Set(chosen)
+  const chosen = [...layers.keys()].filter(selector(options, include))
+  if (chosen.length) return new Set(chosen)
+  const few = (paths: readonly string[]) => paths.slice(0, 3).join(', ')
+  const others = [...model.namedModules()]
+    .map(([path]) => path)
+    .filter((path) => include(path) && !layers.has(path))
+  const left = [...layers.keys()].filter(include)
+  const option = adapter ? `${adapter.path}: target_modules of its config` : 'peft.targetModules'
+  throw new IftError(
+    adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_TARGET',
+    others.length
+      ? `${option} matches ${few(others)}, which is neither a linear layer nor an embedding.`
+      : left.length
+        ? `${option} matches ${few(left)}, which excludeModules, modulesToSave or layersToTransform leave out.`
+        : `${option} matched nothing: ${JSON.stringify(wanted)}.`,
+    others.length
+      ? 'Train such a module whole: peft.modulesToSave.'
+      : `${listing(layers)}${defaults ? `\nDefault of this family: ${JSON.stringify(defaults)}` : ''}`,
+  )
 }
 
 const listing = (layers: ReadonlyMap<string, unknown>) =>
