@@ -10,8 +10,8 @@ import warnings
 import torch
 from peft import PeftModel, get_peft_model
 
-from make_peft_lora import lora_config, load_any, randomise_adapter, save_adapter
-from tiny_llama import FIXTURES, write_json
+from make_peft_lora import lora_config, randomise_adapter, save_adapter
+from tiny_llama import FIXTURES, load_any, write_json
 
 CASES = {
     '14-tied-embedding-adapter': {

@@ -15,9 +15,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 
-from transformers import AutoModelForCausalLM
-
-from tiny_llama import FIXTURES, golden, load_model, random_sequences, write_json, write_tensors
+from tiny_llama import FIXTURES, golden, load_any, load_model, random_sequences, write_json, write_tensors
 
 OUT = FIXTURES / 'peft-lora'
 TINY = FIXTURES / 'llama-tiny'
@@ -71,10 +69,6 @@ FIELD_VARIANTS = {
     'python-regex': (PLAIN, {'target_modules': r'(?i).*\.(?P<which>Q|v)_PROJ\Z'}),
     'layers-empty': (PLAIN, {'target_modules': ['q_proj'], 'layers_to_transform': []}),
 }
-
-
-def load_any(base: Path) -> torch.nn.Module:
-    return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation='eager').eval()
 
 
 def lora_config(**changes) -> LoraConfig:

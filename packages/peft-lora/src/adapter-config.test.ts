@@ -33,7 +33,10 @@ test.each([
   [{ enable_lora: [true, false] }, /sets enable_lora/],
 ])('%o is refused by name', (fields, message) => {
   expect(() => fromAdapterConfig({ ...lora, ...fields })).toThrow(
-    expect.objectContaining({ code: 'IFT_ADAPTER_CONFIG', message: expect.stringMatching(message) as string }),
+    expect.objectContaining({
+      code: 'IFT_ADAPTER_CONFIG',
+      message: expect.stringMatching(message) as string,
+    }),
   )
 })
 
