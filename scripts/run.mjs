@@ -115,7 +115,7 @@ function checkGpuKernels() {
 /** Names for IFT_SKIP of what the tests of the kernels want and do without here. */
 function allowedSkips() {
   if (process.env.IFT_CUDA_LIB || existsSync(join(root, '.cuda-libraries'))) return {}
-  console.error('\n— skipped: cuBLASLt describes no product without its library (scripts/cuda-libraries)')
+  skip('cuBLASLt', 'it describes no product without its library (scripts/cuda-libraries)')
   return { IFT_SKIP: [process.env.IFT_SKIP, 'cublas'].filter(Boolean).join(',') }
 }
 
@@ -125,9 +125,7 @@ function fetchRealModels() {
   const { status } = spawnSync(
     process.execPath,
     [join(root, 'scripts/real-models/fetch.mjs'), '--for-tests'],
-    {
-      stdio: 'inherit',
-    },
+    { stdio: 'inherit' },
   )
   if (status !== 0) skip('real models', 'those that are not in the cache could not be fetched')
 }
