@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isStrict, mayStepBeSkipped } from './skips.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const pnpmVersion = '12.21.0'
@@ -35,6 +36,13 @@ const answers = (command, args) => {
     shell: process.platform === 'win32',
   })
   return status === 0 ? stdout.trim() : null
+}
+
+/** Says that a step is left out; on CI that ends the run unless test/skips.json names it. */
+function skip(step, why) {
+  if (isStrict() && !mayStepBeSkipped(step))
+    fail(`"${step}" would be skipped: ${why}.`, 'On CI only what test/skips.json names may be skipped.')
+  console.error(`\n— skipped: ${step}: ${why}`)
 }
 
 function checkMachine() {
@@ -81,9 +89,7 @@ function build() {
 /** A tool that rustup installs beside cargo, and that not every toolchain has. */
 function cargoCheck(tool, args) {
   if (answers('cargo', [tool, '--version']) === null)
-    console.error(
-      `\n— skipped: cargo ${tool} is not installed (rustup component add ${tool === 'fmt' ? 'rustfmt' : tool})`,
-    )
+    skip(`cargo ${tool}`, `it is not installed (rustup component add ${tool === 'fmt' ? 'rustfmt' : tool})`)
   else run(`checking the kernels with ${tool}`, 'cargo', [tool, ...args])
 }
 
@@ -93,26 +99,59 @@ const emulates = process.platform === 'linux' && answers('g++', ['--version']) !
 function buildEmulatedGpu() {
   if (emulates)
     run('building the emulated GPU', 'pnpm', ['--filter', '@ift/kernels-cuda', 'run', 'build:emulated'])
-  else console.error('\n— skipped: tests on the emulated GPU need Linux and g++')
+  else skip('emulated GPU', 'it needs Linux and g++')
 }
 
 /** Memory errors and races of the GPU kernels; and, where there is an nvcc, kernels that it cannot compile or that spill. */
 function checkGpuKernels() {
   const script = 'packages/kernels-cuda/scripts/emulate.mjs'
+  const homes = [process.env.CUDA_HOME, '/usr/local/cuda'].filter(Boolean).map((home) => join(home, 'bin'))
+  const folders = [...homes, ...process.env.PATH.split(delimiter)]
+  if (!folders.some((folder) => existsSync(join(folder, 'nvcc'))))
+    skip('nvcc', 'not in CUDA_HOME, PATH or /usr/local/cuda (scripts/cuda-toolkit installs it)')
   if (emulates) run('checking the GPU kernels', 'node', [script, '--modes', 'address,race,nvcc'])
 }
 
 /** Names for IFT_SKIP of what the tests of the kernels want and do without here. */
 function allowedSkips() {
   if (process.env.IFT_CUDA_LIB || existsSync(join(root, '.cuda-libraries'))) return {}
-  console.error('\n— skipped: cuBLASLt describes no product without its library (scripts/cuda-libraries)')
+  skip('cuBLASLt', 'it describes no product without its library (scripts/cuda-libraries)')
   return { IFT_SKIP: [process.env.IFT_SKIP, 'cublas'].filter(Boolean).join(',') }
+}
+
+/** Published models and tokenizers of the tests, into a cache outside the repository. */
+function fetchRealModels() {
+  console.error('\n— fetching real models and tokenizers')
+  const { status } = spawnSync(
+    process.execPath,
+    [join(root, 'scripts/real-models/fetch.mjs'), '--for-tests'],
+    { stdio: 'inherit' },
+  )
+  if (status !== 0) skip('real models', 'those that are not in the cache could not be fetched')
+}
+
+/** Open MPI and MPICH for the tests of ranks, where the machine has none. */
+function provideMpi() {
+  if (answers('mpirun', ['--version']) !== null && answers('mpiexec.hydra', ['--version']) !== null) return
+  const here = process.platform === 'linux' && process.arch === 'x64'
+  const set = `eval "$('${join(root, 'scripts/mpi')}')" && env -0`
+  const environment = here ? answers('bash', ['-euo', 'pipefail', '-c', set]) : null
+  if (environment === null) {
+    skip('MPI', 'mpirun of Open MPI and mpiexec.hydra of MPICH are not installed (scripts/mpi)')
+    return
+  }
+  for (const entry of environment.split('\0').filter(Boolean)) {
+    const at = entry.indexOf('=')
+    process.env[entry.slice(0, at)] = entry.slice(at + 1)
+  }
 }
 
 const release = ['--release', '--quiet', '--workspace']
 
 function test() {
   build()
+  fetchRealModels()
+  provideMpi()
   buildEmulatedGpu()
   run('checking types', 'pnpm', ['exec', 'tsc', '-p', 'tsconfig.json', '--noEmit'])
   run('linting', 'pnpm', ['exec', 'eslint', '.'])

@@ -17,7 +17,7 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import load_file
 
-from tiny_llama import load_model
+from tiny_llama import load_any
 
 
 def parse(description: str, *folders: str) -> argparse.Namespace:
@@ -51,7 +51,7 @@ def result(arguments: argparse.Namespace, logits: list[torch.Tensor]) -> dict:
 
 def main() -> None:
     arguments = parse(__doc__, 'base', 'adapter')
-    model = PeftModel.from_pretrained(load_model(arguments.base), arguments.adapter).eval()
+    model = PeftModel.from_pretrained(load_any(arguments.base), arguments.adapter).eval()
     file = load_file(arguments.adapter / 'adapter_model.safetensors')
     loaded = get_peft_model_state_dict(model)
     if set(file) != set(loaded):

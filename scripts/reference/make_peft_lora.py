@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 
-from tiny_llama import FIXTURES, golden, load_model, random_sequences, write_json, write_tensors
+from tiny_llama import FIXTURES, golden, load_any, load_model, random_sequences, write_json, write_tensors
 
 OUT = FIXTURES / 'peft-lora'
 TINY = FIXTURES / 'llama-tiny'
 BIAS = FIXTURES / 'llama-variants' / 'tied-bias'
+PLAIN = FIXTURES / 'llama-variants' / 'plain'
 
 VARIANTS = {
     'lora': {'target_modules': ['q_proj', 'v_proj']},
@@ -40,6 +41,33 @@ VARIANTS = {
 BIAS_VARIANTS = {
     'bias-lora-only': {'target_modules': ['q_proj', 'v_proj'], 'bias': 'lora_only'},
     'bias-all': {'target_modules': ['q_proj'], 'bias': 'all'},
+}
+
+# The head of these is tied: what is trained whole is untied from it, unless ensure_weight_tying says otherwise.
+TIED_VARIANTS = {
+    'tied-embedding': (BIAS, {'modules_to_save': ['embed_tokens']}),
+    'tied-head': (BIAS, {'modules_to_save': ['lm_head']}),
+    'tied-both': (BIAS, {'modules_to_save': ['embed_tokens', 'lm_head']}),
+    'tied-kept': (BIAS, {'modules_to_save': ['embed_tokens'], 'ensure_weight_tying': True}),
+    'tied-kept-head': (BIAS, {'modules_to_save': ['lm_head'], 'ensure_weight_tying': True}),
+    'tied-lora-embedding': (BIAS, {'target_modules': ['q_proj', 'embed_tokens']}),
+    'tied-lora-head': (BIAS, {'target_modules': ['q_proj', 'lm_head']}),
+    'tied-lora-both': (BIAS, {'target_modules': ['embed_tokens', 'lm_head']}),
+    'tied-gemma': (FIXTURES / 'gemma' / 'gemma3', {'modules_to_save': ['embed_tokens']}),
+    'tied-qwen': (FIXTURES / 'qwen' / 'qwen2-tied', {'modules_to_save': ['lm_head']}),
+    'tied-bloom': (
+        FIXTURES / 'bloom' / 'tiny',
+        {'target_modules': ['query_key_value'], 'modules_to_save': ['word_embeddings']},
+    ),
+}
+# What config fields mean besides.
+FIELD_VARIANTS = {
+    'saved-endings': (PLAIN, {'modules_to_save': ['embed', 'norm']}),
+    'saved-target': (PLAIN, {'target_modules': ['q_proj', 'lm_head'], 'modules_to_save': ['lm_head']}),
+    'saved-biases': (BIAS, {'modules_to_save': ['v_proj'], 'bias': 'all'}),
+    'lora-bias': (BIAS, {'target_modules': ['q_proj', 'down_proj'], 'lora_bias': True, 'bias': 'all'}),
+    'python-regex': (PLAIN, {'target_modules': r'(?i).*\.(?P<which>Q|v)_PROJ\Z'}),
+    'layers-empty': (PLAIN, {'target_modules': ['q_proj'], 'layers_to_transform': []}),
 }
 
 
@@ -81,14 +109,20 @@ def save_adapter(model: PeftModel, folder: Path, **arguments) -> None:
 
 def adapter_gradients(model: PeftModel) -> dict[str, torch.Tensor]:
     """Gradients of everything trainable, under the names of the adapter file."""
-    grads = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    grads = {name: p.grad for name, p in model.named_parameters(remove_duplicate=False) if p.requires_grad}
     missing = [name for name, grad in grads.items() if grad is None]
     if missing:
         sys.exit(f'no gradient reached {missing}')
     renamed = get_peft_model_state_dict(model, state_dict=grads, save_embedding_layers=False)
-    if len(renamed) != len(grads):
-        sys.exit(f'{len(grads)} gradients, but PEFT names {len(renamed)}: {sorted(renamed)}')
-    return {f'grad.{name}': grad for name, grad in renamed.items()}
+    # PEFT names a tied parameter, and a bias of a module that is trained whole, more than once.
+    once = {}
+    for name, grad in sorted(renamed.items(), key=lambda entry: ('embed' not in entry[0], entry[0])):
+        if '.modules_to_save.' not in name and not any(grad is other for other in once.values()):
+            once[name] = grad
+    count = len({id(grad) for grad in grads.values()})
+    if len(once) != count:
+        sys.exit(f'{count} gradients, but PEFT names {len(once)}: {sorted(once)}')
+    return {f'grad.{name}': grad for name, grad in once.items()}
 
 
 def write_golden(model: PeftModel, folder: Path) -> dict[str, torch.Tensor]:
@@ -98,7 +132,7 @@ def write_golden(model: PeftModel, folder: Path) -> dict[str, torch.Tensor]:
 
 
 def check_reload(base: Path, folder: Path, expected: torch.Tensor) -> None:
-    model = PeftModel.from_pretrained(load_model(base), folder).eval()
+    model = PeftModel.from_pretrained(load_any(base), folder).eval()
     with torch.no_grad():
         logits = golden(model, sequences(model.config.vocab_size))['logits']
     difference = (logits - expected).abs().max().item()
@@ -106,12 +140,15 @@ def check_reload(base: Path, folder: Path, expected: torch.Tensor) -> None:
         sys.exit(f'{folder}: reloaded, its logits differ by {difference}')
 
 
-def make_variant(name: str, base: Path, seed: int, settings: dict) -> None:
+def make_variant(name: str, base: Path, seed: int, settings: dict, other_table: bool = False) -> None:
     folder = OUT / name
     torch.manual_seed(seed)
-    model = get_peft_model(load_model(base), lora_config(**settings)).eval()
+    model = get_peft_model(load_any(base), lora_config(**settings)).eval()
     randomise_adapter(model, seed)
-    save_adapter(model, folder)
+    if other_table:
+        with torch.no_grad():
+            model.get_input_embeddings().weight.mul_(1.5)
+    save_adapter(model, folder, **({'save_embedding_layers': True} if other_table else {}))
     expected = write_golden(model, folder)
     check_reload(base, folder, expected['logits'])
 
@@ -167,5 +204,8 @@ if __name__ == '__main__':
         make_variant(name, TINY, seed, settings)
     for seed, (name, settings) in enumerate(BIAS_VARIANTS.items(), start=55):
         make_variant(name, BIAS, seed, settings)
+    for seed, (name, (base, settings)) in enumerate({**TIED_VARIANTS, **FIELD_VARIANTS}.items(), start=70):
+        make_variant(name, base, seed, {'target_modules': ['q_proj'], **settings})
+    make_variant('tied-brought', BIAS, 90, {'target_modules': ['q_proj']}, other_table=True)
     make_merged()
     make_pissa()

@@ -24,7 +24,7 @@ os.environ.setdefault('TRANSFORMERS_VERBOSITY', 'error')
 
 import torch
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
 FIXTURES = Path(__file__).resolve().parents[2] / 'fixtures'
@@ -95,6 +95,11 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM:
     model = LlamaForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation='eager')
     return model.eval()
+
+
+def load_any(folder: Path) -> torch.nn.Module:
+    """A model of any family."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager').eval()
 
 
 def make_model(folder: Path, seed: int, **changes) -> LlamaForCausalLM:

@@ -21,7 +21,9 @@ import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
 import type { LoraOptions } from './options.js'
 import { principalFactors, testColumns } from './pissa.js'
-import { fromPattern, targetPaths } from './targets.js'
+import { savedModules } from './saved-modules.js'
+import { checkPatterns, patternTable, targetPaths } from './targets.js'
+import { ownTable, tiedHead, untied } from './tied.js'
 
 /** Freezes the model, puts a low-rank branch on every target, and starts the branches. */
 export async function attachLora(
@@ -29,41 +31,98 @@ export async function attachLora(
   options: LoraOptions,
   context: PeftContext,
 ): Promise<LoraHandle> {
+  if (options.loraBias && (options.dora || options.init !== 'kaiming'))
+    throw new IftError(
+      'IFT_PEFT_OPTIONS',
+      `peft.loraBias cannot be combined with peft.${options.dora ? 'dora' : `init: ${options.init}`}.`,
+      'Choose one of them.',
+    )
   if (options.init === 'pissa' && options.dora)
     throw new IftError(
       'IFT_PEFT_OPTIONS',
       'peft.init: pissa and peft.dora cannot be combined.',
       'Choose one of them.',
     )
-  const paths = targetPaths(model, options, context.definition.targetModules['lora'])
+  checkPatterns(
+    options,
+    (option, pattern, why) =>
+      new IftError(
+        'IFT_PEFT_TARGET',
+        `peft.${option}: "${pattern}" is not a regular expression that can be used: ${why}`,
+        "Write it as Python's re reads it, or give a list of layer names, such as ['q_proj', 'v_proj'].",
+      ),
+  )
   for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
+  const tied = tiedHead(model)
+  const saved = savedModules(model, options, context)
+  if (tied && !saved.tied && (saved.paths.has(tied.path) || saved.paths.has(tied.embeddingPath))) {
+    // PEFT trains a copy of the module that is named; the other one keeps the table of the base.
+    const head = untied(tied.head, ownTable(tied.head.embedding))
+    replaceModules(
+      model,
+      (path) => path === tied.path,
+      () => head,
+    )
+  }
 
+  const paths = targetPaths(model, options, context)
+  if (
+    tied &&
+    !saved.tied &&
+    options.ensureWeightTying &&
+    (paths.has(tied.path) || paths.has(tied.embeddingPath))
+  )
+    throw new IftError(
+      context.adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_OPTIONS',
+      'ensure_weight_tying with the tied embedding or head among the adapted layers is one update for both, which is not built.',
+      'Name the embedding in modulesToSave instead; or merge the adapter with the tool that made it.',
+    )
+  const rankOf = patternTable(options.rankPattern, options.r)
+  const alphaOf = patternTable(options.alphaPattern, options.alpha)
   const layers = new Map<string, LoraLayer>()
   replaceModules(
     model,
     (path) => paths.has(path),
     (module, path) => {
-      const r = fromPattern(options.rankPattern, path, options.r)
-      const alpha = fromPattern(options.alphaPattern, path, options.alpha)
-      const scale = alpha / (options.rslora ? Math.sqrt(r) : r)
-      const { dropout, dora, init } = options
-      if (module instanceof Embedding && (dora || init === 'pissa')) throw linearOnly(path, options)
+      const r = rankOf(path)
+      const scale = alphaOf(path) / (options.rslora ? Math.sqrt(r) : r)
+      const { dropout, dora, loraBias: bias, init } = options
+      if (module instanceof Embedding && (dora || bias || init === 'pissa')) throw linearOnly(path, options)
       if (module instanceof QuantizedLinear && init === 'pissa')
         throw new IftError(
           'IFT_PEFT_OPTIONS',
           `peft.init: pissa changes the base weights, and "${path}" is held in ${module.weight.format}.`,
           'Leave out peft.init, or quantize.',
         )
+      if (module instanceof TiedLinear && init === 'pissa')
+        throw new IftError(
+          'IFT_PEFT_OPTIONS',
+          `peft.init: pissa changes the base weights, and "${path}" shares them with the embedding.`,
+          'Leave out peft.init, or this layer.',
+        )
       const layer =
         module instanceof Embedding
           ? new LoraEmbedding(module, { r, scale })
-          : // Targets are chosen among linear layers and embeddings.
-            // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
-            new LoraLinear(module as Linear, { r, scale, dropout, dora })
+          : new LoraLinear(
+              module instanceof TiedLinear
+                ? untied(module, module.embedding.weight)
+                : // Targets are chosen among linear layers and embeddings.
+                  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+                  (module as Linear),
+              { r, scale, dropout, dora, bias },
+            )
       layers.set(path, layer)
       return layer
     },
   )
+  for (const path of saved.paths)
+    for (const target of layers.keys())
+      if (`${target}.`.startsWith(`${path}.`))
+        throw new IftError(
+          'IFT_PEFT_TARGET',
+          `peft.modulesToSave trains "${path}" whole, and peft.targetModules adapts "${target}" in it.`,
+          'Name one of them alone.',
+        )
 
   const initial = new Map<string, InitialFactors>()
   let stream = 0
@@ -77,12 +136,16 @@ export async function attachLora(
     else startRandom(layer, options, context, stream)
     layer.lora_A.weight.setTrainable(true)
     layer.lora_B.weight.setTrainable(true)
+    if (layer.lora_B.bias) {
+      layer.lora_B.bias.assign(zeros(context.backend, layer.lora_B.bias.shape, context.dtype))
+      layer.lora_B.bias.setTrainable(true)
+    }
     if (layer.lora_magnitude_vector) {
       layer.lora_magnitude_vector.assign(noGrad(() => scope(() => layer.norms())))
       layer.lora_magnitude_vector.setTrainable(true)
     }
   }
-  const whole = wholeParameters(model, options, context, layers)
+  const whole = wholeParameters(model, options, saved.paths, layers)
   for (const parameter of whole.values()) parameter.setTrainable(true)
   return new LoraHandle({ model, options, context, layers, whole, initial })
 }
@@ -131,12 +194,14 @@ function startEmbedding(layer: LoraEmbedding, context: PeftContext, stream: numb
   b.setTrainable(true)
 }
 
-const linearOnly = (path: string, { dora }: LoraOptions) =>
-  new IftError(
+function linearOnly(path: string, { dora, loraBias }: LoraOptions): IftError {
+  const option = dora ? 'dora' : loraBias ? 'loraBias' : 'init: pissa'
+  return new IftError(
     'IFT_PEFT_OPTIONS',
-    `peft.${dora ? 'dora' : 'init: pissa'} is for linear layers; peft.targetModules also names the embedding "${path}".`,
-    `Leave out ${path.split('.').at(-1)!}, or ${dora ? 'peft.dora' : 'peft.init'}.`,
+    `peft.${option} is for linear layers; peft.targetModules also names the embedding "${path}".`,
+    `Leave out ${path.split('.').at(-1)!}, or peft.${option.split(':')[0]!}.`,
   )
+}
 
 /** A and B from the principal components of W, which keeps the rest: W ← W - scale · B A. */
 async function startPrincipal(
@@ -172,49 +237,18 @@ async function startPrincipal(
 function wholeParameters(
   model: CausalLM,
   options: LoraOptions,
-  { definition }: PeftContext,
+  saved: ReadonlySet<string>,
   layers: ReadonlyMap<string, LoraLayer>,
 ): Map<string, Parameter> {
   const whole = new Map<string, Parameter>()
-  const modules = [...model.namedModules()]
-  for (const name of options.modulesToSave) {
-    const found = modules.filter(([path]) => path === name || path.endsWith(`.${name}`))
-    if (!found.length)
-      throw new IftError(
-        'IFT_PEFT_TARGET',
-        `peft.modulesToSave names "${name}", which is no module of this model.`,
-        `Modules: ${[...new Set(modules.map(([path]) => path.split('.').at(-1)!))].filter((part) => /^[a-z]/.test(part)).join(', ')}`,
-      )
-    for (const [path, module] of found) {
-      if (layers.has(path))
-        throw new IftError(
-          'IFT_PEFT_TARGET',
-          `"${path}" is both a target of lora and in peft.modulesToSave.`,
-          'Choose one of them.',
-        )
-      if (module instanceof TiedLinear)
-        throw new IftError(
-          'IFT_PEFT_TARGET',
-          `"${path}" is tied to the embedding and has no weights of its own.`,
-          "Name the embedding instead: peft.modulesToSave: ['embed_tokens'] trains both.",
-        )
-      for (const [inner, parameter] of module.namedParameters()) {
-        if (definition.transposed?.(`${path}.${inner}`) === true)
-          throw new IftError(
-            'IFT_PEFT_TARGET',
-            `"${path}" has a matrix that checkpoints hold as [in, out]; saving it in an adapter is not built.`,
-            `Adapt it instead: peft.targetModules: ['${name}']`,
-          )
-        whole.set(`${path}.${inner}`, parameter)
-      }
-    }
-  }
+  for (const [path, parameter] of model.namedParameters())
+    if ([...saved].some((module) => path.startsWith(`${module}.`))) whole.set(path, parameter)
   if (options.bias === 'lora_only')
     for (const [path, layer] of layers)
       if (layer instanceof LoraLinear && layer.base_layer.bias)
         whole.set(`${path}.base_layer.bias`, layer.base_layer.bias)
   if (options.bias === 'all')
     for (const [path, parameter] of model.namedParameters())
-      if (path.endsWith('.bias')) whole.set(path, parameter)
+      if (path.endsWith('.bias') && !path.endsWith('.lora_B.bias')) whole.set(path, parameter)
   return whole
 }

@@ -18,15 +18,16 @@ import {
   replaceModules,
   scope,
   tensor,
-  TiedLinear,
+  Embedding,
   type CausalLM,
-  type Embedding,
   type FloatDType,
+  type Module,
   type Tensor,
 } from '@ift/tensor'
 import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
 import type { LoraOptions } from './options.js'
+import { ownTable, tiedHead, untied } from './tied.js'
 
 /** Prefix of every name in a PEFT adapter file. */
 const prefix = 'base_model.model.'
@@ -41,6 +42,9 @@ interface Entry extends TrainableParameter {
 
 /** Layers whose frozen weights PEFT writes into the adapter when it adapts them. */
 const savedWithBase = /(?:^|\.)(?:embed_tokens|lm_head)$/
+
+/** PEFT with bias: all writes the biases of modules trained whole three times; the value trained has the plain name. */
+const repeatedBias = /\.(?:original_module|modules_to_save)\.bias$/
 
 /** PEFT before 0.7 gave the bias of an adapted layer the name it has without the adapter. */
 const olderName = (name: string) => name.replace('.base_layer.bias', '.bias')
@@ -66,10 +70,9 @@ export interface HandleParts {
 export class LoraHandle implements PeftHandle {
   readonly #parts: HandleParts
   readonly #entries: readonly Entry[]
+  /** Weights of the base that an adapter brought along, by their names in its file. */
+  readonly #brought = new Map<string, Parameter>()
   readonly stochastic: boolean
-
-  /** Null where an adapted embedding is also the head: the fold would change the head, which is not adapted. */
-  readonly merge: (() => Promise<void>) | null
 
   constructor(parts: HandleParts) {
     this.#parts = parts
@@ -85,15 +88,11 @@ export class LoraHandle implements PeftHandle {
       } else {
         add(`${path}.lora_A.weight`, layer.lora_A.weight)
         add(`${path}.lora_B.weight`, layer.lora_B.weight, ratio)
+        if (layer.lora_B.bias) add(`${path}.lora_B.bias`, layer.lora_B.bias, ratio, false)
         if (layer.lora_magnitude_vector) add(`${path}.lora_magnitude_vector`, layer.lora_magnitude_vector)
       }
     for (const [path, parameter] of parts.whole) add(path, parameter, 1, parameter.shape.length > 1)
     this.#entries = entries
-    const tables = new Set([...parts.layers.values()].map((layer) => layer.base_layer))
-    const tied = [...parts.model.namedModules()].some(
-      ([, module]) => module instanceof TiedLinear && tables.has(module.embedding),
-    )
-    this.merge = tied ? null : () => this.#merge()
   }
 
   trainable(): Iterable<TrainableParameter> {
@@ -116,8 +115,18 @@ export class LoraHandle implements PeftHandle {
       tensors.set(name, turned ? await this.#turn(parameter.master) : parameter.master)
     for (const [path, { base_layer }] of this.#parts.layers)
       if (savedWithBase.test(path)) tensors.set(`${prefix}${path}.base_layer.weight`, base_layer.weight.value)
+    for (const [name, parameter] of this.#brought) tensors.set(name, parameter.value)
+    const head = this.#trainedTied()
+    if (head) tensors.set(head.name, head.parameter.master)
     for (const [path, factors] of initial) await this.#widen(path, factors, tensors)
     return { config: this.#config(), tensors }
+  }
+
+  /** The head's name for a table that is trained whole and stays tied; PEFT writes it under both names. */
+  #trainedTied(): { readonly name: string; readonly parameter: Parameter } | null {
+    const tied = tiedHead(this.#parts.model)
+    const parameter = tied && this.#parts.whole.get(`${tied.embeddingPath}.weight`)
+    return tied && parameter ? { name: `${prefix}${tied.path}.weight`, parameter } : null
   }
 
   async #widen(path: string, factors: InitialFactors, tensors: Map<string, Tensor>): Promise<void> {
@@ -159,13 +168,14 @@ export class LoraHandle implements PeftHandle {
   }
 
   #config(): Record<string, unknown> {
-    const { options, context, layers, whole, initial } = this.#parts
+    const { options, context, layers, initial } = this.#parts
     const widened = initial.size ? 2 : 1
     // Twice the rank at the same scale.
     const louder = initial.size ? (options.rslora ? Math.SQRT2 : 2) : 1
-    const targets = [...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].sort()
-    // A suffix list says the same as the layers adapted only when it was a suffix list that chose them.
-    const bySuffix = Array.isArray(options.targetModules) || options.targetModules === undefined
+    const { targetModules, layersToTransform } = options
+    // PEFT takes indices beside a list alone: then the layers themselves are the list.
+    const byPath = typeof targetModules === 'string' && layersToTransform !== undefined
+    const names = [...layers.keys()].map((path) => (byPath ? path : path.split('.').at(-1)!))
     const times = (table: Readonly<Record<string, number>>, factor: number) =>
       Object.fromEntries(Object.entries(table).map(([key, value]) => [key, value * factor]))
     return {
@@ -178,29 +188,23 @@ export class LoraHandle implements PeftHandle {
       fan_in_fan_out: [...layers.keys()].every((path) => context.definition.transposed?.(`${path}.weight`)),
       inference_mode: true,
       init_lora_weights: true,
-      layers_pattern: options.layersPattern ?? null,
-      layers_to_transform: options.layersToTransform ?? null,
+      layers_pattern: byPath ? null : (options.layersPattern ?? null),
+      layers_to_transform: byPath ? null : (layersToTransform ?? null),
       lora_alpha: options.alpha * louder,
       lora_dropout: options.dropout,
-      modules_to_save: whole.size ? this.#savedModules() : null,
+      modules_to_save: options.modulesToSave.length ? options.modulesToSave : null,
       peft_type: 'LORA',
       r: options.r * widened,
       rank_pattern: times(options.rankPattern, widened),
       revision: null,
-      target_modules: bySuffix
-        ? (options.targetModules ?? targets)
-        : targets.length
-          ? options.targetModules
-          : [],
+      target_modules: (byPath ? undefined : targetModules) ?? [...new Set(names)].sort(),
       task_type: 'CAUSAL_LM',
       use_dora: options.dora,
       use_rslora: options.rslora,
+      // Older versions warn of fields that they do not know.
+      ...(options.loraBias && { lora_bias: true }),
+      ...(options.ensureWeightTying && { ensure_weight_tying: true }),
     }
-  }
-
-  #savedModules(): string[] | null {
-    const { options } = this.#parts
-    return options.modulesToSave.length ? options.modulesToSave : null
   }
 
   async load(source: AdapterSource): Promise<void> {
@@ -214,11 +218,11 @@ export class LoraHandle implements PeftHandle {
     const known = new Map<string, Entry>()
     for (const entry of this.#entries)
       known.set(names.has(entry.name) ? entry.name : olderName(entry.name), entry)
-    const bases = new Map<string, Parameter>()
-    for (const [path, { base_layer }] of this.#parts.layers)
-      if (savedWithBase.test(path)) bases.set(`${prefix}${path}.base_layer.weight`, base_layer.weight)
+    const bases = this.#bases()
+    const repeated = this.#trainedTied()?.name
     for (const name of names)
-      if (!known.has(name) && !bases.has(name)) throw unexpected(source, name, known.keys())
+      if (!known.has(name) && !bases.has(name) && name !== repeated && !repeatedBias.test(name))
+        throw unexpected(source, name, known.keys())
     for (const [name, { parameter, turned }] of known) {
       if (!names.has(name))
         throw new IftError(
@@ -231,13 +235,32 @@ export class LoraHandle implements PeftHandle {
       const values = await source.read(name)
       this.#write(parameter, turned ? turnedValues(values, cols, rows) : values)
     }
-    // The table or head that the adapter was trained on, which may have been changed before.
-    for (const [name, parameter] of bases) {
-      if (!names.has(name)) continue
-      checkShape(source, name, parameter.shape)
+    // Weights of the base that the adapter was trained on, which may have been changed before.
+    for (const [name, { parameter, turned }] of bases) {
+      if (!names.has(name) || known.has(name) || name === repeated) continue
+      const [rows, cols] = parameter.shape as [number, number]
+      checkShape(source, name, turned ? [cols, rows] : parameter.shape)
+      const stored = await source.read(name)
+      const values = turned ? turnedValues(stored, cols, rows) : stored
       const { backend, dtype } = this.#parts.context
-      parameter.assign(tensor(backend, await source.read(name), parameter.shape, dtype))
+      parameter.assign(tensor(backend, values, parameter.shape, dtype))
+      this.#brought.set(name, parameter)
     }
+  }
+
+  /** Weights of the base by their names in an adapter's file, which PEFT loads into the base when it finds them there. */
+  #bases(): Map<string, Pick<Entry, 'parameter' | 'turned'>> {
+    const { model, context } = this.#parts
+    const bases = new Map<string, Pick<Entry, 'parameter' | 'turned'>>()
+    for (const [path, parameter] of model.namedParameters()) {
+      if (parameter.trainable) continue
+      const turned = context.definition.transposed?.(path.replace('.base_layer.', '.')) === true
+      bases.set(`${prefix}${path}`, { parameter, turned })
+    }
+    const tied = tiedHead(model)
+    if (tied)
+      bases.set(`${prefix}${tied.path}.weight`, { parameter: tied.head.embedding.weight, turned: false })
+    return bases
   }
 
   #write(parameter: Parameter, values: Float32Array): void {
@@ -245,18 +268,37 @@ export class LoraHandle implements PeftHandle {
     parameter.roundFromMaster()
   }
 
-  async #merge(): Promise<void> {
-    const { layers, model } = this.#parts
-    for (const [path, layer] of layers) {
-      const merged =
-        layer instanceof LoraEmbedding
-          ? mergeEmbedding(layer)
-          : await mergeLinear(layer, this.#parts.context.dtype)
+  /** Folds every layer into its weights. A head that was tied to weights which change no longer is. */
+  async merge(): Promise<void> {
+    const { layers, model, context } = this.#parts
+    for (const [path, layer] of layers)
+      if (layer instanceof LoraLinear && layer.lora_B.bias && !layer.base_layer.bias)
+        throw new IftError(
+          'IFT_MERGE_IMPOSSIBLE',
+          `The adapter has a bias for "${path}" (lora_bias), which has none to fold it into.`,
+          'Use it beside the base model: --adapter DIR',
+        )
+    const replace = (at: string, module: Module) =>
       replaceModules(
         model,
-        (at) => at === path,
-        () => merged,
+        (path) => path === at,
+        () => module,
       )
+    const tied = tiedHead(model)
+    if (tied && [...layers.values()].some(({ base_layer }) => base_layer === tied.head.embedding))
+      replace(tied.path, untied(tied.head, ownTable(tied.head.embedding)))
+    const tables = new Set<Parameter>()
+    for (const [, module] of model.namedModules()) if (module instanceof Embedding) tables.add(module.weight)
+    const isTable = (layer: LoraLinear) => tables.has(layer.base_layer.weight)
+    // A head first: it reads a table that may be folded too.
+    const linear = [...layers].filter((entry) => entry[1] instanceof LoraLinear) as [string, LoraLinear][]
+    for (const [path, layer] of linear) {
+      replace(path, await mergeLinear(layer, context.dtype, isTable(layer)))
+      releaseFactors(layer)
+    }
+    for (const [path, layer] of layers) {
+      if (!(layer instanceof LoraEmbedding)) continue
+      replace(path, mergeEmbedding(layer))
       releaseFactors(layer)
     }
   }
@@ -292,6 +334,7 @@ function releaseFactors(layer: LoraLayer): void {
   }
   layer.lora_A.weight.release()
   layer.lora_B.weight.release()
+  layer.lora_B.bias?.release()
   layer.lora_magnitude_vector?.release()
 }
 
@@ -310,12 +353,14 @@ function mergeEmbedding(layer: LoraEmbedding): Embedding {
 
 /**
  * The layer with W + scale · B A for a weight, or with DoRA m / ‖W + scale · B A‖ ⊙ (W + scale · B A) by rows, summed in f32 and
- * rounded once. A quantised W is written out for it: the merged layer holds plain numbers of `dtype`.
+ * rounded once. A quantised W is written out for it: the merged layer holds plain numbers of `dtype`. A table that the
+ * embedding reads too stays as it is; the layer gets one of its own.
  */
-async function mergeLinear(layer: LoraLinear, dtype: FloatDType): Promise<Linear> {
+async function mergeLinear(layer: LoraLinear, dtype: FloatDType, shared: boolean): Promise<Linear> {
   const { weight, bias, inFeatures, outFeatures } = layer.base_layer
-  const plain = weight instanceof QuantizedParameter ? new Parameter(weight.shape) : weight
-  const rounded = weight instanceof QuantizedParameter ? dtype : asFloat(weight.value.dtype, 'merge')
+  const quantized = weight instanceof QuantizedParameter
+  const plain = quantized || shared ? new Parameter(weight.shape) : weight
+  const rounded = quantized ? dtype : asFloat(weight.value.dtype, 'merge')
   const sum = keep(noGrad(() => scope(() => ops.add(layer.frozen(), layer.delta()))))
   try {
     if (layer.lora_magnitude_vector) await lengthen(sum, layer)
@@ -323,8 +368,11 @@ async function mergeLinear(layer: LoraLinear, dtype: FloatDType): Promise<Linear
   } finally {
     sum.release()
   }
+  if (layer.lora_B.bias && bias) {
+    bias.assign(noGrad(() => scope(() => ops.scale(layer.bias()!, 1))))
+  }
   if (plain === weight) return layer.base_layer
-  weight.release()
+  if (quantized) weight.release()
   return new Linear(inFeatures, outFeatures, { bias, weight: plain })
 }
 

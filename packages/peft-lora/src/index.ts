@@ -1,6 +1,7 @@
 import { definePeft, type PeftMethod } from '@ift/core'
 import { attachLora } from './attach.js'
-import { fromAdapterConfig, loraOptions, type LoraOptions } from './options.js'
+import { fromAdapterConfig } from './adapter-config.js'
+import { loraOptions, type LoraOptions } from './options.js'
 
 /**
  * LoRA (Hu et al. 2021, arXiv:2106.09685) with rsLoRA, DoRA, LoRA+ and PiSSA; adapters in the format of Hugging Face

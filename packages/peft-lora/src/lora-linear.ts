@@ -17,6 +17,8 @@ export interface LoraSettings {
   readonly scale: number
   readonly dropout: number
   readonly dora: boolean
+  /** Whether B has a bias, which the factor scales too. */
+  readonly bias: boolean
 }
 
 /**
@@ -38,7 +40,7 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
   ) {
     super()
     this.lora_A = new Linear(base_layer.inFeatures, settings.r)
-    this.lora_B = new Linear(settings.r, base_layer.outFeatures)
+    this.lora_B = new Linear(settings.r, base_layer.outFeatures, { bias: settings.bias })
     this.lora_magnitude_vector = settings.dora ? new Parameter([base_layer.outFeatures]) : undefined
   }
 
@@ -55,10 +57,10 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     const dropped = this.training && dropout > 0 ? ops.dropout(x, dropout) : x
     const up = this.lora_B.weight.value
     if (!this.lora_magnitude_vector) {
-      const { weight, bias } = this.base_layer
+      const { weight } = this.base_layer
       return ops.lowRankLinear(x, weight.operand, this.lora_A.weight.value, up, {
         scale,
-        bias: bias?.value,
+        bias: this.bias(),
         addTo,
         dropped,
       })
@@ -78,6 +80,14 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     // The bias is not lengthened, and dropout acts on what DoRA changes, not on the frozen layer itself.
     const plain = ops.linear(dropped, this.base_layer.weight.operand)
     return plus(this.base_layer.call(x, addTo), ops.sub(lengthened, plain))
+  }
+
+  /** The bias of the layer and scale times that of B, [out]. */
+  bias(): Tensor | undefined {
+    const base = this.base_layer.bias?.value
+    if (!this.lora_B.bias) return base
+    const own = ops.scale(this.lora_B.bias.value, this.settings.scale)
+    return base ? ops.add(base, own) : own
   }
 
   /** scale · B A, f32 [out, in]. */

@@ -1,4 +1,3 @@
-import { IftError } from '@ift/core'
 import * as z from '@ift/core/options'
 
 const names = z.union([z.string(), z.array(z.string())])
@@ -11,7 +10,7 @@ export const loraOptions = z.strictObject({
   targetModules: names
     .optional()
     .describe(
-      "Suffixes of layer names (linear layers, the head, embeddings), a regular expression, or 'all-linear'; the family's default when absent.",
+      "Suffixes of layer names (linear layers, the head, embeddings), a regular expression as Python reads it, or 'all-linear'; the family's default when absent.",
     ),
   excludeModules: names.optional().describe('Layers to leave out, in the same form.'),
   layersToTransform: z
@@ -25,7 +24,16 @@ export const loraOptions = z.strictObject({
     .enum(['none', 'all', 'lora_only'])
     .default('none')
     .describe('Biases that are trained besides: none, all of the model, those of the adapted layers.'),
-  modulesToSave: z.array(z.string()).default([]).describe('Modules trained whole, such as lm_head.'),
+  modulesToSave: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Modules trained whole, by the end of their names: lm_head, or norm for every name that ends so. Of a tied head and embedding the one that is not named keeps the weights of the base.',
+    ),
+  ensureWeightTying: z
+    .boolean()
+    .default(false)
+    .describe('Keep a tied head and embedding tied where modulesToSave names one of them.'),
   rankPattern: z.record(z.string(), z.number().int().positive()).default({}).describe('Ranks by layer name.'),
   alphaPattern: z.record(z.string(), z.number().positive()).default({}).describe('Alphas by layer name.'),
   rslora: z
@@ -36,6 +44,7 @@ export const loraOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('Train magnitude and direction apart (Liu et al. 2024, arXiv:2402.09353).'),
+  loraBias: z.boolean().default(false).describe('Train a bias of B besides, scaled as B is.'),
   loraPlusRatio: z
     .number()
     .positive()
@@ -48,59 +57,3 @@ export const loraOptions = z.strictObject({
 })
 
 export type LoraOptions = z.output<typeof loraOptions>
-
-/** What adapter_config.json says, as options. Throws IFT_ADAPTER_CONFIG for a variant that is not this method. */
-export function fromAdapterConfig(config: Readonly<Record<string, unknown>>): LoraOptions {
-  for (const key of [
-    'use_qalora',
-    'use_bdlora',
-    'megatron_config',
-    'layer_replication',
-    'target_parameters',
-    'trainable_token_indices',
-  ])
-    if (present(config[key]))
-      throw new IftError(
-        'IFT_ADAPTER_CONFIG',
-        `adapter_config.json sets ${key}, which @ift/peft-lora does not know.`,
-        'Merge the adapter with the tool that made it, and use the merged model.',
-      )
-  const start = config['init_lora_weights']
-  // These moved part of the base weights into the factors; only PiSSA's share can be found again.
-  if (typeof start === 'string' && /^(pissa_niter_\d+|olora|corda|loftq|lora_ga)$/.test(start))
-    throw new IftError(
-      'IFT_ADAPTER_CONFIG',
-      `adapter_config.json has init_lora_weights "${start}": the adapter belongs to changed base weights, which it does not hold.`,
-      'Save it once more in PEFT with path_initial_model_for_weight_conversion, which makes it fit the original base.',
-    )
-  const options: Record<string, unknown> = {
-    r: config['r'],
-    alpha: config['lora_alpha'],
-    dropout: config['lora_dropout'],
-    targetModules: config['target_modules'],
-    excludeModules: config['exclude_modules'],
-    layersToTransform:
-      typeof config['layers_to_transform'] === 'number'
-        ? [config['layers_to_transform']]
-        : config['layers_to_transform'],
-    layersPattern: config['layers_pattern'],
-    bias: config['bias'],
-    modulesToSave: config['modules_to_save'],
-    rankPattern: config['rank_pattern'],
-    alphaPattern: config['alpha_pattern'],
-    rslora: config['use_rslora'],
-    dora: config['use_dora'],
-    init: start === 'pissa' ? 'pissa' : undefined,
-  }
-  const result = loraOptions.safeParse(
-    Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)),
-  )
-  if (!result.success)
-    throw new IftError(
-      'IFT_ADAPTER_CONFIG',
-      `adapter_config.json is not a LoRA adapter's:\n${z.prettifyError(result.error)}`,
-    )
-  return result.data
-}
-
-const present = (value: unknown) => value !== undefined && value !== null && value !== false

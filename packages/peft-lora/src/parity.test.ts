@@ -18,33 +18,54 @@ const plain = [
   'bias-lora-only',
   'lm-head',
   'embedding',
+  'tied-embedding',
+  'tied-head',
+  'tied-both',
+  'tied-kept',
+  'tied-kept-head',
+  'tied-lora-embedding',
+  'tied-lora-head',
+  'tied-lora-both',
+  'tied-brought',
+  'tied-gemma',
+  'tied-qwen',
+  'tied-bloom',
+  'saved-endings',
+  'saved-target',
+  'lora-bias',
+  'python-regex',
+  'layers-empty',
 ]
 
-describe.each([...plain, 'pissa', 'pissa-trained'])('%s, made by Hugging Face PEFT', (variant) => {
-  const dir = fixture('peft-lora', variant)
+// PEFT writes the biases of saved-biases three times, under names that are read and not written.
+describe.each([...plain, 'saved-biases', 'pissa', 'pissa-trained'])(
+  '%s, made by Hugging Face PEFT',
+  (variant) => {
+    const dir = fixture('peft-lora', variant)
 
-  test('logits, loss and gradients of what is trained', async () => {
-    const data = await golden(join(dir, 'golden.safetensors'))
-    await withAdapter(dir, async (model, peft, backend) => {
-      expect(worst(await logitsOf(backend, model, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
-      expect(await lossOf(backend, model, peft, data)).toBeCloseTo(data.floats.get('loss')![0]!, 5)
-      const names = [...data.floats.keys()].filter((name) => name.startsWith('grad.'))
-      const trainable = new Map(
-        [...peft.trainable()].map(({ name, parameter }) => [`grad.${name}`, parameter]),
-      )
-      expect([...trainable.keys()].sort()).toEqual(names.sort())
-      for (const [name, parameter] of trainable) {
-        const expected = data.floats.get(name)!
-        const scale = Math.max(...expected.map(Math.abs), 1e-6)
-        const found = await parameter.grad!.read()
-        const [rows, cols] = parameter.shape as [number, number]
-        const inFile = name.endsWith('lora_embedding_A') ? turned(found, rows, cols) : found
-        expect(worst(inFile, expected) / scale, name).toBeLessThan(1e-4)
-        parameter.zeroGrad()
-      }
+    test('logits, loss and gradients of what is trained', async () => {
+      const data = await golden(join(dir, 'golden.safetensors'))
+      await withAdapter(dir, async (model, peft, backend) => {
+        expect(worst(await logitsOf(backend, model, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
+        expect(await lossOf(backend, model, peft, data)).toBeCloseTo(data.floats.get('loss')![0]!, 5)
+        const names = [...data.floats.keys()].filter((name) => name.startsWith('grad.'))
+        const trainable = new Map(
+          [...peft.trainable()].map(({ name, parameter }) => [`grad.${name}`, parameter]),
+        )
+        expect([...trainable.keys()].sort()).toEqual(names.sort())
+        for (const [name, parameter] of trainable) {
+          const expected = data.floats.get(name)!
+          const scale = Math.max(...expected.map(Math.abs), 1e-6)
+          const found = await parameter.grad!.read()
+          const [rows, cols] = parameter.shape as [number, number]
+          const inFile = name.endsWith('lora_embedding_A') ? turned(found, rows, cols) : found
+          expect(worst(inFile, expected) / scale, name).toBeLessThan(1e-4)
+          parameter.zeroGrad()
+        }
+      })
     })
-  })
-})
+  },
+)
 
 describe.each(plain)('%s', (variant) => {
   const dir = fixture('peft-lora', variant)
@@ -118,24 +139,48 @@ describe('the head and the embedding', () => {
     expect(Math.abs(losses[1]! - losses[0]!)).toBeLessThan(0.01 * losses[0]!)
   })
 
-  test('an embedding that is also the head is adapted, but has no merged form', async () => {
+  test('an embedding that is also the head is adapted and merged, and the head stays as it was', async () => {
     const data = await golden(fixture('llama-variants', 'tied-bias', 'golden.safetensors'))
     await withLora(
       'llama-variants/tied-bias',
       { targetModules: ['embed_tokens'] },
       async (model, peft, backend) => {
         expect(worst(await logitsOf(backend, model, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
-        expect(peft.merge).toBeNull()
+        const table = [...peft.trainable()].find(({ name }) => name.endsWith('lora_embedding_A'))!
+        backend.fill(table.parameter.master.buf, 0.1, table.parameter.master.size, 'f32')
+        const adapted = await logitsOf(backend, model, data)
+        expect(worst(adapted, data.floats.get('logits')!)).toBeGreaterThan(0.01)
+        await peft.merge!()
+        expect(worst(await logitsOf(backend, model, data), adapted)).toBeLessThan(1e-4)
       },
     )
   })
 
   test.each([
-    [{ targetModules: ['q_proj', 'lm_head'] }, 'llama-variants/tied-bias', /"lm_head", which is tied/],
+    [
+      { targetModules: ['lm_head'], ensureWeightTying: true },
+      'llama-variants/tied-bias',
+      /one update for both, which is not built/,
+    ],
+    [{ targetModules: ['embed_tokens'], loraBias: true }, 'llama-tiny', /loraBias is for linear layers/],
+    [{ loraBias: true, dora: true }, 'llama-tiny', /loraBias cannot be combined with peft\.dora/],
+    [{ modulesToSave: ['nrom'] }, 'llama-tiny', /names "nrom", which no module of this model ends with/],
+    [
+      { targetModules: ['o_proj'], modulesToSave: ['lf_attn'] },
+      'llama-tiny',
+      /trains "model\.layers\.0\.self_attn" whole/,
+    ],
+    [{ targetModules: '(((' }, 'llama-tiny', /peft\.targetModules: "\(\(\(" is not a regular expression/],
+    [{ rankPattern: { '(((': 2 } }, 'llama-tiny', /peft\.rankPattern: "\(\(\(" is not a regular expression/],
+    [{ targetModules: '(.*)*(.*)*(.*)*x' }, 'llama-tiny', /peft\.targetModules matched nothing/],
     [{ targetModules: ['embed_tokens'], dora: true }, 'llama-tiny', /dora is for linear layers/],
     [{ targetModules: ['embed_tokens'], init: 'pissa' as const }, 'llama-tiny', /pissa is for linear layers/],
     [{ targetModules: ['norm'] }, 'llama-tiny', /model\.norm, which is neither a linear layer nor/],
-    [{ targetModules: ['lm_head'], modulesToSave: ['lm_head'] }, 'llama-tiny', /"lm_head" is both a target/],
+    [
+      { targetModules: ['lm_head'], modulesToSave: ['lm_head'] },
+      'llama-tiny',
+      /matches lm_head, which excludeModules, modulesToSave/,
+    ],
   ])('%o on %s is refused', async (options, base, message) => {
     await expect(withLora(base, options, () => Promise.resolve())).rejects.toThrow(message)
   })

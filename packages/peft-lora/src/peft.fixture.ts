@@ -10,10 +10,14 @@ import {
   openSafetensors,
   readStored,
   type AdapterSource,
+  type ModelDefinition,
   type PeftHandle,
 } from '@ift/core'
 import { openCpu } from '@ift/kernels-cpu'
+import { bloom } from '@ift/model-bloom'
+import { gemma3 } from '@ift/model-gemma'
 import { llama } from '@ift/model-llama'
+import { qwen } from '@ift/model-qwen'
 import {
   backward,
   noGrad,
@@ -54,27 +58,33 @@ export async function golden(path: string): Promise<Golden> {
   }
 }
 
+/** Families by the folders of their tiny models. */
+const families: Readonly<Record<string, ModelDefinition>> = { bloom, gemma: gemma3, qwen }
+
 /** A model of the fixtures with LoRA on it, for the time of `use`. */
 export async function withLora(
   base: string,
   options: Partial<LoraOptions>,
   use: (model: CausalLM, peft: PeftHandle, backend: Backend) => Promise<void>,
   dtype: FloatDType = 'f32',
+  adapter?: AdapterSource,
 ): Promise<void> {
   const backend = openCpu({ threads: 2 })
   const dir = fixture(base)
   const json = JSON.parse(await readFile(join(dir, 'config.json'), 'utf8')) as Record<string, unknown>
-  const config = llama.parseConfig(json)
-  const model = llama.build(config)
-  await loadWeights(model, llama, config, await openCheckpoint(dir), { backend, dtype })
+  const definition = families[base.split('/')[0]!] ?? llama
+  const config: unknown = definition.parseConfig(json)
+  const model = definition.build(config)
+  await loadWeights(model, definition, config, await openCheckpoint(dir), { backend, dtype })
   try {
     const peft = await lora.attach(model, loraOptions.parse(options), {
-      definition: llama,
-      shape: llama.shape(config),
+      definition,
+      shape: definition.shape(config),
       backend,
       dtype,
       seed: 1,
       baseModel: base,
+      adapter,
     })
     try {
       await use(model, peft, backend)
@@ -95,10 +105,11 @@ export async function withAdapter(
 ): Promise<void> {
   const adapter = await openAdapter(adapterDir)
   const base = String(adapter.config['base_model_name_or_path'])
-  await withLora(base, lora.fromAdapterConfig(adapter.config), async (model, peft, backend) => {
+  const load = async (model: CausalLM, peft: PeftHandle, backend: Backend) => {
     await peft.load(adapter)
     await use(model, peft, backend, adapter)
-  })
+  }
+  await withLora(base, lora.fromAdapterConfig(adapter.config), load, 'f32', adapter)
 }
 
 /** Loss of a golden file's data, with the gradients of everything that is trained left in the parameters. */

@@ -1,57 +1,120 @@
-import { IftError } from '@ift/core'
+import { IftError, type PeftContext } from '@ift/core'
 import { Embedding, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
 import type { LoraOptions } from './options.js'
+import { fullMatcher } from './python-regex/index.js'
 
-type Names = string | readonly string[]
+// How Hugging Face PEFT 0.21 finds the layers that a config means: peft/tuners/tuners_utils.py, check_target_module_exists, and
+// peft/utils/other.py, get_pattern_key.
 
-const escape = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+type Matches = (path: string) => boolean
 
-/** PEFT's rule: a list matches whole names or suffixes after a dot, a text is a regular expression for the whole name. */
-function matcher(names: Names, option: string): (path: string) => boolean {
-  if (typeof names !== 'string')
-    return (path) => names.some((name) => path === name || path.endsWith(`.${name}`))
-  let pattern: RegExp
-  try {
-    pattern = new RegExp(`^(?:${names})$`)
-  } catch (cause) {
-    throw new IftError(
-      'IFT_PEFT_TARGET',
-      `peft.${option}: "${names}" is not a regular expression: ${(cause as Error).message}`,
-      "Give a list of layer names, such as ['q_proj', 'v_proj'], or 'all-linear'.",
-      { cause },
-    )
+/** Every linear layer but the head, as PEFT writes it; it compares without case. */
+export const isAllLinear = (names: unknown): boolean =>
+  typeof names === 'string' && names.toLowerCase() === 'all-linear'
+
+/** A list matches whole names or endings after a dot, a text is a regular expression of Python for the whole name. */
+export function matcher(names: string | readonly string[]): Matches {
+  if (typeof names === 'string') return fullMatcher(names)
+  const whole = new Set(names)
+  const endings = names.map((name) => `.${name}`)
+  return (path) => whole.has(path) || endings.some((ending) => path.endsWith(ending))
+}
+
+/** A name of modulesToSave keeps LoRA off the module of that name and off all in it. */
+const savedPattern = (name: string) => `(?:^|.*\\.)${name}(?:$|\\..*)`
+
+/** A key of a pattern table: a whole name, or what stands behind a dot. */
+const keyPattern = (key: string) => `(.*\\.)?(${key})$`
+
+/** The path of a list of layers, by the name that layersPattern gives. */
+const listPattern = (pattern: string) => `(?:^|.*?\\.)(?:${pattern})`
+
+/**
+ * Throws what `refuse` makes of the first pattern that is no regular expression, or that needs a matcher which backtracks: the
+ * option it stands in, the pattern, and what is wrong with it.
+ */
+export function checkPatterns(
+  options: LoraOptions,
+  refuse: (option: keyof LoraOptions, pattern: string, why: string) => IftError,
+): void {
+  const check = (option: keyof LoraOptions, pattern: string, whole = pattern) => {
+    try {
+      fullMatcher(whole)
+    } catch (error) {
+      if (error instanceof SyntaxError) throw refuse(option, pattern, error.message)
+      throw error
+    }
   }
-  return (path) => pattern.test(path)
+  for (const option of ['targetModules', 'excludeModules'] as const) {
+    const names = options[option]
+    if (typeof names === 'string' && !isAllLinear(names)) check(option, names)
+  }
+  for (const option of ['rankPattern', 'alphaPattern'] as const)
+    for (const key of Object.keys(options[option])) check(option, key, keyPattern(key))
+  for (const pattern of listsOf(options)) check('layersPattern', pattern, listPattern(pattern))
+  for (const name of options.modulesToSave) check('modulesToSave', name, savedPattern(name))
 }
 
-/** Index of the decoder layer that a module lies in, by the names of lists given or by those that are usual. */
-function layerIndex(path: string, pattern: Names | undefined): number | null {
-  const lists = pattern === undefined ? '\\w*(?:layers|blocks|h)' : `(?:${[pattern].flat().join('|')})`
-  const found = new RegExp(`(?:^|\\.)${lists}\\.(\\d+)\\.`).exec(path)
-  return found ? Number(found[1]) : null
+const listsOf = ({ layersPattern }: LoraOptions) => [layersPattern ?? []].flat().filter((name) => name !== '')
+
+/** Index of the decoder layer that a module lies in; null outside of them. */
+function layerIndexOf(options: LoraOptions): (path: string) => number | null {
+  const lists = listsOf(options).map((pattern) => fullMatcher(listPattern(pattern)))
+  return (path) => {
+    const parts = path.split('.')
+    // The first number is the layer's; a later one may be an expert's.
+    for (let i = lists.length ? 1 : 2; i < parts.length - 1; i++) {
+      if (!/^\d+$/.test(parts[i]!)) continue
+      const list = parts.slice(0, i).join('.')
+      if (!lists.length || lists.some((matches) => matches(list))) return Number(parts[i])
+    }
+    return null
+  }
 }
 
-/** A value from a pattern table: a key matches as a suffix, or as a regular expression before the end of the name. */
-export function fromPattern<T>(table: Readonly<Record<string, T>>, path: string, otherwise: T): T {
-  for (const [key, value] of Object.entries(table))
-    if (new RegExp(`(?:.*\\.)?(?:${key})$`).test(path) || path.endsWith(`.${escape(key)}`)) return value
-  return otherwise
+/** The value that the first matching key of a pattern table has for a path, or `otherwise`. */
+export function patternTable<T>(table: Readonly<Record<string, T>>, otherwise: T): (path: string) => T {
+  const rows = Object.entries(table).map(([key, value]) => [fullMatcher(keyPattern(key)), value] as const)
+  return (path) => rows.find(([matches]) => matches(path))?.[1] ?? otherwise
 }
 
-/** Layers of a model that can be adapted, by name. */
-function adaptable(model: CausalLM): Map<string, Linear | Embedding> {
-  const layers = new Map<string, Linear | Embedding>()
+/** Layers that LoRA can be put on, by name. */
+export type Adaptable = Linear | TiedLinear | Embedding
+
+function adaptable(model: CausalLM): Map<string, Adaptable> {
+  const layers = new Map<string, Adaptable>()
   for (const [path, module] of model.namedModules())
-    if (module instanceof Linear || module instanceof Embedding) layers.set(path, module)
+    if (module instanceof Linear || module instanceof TiedLinear || module instanceof Embedding)
+      layers.set(path, module)
   return layers
 }
 
-/** Names of the layers that the options mean. Throws IFT_PEFT_TARGET listing what there is when none matches. */
+/** Whether PEFT adapts a layer of this name: `include` finds it, and nothing leaves it out. */
+export function selector(options: LoraOptions, include: Matches): Matches {
+  const { excludeModules, layersToTransform, modulesToSave } = options
+  const left = [
+    ...(excludeModules?.length ? [matcher(excludeModules)] : []),
+    ...modulesToSave.map((name) => fullMatcher(savedPattern(name))),
+  ]
+  const indexOf = layerIndexOf(options)
+  return (path) => {
+    if (!include(path) || left.some((matches) => matches(path))) return false
+    if (!layersToTransform?.length) return true
+    const index = indexOf(path)
+    return index !== null && layersToTransform.includes(index)
+  }
+}
+
+/**
+ * Names of the layers that the options mean, those of modulesToSave left out. When there is none, `IFT_PEFT_TARGET` lists what
+ * there is; of an adapter's config it is `IFT_ADAPTER_CONFIG`.
+ */
 export function targetPaths(
   model: CausalLM,
   options: LoraOptions,
-  defaults: readonly string[] | undefined,
+  { definition, adapter }: Pick<PeftContext, 'definition' | 'adapter'>,
 ): Set<string> {
+  const defaults = definition.targetModules['lora']
   const wanted = options.targetModules ?? defaults
   const layers = adaptable(model)
   if (wanted === undefined)
@@ -60,45 +123,29 @@ export function targetPaths(
       'The model family names no default layers for lora.',
       `Set peft.targetModules, for example to 'all-linear'. ${listing(layers)}`,
     )
-  const include =
-    wanted === 'all-linear'
-      ? (path: string) => layers.get(path) instanceof Linear && layers.get(path) !== (model.lmHead as Module)
-      : matcher(wanted, 'targetModules')
-  const exclude =
-    options.excludeModules === undefined ? () => false : matcher(options.excludeModules, 'excludeModules')
-  const { layersToTransform, layersPattern } = options
-  if (typeof wanted !== 'string')
-    for (const [path, module] of model.namedModules())
-      if (module instanceof TiedLinear && include(path) && !exclude(path)) throw tied(path)
-  const chosen = [...layers.keys()].filter((path) => {
-    if (!include(path) || exclude(path)) return false
-    const index = layerIndex(path, layersPattern)
-    return layersToTransform === undefined || (index !== null && layersToTransform.includes(index))
-  })
-  if (!chosen.length) {
-    const others = [...model.namedModules()].filter(([path]) => include(path) && !layers.has(path))
-    throw new IftError(
-      'IFT_PEFT_TARGET',
-      others.length
-        ? `peft.targetModules matches ${others
-            .map(([path]) => path)
-            .slice(0, 3)
-            .join(', ')}, which is neither a linear layer nor an embedding.`
-        : `peft.targetModules matched nothing: ${JSON.stringify(wanted)}.`,
-      others.length
-        ? 'Train such a module whole: peft.modulesToSave.'
-        : `${listing(layers)}${defaults ? `\nDefault of this family: ${JSON.stringify(defaults)}` : ''}`,
-    )
-  }
-  return new Set(chosen)
-}
-
-const tied = (path: string) =>
-  new IftError(
-    'IFT_PEFT_TARGET',
-    `peft.targetModules names "${path}", which is tied to the embedding and has no weights of its own.`,
-    "Leave it out, or train both whole: peft.modulesToSave: ['embed_tokens']",
+  const include: Matches = isAllLinear(wanted)
+    ? (path) => layers.get(path) instanceof Linear && layers.get(path) !== (model.lmHead as Module)
+    : matcher(wanted)
+  const chosen = [...layers.keys()].filter(selector(options, include))
+  if (chosen.length) return new Set(chosen)
+  const few = (paths: readonly string[]) => paths.slice(0, 3).join(', ')
+  const others = [...model.namedModules()]
+    .map(([path]) => path)
+    .filter((path) => include(path) && !layers.has(path))
+  const left = [...layers.keys()].filter(include)
+  const option = adapter ? `${adapter.path}: target_modules of its config` : 'peft.targetModules'
+  throw new IftError(
+    adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_TARGET',
+    others.length
+      ? `${option} matches ${few(others)}, which is neither a linear layer nor an embedding.`
+      : left.length
+        ? `${option} matches ${few(left)}, which excludeModules, modulesToSave or layersToTransform leave out.`
+        : `${option} matched nothing: ${JSON.stringify(wanted)}.`,
+    others.length
+      ? 'Train such a module whole: peft.modulesToSave.'
+      : `${listing(layers)}${defaults ? `\nDefault of this family: ${JSON.stringify(defaults)}` : ''}`,
   )
+}
 
 const listing = (layers: ReadonlyMap<string, unknown>) =>
   `Layers of this model that can be adapted: ${[...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].join(', ')}`

@@ -1,5 +1,11 @@
 import { join } from 'node:path'
-import { QuantizedParameter, type CausalLM, type FloatDType, type QuantizedTensor } from '@ift/tensor'
+import {
+  QuantizedParameter,
+  TiedLinear,
+  type CausalLM,
+  type FloatDType,
+  type QuantizedTensor,
+} from '@ift/tensor'
 import type { ModelDefinition } from '../plugin/contract/model.js'
 import type { Tokenizer } from '../plugin/contract/tokenizer.js'
 import { replaceDir, writeFileAtomic } from './atomic.js'
@@ -80,6 +86,14 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
   const config: Record<string, unknown> = { ...options.configJson, torch_dtype: type }
   // transformers 5 writes the type under this name.
   if ('dtype' in config) config['dtype'] = type
+  // A head that reads the embedding in the base's files, and has got weights of its own since.
+  const head = [...model.namedModules()].find(([, module]) => module === model.lmHead)?.[0]
+  if (
+    config['tie_word_embeddings'] !== false &&
+    !(model.lmHead instanceof TiedLinear) &&
+    names?.has(`${head}.weight`) !== true
+  )
+    config['tie_word_embeddings'] = false
   // The weights are plain numbers now.
   delete config['quantization_config']
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n'

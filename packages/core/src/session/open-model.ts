@@ -287,7 +287,7 @@ async function attachMethod(
     const method = await methodFor(session, adapter)
     const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
     const checked: unknown = check(method.options, merged, 'The adapter with the options of peft', 'peft')
-    const peft = await method.attach(model, checked, context)
+    const peft = await method.attach(model, checked, { ...context, adapter })
     await peft.load(adapter)
     return peft
   }

@@ -39,6 +39,8 @@ export interface PeftContext {
   readonly seed: number
   /** Recorded as base_model_name_or_path. */
   readonly baseModel: string
+  /** The adapter that `load` is called with next; absent where the method starts anew. */
+  readonly adapter?: AdapterSource | undefined
 }
 
 /** A method attached to one model. */

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { fromAdapterConfig } from './adapter-config.js'
+import { fixture } from './peft.fixture.js'
+import { matcher, patternTable, selector } from './targets.js'
+
+const { names, rows } = JSON.parse(readFileSync(fixture('peft-lora', 'targets.json'), 'utf8')) as {
+  names: string[]
+  rows: { config: Record<string, unknown>; matched: [path: string, r: number, alpha: number][] }[]
+}
+
+test.each(rows)('$config adapts what PEFT adapts', ({ config, matched }) => {
+  const options = fromAdapterConfig({ r: 8, lora_alpha: 16, ...config })
+  const rankOf = patternTable(options.rankPattern, options.r)
+  const alphaOf = patternTable(options.alphaPattern, options.alpha)
+  const chosen = names.filter(selector(options, matcher(options.targetModules!)))
+  expect(chosen.map((path) => [path, rankOf(path), alphaOf(path)])).toEqual(matched)
+})
