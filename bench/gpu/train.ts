@@ -107,6 +107,10 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
     const start = done[warmup - 1]
     const end = done.at(-1)
     if (!start || !end || done.length <= warmup) throw new Error('--warmup must be from 1 to below all steps')
+    // Cut or packed otherwise, the row would stand beside a peer that does other work.
+    const other = options.alpaca ? undefined : done.find(({ tokens }) => tokens !== batch * seq)
+    if (other)
+      throw new Error(`a step of ${batch} x ${seq} had ${other.tokens} tokens, expected ${batch * seq}`)
     const seconds = (end.at - start.at) / 1000
     const tokens = done.slice(warmup).reduce((sum, step) => sum + step.tokens, 0)
     // Forward, and the backward of frozen weights: 4 operations for each weight and token.
