@@ -1,0 +1,49 @@
+import { performance } from 'node:perf_hooks'
+
+/** One thing to try by itself; what it returns goes into its line. */
+export interface Case {
+  readonly name: string
+  readonly run: () => Promise<object | undefined>
+}
+
+/** Longest reason of a failure. */
+const longestReason = 2000
+
+/** The names of the cases, a line each. */
+export function listCases(cases: readonly Case[]): void {
+  for (const { name } of cases) process.stdout.write(`${name}\n`)
+}
+
+/**
+ * Runs cases in order, those that are named or all: a line of JSON after each. The process ends at the first that fails,
+ * because an error of a GPU stays with the process it happened in: whoever reads the lines starts the rest anew.
+ */
+export async function runCases(cases: readonly Case[], names: readonly string[]): Promise<boolean> {
+  const unknown = names.filter((name) => !cases.some((one) => one.name === name))
+  if (unknown.length > 0) throw new Error(`no case is named ${unknown.join(', ')}: --list shows the names`)
+  for (const { name, run } of cases) {
+    if (names.length > 0 && !names.includes(name)) continue
+    const begin = performance.now()
+    const line = (values: object) => {
+      const seconds = Math.round(performance.now() - begin) / 1000
+      process.stdout.write(`${JSON.stringify({ case: name, ...values, seconds })}\n`)
+    }
+    try {
+      const result = await run()
+      line({ status: 'ok', ...(result === undefined ? {} : { result }) })
+    } catch (error) {
+      line({ status: 'failed', reason: describe(error) })
+      return false
+    }
+  }
+  return true
+}
+
+function describe(error: unknown): string {
+  const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? error.hint : ''
+  const text = error instanceof Error && error.name === 'IftError' ? error.message : errorText(error)
+  return (hint === '' ? text : `${text} (${hint})`).slice(0, longestReason)
+}
+
+const errorText = (error: unknown) =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
