@@ -33,6 +33,7 @@ const { values, positionals } = parseArgs({
     alpaca: { type: 'boolean', default: false },
     nf4: { type: 'boolean', default: false },
     tokens: { type: 'string', default: '128' },
+    profile: { type: 'boolean', default: false },
     keep: { type: 'string' },
     ranks: { type: 'string', default: '1' },
     nccl: { type: 'string' },
@@ -79,6 +80,7 @@ async function run(device: DeviceName): Promise<object> {
         nf4: values.nf4,
         parameters: parameters(values.model),
         peakTflops: Number(values['peak-tflops']),
+        profile: values.profile,
         keep: values.keep,
       })
     case 'ranks':
