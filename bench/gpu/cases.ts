@@ -15,10 +15,16 @@ export function listCases(cases: readonly Case[]): void {
 }
 
 /**
- * Runs cases in order, those that are named or all: a line of JSON after each. The process ends at the first that fails,
- * because an error of a GPU stays with the process it happened in: whoever reads the lines starts the rest anew.
+ * Runs cases in order, those that are named or all: a line of JSON after each. Some errors of a GPU stay with the process they
+ * happened in: after a failure `usable` says whether the device still works, and where it does not the process ends, so that
+ * whoever reads the lines can start the rest anew. Whether all have passed.
  */
-export async function runCases(cases: readonly Case[], names: readonly string[]): Promise<boolean> {
+export async function runCases(
+  cases: readonly Case[],
+  names: readonly string[],
+  usable: () => Promise<boolean>,
+): Promise<boolean> {
+  let passed = true
   const unknown = names.filter((name) => !cases.some((one) => one.name === name))
   if (unknown.length > 0) throw new Error(`no case is named ${unknown.join(', ')}: --list shows the names`)
   for (const { name, run } of cases) {
@@ -33,10 +39,11 @@ export async function runCases(cases: readonly Case[], names: readonly string[])
       line({ status: 'ok', ...(result === undefined ? {} : { result }) })
     } catch (error) {
       line({ status: 'failed', reason: describe(error) })
-      return false
+      passed = false
+      if (!(await usable())) break
     }
   }
-  return true
+  return passed
 }
 
 function describe(error: unknown): string {

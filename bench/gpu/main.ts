@@ -9,7 +9,7 @@ import { modelFolder, shapes } from '../shapes.mjs'
 import { listCases, runCases, type Case } from './cases.js'
 import { conformanceCases } from './conformance.js'
 import { decode } from './decode.js'
-import { deviceName, type DeviceName } from './device.js'
+import { deviceName, isUsable, type DeviceName } from './device.js'
 import { kernels } from './kernels.js'
 import { ranks } from './ranks.js'
 import { smokeCases } from './smoke.js'
@@ -99,4 +99,4 @@ const cases = caseSets[measurement]?.(device)
 if (!cases) process.stdout.write(`${JSON.stringify(await run(device))}\n`)
 else if (values.list) listCases(cases)
 // A device that hangs must not keep a process whose answer is written.
-else process.exit((await runCases(cases, names)) ? 0 : 1)
+else process.exit((await runCases(cases, names, () => isUsable(device))) ? 0 : 1)

@@ -21,6 +21,8 @@ LINES = 8
 TAIL = 2000
 # Starts in a row that end before any case, after which a program is given up.
 MOST_STARTS = 6
+# Processes of a program in all: where every case breaks the device, the first of them say it.
+MOST_RESTARTS = 20
 
 
 class Cases:
@@ -33,7 +35,7 @@ class Cases:
         """Runs all of `names` in this order, in as many processes one after another as it takes."""
         remaining = list(names)
         last: str | None = None
-        starts_without_a_case = 0
+        starts_without_a_case = restarts = 0
         while remaining:
             if left() < 1:
                 self.note_all(remaining, {'status': 'not run', 'reason': 'no time left'})
@@ -59,7 +61,12 @@ class Cases:
             done = start(tuple(remaining), last, on_row)
             if not remaining:
                 return
-            self.restarts += 1
+            with self.lock:
+                self.restarts += 1
+            restarts += 1
+            if restarts > MOST_RESTARTS:
+                self.note_all(remaining, {'status': 'not run', 'reason': f'the program ended {restarts} times'})
+                return
             if seen > 0 and done.exit in (0, 1, 3) and not lines:
                 # It ended after a case that failed, by its own will.
                 starts_without_a_case = 0

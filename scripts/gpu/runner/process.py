@@ -126,8 +126,9 @@ def run(
     out, err = Kept(), Kept()
 
     def read(stream: IO[str], each: Callable[[str], None], end: Callable[[], None]) -> None:
-        for line in stream:
-            each(line)
+        with stream:
+            for line in stream:
+                each(line)
         end()
 
     readers = [

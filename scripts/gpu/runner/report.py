@@ -12,6 +12,8 @@ from typing import Any
 MOST = 16 << 20
 # Below it, so that a last line fits.
 LOG_MOST = MOST - (1 << 20)
+# Characters of a line of the JSON.
+WIDTH = 140
 # Longest text of one value to begin with.
 TEXT = 16_000
 
@@ -31,11 +33,25 @@ def shorten(value: Any, text: int, items: int) -> Any:
     return value
 
 
+def pretty(value: Any, indent: int = 0) -> str:
+    """JSON in which what fits on a line stands on one: a row of a table is a line."""
+    line = json.dumps(value)
+    if not isinstance(value, (dict, list)) or len(line) + indent <= WIDTH or not value:
+        return line
+    space = ' ' * (indent + 1)
+    if isinstance(value, dict):
+        parts = [f'{space}{json.dumps(key)}: {pretty(one, indent + 1)}' for key, one in value.items()]
+    else:
+        parts = [space + pretty(one, indent + 1) for one in value]
+    opening, closing = ('{', '}') if isinstance(value, dict) else ('[', ']')
+    return opening + '\n' + ',\n'.join(parts) + '\n' + ' ' * indent + closing
+
+
 def bounded(report: dict[str, Any], most: int = MOST) -> str:
     """The report as JSON of at most `most` bytes: long texts are shortened first, then long lists."""
     text, items = TEXT, 100_000
     while True:
-        made = json.dumps(shorten(report, text, items), indent=1, ensure_ascii=True) + '\n'
+        made = pretty(shorten(report, text, items)) + '\n'
         if len(made) <= most or (text <= 100 and items <= 4):
             return made
         if text > 500:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +16,8 @@ LIMITS = {'f32': 1e-3, 'bf16': 2e-2}
 
 
 def losses(done: Done) -> list[float]:
-    return done.rows[-1]['losses']
+    """What a run printed; a loss that is no number stands there as null."""
+    return [math.nan if loss is None else float(loss) for loss in done.rows[-1]['losses']]
 
 
 def compared(here: Done, there: Done, limit: float) -> dict[str, Any]:
@@ -23,9 +25,11 @@ def compared(here: Done, there: Done, limit: float) -> dict[str, Any]:
         pairs = list(zip(losses(here), losses(there), strict=True))
     except (IndexError, KeyError, TypeError, ValueError):
         return {'status': 'failed', 'device': here.result(), 'other': there.result()}
-    worst = max(abs(a - b) for a, b in pairs)
-    # Not a number is no agreement.
-    return {'status': 'ok' if worst <= limit else 'failed', 'worst': worst, 'limit': limit, 'losses': pairs}
+    apart = [abs(a - b) for a, b in pairs]
+    # Not a number is no agreement, and no largest difference either.
+    agrees = bool(apart) and all(one <= limit for one in apart)
+    worst = max((one for one in apart if not math.isnan(one)), default=None)
+    return {'status': 'ok' if agrees else 'failed', 'worst': worst, 'limit': limit, 'losses': pairs}
 
 
 def run(check: Check) -> dict[str, Any]:
