@@ -119,9 +119,13 @@ class Cases:
         }
 
 
-def side_by_side(names: Sequence[str], workers: int, work: Callable[[Sequence[str]], None]) -> None:
-    """Deals the cases out to workers in turn, so that slow neighbours part."""
-    parts = [names[i::workers] for i in range(workers) if names[i::workers]]
+def dealt(names: Sequence[str], workers: int) -> list[Sequence[str]]:
+    """Deals cases out in turn, so that slow neighbours part."""
+    return [names[i::workers] for i in range(workers) if names[i::workers]]
+
+
+def side_by_side(parts: Sequence[Sequence[str]], work: Callable[[Sequence[str]], None]) -> None:
+    """A worker for each part."""
     with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
         for future in [pool.submit(work, part) for part in parts]:
             future.result()

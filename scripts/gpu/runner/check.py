@@ -10,7 +10,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,15 @@ class Failure:
     command: list[str]
     # Whether it is small enough for memcheck.
     memcheck: bool = True
+
+    @property
+    def env(self) -> dict[str, str]:
+        return launch_env(self.case)
+
+
+def launch_env(case: str) -> dict[str, str]:
+    """Launches are waited for, so that an error has the name of its kernel; not while a graph is recorded, where none may be."""
+    return {} if 'record' in case else {'CUDA_LAUNCH_BLOCKING': '1'}
 
 
 class Check:
@@ -117,6 +126,10 @@ class Check:
             return {**result, 'stepSeconds': round(time.monotonic() - begin, 1)}
 
         self.background[name] = self.pool.submit(timed)
+
+    def settle(self) -> None:
+        """Waits until the work beside the steps is done, or for a minute: a compiler that takes longer disturbs less than it costs."""
+        wait(self.background.values(), timeout=max(0.1, min(60.0, self.left())))
 
     def wait_for(self, name: str) -> Row:
         """The result of background work, which is waited for."""

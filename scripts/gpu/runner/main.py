@@ -10,6 +10,7 @@ from pathlib import Path
 from .check import Check
 from .machine import ROOT
 from .plan import RESERVE, Plan, Result, Step, plan, text
+from .summary import summary
 
 
 def arguments(doc: str, words: list[str] | None = None) -> argparse.Namespace:
@@ -65,8 +66,7 @@ def run_all(check: Check, steps: list[Step]) -> list[str]:
             break
         phase = made.phases[0]
         if any(step.measures for step in phase.steps):
-            for name in list(check.background):
-                check.wait_for(name)
+            check.settle()
         with ThreadPoolExecutor(max_workers=len(phase.steps)) as pool:
             results = list(pool.map(lambda step: one_step(check, step), phase.steps))
         for step, result in zip(phase.steps, results):
@@ -103,6 +103,8 @@ def main(doc: str) -> int:
             check.report.step('core', {'status': 'ok', 'file': core})
     finally:
         check.close()
+    for line in check.report.finish(summary):
+        print(line)
     out = Path(parsed.out)
     print(f'{out}: {len(bad)} failed{": " + ", ".join(bad) if bad else ""}')
     return 1 if bad else 0

@@ -166,7 +166,11 @@ def run(
         except subprocess.TimeoutExpired:
             exit = 'timeout'
     stop(process)
-    process.wait()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        # It hangs in the driver, where no signal reaches it: the others go on.
+        err.add('\nit does not end when killed\n')
     for reader in readers:
         reader.join(timeout=2)
     return Done(words, exit, time.monotonic() - begin, out.text(), err.text(), rows)

@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,21 @@ class Report:
         """Adds a step and writes the file, so that nothing is lost with the machine."""
         with self.lock:
             self.steps[name] = result
-            whole = {**self.facts, 'seconds': round(time.monotonic() - self.began, 1), 'steps': self.steps}
-            partial = self.out.with_suffix('.partial')
-            partial.write_text(bounded(whole))
-            partial.replace(self.out)
+            self.write()
+
+    def finish(self, summary: Callable[[dict[str, Any]], list[str]]) -> list[str]:
+        """Puts a summary of the steps at the head of the file."""
+        with self.lock:
+            lines = summary(self.steps)
+            self.facts['summary'] = lines
+            self.write()
+        return lines
+
+    def write(self) -> None:
+        whole = {**self.facts, 'seconds': round(time.monotonic() - self.began, 1), 'steps': self.steps}
+        partial = self.out.with_suffix('.partial')
+        partial.write_text(bounded(whole))
+        partial.replace(self.out)
 
     def log(self, text: str) -> None:
         """Appends to the log; past its bound the middle is left out."""

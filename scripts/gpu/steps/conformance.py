@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.cases import Cases, side_by_side
-from runner.check import Check
+from runner.cases import Cases, dealt, side_by_side
+from runner.check import Check, launch_env
 
 ABOUT = 'every kernel of the backend against the reference, 8 processes'
 CASE_SECONDS = 60
-# Kernels are waited for one by one: an error has the name of the kernel it is of.
-ENV = {'CUDA_LAUNCH_BLOCKING': '1'}
 
 
 def run(check: Check) -> dict[str, Any]:
@@ -24,9 +22,14 @@ def run(check: Check) -> dict[str, Any]:
     cases = Cases()
 
     def start(remaining, last, on_row):
-        return check.run(check.node_command('conformance', *remaining), 300, ENV, on_row, CASE_SECONDS)
+        command = check.node_command('conformance', *remaining)
+        return check.run(command, 300, launch_env(remaining[0]), on_row, CASE_SECONDS)
 
-    side_by_side(names, min(8, check.cores), lambda part: cases.run(part, start, check.left))
+    # Cases that record are run otherwise, so no process has both.
+    names = sorted(names, key=lambda name: bool(launch_env(name)))
+    recording = [name for name in names if not launch_env(name)]
+    parts = dealt(names[len(recording) :], min(8, check.cores))
+    side_by_side([*([recording] if recording else []), *parts], lambda part: cases.run(part, start, check.left))
     for name in cases.failed():
         check.failed('conformance', name, check.node_command('conformance', name))
     return cases.summary()

@@ -12,7 +12,7 @@ def run(check: Check) -> dict[str, Any]:
     size = ['--model', 'tiny', '--tokens', '8', '--batch', '2'] if check.emulated else ['--tokens', '128', '--batch', '16']
     done = check.measure('decode', *size, limit=90)
     if not done.ok:
-        check.failed('decode', '', check.node_command('decode', *size), memcheck=False)
+        check.failed('decode', 'recorded steps', check.node_command('decode', *size), memcheck=False)
     return done.result()
 
 

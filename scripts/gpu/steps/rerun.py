@@ -49,7 +49,7 @@ def one_again(check: Check, number: int, failure: Failure, end: float) -> dict[s
         return {**result, 'status': 'not run', 'reason': 'no time left'}
     products = check.scratch / f'cublas-{number}.log'
     env = {
-        'CUDA_LAUNCH_BLOCKING': '1',
+        **failure.env,
         'CUDA_ENABLE_COREDUMP_ON_EXCEPTION': '1',
         'CUDA_ENABLE_LIGHTWEIGHT_COREDUMP': '1',
         'CUDA_COREDUMP_FILE': str(check.scratch / 'core.%p'),

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from runner.cases import Cases
-from runner.check import Check
+from runner.check import Check, launch_env
 from runner.machine import find_tool
 
 ABOUT = 'facts, kernel inventory, one launch, copies, one product of each kind'
@@ -27,9 +27,10 @@ def run(check: Check) -> dict[str, Any]:
 
     def start(remaining, last, on_row):
         command = check.node_command('smoke', *remaining)
-        return check.run(command, env={'CUDA_LAUNCH_BLOCKING': '1'}, on_row=on_row, silence=CASE_SECONDS)
+        return check.run(command, env=launch_env(remaining[0]), on_row=on_row, silence=CASE_SECONDS)
 
-    cases.run(names, start, check.left)
+    for waits in (True, False):
+        cases.run([name for name in names if bool(launch_env(name)) is waits], start, check.left)
     for name in cases.failed():
         check.failed('smoke', name, check.node_command('smoke', name))
     answers = {name: result['result'] for name, result in cases.results.items() if 'result' in result}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from runner.cases import MOST_RESTARTS, MOST_STARTS, Cases, side_by_side  # noqa: E402
+from runner.cases import MOST_RESTARTS, MOST_STARTS, Cases, dealt, side_by_side  # noqa: E402
 from runner.process import Done, run  # noqa: E402
 
 # Runs the cases that are named; their names say what happens in them.
@@ -105,7 +105,8 @@ class CasesTest(unittest.TestCase):
     def test_workers_share_the_cases_out(self):
         cases = Cases()
         names = [*(f'good {i}' for i in range(5)), 'abort 5', *(f'good {i}' for i in range(6, 9))]
-        side_by_side(names, 3, lambda part: cases.run(part, self.start, lambda: 100.0))
+        self.assertEqual(dealt(['a', 'b', 'c'], 2), [['a', 'c'], ['b']])
+        side_by_side(dealt(names, 3), lambda part: cases.run(part, self.start, lambda: 100.0))
         self.assertEqual(set(cases.results), set(names))
         self.assertEqual(cases.failed(), ['abort 5'])
 

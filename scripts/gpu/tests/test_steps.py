@@ -81,6 +81,11 @@ class StepsTest(unittest.TestCase):
         self.assertEqual(again['alone']['stderr'], 'kernel rope\n')
         self.assertEqual(rerun.run(check), {'status': 'ok', 'reason': 'nothing failed'})
 
+    def test_what_records_is_not_waited_for(self):
+        self.assertEqual(Failure('smoke', 'recorded product', []).env, {})
+        self.assertEqual(Failure('conformance', 'recording: refused', []).env, {})
+        self.assertEqual(Failure('train 4x512', '', []).env, {'CUDA_LAUNCH_BLOCKING': '1'})
+
     def test_few_of_a_kind_run_again(self):
         failures = [Failure('conformance', f'gemm {i}', []) for i in range(9)] + [Failure('conformance', 'rope', [])]
         self.assertEqual([one.case for one in rerun.chosen(failures)], ['gemm 0', 'gemm 1', 'rope'])
