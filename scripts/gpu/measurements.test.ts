@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { runCases, type Case } from '../../bench/gpu/cases.js'
 import { smokeCases } from '../../bench/gpu/smoke.js'
+import { Timing, tried } from '../../bench/gpu/timing.js'
 import { train } from '../../bench/gpu/train.js'
 import { modelFolder } from '../../bench/shapes.mjs'
+import { openCpu } from '../../packages/kernels-cpu/src/index.js'
 import { emulatedIsBuilt } from '../../packages/kernels-cuda/src/emulated.js'
 
 let models: string
@@ -88,6 +90,39 @@ describe('cases', () => {
   test('by name; a name that is none is refused', async () => {
     expect(await lines([ok('a'), ok('b')], ['b'], true)).toMatchObject([{ case: 'b' }])
     await expect(lines([ok('a')], ['c'], true)).rejects.toThrow('no case is named c')
+  })
+})
+
+describe('timing', () => {
+  test('recorded, queued where recording fails, an error where the kernel does; nothing is left', async () => {
+    const backend = openCpu()
+    const rows: object[] = []
+    const timing = new Timing(backend, { ...tried, rotate: 1000 }, (row) => rows.push(row))
+    let sets = 0
+    const make = () => {
+      const [x, y] = [timing.buffer(64, 'f32'), timing.buffer(64, 'f32')]
+      sets++
+      return () => backend.mul(y, x, x, 64, 'f32')
+    }
+    await timing.time('mul', '64', { bytes: 768 }, make)
+    // Two buffers of 256 bytes: the second set passes 1000 bytes.
+    expect(sets).toBe(2)
+    const record = vi.spyOn(backend, 'record').mockImplementation(() => {
+      throw new Error('not while capturing')
+    })
+    await timing.time('mul', '64', { flop: 64 }, make)
+    record.mockRestore()
+    await timing.time('mul', 'too long', {}, () => {
+      const x = timing.buffer(8, 'f32')
+      return () => backend.mul(x, x, x, 64, 'f32')
+    })
+    expect(rows).toMatchObject([
+      { kernel: 'mul', shape: '64', timing: 'recorded', sets: 2, gbPerS: expect.any(Number) as number },
+      { timing: 'queued', reason: 'Error: not while capturing', tflopPerS: expect.any(Number) as number },
+      { kernel: 'mul', shape: 'too long', error: expect.stringContaining('does not fit') as string },
+    ])
+    expect(backend.memory().buffers).toBe(0)
+    backend.close()
   })
 })
 

@@ -11,7 +11,7 @@ from runner.check import Check
 ABOUT = 'the kernels against float64 and at 7B sizes, each twice, every program a process'
 CASE_SECONDS = 60
 # What most depends on fragment layouts and barriers comes first.
-FIRST = ('attention_test', 'attention_paged_test', 'norms_test', 'rows_test', 'quantize_test')
+FIRST = ('attention_large_test', 'attention_test', 'attention_paged_test', 'norms_test', 'rows_test', 'quantize_test')
 
 
 def by_value(names: list[str]) -> list[str]:
