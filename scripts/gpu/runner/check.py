@@ -65,6 +65,8 @@ class Check:
         }
         self.report = Report(Path(arguments.out).resolve(), facts)
         self.cores = os.cpu_count() or 4
+        # Why the backend opens no device, once that is known.
+        self.no_device: str | None = None
         self.failures: list[Failure] = []
         self.failures_lock = threading.Lock()
         self.pool = ThreadPoolExecutor(max_workers=8)

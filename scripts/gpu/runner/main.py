@@ -46,7 +46,10 @@ def chosen(steps: list[Step], only: str | None, skip: str | None) -> list[Step]:
 def one_step(check: Check, step: Step) -> Result:
     begin = time.monotonic()
     try:
-        result = step.run(check)
+        if step.backend and check.no_device is not None:
+            result: Result = {'status': 'skipped', 'reason': f'the backend opens no device: {check.no_device}'}
+        else:
+            result = step.run(check)
     except Exception as error:  # The other steps still count.
         result = {'status': 'failed', 'reason': f'{type(error).__name__}: {error}'}
         check.report.log(f'== {step.name}: {type(error).__name__}: {error}')

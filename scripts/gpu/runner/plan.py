@@ -28,6 +28,8 @@ class Step:
     shares: bool = False
     # Begins when the work beside the steps has ended.
     measures: bool = False
+    # Needs a device that the backend opens: skipped where smoke found none.
+    backend: bool = False
     # Its failure is the check's failure.
     required: bool = False
     # Goes on until the time is over: `seconds` is what makes it worth beginning.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 Steps = dict[str, dict[str, Any]]
-CASES = 4
+# Of a step, and of a reason.
+REASONS, CASES = 6, 3
 WIDTH = 200
 
 
@@ -19,11 +21,15 @@ def failures(steps: Steps) -> Iterator[str]:
         if result.get('status') != 'failed':
             continue
         yield f'failed: {name}{first_line(result)}'
-        found = list(cases(result))
-        for case, why in found[:CASES]:
-            yield f'  {case}{first_line(why)}'
-        if len(found) > CASES:
-            yield f'  and {len(found) - CASES} more'
+        # Cases with one reason stand on one line.
+        reasons: dict[str, list[str]] = {}
+        for case, why in cases(result):
+            reasons.setdefault(first_line(why), []).append(case)
+        for reason, alike in list(reasons.items())[:REASONS]:
+            more = f' and {len(alike) - CASES} more' if len(alike) > CASES else ''
+            yield f'  {", ".join(alike[:CASES])}{more}{reason}'
+        if len(reasons) > REASONS:
+            yield f'  and {len(reasons) - REASONS} other reasons'
 
 
 def cases(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -39,12 +45,15 @@ def cases(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def first_line(result: dict[str, Any]) -> str:
     """Why, in one line."""
     places = result.get('where') or [None]
-    why = result.get('reason') or places[0] or last_line(result.get('stderr', '')) or result.get('exit')
+    why = result.get('reason') or places[0] or last_line(result.get('stderr') or '') or result.get('exit')
     return '' if why is None else ': ' + ' '.join(str(why).split())[:WIDTH]
 
 
 def last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else ''
+    """The line of an error that says what it is: Node writes its stack behind it, Python before it."""
+    lines = text.strip().splitlines()
+    named = [line for line in lines if re.match(r'(\w+\.)*\w*(Error|Exception)\b', line)]
+    return named[-1] if named else lines[-1] if lines else ''
 
 
 def rates(steps: Steps) -> Iterator[str]:

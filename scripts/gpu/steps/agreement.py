@@ -24,7 +24,8 @@ def compared(here: Done, there: Done, limit: float) -> dict[str, Any]:
     try:
         pairs = list(zip(losses(here), losses(there), strict=True))
     except (IndexError, KeyError, TypeError, ValueError):
-        return {'status': 'failed', 'device': here.result(), 'other': there.result()}
+        wrong = there if here.ok else here
+        return {'status': 'failed', 'stderr': wrong.err[-2000:], 'device': here.result(), 'other': there.result()}
     apart = [abs(a - b) for a, b in pairs]
     # Not a number is no agreement, and no largest difference either.
     agrees = bool(apart) and all(one <= limit for one in apart)

@@ -17,4 +17,4 @@ def run(check: Check) -> dict[str, Any]:
 
 
 def step(value: int) -> Step:
-    return Step('decode', 'tokens/s of greedy decoding, 1 and 16 sequences', 20, value, run, measures=True, required=True)
+    return Step('decode', 'tokens/s of greedy decoding, 1 and 16 sequences', 20, value, run, measures=True, backend=True, required=True)

@@ -29,12 +29,23 @@ def run(check: Check) -> dict[str, Any]:
         command = check.node_command('smoke', *remaining)
         return check.run(command, env=launch_env(remaining[0]), on_row=on_row, silence=CASE_SECONDS)
 
+    # Without a device nothing else is worth its time.
+    first = [name for name in names if name in ('probe', 'open')]
+    cases.run(first, start, check.left)
+    opened = cases.results.get('open', {})
+    if opened.get('status') != 'ok':
+        check.no_device = str(opened.get('reason', opened.get('exit')))[:300]
+        return {**cases.summary(), 'facts': found, 'answers': answers(cases)}
+    rest = [name for name in names if name not in first]
     for waits in (True, False):
-        cases.run([name for name in names if bool(launch_env(name)) is waits], start, check.left)
+        cases.run([name for name in rest if bool(launch_env(name)) is waits], start, check.left)
     for name in cases.failed():
         check.failed('smoke', name, check.node_command('smoke', name))
-    answers = {name: result['result'] for name, result in cases.results.items() if 'result' in result}
-    return {**cases.summary(), 'facts': found, 'answers': answers}
+    return {**cases.summary(), 'facts': found, 'answers': answers(cases)}
+
+
+def answers(cases: Cases) -> dict[str, Any]:
+    return {name: result['result'] for name, result in cases.results.items() if 'result' in result}
 
 
 def facts(check: Check) -> dict[str, Any]:

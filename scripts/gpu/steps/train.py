@@ -31,4 +31,4 @@ def step(batch: int, seq: int, value: int, how: str = '') -> Step:
             check.failed(name, '', check.node_command(*words, '--steps', '1', '--warmup', '1'), memcheck=False)
         return done.result()
 
-    return Step(name, ABOUT[how], seconds, value, run, measures=True, required=measured)
+    return Step(name, ABOUT[how], seconds, value, run, measures=True, backend=True, required=measured)

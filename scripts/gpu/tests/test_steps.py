@@ -66,6 +66,21 @@ class StepsTest(unittest.TestCase):
         self.assertRegex(steps['long']['reason'], r'needs 2 s, \d s are left')
         self.assertEqual(bad, [])
 
+    def test_without_a_device_its_steps_are_skipped(self):
+        def smoke(check):
+            check.no_device = 'no driver'
+            return {'status': 'failed'}
+
+        bad, steps = self.run_all(
+            30,
+            Step('smoke', '', 1, 9, smoke, required=True),
+            Step('train', '', 1, 8, lambda check: {'status': 'ok'}, backend=True, required=True),
+            Step('torch', '', 1, 7, lambda check: {'status': 'ok'}),
+        )
+        self.assertEqual([steps[name]['status'] for name in ('smoke', 'train', 'torch')], ['failed', 'skipped', 'ok'])
+        self.assertIn('no driver', steps['train']['reason'])
+        self.assertEqual(bad, ['smoke'])
+
     def test_a_command_has_no_more_time_than_is_left(self):
         done = self.check(2 + RESERVE).run([sys.executable, '-c', 'import time; time.sleep(30)'], 60)
         self.assertEqual(done.exit, 'timeout')

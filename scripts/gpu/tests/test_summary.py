@@ -14,7 +14,10 @@ class SummaryTest(unittest.TestCase):
         died = {'status': 'died', 'exit': 'SIGABRT', 'stderr': 'first\nlast line\n'}
         wrong = {'status': 'failed', 'where': [{'check': 'dq', 'bad': 7}]}
         steps = {
-            'conformance': {'status': 'failed', 'cases': {'gemm bf16': {'status': 'failed', 'reason': 'gemm:\n status 15'}}},
+            'conformance': {
+                'status': 'failed',
+                'cases': {f'gemm {i}': {'status': 'failed', 'reason': 'gemm:\n status 15'} for i in range(5)},
+            },
             'device-tests': {'status': 'failed', 'tests': {'attention_test': {'status': 'failed', 'cases': {'a': died, 'b': wrong}}}},
             'smoke': {'status': 'ok', 'cases': {}},
             'decode': {'status': 'failed', 'exit': 'timeout', 'stderr': ''},
@@ -23,13 +26,19 @@ class SummaryTest(unittest.TestCase):
             summary(steps),
             [
                 'failed: conformance',
-                '  gemm bf16: gemm: status 15',
+                '  gemm 0, gemm 1, gemm 2 and 2 more: gemm: status 15',
                 'failed: device-tests',
                 '  attention_test: a: last line',
                 "  attention_test: b: {'check': 'dq', 'bad': 7}",
                 'failed: decode: timeout',
             ],
         )
+
+    def test_the_error_is_found_before_the_stack_of_node_and_behind_that_of_python(self):
+        node = 'file:1\n  throw error\n\nIftError: no memory\n    at run (file:1)\n\nNode.js v20\n'
+        python = 'Traceback:\n  File "a"\ntorch.AcceleratorError: CUDA error\nCompile with DSA\n'
+        steps = {name: {'status': 'failed', 'stderr': text} for name, text in (('a', node), ('b', python))}
+        self.assertEqual(summary(steps), ['failed: a: IftError: no memory', 'failed: b: torch.AcceleratorError: CUDA error'])
 
     def test_rates_beside_the_better_of_the_peers_runs(self):
         def row(rate: float) -> dict:
