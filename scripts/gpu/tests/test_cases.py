@@ -42,7 +42,7 @@ class CasesTest(unittest.TestCase):
 
     def start(self, remaining, last, on_row) -> Done:
         self.starts.append(tuple(remaining))
-        command = [sys.executable, str(self.program), *remaining]
+        command = [sys.executable, '-I', '-S', str(self.program), *remaining]
         return run(command, 20, env=os.environ, cwd=Path(self.folder.name), on_row=on_row, silence=2)
 
     def cases(self, names) -> Cases:
@@ -92,8 +92,17 @@ class CasesTest(unittest.TestCase):
         self.assertEqual(cases.results['good 0']['stderr'], 'no such file')
 
     def test_a_device_that_every_case_breaks_is_given_up(self):
-        cases = self.cases([f'sticky {i}' for i in range(MOST_RESTARTS + 5)])
-        self.assertEqual(len(self.starts), MOST_RESTARTS + 1)
+        cases = Cases()
+        tries = []
+
+        def start(remaining, last, on_row):
+            tries.append(last)
+            on_row({'case': remaining[0], 'status': 'failed'})
+            return Done(['broken'], 3, 0.0, '', '')
+
+        cases.run([f'broken {i}' for i in range(MOST_RESTARTS + 5)], start, lambda: 100.0)
+        self.assertEqual(tries[:3], [None, 'broken 0', 'broken 1'])
+        self.assertEqual(len(tries), MOST_RESTARTS + 1)
         self.assertEqual(cases.summary()['notRun'], 4)
 
     def test_nothing_starts_when_the_time_is_over(self):
