@@ -38,7 +38,7 @@ class Cases:
         starts_without_a_case = restarts = 0
         while remaining:
             if left() < 1:
-                self.note_all(remaining, {'status': 'not run', 'reason': 'no time left'})
+                self.note_all(remaining, {'status': 'not run', 'reason': 'the time was over'})
                 return
             lines: list[dict[str, Any]] = []
             seen = 0
@@ -76,8 +76,11 @@ class Cases:
                 continue
             starts_without_a_case = 0 if seen > 0 else starts_without_a_case + 1
             died = remaining.pop(0)
-            how = 'no time left' if done.exit == 'timeout' and left() < 1 else 'the process ended in it'
-            result = {'status': 'died', 'reason': how, 'exit': ending(done.exit)}
+            if done.exit == 'timeout':
+                # It was ended, and might have passed.
+                self.note_all([died, *remaining], {'status': 'not run', 'reason': 'the time was over'})
+                return
+            result = {'status': 'died', 'reason': 'the process ended in it', 'exit': ending(done.exit)}
             result |= {'stderr': done.err[-TAIL:], 'output': done.out[-TAIL:]}
             self.note(died, result, lines)
             last = died
@@ -107,8 +110,9 @@ class Cases:
             count[result['status']] = count.get(result['status'], 0) + 1
         bad = {name: result for name, result in self.results.items() if result['status'] != 'ok'}
         good = [(name, result.get('seconds', 0)) for name, result in self.results.items() if result['status'] == 'ok']
+        failed = count['failed'] + count['died'] > 0
         return {
-            'status': 'failed' if count['failed'] + count['died'] or not good else 'ok',
+            'status': 'failed' if failed else 'incomplete' if count['not run'] or not good else 'ok',
             'passed': count['ok'],
             'failed': count['failed'],
             'died': count['died'],

@@ -76,6 +76,11 @@ class Check:
         """Seconds that a step may still take."""
         return self.arguments.budget - RESERVE - (time.monotonic() - self.began)
 
+    def window(self, seconds: float) -> Callable[[], float]:
+        """Seconds left of so many from now on, and of the budget: one step that is slow must not cost all the others."""
+        end = time.monotonic() + seconds
+        return lambda: min(self.left(), end - time.monotonic())
+
     def failed(self, step: str, case: str, command: Sequence[str], memcheck: bool = True) -> None:
         with self.failures_lock:
             self.failures.append(Failure(step, case, list(command), memcheck))

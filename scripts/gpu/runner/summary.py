@@ -18,6 +18,8 @@ def summary(steps: Steps) -> list[str]:
 
 def failures(steps: Steps) -> Iterator[str]:
     for name, result in steps.items():
+        if result.get('status') == 'incomplete':
+            yield f'incomplete: {name}'
         if result.get('status') != 'failed':
             continue
         yield f'failed: {name}{first_line(result)}'
@@ -36,7 +38,7 @@ def cases(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Failing cases of a step, its programs' or its runs'."""
     for key in ('cases', 'tests', 'runs'):
         for name, one in (result.get(key) or {}).items():
-            if not isinstance(one, dict) or one.get('status') in ('ok', 'skipped', 'not run'):
+            if not isinstance(one, dict) or one.get('status') in ('ok', 'skipped', 'not run', 'incomplete'):
                 continue
             inner = [(f'{name}: {case}', why) for case, why in cases(one)]
             yield from inner or [(name, one)]

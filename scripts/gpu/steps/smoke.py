@@ -14,7 +14,8 @@ from runner.check import Check, launch_env
 from runner.machine import find_tool
 
 ABOUT = 'facts, kernel inventory, one launch, copies, one product of each kind'
-CASE_SECONDS = 60
+CASE_SECONDS = 30
+MOST_SECONDS = 60
 
 
 def run(check: Check) -> dict[str, Any]:
@@ -23,22 +24,22 @@ def run(check: Check) -> dict[str, Any]:
     names = listing.out.splitlines()
     if not listing.ok or not names:
         return {**listing.result(), 'status': 'failed', 'facts': found}
-    cases = Cases()
+    cases, left = Cases(), check.window(MOST_SECONDS)
 
     def start(remaining, last, on_row):
         command = check.node_command('smoke', *remaining)
-        return check.run(command, env=launch_env(remaining[0]), on_row=on_row, silence=CASE_SECONDS)
+        return check.run(command, left(), launch_env(remaining[0]), on_row=on_row, silence=CASE_SECONDS)
 
     # Without a device nothing else is worth its time.
     first = [name for name in names if name in ('probe', 'open')]
-    cases.run(first, start, check.left)
+    cases.run(first, start, left)
     opened = cases.results.get('open', {})
     if opened.get('status') != 'ok':
         check.no_device = str(opened.get('reason', opened.get('exit')))[:300]
         return {**cases.summary(), 'facts': found, 'answers': answers(cases)}
     rest = [name for name in names if name not in first]
     for waits in (True, False):
-        cases.run([name for name in rest if bool(launch_env(name)) is waits], start, check.left)
+        cases.run([name for name in rest if bool(launch_env(name)) is waits], start, left)
     for name in cases.failed():
         check.failed('smoke', name, check.node_command('smoke', name))
     return {**cases.summary(), 'facts': found, 'answers': answers(cases)}

@@ -109,7 +109,19 @@ class CasesTest(unittest.TestCase):
         cases = Cases()
         cases.run(['good 1'], self.start, lambda: 0.0)
         self.assertEqual((self.starts, cases.results['good 1']['status']), ([], 'not run'))
-        self.assertEqual(cases.summary()['status'], 'failed')
+        self.assertEqual(cases.summary()['status'], 'incomplete')
+
+    def test_a_case_that_the_end_of_the_time_ended_has_not_failed(self):
+        cases = Cases()
+
+        def start(remaining, last, on_row):
+            on_row({'case': 'good 1', 'status': 'ok'})
+            return Done(['slow'], 'timeout', 9.0, '', '')
+
+        cases.run(['good 1', 'slow 2', 'good 3'], start, lambda: 100.0)
+        self.assertEqual([one['status'] for one in cases.results.values()], ['ok', 'not run', 'not run'])
+        summary = cases.summary()
+        self.assertEqual((summary['status'], cases.failed(), summary['notRun']), ('incomplete', [], 2))
 
     def test_workers_share_the_cases_out(self):
         cases = Cases()

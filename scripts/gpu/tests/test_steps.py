@@ -86,6 +86,11 @@ class StepsTest(unittest.TestCase):
         self.assertEqual(done.exit, 'timeout')
         self.assertLess(done.seconds, 4)
 
+    def test_a_step_has_no_more_time_than_its_window_and_the_budget(self):
+        check = self.check(10 + RESERVE)
+        self.assertLessEqual(check.window(3)(), 3)
+        self.assertLessEqual(check.window(300)(), 10)
+
     def test_a_failure_runs_again_by_itself_with_launches_waited_for(self):
         check = self.check(60)
         code = 'import os, sys; print(os.environ["CUDA_LAUNCH_BLOCKING"]); sys.exit("kernel rope")'
