@@ -14,7 +14,7 @@ MOST = 16 << 20
 # Below it, so that a last line fits.
 LOG_MOST = MOST - (1 << 20)
 # Characters of a line of the JSON.
-WIDTH = 140
+WIDTH = 220
 # Longest text of one value to begin with.
 TEXT = 16_000
 
