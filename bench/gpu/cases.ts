@@ -6,6 +6,16 @@ export interface Case {
   readonly run: () => Promise<object | undefined>
 }
 
+/** A failure that has something to show besides its reason. */
+export class CaseFailure extends Error {
+  constructor(
+    message: string,
+    readonly result: object,
+  ) {
+    super(message)
+  }
+}
+
 /** Longest reason of a failure. */
 const longestReason = 2000
 
@@ -38,7 +48,8 @@ export async function runCases(
       const result = await run()
       line({ status: 'ok', ...(result === undefined ? {} : { result }) })
     } catch (error) {
-      line({ status: 'failed', reason: describe(error) })
+      const shown = error instanceof CaseFailure ? { result: error.result } : {}
+      line({ status: 'failed', reason: describe(error), ...shown })
       passed = false
       if (!(await usable())) break
     }

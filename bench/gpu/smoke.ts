@@ -1,6 +1,6 @@
 import { probeCuda } from '@ift/kernels-cuda'
 import type { Backend, Buf, FloatDType } from '@ift/tensor'
-import type { Case } from './cases.js'
+import { CaseFailure, type Case } from './cases.js'
 import { openDevice, type DeviceName } from './device.js'
 
 /** What the driver says of one kernel; `error` where it could not be resolved. */
@@ -72,16 +72,12 @@ export function smokeCases(device: DeviceName): Case[] {
 async function inventory(backend: Backend): Promise<object> {
   if (!hasInventory(backend)) return { kernels: 'this backend does not list its kernels' }
   const kernels = await backend.inventory()
+  const spilling = kernels.filter(({ localBytes }) => localBytes > 0).map(({ name }) => name)
+  const found = { count: kernels.length, spilling, kernels }
   const bad = kernels.filter(({ error }) => error !== undefined && error !== null)
-  if (bad.length > 0) {
-    const names = bad.map(({ name, error }) => `${name}: ${error}`)
-    throw new Error(`${bad.length} of ${kernels.length} kernels are not usable: ${names.join('; ')}`)
-  }
-  return {
-    count: kernels.length,
-    spilling: kernels.filter(({ localBytes }) => localBytes > 0).map(({ name }) => name),
-    kernels,
-  }
+  if (bad.length === 0) return found
+  const names = bad.map(({ name, error }) => `${name}: ${error}`).join('; ')
+  throw new CaseFailure(`${bad.length} of ${kernels.length} kernels are not usable: ${names}`, found)
 }
 
 async function expectValues(what: string, backend: Backend, buf: Buf, expected: Float32Array): Promise<void> {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { runCases, type Case } from '../../bench/gpu/cases.js'
+import { CaseFailure, runCases, type Case } from '../../bench/gpu/cases.js'
 import { smokeCases } from '../../bench/gpu/smoke.js'
 import { Timing, tried } from '../../bench/gpu/timing.js'
 import { train } from '../../bench/gpu/train.js'
@@ -80,6 +80,13 @@ describe('cases', () => {
       { case: 'a', status: 'ok', result: { seen: 'a' } },
       { case: 'bad', status: 'failed', reason: expect.stringContaining('CUDA error 700') as string },
       { case: 'b', status: 'ok' },
+    ])
+  })
+
+  test('a failure shows what was found', async () => {
+    const run = () => Promise.reject(new CaseFailure('1 of 2 kernels', { kernels: ['a', 'b'] }))
+    expect(await lines([{ name: 'inventory', run }], [], true)).toMatchObject([
+      { status: 'failed', result: { kernels: ['a', 'b'] } },
     ])
   })
 
