@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   statSync,
   writeFileSync,
@@ -61,6 +62,9 @@ export const shapes = {
     rope_theta: 10000,
   },
 }
+
+/** Longest sequence measured: what is longer than a model's positions is cut. */
+const longest = 4096
 
 /** @param {Shape} shape @returns {[name: string, shape: number[]][]} tensors of a LLaMA checkpoint, [out, in] */
 const tensors = (shape) => {
@@ -122,26 +126,29 @@ export const modelFolder = (name) => {
   if (!shape) throw new Error(`--model ${name}: expected ${Object.keys(shapes).join(' or ')}`)
   const folder = join(process.env.IFT_BENCH_MODELS ?? join(root, 'runs/bench'), name)
   const weights = join(folder, 'model.safetensors')
-  if (existsSync(weights)) return folder
   mkdirSync(folder, { recursive: true })
+  const config = JSON.stringify({
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    rms_norm_eps: 1e-5,
+    max_position_embeddings: longest,
+    bos_token_id: 1,
+    eos_token_id: 2,
+    torch_dtype: 'bfloat16',
+    ...shape,
+  })
+  const configFile = join(folder, 'config.json')
+  const known = existsSync(configFile) && readFileSync(configFile, 'utf8') === config
+  if (known && existsSync(weights)) return folder
+  // Processes beside this one may want the same folder: every file appears whole.
+  writeFileSync(`${configFile}.${process.pid}`, config)
+  renameSync(`${configFile}.${process.pid}`, configFile)
   const tokenizer = process.env.IFT_BENCH_TOKENIZER ?? join(root, 'examples/quickstart/model')
   for (const file of ['tokenizer.json', 'tokenizer_config.json'])
     cpSync(join(tokenizer, file), join(folder, file))
-  writeFileSync(
-    join(folder, 'config.json'),
-    JSON.stringify({
-      architectures: ['LlamaForCausalLM'],
-      model_type: 'llama',
-      rms_norm_eps: 1e-5,
-      max_position_embeddings: 2048,
-      bos_token_id: 1,
-      eos_token_id: 2,
-      torch_dtype: 'bfloat16',
-      ...shape,
-    }),
-  )
+  // transformers asks for the framework that wrote a file.
   /** @type {Record<string, unknown>} */
-  const header = {}
+  const header = { __metadata__: { format: 'pt' } }
   let offset = 0
   const list = tensors(shape)
   for (const [tensor, dims] of list) {
@@ -154,7 +161,7 @@ export const modelFolder = (name) => {
   const json = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8))
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(json.length))
-  const partial = `${weights}.partial`
+  const partial = `${weights}.${process.pid}.partial`
   const file = openSync(partial, 'w')
   writeSync(file, length)
   writeSync(file, json)

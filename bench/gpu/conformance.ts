@@ -1,18 +1,13 @@
 import { backendConformance } from '@ift/tensor/testing'
+import type { Case } from './cases.js'
 import { openDevice, type DeviceName } from './device.js'
 
-/** Every case of the conformance suite whose name holds `filter`: how many passed, and what failed with its reason. */
-export async function conformance(device: DeviceName, filter: string): Promise<object> {
-  const failures: { name: string; reason: string }[] = []
-  let passed = 0
-  for (const { name, run } of backendConformance(() => openDevice(device))) {
-    if (!name.includes(filter)) continue
-    try {
+/** The conformance suite of all backends on this device: every kernel against the reference. */
+export const conformanceCases = (device: DeviceName): Case[] =>
+  backendConformance(() => openDevice(device)).map(({ name, run }) => ({
+    name,
+    run: async () => {
       await run()
-      passed++
-    } catch (error) {
-      failures.push({ name, reason: String(error).slice(0, 400) })
-    }
-  }
-  return { passed, failed: failures.length, failures }
-}
+      return undefined
+    },
+  }))

@@ -18,6 +18,24 @@ export function openDevice(name: DeviceName): Backend {
 
 export const openGpu = (name: Exclude<DeviceName, 'cpu'>) => (name === 'cuda' ? openCuda() : openEmulated())
 
+/** Whether a number still comes back from the device. */
+export async function isUsable(name: DeviceName): Promise<boolean> {
+  try {
+    const backend = openDevice(name)
+    try {
+      const buf = backend.alloc(4)
+      backend.fill(buf, 7, 1, 'f32')
+      const found = new Float32Array(1)
+      await backend.read(buf, found)
+      return found[0] === 7
+    } finally {
+      backend.close()
+    }
+  } catch {
+    return false
+  }
+}
+
 /** The device as a plugin of a session, and its name in the config. */
 export function devicePlugin(name: DeviceName): { plugin: IftPlugin; device: string } {
   if (name === 'cpu') return { plugin: cpu, device: 'cpu' }

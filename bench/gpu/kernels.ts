@@ -1,16 +1,6 @@
-import { performance } from 'node:perf_hooks'
-
-import { itemSize, type Attention, type Backend, type Buf, type DType, type FloatDType } from '@ift/tensor'
+import type { Attention, Backend, FloatDType } from '@ift/tensor'
 import { openDevice, type DeviceName } from './device.js'
-
-/** One kernel at one size: its time, and its rate by what bounds it. */
-interface Measured {
-  kernel: string
-  shape: string
-  ms: number
-  gbPerS?: number
-  tflopPerS?: number
-}
+import { measured, Timing, tried, type TimingSizes } from './timing.js'
 
 /** Sizes of a LLaMA-7B, or of something that an emulator can do. */
 interface Sizes {
@@ -21,7 +11,9 @@ interface Sizes {
   headDim: number
   /** Sequences and their length. */
   sequences: readonly (readonly [number, number])[]
-  repeats: number
+  /** Numbers in the adapters. */
+  trained: number
+  timing: TimingSizes
 }
 
 const full: Sizes = {
@@ -35,7 +27,9 @@ const full: Sizes = {
     [2, 2048],
     [1, 4096],
   ],
-  repeats: 20,
+  // Of rank 16 on every linear layer.
+  trained: 39_976_960,
+  timing: measured,
 }
 const small: Sizes = {
   tokens: [64],
@@ -44,69 +38,11 @@ const small: Sizes = {
   vocab: 512,
   headDim: 64,
   sequences: [[2, 48]],
-  repeats: 2,
+  trained: 4096,
+  timing: tried,
 }
 
-class Bench {
-  readonly results: Measured[] = []
-  readonly #backend: Backend
-  readonly #repeats: number
-  readonly #buffers: Buf[] = []
-
-  constructor(backend: Backend, repeats: number) {
-    this.#backend = backend
-    this.#repeats = repeats
-  }
-
-  /** A buffer of small normal numbers, or of zeros for integers. */
-  buffer(count: number, dtype: DType = 'bf16'): Buf {
-    const buf = this.#backend.alloc(count * itemSize(dtype))
-    this.#buffers.push(buf)
-    if (dtype === 'f32' || dtype === 'bf16' || dtype === 'f16')
-      this.#backend.random(buf, count, 'normal', 1, this.#buffers.length, dtype)
-    else this.#backend.fill(buf, 0, count, dtype)
-    return buf
-  }
-
-  integers(values: readonly number[]): Buf {
-    const buf = this.#backend.alloc(values.length * 4)
-    this.#buffers.push(buf)
-    this.#backend.write(buf, Int32Array.from(values))
-    return buf
-  }
-
-  release(): void {
-    for (const buf of this.#buffers.splice(0)) this.#backend.free(buf)
-  }
-
-  /** Times a call: the best of three rounds of queued repeats, after one that is not counted. */
-  async time(
-    kernel: string,
-    shape: string,
-    bound: { bytes?: number; flop?: number },
-    call: () => void,
-  ): Promise<void> {
-    call()
-    await this.#backend.synchronize()
-    let ms = Infinity
-    for (let round = 0; round < 3; round++) {
-      const begin = performance.now()
-      for (let i = 0; i < this.#repeats; i++) call()
-      await this.#backend.synchronize()
-      ms = Math.min(ms, (performance.now() - begin) / this.#repeats)
-    }
-    const round = (value: number) => Number(value.toPrecision(4))
-    this.results.push({
-      kernel,
-      shape,
-      ms: round(ms),
-      ...(bound.bytes === undefined ? {} : { gbPerS: round(bound.bytes / ms / 1e6) }),
-      ...(bound.flop === undefined ? {} : { tflopPerS: round(bound.flop / ms / 1e9) }),
-    })
-  }
-}
-
-async function products(bench: Bench, backend: Backend, sizes: Sizes): Promise<void> {
+async function products(timing: Timing, backend: Backend, sizes: Sizes): Promise<void> {
   const { hidden, inner, vocab } = sizes
   for (const m of sizes.tokens) {
     for (const [n, k] of [
@@ -116,66 +52,58 @@ async function products(bench: Bench, backend: Backend, sizes: Sizes): Promise<v
       [hidden, inner],
       [vocab, hidden],
     ] as const) {
-      const [y, a, b] = [bench.buffer(m * n), bench.buffer(m * k), bench.buffer(n * k)]
       for (const transB of [true, false]) {
-        await bench.time(
-          'gemm',
-          `${m}x${n}x${k} ${transB ? 'forward' : 'backward'}`,
-          { flop: 2 * m * n * k },
-          () => {
-            const p = { m, n, k, transA: false, transB, alpha: 1, beta: 0 } as const
-            backend.gemm(y, a, b, null, { ...p, dtype: 'bf16', outDtype: 'bf16' })
-          },
-        )
+        const shape = `${m}x${n}x${k} ${transB ? 'forward' : 'backward'}`
+        const p = { m, n, k, transA: false, transB, alpha: 1, beta: 0 } as const
+        await timing.time('gemm', shape, { flop: 2 * m * n * k }, () => {
+          const [y, a, b] = [timing.buffer(m * n), timing.buffer(m * k), timing.buffer(n * k)]
+          return () => backend.gemm(y, a, b, null, { ...p, dtype: 'bf16', outDtype: 'bf16' })
+        })
       }
-      bench.release()
     }
   }
 }
 
-async function rows(bench: Bench, backend: Backend, sizes: Sizes): Promise<void> {
+async function rowKernels(timing: Timing, backend: Backend, sizes: Sizes): Promise<void> {
   const { hidden, inner, vocab, headDim } = sizes
   const dtype: FloatDType = 'bf16'
   for (const m of sizes.tokens) {
-    const [x, y, w] = [bench.buffer(m * hidden), bench.buffer(m * hidden), bench.buffer(hidden)]
-    const [dx, rstd] = [bench.buffer(m * hidden), bench.buffer(m, 'f32')]
     const shape = `${m}x${hidden}`
-    await bench.time('rmsNorm', shape, { bytes: 4 * m * hidden }, () => {
-      backend.rmsNorm(y, rstd, x, w, m, hidden, 1e-5, dtype)
+    const matrix = () => timing.buffer(m * hidden)
+    await timing.time('rmsNorm', shape, { bytes: 4 * m * hidden }, () => {
+      const [y, x, w, rstd] = [matrix(), matrix(), timing.buffer(hidden), timing.buffer(m, 'f32')]
+      return () => backend.rmsNorm(y, rstd, x, w, m, hidden, 1e-5, dtype)
     })
-    await bench.time('rmsNormBackward', shape, { bytes: 6 * m * hidden }, () => {
-      backend.rmsNormBackward(dx, null, y, x, w, rstd, m, hidden, dtype, 0)
+    await timing.time('rmsNormBackward', shape, { bytes: 6 * m * hidden }, () => {
+      const [dx, dy, x] = [matrix(), matrix(), matrix()]
+      const [w, rstd] = [timing.buffer(hidden), timing.buffer(m, 'f32')]
+      return () => backend.rmsNormBackward(dx, null, dy, x, w, rstd, m, hidden, dtype, 0)
     })
-    const positions = bench.integers(Array.from({ length: m }, (_, i) => i))
-    const frequencies = bench.buffer(headDim / 2, 'f32')
-    await bench.time('rope', shape, { bytes: 4 * m * hidden }, () => {
+    await timing.time('rope', shape, { bytes: 4 * m * hidden }, () => {
+      const [y, x] = [matrix(), matrix()]
+      const positions = timing.integers(Array.from({ length: m }, (_, i) => i))
+      const frequencies = timing.buffer(headDim / 2, 'f32')
       const p = { rows: m, heads: hidden / headDim, headDim, dimOffset: 0, dims: headDim } as const
-      backend.rope(y, x, positions, frequencies, {
-        ...p,
-        interleaved: false,
-        inverse: false,
-        scale: 1,
-        dtype,
-      })
+      const way = { interleaved: false, inverse: false, scale: 1, dtype } as const
+      return () => backend.rope(y, x, positions, frequencies, { ...p, ...way })
     })
-    bench.release()
     const n = m * inner
-    const [gate, up, out] = [bench.buffer(n), bench.buffer(n), bench.buffer(n)]
-    await bench.time('swiglu', `${m}x${inner}`, { bytes: 6 * n }, () => {
-      backend.swiglu(out, gate, up, n, dtype)
+    const wide = () => timing.buffer(n)
+    await timing.time('swiglu', `${m}x${inner}`, { bytes: 6 * n }, () => {
+      const [out, gate, up] = [wide(), wide(), wide()]
+      return () => backend.swiglu(out, gate, up, n, dtype)
     })
-    await bench.time('swigluBackward', `${m}x${inner}`, { bytes: 10 * n }, () => {
-      backend.swigluBackward(gate, up, out, gate, up, n, dtype)
+    await timing.time('swigluBackward', `${m}x${inner}`, { bytes: 10 * n }, () => {
+      const [dgate, dup, dy, gate, up] = [wide(), wide(), wide(), wide(), wide()]
+      return () => backend.swigluBackward(dgate, dup, dy, gate, up, n, dtype)
     })
-    bench.release()
     const chunk = Math.min(m, 1024)
-    const [logits, loss] = [bench.buffer(chunk * vocab), bench.buffer(chunk, 'f32')]
-    const labels = bench.integers(Array.from({ length: chunk }, (_, i) => i % vocab))
-    await bench.time('crossEntropy', `${chunk}x${vocab}`, { bytes: 4 * chunk * vocab }, () => {
+    await timing.time('crossEntropy', `${chunk}x${vocab}`, { bytes: 4 * chunk * vocab }, () => {
+      const [logits, loss] = [timing.buffer(chunk * vocab), timing.buffer(chunk, 'f32')]
+      const labels = timing.integers(Array.from({ length: chunk }, (_, i) => i % vocab))
       const p = { rows: chunk, vocab, gradScale: 1e-3, dtype, gradDtype: dtype } as const
-      backend.crossEntropy(loss, logits, logits, labels, p)
+      return () => backend.crossEntropy(loss, logits, logits, labels, p)
     })
-    bench.release()
   }
   for (const [rows, k] of [
     [1, 1],
@@ -183,60 +111,62 @@ async function rows(bench: Bench, backend: Backend, sizes: Sizes): Promise<void>
     [16, 80],
     [16, 256],
   ] as const) {
-    const logits = bench.buffer(rows * vocab)
-    const [values, logSum] = [bench.buffer(rows * k, 'f32'), bench.buffer(rows, 'f32')]
-    const indices = bench.integers(Array.from({ length: rows * k }, () => 0))
-    await bench.time('topRows', `${k} of ${rows}x${vocab}`, { bytes: 2 * rows * vocab }, () => {
-      backend.topRows(values, indices, logSum, logits, { rows, cols: vocab, k, scale: 1, dtype })
+    await timing.time('topRows', `${k} of ${rows}x${vocab}`, { bytes: 2 * rows * vocab }, () => {
+      const logits = timing.buffer(rows * vocab)
+      const [values, logSum] = [timing.buffer(rows * k, 'f32'), timing.buffer(rows, 'f32')]
+      const indices = timing.buffer(rows * k, 'i32')
+      return () => backend.topRows(values, indices, logSum, logits, { rows, cols: vocab, k, scale: 1, dtype })
     })
-    bench.release()
   }
   const n = sizes.hidden * sizes.inner
-  const [a, b] = [bench.buffer(n), bench.buffer(n)]
-  await bench.time('copy', `${n}`, { bytes: 4 * n }, () => {
-    backend.copy2d(a, 0, n, b, 0, n, 1, n, dtype, 0)
+  await timing.time('copy', `${n}`, { bytes: 4 * n }, () => {
+    const [a, b] = [timing.buffer(n), timing.buffer(n)]
+    return () => backend.copy2d(a, 0, n, b, 0, n, 1, n, dtype, 0)
   })
-  bench.release()
 }
 
-async function attention(bench: Bench, backend: Backend, sizes: Sizes): Promise<void> {
+async function attention(timing: Timing, backend: Backend, sizes: Sizes): Promise<void> {
   const { headDim, hidden } = sizes
   const heads = hidden / headDim
   for (const [count, length] of sizes.sequences) {
     for (const kvHeads of [heads, Math.max(1, heads / 4)]) {
       const m = count * length
-      const [q, out] = [bench.buffer(m * hidden), bench.buffer(m * hidden)]
-      const [k, v] = [bench.buffer(m * kvHeads * headDim), bench.buffer(m * kvHeads * headDim)]
-      const lse = bench.buffer(m * heads, 'f32')
-      const cu = bench.integers(Array.from({ length: count + 1 }, (_, i) => i * length))
-      const p: Attention = {
-        segments: count,
-        cuQ: cu,
-        cuK: cu,
-        maxQ: length,
-        maxK: length,
-        rowsQ: m,
-        rowsK: m,
-        heads,
-        kvHeads,
-        headDim,
-        scale: headDim ** -0.5,
-        dtype: 'bf16',
-        causal: true,
+      const shape = `${count}x${length} heads ${heads}/${kvHeads} of ${headDim}`
+      const queries = () => timing.buffer(m * hidden)
+      const keys = () => timing.buffer(m * kvHeads * headDim)
+      const operands = () => {
+        const cu = timing.integers(Array.from({ length: count + 1 }, (_, i) => i * length))
+        const p: Attention = {
+          segments: count,
+          cuQ: cu,
+          cuK: cu,
+          maxQ: length,
+          maxK: length,
+          rowsQ: m,
+          rowsK: m,
+          heads,
+          kvHeads,
+          headDim,
+          scale: headDim ** -0.5,
+          dtype: 'bf16',
+          causal: true,
+        }
+        const lse = timing.buffer(m * heads, 'f32')
+        return { p, lse, q: queries(), k: keys(), v: keys(), out: queries() }
       }
       // Two products over the lower triangle.
       const flop = 2 * count * heads * length * (length + 1) * headDim
-      const shape = `${count}x${length} heads ${heads}/${kvHeads} of ${headDim}`
-      await bench.time('attention', shape, { flop }, () => {
-        backend.attention(out, lse, q, k, v, p)
+      await timing.time('attention', shape, { flop }, () => {
+        const { p, lse, q, k, v, out } = operands()
+        return () => backend.attention(out, lse, q, k, v, p)
       })
-      const [dq, dout] = [bench.buffer(m * hidden), bench.buffer(m * hidden)]
-      const [dk, dv] = [bench.buffer(m * kvHeads * headDim), bench.buffer(m * kvHeads * headDim)]
       // By convention 2.5 times the forward, whatever is recomputed.
-      await bench.time('attentionBackward', shape, { flop: 2.5 * flop }, () => {
-        backend.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, p)
+      await timing.time('attentionBackward', shape, { flop: 2.5 * flop }, () => {
+        const { p, lse, q, k, v, out } = operands()
+        const [dq, dk, dv, dout] = [queries(), keys(), keys(), queries()]
+        backend.attention(out, lse, q, k, v, p)
+        return () => backend.attentionBackward(dq, dk, dv, dout, out, lse, q, k, v, p)
       })
-      bench.release()
     }
   }
   const pageSize = 64
@@ -244,26 +174,19 @@ async function attention(bench: Bench, backend: Backend, sizes: Sizes): Promise<
     const length = sizes.sequences.at(-1)![1]
     const maxPages = Math.ceil(length / pageSize)
     const pages = maxPages * segments
-    const pool = pages * pageSize * hidden
-    const [q, out, k, v] = [
-      bench.buffer(segments * hidden),
-      bench.buffer(segments * hidden),
-      bench.buffer(pool),
-      bench.buffer(pool),
-    ]
-    const cuQ = bench.integers(Array.from({ length: segments + 1 }, (_, i) => i))
-    const kvLengths = bench.integers(Array.from({ length: segments }, () => length))
-    const pageTable = bench.integers(Array.from({ length: pages }, (_, i) => i))
     const shape = `decode ${segments} of ${length}`
-    await bench.time('attentionPaged', shape, { bytes: 4 * segments * length * hidden }, () => {
-      backend.attentionPaged(out, q, k, v, {
+    await timing.time('attentionPaged', shape, { bytes: 4 * segments * length * hidden }, () => {
+      const [q, out] = [timing.buffer(segments * hidden), timing.buffer(segments * hidden)]
+      const pool = pages * pageSize * hidden
+      const [k, v] = [timing.buffer(pool), timing.buffer(pool)]
+      const p = {
         segments,
-        cuQ,
+        cuQ: timing.integers(Array.from({ length: segments + 1 }, (_, i) => i)),
         maxQ: 1,
         rowsQ: segments,
-        kvLengths,
+        kvLengths: timing.integers(Array.from({ length: segments }, () => length)),
         maxK: length,
-        pageTable,
+        pageTable: timing.integers(Array.from({ length: pages }, (_, i) => i)),
         maxPages,
         pageSize,
         pages,
@@ -273,35 +196,43 @@ async function attention(bench: Bench, backend: Backend, sizes: Sizes): Promise<
         scale: headDim ** -0.5,
         dtype: 'bf16',
         causal: true,
-      })
+      } as const
+      return () => backend.attentionPaged(out, q, k, v, p)
     })
-    bench.release()
   }
 }
 
-async function optimizer(bench: Bench, backend: Backend, sizes: Sizes): Promise<void> {
-  // The adapters of rank 16 of a LLaMA-7B.
-  const n = sizes === full ? 39_976_960 : 4096
-  const [param, grad] = [bench.buffer(n, 'f32'), bench.buffer(n, 'f32')]
-  const [m, v] = [bench.buffer(n, 'f32'), bench.buffer(n, 'f32')]
-  await bench.time('adamw', `${n}`, { bytes: 28 * n }, () => {
+async function optimizer(timing: Timing, backend: Backend, n: number): Promise<void> {
+  await timing.time('adamw', `${n}`, { bytes: 28 * n }, () => {
+    const floats = () => timing.buffer(n, 'f32')
+    const [param, grad, m, v] = [floats(), floats(), floats(), floats()]
+    // A second moment is no normal number: it is not below zero.
+    backend.fill(v, 1, n, 'f32')
     const p = { n, lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, step: 1 } as const
-    backend.adamw(param, null, grad, m, v, null, { ...p, dtype: 'f32' })
+    return () => backend.adamw(param, null, grad, m, v, null, { ...p, dtype: 'f32' })
   })
-  bench.release()
 }
 
-/** Times of the kernels a training step is made of, at the sizes of LLaMA-7B or, `small`, of a dry run. */
+/**
+ * Times of the kernels a training step is made of, at the sizes of LLaMA-7B or, `small`, of a dry run: a line of JSON each,
+ * then how many there were.
+ */
 export async function kernels(device: DeviceName, isSmall: boolean): Promise<object> {
   const sizes = isSmall ? small : full
   const backend = openDevice(device)
   try {
-    const bench = new Bench(backend, sizes.repeats)
-    await products(bench, backend, sizes)
-    await rows(bench, backend, sizes)
-    await attention(bench, backend, sizes)
-    await optimizer(bench, backend, sizes)
-    return { device: backend.device.description, results: bench.results }
+    let rows = 0
+    let failed = 0
+    const timing = new Timing(backend, sizes.timing, (row) => {
+      rows++
+      if ('error' in row) failed++
+      process.stdout.write(`${JSON.stringify(row)}\n`)
+    })
+    await attention(timing, backend, sizes)
+    await products(timing, backend, sizes)
+    await rowKernels(timing, backend, sizes)
+    await optimizer(timing, backend, sizes.trained)
+    return { device: backend.device.description, rows, failed }
   } finally {
     backend.close()
   }

@@ -1,21 +1,25 @@
 // One measurement of a device, printed as a line of JSON. scripts/gpu/pack bundles this with all it needs into one file,
 // which scripts/gpu/check runs on a machine with a GPU:
-//   node run.mjs conformance|kernels|train|decode|ranks --device cuda …
+//   node run.mjs kernels|weights|train|decode|ranks --device cuda …
+// The cases of smoke and conformance give a line each: all of them, those that are named, or with --list their names.
+//   node run.mjs smoke|conformance [--list] [CASE …]
 import { parseArgs } from 'node:util'
 
 import { modelFolder, shapes } from '../shapes.mjs'
-import { conformance } from './conformance.js'
+import { listCases, runCases, type Case } from './cases.js'
+import { conformanceCases } from './conformance.js'
 import { decode } from './decode.js'
-import { deviceName } from './device.js'
+import { deviceName, isUsable, type DeviceName } from './device.js'
 import { kernels } from './kernels.js'
 import { ranks } from './ranks.js'
+import { smokeCases } from './smoke.js'
 import { train } from './train.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     device: { type: 'string', default: 'cuda' },
-    filter: { type: 'string', default: '' },
+    list: { type: 'boolean', default: false },
     small: { type: 'boolean', default: false },
     model: { type: 'string', default: 'llama-7b' },
     weights: { type: 'string' },
@@ -29,6 +33,7 @@ const { values, positionals } = parseArgs({
     alpaca: { type: 'boolean', default: false },
     nf4: { type: 'boolean', default: false },
     tokens: { type: 'string', default: '128' },
+    profile: { type: 'boolean', default: false },
     keep: { type: 'string' },
     ranks: { type: 'string', default: '1' },
     nccl: { type: 'string' },
@@ -47,12 +52,14 @@ function parameters(model: string): number {
   )
 }
 
-async function run(): Promise<object> {
-  const device = deviceName(values.device)
+const caseSets: Readonly<Record<string, (device: DeviceName) => Case[]>> = {
+  smoke: smokeCases,
+  conformance: conformanceCases,
+}
+
+async function run(device: DeviceName): Promise<object> {
   const weights = () => values.weights ?? modelFolder(values.model)
   switch (positionals[0]) {
-    case 'conformance':
-      return conformance(device, values.filter)
     case 'kernels':
       return kernels(device, values.small)
     case 'weights':
@@ -73,6 +80,7 @@ async function run(): Promise<object> {
         nf4: values.nf4,
         parameters: parameters(values.model),
         peakTflops: Number(values['peak-tflops']),
+        profile: values.profile,
         keep: values.keep,
       })
     case 'ranks':
@@ -80,9 +88,15 @@ async function run(): Promise<object> {
       return ranks(device, Number(values.ranks), values.small ? 1 << 16 : 1 << 26, values.nccl ?? null)
     default:
       throw new Error(
-        `${positionals[0] ?? 'no measurement'}: expected conformance, kernels, weights, train, decode or ranks`,
+        `${positionals[0] ?? 'no measurement'}: expected smoke, conformance, kernels, weights, train, decode or ranks`,
       )
   }
 }
 
-process.stdout.write(`${JSON.stringify(await run())}\n`)
+const device = deviceName(values.device)
+const [measurement = '', ...names] = positionals
+const cases = caseSets[measurement]?.(device)
+if (!cases) process.stdout.write(`${JSON.stringify(await run(device))}\n`)
+else if (values.list) listCases(cases)
+// A device that hangs must not keep a process whose answer is written.
+else process.exit((await runCases(cases, names, () => isUsable(device))) ? 0 : 1)

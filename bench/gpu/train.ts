@@ -7,6 +7,7 @@ import { Ift, writeAdapter, type IftConfig } from '@ift/core'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 import { devicePlugin, type DeviceName } from './device.js'
+import { perStep, profiled, type KernelTime } from './profile.js'
 
 export interface TrainOptions {
   weights: string
@@ -24,6 +25,8 @@ export interface TrainOptions {
   /** Products of the forward pass, twice for each weight and token; for the share of the peak rate. */
   parameters: number
   peakTflops: number
+  /** The time of every kernel in a step, which costs time: the rate is then that of a profiled step. */
+  profile: boolean
   /** A folder for the data and the adapter before the first step, so that another program can do the same. */
   keep: string | undefined
 }
@@ -99,6 +102,25 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
     training.trainer.hooks.log.tap('bench', ({ kind, values: { tokens = 0, loss = 0 } }) => {
       if (kind === 'train') done.push({ at: performance.now(), tokens, loss })
     })
+    const counting = options.profile ? profiled(training.open.backend) : undefined
+    let busy = 0
+    // A step begins with its batch: what was queued before belongs to the warm-up.
+    training.trainer.hooks.batch.tap('bench', (packed, { step }) => {
+      if (step === warmup) {
+        counting?.startProfile()
+        busy = performance.eventLoopUtilization().active
+      }
+      return packed
+    })
+    let kernels: KernelTime[] | undefined
+    let jsMs = 0
+    training.trainer.hooks.step.tapPromise('bench', async (result) => {
+      if (result.step !== total) return
+      // What comes after it writes the adapter.
+      await result.loss()
+      jsMs = (performance.eventLoopUtilization().active - busy) / steps
+      if (counting) kernels = perStep(counting.stopProfile(), steps)
+    })
     await training.run()
     const memory = training.open.backend.memory()
     const description = training.open.backend.device.description
@@ -107,6 +129,10 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
     const start = done[warmup - 1]
     const end = done.at(-1)
     if (!start || !end || done.length <= warmup) throw new Error('--warmup must be from 1 to below all steps')
+    // Cut or packed otherwise, the row would stand beside a peer that does other work.
+    const other = options.alpaca ? undefined : done.find(({ tokens }) => tokens !== batch * seq)
+    if (other)
+      throw new Error(`a step of ${batch} x ${seq} had ${other.tokens} tokens, expected ${batch * seq}`)
     const seconds = (end.at - start.at) / 1000
     const tokens = done.slice(warmup).reduce((sum, step) => sum + step.tokens, 0)
     // Forward, and the backward of frozen weights: 4 operations for each weight and token.
@@ -127,6 +153,8 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
       peakMiB: Math.round(memory.peak / 2 ** 20),
       mappedMiB: Math.round(memory.mapped / 2 ** 20),
       trainable,
+      jsMsPerStep: Number(jsMs.toFixed(2)),
+      ...(kernels === undefined ? {} : { profiled: true, kernels }),
       losses: done.map(({ loss }) => Number(loss.toFixed(5))),
       device: description,
     }

@@ -11,13 +11,15 @@ use std::process::Command;
 /// Where scripts/cuda-toolkit installs NVIDIA's compiler wheels.
 const WHEELS: &str = "../../../.cuda-toolkit/nvidia/cu13";
 
+/// Compute capabilities compiled for; PTX of the first serves those in between and to come. IFT_CUDA_TARGETS=90 (or more, by
+/// comma) compiles for a known GPU alone.
 const TARGETS: [&str; 4] = ["80", "90", "100", "120"];
 
 fn main() {
     napi_build::setup();
     let cuda = Path::new("../cuda");
     println!("cargo:rerun-if-changed=../cuda");
-    for name in ["CUDA_HOME", "IFT_REQUIRE_NVCC", "CXX"] {
+    for name in ["CUDA_HOME", "IFT_CUDA_TARGETS", "IFT_REQUIRE_NVCC", "CXX"] {
         println!("cargo:rerun-if-env-changed={name}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
@@ -76,6 +78,18 @@ fn nvcc() -> Option<PathBuf> {
     places.find_map(|place| Some(place.join("nvcc")).filter(|file| file.is_file()))
 }
 
+/// Arguments of nvcc that name what to generate.
+fn code() -> Vec<String> {
+    let named = env::var("IFT_CUDA_TARGETS").unwrap_or_default();
+    let (targets, ptx) = match named.as_str() {
+        "" => (TARGETS.to_vec(), Some(TARGETS[0])),
+        named => (named.split(',').collect(), None),
+    };
+    let machine = targets.iter().map(|target| format!("arch=compute_{target},code=sm_{target}"));
+    let virtual_machine = ptx.map(|target| format!("arch=compute_{target},code=compute_{target}"));
+    machine.chain(virtual_machine).flat_map(|code| ["-gencode".to_owned(), code]).collect()
+}
+
 /// A list `IMAGES` of the fat binaries, one a family.
 fn embed(sources: &[PathBuf], out: &Path) {
     let mut images = String::new();
@@ -85,10 +99,7 @@ fn embed(sources: &[PathBuf], out: &Path) {
                 let image = out.join(source.file_name().expect("a file")).with_extension("fatbin");
                 let mut command = Command::new(&nvcc);
                 command.args(["-std=c++17", "-O3", "-fatbin", "--compress-mode=size"]);
-                for target in TARGETS {
-                    command.arg("-gencode").arg(format!("arch=compute_{target},code=sm_{target}"));
-                }
-                command.args(["-gencode", "arch=compute_80,code=compute_80"]);
+                command.args(code());
                 run(command.arg(source).arg("-o").arg(&image));
                 images += &format!("aligned_bytes!({:?}), ", image.display().to_string());
             }
