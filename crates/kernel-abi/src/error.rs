@@ -16,6 +16,8 @@ pub enum Code {
     IndexRange,
     OutOfMemory,
     FileUnreadable,
+    /// A mapped file whose pages went away.
+    FileChanged,
     BackendClosed,
     BackendUnavailable,
     /// The device does not answer any more: no later call on it will.
@@ -42,6 +44,7 @@ impl Code {
             Self::IndexRange => "IFT_INDEX_RANGE",
             Self::OutOfMemory => "IFT_OUT_OF_MEMORY",
             Self::FileUnreadable => "IFT_FILE_UNREADABLE",
+            Self::FileChanged => "IFT_FILE_CHANGED",
             Self::BackendClosed => "IFT_BACKEND_CLOSED",
             Self::BackendUnavailable => "IFT_BACKEND_UNAVAILABLE",
             Self::DeviceLost => "IFT_DEVICE_LOST",

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { writeFailed } from '@ift/core'
 import { commands } from './commands/index.js'
 import { takeOverrides } from './overrides.js'
 import { Terminal } from './ui/terminal.js'
@@ -7,6 +8,13 @@ import { version } from './version.js'
 
 /** Runs one command line and returns its exit code. */
 export async function main(argv: readonly string[], terminal = new Terminal()): Promise<number> {
+  const code = await run(argv, terminal)
+  await terminal.close()
+  if (terminal.lost === null || code !== exit.done) return code
+  return report(writeFailed('The output', terminal.lost), terminal)
+}
+
+async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = exit.done
   try {
     const { rest, overrides, notes } = takeOverrides(argv)
@@ -56,7 +64,5 @@ export async function main(argv: readonly string[], terminal = new Terminal()): 
     return code
   } catch (error) {
     return report(error, terminal)
-  } finally {
-    terminal.close()
   }
 }

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError, type Backend } from '@ift/tensor'
-import { saveModel } from './checkpoint/model-files.js'
+import { checkReplaceable } from './checkpoint/atomic.js'
+import { refuseInputs } from './checkpoint/inputs.js'
+import { modelKind, saveModel } from './checkpoint/model-files.js'
 import { loadConfigFile } from './config/load.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
@@ -23,6 +25,7 @@ import {
   type OpenModel,
   type OpenOptions,
 } from './session/open-model.js'
+import { modelInputs } from './session/run-inputs.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'
 
@@ -218,6 +221,9 @@ export class Ift extends PluginSession {
    * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`.
    */
   async merge(out: string): Promise<Merged> {
+    const dir = resolve(this.rootDir, out)
+    await refuseInputs(dir, modelInputs(this.rootDir, this.config))
+    await checkReplaceable(dir, modelKind(true))
     const open = await this.openModel()
     if (!open.peft)
       throw new IftError('IFT_MERGE_NOTHING', 'There is no adapter to merge.', 'Name one: --adapter DIR')
@@ -233,7 +239,6 @@ export class Ift extends PluginSession {
     let logitDifference = 0
     for (const [i, value] of before.entries())
       logitDifference = Math.max(logitDifference, Math.abs(value - after[i]!))
-    const dir = resolve(this.rootDir, out)
     await saveModel(dir, { ...open, configJson: open.json, record: modelRecord(open) })
     return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
   }

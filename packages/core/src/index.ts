@@ -43,6 +43,7 @@ export {
 export type { InstalledPlugin } from './plugin/discover.js'
 export { candidates, type PluginKind } from './plugin/resolve.js'
 export { PluginSession } from './plugin/session.js'
+export { processStart } from './process.js'
 export * from './source/index.js'
 export type * from './train/types.js'
 export { Ift, type LoadOptions } from './ift.js'

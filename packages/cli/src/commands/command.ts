@@ -48,7 +48,7 @@ export async function withSession<T>(
   }
 }
 
-/** Runs with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once, as it would without us. */
+/** Runs with a signal that Ctrl-C or a hang-up aborts; a second one ends the process at once, as it would without us. */
 export async function withInterrupt<T>(
   terminal: Terminal,
   note: string,
@@ -56,7 +56,7 @@ export async function withInterrupt<T>(
 ): Promise<T> {
   const controller = new AbortController()
   // A launcher of ranks passes SIGUSR2 on and keeps the others for itself.
-  const signals = ['SIGINT', 'SIGTERM', ...(process.platform === 'win32' ? [] : ['SIGUSR2'])]
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', ...(process.platform === 'win32' ? [] : ['SIGUSR2'])]
   const onSignal = () => {
     terminal.note(note)
     controller.abort()

@@ -2,10 +2,12 @@ import { resolve } from 'node:path'
 import {
   convertData,
   convertTargets,
+  dataFiles,
   DataStats,
   formatNames,
   IftError,
   readExamples,
+  refuseInputs,
   validateData,
   type ConvertTarget,
   type FormatName,
@@ -62,6 +64,8 @@ export const data: Command = {
     const to = options['to'] as ConvertTarget
     if (!convertTargets.includes(to))
       throw new IftError('IFT_USAGE', `There is no form "${to}".`, `Known: ${convertTargets.join(', ')}`)
+    const inputs = (await dataFiles(path)).map((file) => ({ what: 'the input', path: file }))
+    await refuseInputs(resolve(cwd, output), inputs)
     const written = await convertData(readExamples(path, source), to, resolve(cwd, output))
     terminal.note(`${written} records in ${resolve(cwd, output)}`)
     return 0

@@ -25,6 +25,7 @@ export const plan: Command = {
           microBatchTokens: training.microBatchTokens,
         })
       else context.terminal.table(planRows(training))
+      for (const note of training.notes) context.terminal.note(note)
       return training.plan.fits ? 0 : 1
     })
   },

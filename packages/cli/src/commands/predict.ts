@@ -1,7 +1,5 @@
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import {
-  exactJson,
   formatNames,
   IftError,
   isInstruction,
@@ -12,6 +10,7 @@ import {
   type FormatName,
   type Prompt,
 } from '@ift/core'
+import { AnswerFile, refusal } from './answer-file.js'
 import type { Command } from './command.js'
 import { withInterrupt, withSession } from './command.js'
 
@@ -36,43 +35,54 @@ export const predict: Command = {
     return withSession(context, async (ift) => {
       const input = resolve(cwd, options['input'] as string)
       const output = resolve(cwd, options['output'] as string)
-      if (existsSync(output) && !options['overwrite'])
-        throw new IftError(
-          'IFT_USAGE',
-          `${output} exists.`,
-          'Replace it with --overwrite, or name another file.',
-        )
+      const answers = await AnswerFile.plan(output, input, options['overwrite'] === true)
       const format = options['format'] as FormatName | undefined
       const source = { unanswered: true, ...(format !== undefined && { format }) }
       const generator = await ift.createGenerator()
-      const records: { prompt: Prompt; record: object }[] = []
+      const records: { prompt: Prompt; record: object; where: string }[] = []
       for await (const { example, where, record = example } of readExamples(input, source)) {
         if (isInstruction(example) || isMessages(example))
-          records.push({ prompt: withoutAnswer(example), record })
-        else if (isText(example)) records.push({ prompt: example.text, record })
+          records.push({ prompt: withoutAnswer(example), record, where })
+        else if (isText(example)) records.push({ prompt: example.text, record, where })
         else throw new IftError('IFT_DATA_RECORD', `${where}: token ids cannot be answered.`, 'Give text.')
       }
-      writeFileSync(output, '')
       // Answers end in any order; a line is written when all before it are.
-      const done = new Map<number, string>()
+      const done = new Map<number, object>()
       let next = 0
-      await withInterrupt(terminal, 'Stopping; the answers so far are kept.', (signal) =>
-        generator.generateAll(
-          records.map(({ prompt }) => prompt),
-          ift.config.generate,
-          Number(options['batch']),
-          ({ text, finish }, index) => {
-            done.set(index, `${exactJson({ ...records[index]!.record, generate: text, finish })}\n`)
-            for (let line = done.get(next); line !== undefined; line = done.get(next)) {
-              appendFileSync(output, line)
-              done.delete(next++)
-            }
-            if (terminal.interactive) terminal.redraw(`${next}/${records.length}`)
-          },
-          signal,
-        ),
-      )
-      terminal.note(`${records.length} answers in ${output}`)
+      let refused = 0
+      const put = (index: number, more: object) => {
+        done.set(index, { ...records[index]!.record, ...more })
+        for (let line = done.get(next); line !== undefined; line = done.get(next)) {
+          answers.write(line)
+          done.delete(next++)
+        }
+        if (terminal.interactive) terminal.redraw(`${next}/${records.length}`)
+      }
+      try {
+        await withInterrupt(terminal, 'Stopping; the answers so far are kept.', (signal) =>
+          generator.generateAll(
+            records.map(({ prompt }) => prompt),
+            ift.config.generate,
+            Number(options['batch']),
+            ({ text, finish }, index) => {
+              put(index, { generate: text, finish })
+            },
+            signal,
+            (error, index) => {
+              refused++
+              put(index, refusal(records[index]!.where, error))
+            },
+          ),
+        )
+        answers.finish()
+      } catch (error) {
+        answers.close()
+        if (answers.lines > 0) terminal.note(`${answers.lines} answers so far are in ${answers.partial}`)
+        throw error
+      }
+      terminal.note(`${records.length - refused} answers in ${output}`)
+      if (refused > 0) terminal.note(`${refused} records could not be answered; their lines say why: error`)
+      if (refused === records.length && refused > 0) return 1
       return 0
     })
   },

@@ -1,10 +1,10 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { IftError } from '@ift/core'
+import { AnswerFile, refusal } from './answer-file.js'
 import type { Command } from './command.js'
-import { withSession } from './command.js'
+import { withInterrupt, withSession } from './command.js'
 
 export const score: Command = {
   name: 'score',
@@ -23,40 +23,54 @@ export const score: Command = {
       const input = resolve(cwd, options['input'] as string)
       const output = resolve(cwd, options['output'] as string)
       if (!existsSync(input)) throw new IftError('IFT_SOURCE_NOT_FOUND', `There is no file ${input}.`)
-      if (existsSync(output) && !options['overwrite'])
-        throw new IftError(
-          'IFT_USAGE',
-          `${output} exists.`,
-          'Replace it with --overwrite, or name another file.',
-        )
-      const generator = await ift.createGenerator()
-      const out: string[] = []
+      const scores = await AnswerFile.plan(output, input, options['overwrite'] === true)
+      const texts: { readonly text: string | Int32Array; readonly where: string }[] = []
       let line = 0
       for await (const text of createInterface({ input: createReadStream(input), crlfDelay: Infinity })) {
-        line++
-        if (!text.trim()) continue
-        const ids = await idsOf(text, `${input}:${line}`, (prompt) => generator.encodeText(prompt))
-        out.push(JSON.stringify({ ids: [...ids], logprobs: await generator.score(ids) }))
+        const where = `${input}:${++line}`
+        if (text.trim()) texts.push({ text: textOf(text, where), where })
       }
-      await writeFile(output, out.map((record) => `${record}\n`).join(''))
-      terminal.note(`${out.length} lines in ${output}`)
-      return 0
+      const generator = await ift.createGenerator()
+      let refused = 0
+      const score = async ({ text, where }: (typeof texts)[number]) => {
+        const ids = typeof text === 'string' ? await generator.encodeText(text) : text
+        try {
+          return { ids: [...ids], logprobs: await generator.score(ids) }
+        } catch (error) {
+          if (!(error instanceof IftError) || error.code !== 'IFT_SEQUENCE_TOO_LONG') throw error
+          refused++
+          return { ids: [...ids], ...refusal(where, error) }
+        }
+      }
+      try {
+        await withInterrupt(terminal, 'Stopping; the lines so far are kept.', async (signal) => {
+          for (const text of texts) {
+            scores.write(await score(text))
+            signal.throwIfAborted()
+          }
+        })
+        scores.finish()
+      } catch (error) {
+        scores.close()
+        if (scores.lines > 0) terminal.note(`${scores.lines} lines so far are in ${scores.partial}`)
+        throw error
+      }
+      terminal.note(`${scores.lines} lines in ${output}`)
+      if (refused > 0) terminal.note(`${refused} texts could not be scored; their lines say why: error`)
+      return refused > 0 && refused === texts.length ? 1 : 0
     })
   },
 }
 
-async function idsOf(
-  line: string,
-  where: string,
-  encode: (text: string) => Promise<Int32Array>,
-): Promise<Int32Array> {
+/** A text, or ids as they are. */
+function textOf(line: string, where: string): string | Int32Array {
   let record: { text?: unknown; ids?: unknown }
   try {
     record = JSON.parse(line) as typeof record
   } catch (cause) {
     throw new IftError('IFT_DATA_SYNTAX', `${where} is not JSON: ${line.slice(0, 80)}`, undefined, { cause })
   }
-  if (typeof record.text === 'string') return encode(record.text)
+  if (typeof record.text === 'string') return record.text
   if (Array.isArray(record.ids) && record.ids.every((id) => Number.isInteger(id)))
     return Int32Array.from(record.ids as number[])
   throw new IftError(

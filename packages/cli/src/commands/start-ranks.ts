@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { IftError, type LocalRanks } from '@ift/core'
 import type { Terminal } from '../ui/terminal.js'
+import { namedStarter } from './starter.js'
 
 /** How to run this program again. */
 export interface Program {
@@ -27,18 +28,17 @@ const stdio: StdioOptions = ['ignore', 'inherit', 'inherit']
 /** Time that ranks have to end by themselves once one has failed. */
 const patience = 5000
 
-/** The first Ctrl-C asks the ranks for a checkpoint, the second ends them. */
+/** The first Ctrl-C or hang-up asks the ranks for a checkpoint, the second ends them. */
 function forward(children: readonly ChildProcess[], first: NodeJS.Signals): () => void {
   let asked = false
   const onSignal = () => {
     for (const child of children) child.kill(asked ? 'SIGKILL' : first)
     asked = true
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, onSignal)
   return () => {
-    process.off('SIGINT', onSignal)
-    process.off('SIGTERM', onSignal)
+    for (const signal of signals) process.off(signal, onSignal)
   }
 }
 
@@ -57,7 +57,7 @@ export async function startUnderMpi(
   if (process.getuid?.() === 0) flags.push('--allow-run-as-root')
   const child = spawn(mpirun, [...flags, program.command, ...program.args], {
     stdio,
-    env,
+    env: { ...env, ...namedStarter() },
     // In a group of its own Ctrl-C reaches this process alone, which asks for a checkpoint first.
     detached: true,
   })
@@ -113,6 +113,7 @@ export async function startLocally(
       detached: true,
       env: {
         ...env,
+        ...namedStarter(),
         IFT_RANK: String(rank),
         IFT_WORLD_SIZE: String(node.nodes * count),
         IFT_LOCAL_RANK: String(local),

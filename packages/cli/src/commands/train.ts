@@ -2,7 +2,8 @@ import { IftError, rankPlacement, type Ift, type LocalRanks, type RankPlace } fr
 import type { Command, Context } from './command.js'
 import { withInterrupt, withSession } from './command.js'
 import { freePort, sameProgram, startLocally, startUnderMpi, visibleGpus } from './start-ranks.js'
-import { report } from '../ui/report.js'
+import { exit, report } from '../ui/report.js'
+import { watchStarter } from './starter.js'
 import { planRows } from './plan-view.js'
 import { Progress } from '../ui/progress.js'
 import { compact, duration } from '../ui/format.js'
@@ -29,6 +30,10 @@ export const train: Command = {
     const { terminal, options } = context
     const output = options['output'] as string | undefined
     const overrides = output === undefined ? context.overrides : { ...context.overrides, output }
+    watchStarter(() => {
+      terminal.failure('The process that started this one is gone.', undefined, 'IFT_RANK_FAILED')
+      process.exit(exit.failed)
+    })
     const placement = rankPlacement()
     if (placement.kind === 'rank') {
       // Under a launcher --nproc has done its work, or the launcher does it.
@@ -117,6 +122,7 @@ async function trainHere(ift: Ift, { terminal, options }: Context, place: RankPl
   const training = await ift.createTraining({ ...(resume === undefined ? {} : { resume }), ranks: place })
   for (const { dir, error } of training.broken)
     terminal.note(`passed over ${dir}: ${error instanceof Error ? error.message : String(error)}`)
+  for (const note of training.notes) terminal.note(note)
   terminal.heading(training.resumedFrom === null ? 'Plan' : `Resuming from ${training.resumedFrom}`)
   terminal.table(planRows(training))
   const { trainer } = training
@@ -128,6 +134,9 @@ async function trainHere(ift: Ift, { terminal, options }: Context, place: RankPl
   )
   trainer.hooks.log.tap('cli', (record) => {
     progress.show(record)
+  })
+  trainer.hooks.warning.tap('cli', (warning) => {
+    terminal.note(warning)
   })
   const result = await withInterrupt(
     terminal,
@@ -146,6 +155,7 @@ async function trainHere(ift: Ift, { terminal, options }: Context, place: RankPl
     ['output', result.output],
     ['report', training.folder.report],
   ])
+  for (const warning of result.warnings) terminal.note(warning)
   if (result.reason === 'interrupted') terminal.note('Go on with: npx ift train --resume')
   return result.reason === 'interrupted' ? 130 : 0
 }

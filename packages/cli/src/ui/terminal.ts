@@ -2,11 +2,32 @@ import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
+interface Failure {
+  first: Error | null
+}
+
+const watched = new WeakMap<NodeJS.WriteStream, Failure>()
+
+/** Without a listener the first write that fails would end the process, and the run in it. */
+function watch(stream: NodeJS.WriteStream): Failure {
+  let failure = watched.get(stream)
+  if (!failure) {
+    const fresh: Failure = { first: null }
+    stream.on('error', (error) => {
+      fresh.first ??= error
+    })
+    watched.set(stream, fresh)
+    failure = fresh
+  }
+  return failure
+}
+
 /** Where a command line writes: results to stdout, everything else to stderr. */
 export class Terminal {
   readonly #colour: boolean
   #rank = 0
   #line = ''
+  readonly #lost: Failure
 
   constructor(
     readonly stdout: NodeJS.WriteStream = process.stdout,
@@ -14,6 +35,23 @@ export class Terminal {
     env: NodeJS.ProcessEnv = process.env,
   ) {
     this.#colour = env['NO_COLOR'] ? false : Boolean(env['FORCE_COLOR']) || stderr.isTTY
+    this.#lost = watch(stdout)
+    watch(stderr)
+  }
+
+  /** Why a result could not be written; null while all could. A reader that went away has seen what it wanted. */
+  get lost(): Error | null {
+    const { first } = this.#lost
+    return first !== null && 'code' in first && first.code === 'EPIPE' ? null : first
+  }
+
+  /** Progress that cannot be shown is not shown. */
+  #say(text: string): void {
+    try {
+      this.stderr.write(text)
+    } catch {
+      // A disk that is full, a terminal that is gone.
+    }
   }
 
   /** Whether a person watches: one line is redrawn instead of many written. */
@@ -34,7 +72,11 @@ export class Terminal {
   out(text: string): void {
     if (this.#rank > 0) return
     this.clear()
-    this.stdout.write(text)
+    try {
+      this.stdout.write(text)
+    } catch (error) {
+      this.#lost.first ??= error as Error
+    }
   }
 
   /** A result that a machine reads. */
@@ -49,7 +91,7 @@ export class Terminal {
 
   #write(text: string): void {
     this.clear()
-    this.stderr.write(text)
+    this.#say(text)
   }
 
   note(text: string): void {
@@ -76,12 +118,12 @@ export class Terminal {
   redraw(line: string): void {
     const width = Math.max(20, this.stderr.columns || 80) - 1
     this.#line = line.length > width ? `${line.slice(0, width - 1)}…` : line
-    this.stderr.write(`\r\x1b[2K${this.#line}`)
+    this.#say(`\r\x1b[2K${this.#line}`)
   }
 
   /** Takes the redrawn line away, so that what follows starts on a clean one. */
   clear(): void {
-    if (this.#line) this.stderr.write('\r\x1b[2K')
+    if (this.#line) this.#say('\r\x1b[2K')
     this.#line = ''
   }
 
@@ -91,7 +133,10 @@ export class Terminal {
     for (const [name, value] of rows) this.err(`  ${this.style('dim', name.padEnd(width))}  ${value}\n`)
   }
 
-  close(): void {
+  /** Ends the output; what could not be written is known afterwards. */
+  async close(): Promise<void> {
     this.clear()
+    // The error of a write arrives behind it.
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }

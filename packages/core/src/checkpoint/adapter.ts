@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { IftError, type Tensor } from '@ift/tensor'
 import type { AdapterFiles, AdapterSource } from '../plugin/contract/peft.js'
-import { replaceDir, writeFileAtomic } from './atomic.js'
+import { hashList, replaceDir, writeFileAtomic } from './atomic.js'
 import { corrupt, readFailed } from './errors.js'
 import { storedType } from './numbers.js'
 import { fromTensor, openSafetensors, writeSafetensors } from './safetensors.js'
@@ -40,7 +40,7 @@ export async function writeAdapter(
     await compare(join(to, modelName), files.tensors)
     await openAdapter(to)
   }
-  await replaceDir(dir, write, { ours })
+  await replaceDir(dir, write, { ours, kind: 'adapter', marks: [hashList] })
 }
 
 async function compare(path: string, expected: ReadonlyMap<string, Tensor>): Promise<void> {

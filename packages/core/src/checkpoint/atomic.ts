@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { IftError } from '@ift/tensor'
@@ -52,7 +52,20 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
   for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten
 }
 
+/** Kinds of folders that are written, by the file that each has. */
+const kinds = {
+  checkpoint: 'state.json',
+  adapter: 'adapter_config.json',
+  model: 'config.json',
+} as const
+
+export type FolderKind = keyof typeof kinds
+
 export interface ReplaceOptions {
+  /** What is written: a folder of another kind is not replaced. */
+  readonly kind?: FolderKind
+  /** Files without which a folder that is there was not written by us, and is not replaced. */
+  readonly marks?: readonly string[]
   /** Names that an older version of the folder may have and the new one need not. */
   readonly ours?: (name: string) => boolean
   /** Whether hashes.json is written; yes when omitted. */
@@ -61,8 +74,8 @@ export interface ReplaceOptions {
 
 /**
  * Writes a folder and its hashes.json under a temporary name beside it and renames it into place. A folder that is there is replaced only
- * when everything in it is written again, is listed in its own hashes.json, or is `ours`: anything else is somebody's, and
- * `IFT_FOLDER_IN_USE` names it. A process killed between the two renames leaves the old folder as `.NAME.old-…`.
+ * when it is of the same kind and everything in it is written again, is listed in its own hashes.json, or is `ours`: anything else is
+ * somebody's, and `IFT_FOLDER_IN_USE` names it. A process killed between the two renames leaves the old folder as `.NAME.old-…`.
  */
 export async function replaceDir(
   dir: string,
@@ -117,22 +130,70 @@ async function namesIn(dir: string): Promise<string[] | null> {
   }
 }
 
+const inUse = (dir: string, why: string) =>
+  new IftError(
+    'IFT_FOLDER_IN_USE',
+    `${dir} is not replaced: ${why}`,
+    'Choose another folder, or move what is in this one.',
+  )
+
+function refuseOtherKinds(dir: string, before: readonly string[], { kind, marks }: ReplaceOptions): void {
+  if (kind === undefined || before.length === 0) return
+  const found = (Object.keys(kinds) as FolderKind[]).find((name) => before.includes(kinds[name]))
+  if (found !== undefined && found !== kind)
+    throw inUse(
+      dir,
+      `it holds ${found === 'adapter' ? 'an' : 'a'} ${found}, and what would be written is ${kind === 'adapter' ? 'an' : 'a'} ${kind}.`,
+    )
+  const missing = found === undefined ? undefined : marks?.find((name) => !before.includes(name))
+  if (missing !== undefined)
+    throw inUse(
+      dir,
+      `it holds a${found === 'adapter' ? 'n' : ''} ${found} that ift has not written (no ${missing}).`,
+    )
+}
+
+/** Throws `IFT_FOLDER_IN_USE` where `replaceDir` would because of what kind of folder is there; before any work is done. */
+export async function checkReplaceable(dir: string, options: ReplaceOptions): Promise<void> {
+  const before = await namesIn(dir)
+  if (before !== null) refuseOtherKinds(dir, before, options)
+}
+
 async function refuseStrangers(
   dir: string,
   before: readonly string[],
   now: ReadonlySet<string>,
-  { ours }: ReplaceOptions,
+  options: ReplaceOptions,
 ): Promise<void> {
+  refuseOtherKinds(dir, before, options)
+  const unknown = before.filter((name) => !(now.has(name) || options.ours?.(name)))
+  if (!unknown.length) return
   const listed = before.includes(hashList)
     ? new Set(Object.keys(await readHashes(dir)).map((path) => path.split('/')[0]))
     : new Set<string>()
-  const strange = before.find((name) => !(now.has(name) || listed.has(name) || ours?.(name)))
-  if (strange === undefined) return
-  throw new IftError(
-    'IFT_FOLDER_IN_USE',
-    `${dir} is not replaced: it holds ${strange}, which would be lost.`,
-    'Choose another folder, or move what is in this one.',
-  )
+  const strange = unknown.find((name) => !listed.has(name))
+  if (strange !== undefined) throw inUse(dir, `it holds ${strange}, which would be lost.`)
+}
+
+/**
+ * Removes what killed processes left in a folder of the files and folders that `ours` says; an old one whose new one never came
+ * goes back to its place. Only for who alone writes there.
+ */
+export async function removeLeftovers(dir: string, ours: (name: string) => boolean): Promise<void> {
+  for (const entry of (await namesIn(dir)) ?? []) {
+    const [, name, kind] = /^\.(.+)\.(tmp|old)-[0-9a-f]+$/.exec(entry) ?? []
+    if (name === undefined || !ours(name)) continue
+    const path = join(dir, entry)
+    if (kind === 'old' && !existsSync(join(dir, name))) await rename(path, join(dir, name))
+    else await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** Removes a folder; a process killed meanwhile leaves it under a temporary name, and never a part of it under its own. */
+export async function removeDir(dir: string): Promise<void> {
+  const temporary = besides(dir, 'tmp')
+  await rename(dir, temporary)
+  await rm(temporary, { recursive: true, force: true })
 }
 
 /** sha256 of a file, in hexadecimal. */
@@ -199,11 +260,19 @@ async function readHashes(dir: string): Promise<Record<string, FileHash>> {
 }
 
 /**
- * Compares a folder with its hashes.json. `IFT_FOLDER_INCOMPLETE` when the list or a file is missing, `IFT_FILE_CORRUPT` when a
- * file differs. Files that are not listed are not looked at.
+ * Compares a folder with its hashes.json. `IFT_FOLDER_INCOMPLETE` when the list or a file is missing or the list lacks one of
+ * `needed`, `IFT_FILE_CORRUPT` when a file differs. Other files that are not listed are not looked at.
  */
-export async function verifyFolder(dir: string): Promise<void> {
-  for (const [name, { bytes, sha256 }] of Object.entries(await readHashes(dir))) {
+export async function verifyFolder(dir: string, needed: readonly string[] = []): Promise<void> {
+  const hashes = await readHashes(dir)
+  const absent = needed.find((name) => !Object.hasOwn(hashes, name))
+  if (absent !== undefined || Object.keys(hashes).length === 0)
+    throw new IftError(
+      'IFT_FOLDER_INCOMPLETE',
+      `${dir} does not count: its ${hashList} does not list ${absent ?? 'a single file'}.`,
+      'Use an earlier one.',
+    )
+  for (const [name, { bytes, sha256 }] of Object.entries(hashes)) {
     const path = join(dir, name)
     let found: number
     try {

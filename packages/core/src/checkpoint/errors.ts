@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { IftError } from '@ift/tensor'
 
 const codeOf = (error: unknown): string | undefined =>
@@ -33,11 +34,17 @@ export function readFailed(path: string, cause: unknown): unknown {
   return new IftError('IFT_FILE_UNREADABLE', `${path} cannot be read: ${reason}`, undefined, { cause })
 }
 
+/** Whether a disk is full or a quota used up. Node has no name for the second and gives the system's number alone. */
+export function isDiskFull(error: unknown): boolean {
+  if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') return true
+  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined
+  return typeof errno === 'number' && Math.abs(errno) === constants.errno.EDQUOT
+}
+
 /** An error of the file system while writing `path`; what was there before is untouched. */
 export function writeFailed(path: string, cause: unknown): unknown {
   if (cause instanceof IftError) return cause
-  const code = codeOf(cause)
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isDiskFull(cause)) {
     return new IftError(
       'IFT_DISK_FULL',
       `${path}: the disk is full or its quota is used up; nothing was replaced.`,

@@ -44,6 +44,10 @@ const ours = (name: string) =>
   ) ||
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges)\b.*\.(json|txt|model)$/.test(name)
 
+/** What may be in the place of a model that is written: one that ift has written, when that is told by a record. */
+export const modelKind = (recorded: boolean) =>
+  ({ kind: 'model', marks: recorded ? [recordFile] : [] }) as const
+
 /** A matrix whose rows and columns change places on the way to the file; it is held whole meanwhile. */
 function turned(tensor: TensorToWrite): TensorToWrite {
   const [rows, cols] = tensor.shape as [number, number]
@@ -115,5 +119,5 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
     await tokenizer?.save(to)
   }
   // Hashing would read a large model once more.
-  await replaceDir(dir, write, { ours, hashes: false })
+  await replaceDir(dir, write, { ours, hashes: false, ...modelKind(record !== undefined) })
 }

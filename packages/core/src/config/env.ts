@@ -12,6 +12,12 @@ export interface HubSettings {
   readonly offline: boolean
 }
 
+/** Where ift keeps what it can make again: `ift` in the user's cache folder. */
+export const cacheFolder = (
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  home: string = homedir(),
+): string => join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'ift')
+
 const isSet = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? '')
 
 function tokenIn(file: string): string | null {

@@ -124,7 +124,14 @@ export interface BuildOptions extends EncodeOptions {
    * Where finished samples are kept, and what their examples are: a hash of the data files and of everything else that
    * decides the examples (form, columns, limit, seed, hooks). Tokenizer, template and options are added here.
    */
-  readonly cache?: { readonly dir: string; readonly key: string }
+  readonly cache?: {
+    readonly dir: string
+    readonly key: string
+    /** Whether new samples are kept; yes when omitted. */
+    readonly keep?: boolean
+    /** Told that they cannot be kept; without it that is an error. */
+    readonly onFailure?: (error: IftError) => unknown
+  }
   /** Called now and then with the examples done. */
   readonly onProgress?: (examples: number) => void
 }
@@ -240,6 +247,12 @@ export async function buildSampleStore(
   const last = pending as ReturnType<typeof encodeBatch> | null
   if (last) await take(last)
   const store = builder.build(counts satisfies StoreCounts)
-  if (cache) await store.save(cache.dir, key!)
+  if (cache && cache.keep !== false)
+    try {
+      await store.save(cache.dir, key!)
+    } catch (error) {
+      if (!cache.onFailure || !(error instanceof IftError)) throw error
+      cache.onFailure(error)
+    }
   return store
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
+import { isDiskFull, writeFailed } from '../checkpoint/errors.js'
 import type { LocatedExample } from './build.js'
 import { messageText, toMessages, toRounds } from './conversation.js'
 import { exactJson } from './exact-json.js'
@@ -100,7 +101,7 @@ export async function convertData(
     return count
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
-    if (cause instanceof IftError) throw cause
+    if (cause instanceof IftError || isDiskFull(cause)) throw writeFailed(path, cause)
     throw new IftError(
       'IFT_FILE_WRITE',
       `${path}: ${(cause as Error).message}`,

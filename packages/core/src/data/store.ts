@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { ignoredLabel } from './encode.js'
@@ -113,6 +113,7 @@ export class SampleStore implements SampleSource {
     const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
     try {
       await mkdir(dir, { recursive: true })
+      await removeAbandoned(dir)
       const file = await open(temporary, 'wx')
       try {
         for (const part of [Buffer.from(`${magic}${header}\n`), ...parts])
@@ -179,6 +180,18 @@ export class SampleStore implements SampleSource {
     } finally {
       await file.close()
     }
+  }
+}
+
+/** Milliseconds after which an unfinished file is nobody's any more. */
+const abandoned = 24 * 3600 * 1000
+
+/** Removes what processes that were killed while they wrote have left. */
+async function removeAbandoned(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (!/\.samples\.[0-9a-f]{12}\.tmp$/.test(name)) continue
+    const found = await stat(join(dir, name)).catch(() => null)
+    if (found && Date.now() - found.mtimeMs > abandoned) await rm(join(dir, name), { force: true })
   }
 }
 

@@ -87,10 +87,10 @@ export class Generator {
 
   /**
    * Continues every prompt, at most `batch` at a time; results are in the order of the prompts and do not depend on
-   * `batch`. Prompt i samples with stream i of the seed.
+   * `batch`. Prompt i samples with stream i of the seed. Null is passed over and has no result.
    */
   async generateAll(
-    prompts: readonly ArrayLike<number>[],
+    prompts: readonly (ArrayLike<number> | null)[],
     options: GenerateOptions,
     batch = 16,
     stream: StreamOptions = {},
@@ -98,18 +98,24 @@ export class Generator {
   ): Promise<Generation[]> {
     const settings = decodeSettings(options)
     const results = new Array<Generation>(prompts.length)
-    for (const [index, prompt] of prompts.entries()) this.#checkLength(prompt.length, settings, index)
+    for (const [index, prompt] of prompts.entries())
+      if (prompt) this.#checkLength(prompt.length, settings, index)
     const finish = async (index: number, generation: Generation) => {
       results[index] = generation
       await onDone?.(generation, index)
     }
     if (settings.numBeams > 1) {
       for (const [index, prompt] of prompts.entries())
-        await finish(index, await this.#beams(Array.from(prompt), settings, index, stream))
+        if (prompt) await finish(index, await this.#beams(Array.from(prompt), settings, index, stream))
       return results
     }
     await this.#tracks(prompts, settings, batch, stream, finish)
     return results
+  }
+
+  /** Throws what `generateAll` would throw because of a prompt's length. */
+  check(prompt: ArrayLike<number>, options: GenerateOptions, index = 0): void {
+    this.#checkLength(prompt.length, decodeSettings(options), index)
   }
 
   #checkLength(promptTokens: number, settings: DecodeSettings, index: number): void {
@@ -135,7 +141,7 @@ export class Generator {
   }
 
   async #tracks(
-    prompts: readonly ArrayLike<number>[],
+    prompts: readonly (ArrayLike<number> | null)[],
     settings: DecodeSettings,
     batch: number,
     stream: StreamOptions,
@@ -159,7 +165,9 @@ export class Generator {
       while (next < prompts.length || active.length) {
         while (next < prompts.length && active.length < batch) {
           const index = next++
-          const ids = Array.from(prompts[index]!)
+          const prompt = prompts[index]
+          if (!prompt) continue
+          const ids = Array.from(prompt)
           const onText = stream.onText && ((text: string) => stream.onText!(text, index))
           active.push({
             index,
@@ -171,6 +179,7 @@ export class Generator {
             fed: 0,
           })
         }
+        if (!active.length) break
         const scores = decoder.feed(
           active.map((track) => ({ sequence: track.sequence, ids: track.ids.slice(track.fed) })),
         )

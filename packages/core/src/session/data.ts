@@ -41,6 +41,8 @@ export interface RunData {
   readonly longest: number
   /** sha256 of everything that decides the samples and their order in the data. */
   readonly hash: string
+  /** What is worth knowing and stops nothing: a cache that cannot be written. */
+  readonly notes: readonly string[]
 }
 
 /** A dataset found: its name, its examples, and a key of what they are (null when that cannot be told). */
@@ -133,12 +135,18 @@ export async function openData(
   session: PluginSession,
   config: ResolvedConfig,
   open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
+  {
+    keep = true,
+  }: { /** Whether samples are kept in the cache for the next time. */ readonly keep?: boolean } = {},
 ): Promise<RunData> {
+  const notes = new Set<string>()
   const { hooks, rootDir } = session
   const { seed } = config.train
   const maxLength = Math.min(config.maxLength, open.shape.maxPositions ?? Infinity)
   // A plugin that rewrites examples or samples may do anything: nothing is cached then.
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
+  // A cache saves time, and nothing depends on it.
+  const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)
   const build = async ({ name, examples, key, leftOut }: Found): Promise<RunDataset> => {
     const context = { dataset: name }
     const options: BuildOptions = {
@@ -149,7 +157,9 @@ export async function openData(
       truncation: config.truncation,
       ...(tapped(hooks.example) ? { onExample: (example) => hooks.example.call(example, context) } : {}),
       ...(tapped(hooks.sample) ? { onSample: (sample) => hooks.sample.call(sample, context) } : {}),
-      ...(cacheable && key !== null ? { cache: { dir: join(rootDir, '.ift-cache'), key } } : {}),
+      ...(cacheable && key !== null
+        ? { cache: { dir: join(rootDir, '.ift-cache'), key, keep, onFailure } }
+        : {}),
     }
     return { name, leftOut, store: await buildSampleStore(examples(), options) }
   }
@@ -205,5 +215,6 @@ export async function openData(
     limit: { tokens: maxLength, by: maxLength < config.maxLength ? 'model' : 'maxLength' },
     longest,
     hash: hash.digest('hex'),
+    notes: [...notes],
   }
 }

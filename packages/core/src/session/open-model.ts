@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,6 +30,7 @@ import { checkTokenIds, checkTokenizer } from './check-tokenizer.js'
 import { endTokens } from './end-tokens.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 import { version } from '../version.js'
+import { layoutOf, ModelContents } from './identity.js'
 import { chooseDtype } from './open-backend.js'
 
 /** How frozen weights are held. */
@@ -87,10 +87,12 @@ export interface OpenModel {
   /** Ids that end a generation, and those of them that answers are ended with in training. */
   readonly ends: ReadonlySet<number>
   readonly learned: readonly number[]
-  /** Names and sizes of the weight files: two models of equal fingerprint have the same files. */
+  /** Names, types and places of all tensors: what can be told of the weights without reading them. */
   readonly fingerprint: string
   /** A hash of some of the values of the weights; empty when the model starts from random ones. */
   readonly sampleWeights: () => Promise<string>
+  /** The files of the weights and of the adapter, open while the model is trained; null otherwise. */
+  readonly contents: ModelContents | null
   release(): void
 }
 
@@ -304,6 +306,23 @@ export async function openModel(
   options: OpenOptions,
 ): Promise<OpenModel> {
   const files = await openModelFiles(session, config)
+  const contents = options.training ? await ModelContents.of(files) : null
+  try {
+    return await loadModel(session, config, backend, options, files, contents)
+  } catch (error) {
+    contents?.close()
+    throw error
+  }
+}
+
+async function loadModel(
+  session: PluginSession,
+  config: ResolvedConfig,
+  backend: Backend,
+  options: OpenOptions,
+  files: ModelFiles,
+  contents: ModelContents | null,
+): Promise<OpenModel> {
   const { definition, parsed, shape, tokenizer, checkpoint } = files
   const dtype = chooseDtype(config, backend)
   const { quantize } = files
@@ -344,21 +363,15 @@ export async function openModel(
     dir: files.dir,
     name,
     ...endTokens(files, tokenizer, files.template, files.learned),
-    fingerprint: checkpoint ? fingerprintOf(checkpoint) : 'initialized',
+    fingerprint: checkpoint ? layoutOf(checkpoint) : 'initialized',
     sampleWeights: () => (checkpoint ? checkpoint.sample() : Promise.resolve('')),
+    contents,
     release() {
+      contents?.close()
       peft?.release()
       model.release()
     },
   }
-}
-
-/** sha256 over names, types, shapes and places of all tensors. */
-function fingerprintOf({ tensors }: WeightSource): string {
-  const hash = createHash('sha256')
-  for (const [name, { dtype, shape, offset }] of tensors)
-    hash.update(`${name} ${dtype} ${shape.join('x')} ${offset}\n`)
-  return hash.digest('hex')
 }
 
 /** Full-parameter training: every parameter, decay on matrices only. */

@@ -65,15 +65,30 @@ export class TextGenerator {
     return typeof prompt === 'string' ? generation : { ...generation, text: generation.text.trimStart() }
   }
 
-  /** Continues every prompt, `batch` at a time, in order; `onDone` is called as each one ends. */
+  /**
+   * Continues every prompt, `batch` at a time, in order; `onDone` is called as each one ends. A prompt that cannot be continued
+   * (too long, empty, refused by the template) is an error, or is told to `onRefused` before the first one begins.
+   */
   async generateAll(
     prompts: readonly Prompt[],
     options: GenerateOptions,
     batch = 16,
     onDone?: (generation: Generation, index: number) => void | Promise<void>,
     signal?: AbortSignal,
+    onRefused?: (error: IftError, index: number) => void,
   ): Promise<Generation[]> {
-    const ids = await Promise.all(prompts.map((prompt) => this.encode(prompt)))
+    const encode = async (prompt: Prompt, index: number) => {
+      try {
+        const ids = await this.encode(prompt)
+        this.#generator.check(ids, options, index)
+        return ids
+      } catch (error) {
+        if (!onRefused || !(error instanceof IftError)) throw error
+        onRefused(error, index)
+        return null
+      }
+    }
+    const ids = await Promise.all(prompts.map(encode))
     const trim = (generation: Generation, index: number): Generation =>
       typeof prompts[index] === 'string' ? generation : { ...generation, text: generation.text.trimStart() }
     const all = await this.#generator.generateAll(

@@ -1,27 +1,33 @@
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { freemem } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { IftError, QuantizedParameter } from '@ift/tensor'
-import { writeAdapter } from '../checkpoint/adapter.js'
-import { recordFile, saveModel } from '../checkpoint/model-files.js'
+import { refuseInputs } from '../checkpoint/inputs.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { RankLink } from '../distributed/link.js'
 import type { RankPlace } from '../distributed/place.js'
 import { Ranks } from '../distributed/ranks.js'
 import { createPacker } from '../data/pack.js'
 import type { PluginSession } from '../plugin/session.js'
-import { findCheckpoint, type BrokenCheckpoint } from '../train/checkpoint.js'
+import { findCheckpoint, readRecord, type BrokenCheckpoint } from '../train/checkpoint.js'
 import { MetricsFile } from '../train/metrics.js'
 import { plan, type Plan } from '../train/plan.js'
 import type { RemedyInput } from '../train/remedies.js'
 import { renderReport, type ReportSample } from '../train/report/report.js'
-import { checkResumable, decisive, RunFolder, type Manifest } from '../train/run-folder.js'
+import { checkResumable, decisive, RunFolder, versionsOf, type Manifest } from '../train/run-folder.js'
+import { RunLock } from '../train/run-lock.js'
+import type { RunGuard } from '../train/run-guard.js'
 import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../train/types.js'
 import { version } from '../version.js'
 import { openData, type RunData } from './data.js'
-import { modelRecord, type OpenModel } from './open-model.js'
+import { modelFacts, modelIdentity } from './identity.js'
+import { explainLostFile } from './lost-file.js'
+import { outputDir } from './output-dir.js'
+import { inputsOf } from './run-inputs.js'
+import type { OpenModel } from './open-model.js'
 import { explainMemory } from './out-of-memory.js'
+import { saveOutput } from './save-output.js'
 import { writeFileAtomic } from '../checkpoint/atomic.js'
 
 export interface TrainingOptions {
@@ -45,6 +51,8 @@ export interface Training {
   readonly broken: readonly BrokenCheckpoint[]
   /** Tokens of a micro-batch: more than the config says where a sample is longer. */
   readonly microBatchTokens: number
+  /** What is worth knowing before the run begins. */
+  readonly notes: readonly string[]
   /** Elements that are trained, and of the whole model. */
   readonly trainable: number
   readonly parameters: number
@@ -55,29 +63,6 @@ export interface Training {
 }
 
 const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
-
-/** The output folder with its placeholders filled in. */
-export function outputDir(config: ResolvedConfig, rootDir: string, family: string): string {
-  const entries = Array.isArray(config.data) ? config.data : [config.data]
-  const data = entries
-    .map((entry) => (typeof entry === 'string' ? entry : (entry.name ?? entry.path ?? 'data')))
-    .map((name) =>
-      name
-        .split(/[\\/]/)
-        .at(-1)!
-        .replace(/\.[a-z]+(\.gz|\.zst)?$/i, ''),
-    )
-    .join('+')
-  const values: Readonly<Record<string, string>> = {
-    model: config.weights?.split(/[\\/]/).filter(Boolean).at(-1) ?? family,
-    data: data || 'data',
-    method: config.peft.method,
-  }
-  return resolve(
-    rootDir,
-    config.output.replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole),
-  )
-}
 
 /** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
 const usable = 0.94
@@ -142,6 +127,26 @@ function sharesPrefixes(wanted: 'auto' | 'always' | 'never', { peft, shape }: Op
   return possible && (wanted === 'always' || (wanted === 'auto' && peft?.stochastic !== true))
 }
 
+/** The checkpoint that a run goes on from, on the process that writes. */
+async function findResumable(
+  folder: RunFolder,
+  session: PluginSession,
+  resume: true | string,
+): Promise<{ readonly dir: string; readonly broken: readonly BrokenCheckpoint[] }> {
+  const { dir, broken } = await findCheckpoint(
+    folder,
+    typeof resume === 'string' ? resolve(session.rootDir, resume) : null,
+  )
+  if (dir !== null) return { dir, broken }
+  throw new IftError(
+    'IFT_RESUME_NOTHING',
+    `There is no whole checkpoint to resume from in ${folder.checkpoints}.`,
+    broken.length
+      ? `Broken: ${broken.map(({ dir, error }) => `${dir} (${error instanceof Error ? error.message : String(error)})`).join('; ')}`
+      : 'Start the run without --resume.',
+  )
+}
+
 /** Opens a run: data, plan, packer, trainer, and its folder when it goes on. */
 export async function openTraining(
   session: PluginSession,
@@ -155,7 +160,41 @@ export async function openTraining(
       ? resolve(session.rootDir, options.resume).replace(/[\\/]checkpoints[\\/]step-\d+[\\/]?$/, '')
       : outputDir(config, session.rootDir, open.definition.name),
   )
-  const data = await openData(session, config, open)
+  const writes = Ranks.of(open.backend)?.isFirst ?? true
+  if (options.planOnly || !writes) return openIn(folder, null, session, config, open, options, link)
+  const inputs = await inputsOf(session.rootDir, config, open.dir)
+  for (const path of folder.written) await refuseInputs(path, inputs)
+  const lock = await RunLock.acquire(folder.dir)
+  try {
+    return await openIn(folder, lock, session, config, open, options, link)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** `lock` is null for who writes nothing: a plan, and all ranks but the first. */
+async function openIn(
+  folder: RunFolder,
+  lock: RunLock | null,
+  session: PluginSession,
+  config: ResolvedConfig,
+  open: OpenModel,
+  options: TrainingOptions,
+  link: RankLink | null,
+): Promise<Training> {
+  const { planOnly = false, resume } = options
+  if (lock && !resume && (await folder.holdsRun()))
+    throw new IftError(
+      'IFT_RUN_EXISTS',
+      `${folder.dir} holds a run already.`,
+      (await folder.steps()).length
+        ? 'Go on with it: --resume. Or choose another folder: --output DIR'
+        : 'Choose another folder: --output DIR',
+    )
+  if (lock) await folder.removeLeftovers()
+  const found = lock && resume ? await findResumable(folder, session, resume) : null
+  const data = await openData(session, config, open, { keep: !planOnly })
   if (data.train.count === 0)
     throw new IftError(
       'IFT_DATA_EMPTY',
@@ -163,9 +202,7 @@ export async function openTraining(
       'Set data: in the config, or look at what was dropped: npx ift data stats',
     )
   const ranks = Ranks.of(open.backend)
-  const writes = ranks?.isFirst ?? true
-  const previous = options.planOnly || !writes ? null : await folder.readManifest()
-  const manifest: Manifest = {
+  let manifest: Manifest = {
     ift: version,
     node: process.version,
     started: new Date().toISOString(),
@@ -176,8 +213,16 @@ export async function openTraining(
     >,
     recipe: open.recipe,
     dataHash: data.hash,
-    baseHash: open.fingerprint,
+    identity: modelIdentity(open),
     plugins: session.plugins,
+    packages: {},
+  }
+  const complete = async () => {
+    if (manifest.identity.weights !== undefined) return manifest
+    const identity = { ...manifest.identity, ...(await open.contents!.identity()) }
+    const packages = session.packages().map((found) => [found.package, found.version] as const)
+    manifest = { ...manifest, identity, packages: Object.fromEntries(packages) }
+    return manifest
   }
   // Here the ranks meet: the data of each is ready.
   await ranks?.agree({
@@ -188,32 +233,55 @@ export async function openTraining(
       'held out': data.validation?.count ?? 0,
       sha256: data.hash,
     },
-    model: { ...modelFacts(open), 'weight values': await open.sampleWeights() },
+    model: { ...modelFacts(open), ...modelIdentity(open), 'weight values': await open.sampleWeights() },
+    run: { resuming: String(Boolean(resume)) },
   })
-  const found =
-    options.resume && writes
-      ? await findCheckpoint(
-          folder,
-          typeof options.resume === 'string' ? resolve(session.rootDir, options.resume) : null,
-        )
-      : { dir: null, broken: [] }
-  const { broken } = found
-  if (options.resume && writes && found.dir === null)
-    throw new IftError(
-      'IFT_RESUME_NOTHING',
-      `There is no whole checkpoint to resume from in ${folder.checkpoints}.`,
-      broken.length
-        ? `Broken: ${broken.map(({ dir, error }) => `${dir} (${error instanceof Error ? error.message : String(error)})`).join('; ')}`
-        : 'Start the run without --resume.',
-    )
-  if (!options.resume && previous && (await folder.steps()).length)
-    throw new IftError(
-      'IFT_RUN_EXISTS',
-      `${folder.dir} holds a run already.`,
-      'Go on with it: --resume. Or choose another folder: --output DIR',
-    )
-  if (found.dir !== null && previous) checkResumable(previous, manifest, folder.dir)
-  const resumedFrom = ranks && options.resume ? await ranks.fromFirst(found.dir) : found.dir
+  let agreed = ranks === null
+  const agree = async () => {
+    const { weights = '', adapter = '' } = (await complete()).identity
+    if (!agreed)
+      await ranks?.agree({
+        'base weights': { sha256: weights },
+        'adapter to start from': { sha256: adapter },
+      })
+    agreed = true
+  }
+  const notes = [...data.notes]
+  if (resume) await agree()
+  if (found) {
+    const before = (await readRecord(found.dir)) ?? (await folder.readManifest().catch(() => null))
+    if (before === null)
+      throw new IftError(
+        'IFT_RESUME_CONFIG',
+        `${found.dir} cannot be compared with this config: neither it nor ${folder.manifest} says what the run was begun with.`,
+        'Put manifest.json back, or start a new run with another output folder.',
+      )
+    checkResumable(before, manifest, folder.dir)
+    notes.push(...versionsOf(before, manifest))
+    manifest = { ...before, identity: manifest.identity }
+  }
+  const resumedFrom = ranks && resume ? await ranks.fromFirst(found?.dir ?? null) : (found?.dir ?? null)
+  let begun = false
+  let recorded = planOnly || resumedFrom !== null
+  const guard: RunGuard = {
+    begin() {
+      if (!begun) open.contents?.identity().catch(() => undefined)
+      begun = true
+    },
+    get known() {
+      return open.contents?.known ?? true
+    },
+    agree,
+    async confirm() {
+      await complete()
+      // Weights that were converted on their way lie in memory: nothing can happen to them.
+      if (open.backend.memory().mapped > 0) await open.contents?.check()
+      await lock?.confirm()
+      if (!recorded) await folder.writeManifest(manifest)
+      recorded = true
+      return manifest
+    },
+  }
 
   const { train } = config
   const packing = {
@@ -247,16 +315,16 @@ export async function openTraining(
     config: train,
     folder,
     recomputeLayers: memory.recomputeLayers,
+    guard,
     saveOutput: async () => {
-      if (writes) return saveOutput(config, open, folder)
-      return open.peft ? folder.adapter : folder.model
+      if (!lock) return open.peft ? folder.adapter : folder.model
+      await guard.confirm()
+      return saveOutput(config, open, folder)
     },
   })
-  if (!options.planOnly) {
-    if (writes) await folder.create()
-    if (resumedFrom !== null) await trainer.resume(resumedFrom)
-    else if (writes) await folder.writeManifest(manifest)
-  }
+  if (lock) await folder.create()
+  if (resumedFrom !== null) await trainer.resume(resumedFrom)
+  if (lock && (resumedFrom === null || !existsSync(folder.manifest))) await folder.writeManifest(manifest)
   session.hooks.trainer.call(trainer)
 
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
@@ -293,54 +361,38 @@ export async function openTraining(
     microBatchTokens: packing.microBatchTokens,
     folder,
     resumedFrom,
-    broken,
+    broken: found?.broken ?? [],
+    notes,
     trainable,
     parameters,
     async run(signal) {
       const training = trainer.train(signal).catch((error: unknown) => {
-        throw explainMemory(error, memory, planInput(config, open, data), budget(config, open)) ?? error
+        throw (
+          explainMemory(error, memory, planInput(config, open, data), budget(config, open)) ??
+          explainLostFile(error) ??
+          error
+        )
       })
-      const result = await (link ? Promise.race([training, link.lost]) : training)
-      if (writes) await writeReport([], result)
-      await ranks?.comm.leave()
-      link?.close()
-      return result
+      try {
+        const result = await (link ? Promise.race([training, link.lost]) : training)
+        const problem = lock && (await writeReport([], result).catch((error: unknown) => error))
+        await ranks?.comm.leave()
+        link?.close()
+        if (!(problem instanceof Error)) return result
+        const warning = `${folder.report} could not be written: ${problem.message}`
+        trainer.hooks.warning.call(warning)
+        return { ...result, warnings: [...result.warnings, warning] }
+      } finally {
+        lock?.release()
+      }
     },
     writeReport,
     release() {
+      lock?.release()
       trainer.release()
     },
   }
 }
 
-/** What ranks must have in common of a model, which their own files decide. */
-function modelFacts({ definition, shape, dtype, quantize, fingerprint, trainable }: OpenModel) {
-  const trained = trainable.map(({ name, parameter }) => `${name} ${parameter.shape.join('x')}`)
-  return {
-    family: definition.name,
-    ...Object.fromEntries(Object.entries(shape).map(([name, value]) => [name, String(value)])),
-    dtype,
-    quantize,
-    'weight files': fingerprint,
-    trained: `${trained.length} tensors: ${trained.join(', ')}`,
-  }
-}
-
 const pluginName = (plugin: ResolvedConfig['plugins'][number]) =>
   typeof plugin === 'object' ? plugin.name : plugin
-
-/** The adapter with the template and tokenizer it was trained with, or the whole model. */
-async function saveOutput(config: ResolvedConfig, open: OpenModel, folder: RunFolder): Promise<string> {
-  if (!open.peft) {
-    await saveModel(folder.model, { ...open, configJson: open.json, record: modelRecord(open) })
-    return folder.model
-  }
-  await writeAdapter(folder.adapter, await open.peft.save(), async (dir: string) => {
-    await open.tokenizer.save(dir)
-    await writeFile(
-      join(dir, recordFile),
-      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, eos_token_id: open.learned, ift: version }, null, 2)}\n`,
-    )
-  })
-  return folder.adapter
-}

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { isDiskFull } from '../checkpoint/errors.js'
 import type { RepoCache } from './cache.js'
 import { BrokenRequest, type Hub } from './hub.js'
 import { withFileLock } from './lock.js'
@@ -17,7 +18,7 @@ const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(3)} GB`
 /** Errors of the file system as what the user can do about them. */
 export function fileError(cause: unknown, path: string): unknown {
   const { code, message } = cause as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
+  if (isDiskFull(cause))
     return new IftError(
       'IFT_DISK_FULL',
       `The disk of ${dirname(path)} is full. What has arrived is kept.`,

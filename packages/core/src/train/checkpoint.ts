@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError, type Backend, type Tensor } from '@ift/tensor'
 import { writeAdapter } from '../checkpoint/adapter.js'
-import { replaceDir, verifyFolder } from '../checkpoint/atomic.js'
+import { removeDir, replaceDir, verifyFolder } from '../checkpoint/atomic.js'
 import { fromTensor, openSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
 import { storedType } from '../checkpoint/numbers.js'
 import { readStored } from '../checkpoint/stored.js'
@@ -11,7 +11,7 @@ import type { Ranks } from '../distributed/ranks.js'
 import type { PackCursor } from '../data/pack.js'
 import type { PeftHandle } from '../plugin/contract/index.js'
 import type { AdamWOptimizer } from './adamw.js'
-import type { RunFolder } from './run-folder.js'
+import type { Manifest, RunFolder } from './run-folder.js'
 import type { EvalResult, TrainState } from './types.js'
 
 /** Everything besides tensors that the rest of a run depends on. Randomness is keyed by step and has no state. */
@@ -29,28 +29,40 @@ export interface CheckpointState {
 const stateFile = 'state.json'
 const parametersFile = 'trainable.safetensors'
 const optimizerFile = 'optimizer.safetensors'
+const recordFile = 'run.json'
+/** Without one of these a checkpoint is none. */
+const needed = [stateFile, parametersFile, optimizerFile]
 
 const entries = (tensors: Iterable<readonly [string, Tensor]>) =>
   [...tensors].map(([name, tensor]) => fromTensor(name, tensor))
 
-/** Writes a checkpoint that counts only when it is whole: f32 parameters, moments, state, adapter, hashes. */
+/** Writes a checkpoint that counts only when it is whole: f32 parameters, moments, state, adapter, the run's record, hashes. */
 export async function writeCheckpoint(
   folder: RunFolder,
+  record: Manifest,
   state: CheckpointState,
   optimizer: AdamWOptimizer,
   peft: PeftHandle | null,
 ): Promise<string> {
   const dir = folder.checkpoint(state.state.step)
-  await replaceDir(dir, async (temporary) => {
+  const write = async (temporary: string) => {
     await writeSafetensors(
       join(temporary, parametersFile),
       entries(optimizer.parameters.map(({ name, parameter }) => [name, parameter.master] as const)),
     )
     await writeSafetensors(join(temporary, optimizerFile), entries(optimizer.state()))
     if (peft) await writeAdapter(join(temporary, 'adapter'), await peft.save())
+    await writeFile(join(temporary, recordFile), `${JSON.stringify(record, null, 2)}\n`)
     await writeFile(join(temporary, stateFile), `${JSON.stringify(state, null, 2)}\n`)
-  })
+  }
+  await replaceDir(dir, write, { kind: 'checkpoint' })
   return dir
+}
+
+/** What a checkpoint says of its run; null for one of a version that did not write it. */
+export async function readRecord(dir: string): Promise<Manifest | null> {
+  const path = join(dir, recordFile)
+  return existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as Manifest) : null
 }
 
 async function load(backend: Backend, path: string, targets: ReadonlyMap<string, Tensor>): Promise<void> {
@@ -75,7 +87,7 @@ export async function restoreParameters(
   backend: Backend,
   optimizer: AdamWOptimizer,
 ): Promise<void> {
-  await verifyFolder(dir)
+  await verifyFolder(dir, needed)
   await load(
     backend,
     join(dir, parametersFile),
@@ -126,14 +138,14 @@ export async function findCheckpoint(
   from: string | null,
 ): Promise<{ readonly dir: string | null; readonly broken: readonly BrokenCheckpoint[] }> {
   if (from !== null && existsSync(join(from, stateFile))) {
-    await verifyFolder(from)
+    await verifyFolder(from, needed)
     return { dir: from, broken: [] }
   }
   const broken: BrokenCheckpoint[] = []
   for (const step of await folder.steps()) {
     const dir = folder.checkpoint(step)
     try {
-      await verifyFolder(dir)
+      await verifyFolder(dir, needed)
       return { dir, broken }
     } catch (error) {
       broken.push({ dir, error })
@@ -145,7 +157,5 @@ export async function findCheckpoint(
 /** Removes old checkpoints, all but the newest `keep` and the best one. */
 export async function pruneCheckpoints(folder: RunFolder, keep: number, best: number | null): Promise<void> {
   const steps = await folder.steps()
-  for (const step of steps.slice(keep)) {
-    if (step !== best) await rm(folder.checkpoint(step), { recursive: true, force: true })
-  }
+  for (const step of steps.slice(keep)) if (step !== best) await removeDir(folder.checkpoint(step))
 }

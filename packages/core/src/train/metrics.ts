@@ -1,42 +1,51 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { IftError } from '@ift/tensor'
+import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { writeFileAtomic } from '../checkpoint/atomic.js'
 import type { LogRecord } from './types.js'
 
 /** metrics.jsonl: one line per logged step, appended at once so that a killed run keeps what it wrote. */
 export class MetricsFile {
+  #torn = false
+
   constructor(readonly path: string) {}
 
   append(record: LogRecord): void {
-    appendFileSync(this.path, `${JSON.stringify(record)}\n`)
+    const line = `${JSON.stringify(record)}\n`
+    try {
+      appendFileSync(this.path, this.#torn ? `\n${line}` : line)
+      this.#torn = false
+    } catch (error) {
+      // A part of it may be there: the next line begins anew.
+      this.#torn = true
+      throw error
+    }
   }
 
-  /** All records. A last line without its end, as a killed run may leave, is not a record. */
+  /** All records. A line that is not one, as a killed run or a full disk may leave, is passed over. */
   read(): LogRecord[] {
-    return existsSync(this.path) ? parseMetrics(readFileSync(this.path, 'utf8'), this.path) : []
+    // A pipe or a device that somebody put there has no end.
+    const isFile = statSync(this.path, { throwIfNoEntry: false })?.isFile() === true
+    return isFile ? parseMetrics(readFileSync(this.path, 'utf8')) : []
   }
 
-  /** Forgets what came after a step: a resumed run writes those lines again. */
+  /** Forgets what came after a step: a run that goes on from there writes those lines again. */
   async rewindTo(step: number): Promise<void> {
     if (!existsSync(this.path)) return
     const kept = this.read().filter((record) => record.step <= step)
-    await writeFileAtomic(this.path, kept.map((record) => `${JSON.stringify(record)}\n`).join(''))
+    if (kept.length)
+      await writeFileAtomic(this.path, kept.map((record) => `${JSON.stringify(record)}\n`).join(''))
+    else await rm(this.path, { force: true })
   }
 }
 
-function parseMetrics(text: string, path: string): LogRecord[] {
-  const lines = text.split('\n')
-  lines.pop()
-  return lines.map((line, index) => {
+function parseMetrics(text: string): LogRecord[] {
+  return text.split('\n').flatMap((line) => {
     try {
-      return JSON.parse(line) as LogRecord
-    } catch (cause) {
-      throw new IftError(
-        'IFT_FILE_CORRUPT',
-        `${path}:${index + 1} is not a line of JSON: ${line.slice(0, 80)}`,
-        'Remove the line, or start a new run folder.',
-        { cause },
-      )
+      const record = JSON.parse(line) as Partial<LogRecord> | null
+      const whole = typeof record?.step === 'number' && typeof record.values === 'object'
+      return whole ? [record as LogRecord] : []
+    } catch {
+      return []
     }
   })
 }

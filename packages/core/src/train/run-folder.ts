@@ -1,10 +1,24 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { writeFileAtomic } from '../checkpoint/atomic.js'
+import { removeLeftovers, writeFileAtomic } from '../checkpoint/atomic.js'
 
-/** What makes a run repeatable: written at its start, compared at a resume. */
+/** What decides a run beside its config and its data: sha256 of contents, or names. */
+export interface RunIdentity {
+  readonly 'config.json': string
+  readonly 'generation_config.json': string
+  readonly tokenizer: string
+  readonly template: string
+  readonly dtype: string
+  readonly quantize: string
+  /** Contents of every file of the weights; known some steps after the start. */
+  readonly weights?: string
+  /** Contents of the adapter that the run started from. */
+  readonly adapter?: string
+}
+
+/** What makes a run repeatable: written at its start and into each checkpoint, compared at a resume. */
 export interface Manifest {
   readonly ift: string
   readonly node: string
@@ -16,10 +30,11 @@ export interface Manifest {
   readonly recipe?: readonly string[]
   /** sha256 of everything that decides the training samples. */
   readonly dataHash: string
-  /** sha256 over names, shapes and sizes of the base weights' files. */
-  readonly baseHash: string
+  readonly identity: RunIdentity
   /** Plugins in use. */
   readonly plugins: readonly string[]
+  /** Versions of the packages that names in the config lead to. */
+  readonly packages: Readonly<Record<string, string>>
 }
 
 /** Options that may differ between a run and its resumption because no weight depends on them. */
@@ -55,6 +70,41 @@ export function decisive(config: Readonly<Record<string, unknown>>): Record<stri
   return Object.fromEntries(fields)
 }
 
+/** What the parts of an identity are in a message. */
+const subjects: Readonly<Record<string, string>> = {
+  weights: 'the base model is not the same',
+  adapter: 'the adapter to start from is not the same',
+  tokenizer: 'the tokenizer is not the same',
+  template: 'the prompt template is not the same',
+}
+
+/** What differs between two identities; a part that is missing equals none. */
+function differencesOf(before: Partial<RunIdentity>, now: RunIdentity): string[] {
+  const [old, current] = [before, now].map((identity) => new Map<string, string>(Object.entries(identity)))
+  const short = (value: string | undefined) =>
+    value === undefined
+      ? 'not recorded'
+      : /^[0-9a-f]{64}$/.test(value)
+        ? `sha256 ${value.slice(0, 12)}…`
+        : value
+  return [...current!].flatMap(([name, value]) => {
+    if (old!.get(name) === value) return []
+    const subject = subjects[name]
+    const values = `was ${short(old!.get(name))}, is ${short(value)}`
+    return [subject === undefined ? `${name}: ${values}` : `${name}: ${subject} (${values})`]
+  })
+}
+
+/** Versions that differ between the beginning of a run and now: no reason to refuse, but worth saying. */
+export function versionsOf(before: Manifest, now: Manifest): string[] {
+  const versions = ({ ift, packages }: Manifest) => new Map(Object.entries({ ift, ...packages }))
+  const old = versions(before)
+  return [...versions(now)].flatMap(([name, version]) => {
+    const was = old.get(name)
+    return was === undefined || was === version ? [] : [`${name} was ${was}, is ${version}`]
+  })
+}
+
 /** Refuses to go on with a run whose result would change, naming every field that differs. */
 export function checkResumable(before: Manifest, now: Manifest, dir: string): void {
   const [old, current] = [new Map<string, string>(), new Map<string, string>()]
@@ -64,7 +114,7 @@ export function checkResumable(before: Manifest, now: Manifest, dir: string): vo
     .filter((path) => old.get(path) !== current.get(path))
     .map((path) => `${path}: was ${old.get(path) ?? 'absent'}, is ${current.get(path) ?? 'absent'}`)
   if (before.dataHash !== now.dataHash) differences.push('data: the training samples are not the same')
-  if (before.baseHash !== now.baseHash) differences.push('weights: the base model is not the same')
+  differences.push(...differencesOf((before as Partial<Manifest>).identity ?? {}, now.identity))
   if (differences.length)
     throw new IftError(
       'IFT_RESUME_CONFIG',
@@ -105,9 +155,33 @@ export class RunFolder {
     return join(this.checkpoints, `step-${step}`)
   }
 
+  /** What the run writes, for who must not find something else there. */
+  get written(): string[] {
+    return [
+      this.manifest,
+      this.metrics,
+      this.tensorboard,
+      this.checkpoints,
+      this.report,
+      this.adapter,
+      this.model,
+    ]
+  }
+
+  /** Work of a run that is there: checkpoints, or what a run ends with. */
+  async holdsRun(): Promise<boolean> {
+    return existsSync(this.adapter) || existsSync(this.model) || (await this.steps()).length > 0
+  }
+
   async create(): Promise<void> {
     await mkdir(this.checkpoints, { recursive: true })
-    await mkdir(this.tensorboard, { recursive: true })
+  }
+
+  /** Removes what killed processes left of saving. Only for who holds the lock of the folder. */
+  async removeLeftovers(): Promise<void> {
+    const names = new Set([...this.written.map((path) => basename(path)), 'run.lock'])
+    await removeLeftovers(this.dir, (name) => names.has(name))
+    await removeLeftovers(this.checkpoints, (name) => /^step-\d+$/.test(name))
   }
 
   /** Steps of the checkpoints there are, newest first; whether they are whole is not looked at. */

@@ -15,7 +15,7 @@ test('a record carries the masked CRC-32C of its length and payload', () => {
 
 test('an event file holds the version and then the scalars that are finite', () => {
   const dir = mkdtempSync(join(tmpdir(), 'ift-tb-'))
-  const writer = new TensorBoardWriter(dir, 1_000)
+  const writer = new TensorBoardWriter(dir, 0, 1_000)
   writer.scalars(300, { 'train/loss': 1.5, 'train/bad': Number.NaN }, 2_000)
   writer.close()
   const [name] = readdirSync(dir)

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
@@ -74,18 +74,37 @@ const scalarEvent = (seconds: number, step: number, values: Readonly<Record<stri
     ),
   ])
 
+const eventFile = 'events.out.tfevents.'
+
+/** `Event { wall_time = 1, step = 2, session_log = 7 { status = 1: START } }`: what came after the step is written again. */
+const startEvent = (seconds: number, step: number) =>
+  Buffer.concat([
+    field(1, 1, double(seconds)),
+    field(2, 0, varint(step)),
+    field(7, 2, field(1, 0, varint(1))),
+  ])
+
 /** Appends scalars to an event file that TensorBoard reads. */
 export class TensorBoardWriter {
   readonly #fd: number
 
-  /** Starts a new event file in `dir`, which must exist; TensorBoard joins the files of a folder. */
-  constructor(dir: string, now = Date.now()) {
+  /**
+   * Starts a new event file in `dir`, which must exist, for a run that goes on from `step`. TensorBoard joins the files of a
+   * folder and drops what earlier ones say of later steps; those of a run that began at step 0 are removed with step 0.
+   */
+  constructor(dir: string, step = 0, now = Date.now()) {
+    if (step === 0)
+      for (const name of readdirSync(dir)) if (name.startsWith(eventFile)) rmSync(join(dir, name))
     const seconds = Math.floor(now / 1000)
-    this.#fd = openSync(join(dir, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.0`), 'a')
-    writeSync(
-      this.#fd,
-      tfRecord(Buffer.concat([field(1, 1, double(now / 1000)), field(3, 2, Buffer.from('brain.Event:2'))])),
-    )
+    this.#fd = openSync(join(dir, `${eventFile}${seconds}.${hostname()}.${process.pid}.0`), 'a')
+    try {
+      const version = [field(1, 1, double(now / 1000)), field(3, 2, Buffer.from('brain.Event:2'))]
+      writeSync(this.#fd, tfRecord(Buffer.concat(version)))
+      if (step > 0) writeSync(this.#fd, tfRecord(startEvent(now / 1000, step)))
+    } catch (error) {
+      closeSync(this.#fd)
+      throw error
+    }
   }
 
   /** One point of every scalar. Values that are not finite are left out: TensorBoard draws them as zero. */

@@ -28,10 +28,12 @@ import {
 } from './checkpoint.js'
 import { evaluateLoss } from './evaluate.js'
 import { withDeviceBatch } from './forward.js'
-import { MetricsFile } from './metrics.js'
+import { requireFinite } from './finite.js'
 import type { RunFolder } from './run-folder.js'
+import type { RunGuard } from './run-guard.js'
 import { RunLog } from './run-log.js'
 import { learningRate, warmupSteps, type Schedule } from './schedule.js'
+import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
 import type { EvalResult, LogRecord, StepResult, TrainedModel, TrainResult, TrainState } from './types.js'
 
 export interface TrainerParts {
@@ -51,17 +53,13 @@ export interface TrainerParts {
   readonly folder: RunFolder
   /** Layers, from the first, whose activations are recomputed in the backward pass. */
   readonly recomputeLayers: number
+  readonly guard: RunGuard
   /** Writes the trained adapter or model; called once at the end. Returns its folder. */
   readonly saveOutput: () => Promise<string>
 }
 
 /** Steps whose numbers may still be on their way when the next one is queued. */
 const stepsAhead = 2
-
-/** What each rank counts at a step, summed over all: those that were asked to stop, and those that were interrupted. */
-const stopCount = 0
-const interruptCount = 1
-const counts = 2
 
 /** One step as the loop knows it: its numbers, and how many ranks want to end. */
 interface QueuedStep {
@@ -115,7 +113,7 @@ export class Trainer implements TrainerHandle {
     }
     this.#optimizer = new AdamWOptimizer(backend, trainable, config)
     this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
-    this.#sum = parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, counts)
+    this.#sum = parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, wishCount)
     if (parts.recomputeLayers > 0) {
       const chosen = new Set<unknown>(model.layers.slice(0, parts.recomputeLayers))
       recomputeModules(model, (_path, module) => chosen.has(module))
@@ -138,7 +136,7 @@ export class Trainer implements TrainerHandle {
 
   /** Continues from a checkpoint, which the first rank reads: weights, optimiser, schedule, order of the data, counters. */
   async resume(dir: string): Promise<void> {
-    const { backend, packer, folder, ranks } = this.#parts
+    const { backend, packer, ranks } = this.#parts
     const own = this.#writes ? await readCheckpoint(dir, backend, this.#optimizer) : null
     const saved = ranks ? await shareCheckpoint(ranks, own, this.#optimizer) : own!
     packer.seek(saved.cursor)
@@ -146,7 +144,6 @@ export class Trainer implements TrainerHandle {
     this.#best = saved.best
     this.#sinceBest = saved.sinceBest
     this.#secondsBefore = saved.seconds
-    if (this.#writes) await new MetricsFile(folder.metrics).rewindTo(saved.state.step)
   }
 
   /**
@@ -163,15 +160,20 @@ export class Trainer implements TrainerHandle {
   }
 
   async #run(signal: AbortSignal | undefined): Promise<TrainResult> {
-    const { folder, config, peft, ranks, trainable } = this.#parts
+    const { folder, config, peft, ranks, trainable, guard } = this.#parts
+    const warnings: string[] = []
+    const warn = (warning: string) => {
+      warnings.push(warning)
+      this.hooks.warning.call(warning)
+    }
     if (this.#writes) await folder.create()
-    const log = this.#writes ? new RunLog(folder) : null
+    const log = this.#writes ? await RunLog.open(folder, this.#state.step, warn) : null
     const started = performance.now()
     const seconds = () => this.#secondsBefore + (performance.now() - started) / 1000
     const pending: QueuedStep[] = []
     /** What the steps that are settled say of the wishes of all ranks. */
-    let wishes: readonly number[] = [0, 0]
-    let mine = [0, 0]
+    let wishes: readonly number[] = [0, 0, 0]
+    let mine = [0, 0, 0]
     let lastSettled = performance.now()
     let saved = this.#state.step
     let reason: TrainResult['reason'] = 'done'
@@ -185,10 +187,10 @@ export class Trainer implements TrainerHandle {
         const now = performance.now()
         const tokensPerSecond = (result.tokens * 1000) / Math.max(1e-3, now - lastSettled)
         lastSettled = now
-        if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
-          throw nonFinite(result.step, loss, gradientNorm)
+        requireFinite(result.step, loss, gradientNorm)
         this.#finalLoss = loss
         wishes = await queued.wishes
+        guard.begin()
         await this.hooks.step.promise(result, this.#state)
         if (result.step % config.logEvery && result.step !== this.totalSteps) continue
         const values = {
@@ -204,6 +206,7 @@ export class Trainer implements TrainerHandle {
     }
     const save = async () => {
       await settle(0)
+      await guard.agree()
       if (this.#writes) await this.#save(seconds())
       saved = this.#state.step
       lastSettled = performance.now()
@@ -219,6 +222,7 @@ export class Trainer implements TrainerHandle {
       while (this.#state.step < this.totalSteps) {
         pending.push(this.#step(mine))
         await settle(stepsAhead - 1)
+        if (wishes[knownCount] === ranks?.worldSize) await guard.agree()
         const { step } = this.#state
         const last = step === this.totalSteps
         const evaluateEvery = this.#every(config.evalEvery)
@@ -231,9 +235,9 @@ export class Trainer implements TrainerHandle {
         const saveEvery = this.#every(config.saveEvery)
         if (saveEvery && step % saveEvery === 0 && saved !== step) await save()
         stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
-        mine = [stoppedBy === undefined ? 0 : 1, signal?.aborted ? 1 : 0]
+        mine = [stoppedBy === undefined ? 0 : 1, signal?.aborted ? 1 : 0, guard.known ? 1 : 0]
         // Ranks end at one step: what each wants goes round with the gradients of the next one.
-        const [stop, interrupt] = ranks ? [wishes[stopCount]!, wishes[interruptCount]!] : mine
+        const { [stopCount]: stop, [interruptCount]: interrupt } = ranks ? wishes : mine
         if (stop! > 0) {
           reason = 'stopped'
           stoppedBy ??= 'a hook of another rank'
@@ -262,6 +266,7 @@ export class Trainer implements TrainerHandle {
         trainedTokens: this.#state.trainedTokens,
         seconds: seconds(),
         output,
+        warnings,
       }
       if (reason !== 'interrupted') await this.hooks.done.promise(result)
       return result
@@ -368,7 +373,8 @@ export class Trainer implements TrainerHandle {
       sinceBest: this.#sinceBest,
       seconds,
     }
-    const dir = await writeCheckpoint(folder, state, this.#optimizer, peft)
+    const record = await this.#parts.guard.confirm()
+    const dir = await writeCheckpoint(folder, record, state, this.#optimizer, peft)
     await pruneCheckpoints(folder, config.keepCheckpoints, this.#best?.step ?? null)
     await this.hooks.checkpoint.promise({ dir, step: this.#state.step }, this.#state)
   }
@@ -389,10 +395,3 @@ async function readOnce(tensor: Tensor): Promise<Float32Array> {
     tensor.release()
   }
 }
-
-const nonFinite = (step: number, loss: number, norm: number) =>
-  new IftError(
-    'IFT_TRAIN_NONFINITE',
-    `Step ${step} gave loss ${loss} and gradient norm ${norm}; training on would spoil the weights.`,
-    'The last checkpoint is intact. Lower train.learningRate, raise warmupSteps, or use dtype f32, then --resume.',
-  )

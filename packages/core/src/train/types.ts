@@ -61,6 +61,8 @@ export interface TrainResult {
   readonly seconds: number
   /** Folder of the adapter, or of the model when the model itself was trained. */
   readonly output: string
+  /** What the run had to do without, such as lines of its log. */
+  readonly warnings: readonly string[]
 }
 
 /** What a trained model is made of, for hooks that look at it. */

@@ -10,6 +10,7 @@ pub mod comm;
 pub mod device;
 pub mod dtype;
 pub mod element;
+pub mod faults;
 pub mod gemm;
 pub mod isa;
 pub mod kernels;

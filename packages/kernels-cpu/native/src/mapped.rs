@@ -8,14 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use ift_kernel_abi::{Code, Error};
 use memmap2::Mmap;
 
 use crate::available::available;
+use crate::faults::{Watch, faults};
 use crate::pool::Pool;
 
 /// A file in memory, read-only.
 struct MappedFile {
+    /// Ends before the map does.
+    watch: Watch,
     map: Mmap,
+    path: String,
     /// Some of it is no longer the file's memory but this process's own.
     moved: AtomicBool,
 }
@@ -49,9 +54,11 @@ impl MappedFiles {
             return Ok((MappedBytes { file, range }, None));
         }
         // SAFETY: the bytes are only ever read as numbers, so a file that changes under the map changes results and
-        // nothing else; a file that is cut shorter ends the process, as with every program that maps weights.
+        // nothing else; pages that go away are watched.
         let map = unsafe { Mmap::map(file) }?;
-        let file = Arc::new(MappedFile { map, moved: AtomicBool::new(false) });
+        let start = map.as_ptr() as usize;
+        let watch = Watch::new(start..start + map.len());
+        let file = Arc::new(MappedFile { watch, map, path: path.to_owned(), moved: AtomicBool::new(false) });
         let weak = Arc::downgrade(&file);
         self.0.push((identity, Weak::clone(&weak)));
         Ok((MappedBytes { file, range }, Some(Fresh(weak))))
@@ -92,6 +99,38 @@ impl Drop for MappedBytes {
 
 /// A file that was not mapped before.
 pub struct Fresh(Weak<MappedFile>);
+
+/// The files that kernels of a queue read.
+#[derive(Default)]
+pub struct Read(Vec<Weak<MappedFile>>);
+
+impl Read {
+    pub fn add(&mut self, file: &Fresh) {
+        self.0.retain(|file| file.strong_count() > 0);
+        self.0.push(Weak::clone(&file.0));
+    }
+
+    /// The error of the first file that could not be read, as long as somebody uses it: whatever was computed since is wrong.
+    pub fn check(&self) -> ift_kernel_abi::Result<()> {
+        if faults() == 0 {
+            return Ok(());
+        }
+        let lost = self.0.iter().filter_map(Weak::upgrade).find(|file| file.watch.is_lost());
+        lost.map_or(Ok(()), |file| Err(unreadable_now(&file.path)))
+    }
+}
+
+fn unreadable_now(path: &str) -> Error {
+    let what = "cannot be read any more: it was cut short or its disk failed while its weights were in use";
+    Error::new(Code::FileChanged, format!("{path} {what}"))
+}
+
+/// What `read` copies of memory that may be a file's; an error when the file went away meanwhile.
+pub fn copied<T>(read: impl FnOnce() -> T) -> ift_kernel_abi::Result<T> {
+    let before = faults();
+    let value = read();
+    if faults() == before { Ok(value) } else { Err(unreadable_now("a file of weights")) }
+}
 
 /// Files on their way to huge pages, a slice at a time.
 #[derive(Default)]
@@ -310,6 +349,45 @@ mod tests {
         // What was let go of would come back empty.
         drop(file.map(&mut files, 0..bytes.len()));
         assert!(values(&all) == bytes);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_is_cut_short_is_zeros_and_an_error() {
+        let mut files = MappedFiles::default();
+        let mut read = Read::default();
+        let bytes = 1 << 20;
+        let file = Temporary::new("cut", &vec![3; bytes]);
+        let whole = Temporary::new("whole", &vec![4; bytes]);
+        let (all, fresh) = file.map(&mut files, 0..bytes);
+        read.add(&fresh.unwrap());
+        let (other, fresh) = whole.map(&mut files, 0..bytes);
+        let mut others = Read::default();
+        others.add(&fresh.unwrap());
+        assert!(read.check().is_ok());
+        File::options().write(true).open(&file.0).unwrap().set_len(100_000).unwrap();
+        assert_eq!(copied(|| values(&all)[1000]).unwrap(), 3);
+        let error = copied(|| values(&all)[500_000..].to_vec()).unwrap_err();
+        assert_eq!(error.code, Code::FileChanged);
+        assert!(values(&all)[500_000..].iter().all(|&byte| byte == 0));
+        assert_eq!(values(&all)[1000], 3);
+        // Read by several threads at once.
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let all = &all;
+                scope.spawn(move || assert_eq!(values(all)[110_000 + 90_000 * part], 0));
+            }
+        });
+        let error = read.check().unwrap_err();
+        assert!(error.message.contains("-cut cannot be read"), "{}", error.message);
+        assert!(values(&other) == vec![4; bytes] && others.check().is_ok());
+        // Nobody uses it any more, and its place in the list goes to another file.
+        drop(all);
+        assert!(read.check().is_ok());
+        let again = Temporary::new("again", &vec![5; bytes]);
+        let (again, fresh) = again.map(&mut files, 0..bytes);
+        read.add(&fresh.unwrap());
+        assert!(read.check().is_ok() && values(&again)[bytes - 1] == 5);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use napi_derive::napi;
 use crate::device::{Args, Device};
 use crate::gemm::choose;
 use crate::isa::Isa;
+use crate::mapped::copied;
 use crate::queue::{Context, closed};
 
 /// An error on its way to an `IftError`.
@@ -199,7 +200,8 @@ pub fn read<'env>(
         if let Some(then) = then.take() {
             device.fence(move |result| {
                 // SAFETY: the range was checked; this is the queue's thread.
-                then(result.map(|()| unsafe { source.slice::<u8>(bytes) }.to_vec()));
+                let copy = || unsafe { source.slice::<u8>(bytes) }.to_vec();
+                then(result.and_then(|()| copied(copy)));
             });
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::time::Instant;
 use ift_kernel_abi::{Code, Error, Result};
 
 use crate::isa::Isa;
-use crate::mapped::{Fresh, Moving};
+use crate::mapped::{Fresh, Moving, Read};
 use crate::pool::Pool;
 use crate::profile::Profile;
 
@@ -172,7 +172,7 @@ impl Drop for Queue {
 impl Shared {
     fn run(&self, context: &Context) {
         let mut failure: Option<Error> = None;
-        let mut moving = Moving::default();
+        let (mut moving, mut read) = (Moving::default(), Read::default());
         let (mut kernels, mut fence) = (0, Instant::now());
         let run = |step: &Step, failure: &mut Option<Error>| {
             if !self.closed.load(Ordering::Acquire)
@@ -193,12 +193,16 @@ impl Shared {
                 }
                 Job::Fence(then) if self.closed.load(Ordering::Acquire) => then(Err(closed())),
                 Job::Fence(then) => {
-                    then(failure.take().map_or(Ok(()), Err));
+                    // Until the file is let go of: what its readers have computed stays wrong.
+                    then(read.check().and_then(|()| failure.take().map_or(Ok(()), Err)));
                     moving.after(std::mem::take(&mut kernels), fence.elapsed(), &context.pool);
                     fence = Instant::now();
                 }
                 Job::Release(memory) => drop(memory),
-                Job::Mapped(file) => moving.add(file),
+                Job::Mapped(file) => {
+                    read.add(&file);
+                    moving.add(file);
+                }
             }
             self.done.fetch_add(1, Ordering::Release);
         }

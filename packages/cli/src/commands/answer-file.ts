@@ -1,0 +1,104 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dataFiles, exactJson, IftError, refuseInputs, writeFailed } from '@ift/core'
+
+/**
+ * A file of JSON lines that a command writes over a long time. Lines go to `FILE.partial`, which takes the place of FILE when
+ * all are there: what FILE held stays until then, and a command that ends early leaves the lines that it had.
+ */
+export class AnswerFile {
+  readonly #target: string
+  readonly #partial: string
+  readonly #overwrite: boolean
+  #file: number | null = null
+  #lines = 0
+
+  private constructor(target: string, overwrite: boolean) {
+    this.#target = target
+    this.#overwrite = overwrite
+    // A pipe or a device takes lines as they come and has nothing to lose.
+    const plain = !existsSync(target) || statSync(target).isFile()
+    this.#partial = plain ? `${target}.partial` : target
+  }
+
+  /**
+   * Looks whether the file may be written; nothing is touched yet. `IFT_USAGE` where it exists and `overwrite` was not said,
+   * `IFT_FOLDER_IN_USE` where it is what the command reads.
+   */
+  static async plan(path: string, input: string, overwrite: boolean): Promise<AnswerFile> {
+    const file = new AnswerFile(existsSync(path) ? realpathSync(path) : path, overwrite)
+    const inputs = (await dataFiles(input)).map((path) => ({ what: 'the input', path }))
+    for (const [place, why] of [
+      [file.#target, 'exists.'],
+      [file.#partial, 'holds the lines of a command that did not end.'],
+    ] as const) {
+      await refuseInputs(place, inputs)
+      if (existsSync(place) && !overwrite)
+        throw new IftError(
+          'IFT_USAGE',
+          `${place} ${why}`,
+          'Replace it with --overwrite, or name another file.',
+        )
+    }
+    return file
+  }
+
+  /** Lines so far. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  /** Where they are until `finish`. */
+  get partial(): string {
+    return this.#partial
+  }
+
+  write(record: object): void {
+    try {
+      this.#file ??= this.#open()
+      const bytes = Buffer.from(`${exactJson(record)}\n`)
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at)
+      this.#lines++
+    } catch (error) {
+      throw writeFailed(this.#partial, error)
+    }
+  }
+
+  #open(): number {
+    if (this.#partial === this.#target) return openSync(this.#target, 'w')
+    if (this.#overwrite) rmSync(this.#partial, { force: true })
+    return openSync(this.#partial, 'wx', existsSync(this.#target) ? statSync(this.#target).mode : 0o666)
+  }
+
+  /** All lines are there. */
+  finish(): void {
+    try {
+      this.#file ??= this.#open()
+      if (this.#partial !== this.#target) fsyncSync(this.#file)
+      this.close()
+      if (this.#partial !== this.#target) renameSync(this.#partial, this.#target)
+    } catch (error) {
+      throw writeFailed(this.#target, error)
+    }
+  }
+
+  /** Ends before the end: the lines so far stay in `partial`. */
+  close(): void {
+    if (this.#file !== null) closeSync(this.#file)
+    this.#file = null
+  }
+}
+
+/** What a line says of a record that could not be worked on. */
+export const refusal = (where: string, { code, message }: IftError) => ({
+  error: { code, message: `${where}: ${message}` },
+})

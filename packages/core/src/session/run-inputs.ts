@@ -1,0 +1,26 @@
+import { resolve } from 'node:path'
+import type { Input } from '../checkpoint/inputs.js'
+import type { ResolvedConfig } from '../config/schema.js'
+import { dataFiles } from '../data/read/index.js'
+
+/** What the config names of a model. */
+export const modelInputs = (
+  rootDir: string,
+  { weights, adapter, tokenizer }: Pick<ResolvedConfig, 'weights' | 'adapter' | 'tokenizer'>,
+): Input[] =>
+  Object.entries({ 'the base model': weights, 'the adapter': adapter, 'the tokenizer': tokenizer }).flatMap(
+    ([what, path]) => (path === undefined ? [] : [{ what, path: resolve(rootDir, path) }]),
+  )
+
+/** Everything that a run of this config reads from this machine. */
+export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir: string): Promise<Input[]> {
+  const at = (path: string) => resolve(rootDir, path)
+  const inputs: Input[] = [{ what: 'the base model', path: modelDir }, ...modelInputs(rootDir, config)]
+  for (const entry of [config.data, config.validation.data ?? []].flat()) {
+    const path = typeof entry === 'string' ? entry : entry.path
+    if (path === undefined) continue
+    // What cannot be read is refused where it is read.
+    for (const file of await dataFiles(at(path)).catch(() => [])) inputs.push({ what: 'data', path: file })
+  }
+  return inputs
+}
