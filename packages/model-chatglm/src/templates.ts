@@ -1,10 +1,13 @@
 import {
+  answerOf,
   callsOf,
   exactJson,
   functionsOf,
   isInstruction,
+  learn,
   messageText,
   promptMessages,
+  toLastAnswer,
   toMessages,
   toRounds,
   type InstructionExample,
@@ -13,7 +16,6 @@ import {
   type PromptTemplate,
   type Segment,
   type ToolCall,
-  type TrainOn,
 } from '@ift/core'
 import { pythonCall, pythonJson } from './python-calls.js'
 
@@ -41,7 +43,8 @@ function glmTemplate(
     render(example, trainOn) {
       const messages = toMessages(example)
       const segments = [...start, ...write(messages, false, toolsOf(example))]
-      if (messages.at(-1)?.role === 'assistant') segments.push(eos)
+      const last = messages.at(-1)
+      if (last?.role === 'assistant') segments.push(...answerOf(last, [eos]))
       return learn(segments, trainOn)
     },
     prompt: (example) =>
@@ -50,16 +53,6 @@ function glmTemplate(
       ),
     stop,
   }
-}
-
-function learn(segments: readonly Segment[], trainOn: TrainOn): readonly Segment[] {
-  if (trainOn === 'assistant') return segments
-  if (trainOn === 'all') return segments.map((segment) => ({ ...segment, trained: true }))
-  const end = segments.findLastIndex(({ trained }) => trained)
-  const start = segments.findLastIndex(({ trained }, i) => i < end && !trained) + 1
-  return segments.map((segment, i) =>
-    segment.trained && i < start ? { ...segment, trained: false } : segment,
-  )
 }
 
 /** What ChatGLM-6B reads: the question alone, or rounds from 0 with the last answer open. */
@@ -92,9 +85,10 @@ const blank = [special('[gMASK]'), special('<sop>')]
 export const chatglm1: PromptTemplate = {
   name: 'chatglm1',
   render(example) {
-    const messages = toMessages(example)
-    const { output } = toRounds({ messages })
-    return [...firstPrompt(messages), ...blank, answered(output), eos]
+    const messages = toLastAnswer(toMessages(example))
+    const { output, answered: isAnswered } = toRounds({ messages })
+    if (!isAnswered) return firstPrompt(messages)
+    return [...firstPrompt(messages), ...blank, ...answerOf(messages.at(-1)!, [answered(output), eos])]
   },
   prompt: (example) => [...firstPrompt(promptMessages(example)), ...blank],
   stop: [],
@@ -114,7 +108,7 @@ export const chatglm2 = glmTemplate('chatglm2', ['[gMASK]', 'sop'], [], (message
     if (message.role === 'assistant') {
       // An answer follows 答：, which an answer without a question lacks.
       if (!inAnswer) segments.push(given(`[Round ${++round}]\n\n问：\n\n答：`))
-      segments.push(answered(text), given('\n\n'))
+      segments.push(...answerOf(message, [answered(text)]), given('\n\n'))
       inAnswer = false
       continue
     }
@@ -165,9 +159,12 @@ const byRole =
       if (message.role !== 'assistant')
         segments.push(special(roles[message.role]), given(lead), given(message.content, message.role))
       else if (message.content !== '' || calls.length === 0)
-        segments.push(special(roles.assistant), answered(`${lead}${message.content}`))
+        segments.push(special(roles.assistant), ...answerOf(message, [answered(`${lead}${message.content}`)]))
       for (const one of calls)
-        segments.push(special(roles.assistant), answered(`${one.name}${lead}${call(one)}`))
+        segments.push(
+          special(roles.assistant),
+          ...answerOf(message, [answered(`${one.name}${lead}${call(one)}`)]),
+        )
     }
     return open ? [...segments, special(roles.assistant)] : segments
   }

@@ -1,4 +1,5 @@
 import {
+  answerOf,
   callsOf,
   exactJson,
   functionsOf,
@@ -100,7 +101,7 @@ function write(messages: readonly Message[], tools: unknown): Segment[] {
     else {
       const calls = callsOf(message)
       if (calls.length > 0) {
-        segments.push(...thoughts(content, calls))
+        segments.push(...answerOf(message, thoughts(content, calls)))
         before = null
         continue
       }
@@ -108,8 +109,7 @@ function write(messages: readonly Message[], tools: unknown): Segment[] {
         segments.push(...thoughts('', []), ...results('None'))
       segments.push(
         field('MOSS'),
-        said('assistant', ` ${content}`, true),
-        special('<eom>', true, 'assistant'),
+        ...answerOf(message, [said('assistant', ` ${content}`, true), special('<eom>', true, 'assistant')]),
       )
     }
   }

@@ -182,6 +182,7 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
     addEos,
     frame: frame && { before: frame.before.map(({ id }) => id), after: frame.after.map(({ id }) => id) },
     chatTemplate,
+    named: new Map([...Object.entries(named(own.names ?? {})), ...settings.named]),
     config: savedConfig({
       settings,
       names: rolesOf(settings.names, bosId, eosId, vocabulary),

@@ -42,6 +42,8 @@ export interface TokenizerSettings {
   /** Text of bos_token, eos_token and so on; absent when the files name none. */
   readonly names: Readonly<Partial<Record<SpecialName, string>>>
   readonly additional: readonly string[]
+  /** Texts of all special tokens that the files name, those of `names` and `additional_special_tokens` included. */
+  readonly named: ReadonlyMap<string, string | readonly string[]>
   /** Tokens with their ids, beyond those of the tokenizer itself. */
   readonly added: readonly (Partial<AddedTokenJson> & { readonly id: number; readonly content: string })[]
   readonly chatTemplate: string | null
@@ -125,6 +127,16 @@ export async function readSettings(dir: string): Promise<TokenizerSettings> {
     (text) => text !== '',
   )
 
+  const named = new Map<string, string | readonly string[]>(Object.entries(names))
+  const extra = config['extra_special_tokens'] ?? map['extra_special_tokens']
+  for (const source of [isRecord(extra) ? extra : {}, map, config])
+    for (const [name, value] of Object.entries(source)) {
+      // add_bos_token and the like are settings.
+      const text = isRecord(value) ? value['content'] : value
+      if (name.endsWith('_token') && typeof text === 'string' && !named.has(name)) named.set(name, text)
+    }
+  if (additional.length > 0) named.set('additional_special_tokens', additional)
+
   const added = new Map<number, TokenizerSettings['added'][number]>()
   const addedPath = join(dir, 'added_tokens.json')
   for (const [content, id] of Object.entries(objectIn('added_tokens.json'))) {
@@ -162,6 +174,7 @@ export async function readSettings(dir: string): Promise<TokenizerSettings> {
     addEos: booleanOf(config, 'add_eos_token', path),
     names,
     additional,
+    named,
     added: [...added.values()].sort((a, b) => a.id - b.id),
     chatTemplate: jinja ? new TextDecoder().decode(jinja) : templateOf(config['chat_template'], path),
     files,
@@ -179,6 +192,7 @@ export const noSettings = (file: string): TokenizerSettings => ({
   addEos: null,
   names: {},
   additional: [],
+  named: new Map(),
   added: [],
   chatTemplate: null,
   files: new Map(),

@@ -25,6 +25,7 @@ export interface BoundTokenizerOptions {
   readonly addBos: boolean
   readonly addEos: boolean
   readonly frame?: PromptFrame | undefined
+  readonly named?: ReadonlyMap<string, string | readonly string[]>
   readonly chatTemplate: string | null
   /** tokenizer_config.json, for when the files below have none that goes with tokenizer.json. */
   readonly config: Readonly<Record<string, unknown>>
@@ -38,6 +39,7 @@ export class BoundTokenizer implements Tokenizer {
   readonly bosId: number | null
   readonly eosId: number | null
   readonly specials: ReadonlyMap<string, number>
+  readonly named: ReadonlyMap<string, string | readonly string[]>
   readonly strips: ReadonlyMap<string, Strip>
   readonly addBos: boolean
   readonly addEos: boolean
@@ -65,6 +67,7 @@ export class BoundTokenizer implements Tokenizer {
     this.addEos = addEos
     if (frame) this.frame = frame
     this.chatTemplate = options.chatTemplate
+    this.named = options.named ?? new Map()
     const specials = json.added_tokens.filter(({ special }) => special)
     this.specials = new Map(specials.map(({ content, id }) => [content, id]))
     this.strips = new Map(

@@ -40,13 +40,24 @@ export function promptMessages(example: InstructionExample | MessagesExample): r
   return messages
 }
 
+/** Messages without what follows the last answer, which nobody answered; all of them when there is no answer. */
+export function toLastAnswer(messages: readonly Message[]): readonly Message[] {
+  const last = messages.findLastIndex(({ role }) => role === 'assistant')
+  return last < 0 ? messages : messages.slice(0, last + 1)
+}
+
 /** One round of a conversation as instruction records write it. */
 export interface Conversation {
   readonly system: string
   /** Rounds before the last one, oldest first. */
   readonly history: readonly (readonly [user: string, assistant: string])[]
   readonly instruction: string
+  /** '' when the last question has no answer. */
   readonly output: string
+  /** Whether there is an answer to the last question. */
+  readonly answered: boolean
+  /** Of each answer, the last one included, whether it is learned. */
+  readonly learned: readonly boolean[]
 }
 
 /**
@@ -56,6 +67,7 @@ export interface Conversation {
 export function toRounds(example: MessagesExample): Conversation {
   const system: string[] = []
   const rounds: [string, string | null][] = []
+  const learned: boolean[] = []
   for (const message of example.messages) {
     const text = messageText(message)
     const last = rounds.at(-1)
@@ -63,6 +75,9 @@ export function toRounds(example: MessagesExample): Conversation {
     else if (message.role === 'assistant') {
       if (!last) rounds.push(['', text])
       else last[1] = last[1] === null ? text : `${last[1]}\n${text}`
+      // Answers that are joined are learned together or not at all.
+      const at = rounds.length - 1
+      learned[at] = (learned[at] ?? true) && message.learned !== false
     } else if (last?.[1] === null) last[0] += `\n${text}`
     else rounds.push([text, null])
   }
@@ -78,6 +93,8 @@ export function toRounds(example: MessagesExample): Conversation {
     history: rounds.map(([user, assistant]) => [user, assistant ?? ''] as const),
     instruction: final[0],
     output: final[1] ?? '',
+    answered: final[1] !== null,
+    learned,
   }
 }
 

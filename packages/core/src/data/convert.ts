@@ -3,9 +3,9 @@ import { open, rename, rm } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
 import { isDiskFull, writeFailed } from '../checkpoint/errors.js'
 import type { LocatedExample } from './build.js'
-import { messageText, toMessages, toRounds } from './conversation.js'
+import { messageText, toLastAnswer, toMessages, toRounds } from './conversation.js'
 import { exactJson } from './exact-json.js'
-import { isInstruction, isMessages, type Example, type Role } from './types.js'
+import { isInstruction, isMessages, type Example, type Message, type Role } from './types.js'
 
 export const convertTargets = ['alpaca', 'messages', 'sharegpt'] as const
 export type ConvertTarget = (typeof convertTargets)[number]
@@ -33,7 +33,17 @@ export function convertExample(example: Example, target: ConvertTarget): Record<
       const { instruction, input, output, system, history } = example
       return { instruction, input, output, ...(system && { system }), ...(history && { history }) }
     }
-    const { system, history, instruction, output } = toRounds(example)
+    const { system, history, instruction, output, answered, learned } = toRounds({
+      messages: toLastAnswer(example.messages),
+    })
+    if (!answered || learned.includes(false))
+      throw new IftError(
+        'IFT_CONVERT',
+        answered
+          ? 'An answer that is not to be learned (weight 0) has no place in a record of the form alpaca.'
+          : 'A conversation without an answer cannot become a record of the form alpaca.',
+        'Convert to messages or sharegpt, or delete the record.',
+      )
     return {
       instruction,
       input: '',
@@ -46,10 +56,14 @@ export function convertExample(example: Example, target: ConvertTarget): Record<
   const tools = isMessages(example) && example.tools !== undefined ? { tools: example.tools } : {}
   if (target === 'messages')
     return {
-      messages: messages.map(({ role, content, toolCalls }) => ({
+      messages: messages.map(({ role, content, toolCalls, fields, learned }) => ({
         role,
         content,
+        ...fields,
+        // A plugin may have given it one since.
+        ...(content !== '' && { content }),
         ...(toolCalls && { tool_calls: toolCalls }),
+        ...(learned === false && { weight: 0 }),
       })),
       ...tools,
     }
@@ -57,9 +71,16 @@ export function convertExample(example: Example, target: ConvertTarget): Record<
     conversations: messages.map((message) => ({
       from: message.toolCalls ? 'function_call' : sharegptNames[message.role],
       value: messageText(message),
+      ...otherFields(message),
     })),
     ...tools,
   }
+}
+
+/** What a message has beside role and content, for a form in which these have other names. */
+function otherFields({ fields, learned }: Message): Record<string, unknown> {
+  const { role: _role, content: _content, ...others } = fields ?? {}
+  return learned === false ? { ...others, weight: 0 } : others
 }
 
 /**

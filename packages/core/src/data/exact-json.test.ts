@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DuplicateKey, exactJson, ExactNumber, isExactNumber, parseExactJson } from './exact-json.js'
-import { withExactNumbers } from './template/exact-numbers.js'
+import { createChatTemplate } from './template/index.js'
 
 describe('numbers', () => {
   test.each([
@@ -55,15 +55,19 @@ describe('keys', () => {
   })
 })
 
-describe('numbers in templates', () => {
-  const value = parseExactJson('{"id":9007199254740993,"x":[1.0,1e3,2],"text":"7000000000000001"}')
-  test('stand-ins are of the same kind and occur nowhere else', () => {
-    const { value: given, restore } = withExactNumbers(value as Record<string, unknown>, '{{ source }}')
-    expect(given).toEqual({
-      id: 7000000000000002,
-      x: [70000000000001.5, 70000000000002.5, 2],
-      text: '7000000000000001',
-    })
-    expect(restore(JSON.stringify(given))).toBe(exactJson(value))
-  })
+test('a chat template writes large numbers with their digits, and floats as Python does', () => {
+  const value = parseExactJson('{"id":9007199254740993,"x":[1.0,1e3,2],"text":"7"}') as Record<
+    string,
+    unknown
+  >
+  const tokenizer = {
+    chatTemplate: '{{ messages[0].extra | tojson }}',
+    specials: new Map<string, number>(),
+    bosId: null,
+    eosId: null,
+    token: () => undefined,
+  }
+  const messages = [{ role: 'user', content: 'q', fields: { extra: value } }] as const
+  const [segment] = createChatTemplate(tokenizer).prompt({ messages })
+  expect(segment!.text).toBe('{"id": 9007199254740993, "x": [1.0, 1000.0, 2], "text": "7"}')
 })

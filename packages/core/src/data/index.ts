@@ -12,6 +12,7 @@ export {
   markedTurns,
   messageText,
   promptMessages,
+  toLastAnswer,
   toMessages,
   toRounds,
   type Conversation,
@@ -63,7 +64,7 @@ export {
 } from './stats.js'
 export { SampleStore, SampleStoreBuilder, type SampleSource, type StoreCounts } from './store.js'
 export { builtinTemplates, createChatTemplate } from './template/index.js'
-export { learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
+export { answerOf, exclude, learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
 export { callsOf, functionsOf, type ToolCall } from './tool-calls.js'
 export * from './types.js'
 export { withoutAnswer } from './unanswered.js'

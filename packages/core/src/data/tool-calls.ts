@@ -11,8 +11,8 @@ export interface ToolCall {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Arguments come as JSON in a text or as they are; a text that is no JSON stays one. */
-function parsed(value: unknown): unknown {
+/** Arguments of a call come as JSON in a text, as OpenAI writes them, or as they are; a text that is no JSON stays one. */
+export function parsedArguments(value: unknown): unknown {
   if (typeof value !== 'string') return value ?? {}
   try {
     return parseExactJson(value)
@@ -31,7 +31,7 @@ export const callsOf = ({ toolCalls = [] }: Message): readonly ToolCall[] =>
         `A tool call expected "name" and "arguments", found ${JSON.stringify(call)}.`,
         'Write calls as OpenAI does: {"type": "function", "function": {"name": …, "arguments": …}}',
       )
-    return { name: given['name'], arguments: parsed(given['arguments'] ?? given['parameters']) }
+    return { name: given['name'], arguments: parsedArguments(given['arguments'] ?? given['parameters']) }
   })
 
 /** The functions among tools: `{ type: 'function', function: … }` or the function itself. */

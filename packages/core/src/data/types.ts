@@ -17,6 +17,13 @@ export interface Message {
   readonly content: string
   /** Calls of an assistant in OpenAI's form; a chat template sees them as `tool_calls`. */
   readonly toolCalls?: readonly unknown[]
+  /**
+   * What else the record says of the message (name, tool_call_id, reasoning_content and so on), which a chat template sees. A
+   * content that is null, and a role of another name, stand here as they were.
+   */
+  readonly fields?: Readonly<Record<string, unknown>>
+  /** False for an answer that its author keeps as context: nothing of it is learned, whatever `trainOn` says. */
+  readonly learned?: boolean
 }
 
 /** A conversation. `tools` is the JSON of callable functions that a chat template may render. */
@@ -50,6 +57,8 @@ export interface Segment {
   readonly text: string
   /** Whether the tokens that begin in this text are learned. */
   readonly trained: boolean
+  /** Of an answer that is never learned. */
+  readonly excluded?: boolean
   /**
    * Set when `text` names a special token ('bos', 'eos' or the token's own text such as '<|im_end|>') that goes in as
    * its id and never passes through the tokenizer.

@@ -132,7 +132,7 @@ describe('forms', () => {
       {
         messages: [
           { role: 'user', content: 'q' },
-          { role: 'assistant', content: '', toolCalls: [{ id: 1 }] },
+          { role: 'assistant', content: '', toolCalls: [{ id: 1 }], fields: { content: null } },
         ],
       },
     ],

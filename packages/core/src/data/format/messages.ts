@@ -2,6 +2,7 @@ import { isRecord, type RawRecord } from '../read/record.js'
 import type { Message, MessagesExample, Role } from '../types.js'
 import { wrongField, type RecordFormat } from './format.js'
 import { toolsOf } from './sharegpt.js'
+import { learnedOf } from './weight.js'
 
 const roles = new Map<string, Role>(
   Object.entries({
@@ -46,13 +47,22 @@ function message(raw: RawRecord, field: string, value: unknown): Message {
       name,
       typeof name === 'string' ? `Found "${name}".` : undefined,
     )
-  const toolCalls = value['tool_calls']
+  const { role: _, content: given, tool_calls: toolCalls, weight, ...rest } = value
   const calls = Array.isArray(toolCalls) && toolCalls.length > 0 ? (toolCalls as unknown[]) : undefined
-  const content =
-    calls && (value['content'] === null || value['content'] === undefined)
-      ? ''
-      : contentOf(raw, `${field}.content`, value['content'])
-  return calls ? { role, content, toolCalls: calls } : { role, content }
+  // OpenAI writes null where an assistant only calls.
+  const empty = calls !== undefined && (given === null || given === undefined)
+  const fields = {
+    ...rest,
+    ...(empty && given === null && { content: null }),
+    ...(name !== role && { role: name }),
+  }
+  return {
+    role,
+    content: empty ? '' : contentOf(raw, `${field}.content`, given),
+    ...(calls && { toolCalls: calls }),
+    ...(Object.keys(fields).length > 0 && { fields }),
+    ...learnedOf(raw, `${field}.weight`, weight),
+  }
 }
 
 /** OpenAI's {messages: [{role, content}], tools?}. */

@@ -2,6 +2,7 @@ import { parseExactJson } from '../exact-json.js'
 import { isRecord, kindOf, type RawRecord } from '../read/record.js'
 import type { Message, MessagesExample, Role } from '../types.js'
 import { optionalText, wrongField, type RecordFormat } from './format.js'
+import { learnedOf } from './weight.js'
 
 const roles = new Map<string, Role>(
   Object.entries({
@@ -29,8 +30,9 @@ function turn(raw: RawRecord, field: string, value: unknown): Message[] {
       { role: 'user', content: value['human'] },
       { role: 'assistant', content: value['assistant'] },
     ]
-  const from = value['from'] ?? value['role']
-  const content = value['value'] ?? value['content']
+  const { from: given, value: text, role: alias, content: other, weight, ...fields } = value
+  const from = given ?? alias
+  const content = text ?? other
   if (typeof from !== 'string') throw wrongField(raw.where, `${field}.from`, 'the name of a role', from)
   const role = roles.get(from.toLowerCase())
   if (!role)
@@ -42,7 +44,14 @@ function turn(raw: RawRecord, field: string, value: unknown): Message[] {
       `Found "${from}".`,
     )
   if (typeof content !== 'string') throw wrongField(raw.where, `${field}.value`, 'a text', content)
-  return [{ role, content }]
+  return [
+    {
+      role,
+      content,
+      ...(Object.keys(fields).length > 0 && { fields }),
+      ...learnedOf(raw, `${field}.weight`, weight),
+    },
+  ]
 }
 
 const parallel = (record: Readonly<Record<string, unknown>>) =>

@@ -1,7 +1,7 @@
-import { promptMessages, toRounds, type Conversation } from '../conversation.js'
+import { promptMessages, toLastAnswer, toRounds, type Conversation } from '../conversation.js'
 import type { PromptTemplate } from '../../plugin/contract/template.js'
 import { isInstruction, type InstructionExample, type MessagesExample, type Segment } from '../types.js'
-import { given, learn, said, special } from './turns.js'
+import { exclude, given, learn, said, special } from './turns.js'
 
 const withInput =
   'Below is an instruction that describes a task, paired with an input that provides further context. ' +
@@ -25,7 +25,7 @@ function single({ instruction, input, system }: InstructionExample): Segment[] {
 }
 
 /** "### Human: …\n</s>### Assistant: …\n</s>" with the end token for </s>; the last answer has no line end. */
-function rounds({ system, history, instruction }: Conversation): Segment[] {
+function rounds({ system, history, instruction, learned }: Conversation): Segment[] {
   const segments = [said('template', `${systemText(system)}${dialogue}\n\n`)]
   const ask = (user: string) =>
     segments.push(
@@ -35,9 +35,10 @@ function rounds({ system, history, instruction }: Conversation): Segment[] {
       special('eos'),
       said('template', '### Assistant:'),
     )
-  for (const [user, assistant] of history) {
+  for (const [i, [user, assistant]] of history.entries()) {
     ask(user)
-    segments.push(said('assistant', ` ${assistant}\n`, true), special('eos', true, 'assistant'))
+    const answer = [said('assistant', ` ${assistant}\n`, true), special('eos', true, 'assistant')]
+    segments.push(...(learned[i] === false ? exclude(answer) : answer))
   }
   ask(instruction)
   return segments
@@ -59,18 +60,18 @@ const conversationOf = (example: InstructionExample | MessagesExample): Conversa
  */
 export const alpaca: PromptTemplate = {
   name: 'alpaca',
-  render(example, trainOn) {
+  render(given, trainOn) {
+    const example = isInstruction(given) ? given : { ...given, messages: toLastAnswer(given.messages) }
     const conversation = conversationOf(example)
+    if (!isInstruction(example) && !conversation!.answered) return learn(open(example, conversation), trainOn)
     const many = conversation !== null && conversation.history.length > 0
     const output = isInstruction(example) ? example.output : conversation!.output
-    return learn(
-      [
-        ...open(example, conversation),
-        said('assistant', many ? ` ${output}` : ` ${output} `, true),
-        special('eos', true, 'assistant'),
-      ],
-      trainOn,
-    )
+    const answer = [
+      said('assistant', many ? ` ${output}` : ` ${output} `, true),
+      special('eos', true, 'assistant'),
+    ]
+    const excluded = conversation?.learned.at(-1) === false
+    return learn([...open(example, conversation), ...(excluded ? exclude(answer) : answer)], trainOn)
   },
   prompt(example) {
     promptMessages(example)

@@ -1,7 +1,5 @@
-import { Template } from '@huggingface/jinja'
 import { IftError } from '@ift/tensor'
 import { promptMessages, toMessages } from '../conversation.js'
-import { exactJson, parseExactJson } from '../exact-json.js'
 import type { PromptTemplate, TrainOn } from '../../plugin/contract/template.js'
 import type { Tokenizer } from '../../plugin/contract/tokenizer.js'
 import {
@@ -11,13 +9,30 @@ import {
   type MessagesExample,
   type Segment,
 } from '../types.js'
-import { withExactNumbers } from './exact-numbers.js'
+import {
+  commonLength,
+  findAnswers,
+  generatedSpans,
+  spansOf,
+  turnShape,
+  type Answer,
+  type AnswerContext,
+  type Rendering,
+  type TurnShape,
+} from './answers.js'
+import { canMark, conversationTexts, guardedTools, guardFor, messageValues } from './chat-messages.js'
+import {
+  Callable,
+  compileTemplate,
+  marksGeneration,
+  takeMarks,
+  type JinjaTemplate,
+  type Value,
+} from './jinja/index.js'
+import { specialTokens } from './special-tokens.js'
 import { learn } from './turns.js'
 
-/** The characters that may stand in for nothing: code points for private use. */
-const privateUse = { first: 0xe000, last: 0xf8ff }
-
-type ChatTokenizer = Pick<Tokenizer, 'chatTemplate' | 'specials' | 'bosId' | 'eosId' | 'token'>
+type ChatTokenizer = Pick<Tokenizer, 'chatTemplate' | 'specials' | 'bosId' | 'eosId' | 'token' | 'named'>
 
 /** 26 July 2024, the date that Llama 3's template falls back to. */
 const fixedDate = (format: string): string =>
@@ -27,16 +42,55 @@ const fixedDate = (format: string): string =>
       ({ d: '26', m: '07', Y: '2024', y: '24', B: 'July', b: 'Jul', H: '00', M: '00', S: '00' })[code]!,
   )
 
-const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+/**
+ * What a template is given when it refuses a conversation as it is: OpenAI writes null for the content of a call, and a call's
+ * arguments as a text, and not every template knows what to do with them.
+ */
+const otherForms = [
+  { texts: true, objects: false },
+  { texts: false, objects: true },
+  { texts: true, objects: true },
+]
+
+const isVaried = ({ fields, toolCalls }: Message): boolean =>
+  fields?.['content'] === null || toolCalls !== undefined
+
+/** What a template sees beside the conversation: special tokens by their names, and a date. */
+function surroundings(tokenizer: ChatTokenizer, source: string): (readonly [string, Value])[] {
+  const { specials, named = new Map<string, string>() } = tokenizer
+  const texts = new Map([...specials].map(([text, id]) => [id, text]))
+  const context: (readonly [string, Value])[] = [...named].map(([name, text]) => [
+    name,
+    typeof text === 'string' ? text : [...text],
+  ])
+  for (const [name, id] of [
+    ['bos_token', tokenizer.bosId],
+    ['eos_token', tokenizer.eosId],
+  ] as const) {
+    const text = id === null ? undefined : (texts.get(id) ?? tokenizer.token(id))
+    if (text !== undefined) context.push([name, text])
+  }
+  // A template that asks whether there is a clock has a date of its own for the case that there is none.
+  if (!source.includes('strftime_now is defined'))
+    context.push([
+      'strftime_now',
+      new Callable('strftime_now', ([format]) => fixedDate(typeof format === 'string' ? format : '')),
+    ])
+  return context
+}
+
+const toolsOf = (example: InstructionExample | MessagesExample) =>
+  isInstruction(example) ? undefined : example.tools
 
 /**
- * The checkpoint's own Jinja `chat_template`. Where answers begin and end is found by rendering the conversation up to
- * and including each of them, never by searching text. Special tokens that the template writes go in as ids; the same
- * characters inside a message stay plain text. Templates that write today's date get a fixed one, so that a text is the
- * same on every day.
+ * The checkpoint's own Jinja `chat_template`. The text of a conversation is what the template makes of the whole of it, in one
+ * rendering, and every answer is found in that: what templates write of earlier turns may depend on later ones. Where a
+ * template says itself what the model generates (`{% generation %}`), that is learned and nothing else. Special tokens that
+ * the template writes go in as ids; the same characters inside a message stay plain text. Templates that write today's date
+ * get a fixed one, so that a text is the same on every day.
  *
  * Throws IFT_TEMPLATE_MISSING without a chat template, IFT_TEMPLATE_FAILED when the template refuses a conversation,
- * IFT_TEMPLATE_UNSTABLE when it rewrites earlier turns as later ones come.
+ * IFT_TEMPLATE_UNSTABLE when no answer can be found in what it writes.
  */
 export function createChatTemplate(
   tokenizer: ChatTokenizer,
@@ -49,145 +103,188 @@ export function createChatTemplate(
       'The tokenizer has no chat template.',
       'Choose another one: template: "alpaca", "vicuna", "chatml", "llama2", "llama3", "belle" or "plain".',
     )
-  let template: Template
+  let template: JinjaTemplate
   try {
-    // The library's own strftime_now, which cannot be replaced, gives the current date.
-    template = new Template(source.replaceAll('strftime_now', 'fixed_date'))
+    template = compileTemplate(source)
   } catch (cause) {
     throw failed('The chat template of the tokenizer is not valid Jinja', cause)
   }
-  const guardsDate = source.includes('strftime_now is defined')
-  const names = [...tokenizer.specials.keys()]
-    .filter((name) => name.length > 1)
-    .sort((a, b) => b.length - a.length)
-  const pattern = names.length > 0 ? names.map(escapeRegExp).join('|') : '(?!)'
-  const tokenText = (id: number | null) => {
-    if (id === null) return ''
-    for (const [text, special] of tokenizer.specials) if (special === id) return text
-    return tokenizer.token(id) ?? ''
-  }
-  const bos = tokenText(tokenizer.bosId)
-  const eos = tokenText(tokenizer.eosId)
+  const tokens = specialTokens(tokenizer)
+  const context = surroundings(tokenizer, source)
+  const eosText = context.findLast(([name]) => name === 'eos_token')?.[1]
+  const eos = typeof eosText === 'string' ? eosText : null
+  const generates = marksGeneration(source)
+  const roles = ['developer', 'function'].filter((role) => new RegExp(`['"]${role}['"]`).test(source))
 
-  const renderText = (messages: readonly object[], tools: unknown, ask: boolean): string => {
-    const exact = withExactNumbers({ messages, tools: tools ?? null }, source)
-    try {
-      return exact.restore(
-        template.render({
-          ...exact.value,
-          add_generation_prompt: ask,
-          bos_token: bos,
-          eos_token: eos,
-          ...(!guardsDate && { fixed_date: fixedDate }),
-        }),
-      )
-    } catch (cause) {
-      throw failed('The chat template of the tokenizer refuses this conversation', cause)
-    }
-  }
+  /** Every rendering. */
+  const write = (messages: Value, tools: Value, ask: boolean): string =>
+    template.render(
+      new Map<string, Value>([
+        ...context,
+        ['messages', messages],
+        ['tools', tools],
+        ['documents', null],
+        ['add_generation_prompt', ask],
+      ]),
+    )
 
-  /** Splits at special tokens and removes the guard. */
-  const split = (text: string, guard: string, role: Segment['role'], trained: boolean): Segment[] => {
-    const segments: Segment[] = []
-    let at = 0
-    const push = (piece: string) => {
-      if (piece !== '')
-        segments.push({ role, text: guard === '' ? piece : piece.replaceAll(guard, ''), trained })
+  /** A conversation in the form that the template takes, ready to be rendered in parts. */
+  const prepare = (messages: readonly Message[], tools: unknown, parts: boolean) => {
+    const texts = conversationTexts(messages, tools)
+    const marks = canMark(texts)
+    const guard = guardFor(texts, new RegExp(tokens.pattern().source))
+    const guarded = (text: string) => tokens.guarded(text, guard)
+    const formOf = ({ texts, objects }: { readonly texts: boolean; readonly objects: boolean }) =>
+      messageValues(messages, {
+        knowsRole: (role) => roles.includes(role),
+        parts,
+        guard: guarded,
+        marks,
+        texts,
+        objects,
+      }) as Value[]
+    const toolValues = guardedTools(tools, guarded)
+    const attempt = (values: readonly Value[], count: number, ask: boolean): Rendering => {
+      const text = write(values.slice(0, count), toolValues, ask)
+      return marks || generates ? takeMarks(text) : { text, marks: [] }
     }
-    for (const match of text.matchAll(new RegExp(pattern, 'g'))) {
-      push(text.slice(at, match.index))
-      segments.push({ role, text: match[0], trained, special: true })
-      at = match.index + match[0].length
-    }
-    push(text.slice(at))
-    return segments
-  }
-
-  const prepare = (messages: readonly Message[]) => {
-    const guard = guardFor(messages, new RegExp(pattern))
-    const guarded = (text: string) =>
-      guard === '' ? text : text.replace(new RegExp(pattern, 'g'), (name) => name[0]! + guard + name.slice(1))
+    let values = formOf({ texts: false, objects: false })
     return {
       guard,
-      items: messages.map(({ role, content, toolCalls }) => ({
-        role,
-        content: guarded(content),
-        ...(toolCalls && { tool_calls: parseExactJson(guarded(exactJson(toolCalls))) }),
-      })),
+      render: (count: number, ask: boolean): Rendering => {
+        try {
+          return attempt(values, count, ask)
+        } catch (cause) {
+          if (messages.some(isVaried))
+            for (const form of otherForms) {
+              const others = formOf(form)
+              try {
+                const rendering = attempt(others, count, ask)
+                values = others
+                return rendering
+              } catch {
+                // The first refusal is about the record as it is.
+              }
+            }
+          throw failed('The chat template of the tokenizer refuses this conversation', cause)
+        }
+      },
     }
   }
 
-  const toolsOf = (example: InstructionExample | MessagesExample) =>
-    isInstruction(example) ? undefined : example.tools
+  /** What the template writes of a short conversation; null when it refuses it. */
+  const probe = (parts: boolean): TurnShape | null => {
+    const user = (content: string): Message => ({ role: 'user', content })
+    const messages = [user('q'), { role: 'assistant', content: 'a' } as const, user('r')]
+    const asked = prepare(messages, undefined, parts)
+    const attempt = (count: number, ask: boolean) => {
+      try {
+        return asked.render(count, ask)
+      } catch {
+        return null
+      }
+    }
+    const answered = attempt(2, false)
+    if (!answered) return null
+    const open = attempt(1, true)?.text ?? ''
+    const bare = attempt(1, false)?.text ?? open
+    // What it writes when nobody is asked may end in something else.
+    const header = open.slice(commonLength(open, bare, tokens.pattern()))
+    return turnShape(answered, attempt(3, false), header, { eos, specials: tokens.pattern })
+  }
+  let known: { readonly shape: TurnShape; readonly parts: boolean } | undefined
+  const form = () => {
+    if (known) return known
+    const shape = probe(false)
+    // Templates of models that also see images may take nothing but lists of parts.
+    const ofParts = shape ? null : probe(true)
+    const unknown = { header: '', closing: null, enders: new Set(eos === null ? [] : [eos]) }
+    return (known = { shape: shape ?? ofParts ?? unknown, parts: ofParts !== null })
+  }
+
+  const answersIn = (
+    whole: Rendering,
+    messages: readonly Message[],
+    render: (count: number, ask: boolean) => Rendering,
+  ): Answer[] => {
+    if (generates) return generatedSpans(whole)
+    const attempt = <T>(work: () => T): T | null => {
+      try {
+        return work()
+      } catch {
+        return null
+      }
+    }
+    const finding: AnswerContext = {
+      shape: form().shape,
+      specials: tokens.pattern,
+      promptOf: (message) => (message === 0 ? '' : attempt(() => render(message, true).text)),
+      closingOf: (message) =>
+        attempt(() => {
+          const alone = render(message + 1, false)
+          const span = spansOf(alone.marks).get(message)?.[0]
+          return span ? alone.text.slice(span.end) : null
+        }),
+    }
+    return findAnswers(whole, messages, finding)
+  }
 
   return {
     name: options.name ?? 'chat',
     source,
     stop: [],
     render(example, trainOn: TrainOn) {
-      const messages = toMessages(example)
-      const { guard, items } = prepare(messages)
-      const tools = toolsOf(example)
-      const last = messages.findLastIndex(({ role }) => role === 'assistant')
+      const all = toMessages(example)
+      const last = all.findLastIndex(({ role }) => role === 'assistant')
       // Turns behind the last answer teach nothing.
-      const whole = renderText(items.slice(0, last + 1), tools, false)
+      const messages = last < 0 ? all : all.slice(0, last + 1)
+      if (last < 0 && trainOn !== 'all') return []
+      const { guard, render } = prepare(messages, toolsOf(example), form().parts)
+      const whole = render(messages.length, false)
+      const answers = last < 0 ? [] : answersIn(whole, messages, render)
+      const wanted = answers.filter(({ message }) => trainOn === 'assistant' || message === last)
+      const toLearn = messages.filter(
+        ({ role, learned }, i) =>
+          role === 'assistant' && learned !== false && (trainOn === 'assistant' || i === last),
+      )
+      if (trainOn !== 'all' && wanted.length === 0 && toLearn.length > 0) throw lost(whole.text, guard)
+
       const segments: Segment[] = []
       let at = 0
-      for (let i = 0; i <= last; i++) {
-        if (messages[i]!.role !== 'assistant' || messages[i - 1]?.role === 'assistant') continue
-        // Answers in a row are one: no template asks for a second one.
-        let end = i
-        while (messages[end + 1]?.role === 'assistant') end++
-        const before = i === 0 ? '' : renderText(items.slice(0, i), tools, true)
-        const after = end === last ? whole : renderText(items.slice(0, end + 1), tools, false)
-        if (
-          !whole.startsWith(before) ||
-          !whole.startsWith(after) ||
-          !after.startsWith(before) ||
-          before.length < at
+      const between = (end: number) =>
+        segments.push(...tokens.split(whole.text.slice(at, end), guard, { role: 'template', trained: false }))
+      for (const { message, start, end } of answers) {
+        between(start)
+        const excluded = messages[message]?.learned === false
+        segments.push(
+          ...tokens.split(whole.text.slice(start, end), guard, {
+            role: 'assistant',
+            trained: !excluded && (trainOn !== 'last' || message === last),
+            ...(excluded && { excluded }),
+          }),
         )
-          throw unstable(whole.startsWith(before) ? after : before, whole, i)
-        segments.push(...split(whole.slice(at, before.length), guard, 'template', false))
-        const answer = split(whole.slice(before.length, after.length), guard, 'assistant', true)
-        // What a template writes behind the end token belongs to nobody.
-        const endToken = answer.findLastIndex(({ special }) => special)
-        if (endToken >= 0)
-          for (let k = endToken + 1; k < answer.length; k++) answer[k] = { ...answer[k]!, trained: false }
-        segments.push(...answer)
-        at = after.length
+        at = end
       }
       // A template without end tokens would never teach to stop.
       if (
-        last >= 0 &&
-        eos !== '' &&
+        answers.length > 0 &&
+        !generates &&
+        eos !== null &&
+        messages[last]?.learned !== false &&
         !segments.at(-1)?.special &&
         !segments.some(({ special, trained }) => special && trained)
       )
         segments.push({ role: 'assistant', text: 'eos', trained: true, special: true })
-      return learn(segments, trainOn)
+      between(whole.text.length)
+      return trainOn === 'all' ? learn(segments, trainOn) : segments
     },
     prompt(example) {
-      const { guard, items } = prepare(promptMessages(example))
-      return split(renderText(items, toolsOf(example), true), guard, 'template', false)
+      const messages = promptMessages(example)
+      const { guard, render } = prepare(messages, toolsOf(example), form().parts)
+      const { text } = render(messages.length, true)
+      return tokens.split(text, guard, { role: 'template', trained: false })
     },
   }
-}
-
-/** A private-use character that no message contains; '' when no message looks like a special token. */
-function guardFor(messages: readonly Message[], specials: RegExp): string {
-  const texts = messages.map(({ content, toolCalls }) =>
-    toolCalls ? content + exactJson(toolCalls) : content,
-  )
-  if (!texts.some((text) => specials.test(text))) return ''
-  for (let code = privateUse.first; code <= privateUse.last; code++) {
-    const guard = String.fromCharCode(code)
-    if (!texts.some((text) => text.includes(guard))) return guard
-  }
-  throw new IftError(
-    'IFT_TEMPLATE_FAILED',
-    'The conversation contains every private-use character.',
-    'Remove them.',
-  )
 }
 
 const failed = (what: string, cause: unknown) =>
@@ -198,14 +295,12 @@ const failed = (what: string, cause: unknown) =>
     { cause },
   )
 
-function unstable(part: string, whole: string, index: number): IftError {
-  let at = 0
-  while (at < part.length && part[at] === whole[at]) at++
-  const around = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 20), at + 20))
+function lost(text: string, guard: string): IftError {
+  const plain = guard === '' ? text : text.replaceAll(guard, '')
+  const shown = plain.length > 200 ? `…${plain.slice(-200)}` : plain
   return new IftError(
     'IFT_TEMPLATE_UNSTABLE',
-    `The chat template writes the turns before answer ${index} differently once later turns follow: ` +
-      `${around(part)} became ${around(whole)} at character ${at}.`,
-    'Train on single rounds, or choose another template.',
+    `The chat template does not write the answer that is to be learned: ${JSON.stringify(shown)}.`,
+    'Choose another template, or a trainOn that learns other answers.',
   )
 }

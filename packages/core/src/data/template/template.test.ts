@@ -191,12 +191,18 @@ describe('chat template of the checkpoint', () => {
     const messages = rounds.messages.slice(1, 3)
     expect(textOf(chat(bare).render({ messages }, 'assistant'))).toBe('user: Q1\nassistant: A1\n<eos>')
   })
-  test('a template that rewrites earlier turns', () => {
+  test('a template that rewrites earlier turns: what it writes for them is not learned', () => {
     const rewriting =
       "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}(gone){% else %}{{ m.content }}{% endif %};{% endfor %}"
-    const error = problem(() => chat(rewriting).render(rounds, 'assistant'))
+    const segments = chat(rewriting).render(rounds, 'assistant')
+    expect(textOf(segments)).toContain('(gone)')
+    expect(trainedOf(segments)).toBe('A2;<eos>')
+  })
+  test('a template that writes no answer', () => {
+    const silent = "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}"
+    const error = problem(() => chat(silent).render(rounds, 'assistant'))
     expect(error.code).toBe('IFT_TEMPLATE_UNSTABLE')
-    expect(error.message).toContain('(gone)')
+    expect(error.message).toContain('Q1')
   })
   test('a template that refuses, a template that is broken, no template', () => {
     expect(

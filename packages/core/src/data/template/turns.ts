@@ -17,14 +17,24 @@ export const special = (text: string, trained = false, role: Segment['role'] = '
   special: true,
 })
 
+/** The segments of an answer as those of one that is never learned. */
+export const exclude = (segments: readonly Segment[]): readonly Segment[] =>
+  segments.map((segment) => (segment.trained ? { ...segment, trained: false, excluded: true } : segment))
+
+/** The segments of what a message says: its author may keep an answer from being learned. */
+export const answerOf = (message: Message, segments: readonly Segment[]): readonly Segment[] =>
+  message.learned === false ? exclude(segments) : segments
+
 /** Adjusts flags to `trainOn`; until then, the trained segments are those of every answer. */
 export function learn(segments: readonly Segment[], trainOn: TrainOn): readonly Segment[] {
   if (trainOn === 'assistant') return segments
-  if (trainOn === 'all') return segments.map((segment) => ({ ...segment, trained: true }))
-  // The last answer is the last unbroken run of trained segments.
-  const end = segments.findLastIndex(({ trained }) => trained)
+  if (trainOn === 'all')
+    return segments.map((segment) => ({ ...segment, trained: segment.excluded !== true }))
+  // The last answer is the last unbroken run of segments that are trained, or would be if they were not excluded.
+  const isAnswer = ({ trained, excluded }: Segment) => trained || excluded === true
+  const end = segments.findLastIndex(isAnswer)
   let start = end
-  while (start > 0 && segments[start - 1]!.trained) start--
+  while (start > 0 && isAnswer(segments[start - 1]!)) start--
   return segments.map((segment, i) =>
     segment.trained && i < start ? { ...segment, trained: false } : segment,
   )
@@ -63,7 +73,7 @@ export function turnTemplate(name: string, writer: TurnWriter): PromptTemplate {
       if (message.role === 'system') continue
       if (answered) segments.push(...(writer.close ?? []))
       answered = message.role === 'assistant'
-      if (answered) segments.push(...writer.open, ...writer.answer(messageText(message)))
+      if (answered) segments.push(...writer.open, ...answerOf(message, writer.answer(messageText(message))))
       else segments.push(...writer.user(message, round++, system))
     }
     return segments

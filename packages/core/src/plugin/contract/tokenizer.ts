@@ -32,6 +32,11 @@ export interface Tokenizer {
   readonly eosId: number | null
   /** Every special token by its text. */
   readonly specials: ReadonlyMap<string, number>
+  /**
+   * Texts of special tokens by what the checkpoint calls them: bos_token, pad_token, image_token and others, and the list
+   * additional_special_tokens. A chat template sees them under these names.
+   */
+  readonly named?: ReadonlyMap<string, string | readonly string[]>
   /** Those that take the white space beside them, as Phi's do with the line break that its chats write behind a role. */
   readonly strips?: ReadonlyMap<string, Strip>
   /** Whether the checkpoint's tokenizer puts bos before, and eos after, a text. */
