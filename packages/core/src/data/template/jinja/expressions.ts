@@ -1,4 +1,4 @@
-import { filterOf } from './filters.js'
+import { filterOf } from './filters/index.js'
 import { itemOf, memberOf, sliceOf } from './lookup.js'
 import { negative, operators } from './operators.js'
 import type { Scope } from './scope.js'
