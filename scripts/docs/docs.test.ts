@@ -20,7 +20,7 @@ test('docs/errors.md has every code, and no other', () => {
     if (!entry.isFile() || !/\/src\/.*\.(ts|rs)$|\/native\/.*\.rs$/.test(path)) continue
     if (/\.test\.ts$|node_modules|\/tests?[./]|build\.rs$/.test(path)) continue
     // Environment variables of the builds and drivers look like codes.
-    const text = readFileSync(path, 'utf8').replaceAll(/\bvar(_os)?\(['"]IFT_\w+['"]/g, '')
+    const text = readFileSync(path, 'utf8').replaceAll(/\b(var|var_os|env)\(['"]IFT_\w+['"]/g, '')
     for (const [, code] of text.matchAll(/['"](IFT_[A-Z0-9_]+)['"]/g)) codes.add(code!)
   }
   const namesIn = (page: string) =>

@@ -28,6 +28,7 @@ import {
 import { modelInputs } from './session/run-inputs.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'
+import { releaseLocks } from './train/run-lock.js'
 
 export interface LoadOptions {
   /** Where to look for the config and what relative paths are relative to; the current folder when absent. */
@@ -190,7 +191,10 @@ export class Ift extends PluginSession {
     await this.#link?.fail(message)
     // A device that is still being opened waits for ranks, and may wait for ever.
     const backend = await Promise.race([this.#backend?.catch(() => null), sleep(100, null)])
-    backend?.comm?.abort(code)
+    if (!backend?.comm) return
+    // Opening or training goes on behind the loss of a rank, and the process ends here without the handlers of an exit.
+    releaseLocks()
+    backend.comm.abort(code)
   }
 
   /** What a run would need and do; nothing is written. */

@@ -64,7 +64,9 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 /** Locks of this process, let go of when it ends by itself. */
 const held = new Set<RunLock>()
-const atExit = () => {
+
+/** Lets go of all locks of this process, for an end without the handlers of an exit. */
+export function releaseLocks(): void {
   for (const lock of held) lock.release()
 }
 
@@ -112,7 +114,7 @@ export class RunLock {
   }
 
   #hold(): void {
-    if (held.size === 0) process.on('exit', atExit)
+    if (held.size === 0) process.on('exit', releaseLocks)
     held.add(this)
     this.#file = openSync(this.#path, 'r+')
     // The same bytes once more: the file system's clock says when, and whoever took the lock over is not written to.
@@ -140,7 +142,7 @@ export class RunLock {
   /** Lets go of the folder; one that was made for the lock and holds nothing else goes with it. */
   release(): void {
     if (!held.delete(this)) return
-    if (held.size === 0) process.off('exit', atExit)
+    if (held.size === 0) process.off('exit', releaseLocks)
     clearInterval(this.#timer!)
     closeSync(this.#file)
     if (look(this.#path)?.text === this.#text) rmSync(this.#path, { force: true })
