@@ -63,7 +63,11 @@ class Check:
             'call': arguments.call,
             'budget': arguments.budget,
         }
-        self.report = Report(Path(arguments.out).resolve(), facts)
+        places = {str(self.scratch): '$SCRATCH', str(ROOT): '$PACK'}
+        # The system's own Python stands where its libraries are; the folder of an environment says nothing.
+        if sys.prefix != sys.base_prefix:
+            places[sys.prefix] = '$VENV'
+        self.report = Report(Path(arguments.out).resolve(), facts, places)
         self.cores = os.cpu_count() or 4
         # Why the backend opens no device, once that is known.
         self.no_device: str | None = None

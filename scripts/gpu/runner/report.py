@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,10 @@ def bounded(report: dict[str, Any], most: int = MOST) -> str:
 
 
 class Report:
-    def __init__(self, out: Path, facts: dict[str, Any]) -> None:
+    def __init__(self, out: Path, facts: dict[str, Any], places: Mapping[str, str] | None = None) -> None:
+        """`places`: folders of this run alone, and how the file names them, so that files of two runs compare."""
         self.out = out
+        self.places = dict(places or {})
         self.log_file = out.with_suffix('.log')
         self.core_file = out.with_suffix('.core.gz')
         self.facts = facts
@@ -93,7 +95,10 @@ class Report:
     def write(self) -> None:
         whole = {**self.facts, 'seconds': round(time.monotonic() - self.began, 1), 'steps': self.steps}
         partial = self.out.with_suffix('.partial')
-        partial.write_text(bounded(whole))
+        text = bounded(whole)
+        for folder, name in self.places.items():
+            text = text.replace(folder, name)
+        partial.write_text(text)
         partial.replace(self.out)
 
     def log(self, text: str) -> None:

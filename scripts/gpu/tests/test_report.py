@@ -29,6 +29,12 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(list(json.loads(self.out.read_text())['steps']), ['a', 'b'])
         self.assertEqual(json.loads(self.out.read_text())['device'], 'cuda')
 
+    def test_folders_of_one_run_have_names(self):
+        report = Report(self.out, {}, {'/tmp/x-7': '$SCRATCH'})
+        report.step('a', {'program': '/tmp/x-7/rope_test', 'library': '/usr/lib/libcuda.so.1'})
+        expected = {'program': '$SCRATCH/rope_test', 'library': '/usr/lib/libcuda.so.1'}
+        self.assertEqual(json.loads(self.out.read_text())['steps']['a'], expected)
+
     def test_texts_keep_their_beginning_and_end(self):
         short = shorten({'a': ['x' * 90 + 'end']}, 30, 10)['a'][0]
         self.assertRegex(short, r'^x{10}\n… 63 characters left out …\nx{17}end$')
