@@ -30,9 +30,41 @@ const packages = {
   'examples/plugin-dataset': ['@ift/core'],
 }
 
-/** Folders of a package from the lowest up: a file imports from its own folder and from lower ones. */
+/** Folders and files in the `src` of a package, from the lowest up: a file imports from its own folder and from lower ones. */
 const layers = {
-  'packages/tensor/src': ['tensor', 'ops', 'nn'],
+  'packages/tensor/src': [
+    'errors',
+    'dtype',
+    'quantization',
+    'backend',
+    'tensor',
+    'ops',
+    'nn',
+    'reference',
+    'native',
+    'testing',
+    'index',
+  ],
+  'packages/core/src': [
+    'suggest',
+    'version',
+    'contract',
+    'files',
+    'model',
+    'source',
+    'checkpoint',
+    'data',
+    'generate',
+    'distributed',
+    'config',
+    'plugin',
+    'train',
+    'session',
+    'ift',
+    'testing',
+    'index',
+  ],
+  'packages/cli/src': ['version', 'ui', 'commands', 'seed-flags', 'overrides', 'main', 'index'],
 }
 
 const sources = (dir) =>
@@ -42,11 +74,17 @@ const sources = (dir) =>
     )
     .map((entry) => join(entry.parentPath, entry.name))
 
+/** The folder of `src` that a file lies in, or the file itself. */
+const place = (src, file) =>
+  relative(src, file)
+    .split(/[\\/]/)[0]
+    .replace(/\.[jt]s$/, '')
+
 const faults = []
 for (const [folder, allowed] of Object.entries(packages)) {
   const src = join(root, folder, 'src')
   for (const file of sources(src)) {
-    const inside = relative(src, file).split(/[\\/]/)[0]
+    const inside = place(src, file)
     for (const [, name] of readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
       const where = `${relative(root, file)} imports ${name}`
       const owner = /^(@ift\/[^/]+|ift)(\/|$)/.exec(name)?.[1]
@@ -57,11 +95,12 @@ for (const [folder, allowed] of Object.entries(packages)) {
       if (relative(src, target).startsWith('..') && !name.endsWith('package.json'))
         faults.push(`${where}: outside of its package`)
       const order = layers[`${folder}/src`]
-      const [from, to] = [
-        order?.indexOf(inside) ?? -1,
-        order?.indexOf(relative(src, target).split(/[\\/]/)[0]) ?? -1,
-      ]
-      if (from >= 0 && to > from) faults.push(`${where}: ${inside} lies below ${order[to]}`)
+      const [from, to] = [order?.indexOf(inside) ?? -1, order?.indexOf(place(src, target)) ?? -1]
+      if (order && (from < 0 || to < 0))
+        faults.push(
+          `${where}: the layers of ${folder} name ${from < 0 ? inside : place(src, target)} nowhere`,
+        )
+      else if (to > from) faults.push(`${where}: ${inside} lies below ${order[to]}`)
     }
   }
 }

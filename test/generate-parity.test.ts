@@ -8,7 +8,7 @@ import type { Backend, CausalLM } from '@ift/tensor'
 import { Decoder } from '../packages/core/src/generate/decoder.js'
 import { Generator } from '../packages/core/src/generate/generator.js'
 import { decodeSettings, processScores } from '../packages/core/src/generate/settings.js'
-import type { GenerateOptions } from '../packages/core/src/generate/types.js'
+import type { GenerateOptions } from '../packages/core/src/contract/generate.js'
 
 type Settings = Record<string, number | boolean | string | null>
 

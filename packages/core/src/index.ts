@@ -1,4 +1,6 @@
 export { IftError, type ErrorCode } from '@ift/tensor'
+export * from './contract/index.js'
+export * from './files/index.js'
 export * from './checkpoint/index.js'
 export { hubSettings, type HubSettings } from './config/env.js'
 export { configJsonSchema, optionRows, type OptionRow } from './config/json-schema.js'
@@ -17,9 +19,6 @@ export {
 export { suggest } from './suggest.js'
 export { check, resolveConfig } from './config/validate.js'
 export * from './data/index.js'
-export type * from './distributed/place.js'
-export type * from './generate/types.js'
-export type * from './plugin/contract/index.js'
 export {
   defineBackend,
   defineDataset,
@@ -43,9 +42,7 @@ export {
 export type { InstalledPlugin } from './plugin/discover.js'
 export { candidates, type PluginKind } from './plugin/resolve.js'
 export { PluginSession } from './plugin/session.js'
-export { processStart } from './process.js'
 export * from './source/index.js'
-export type * from './train/types.js'
 export { Ift, type LoadOptions } from './ift.js'
 export type { Merged } from './session/merged.js'
 export type { OpenModel, Quantize } from './session/open-model.js'

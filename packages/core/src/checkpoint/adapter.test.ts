@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { tensor, type Backend } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { AdapterFiles } from '../plugin/contract/peft.js'
+import type { AdapterFiles } from '../contract/peft.js'
 import { openAdapter, writeAdapter } from './adapter.js'
 
 const fixture = (path: string) =>

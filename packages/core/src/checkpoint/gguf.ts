@@ -1,7 +1,7 @@
-import type { GgufMapping } from '../plugin/contract/model.js'
-import { corrupt, unsupported } from './errors.js'
+import type { GgufMapping } from '../contract/model.js'
+import { corrupt, unsupported } from '../files/errors.js'
 import { blockSize, isPlain, storedBytes, type StoredDType } from './numbers.js'
-import { fileSize, readBytes, refusePointer } from './read-bytes.js'
+import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
 import { WeightSource } from './weight-source.js'
 import { sizeOf, type StoredTensor } from './stored.js'
 

@@ -1,16 +1,4 @@
 export { openAdapter, writeAdapter, type AdapterExtras } from './adapter.js'
-export {
-  hashFile,
-  hashList,
-  replaceDir,
-  verifyFolder,
-  writeFileAtomic,
-  writeHashes,
-  type Content,
-  type ReplaceOptions,
-} from './atomic.js'
-export { isDiskFull, writeFailed } from './errors.js'
-export { refuseInputs, type Input } from './inputs.js'
 export { ggufConfig, mapGguf, openGguf, type GgufFile } from './gguf.js'
 export { saveModel, type SaveModelOptions } from './model-files.js'
 export type { BlockDType, PlainDType, StoredDType } from './numbers.js'

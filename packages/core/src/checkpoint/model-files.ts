@@ -6,9 +6,9 @@ import {
   type FloatDType,
   type QuantizedTensor,
 } from '@ift/tensor'
-import type { ModelDefinition } from '../plugin/contract/model.js'
-import type { Tokenizer } from '../plugin/contract/tokenizer.js'
-import { replaceDir, writeFileAtomic } from './atomic.js'
+import type { ModelDefinition } from '../contract/model.js'
+import type { Tokenizer } from '../contract/tokenizer.js'
+import { replaceDir, writeFileAtomic } from '../files/atomic.js'
 import { itemBytes, storedType } from './numbers.js'
 import { fromTensor, type TensorToWrite } from './safetensors.js'
 import { isShardName, writeSharded } from './sharded.js'

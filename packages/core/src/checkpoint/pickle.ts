@@ -1,5 +1,5 @@
 // One virtual machine: its opcodes share the stack, the memo and the reader, and are read best beside each other.
-import { corrupt, hostile } from './errors.js'
+import { corrupt, hostile } from '../files/errors.js'
 
 /** A name that a pickle refers to, like `torch.FloatStorage`. */
 export class Global {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { IftError, tensor } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { replaceDir, verifyFolder, writeFileAtomic, writeHashes } from './atomic.js'
+import { replaceDir, verifyFolder, writeFileAtomic, writeHashes } from '../files/atomic.js'
 import { openSafetensors, fromMemory, fromTensor, writeSafetensors } from './safetensors.js'
 import { readStored, readValues } from './stored.js'
 

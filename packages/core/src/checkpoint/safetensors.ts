@@ -1,8 +1,8 @@
 import { itemSize, type FloatDType, type Tensor } from '@ift/tensor'
-import { writeAll, writeFileAtomic } from './atomic.js'
-import { corrupt, unsupported } from './errors.js'
+import { writeAll, writeFileAtomic } from '../files/atomic.js'
+import { corrupt, unsupported } from '../files/errors.js'
 import { isPlain, itemBytes, storedType, type PlainDType } from './numbers.js'
-import { fileSize, readBytes, refusePointer } from './read-bytes.js'
+import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
 import { sizeOf, type StoredTensor } from './stored.js'
 
 /** Longest header that any reader of the format accepts. */

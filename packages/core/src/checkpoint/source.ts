@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { readFailed, unsupported } from './errors.js'
+import { readFailed, unsupported } from '../files/errors.js'
 import { openGguf } from './gguf.js'
 import { openSafetensors } from './safetensors.js'
 import { openSharded } from './sharded.js'

@@ -1,5 +1,5 @@
 import { empty, fromFile, itemSize, tensor, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
-import { corrupt, unsupported } from './errors.js'
+import { corrupt, unsupported } from '../files/errors.js'
 import {
   blockSize,
   decodeFloats,
@@ -10,7 +10,7 @@ import {
   storedBytes,
   type StoredDType,
 } from './numbers.js'
-import { readBytes } from './read-bytes.js'
+import { readBytes } from '../files/read-bytes.js'
 
 /** Where a tensor lies in a file, and how. Every reader of a format gives these; nothing is read before it is asked for. */
 export interface StoredTensor {

@@ -1,7 +1,7 @@
-import { corrupt, unsupported } from './errors.js'
+import { corrupt, unsupported } from '../files/errors.js'
 import { itemBytes, type PlainDType } from './numbers.js'
 import { Global, Made, Persistent, unpickle, type AllowedGlobals, type PickleValue } from './pickle.js'
-import { fileSize, readBytes, refusePointer } from './read-bytes.js'
+import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
 import { isRowMajor, sizeOf, type StoredTensor } from './stored.js'
 import { openZip } from './zip.js'
 

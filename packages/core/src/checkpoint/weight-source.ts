@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { IftError, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
 import { suggest } from '../suggest.js'
-import { readBytes } from './read-bytes.js'
+import { readBytes } from '../files/read-bytes.js'
 import { loadStored, readValues, sizeOf, type StoredTensor } from './stored.js'
 
 /** Bytes of a tensor that stand for it in a sample. */

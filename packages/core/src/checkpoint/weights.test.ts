@@ -17,7 +17,7 @@ import {
 } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ModelDefinition } from '../plugin/contract/model.js'
+import type { ModelDefinition } from '../contract/model.js'
 import { saveModel } from './model-files.js'
 import { fromMemory, writeSafetensors } from './safetensors.js'
 import { openCheckpoint } from './source.js'

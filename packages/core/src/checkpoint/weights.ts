@@ -12,9 +12,9 @@ import {
   type Parameter,
 } from '@ift/tensor'
 import { suggest } from '../suggest.js'
-import type { GgufMapping, ModelDefinition } from '../plugin/contract/model.js'
+import type { GgufMapping, ModelDefinition } from '../contract/model.js'
 import { deviceType, isFloat } from './numbers.js'
-import { unsupported } from './errors.js'
+import { unsupported } from '../files/errors.js'
 import { mapGguf } from './gguf.js'
 import { loadStored, transposed } from './stored.js'
 import type { WeightSource } from './weight-source.js'

@@ -1,5 +1,5 @@
-import { corrupt, unsupported } from './errors.js'
-import { fileSize, readBytes } from './read-bytes.js'
+import { corrupt, unsupported } from '../files/errors.js'
+import { fileSize, readBytes } from '../files/read-bytes.js'
 
 /** A file inside a zip archive. */
 export interface ZipEntry {

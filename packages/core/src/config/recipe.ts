@@ -1,4 +1,4 @@
-import type { Recipe } from '../plugin/contract/model.js'
+import type { Recipe } from '../contract/model.js'
 import type { ResolvedConfig } from './schema.js'
 import { writtenOf } from './validate.js'
 

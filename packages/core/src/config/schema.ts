@@ -1,5 +1,5 @@
 import * as z from './options.js'
-import type { IftPlugin } from '../plugin/define.js'
+import type { Plugin } from '../contract/plugin.js'
 
 // One declaration of every option: types, defaults, validation, help text, the editor's JSON Schema and the docs table
 // come from here.
@@ -209,7 +209,7 @@ export const configSchema = strict({
   generate: generateSchema.prefault({}).describe('Decoding in generate, chat, predict and samples.'),
   output: z.string().default('ift-runs/{model}-{data}-{method}').describe('Run folder.'),
   plugins: z
-    .array(z.union([z.string(), z.literal(false), z.custom<IftPlugin>((value) => typeof value === 'object')]))
+    .array(z.union([z.string(), z.literal(false), z.custom<Plugin>((value) => typeof value === 'object')]))
     .default([])
     .describe('Further plugins: package names, files, or objects.'),
 })

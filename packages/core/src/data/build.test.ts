@@ -14,7 +14,7 @@ import {
 import { encodeExample, ignoredLabel } from './encode.js'
 import { SampleStore, SampleStoreBuilder } from './store.js'
 import { alpaca, builtinTemplates, plain } from './template/index.js'
-import type { Example } from './types.js'
+import type { Example } from '../contract/data.js'
 
 let dir: string
 beforeAll(async () => {

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { IftError } from '@ift/tensor'
-import type { PromptTemplate } from '../plugin/contract/template.js'
-import type { Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { PromptTemplate } from '../contract/template.js'
+import type { Tokenizer } from '../contract/tokenizer.js'
 import { encodeExamples, type EncodeOptions } from './encode.js'
 import { isExampleRecord, recordConverter, type FormatOptions } from './format/index.js'
 import { readRecords, type ReadOptions } from './read/index.js'
 import { SampleStore, SampleStoreBuilder, type StoreCounts } from './store.js'
-import type { Example, Sample } from './types.js'
+import type { Example, Sample } from '../contract/data.js'
 
 /** An example and where it came from, for messages. */
 export interface LocatedExample {

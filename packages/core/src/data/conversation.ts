@@ -1,6 +1,11 @@
 import { IftError } from '@ift/tensor'
 import { exactJson } from './exact-json.js'
-import { isInstruction, type InstructionExample, type Message, type MessagesExample } from './types.js'
+import {
+  isInstruction,
+  type InstructionExample,
+  type Message,
+  type MessagesExample,
+} from '../contract/data.js'
 
 /** What a message says; an assistant that only calls functions says its calls as JSON. */
 export const messageText = (message: Message): string =>

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
-import { isDiskFull, writeFailed } from '../checkpoint/errors.js'
+import { isDiskFull, writeFailed } from '../files/errors.js'
 import type { LocatedExample } from './build.js'
 import { messageText, toLastAnswer, toMessages, toRounds } from './conversation.js'
 import { exactJson } from './exact-json.js'
-import { isInstruction, isMessages, type Example, type Message, type Role } from './types.js'
+import { isInstruction, isMessages, type Example, type Message, type Role } from '../contract/data.js'
 
 export const convertTargets = ['alpaca', 'messages', 'sharegpt'] as const
 export type ConvertTarget = (typeof convertTargets)[number]

@@ -1,5 +1,5 @@
 import { IftError } from '@ift/tensor'
-import type { Encoding, Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { Encoding, Tokenizer } from '../contract/tokenizer.js'
 
 /** Segments between two special tokens: one text, tokenised at once. */
 export interface Run {

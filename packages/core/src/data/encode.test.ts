@@ -4,8 +4,8 @@ import { wordTokenizer } from '../testing/tokenizer.js'
 import { encodeExample, encodeExamples, encodePrompt, ignoredLabel, type EncodeOptions } from './encode.js'
 import { DataRandom } from './random.js'
 import { alpaca, builtinTemplates, chatml, createChatTemplate, llama2, plain } from './template/index.js'
-import type { PromptTemplate } from '../plugin/contract/template.js'
-import type { Example, InstructionExample, Sample } from './types.js'
+import type { PromptTemplate } from '../contract/template.js'
+import type { Example, InstructionExample, Sample } from '../contract/data.js'
 
 const specials = ['<|im_start|>', '<|im_end|>', '<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>']
 const options: EncodeOptions = { maxLength: 4096, trainOn: 'assistant', truncation: 'right' }

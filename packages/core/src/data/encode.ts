@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
-import type { PromptTemplate, TrainOn } from '../plugin/contract/template.js'
-import type { Encoding, Strip, Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { PromptTemplate, TrainOn } from '../contract/template.js'
+import type { Encoding, Strip, Tokenizer } from '../contract/tokenizer.js'
 import { encodeRuns, type Run } from './encode-runs.js'
 import {
   isText,
@@ -10,7 +10,7 @@ import {
   type MessagesExample,
   type Sample,
   type Segment,
-} from './types.js'
+} from '../contract/data.js'
 
 /** Label of a position where nothing is learned. */
 export const ignoredLabel = -100

@@ -66,6 +66,5 @@ export { SampleStore, SampleStoreBuilder, type SampleSource, type StoreCounts } 
 export { builtinTemplates, createChatTemplate } from './template/index.js'
 export { answerOf, exclude, learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
 export { callsOf, functionsOf, type ToolCall } from './tool-calls.js'
-export * from './types.js'
 export { withoutAnswer } from './unanswered.js'
 export { validateData, type DataProblem, type ValidationReport } from './validate.js'

@@ -1,6 +1,6 @@
-import type { Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { Tokenizer } from '../contract/tokenizer.js'
 import { ignoredLabel } from './encode.js'
-import type { Sample } from './types.js'
+import type { Sample } from '../contract/data.js'
 
 /** One token of a sample, for a view in colours. */
 export interface InspectedToken {

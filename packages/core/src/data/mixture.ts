@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { permutation } from './random.js'
 import type { SampleSource } from './store.js'
-import type { Sample } from './types.js'
+import type { Sample } from '../contract/data.js'
 
 export interface MixturePart {
   readonly name: string

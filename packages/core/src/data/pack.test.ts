@@ -3,7 +3,7 @@ import { ignoredLabel } from './encode.js'
 import { createPacker, packSamples, type PackerOptions } from './pack.js'
 import { DataRandom, permutation } from './random.js'
 import { SampleStoreBuilder, type SampleStore } from './store.js'
-import type { PackedBatch, Sample } from './types.js'
+import type { PackedBatch, Sample } from '../contract/data.js'
 
 const none = { examples: 0, truncated: 0, cutTokens: 0, long: 0, untrained: 0, filtered: 0 }
 

@@ -3,7 +3,7 @@ import { permutation } from './random.js'
 import type { SampleSource } from './store.js'
 import { ignoredLabel } from './encode.js'
 import { prefixGroups } from './shared-prefixes.js'
-import type { PackedBatch, Sample } from './types.js'
+import type { PackedBatch, Sample } from '../contract/data.js'
 
 /** Where the next step begins. Small, JSON, part of a checkpoint. */
 export interface PackCursor {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ignoredLabel } from './encode.js'
 import { packSamples } from './pack.js'
 import { prefixGroups } from './shared-prefixes.js'
-import type { Sample } from './types.js'
+import type { Sample } from '../contract/data.js'
 
 /** A prompt that is not learned, and an answer that is. */
 const sample = (prompt: readonly number[], answer: readonly number[]): Sample => ({

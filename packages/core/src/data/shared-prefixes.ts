@@ -1,5 +1,5 @@
 import { ignoredLabel } from './encode.js'
-import type { Sample } from './types.js'
+import type { Sample } from '../contract/data.js'
 
 /** Samples that begin alike, and how many of their first tokens a micro-batch computes once. */
 export interface PrefixGroup {

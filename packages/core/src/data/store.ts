@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { ignoredLabel } from './encode.js'
-import type { Sample } from './types.js'
+import type { Sample } from '../contract/data.js'
 
 /** Samples by number, whatever holds them. */
 export interface SampleSource {

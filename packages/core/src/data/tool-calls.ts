@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { parseExactJson } from './exact-json.js'
-import type { Message } from './types.js'
+import type { Message } from '../contract/data.js'
 
 /** A call of a function, whichever of OpenAI's forms it came in. */
 export interface ToolCall {

@@ -10,7 +10,7 @@ import { recordConverter } from './format/index.js'
 import { inspectSample } from './inspect.js'
 import { countScripts, DataStats, distribution, tokenStats } from './stats.js'
 import { plain } from './template/index.js'
-import type { Example } from './types.js'
+import type { Example } from '../contract/data.js'
 import { validateData } from './validate.js'
 
 let dir: string

@@ -1,4 +1,4 @@
-import { isInstruction, isMessages, type Example } from './types.js'
+import { isInstruction, isMessages, type Example } from '../contract/data.js'
 
 /** An example as it is asked: without the answer that it ends with, be it one message or several in a row. */
 export function withoutAnswer<T extends Example>(example: T): T {

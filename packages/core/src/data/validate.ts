@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { readExamples, type SourceOptions } from './build.js'
-import { isInstruction, isMessages, type Example } from './types.js'
+import { isInstruction, isMessages, type Example } from '../contract/data.js'
 
 export interface DataProblem {
   /** `file:line`. */

@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { expandCounts, expandNodeList } from './node-list.js'
-import type { LocalRanks, MasterAddress, MpiKind, Placement, RankPlace } from './place.js'
+import type { LocalRanks, MasterAddress, MpiKind, Placement, RankPlace } from '../contract/ranks.js'
 
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>

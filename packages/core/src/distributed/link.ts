@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError } from '@ift/tensor'
-import type { RankPlace } from './place.js'
+import type { RankPlace } from '../contract/ranks.js'
 
 /** First word of every connection: what does not say it is no rank of ours. */
 const magic = 'ift-ranks-1'

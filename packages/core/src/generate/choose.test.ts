@@ -3,9 +3,9 @@ import { tensor, type Tensor } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { choose } from './choose.js'
 import { Random } from './random.js'
-import { Scores } from './scores.js'
+import { StepLogits } from './step-logits.js'
 import { decodeSettings } from './settings.js'
-import type { GenerateOptions } from './types.js'
+import type { GenerateOptions } from '../contract/generate.js'
 
 const backend = referenceBackend()
 const ends = new Set([3, 11])
@@ -21,7 +21,7 @@ function logits(vocab: number, spread: number, rounded: boolean, seed: number): 
 }
 
 async function chosen(
-  scores: Scores,
+  scores: StepLogits,
   options: Partial<GenerateOptions>,
   whole: boolean,
 ): Promise<number[][]> {
@@ -51,14 +51,14 @@ for (const [name, options] of [
       test(`${name} of ${vocab}${rounded ? ' rounded' : ''} scores: the highest decide as all do`, async () => {
         for (const spread of [0.1, 1, 4]) {
           const t = logits(vocab, spread, rounded, 3)
-          const scores = new Scores(t, true)
+          const scores = new StepLogits(t, true)
           expect(await chosen(scores, options, false)).toEqual(await chosen(scores, options, true))
           scores.release()
         }
       })
 
 test('what the highest scores decide is decided without the others', async () => {
-  const scores = new Scores(logits(1500, 4, false, 3), true)
+  const scores = new StepLogits(logits(1500, 4, false, 3), true)
   const [rows, row] = [vi.spyOn(scores, 'rows'), vi.spyOn(scores, 'row')]
   for (const options of [{}, { doSample: true, topK: 40 }, { doSample: true, topP: 0.9, temperature: 0.6 }])
     await chosen(scores, options, false)
@@ -70,7 +70,7 @@ test('what the highest scores decide is decided without the others', async () =>
 })
 
 test('top-p keeps the last of equal scores', async () => {
-  const scores = new Scores(tensor(backend, Float32Array.of(0, 3, 3, 3, 3, 3, 1), [1, 7]), true)
+  const scores = new StepLogits(tensor(backend, Float32Array.of(0, 3, 3, 3, 3, 3, 1), [1, 7]), true)
   for (const tap of [null, () => undefined]) {
     const random = { ids: [1], promptTokens: 1, random: new Random(5) }
     const settings = decodeSettings({ maxNewTokens: 1, doSample: true, topP: 0.3 })

@@ -1,9 +1,9 @@
 import { mostTop } from '@ift/tensor'
 import { applyTemperature, argmax, keepTopP, nucleus, softmax } from './processors.js'
 import type { Random } from './random.js'
-import type { Highest, Scores } from './scores.js'
+import type { Highest, StepLogits } from './step-logits.js'
 import { processScores, type DecodeSettings, type LogitsTap } from './settings.js'
-import type { LogitsContext } from './types.js'
+import type { LogitsContext } from '../contract/generate.js'
 
 /** A sequence whose next token is chosen. */
 export interface Choice extends LogitsContext {
@@ -18,7 +18,7 @@ const shortlist = 256
  * concern the highest scores alone, only those leave the device; the choice is the same.
  */
 export async function choose(
-  scores: Scores,
+  scores: StepLogits,
   choices: readonly Choice[],
   settings: DecodeSettings,
   ends: ReadonlySet<number>,

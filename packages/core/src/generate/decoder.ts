@@ -12,9 +12,9 @@ import {
   type PromptSpan,
   type Tensor,
 } from '@ift/tensor'
-import type { ModelShape, PeftHandle } from '../plugin/contract/index.js'
+import type { ModelShape, PeftHandle } from '../contract/index.js'
 import { RecordedSteps } from './recorded-steps.js'
-import { Scores } from './scores.js'
+import { StepLogits } from './step-logits.js'
 
 /** New tokens of one cached sequence. */
 export interface Feed {
@@ -70,14 +70,14 @@ export class Decoder {
    * Feeds every sequence its tokens in one forward pass, a prompt that is read in both directions at once; returns the scores after
    * the last token of each, which are valid until they are released or tokens are fed again.
    */
-  feed(feeds: readonly Feed[]): Scores {
+  feed(feeds: readonly Feed[]): StepLogits {
     const starts = feeds.map(({ sequence }) => this.#cache.length(sequence))
     const layout = this.#cache.layout(feeds.map(({ sequence, ids }) => [sequence, ids.length] as const))
     const ids = Int32Array.from(feeds.flatMap((feed) => feed.ids))
     const recorded = this.#recorded?.replay(ids, layout) ?? null
     return recorded !== null
-      ? new Scores(recorded, false)
-      : new Scores(this.#run(feeds, ids, layout, starts), true)
+      ? new StepLogits(recorded, false)
+      : new StepLogits(this.#run(feeds, ids, layout, starts), true)
   }
 
   #run(feeds: readonly Feed[], ids: Int32Array, layout: PagedLayout, starts: readonly number[]): Tensor {

@@ -1,12 +1,12 @@
 import { IftError } from '@ift/tensor'
-import type { Tokenizer } from '../plugin/contract/index.js'
+import type { Tokenizer } from '../contract/index.js'
 import { BeamSearch } from './beam.js'
 import { choose, type Choice } from './choose.js'
 import type { Decoder, Feed } from './decoder.js'
 import { Random } from './random.js'
 import { decodeSettings, processScores, type DecodeSettings, type LogitsTap } from './settings.js'
 import { StopScanner } from './stop.js'
-import type { FinishReason, GenerateOptions, Generation } from './types.js'
+import type { FinishReason, GenerateOptions, Generation } from '../contract/generate.js'
 
 export interface GeneratorParts {
   readonly decoder: Decoder

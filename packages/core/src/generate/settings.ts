@@ -6,7 +6,7 @@ import {
   keepTopP,
   penalizeRepetition,
 } from './processors.js'
-import type { GenerateOptions, LogitsContext } from './types.js'
+import type { GenerateOptions, LogitsContext } from '../contract/generate.js'
 
 /** Options with every default. */
 export interface DecodeSettings extends Required<Omit<GenerateOptions, 'stop'>> {

@@ -3,9 +3,10 @@ import type {
   DatasetDefinition,
   ModelDefinition,
   PeftMethod,
+  Plugin,
   PromptTemplate,
   TokenizerDefinition,
-} from './contract/index.js'
+} from '../contract/index.js'
 import type { Registry, SessionHooks } from './hooks.js'
 
 /** Version of the plugin contract; it changes only when a plugin must change. */
@@ -20,12 +21,7 @@ export interface PluginHost {
 }
 
 /** A plugin is a plain object; `define*` make one. */
-export interface IftPlugin {
-  readonly name: string
-  /** `PLUGIN_API` of the core that the plugin was written for. */
-  readonly api: number
-  apply(host: PluginHost): void
-}
+export type IftPlugin = Plugin<PluginHost>
 
 export const definePlugin = (name: string, apply: (host: PluginHost) => void): IftPlugin => ({
   name,

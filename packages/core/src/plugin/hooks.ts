@@ -9,8 +9,8 @@ import {
 } from 'tapable'
 import { IftError, type CausalLM } from '@ift/tensor'
 import type { IftConfig, ResolvedConfig } from '../config/schema.js'
-import type { Example, PackedBatch, Sample } from '../data/types.js'
-import type { LogitsContext } from '../generate/types.js'
+import type { Example, PackedBatch, Sample } from '../contract/data.js'
+import type { LogitsContext } from '../contract/generate.js'
 import type {
   Checkpoint,
   EvalResult,
@@ -19,7 +19,7 @@ import type {
   TrainedModel,
   TrainResult,
   TrainState,
-} from '../train/types.js'
+} from '../contract/train.js'
 import type {
   BackendDefinition,
   DatasetDefinition,
@@ -27,7 +27,7 @@ import type {
   PeftMethod,
   PromptTemplate,
   TokenizerDefinition,
-} from './contract/index.js'
+} from '../contract/index.js'
 
 /** Which dataset an example came from. */
 export interface DataContext {

@@ -6,7 +6,7 @@ import type {
   PeftMethod,
   PromptTemplate,
   TokenizerDefinition,
-} from './contract/index.js'
+} from '../contract/index.js'
 import type { IftPlugin, PluginHost } from './define.js'
 import { installedPlugins, type InstalledPlugin } from './discover.js'
 import { createSessionHooks, type Registry, type SessionHooks } from './hooks.js'

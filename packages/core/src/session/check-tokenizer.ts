@@ -1,5 +1,5 @@
 import { IftError } from '@ift/tensor'
-import type { ModelShape, Tokenizer } from '../plugin/contract/index.js'
+import type { ModelShape, Tokenizer } from '../contract/index.js'
 
 /** Tables smaller than this are somebody's experiment, whose tokenizer may leave any part of them unused. */
 const published = 4096

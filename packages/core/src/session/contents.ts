@@ -4,8 +4,8 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { IftError } from '@ift/tensor'
-import { writeFileAtomic } from '../checkpoint/atomic.js'
-import { readFailed } from '../checkpoint/errors.js'
+import { writeFileAtomic } from '../files/atomic.js'
+import { readFailed } from '../files/errors.js'
 import { cacheFolder } from '../config/env.js'
 
 /** Hashes open files, by descriptor and size, in a thread of its own: plain Node, since it is started from its text. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import { toMessages } from '../data/conversation.js'
 import { said, special } from '../data/template/turns.js'
-import type { PromptTemplate } from '../plugin/contract/index.js'
+import type { PromptTemplate } from '../contract/index.js'
 import { wordTokenizer } from '../testing/tokenizer.js'
 import { endTokens, turnEnds } from './end-tokens.js'
 

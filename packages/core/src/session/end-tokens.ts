@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
-import type { InstructionExample, MessagesExample, Segment } from '../data/types.js'
-import type { PromptTemplate, Tokenizer } from '../plugin/contract/index.js'
+import type { InstructionExample, MessagesExample, Segment } from '../contract/data.js'
+import type { PromptTemplate, Tokenizer } from '../contract/index.js'
 
 type Fields = Readonly<Record<string, unknown>>
 

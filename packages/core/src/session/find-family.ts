@@ -1,5 +1,5 @@
 import { IftError } from '@ift/tensor'
-import type { GgufMapping, ModelDefinition } from '../plugin/contract/index.js'
+import type { GgufMapping, ModelDefinition } from '../contract/index.js'
 import type { PluginSession } from '../plugin/session.js'
 import { families, packageOf } from './families.js'
 

@@ -1,6 +1,6 @@
 import { IftError, type Backend, type FloatDType } from '@ift/tensor'
-import type { RankPlace } from '../distributed/place.js'
-import type { RankRequest } from '../plugin/contract/index.js'
+import type { RankPlace } from '../contract/ranks.js'
+import type { RankRequest } from '../contract/index.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { PluginSession } from '../plugin/session.js'
 

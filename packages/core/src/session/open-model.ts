@@ -22,7 +22,7 @@ import type {
   PromptTemplate,
   Tokenizer,
   TrainableParameter,
-} from '../plugin/contract/index.js'
+} from '../contract/index.js'
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'

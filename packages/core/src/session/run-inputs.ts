@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Input } from '../checkpoint/inputs.js'
+import type { Input } from '../files/inputs.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { dataFiles } from '../data/read/index.js'
 

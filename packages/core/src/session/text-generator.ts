@@ -2,10 +2,10 @@ import { IftError } from '@ift/tensor'
 import { Decoder } from '../generate/decoder.js'
 import { Generator, type StreamOptions } from '../generate/generator.js'
 import type { LogitsTap } from '../generate/settings.js'
-import type { GenerateOptions, Generation } from '../generate/types.js'
+import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { encodePrompt } from '../data/encode.js'
-import type { InstructionExample, MessagesExample } from '../data/types.js'
-import { scoreTokens } from '../generate/score.js'
+import type { InstructionExample, MessagesExample } from '../contract/data.js'
+import { scoreTokens } from '../generate/score-tokens.js'
 import type { OpenModel } from './open-model.js'
 
 /** What to answer: text as it is, an instruction with its system text and history, or a conversation with its tools. */

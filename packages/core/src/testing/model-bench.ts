@@ -4,7 +4,7 @@ import type { Backend, CausalLM } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { openCheckpoint } from '../checkpoint/source.js'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
-import type { ModelDefinition } from '../plugin/contract/model.js'
+import type { ModelDefinition } from '../contract/model.js'
 import { claim } from './claim.js'
 
 export interface ModelConformanceOptions {

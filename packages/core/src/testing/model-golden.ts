@@ -4,7 +4,7 @@ import { readStored, readValues, transposed, type StoredTensor } from '../checkp
 import { claim, claimClose } from './claim.js'
 import { logitsOf, lossAndGradients, packed, type Ids } from './forward.js'
 import type { Backend } from '@ift/tensor'
-import type { ModelDefinition } from '../plugin/contract/model.js'
+import type { ModelDefinition } from '../contract/model.js'
 import { ModelBench } from './model-bench.js'
 
 interface Golden {

@@ -1,4 +1,4 @@
-import type { ModelDefinition } from '../plugin/contract/model.js'
+import type { ModelDefinition } from '../contract/model.js'
 import type { IftPlugin } from '../plugin/define.js'
 import { PluginSession } from '../plugin/session.js'
 import type { ConformanceCase } from './dataset.js'

@@ -1,5 +1,5 @@
 import { IftError } from '@ift/tensor'
-import type { Encoding, Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { Encoding, Tokenizer } from '../contract/tokenizer.js'
 import type { ConformanceCase } from './dataset.js'
 
 export interface GoldenEncoding {

@@ -1,4 +1,4 @@
-import type { Encoding, Tokenizer } from '../plugin/contract/tokenizer.js'
+import type { Encoding, Tokenizer } from '../contract/tokenizer.js'
 
 export interface WordTokenizerOptions {
   /** Words, each also with a space in front, that are one token. */

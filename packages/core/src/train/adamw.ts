@@ -1,5 +1,5 @@
 import { keep, zeros, type Backend, type Tensor } from '@ift/tensor'
-import type { TrainableParameter } from '../plugin/contract/index.js'
+import type { TrainableParameter } from '../contract/index.js'
 import { TrainableChunk } from './trainable-chunk.js'
 
 export interface AdamWSettings {

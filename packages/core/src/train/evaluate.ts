@@ -1,7 +1,7 @@
 import { noGrad, ops, scope, type Backend, type CausalLM } from '@ift/tensor'
-import type { PackedBatch } from '../data/types.js'
+import type { PackedBatch } from '../contract/data.js'
 import type { Ranks } from '../distributed/ranks.js'
-import type { PeftHandle } from '../plugin/contract/index.js'
+import type { PeftHandle } from '../contract/index.js'
 import { withDeviceBatch } from './forward.js'
 
 /** Mean loss in nats over all targets of the batches, and the tokens read; of all ranks, each with its own batches. */

@@ -9,8 +9,8 @@ import {
   type ForwardInput,
   type Tensor,
 } from '@ift/tensor'
-import type { PackedBatch } from '../data/types.js'
-import type { PeftHandle } from '../plugin/contract/index.js'
+import type { PackedBatch } from '../contract/data.js'
+import type { PeftHandle } from '../contract/index.js'
 
 /** A micro-batch on the device. */
 export interface DeviceBatch {

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { writeFileAtomic } from '../checkpoint/atomic.js'
-import type { LogRecord } from './types.js'
+import { writeFileAtomic } from '../files/atomic.js'
+import type { LogRecord } from '../contract/train.js'
 
 /** metrics.jsonl: one line per logged step, appended at once so that a killed run keeps what it wrote. */
 export class MetricsFile {

@@ -1,5 +1,5 @@
 import { itemSize, type FloatDType } from '@ift/tensor'
-import type { ModelShape } from '../plugin/contract/index.js'
+import type { ModelShape } from '../contract/index.js'
 
 /** What a memory plan is made from. */
 export interface PlanInput {

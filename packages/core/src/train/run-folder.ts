@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { removeLeftovers, writeFileAtomic } from '../checkpoint/atomic.js'
+import { removeLeftovers, writeFileAtomic } from '../files/atomic.js'
 
 /** What decides a run beside its config and its data: sha256 of contents, or names. */
 export interface RunIdentity {

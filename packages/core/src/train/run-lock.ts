@@ -17,8 +17,8 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError } from '@ift/tensor'
-import { writeFailed } from '../checkpoint/errors.js'
-import { processStart } from '../process.js'
+import { writeFailed } from '../files/errors.js'
+import { processStart } from '../files/process.js'
 
 /** Who writes in a folder. */
 interface Holder {

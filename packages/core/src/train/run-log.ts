@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { MetricsFile } from './metrics.js'
 import type { RunFolder } from './run-folder.js'
 import { TensorBoardWriter } from './tensorboard.js'
-import type { LogRecord } from './types.js'
+import type { LogRecord } from '../contract/train.js'
 
 /**
  * Where the numbers of a run go: metrics.jsonl, and a file of events for TensorBoard. A run is worth more than its log: what cannot

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { backward, full, ops, Parameter, scope, tensor, type Backend } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
-import type { TrainableParameter } from '../plugin/contract/index.js'
+import type { TrainableParameter } from '../contract/index.js'
 import { AdamWOptimizer } from './adamw.js'
 import { TrainableChunk } from './trainable-chunk.js'
 

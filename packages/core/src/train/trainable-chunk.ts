@@ -1,5 +1,5 @@
 import { keep, scope, zeros, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
-import type { TrainableParameter } from '../plugin/contract/index.js'
+import type { TrainableParameter } from '../contract/index.js'
 
 /** Where a parameter begins is a multiple of this many elements: 64 bytes in 16 bits, which vector loads want. */
 const alignment = 32

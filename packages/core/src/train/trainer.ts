@@ -12,10 +12,10 @@ import {
 } from '@ift/tensor'
 import type { TrainConfig } from '../config/schema.js'
 import type { Packer } from '../data/pack.js'
-import type { PackedBatch } from '../data/types.js'
-import { GradientSum } from '../distributed/gradients.js'
+import type { PackedBatch } from '../contract/data.js'
+import { GradientSum } from './gradient-sum.js'
 import type { Ranks } from '../distributed/ranks.js'
-import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
+import type { PeftHandle, TrainableParameter } from '../contract/index.js'
 import { createTrainerHooks, type TrainerHandle, type TrainerHooks } from '../plugin/hooks.js'
 import { AdamWOptimizer } from './adamw.js'
 import {
@@ -25,7 +25,7 @@ import {
   shareCheckpoint,
   writeCheckpoint,
   type CheckpointState,
-} from './checkpoint.js'
+} from './run-checkpoint.js'
 import { evaluateLoss } from './evaluate.js'
 import { withDeviceBatch } from './forward.js'
 import { requireFinite } from './finite.js'
@@ -34,7 +34,14 @@ import type { RunGuard } from './run-guard.js'
 import { RunLog } from './run-log.js'
 import { learningRate, warmupSteps, type Schedule } from './schedule.js'
 import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
-import type { EvalResult, LogRecord, StepResult, TrainedModel, TrainResult, TrainState } from './types.js'
+import type {
+  EvalResult,
+  LogRecord,
+  StepResult,
+  TrainedModel,
+  TrainResult,
+  TrainState,
+} from '../contract/train.js'
 
 export interface TrainerParts {
   readonly backend: Backend

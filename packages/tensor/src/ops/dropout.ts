@@ -1,6 +1,6 @@
 import { IftError } from '../errors.js'
 import { drawStream } from '../tensor/random.js'
-import { Recomputed } from '../tensor/recomputed.js'
+import { Recomputed } from '../tensor/saved.js'
 import { record, scratch } from '../tensor/tape.js'
 import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { floatOf } from './check.js'

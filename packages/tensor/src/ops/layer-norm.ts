@@ -1,4 +1,4 @@
-import { Recomputed } from '../tensor/recomputed.js'
+import { Recomputed } from '../tensor/saved.js'
 import type { Storage } from '../tensor/storage.js'
 import { type GradNode, record, scratch } from '../tensor/tape.js'
 import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'

@@ -1,4 +1,4 @@
-import { Recomputed } from '../tensor/recomputed.js'
+import { Recomputed } from '../tensor/saved.js'
 import { record, scratch } from '../tensor/tape.js'
 import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectVector, floatOf } from './check.js'

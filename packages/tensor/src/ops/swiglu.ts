@@ -1,4 +1,4 @@
-import { Recomputed } from '../tensor/recomputed.js'
+import { Recomputed } from '../tensor/saved.js'
 import { record, scratch } from '../tensor/tape.js'
 import { emptyLike, type Tensor } from '../tensor/tensor.js'
 import { expectLike, floatOf } from './check.js'

@@ -1,7 +1,7 @@
 import type { Accumulate, Backend } from '../backend.js'
 import { itemSize, type FloatDType } from '../dtype.js'
 import { IftError } from '../errors.js'
-import type { Saved } from './recomputed.js'
+import type { Saved } from './saved.js'
 import { Storage } from './storage.js'
 import type { Tensor } from './tensor.js'
 

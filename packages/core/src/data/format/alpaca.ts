@@ -1,5 +1,5 @@
 import { markedTurns } from '../conversation.js'
-import type { Example } from '../types.js'
+import type { Example } from '../../contract/data.js'
 import type { RawRecord } from '../read/record.js'
 import { optionalText, textField, wrongField, type RecordFormat } from './format.js'
 

@@ -1,4 +1,4 @@
-import type { InstructionExample } from '../types.js'
+import type { InstructionExample } from '../../contract/data.js'
 import { textField, type RecordFormat } from './format.js'
 
 /**

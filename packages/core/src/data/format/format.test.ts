@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { IftError } from '@ift/tensor'
 import { shared, sharedMissing } from '../../testing/shared.js'
 import { readExamples } from '../build.js'
-import type { Example } from '../types.js'
+import type { Example } from '../../contract/data.js'
 import { recordConverter, sniffFormat, type FormatOptions } from './index.js'
 
 const convert = (record: Record<string, unknown>, options?: FormatOptions): Example =>

@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { isExactNumber } from '../exact-json.js'
 import { kindOf, type RawRecord } from '../read/record.js'
-import type { Example } from '../types.js'
+import type { Example } from '../../contract/data.js'
 
 /** How a file writes its examples. */
 export interface RecordFormat {

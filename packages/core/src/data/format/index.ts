@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { excerpt, type RawRecord } from '../read/record.js'
-import type { Example } from '../types.js'
+import type { Example } from '../../contract/data.js'
 import { alpaca } from './alpaca.js'
 import { completion } from './completion.js'
 import type { RecordFormat } from './format.js'

@@ -1,5 +1,5 @@
 import { isRecord, type RawRecord } from '../read/record.js'
-import type { Message, MessagesExample, Role } from '../types.js'
+import type { Message, MessagesExample, Role } from '../../contract/data.js'
 import { wrongField, type RecordFormat } from './format.js'
 import { toolsOf } from './sharegpt.js'
 import { learnedOf } from './weight.js'

@@ -1,6 +1,6 @@
 import { parseExactJson } from '../exact-json.js'
 import { isRecord, kindOf, type RawRecord } from '../read/record.js'
-import type { Message, MessagesExample, Role } from '../types.js'
+import type { Message, MessagesExample, Role } from '../../contract/data.js'
 import { optionalText, wrongField, type RecordFormat } from './format.js'
 import { learnedOf } from './weight.js'
 

@@ -1,4 +1,4 @@
-import type { TextExample } from '../types.js'
+import type { TextExample } from '../../contract/data.js'
 import { textField, wrongField, type RecordFormat } from './format.js'
 
 /** {text}: a document, every token of which is trained. */

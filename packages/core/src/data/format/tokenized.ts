@@ -1,6 +1,6 @@
 import { isExactNumber } from '../exact-json.js'
 import type { RawRecord } from '../read/record.js'
-import type { TokenizedExample } from '../types.js'
+import type { TokenizedExample } from '../../contract/data.js'
 import { wrongField, type RecordFormat } from './format.js'
 
 function integers(raw: RawRecord, field: string): number[] {

@@ -1,6 +1,11 @@
 import { promptMessages, toLastAnswer, toRounds, type Conversation } from '../conversation.js'
-import type { PromptTemplate } from '../../plugin/contract/template.js'
-import { isInstruction, type InstructionExample, type MessagesExample, type Segment } from '../types.js'
+import type { PromptTemplate } from '../../contract/template.js'
+import {
+  isInstruction,
+  type InstructionExample,
+  type MessagesExample,
+  type Segment,
+} from '../../contract/data.js'
 import { exclude, given, learn, said, special } from './turns.js'
 
 const withInput =

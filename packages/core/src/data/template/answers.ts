@@ -1,4 +1,4 @@
-import type { Message } from '../types.js'
+import type { Message } from '../../contract/data.js'
 import { visible, type Mark } from './jinja/index.js'
 
 // Where the answers stand in the one text that a template makes of a whole conversation. Marks around what a message says tell

@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { isExactNumber } from '../exact-json.js'
-import type { Message } from '../types.js'
+import type { Message } from '../../contract/data.js'
 import { parsedArguments } from '../tool-calls.js'
 import { CallArguments, fromJson, guards, hasMarks, marked, type Value } from './jinja/index.js'
 

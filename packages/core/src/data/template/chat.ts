@@ -1,14 +1,14 @@
 import { IftError } from '@ift/tensor'
 import { promptMessages, toMessages } from '../conversation.js'
-import type { PromptTemplate, TrainOn } from '../../plugin/contract/template.js'
-import type { Tokenizer } from '../../plugin/contract/tokenizer.js'
+import type { PromptTemplate, TrainOn } from '../../contract/template.js'
+import type { Tokenizer } from '../../contract/tokenizer.js'
 import {
   isInstruction,
   type InstructionExample,
   type Message,
   type MessagesExample,
   type Segment,
-} from '../types.js'
+} from '../../contract/data.js'
 import {
   commonLength,
   findAnswers,

@@ -1,4 +1,4 @@
-import type { PromptTemplate } from '../../plugin/contract/template.js'
+import type { PromptTemplate } from '../../contract/template.js'
 import { alpaca } from './alpaca.js'
 import { belle } from './belle.js'
 import { chatml } from './chatml.js'

@@ -1,4 +1,4 @@
-import type { Segment } from '../types.js'
+import type { Segment } from '../../contract/data.js'
 import { messageText } from '../conversation.js'
 import { said, special, turnTemplate } from './turns.js'
 

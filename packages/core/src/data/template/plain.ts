@@ -1,6 +1,6 @@
 import { messageText } from '../conversation.js'
-import type { PromptTemplate } from '../../plugin/contract/template.js'
-import { isInstruction, type InstructionExample, type MessagesExample } from '../types.js'
+import type { PromptTemplate } from '../../contract/template.js'
+import { isInstruction, type InstructionExample, type MessagesExample } from '../../contract/data.js'
 import { said, special, turnTemplate } from './turns.js'
 
 /** Instruction and input on lines of their own. */

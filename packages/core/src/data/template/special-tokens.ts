@@ -1,5 +1,5 @@
-import type { Tokenizer } from '../../plugin/contract/tokenizer.js'
-import type { Segment } from '../types.js'
+import type { Tokenizer } from '../../contract/tokenizer.js'
+import type { Segment } from '../../contract/data.js'
 
 const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { IftError } from '@ift/tensor'
-import type { PromptTemplate } from '../../plugin/contract/template.js'
+import type { PromptTemplate } from '../../contract/template.js'
 import { shared, sharedMissing } from '../../testing/shared.js'
 import { wordTokenizer } from '../../testing/tokenizer.js'
-import type { InstructionExample, MessagesExample, Segment } from '../types.js'
+import type { InstructionExample, MessagesExample, Segment } from '../../contract/data.js'
 import { builtinTemplates, createChatTemplate } from './index.js'
 
 const named = (name: string): PromptTemplate => builtinTemplates.find((template) => template.name === name)!

@@ -1,6 +1,6 @@
 import { messageText, promptMessages, toMessages } from '../conversation.js'
-import type { PromptTemplate, TrainOn } from '../../plugin/contract/template.js'
-import type { Message, Segment } from '../types.js'
+import type { PromptTemplate, TrainOn } from '../../contract/template.js'
+import type { Message, Segment } from '../../contract/data.js'
 
 /** Text of the template itself or of one role. */
 export const said = (role: Segment['role'], text: string, trained = false): Segment => ({

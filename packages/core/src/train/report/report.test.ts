@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { LogRecord } from '../types.js'
+import type { LogRecord } from '../../contract/train.js'
 import { chart, short, smooth, ticks } from './chart.js'
 import { renderReport } from './report.js'
 

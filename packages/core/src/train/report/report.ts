@@ -1,4 +1,4 @@
-import type { LogRecord, TrainResult } from '../types.js'
+import type { LogRecord, TrainResult } from '../../contract/train.js'
 import { chart, escapeHtml, smooth, type Series } from './chart.js'
 import { style } from './style.js'
 

@@ -1,4 +1,4 @@
-import type { Example } from '../../data/types.js'
+import type { Example } from './data.js'
 
 /** Languages of a dataset: English, Chinese, many. The original platform's tags. */
 export type Language = 'EN' | 'CN' | 'ML'

@@ -10,7 +10,7 @@ export interface Highest {
 }
 
 /** Scores of the next token of some sequences: they stay on the device, and what is asked for is read. */
-export class Scores {
+export class StepLogits {
   readonly #logits: Tensor
   readonly #owned: boolean
 

@@ -1,5 +1,5 @@
 import type { Backend } from '@ift/tensor'
-import type { RankPlace } from '../../distributed/place.js'
+import type { RankPlace } from './ranks.js'
 
 /** The ranks that a device joins. */
 export interface RankRequest {

@@ -1,4 +1,4 @@
-import type { PeftHandle, TrainableParameter } from '../plugin/contract/index.js'
+import type { PeftHandle, TrainableParameter } from './index.js'
 
 /** Where a run stands. Everything here is in a checkpoint and the same after a resume. */
 export interface TrainState {

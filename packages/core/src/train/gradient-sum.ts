@@ -1,6 +1,6 @@
 import { keep, zeros, type Tensor } from '@ift/tensor'
-import type { TrainableChunk } from '../train/trainable-chunk.js'
-import type { Ranks } from './ranks.js'
+import type { TrainableChunk } from './trainable-chunk.js'
+import type { Ranks } from '../distributed/ranks.js'
 
 /** Numbers that travel behind the gradients. */
 export interface StepNumbers {

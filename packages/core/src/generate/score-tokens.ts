@@ -9,7 +9,7 @@ import {
   type Backend,
   type CausalLM,
 } from '@ift/tensor'
-import type { PeftHandle } from '../plugin/contract/index.js'
+import type { PeftHandle } from '../contract/index.js'
 
 /** log p(id | before) in nats of every token of a sequence; the first has none and is null. */
 export async function scoreTokens(

@@ -1,4 +1,4 @@
-import type { InstructionExample, MessagesExample, Segment } from '../../data/types.js'
+import type { InstructionExample, MessagesExample, Segment } from './data.js'
 
 /** Which assistant turns are learned: all of them, the last one, or every token of the text. */
 export type TrainOn = 'assistant' | 'last' | 'all'

@@ -1,0 +1,13 @@
+export {
+  hashFile,
+  hashList,
+  replaceDir,
+  verifyFolder,
+  writeFileAtomic,
+  writeHashes,
+  type Content,
+  type ReplaceOptions,
+} from './atomic.js'
+export { isDiskFull, writeFailed } from './errors.js'
+export { refuseInputs, type Input } from './inputs.js'
+export { processStart } from './process.js'
