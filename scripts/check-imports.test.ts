@@ -1,0 +1,81 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { foreignImports } from './imports/packages.mjs'
+import { upwardImports } from './imports/typescript.mjs'
+
+const repository = fileURLToPath(new URL('..', import.meta.url))
+let root: string
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'ift-imports-'))
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+/** A tree of files, from their paths to their text. */
+function plant(files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+}
+
+test('this repository follows the rules', () => {
+  expect(foreignImports(repository)).toEqual([])
+  expect(upwardImports(repository)).toEqual([])
+})
+
+describe('packages', () => {
+  const rules = { 'packages/low': [], 'packages/high': ['@ift/low'] }
+
+  test('an import of what lies above is named', () => {
+    plant({
+      'packages/low/src/index.ts': `import { high } from '@ift/high'\nimport { join } from 'node:path'\n`,
+      'packages/high/src/index.ts': `import type { Low } from '@ift/low'\nexport * from '@ift/low/part'\n`,
+    })
+    expect(foreignImports(root, rules)).toEqual([
+      'packages/low/src/index.ts imports @ift/high: packages/low may import nothing of ours',
+    ])
+  })
+
+  test('an import by path does not leave its package', () => {
+    plant({
+      'packages/low/src/index.ts': `import pack from '../package.json'\nexport const { version } = pack\n`,
+      'packages/high/src/a/b.ts': `await import('../../../low/src/index.js')\nimport '../c.js'\n`,
+    })
+    expect(foreignImports(root, rules)).toEqual([
+      'packages/high/src/a/b.ts imports ../../../low/src/index.js: outside of its package',
+    ])
+  })
+})
+
+describe('folders', () => {
+  const rules = { 'packages/one/src': ['errors', 'atoms', 'molecules', 'index'] }
+
+  test('an upward import is named, one downwards and one of a test are not', () => {
+    plant({
+      'packages/one/src/errors.ts': `import { a } from './atoms/a.js'\n`,
+      'packages/one/src/atoms/a.ts': `import type { B } from '../molecules/b.js'\n`,
+      'packages/one/src/atoms/a.test.ts': `import { b } from '../molecules/b.js'\n`,
+      'packages/one/src/molecules/b.ts': `export { a } from '../atoms/a.js'\nexport * from './c.js'\n`,
+      'packages/one/src/index.ts': `export * from './molecules/b.js'\nimport pack from '../package.json'\n`,
+    })
+    expect(upwardImports(root, rules).sort()).toEqual([
+      'packages/one/src/atoms/a.ts imports ../molecules/b.js: atoms lies below molecules',
+      'packages/one/src/errors.ts imports ./atoms/a.js: errors lies below atoms',
+    ])
+  })
+
+  test('a folder without a layer is named', () => {
+    plant({
+      'packages/one/src/atoms/a.ts': `import { n } from '../new/n.js'\n`,
+      'packages/one/src/new/n.ts': `import '../errors.js'\n`,
+    })
+    expect(upwardImports(root, rules).sort()).toEqual([
+      'packages/one/src/atoms/a.ts imports ../new/n.js: the layers of packages/one/src name new nowhere',
+      'packages/one/src/new/n.ts imports ../errors.js: the layers of packages/one/src name new nowhere',
+    ])
+  })
+})
