@@ -36,9 +36,8 @@ export const chat: Command = {
             const result = await generator.generate({ messages: asked }, ift.config.generate, {
               signal: answering.signal,
               onText: (piece) => {
-                const shown = answer ? piece : piece.trimStart()
-                answer += shown
-                terminal.out(shown)
+                answer += piece
+                terminal.out(piece)
               },
             })
             answer = result.text
@@ -46,7 +45,7 @@ export const chat: Command = {
             if (!answering.signal.aborted) throw error
           }
           answering = null
-          messages = [...asked, { role: 'assistant', content: answer.trim() }]
+          messages = [...asked, { role: 'assistant', content: answer }]
           terminal.out('\n')
         }
         lines.prompt()

@@ -19,15 +19,11 @@ export const generate: Command = {
       const text = operands[0]!
       const prompt = options['raw'] ? text : { instruction: text, input: options['input'] as string }
       const json = options['json'] === true
-      let written = false
       const result = await withInterrupt(terminal, 'Stopping.', (signal) =>
         generator.generate(prompt, ift.config.generate, {
           signal,
           onText: (piece) => {
-            if (json) return
-            const shown = written || options['raw'] ? piece : piece.trimStart()
-            written ||= shown !== ''
-            terminal.out(shown)
+            if (!json) terminal.out(piece)
           },
         }),
       )

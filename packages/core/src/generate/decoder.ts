@@ -1,9 +1,8 @@
 import {
+  forwardInput,
   noGrad,
   PagedKvCache,
-  promptLayout,
   scope,
-  tensor,
   type Backend,
   type CausalLM,
   type FloatDType,
@@ -88,15 +87,8 @@ export class Decoder {
         let end = 0
         const lastRows = layout.rows.map((rows) => (end += rows) - 1)
         const prompts = this.#promptsOf(feeds)
-        const input = {
-          ids: tensor(backend, ids, [ids.length], 'i32'),
-          positions: step.positions,
-          segments: step.segments,
-          kv: step,
-          outputRows: tensor(backend, lastRows, [lastRows.length], 'i32'),
-          maxPosition: step.maxPosition,
-          ...(prompts && { prompts: promptLayout(backend, prompts, layout.rows, starts) }),
-        }
+        const { rows: lengths } = layout
+        const input = forwardInput(backend, { ids, lengths, step, outputRows: lastRows, prompts, starts })
         return this.#logits(this.peft?.prepare?.(input) ?? input)
       }),
     )
@@ -108,9 +100,9 @@ export class Decoder {
   }
 
   /** What is read in both directions, found when a sequence begins. */
-  #promptsOf(feeds: readonly Feed[]): PromptSpan[] | null {
+  #promptsOf(feeds: readonly Feed[]): PromptSpan[] | undefined {
     const { model } = this
-    if (!model.promptOf) return null
+    if (!model.promptOf) return undefined
     return feeds.map(({ sequence, ids }) => {
       const known = this.#prompts.get(sequence)
       if (known) return known

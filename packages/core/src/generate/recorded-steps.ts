@@ -1,9 +1,9 @@
 import {
+  forwardInput,
   IftError,
   keep,
   noGrad,
   scope,
-  tensor,
   type Backend,
   type CausalLM,
   type ForwardInput,
@@ -97,20 +97,13 @@ export class RecordedSteps {
     const backend = this.#backend
     const count = layout.rows.length
     const step = this.#cache.place(layout)
-    const input = {
-      ids: tensor(backend, ids, [count], 'i32'),
-      outputRows: tensor(
-        backend,
-        Int32Array.from({ length: count }, (_, i) => i),
-        [count],
-        'i32',
-      ),
-      positions: step.positions,
-      segments: step.segments,
-      kv: step,
-      maxPosition: step.maxPosition,
-    }
-    const { ids: own, outputRows } = input
+    const input = forwardInput(backend, {
+      ids,
+      lengths: layout.rows,
+      step,
+      outputRows: Int32Array.from({ length: count }, (_, i) => i),
+    })
+    const { ids: own, outputRows } = input as Required<ForwardInput>
     let logits: Tensor | undefined
     try {
       const recording = backend.record!(() => {

@@ -1,4 +1,4 @@
-import { noGrad, PackedKv, promptLayout, scope, segments, tensor, zeros, type FloatDType } from '@ift/tensor'
+import { forwardInput, noGrad, promptsOf, scope, zeros, type FloatDType } from '@ift/tensor'
 import type { OpenModel, Quantize } from './open-model.js'
 
 /** A merged model on disk, and how far it is from the adapter on its base. */
@@ -27,16 +27,7 @@ export async function probeLogits(
   const ids = encoded.ids.subarray(0, Math.min(64, shape.maxPositions ?? 64))
   const logits = noGrad(() =>
     scope(() => {
-      const n = ids.length
-      const all = segments(backend, [n])
-      const input = {
-        ids: tensor(backend, ids, [n], 'i32'),
-        positions: tensor(backend, Array.from(ids.keys()), [n], 'i32'),
-        segments: all,
-        kv: new PackedKv(all),
-        maxPosition: all.max,
-        ...(model.promptOf && { prompts: promptLayout(backend, [model.promptOf(ids)], [n]) }),
-      }
+      const input = forwardInput(backend, { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) })
       const hidden = model.call(peft?.prepare?.(input) ?? input)
       const to = zeros(backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32')
       return model.lmHead.call(hidden, to)

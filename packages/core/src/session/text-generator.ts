@@ -6,6 +6,7 @@ import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { encodePrompt } from '../data/encode.js'
 import type { InstructionExample, MessagesExample } from '../contract/data.js'
 import { scoreTokens } from '../generate/score-tokens.js'
+import { AnswerText } from './answer-text.js'
 import type { OpenModel } from './open-model.js'
 
 /** What to answer: text as it is, an instruction with its system text and history, or a conversation with its tools. */
@@ -61,8 +62,14 @@ export class TextGenerator {
 
   /** Continues a prompt; `stream.onText` receives the text as it becomes certain. */
   async generate(prompt: Prompt, options: GenerateOptions, stream: StreamOptions = {}): Promise<Generation> {
-    const generation = await this.#generator.generate(await this.encode(prompt), options, stream)
-    return typeof prompt === 'string' ? generation : { ...generation, text: generation.text.trimStart() }
+    const answer = new AnswerText(prompt)
+    const onText = (text: string, index: number) => {
+      const shown = answer.piece(text)
+      if (shown) stream.onText?.(shown, index)
+    }
+    const ids = await this.encode(prompt)
+    const generation = await this.#generator.generate(ids, options, { ...stream, onText })
+    return AnswerText.of(prompt, generation)
   }
 
   /**
@@ -89,16 +96,15 @@ export class TextGenerator {
       }
     }
     const ids = await Promise.all(prompts.map(encode))
-    const trim = (generation: Generation, index: number): Generation =>
-      typeof prompts[index] === 'string' ? generation : { ...generation, text: generation.text.trimStart() }
+    const answered = (generation: Generation, index: number) => AnswerText.of(prompts[index], generation)
     const all = await this.#generator.generateAll(
       ids,
       options,
       batch,
       signal ? { signal } : {},
-      onDone && ((generation, index) => onDone(trim(generation, index), index)),
+      onDone && ((generation, index) => onDone(answered(generation, index), index)),
     )
-    return all.map(trim)
+    return all.map(answered)
   }
 
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */

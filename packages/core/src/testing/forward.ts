@@ -1,11 +1,10 @@
 import {
   backward,
+  forwardInput,
   noGrad,
   ops,
-  PackedKv,
-  promptLayout,
+  promptsOf,
   scope,
-  segments,
   tensor,
   zeros,
   type Backend,
@@ -25,24 +24,12 @@ export function packed(
   sequences: readonly Ids[],
   kv?: KvSource,
 ): ForwardInput {
-  const lengths = sequences.map((ids) => ids.length)
-  const all = segments(backend, lengths)
-  const ids = sequences.flatMap((s) => Array.from(s))
-  const positions = lengths.flatMap((length) => Array.from({ length }, (_, i) => i))
-  return {
-    ids: tensor(backend, ids, [ids.length], 'i32'),
-    positions: tensor(backend, positions, [ids.length], 'i32'),
-    segments: all,
-    kv: kv ?? new PackedKv(all),
-    maxPosition: all.max,
-    ...(model.promptOf && {
-      prompts: promptLayout(
-        backend,
-        sequences.map((s) => model.promptOf!(s)),
-        lengths,
-      ),
-    }),
-  }
+  return forwardInput(backend, {
+    ids: sequences.flatMap((s) => Array.from(s)),
+    lengths: sequences.map((ids) => ids.length),
+    kv,
+    prompts: promptsOf(model, sequences),
+  })
 }
 
 /** Logits of an input, [rows, vocab] as f32, without gradients. */

@@ -1,9 +1,9 @@
 import {
   backward,
+  forwardInput,
   noGrad,
   ops,
   PagedKvCache,
-  promptLayout,
   recomputeModules,
   scope,
   tensor,
@@ -90,21 +90,13 @@ export function decoding(bench: ModelBench): Promise<void> {
       const logits = await logitsOf(model, () => {
         const step = cache.step(live.map(({ i }, n) => [ids[i]!, rows[n]!] as const))
         const next = live.flatMap(({ s, i }, n) => s.slice(done[i], done[i]! + rows[n]!))
-        return {
-          ids: tensor(backend, next, [next.length], 'i32'),
-          positions: step.positions,
-          segments: step.segments,
-          kv: step,
-          maxPosition: step.maxPosition,
-          ...(model.promptOf && {
-            prompts: promptLayout(
-              backend,
-              live.map(({ i }) => prompts[i]!),
-              rows,
-              live.map(({ i }) => done[i]!),
-            ),
-          }),
-        }
+        return forwardInput(backend, {
+          ids: next,
+          lengths: rows,
+          step,
+          prompts: model.promptOf && live.map(({ i }) => prompts[i]!),
+          starts: live.map(({ i }) => done[i]!),
+        })
       })
       let at = 0
       for (const [n, { i }] of live.entries()) {

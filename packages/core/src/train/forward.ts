@@ -1,14 +1,4 @@
-import {
-  PackedKv,
-  promptLayout,
-  scope,
-  segments,
-  SharedPrefixKv,
-  tensor,
-  type Backend,
-  type ForwardInput,
-  type Tensor,
-} from '@ift/tensor'
+import { forwardInput, scope, tensor, type Backend, type ForwardInput, type Tensor } from '@ift/tensor'
 import type { PackedBatch } from '../contract/data.js'
 import type { PeftHandle } from '../contract/index.js'
 
@@ -29,16 +19,8 @@ export function deviceBatch(backend: Backend, batch: PackedBatch, peft: PeftHand
     rows[n] = i
     targets[n++] = batch.targets[i]!
   }
-  const parts = segments(backend, batch.lengths)
-  const input: ForwardInput = {
-    ids: tensor(backend, batch.ids, [batch.ids.length], 'i32'),
-    positions: tensor(backend, batch.positions, [batch.positions.length], 'i32'),
-    segments: parts,
-    kv: batch.prefixes ? new SharedPrefixKv(parts, batch.prefixes) : new PackedKv(parts),
-    outputRows: tensor(backend, rows, [n], 'i32'),
-    maxPosition: batch.positions.reduce((most, position) => Math.max(most, position + 1), 0),
-    ...(batch.prompts && { prompts: promptLayout(backend, batch.prompts, batch.lengths) }),
-  }
+  const { ids, positions, lengths, prefixes, prompts } = batch
+  const input = forwardInput(backend, { ids, positions, lengths, prefixes, prompts, outputRows: rows })
   return { input: peft?.prepare?.(input) ?? input, targets: tensor(backend, targets, [n], 'i32') }
 }
 

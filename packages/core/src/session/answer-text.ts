@@ -1,0 +1,24 @@
+import type { Generation } from '../contract/generate.js'
+
+/**
+ * The text of an answer: white space that a model writes between the template's prompt and its first word is left out, in the pieces
+ * of a stream as in the whole. The continuation of a bare text keeps it.
+ */
+export class AnswerText {
+  #begun: boolean
+
+  constructor(prompt: unknown) {
+    this.#begun = typeof prompt === 'string'
+  }
+
+  /** A piece of a stream, in order. */
+  piece(text: string): string {
+    const shown = this.#begun ? text : text.trimStart()
+    this.#begun ||= shown !== ''
+    return shown
+  }
+
+  static of(prompt: unknown, generation: Generation): Generation {
+    return { ...generation, text: new AnswerText(prompt).piece(generation.text) }
+  }
+}
