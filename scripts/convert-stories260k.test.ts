@@ -7,7 +7,7 @@ import { noGrad, PagedKvCache, scope, tensor } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { Tokenizer } from 'tokenizers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shared, sharedMissing } from '../packages/core/src/testing/shared.js'
+import { shared, sharedMissing } from '../packages/core/src/testing/shared.fixture.js'
 import { convert, readPieces, readWeights, safetensors, tokenizerJson } from './convert-stories260k.mjs'
 
 /** What the model writes greedily after the bos token alone. */

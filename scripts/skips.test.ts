@@ -20,8 +20,8 @@ test('every entry names a step or tests that there are', () => {
 })
 
 test('a test is found by its file and the beginning of its name', () => {
-  expect(mayTestBeSkipped('test/roundtrip.test.ts', 'written by ift > lora')).toBe(true)
-  expect(mayTestBeSkipped('test/traps.test.ts', 'written by ift > lora')).toBe(false)
+  expect(mayTestBeSkipped('test/peft/roundtrip.test.ts', 'written by ift > lora')).toBe(true)
+  expect(mayTestBeSkipped('test/families/traps.test.ts', 'written by ift > lora')).toBe(false)
   const format = 'packages/core/src/data/format/format.test.ts'
   expect(mayTestBeSkipped(format, 'real files > alpaca/alpaca.json')).toBe(true)
   expect(mayTestBeSkipped(format, 'a row without an answer')).toBe(false)
@@ -43,11 +43,11 @@ function reported(file: string, ci: string): { status: number | null; stdout: st
 }
 
 test('on CI a skip outside of the list fails the run and is named', () => {
-  const { status, stdout } = reported('test/traps.test.ts', 'true')
+  const { status, stdout } = reported('test/families/traps.test.ts', 'true')
   expect(status).toBe(1)
-  expect(stdout).toContain('test/traps.test.ts > a name')
-  expect(reported('test/traps.test.ts', '').status).toBe(0)
-  expect(reported('test/roundtrip.test.ts', 'true')).toMatchObject({
+  expect(stdout).toContain('test/families/traps.test.ts > a name')
+  expect(reported('test/families/traps.test.ts', '').status).toBe(0)
+  expect(reported('test/peft/roundtrip.test.ts', 'true')).toMatchObject({
     status: 0,
     stdout: '0 passed, 0 failed, 1 skipped\n',
   })

@@ -2,7 +2,7 @@ import { openCpu, plugin as cpu } from '@ift/kernels-cpu'
 import { openCuda, plugin as cuda } from '@ift/kernels-cuda'
 import type { Backend } from '@ift/tensor'
 import type { IftPlugin } from '@ift/core'
-import { openEmulated } from '../../packages/kernels-cuda/src/emulated.js'
+import { openEmulated } from '../../packages/kernels-cuda/src/emulated.fixture.js'
 
 /** What is measured: a GPU, the processor beside it, or the emulation of a GPU for a dry run. */
 export type DeviceName = 'cuda' | 'cpu' | 'emulated'

@@ -8,7 +8,7 @@ import { Timing, tried } from '../../bench/gpu/timing.js'
 import { train } from '../../bench/gpu/train.js'
 import { modelFolder } from '../../bench/shapes.mjs'
 import { openCpu } from '../../packages/kernels-cpu/src/index.js'
-import { emulatedIsBuilt } from '../../packages/kernels-cuda/src/emulated.js'
+import { emulatedIsBuilt } from '../../packages/kernels-cuda/src/emulated.fixture.js'
 
 let models: string
 beforeAll(async () => {

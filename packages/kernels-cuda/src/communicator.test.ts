@@ -7,7 +7,7 @@ import { IftError, type Buf } from '@ift/tensor'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CudaBackend } from './backend.js'
 import type { RankOptions } from './communicator.js'
-import { emulatedIsBuilt, openEmulated } from './emulated.js'
+import { emulatedIsBuilt, openEmulated } from './emulated.fixture.js'
 
 // Two emulated GPUs of one process are two ranks over a library with NCCL's names: the calls are tested, NCCL is not.
 

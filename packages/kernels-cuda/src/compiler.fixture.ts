@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { emulatedIsBuilt } from './emulated.js'
+import { emulatedIsBuilt } from './emulated.fixture.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
 import { backendConformance } from '@ift/tensor/testing'
-import { emulatedIsBuilt, openEmulated, schedules } from './emulated.js'
+import { emulatedIsBuilt, openEmulated, schedules } from './emulated.fixture.js'
 
 // Built by pnpm --filter @ift/kernels-cuda run build:emulated.
 for (const schedule of schedules)

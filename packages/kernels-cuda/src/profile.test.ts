@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { emulatedIsBuilt, openEmulated } from './emulated.js'
+import { emulatedIsBuilt, openEmulated } from './emulated.fixture.js'
 
 const ready = emulatedIsBuilt()
 if (!ready) console.log('skipped: the inventory and profiles of a GPU need the emulated build')

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { fromAdapterConfig } from './adapter-config.js'
-import { fixture } from './peft.fixture.js'
 import { matcher, patternTable, selector } from './targets.js'
 
-const { names, rows } = JSON.parse(readFileSync(fixture('peft-lora', 'targets.json'), 'utf8')) as {
+const { names, rows } = JSON.parse(
+  readFileSync(new URL('../../../fixtures/peft-lora/targets.json', import.meta.url), 'utf8'),
+) as {
   names: string[]
   rows: { config: Record<string, unknown>; matched: [path: string, r: number, alpha: number][] }[]
 }

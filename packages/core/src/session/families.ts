@@ -1,6 +1,6 @@
 /**
  * What the packages of this project read, as `architectures` and `model_type` of config.json write it, so that an error can
- * name the package to install. `test/auto.test.ts` compares it with what the packages register.
+ * name the package to install. `find-family.test.ts` compares it with what the packages register.
  */
 export const families: Readonly<Record<string, readonly string[]>> = {
   llama: ['LlamaForCausalLM', 'LLaMAForCausalLM', 'MistralForCausalLM', 'llama', 'mistral'],

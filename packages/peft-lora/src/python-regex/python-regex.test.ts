@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { fixture } from '../peft.fixture.js'
 import { fullMatcher } from './index.js'
 
 interface Row {
@@ -9,7 +8,9 @@ interface Row {
   readonly error?: string
 }
 
-const { texts, patterns } = JSON.parse(readFileSync(fixture('peft-lora', 'python-regex.json'), 'utf8')) as {
+const { texts, patterns } = JSON.parse(
+  readFileSync(new URL('../../../../fixtures/peft-lora/python-regex.json', import.meta.url), 'utf8'),
+) as {
   texts: string[]
   patterns: Row[]
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { IftError } from '@ift/tensor'
-import { shared, sharedMissing } from '../../testing/shared.js'
+import { shared, sharedMissing } from '../../testing/shared.fixture.js'
 import { readExamples } from '../build.js'
 import type { Example } from '../../contract/data.js'
 import { recordConverter, sniffFormat, type FormatOptions } from './index.js'

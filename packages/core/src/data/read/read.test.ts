@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { parquetWriteFile } from 'hyparquet-writer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { IftError } from '@ift/tensor'
-import { shared, sharedMissing } from '../../testing/shared.js'
+import { shared, sharedMissing } from '../../testing/shared.fixture.js'
 import { readRecords, type ReadOptions } from './index.js'
 
 let dir: string
