@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError, type Backend } from '@ift/tensor'
 import { checkReplaceable } from './files/atomic.js'
 import { refuseInputs } from './files/inputs.js'
-import { modelKind, saveModel } from './checkpoint/model-files.js'
+import { modelKind, saveModel } from './checkpoint/save-model.js'
 import { loadConfigFile } from './config/load.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
@@ -15,16 +15,10 @@ import type { IftPlugin } from './plugin/define.js'
 import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './contract/ranks.js'
 import { openBackend } from './session/open-backend.js'
-import { openData, type RunData } from './session/data.js'
+import { openData, type RunData } from './session/open-data.js'
 import { probeLogits, type Merged } from './session/merged.js'
-import {
-  modelRecord,
-  openModel,
-  openModelFiles,
-  type ModelFiles,
-  type OpenModel,
-  type OpenOptions,
-} from './session/open-model.js'
+import { openModelFiles, type ModelFiles } from './session/model-files.js'
+import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { modelInputs } from './session/run-inputs.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'

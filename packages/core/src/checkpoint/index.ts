@@ -1,6 +1,6 @@
 export { openAdapter, writeAdapter, type AdapterExtras } from './adapter.js'
 export { ggufConfig, mapGguf, openGguf, type GgufFile } from './gguf.js'
-export { saveModel, type SaveModelOptions } from './model-files.js'
+export { saveModel, type SaveModelOptions } from './save-model.js'
 export type { BlockDType, PlainDType, StoredDType } from './numbers.js'
 export {
   fromMemory,

@@ -18,7 +18,7 @@ import {
 import { referenceBackend } from '@ift/tensor/reference'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ModelDefinition } from '../contract/model.js'
-import { saveModel } from './model-files.js'
+import { saveModel } from './save-model.js'
 import { fromMemory, writeSafetensors } from './safetensors.js'
 import { openCheckpoint } from './source.js'
 import { readValues } from './stored.js'

@@ -5,7 +5,8 @@ import type { WeightSource } from '../checkpoint/weight-source.js'
 import { templateFingerprint } from '../data/build.js'
 import type { RunIdentity } from '../train/run-folder.js'
 import { FileContents } from './contents.js'
-import type { ModelFiles, OpenModel } from './open-model.js'
+import type { ModelFiles } from './model-files.js'
+import type { OpenModel } from './open-model.js'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 

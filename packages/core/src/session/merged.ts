@@ -1,5 +1,6 @@
 import { forwardInput, noGrad, promptsOf, scope, zeros, type FloatDType } from '@ift/tensor'
-import type { OpenModel, Quantize } from './open-model.js'
+import type { Quantize } from './model-files.js'
+import type { OpenModel } from './open-model.js'
 
 /** A merged model on disk, and how far it is from the adapter on its base. */
 export interface Merged {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAdapter } from '../checkpoint/adapter.js'
-import { recordFile, saveModel } from '../checkpoint/model-files.js'
+import { recordFile, saveModel } from '../checkpoint/save-model.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { RunFolder } from '../train/run-folder.js'
 import { version } from '../version.js'

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
-import { freemem } from 'node:os'
 import { resolve } from 'node:path'
-import { IftError, QuantizedParameter } from '@ift/tensor'
+import { IftError } from '@ift/tensor'
 import { refuseInputs } from '../files/inputs.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { RankLink } from '../distributed/link.js'
@@ -10,25 +9,24 @@ import { Ranks } from '../distributed/ranks.js'
 import { createPacker } from '../data/pack.js'
 import type { PluginSession } from '../plugin/session.js'
 import { findCheckpoint, readRecord, type BrokenCheckpoint } from '../train/run-checkpoint.js'
-import { MetricsFile } from '../train/metrics.js'
-import { plan, type Plan } from '../train/plan.js'
-import type { RemedyInput } from '../train/remedies.js'
-import { renderReport, type ReportSample } from '../train/report/report.js'
+import type { Plan } from '../train/plan.js'
+import type { ReportSample } from '../train/report/report.js'
 import { checkResumable, decisive, RunFolder, versionsOf, type Manifest } from '../train/run-folder.js'
 import { RunLock } from '../train/run-lock.js'
 import type { RunGuard } from '../train/run-guard.js'
 import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../contract/train.js'
 import { version } from '../version.js'
-import { openData, type RunData } from './data.js'
+import { openData, type RunData } from './open-data.js'
 import { modelFacts, modelIdentity } from './identity.js'
 import { explainLostFile } from './lost-file.js'
 import { outputDir } from './output-dir.js'
 import { inputsOf } from './run-inputs.js'
 import type { OpenModel } from './open-model.js'
 import { explainMemory } from './out-of-memory.js'
+import { writeRunReport } from './run-report.js'
 import { saveOutput } from './save-output.js'
-import { writeFileAtomic } from '../files/atomic.js'
+import { budget, microBatchTokens, planInput, planTraining } from './training-plan.js'
 
 export interface TrainingOptions {
   /** Go on with the run in the output folder, or from the checkpoint or run that is named. */
@@ -60,65 +58,6 @@ export interface Training {
   /** Writes report.html with these samples; called at the end of a run, and again when there is more to show. */
   writeReport(samples: readonly ReportSample[], result?: TrainResult): Promise<string>
   release(): void
-}
-
-const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
-
-/** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
-const usable = 0.94
-
-/** Bytes that a run may use; null when nobody knows. */
-const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
-  if (config.train.memory !== undefined) return config.train.memory * 2 ** 30
-  const { memory } = open.backend.device
-  if (memory !== undefined) return memory * usable
-  // Other ranks of this machine may take as much.
-  const share = open.backend.comm?.worldSize ?? 1
-  return open.backend.device.kind === 'cpu'
-    ? (freemem() * 0.9) / share + open.backend.memory().allocated
-    : null
-}
-
-/** Tokens of a micro-batch: what the config says, or the longest sample, which is never cut. */
-const microBatchTokens = ({ train }: ResolvedConfig, { longest }: RunData): number =>
-  Math.max(train.microBatchTokens, longest)
-
-/** What a plan is made from, for this configuration, this model and this data. */
-function planInput(config: ResolvedConfig, open: OpenModel, data: RunData): RemedyInput {
-  let parameters = 0
-  const quantized = { elements: 0, bytes: 0, largest: 0 }
-  for (const [, parameter] of open.model.namedParameters()) {
-    const size = elements(parameter.shape)
-    parameters += size
-    if (!(parameter instanceof QuantizedParameter)) continue
-    quantized.elements += size
-    quantized.bytes += parameter.quantized.bytes
-    quantized.largest = Math.max(quantized.largest, size)
-  }
-  const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
-  const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
-  const tokens = microBatchTokens(config, data)
-  return {
-    shape: open.shape,
-    dtype: open.dtype,
-    parameters,
-    trainable,
-    quantized,
-    adapted: lowRank.length / open.shape.layers,
-    rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,
-    tokens,
-    trainedTokens: tokens,
-    budget: budget(config, open),
-    maxLength: data.limit.tokens,
-    full: open.peft === null,
-  }
-}
-
-/** What the run will hold in memory, and how many layers it must recompute. */
-function planTraining(config: ResolvedConfig, open: OpenModel, data: RunData): Plan {
-  const input = planInput(config, open, data)
-  const { recompute } = config.train
-  return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? open.shape.layers : 0)
 }
 
 /** A method that adds rows or keys of its own cannot follow rows that several samples share. */
@@ -296,7 +235,8 @@ async function openIn(
       ? { samplesPerStep: train.batchSize }
       : { tokensPerStep: train.tokensPerStep }),
   }
-  const memory = planTraining(config, open, data)
+  const planned = planInput(config, open, data)
+  const memory = planTraining(config, planned)
   const { validation } = data
   const trainer = new Trainer({
     backend: open.backend,
@@ -327,32 +267,9 @@ async function openIn(
   if (lock && (resumedFrom === null || !existsSync(folder.manifest))) await folder.writeManifest(manifest)
   session.hooks.trainer.call(trainer)
 
-  const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
-  let parameters = 0
-  for (const [, parameter] of open.model.namedParameters()) parameters += elements(parameter.shape)
-  const writeReport = async (samples: readonly ReportSample[], result?: TrainResult) => {
-    const html = renderReport({
-      title: `${open.name} · ${config.peft.method}`,
-      facts: [
-        ['model', `${open.name} (${open.definition.name}, ${parameters.toLocaleString('en')} parameters)`],
-        ['method', `${config.peft.method}, ${trainable.toLocaleString('en')} trained parameters`],
-        [
-          'data',
-          `${data.train.count.toLocaleString('en')} sequences${validation ? `, ${validation.count} held out` : ''}`,
-        ],
-        ['template', open.template.name],
-        ['device', open.backend.device.description],
-        ['dtype', open.quantize === 'none' ? open.dtype : `${open.dtype}, base in ${open.quantize}`],
-        ['ift', `${version}, Node ${process.version}`],
-      ],
-      metrics: new MetricsFile(folder.metrics).read(),
-      samples,
-      ...(result ? { result } : {}),
-      config: JSON.stringify(manifest.config, null, 2),
-    })
-    await writeFileAtomic(folder.report, html)
-    return folder.report
-  }
+  const { trainable, parameters } = planned
+  const writeReport = (samples: readonly ReportSample[], result?: TrainResult) =>
+    writeRunReport({ folder, open, data, manifest, trainable, parameters, samples, result })
   return {
     trainer,
     open,

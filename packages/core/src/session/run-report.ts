@@ -1,0 +1,50 @@
+import { writeFileAtomic } from '../files/atomic.js'
+import type { TrainResult } from '../contract/train.js'
+import { MetricsFile } from '../train/metrics.js'
+import { renderReport, type ReportSample } from '../train/report/report.js'
+import type { Manifest, RunFolder } from '../train/run-folder.js'
+import { version } from '../version.js'
+import type { RunData } from './open-data.js'
+import type { OpenModel } from './open-model.js'
+
+/** What a report tells of. */
+export interface ReportedRun {
+  readonly folder: RunFolder
+  readonly open: OpenModel
+  readonly data: RunData
+  readonly manifest: Manifest
+  /** Elements that are trained, and of the whole model. */
+  readonly trainable: number
+  readonly parameters: number
+  readonly samples: readonly ReportSample[]
+  /** Absent while the run goes on. */
+  readonly result?: TrainResult | undefined
+}
+
+/** Writes report.html; returns its path. */
+export async function writeRunReport(run: ReportedRun): Promise<string> {
+  const { folder, open, data, manifest, trainable, parameters, samples, result } = run
+  const { method } = open.config.peft
+  const count = (n: number) => n.toLocaleString('en')
+  const html = renderReport({
+    title: `${open.name} · ${method}`,
+    facts: [
+      ['model', `${open.name} (${open.definition.name}, ${count(parameters)} parameters)`],
+      ['method', `${method}, ${count(trainable)} trained parameters`],
+      [
+        'data',
+        `${count(data.train.count)} sequences${data.validation ? `, ${data.validation.count} held out` : ''}`,
+      ],
+      ['template', open.template.name],
+      ['device', open.backend.device.description],
+      ['dtype', open.quantize === 'none' ? open.dtype : `${open.dtype}, base in ${open.quantize}`],
+      ['ift', `${version}, Node ${process.version}`],
+    ],
+    metrics: new MetricsFile(folder.metrics).read(),
+    samples,
+    ...(result ? { result } : {}),
+    config: JSON.stringify(manifest.config, null, 2),
+  })
+  await writeFileAtomic(folder.report, html)
+  return folder.report
+}

@@ -1,0 +1,65 @@
+import { freemem } from 'node:os'
+import { QuantizedParameter } from '@ift/tensor'
+import type { ResolvedConfig } from '../config/schema.js'
+import { plan, type Plan } from '../train/plan.js'
+import type { RemedyInput } from '../train/remedies.js'
+import type { RunData } from './open-data.js'
+import type { OpenModel } from './open-model.js'
+
+const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
+
+/** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
+const usable = 0.94
+
+/** Bytes that a run may use; null when nobody knows. */
+export const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
+  if (config.train.memory !== undefined) return config.train.memory * 2 ** 30
+  const { memory } = open.backend.device
+  if (memory !== undefined) return memory * usable
+  // Other ranks of this machine may take as much.
+  const share = open.backend.comm?.worldSize ?? 1
+  return open.backend.device.kind === 'cpu'
+    ? (freemem() * 0.9) / share + open.backend.memory().allocated
+    : null
+}
+
+/** Tokens of a micro-batch: what the config says, or the longest sample, which is never cut. */
+export const microBatchTokens = ({ train }: ResolvedConfig, { longest }: RunData): number =>
+  Math.max(train.microBatchTokens, longest)
+
+/** What a plan is made from, for this configuration, this model and this data. */
+export function planInput(config: ResolvedConfig, open: OpenModel, data: RunData): RemedyInput {
+  let parameters = 0
+  const quantized = { elements: 0, bytes: 0, largest: 0 }
+  for (const [, parameter] of open.model.namedParameters()) {
+    const size = elements(parameter.shape)
+    parameters += size
+    if (!(parameter instanceof QuantizedParameter)) continue
+    quantized.elements += size
+    quantized.bytes += parameter.quantized.bytes
+    quantized.largest = Math.max(quantized.largest, size)
+  }
+  const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
+  const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
+  const tokens = microBatchTokens(config, data)
+  return {
+    shape: open.shape,
+    dtype: open.dtype,
+    parameters,
+    trainable,
+    quantized,
+    adapted: lowRank.length / open.shape.layers,
+    rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,
+    tokens,
+    trainedTokens: tokens,
+    budget: budget(config, open),
+    maxLength: data.limit.tokens,
+    full: open.peft === null,
+  }
+}
+
+/** What the run will hold in memory, and how many layers it must recompute. */
+export function planTraining({ train }: ResolvedConfig, input: RemedyInput): Plan {
+  const { recompute } = train
+  return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? input.shape.layers : 0)
+}
