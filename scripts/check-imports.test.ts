@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { foreignImports } from './imports/packages.mjs'
+import { privateImports } from './imports/tests.mjs'
 import { upwardImports } from './imports/typescript.mjs'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
@@ -25,6 +26,7 @@ function plant(files: Record<string, string>): void {
 test('this repository follows the rules', () => {
   expect(foreignImports(repository)).toEqual([])
   expect(upwardImports(repository)).toEqual([])
+  expect(privateImports(repository)).toEqual([])
 })
 
 describe('packages', () => {
@@ -78,4 +80,16 @@ describe('folders', () => {
       'packages/one/src/new/n.ts imports ../errors.js: the layers of packages/one/src name new nowhere',
     ])
   })
+})
+
+test('a test in test/ that imports a private file is named, one of a public entry or a fixture is not', () => {
+  plant({
+    'test/families/a.test.ts': `import { open } from '@ift/one'\nimport '../../packages/one/src/deep/b.js'\n`,
+    'test/e2e/run.mjs': `await import('../../packages/one/dist/index.js')\n`,
+    'test/fixture/c.ts': `import { d } from '../../packages/one/src/d.fixture.js'\nimport './e.js'\n`,
+  })
+  expect(privateImports(root).sort()).toEqual([
+    'test/e2e/run.mjs imports ../../packages/one/dist/index.js: a test of a private file lies beside it',
+    'test/families/a.test.ts imports ../../packages/one/src/deep/b.js: a test of a private file lies beside it',
+  ])
 })

@@ -47,15 +47,13 @@ const sources = (folder) =>
     )
     .map((entry) => join(entry.parentPath, entry.name))
 
+/** What a file imports, as it is written there. */
+export const importsIn = (file) =>
+  [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name)
+
 /** Every import of the sources of a folder: the file, and the name as it is written. */
-export function importsOf(folder) {
-  return sources(folder).flatMap((file) =>
-    [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => ({
-      file,
-      name,
-    })),
-  )
-}
+export const importsOf = (folder) =>
+  sources(folder).flatMap((file) => importsIn(file).map((name) => ({ file, name })))
 
 /** The folder of `src` that a path leads into, or the file itself; null outside of it. */
 function place(src, path) {

@@ -1,9 +1,8 @@
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { defineBackend, Ift, IftError, type IftConfig } from '@ift/core'
+import { afterAll, expect, test } from 'vitest'
+import { defineBackend, IftError, type IftConfig } from '@ift/core'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 import {
@@ -11,23 +10,17 @@ import {
   openEmulated,
   type EmulatedOptions,
 } from '../../packages/kernels-cuda/src/emulated.fixture.js'
+import { quickstart } from '../fixture/files.js'
+import { sessionsIn } from '../fixture/session.js'
+import { copyModel, smallSizes } from '../fixture/small-model.js'
 
 // What a user sees when a GPU fills up or falls silent in mid-run.
 
-const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const ready = emulatedIsBuilt()
 if (!ready) console.log('skipped: faults of a GPU need the emulated build')
 
-let dir: string
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'ift-cuda-faults-'))
-  const model = path('examples/quickstart/model')
-  for (const file of readdirSync(model)) copyFileSync(join(model, file), join(dir, file))
-  const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')) as Record<string, unknown>
-  const small = { hidden_size: 128, intermediate_size: 128, num_hidden_layers: 2 }
-  const heads = { num_attention_heads: 2, num_key_value_heads: 2, head_dim: 64 }
-  writeFileSync(join(dir, 'config.json'), JSON.stringify({ ...config, ...small, ...heads }))
-})
+const dir = mkdtempSync(join(tmpdir(), 'ift-cuda-faults-'))
+copyModel(dir, { ...smallSizes, num_hidden_layers: 2 })
 afterAll(() => {
   rmSync(dir, { recursive: true, force: true })
 })
@@ -40,7 +33,7 @@ async function train(output: string, device: EmulatedOptions, more: IftConfig = 
     initialize: true,
     device: 'cuda',
     dtype: 'f32',
-    data: [{ path: path('examples/quickstart/data/bilingual.jsonl'), limit: 12 }],
+    data: [{ path: quickstart('data/bilingual.jsonl'), limit: 12 }],
     template: 'alpaca',
     maxLength: 128,
     peft: { method: 'lora', r: 2, dropout: 0 },
@@ -48,14 +41,11 @@ async function train(output: string, device: EmulatedOptions, more: IftConfig = 
     ...more,
     train: { batchSize: 3, maxSteps: 4, saveEvery: 1, evalEvery: 0, microBatchTokens: 512, ...more.train },
   }
-  const ift = await Ift.load({ cwd: dir, config, plugins: [backend, llama, lora] })
-  try {
+  return sessionsIn(dir, [backend, llama, lora])(config, async (ift) => {
     const training = await ift.createTraining({ ranks: null, resume })
     const { finalLoss } = await training.run()
     return { loss: finalLoss, peak: training.open.backend.memory().peak }
-  } finally {
-    await ift.close()
-  }
+  })
 }
 
 const failure = async (run: Promise<unknown>): Promise<IftError> => {

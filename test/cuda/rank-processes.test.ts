@@ -1,30 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer, type AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { openAdapter } from '@ift/core'
-import { addonFile } from '../../packages/kernels-cuda/src/load.js'
 import { compileCpp, cppIsThere } from '../../packages/kernels-cuda/src/compiler.fixture.js'
+import { emulatedFile } from '../../packages/kernels-cuda/src/emulated.fixture.js'
+import { quickstart, root } from '../fixture/files.js'
+import { adaptersApart, freePort } from '../fixture/ranks.js'
+import { metricsOf } from '../fixture/session.js'
+import { copyModel, smallSizes } from '../fixture/small-model.js'
 
 // Runs of the built command line over several processes, each with an emulated GPU of its own, and a library with NCCL's
 // names between them. Each rank is started as a launcher would, by variables. The folder is inside the repository, where
 // the packages are found.
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const ready = cppIsThere('processes of emulated GPUs', { emulated: true })
 
 let dir: string
@@ -44,17 +34,8 @@ async function bundlePlugin(): Promise<void> {
     tsconfigRaw: '{}',
     logLevel: 'warning',
   })
-  const addon = addonFile('kernels-cuda-emu')!
+  const addon = emulatedFile()!
   symlinkSync(addon, join(dir, basename(addon)))
-}
-
-/** A copy of the model of the quick start with other sizes, which has no weights then. */
-function writeModel(name: string, changes: Record<string, number> = {}): void {
-  const model = join(root, 'examples/quickstart/model')
-  mkdirSync(join(dir, name))
-  for (const file of readdirSync(model)) copyFileSync(join(model, file), join(dir, name, file))
-  const config = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8')) as Record<string, unknown>
-  writeFileSync(join(dir, name, 'config.json'), JSON.stringify({ ...config, ...changes }))
 }
 
 function lastTensor(file: Buffer): { data_offsets: [number, number] } {
@@ -70,17 +51,15 @@ beforeAll(async () => {
   dir = mkdtempSync(join(root, 'runs/cuda-ranks-'))
   compileCpp('crates/collectives/tests/mock_nccl.cpp', join(dir, 'libnccl.so.2'), ['-shared', '-fPIC', '-O2'])
   await bundlePlugin()
-  const small = { hidden_size: 128, intermediate_size: 128, num_hidden_layers: 1 }
-  const heads = { num_attention_heads: 2, num_key_value_heads: 2, head_dim: 64 }
-  writeModel('model', { ...small, ...heads })
-  writeModel('wider', { ...small, ...heads, intermediate_size: 192 })
-  for (const name of ['trained', 'trained-further']) writeModel(name)
+  copyModel(join(dir, 'model'), smallSizes)
+  copyModel(join(dir, 'wider'), { ...smallSizes, intermediate_size: 192 })
+  for (const name of ['trained', 'trained-further']) copyModel(join(dir, name))
   const weights = readFileSync(join(dir, 'trained/model.safetensors'))
   // The lowest bit of the last tensor's first element.
   const { data_offsets } = lastTensor(weights)
   weights[8 + Number(weights.readBigUInt64LE()) + data_offsets[0]]! ^= 1
   writeFileSync(join(dir, 'trained-further/model.safetensors'), weights)
-  const data = readFileSync(join(root, 'examples/quickstart/data/bilingual.jsonl'), 'utf8').split('\n')
+  const data = readFileSync(quickstart('data/bilingual.jsonl'), 'utf8').split('\n')
   writeFileSync(join(dir, 'data.jsonl'), data.slice(0, 14).join('\n'))
   writeFileSync(join(dir, 'other.jsonl'), data.slice(4, 14).join('\n'))
   const config = {
@@ -110,15 +89,6 @@ beforeAll(async () => {
 afterAll(() => {
   if (ready) rmSync(dir, { recursive: true, force: true })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 interface Ended {
   readonly code: number | null
@@ -175,34 +145,15 @@ async function ranks(
   )
 }
 
-interface Line {
-  readonly step: number
-  readonly kind: string
-  readonly values: Readonly<Record<string, number>>
-}
-const metrics = (output: string) =>
-  readFileSync(join(dir, output, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line)
-
-async function adapter(output: string): Promise<Map<string, Float32Array>> {
-  const file = await openAdapter(join(dir, output, 'adapter'))
-  const tensors = new Map<string, Float32Array>()
-  for (const name of file.names()) tensors.set(name, await file.read(name))
-  return tensors
-}
-
 test.skipIf(!ready)(
   'two and four processes train as one with the whole batch',
   async () => {
     for (const worldSize of [1, 2, 4])
       for (const { code, said } of await ranks(worldSize, `of-${worldSize}`)) expect(code, said).toBe(0)
-    const alone = metrics('of-1')
-    const weights = await adapter('of-1')
+    const alone = metricsOf(join(dir, 'of-1'))
     expect(alone.filter(({ kind }) => kind === 'train')).toHaveLength(3)
     for (const output of ['of-2', 'of-4']) {
-      const lines = metrics(output)
+      const lines = metricsOf(join(dir, output))
       expect(lines.map(({ step, kind }) => [step, kind])).toEqual(alone.map(({ step, kind }) => [step, kind]))
       for (const [i, { step, kind, values }] of lines.entries()) {
         const expected = alone[i]!.values
@@ -214,14 +165,9 @@ test.skipIf(!ready)(
         )
         for (const name of ['tokens', 'trainedTokens']) expect(values[name]).toBe(expected[name])
       }
-      let [worst, largest] = [0, 0]
-      for (const [name, values] of await adapter(output))
-        for (const [i, value] of values.entries()) {
-          worst = Math.max(worst, Math.abs(value - weights.get(name)![i]!))
-          largest = Math.max(largest, Math.abs(value))
-        }
-      expect(largest).toBeGreaterThan(0.01)
-      expect(worst).toBeLessThan(2e-4)
+      const apart = await adaptersApart(join(dir, output, 'adapter'), join(dir, 'of-1/adapter'))
+      expect(apart.largest).toBeGreaterThan(0.01)
+      expect(apart.worst).toBeLessThan(2e-4)
     }
   },
   60_000,

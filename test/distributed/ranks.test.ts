@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openAdapter } from '@ift/core'
+import { quickstart, root } from '../fixture/files.js'
+import { adaptersApart } from '../fixture/ranks.js'
+import { metricsOf } from '../fixture/session.js'
 
 // Real runs of the built command line over several processes. The folder is inside the repository, where the packages are
 // found.
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const mpi = spawnSync('mpirun', ['--version'], { encoding: 'utf8' }).status === 0
 if (!mpi) console.log('skipped: runs of several CPU ranks need mpirun (apt-get install openmpi-bin)')
 
@@ -68,9 +68,9 @@ beforeAll(() => {
   writeFileSync(
     join(dir, 'ift.config.json'),
     JSON.stringify({
-      weights: join(root, 'examples/quickstart/model'),
+      weights: quickstart('model'),
       initialize: true,
-      data: [join(root, 'examples/quickstart/data/bilingual.jsonl')],
+      data: [quickstart('data/bilingual.jsonl')],
       template: 'alpaca',
       maxLength: 160,
       device: 'cpu',
@@ -94,27 +94,10 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-interface Line {
-  step: number
-  kind: string
-  values: Record<string, number>
-}
-const metrics = (output: string) =>
-  readFileSync(join(dir, output, 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line)
+const metrics = (output: string) => metricsOf(join(dir, output))
 
-/** Largest difference between the adapters of two runs. */
-async function distance(a: string, b: string): Promise<number> {
-  const [one, other] = await Promise.all([a, b].map((output) => openAdapter(join(dir, output, 'adapter'))))
-  let worst = 0
-  for (const name of one!.names()) {
-    const [x, y] = [await one!.read(name), await other!.read(name)]
-    for (const [i, value] of x.entries()) worst = Math.max(worst, Math.abs(value - y[i]!))
-  }
-  return worst
-}
+const distance = async (a: string, b: string) =>
+  (await adaptersApart(join(dir, a, 'adapter'), join(dir, b, 'adapter'))).worst
 
 test.skipIf(!mpi)(
   'two and three ranks train as one with the whole batch, and only the first writes',

@@ -1,149 +1,56 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  Ift,
-  loadWeights,
-  openAdapter,
-  openCheckpoint,
-  openSafetensors,
-  readStored,
-  type IftConfig,
-  type IftPlugin,
-  type Tokenizer,
-} from '@ift/core'
-import { openCpu, plugin as cpu } from '@ift/kernels-cpu'
+import { openCheckpoint, openSafetensors, type Ift, type IftConfig } from '@ift/core'
+import { greedyIds } from '@ift/core/testing'
+import { plugin as cpu } from '@ift/kernels-cpu'
 import { bloom, plugin } from '@ift/model-bloom'
-import { lora, plugin as loraPlugin } from '@ift/peft-lora'
-import {
-  backward,
-  noGrad,
-  ops,
-  PackedKv,
-  scope,
-  segments,
-  tensor,
-  withRandom,
-  type Backend,
-  type CausalLM,
-} from '@ift/tensor'
-import { Decoder } from '../../packages/core/src/generate/decoder.js'
-import { Generator } from '../../packages/core/src/generate/generator.js'
-
-const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/bloom/${path}`, import.meta.url))
-const json = (path: string) => JSON.parse(readFileSync(fixture(path), 'utf8')) as Record<string, unknown>
-
-async function open(
-  name: string,
-): Promise<{ backend: Backend; model: CausalLM; shape: ReturnType<typeof bloom.shape> }> {
-  const backend = openCpu({ threads: 2 })
-  const config = bloom.parseConfig(json(`${name}/config.json`))
-  const model = bloom.build(config)
-  await loadWeights(model, bloom, config, await openCheckpoint(fixture(name)), { backend, dtype: 'f32' })
-  return { backend, model, shape: bloom.shape(config) }
-}
+import { plugin as lora } from '@ift/peft-lora'
+import { fixture, readJson } from '../fixture/files.js'
+import { readGolden, worst } from '../fixture/golden.js'
+import { withTiny } from '../fixture/models.js'
+import { logitsOf, lossOf, withAdapter } from '../fixture/peft.js'
+import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
 
 describe('greedy as Hugging Face generate', () => {
-  /** Ids are what is compared: texts play no part. */
-  const tokenizer = {
-    decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
-  } as unknown as Tokenizer
-  const { cases } = json('greedy.json') as { cases: { model: string; prompt: number[]; ids: number[] }[] }
+  const { cases } = readJson(fixture('bloom/greedy.json')) as {
+    cases: { model: string; prompt: number[]; ids: number[] }[]
+  }
 
-  test.each(cases)('$model, $prompt', async ({ model: name, prompt, ids }) => {
-    const { backend, model, shape } = await open(name)
-    const decoder = new Decoder(backend, model, null, shape, 'f32')
-    const parts = { decoder, tokenizer, ends: new Set<number>(), stop: [], maxPositions: null, tap: null }
-    const generator = new Generator(parts)
-    const found = await generator.generate(prompt, { doSample: false, maxNewTokens: ids.length })
-    expect([...found.ids]).toEqual(ids)
-    decoder.release()
-    model.release()
-    expect(backend.memory().buffers).toBe(0)
-    backend.close()
-  })
+  test.each(cases)('$model, $prompt', ({ model: name, prompt, ids }) =>
+    withTiny(bloom, `bloom/${name}`, async ({ backend, model, shape }) => {
+      expect(await greedyIds(backend, model, shape, prompt, ids.length)).toEqual(ids)
+    }),
+  )
 })
 
 test('an adapter of PEFT gives its logits and gradients', async () => {
-  const { tensors } = await openSafetensors(fixture('lora/golden.safetensors'))
-  const bytes = async (name: string) => (await readStored(tensors.get(name)!)).slice().buffer
-  const ints = async (name: string) => new Int32Array(await bytes(name))
-  const floats = async (name: string) => new Float32Array(await bytes(name))
-  const [ids, cu, labels] = [await ints('input_ids'), await ints('cu_seqlens'), await ints('labels')]
-
-  const { backend, model, shape } = await open('heads-6')
-  const adapter = await openAdapter(fixture('lora'))
-  expect(adapter.config['target_modules']).toEqual(bloom.targetModules['lora'])
-  const peft = await lora.attach(model, lora.fromAdapterConfig(adapter.config), {
-    definition: bloom,
-    shape,
-    backend,
-    dtype: 'f32',
-    seed: 1,
-    baseModel: 'heads-6',
-  })
-  await peft.load(adapter)
-
-  const lengths = Array.from(cu.subarray(1), (end, s) => end - cu[s]!)
-  const targets = new Int32Array(ids.length).fill(-1)
-  for (const [s, length] of lengths.entries())
-    for (let i = cu[s]!; i + 1 < cu[s]! + length; i++) if (labels[i + 1]! >= 0) targets[i] = labels[i + 1]!
-  const input = () => {
-    const parts = segments(backend, lengths)
-    const positions = Int32Array.from(lengths.flatMap((n) => Array.from({ length: n }, (_, i) => i)))
-    return {
-      ids: tensor(backend, ids, [ids.length], 'i32'),
-      positions: tensor(backend, positions, [ids.length], 'i32'),
-      segments: parts,
-      kv: new PackedKv(parts),
-      maxPosition: parts.max,
+  const data = await readGolden(fixture('bloom/lora/golden.safetensors'))
+  const use: Parameters<typeof withAdapter>[1] = async (adapted, adapter) => {
+    expect(adapter.config['target_modules']).toEqual(bloom.targetModules['lora'])
+    expect(worst(await logitsOf(adapted, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
+    expect(await lossOf(adapted, data)).toBeCloseTo(data.floats.get('loss')![0]!, 4)
+    const gradients = [...data.floats.keys()].filter((name) => name.startsWith('grad.'))
+    const compared = new Set<string>()
+    for (const { name, parameter } of adapted.peft.trainable()) {
+      const expected = gradients.filter((key) => key.includes(name.replace(/\.weight$/, '')))
+      expect(expected, name).toHaveLength(1)
+      expect(worst(await parameter.grad!.read(), data.floats.get(expected[0]!)!), name).toBeLessThan(1e-4)
+      parameter.zeroGrad()
+      compared.add(expected[0]!)
     }
+    expect(compared.size).toBe(gradients.length)
   }
-  const worst = (a: Float32Array, b: Float32Array) => {
-    expect(a.length).toBe(b.length)
-    return a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0)
-  }
-
-  const logits = noGrad(() => scope(() => model.lmHead.call(model.call(input()))))
-  expect(worst(await logits.read(), await floats('logits'))).toBeLessThan(1e-4)
-  logits.release()
-
-  peft.setTraining(true)
-  const gradScale = 1 / targets.filter((target) => target >= 0).length
-  const loss = withRandom({ seed: 0, step: 0, micro: 0 }, () =>
-    scope(() => {
-      const goal = tensor(backend, targets, [targets.length], 'i32')
-      const result = ops.linearCrossEntropy(model.call(input()), model.lmHead, goal, { gradScale })
-      backward(result)
-      return result
-    }),
-  )
-  expect((await loss.read())[0]).toBeCloseTo((await floats('loss'))[0]!, 4)
-  loss.release()
-  let compared = 0
-  for (const { name, parameter } of peft.trainable()) {
-    const expected = [...tensors.keys()].filter(
-      (key) => key.startsWith('grad.') && key.includes(name.replace(/\.weight$/, '')),
-    )
-    expect(expected, name).toHaveLength(1)
-    expect(worst(await parameter.grad!.read(), await floats(expected[0]!)), name).toBeLessThan(1e-4)
-    compared++
-  }
-  expect(compared).toBe([...tensors.keys()].filter((key) => key.startsWith('grad.')).length)
-  peft.release()
-  model.release()
-  backend.close()
+  await withAdapter(fixture('bloom/lora'), use, 'bloom/heads-6')
 })
 
 describe('a session', () => {
   const dir = mkdtempSync(join(tmpdir(), 'ift-bloom-'))
-  const plugins = [cpu as unknown as IftPlugin, plugin, loraPlugin]
   const words = ['number', 'story', 'door', 'question', 'answer', 'robot']
   const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
     model: 'auto',
-    weights: fixture('tiny'),
+    weights: fixture('bloom/tiny'),
     device: 'cpu',
     threads: 2,
     dtype: 'f32',
@@ -155,20 +62,11 @@ describe('a session', () => {
     output,
     ...more,
   })
-  async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-    const ift = await Ift.load({ cwd: dir, config: options, plugins })
-    try {
-      return await run(ift)
-    } finally {
-      await ift.close()
-    }
-  }
+  const session = sessionsIn(dir, [cpu, plugin, lora])
+  const run = trainsIn(session)
   const train = async (options: IftConfig) => {
-    await session(options, async (ift) => (await ift.createTraining({})).run())
-    const lines = readFileSync(join(dir, options.output!, 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-    return lines.map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
+    await run(options)
+    return metricsOf(join(dir, options.output!)).map(({ values }) => values['loss']!)
   }
   const names = async (path: string) => [...(await openCheckpoint(path)).names()].sort()
 
@@ -205,7 +103,7 @@ describe('a session', () => {
       }))
     const before = await session(using, answer)
     await session(using, (ift) => ift.merge('merged'))
-    expect(await names(join(dir, 'merged'))).toEqual(await names(fixture('tiny')))
+    expect(await names(join(dir, 'merged'))).toEqual(await names(fixture('bloom/tiny')))
     const after = await session(config('unused', { weights: join(dir, 'merged') }), answer)
     expect(after.text).toBe(before.text)
     for (let i = 1; i < ids.length; i++) expect(after.scores[i]).toBeCloseTo(before.scores[i]!, 4)
@@ -214,11 +112,11 @@ describe('a session', () => {
   test('trains every parameter and keeps the names', async () => {
     const losses = await train(config('full', { peft: { method: 'none' } }))
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.3)
-    expect(await names(join(dir, 'full/model'))).toEqual(await names(fixture('tiny')))
+    expect(await names(join(dir, 'full/model'))).toEqual(await names(fixture('bloom/tiny')))
   })
 
   test('a tokenizer of another model is refused', async () => {
-    const wrong = config('wrong', { weights: fixture('heads-6'), tokenizer: fixture('tiny') })
+    const wrong = config('wrong', { weights: fixture('bloom/heads-6'), tokenizer: fixture('bloom/tiny') })
     await expect(session(wrong, (ift) => ift.openModel())).rejects.toMatchObject({
       code: 'IFT_TOKENIZER_MISMATCH',
     })

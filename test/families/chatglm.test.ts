@@ -1,12 +1,13 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Ift, type IftConfig, type IftPlugin, type TrainResult } from '@ift/core'
+import type { IftConfig } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { chatglmTokenizer, plugin as chatglm } from '@ift/model-chatglm'
 import { plugin as lora } from '@ift/peft-lora'
+import { fixture } from '../fixture/files.js'
+import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
 
 /** Tiny models in the published layout of each version: config.json, tokenizer files, random weights. */
 const versions = ['chatglm1', 'chatglm2', 'chatglm3', 'glm4'] as const
@@ -16,7 +17,6 @@ const dir = mkdtempSync(join(tmpdir(), 'ift-chatglm-'))
 afterAll(() => {
   rmSync(dir, { recursive: true })
 })
-const plugins = [cpu as unknown as IftPlugin, chatglm, lora]
 
 const records = [
   { instruction: 'the teacher', input: '', output: '老师写了一个故事。' },
@@ -28,9 +28,7 @@ const records = [
 async function folderOf(version: Version): Promise<string> {
   const folder = join(dir, version)
   mkdirSync(folder, { recursive: true })
-  cpSync(fileURLToPath(new URL(`../../fixtures/chat/${version}`, import.meta.url)), folder, {
-    recursive: true,
-  })
+  cpSync(fixture('chat', version), folder, { recursive: true })
   const { vocabSize, specials, eosId } = await chatglmTokenizer.load(folder)
   const vocab = Math.ceil(vocabSize / 8) * 8
   const shared = { architectures: ['ChatGLMModel'], model_type: 'chatglm', num_layers: 2, hidden_size: 48 }
@@ -77,26 +75,8 @@ const config = (weights: string, output: string, more: Partial<IftConfig> = {}):
   ...more,
 })
 
-async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-  const ift = await Ift.load({ cwd: dir, config: options, plugins })
-  try {
-    return await run(ift)
-  } finally {
-    await ift.close()
-  }
-}
-
-const train = (options: IftConfig, resume = false, stopAfter?: number): Promise<TrainResult> =>
-  session(options, async (ift) => {
-    const training = await ift.createTraining(resume ? { resume } : {})
-    const controller = new AbortController()
-    if (stopAfter !== undefined)
-      training.trainer.hooks.step.tapPromise('stop', ({ step }) => {
-        if (step >= stopAfter) controller.abort()
-        return Promise.resolve()
-      })
-    return training.run(controller.signal)
-  })
+const session = sessionsIn(dir, [cpu, chatglm, lora])
+const train = trainsIn(session)
 
 const read = (...path: string[]) => readFileSync(join(dir, ...path))
 const json = (...path: string[]) => JSON.parse(read(...path).toString()) as Record<string, unknown>
@@ -131,8 +111,8 @@ describe.each(versions)('%s', (version) => {
     })
     expect(json(run('lora'), 'adapter', 'ift.json')['template']).toBe(version)
 
-    await train(config(weights, run('cut')), false, 2)
-    await train(config(weights, run('cut')), true)
+    await train(config(weights, run('cut')), { stopAfter: 2 })
+    await train(config(weights, run('cut')), { resume: true })
     expect(bytes('cut').equals(bytes('lora'))).toBe(true)
     const train_ = { ...config(weights, '').train, recompute: 'all' as const }
     await train(config(weights, run('recomputed'), { train: train_ }))
@@ -225,11 +205,7 @@ test('ChatGLM-6B in bf16 costs what it costs in f32, to the rounding', async () 
   expect(largest).toBeLessThan(2e-2)
   const options = { dtype: 'bf16' as const, train: { maxSteps: 2, evalEvery: 0 } }
   await train(config(weights, 'bf16', options))
-  const losses = read('bf16', 'metrics.jsonl')
-    .toString()
-    .trim()
-    .split('\n')
-    .map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
+  const losses = metricsOf(join(dir, 'bf16')).map(({ values }) => values['loss']!)
   expect(losses).toHaveLength(2)
   // Near chance at the start: ln of the vocabulary.
   for (const loss of losses) expect(Math.abs(loss - Math.log(552))).toBeLessThan(1)

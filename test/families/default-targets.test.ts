@@ -1,19 +1,7 @@
-import { readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import type { IftPlugin, ModelDefinition } from '@ift/core'
-import { modelsOf } from '@ift/core/testing'
+import { allDefinitions } from '../fixture/models.js'
 
-const root = fileURLToPath(new URL('../../packages', import.meta.url))
-const definitions: readonly ModelDefinition[] = (
-  await Promise.all(
-    readdirSync(root)
-      .filter((name) => name.startsWith('model-'))
-      .map(async (name) =>
-        modelsOf(((await import(`${root}/${name}/src/index.ts`)) as { plugin: IftPlugin }).plugin),
-      ),
-  )
-).flat()
+const definitions = await allDefinitions()
 
 const queryAndValue = ['q_proj', 'v_proj']
 const feedForward = [...queryAndValue, 'down_proj']

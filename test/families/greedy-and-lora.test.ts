@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { loadWeights, openCheckpoint, type ModelDefinition, type Tokenizer } from '@ift/core'
-import { openCpu } from '@ift/kernels-cpu'
+import type { ModelDefinition } from '@ift/core'
+import { greedyIds, logitsOf, packedInput, TrainingSteps } from '@ift/core/testing'
 import { baichuan } from '@ift/model-baichuan'
 import { chatglm, glm } from '@ift/model-chatglm'
 import { gemma, gemma3 } from '@ift/model-gemma'
@@ -10,23 +8,9 @@ import { internlm, internlm2 } from '@ift/model-internlm'
 import { phi } from '@ift/model-phi'
 import { qwen } from '@ift/model-qwen'
 import { lora } from '@ift/peft-lora'
-import {
-  backward,
-  Embedding,
-  Linear,
-  noGrad,
-  ops,
-  withRandom,
-  type Backend,
-  type CausalLM,
-} from '@ift/tensor'
-import { packSamples } from '../../packages/core/src/data/pack.js'
-import { Decoder } from '../../packages/core/src/generate/decoder.js'
-import { Generator } from '../../packages/core/src/generate/generator.js'
-import { AdamWOptimizer } from '../../packages/core/src/train/adamw.js'
-import { withDeviceBatch } from '../../packages/core/src/train/forward.js'
-
-const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url))
+import { Embedding, Linear } from '@ift/tensor'
+import { fixture, readJson } from '../fixture/files.js'
+import { withTiny } from '../fixture/models.js'
 
 const families: readonly [string, ModelDefinition][] = [
   ['qwen/qwen2', qwen],
@@ -56,36 +40,13 @@ const families: readonly [string, ModelDefinition][] = [
   ['phi/grouped', phi],
 ]
 
-async function withModel(
-  path: string,
-  definition: ModelDefinition,
-  use: (model: CausalLM, backend: Backend, config: unknown) => Promise<void>,
-): Promise<void> {
-  const backend = openCpu({ threads: 2 })
-  const json = JSON.parse(readFileSync(fixture(`${path}/config.json`), 'utf8')) as Record<string, unknown>
-  const config: unknown = definition.parseConfig(json)
-  const model = definition.build(config)
-  const source = await openCheckpoint(fixture(path))
-  await loadWeights(model, definition, config, source, { backend, dtype: 'f32' })
-  await use(model, backend, config)
-  model.release()
-  expect(backend.memory().buffers).toBe(0)
-  backend.close()
-}
-
-/** Ids are what is compared: texts play no part. */
-const tokenizer = {
-  decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
-} as unknown as Tokenizer
-
 /** Trains LoRA on some targets for a few steps, and merges it. */
 const learnsAndMerges = (
   path: string,
   definition: ModelDefinition,
   targetModules: readonly string[],
 ): Promise<void> =>
-  withModel(path, definition, async (model, backend, config) => {
-    const shape = definition.shape(config)
+  withTiny(definition, path, async ({ model, backend, shape }) => {
     const peft = await lora.attach(model, lora.options.parse({ r: 4, alpha: 8, targetModules }), {
       definition,
       shape,
@@ -94,51 +55,25 @@ const learnsAndMerges = (
       seed: 1,
       baseModel: path,
     })
-    const trainable = [...peft.trainable()]
     const adapted = (name: string) => targetModules.some((target) => name.endsWith(`.${target}`))
     const paths = [...model.namedModules()].map(([name]) => name).filter(adapted)
     expect(paths.length).toBeGreaterThan(0)
-    expect(trainable).toHaveLength(2 * paths.length)
-    const optimizer = new AdamWOptimizer(backend, trainable, {
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      weightDecay: 0,
-      clipNorm: 1,
+    expect([...peft.trainable()]).toHaveLength(2 * paths.length)
+    const samples = [12, 7].map((length, s) => {
+      const ids = Int32Array.from({ length }, (_, i) => (i * i + 5 * i + 11 * s + 3) % shape.vocab)
+      return { ids, labels: ids }
     })
-    const batch = packSamples(
-      [12, 7].map((length, s) => {
-        const ids = Int32Array.from({ length }, (_, i) => (i * i + 5 * i + 11 * s + 3) % shape.vocab)
-        return { ids, labels: ids }
-      }),
-      false,
-      model.promptOf?.bind(model),
-    )
+    const steps = new TrainingSteps({ backend, model, peft })
     const losses: number[] = []
     for (let step = 0; step < 12; step++) {
-      const loss = withRandom({ seed: 0, step, micro: 0 }, () =>
-        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
-          const gradScale = 1 / batch.trainedTokens
-          const result = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale })
-          backward(result)
-          return result
-        }),
-      )
-      losses.push((await loss.read())[0]!)
-      loss.release()
-      optimizer.update(0.02).release()
+      losses.push((await steps.backward([samples]))[0]!)
+      await steps.update(0.02)
     }
-    optimizer.release()
+    steps.release()
     expect(losses.at(-1)).toBeLessThan(0.97 * losses[0]!)
 
-    const logits = async () => {
-      const y = withDeviceBatch(backend, batch, peft, ({ input }) =>
-        noGrad(() => model.lmHead.call(model.call({ ...input, outputRows: undefined }))),
-      )
-      const values = await y.read()
-      y.release()
-      return values
-    }
+    const sequences = samples.map(({ ids }) => ids)
+    const logits = () => logitsOf(model, () => packedInput(backend, model, sequences))
     const before = await logits()
     await peft.merge!()
     const merged = await logits()
@@ -151,23 +86,9 @@ const learnsAndMerges = (
 
 describe.each(families)('%s', (path, definition) => {
   test('continues a prompt greedily as the reference does', () =>
-    withModel(path, definition, async (model, backend, config) => {
-      const greedy = JSON.parse(readFileSync(fixture(`${path}/greedy.json`), 'utf8')) as {
-        prompt: number[]
-        ids: number[]
-      }
-      const decoder = new Decoder(backend, model, null, definition.shape(config), 'f32')
-      const generator = new Generator({
-        decoder,
-        tokenizer,
-        ends: new Set(),
-        stop: [],
-        maxPositions: null,
-        tap: null,
-      })
-      const { ids } = await generator.generate(greedy.prompt, { maxNewTokens: greedy.ids.length })
-      expect([...ids]).toEqual(greedy.ids)
-      decoder.release()
+    withTiny(definition, path, async ({ model, backend, shape }) => {
+      const { prompt, ids } = readJson(fixture(path, 'greedy.json')) as { prompt: number[]; ids: number[] }
+      expect(await greedyIds(backend, model, shape, prompt, ids.length)).toEqual(ids)
     }))
 
   test('learns by LoRA on its default targets, and gives the same logits merged', () =>

@@ -1,50 +1,26 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  Ift,
-  loadWeights,
-  openCheckpoint,
-  openSafetensors,
-  type IftConfig,
-  type IftPlugin,
-  type Tokenizer,
-} from '@ift/core'
-import { openCpu, plugin as cpu } from '@ift/kernels-cpu'
+import { openCheckpoint, openSafetensors, type Ift, type IftConfig } from '@ift/core'
+import { greedyIds } from '@ift/core/testing'
+import { plugin as cpu } from '@ift/kernels-cpu'
 import { gptj, moss, plugin } from '@ift/model-moss'
 import { plugin as lora } from '@ift/peft-lora'
-import { Decoder } from '../../packages/core/src/generate/decoder.js'
-import { Generator } from '../../packages/core/src/generate/generator.js'
-
-const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/moss/${path}`, import.meta.url))
-const json = (path: string) => JSON.parse(readFileSync(fixture(path), 'utf8')) as Record<string, unknown>
+import { fixture, readJson, readObject, root } from '../fixture/files.js'
+import { withTiny } from '../fixture/models.js'
+import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
 
 describe('greedy as Hugging Face generate', () => {
-  /** Ids are what is compared: texts play no part. */
-  const tokenizer = {
-    decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
-  } as unknown as Tokenizer
-  const { cases } = json('greedy.json') as { cases: { model: string; prompt: number[]; ids: number[] }[] }
+  const { cases } = readJson(fixture('moss/greedy.json')) as {
+    cases: { model: string; prompt: number[]; ids: number[] }[]
+  }
 
-  test.each(cases)('$model, $prompt', async ({ model: name, prompt, ids }) => {
-    const definition = name === 'gptj' ? gptj : moss
-    const backend = openCpu({ threads: 2 })
-    const config = definition.parseConfig(json(`${name}/config.json`))
-    const model = definition.build(config)
-    const source = await openCheckpoint(fixture(name))
-    await loadWeights(model, definition, config, source, { backend, dtype: 'f32' })
-    const decoder = new Decoder(backend, model, null, definition.shape(config), 'f32')
-    const parts = { decoder, tokenizer, ends: new Set<number>(), stop: [], maxPositions: null, tap: null }
-    const generator = new Generator(parts)
-    const found = await generator.generate(prompt, { doSample: false, maxNewTokens: ids.length })
-    expect([...found.ids]).toEqual(ids)
-    decoder.release()
-    model.release()
-    expect(backend.memory().buffers).toBe(0)
-    backend.close()
-  })
+  test.each(cases)('$model, $prompt', ({ model: name, prompt, ids }) =>
+    withTiny(name === 'gptj' ? gptj : moss, `moss/${name}`, async ({ backend, model, shape }) => {
+      expect(await greedyIds(backend, model, shape, prompt, ids.length)).toEqual(ids)
+    }),
+  )
 })
 
 describe.each([
@@ -52,12 +28,11 @@ describe.each([
   ['gptj', 'gptj', ['q_proj', 'v_proj']],
 ])('a session with %s', (family, base, targets) => {
   const dir = mkdtempSync(join(tmpdir(), 'ift-moss-'))
-  const plugins = [cpu as unknown as IftPlugin, plugin, lora]
   const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
     model: 'auto',
     weights: join(dir, 'base'),
     // vocab.json and merges.txt
-    tokenizer: fileURLToPath(new URL('../../examples/plugin-model/fixtures/gpt2-tiny', import.meta.url)),
+    tokenizer: join(root, 'examples/plugin-model/fixtures/gpt2-tiny'),
     device: 'cpu',
     threads: 2,
     dtype: 'f32',
@@ -68,20 +43,11 @@ describe.each([
     output,
     ...more,
   })
-  async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-    const ift = await Ift.load({ cwd: dir, config: options, plugins })
-    try {
-      return await run(ift)
-    } finally {
-      await ift.close()
-    }
-  }
+  const session = sessionsIn(dir, [cpu, plugin, lora])
+  const run = trainsIn(session)
   const train = async (options: IftConfig) => {
-    await session(options, async (ift) => (await ift.createTraining({})).run())
-    const lines = readFileSync(join(dir, options.output!, 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-    return lines.map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
+    await run(options)
+    return metricsOf(join(dir, options.output!)).map(({ values }) => values['loss']!)
   }
 
   beforeAll(() => {
@@ -92,7 +58,7 @@ describe.each([
     }))
     mkdirSync(join(dir, 'base'))
     writeFileSync(join(dir, 'rows.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n') + '\n')
-    const changed = { ...json(`${base}/config.json`), vocab_size: 320, n_positions: 256 }
+    const changed = { ...readObject(fixture('moss', base, 'config.json')), vocab_size: 320, n_positions: 256 }
     writeFileSync(join(dir, 'base', 'config.json'), JSON.stringify(changed))
   })
   afterAll(() => {

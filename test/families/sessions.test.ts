@@ -1,38 +1,15 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Ift, loadConfigFile, openCheckpoint, type IftConfig, type IftPlugin } from '@ift/core'
-import { plugin as cpu } from '@ift/kernels-cpu'
-import { plugin as baichuan } from '@ift/model-baichuan'
-import { plugin as bloom } from '@ift/model-bloom'
-import { plugin as chatglm } from '@ift/model-chatglm'
-import { plugin as gemma } from '@ift/model-gemma'
-import { plugin as internlm } from '@ift/model-internlm'
-import { plugin as llama } from '@ift/model-llama'
-import { plugin as moss } from '@ift/model-moss'
-import { plugin as phi } from '@ift/model-phi'
-import { plugin as qwen } from '@ift/model-qwen'
-import { plugin as lora } from '@ift/peft-lora'
+import { loadConfigFile, openCheckpoint, type Ift, type IftConfig } from '@ift/core'
+import { fixture, readObject, root } from '../fixture/files.js'
+import { pluginsOf } from '../fixture/models.js'
+import { lossesOf, sessionsIn, trainsIn } from '../fixture/session.js'
 
 // What a user does with a model, on the smallest one of each family with a tokenizer in the files of that family.
 
-const fixtures = fileURLToPath(new URL('../../fixtures', import.meta.url))
-const plugins = [
-  cpu as unknown as IftPlugin,
-  lora,
-  ...[baichuan, bloom, chatglm, gemma, internlm, llama, moss, phi, qwen],
-]
+const plugins = await pluginsOf(/^(kernels-cpu|peft-lora|model-.*)$/)
 
 const families: readonly (readonly [config: string, tokenizer: string, template: string])[] = [
   ['llama-tiny', 'family-tokenizers/llama', 'alpaca'],
@@ -91,14 +68,8 @@ writeFileSync(
     .join('\n'),
 )
 
-async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-  const ift = await Ift.load({ cwd: dir, config: options, plugins })
-  try {
-    return await run(ift)
-  } finally {
-    await ift.close()
-  }
-}
+const session = sessionsIn(dir, plugins)
+const train = trainsIn(session)
 
 describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, template) => {
   const name = `${config}-${template}`.replaceAll('/', '-')
@@ -128,10 +99,7 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
   })
 
   mkdirSync(base, { recursive: true })
-  const json = JSON.parse(readFileSync(join(fixtures, config, 'config.json'), 'utf8')) as Record<
-    string,
-    unknown
-  >
+  const json = readObject(fixture(config, 'config.json'))
   // The special tokens of the tokenizer: the positions of ChatGLM-6B depend on them.
   const ids = template === 'chatglm1' ? { gmask_token_id: 5, bos_token_id: 8, eos_token_id: 9 } : {}
   const wider = lengths.filter((field) => typeof json[field] === 'number').map((field) => [field, 2048])
@@ -139,12 +107,12 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
     join(base, 'config.json'),
     JSON.stringify({ ...json, ...rowsOf(json, 720), ...Object.fromEntries(wider), ...ids }),
   )
-  for (const file of readdirSync(join(fixtures, tokenizer)))
-    if (tokenizerFiles.test(file)) copyFileSync(join(fixtures, tokenizer, file), join(base, file))
+  for (const file of readdirSync(fixture(tokenizer)))
+    if (tokenizerFiles.test(file)) copyFileSync(fixture(tokenizer, file), join(base, file))
 
   test('trains whole, by LoRA and over 4-bit weights, answers, scores, merges, and is the same opened again', async () => {
     const whole = options('whole', { initialize: true, peft: { method: 'none' } })
-    const first = await session(whole, async (ift) => (await ift.createTraining()).run())
+    const first = await train(whole)
     expect(first.steps).toBe(4)
     const weights = join(dir, name, 'whole', 'model')
 
@@ -202,14 +170,7 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
       if (score !== null) expect(after.scores[i]).toBeCloseTo(score, 3)
 
     const few = options('few', { weights, quantize: 'nf4', peft: { method: 'lora', r: 4, dropout: 0 } }, 12)
-    const losses: number[] = []
-    await session(few, async (ift) => {
-      const training = await ift.createTraining()
-      training.trainer.hooks.step.tapPromise('losses', async (step) => {
-        losses.push(await step.loss())
-      })
-      await training.run()
-    })
+    const losses = await session(few, async (ift) => lossesOf(await ift.createTraining()))
     expect(losses.at(-1)).toBeLessThan(losses[0]!)
   })
 
@@ -228,7 +189,7 @@ describe.each(families)('%s with the tokenizer of %s', (config, tokenizer, templ
 })
 
 // The configs of examples/families, with the smallest model of the family and a few rows in the place of what they name.
-const here = fileURLToPath(new URL('../../examples/families', import.meta.url))
+const here = join(root, 'examples/families')
 const stands: Readonly<Record<string, string>> = {
   baichuan: 'baichuan-rotary-alpaca',
   bloom: 'bloom-tiny-belle',
@@ -267,7 +228,7 @@ test.each(readdirSync(here).filter((name) => name.endsWith('.yaml')))(
       return trainer.totalSteps
     })
     expect(steps).toBe(config.train?.epochs)
-    const result = await session(options, async (ift) => (await ift.createTraining()).run())
+    const result = await train(options)
     expect(result.steps).toBe(steps)
     expect(Number.isFinite(result.finalLoss)).toBe(true)
     expect(existsSync(join(dir, `example-${family}`, 'adapter', 'adapter_model.safetensors'))).toBe(true)

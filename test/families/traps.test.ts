@@ -1,31 +1,18 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { loadWeights, openCheckpoint, openSafetensors, readStored, readValues } from '@ift/core'
 import type { ModelDefinition } from '@ift/core'
+import { logitsOf } from '@ift/core/testing'
 import { bloom } from '@ift/model-bloom'
 import { chatglm, glm, residualScale } from '@ift/model-chatglm'
 import { llama } from '@ift/model-llama'
 import { moss } from '@ift/model-moss'
-import {
-  noGrad,
-  ops,
-  PackedKv,
-  promptLayout,
-  scope,
-  segments,
-  tensor,
-  zeros,
-  type CausalLM,
-  type Module,
-  type Tensor,
-} from '@ift/tensor'
+import { forwardInput, ops, tensor, type CausalLM, type Module, type Tensor } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
+import { fixture } from '../fixture/files.js'
+import { readGolden, worst } from '../fixture/golden.js'
+import { openTiny } from '../fixture/models.js'
 
 // Mistakes that a layout invites. Weights are laid out as somebody who makes the mistake would read them: the golden logits
 // must tell, or the golden files prove nothing about it.
-
-const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url))
 
 type Values = Float32Array<ArrayBuffer>
 type Change = (values: Values, shape: readonly number[], path: string) => Values | undefined
@@ -39,45 +26,22 @@ async function difference(
   rebuild?: (model: CausalLM) => void,
 ): Promise<number> {
   const backend = referenceBackend()
-  const json = JSON.parse(readFileSync(fixture(`${path}/config.json`), 'utf8')) as Record<string, unknown>
-  const config: unknown = definition.parseConfig(json)
-  const model = definition.build(config)
-  await loadWeights(model, definition, config, await openCheckpoint(fixture(path)), { backend, dtype: 'f32' })
+  const { model } = await openTiny(backend, definition, path)
   for (const [name, parameter] of model.namedParameters()) {
     const changed = change((await parameter.value.read()) as Values, parameter.shape, name)
     if (changed) parameter.assign(tensor(backend, changed, parameter.shape))
   }
   rebuild?.(model)
-  const { tensors } = await openSafetensors(fixture(`${path}/golden.safetensors`))
-  const ints = async (name: string) => {
-    const bytes = await readStored(tensors.get(name)!)
-    return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
-  }
-  const ids = [...(await ints('input_ids')).subarray(0, (await ints('cu_seqlens'))[1])]
-  const logits = await scope(() =>
-    noGrad(() => {
-      const all = segments(backend, [ids.length])
-      const prompt = model.promptOf && (promptOf ?? model.promptOf.bind(model))(ids)
-      const hidden = model.call({
-        ids: tensor(backend, ids, [ids.length], 'i32'),
-        positions: tensor(
-          backend,
-          ids.map((_, i) => i),
-          [ids.length],
-          'i32',
-        ),
-        segments: all,
-        kv: new PackedKv(all),
-        maxPosition: ids.length,
-        ...(prompt && { prompts: promptLayout(backend, [prompt], [ids.length]) }),
-      })
-      return model.lmHead.call(hidden, zeros(backend, [ids.length, model.lmHead.outFeatures], 'f32')).read()
-    }),
+  const { sequences, floats } = await readGolden(fixture(path, 'golden.safetensors'))
+  const ids = sequences[0]!
+  const prompt = model.promptOf && (promptOf ?? model.promptOf.bind(model))([...ids])
+  const logits = await logitsOf(model, () =>
+    forwardInput(backend, { ids, lengths: [ids.length], prompts: prompt && [prompt] }),
   )
-  const golden = await readValues(tensors.get('logits')!)
+  const golden = floats.get('logits')!
   model.release()
   backend.close()
-  return logits.reduce((most, value, i) => Math.max(most, Math.abs(value - golden[i]!)), 0)
+  return worst(logits, golden.subarray(0, logits.length))
 }
 
 /** Rows of a matrix or a bias in another order: row i of the result is row from(i). */

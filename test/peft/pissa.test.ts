@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openAdapter, writeAdapter, type AdapterSource } from '@ift/core'
 import { lora } from '@ift/peft-lora'
-import { fixture, golden, logitsOf, lossOf, withAdapter, withLora, worst } from '../fixture/peft.js'
+import { fixture } from '../fixture/files.js'
+import { readGolden, worst } from '../fixture/golden.js'
+import { logitsOf, lossOf, withAdapter, withLora } from '../fixture/peft.js'
 
 const pissa = fixture('peft-lora', 'pissa')
 const trained = fixture('peft-lora', 'pissa-trained')
@@ -35,11 +37,12 @@ const layersOf = (names: Iterable<string>) =>
     .map((name) => name.slice(0, -'.lora_A.weight'.length))
 
 test('the start is that of PEFT: products, residuals, logits, and gradients but for signs', async () => {
-  const data = await golden(join(pissa, 'golden.safetensors'))
+  const data = await readGolden(join(pissa, 'golden.safetensors'))
   const adapter = await openAdapter(pissa)
-  await withLora('llama-tiny', options, async (model, peft, backend) => {
-    expect(worst(await logitsOf(backend, model, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
-    expect(await lossOf(backend, model, peft, data)).toBeCloseTo(data.floats.get('loss')![0]!, 5)
+  await withLora('llama-tiny', options, async (adapted) => {
+    const { model, peft } = adapted
+    expect(worst(await logitsOf(adapted, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
+    expect(await lossOf(adapted, data)).toBeCloseTo(data.floats.get('loss')![0]!, 5)
     const parameters = new Map([...peft.trainable()].map(({ name, parameter }) => [name, parameter]))
     const weights = new Map(model.namedParameters())
     for (const layer of layersOf(adapter.names())) {
@@ -71,13 +74,14 @@ test('the start is that of PEFT: products, residuals, logits, and gradients but 
 })
 
 test('saved it is a plain adapter of twice the rank, as PEFT converts it', async () => {
-  const data = await golden(join(trained, 'golden.safetensors'))
+  const data = await readGolden(join(trained, 'golden.safetensors'))
   const converted = await openAdapter(join(trained, 'converted'))
   const out = join(mkdtempSync(join(tmpdir(), 'ift-pissa-')), 'adapter')
-  await withAdapter(trained, async (model, peft, backend) => {
+  await withAdapter(trained, async (adapted) => {
+    const { peft } = adapted
     await writeAdapter(out, await peft.save())
     await peft.merge!()
-    expect(worst(await logitsOf(backend, model, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
+    expect(worst(await logitsOf(adapted, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
   })
   const written = await openAdapter(out)
   expect([...written.names()].sort()).toEqual([...converted.names()].sort())
@@ -95,8 +99,8 @@ test('saved it is a plain adapter of twice the rank, as PEFT converts it', async
       ).toBe(0)
     expect(worst(product(ours.b, ours.a, 8), product(theirs.b, theirs.a, 8)), layer).toBeLessThan(1e-5)
   }
-  await withAdapter(out, async (model, _peft, backend) => {
-    expect(worst(await logitsOf(backend, model, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
+  await withAdapter(out, async (adapted) => {
+    expect(worst(await logitsOf(adapted, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
   })
 })
 
@@ -105,10 +109,11 @@ test.each([
   { alphaPattern: { v_proj: 12 }, rankPattern: { v_proj: 6 } },
   { rslora: true, alphaPattern: { v_proj: 3 } },
 ])('with %o the plain form means the same', async (more) => {
-  const data = await golden(join(pissa, 'golden.safetensors'))
+  const data = await readGolden(join(pissa, 'golden.safetensors'))
   const out = join(mkdtempSync(join(tmpdir(), 'ift-pissa-')), 'adapter')
   let logits = new Float32Array()
-  await withLora('llama-tiny', { ...options, ...more }, async (model, peft, backend) => {
+  await withLora('llama-tiny', { ...options, ...more }, async (adapted) => {
+    const { peft, backend } = adapted
     for (const { parameter } of peft.trainable()) {
       const values = await parameter.master.read()
       backend.write(
@@ -117,18 +122,18 @@ test.each([
       )
       parameter.roundFromMaster()
     }
-    logits = Float32Array.from(await logitsOf(backend, model, data))
+    logits = Float32Array.from(await logitsOf(adapted, data))
     expect(worst(logits, data.floats.get('logits')!)).toBeGreaterThan(0.1)
     await writeAdapter(out, await peft.save())
   })
-  await withAdapter(out, async (model, _peft, backend) => {
-    expect(worst(await logitsOf(backend, model, data), logits)).toBeLessThan(1e-4 * scale)
+  await withAdapter(out, async (adapted) => {
+    expect(worst(await logitsOf(adapted, data), logits)).toBeLessThan(1e-4 * scale)
   })
 })
 
 test('what would be applied to the wrong base is refused', async () => {
   const plain = await openAdapter(fixture('peft-lora', 'lora'))
-  await withLora('llama-tiny', options, async (_model, peft) => {
+  await withLora('llama-tiny', options, async ({ peft }) => {
     await expect(peft.load(plain)).rejects.toMatchObject({ code: 'IFT_ADAPTER_PISSA' })
   })
   for (const start of ['olora', 'pissa_niter_16', 'loftq'])

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { saveModel, writeAdapter } from '@ift/core'
-import { fixture, golden, logitsOf, withAdapter, worst } from '../fixture/peft.js'
+import { fixture, readObject, root } from '../fixture/files.js'
+import { readGolden, worst } from '../fixture/golden.js'
+import { logitsOf, variants, withAdapter } from '../fixture/peft.js'
 
 // What ift writes, read by the reference implementation. Runs where IFT_PYTHON names a Python that has
 // scripts/reference/requirements.txt.
@@ -15,45 +16,11 @@ const python = process.env['IFT_PYTHON']
 if (python === undefined)
   process.stderr.write('skipped: IFT_PYTHON names no Python with peft and transformers\n')
 
-const variants = [
-  'lora',
-  'all-linear',
-  'rslora',
-  'dora',
-  'modules-to-save',
-  'patterns',
-  'layers',
-  'regex',
-  'bias-all',
-  'bias-lora-only',
-  'lm-head',
-  'embedding',
-  'tied-embedding',
-  'tied-head',
-  'tied-both',
-  'tied-kept',
-  'tied-kept-head',
-  'tied-lora-embedding',
-  'tied-lora-head',
-  'tied-lora-both',
-  'tied-gemma',
-  'tied-qwen',
-  'tied-bloom',
-  'saved-endings',
-  'saved-target',
-  'lora-bias',
-  'python-regex',
-  'layers-empty',
-  'pissa-trained',
-]
-
-const script = (name: string) => fileURLToPath(new URL(`../../scripts/reference/${name}`, import.meta.url))
-
 async function check(name: string, args: readonly string[], goldenFile: string): Promise<number> {
   const { stdout } = await promisify(execFile)(python!, [
     '-W',
     'ignore',
-    script(name),
+    join(root, 'scripts/reference', name),
     ...args,
     '-',
     '--golden',
@@ -72,22 +39,20 @@ describe.skipIf(python === undefined)('written by ift, loaded by peft and transf
     console.table(rows)
   })
 
-  test.each(variants)('%s', { timeout: 300_000 }, async (variant) => {
+  test.each([...variants, 'pissa-trained'])('%s', { timeout: 300_000 }, async (variant) => {
     const source = fixture('peft-lora', variant)
     const goldenFile = join(source, 'golden.safetensors')
-    const data = await golden(goldenFile)
+    const data = await readGolden(goldenFile)
     const [adapterDir, mergedDir] = [join(dir, variant), join(dir, `${variant}-merged`)]
     let base = ''
     let here = Number.NaN
-    await withAdapter(source, async (model, peft, backend, adapter) => {
+    await withAdapter(source, async (adapted, adapter) => {
+      const { model, peft } = adapted
       base = fixture(String(adapter.config['base_model_name_or_path']))
-      here = worst(await logitsOf(backend, model, data), data.floats.get('logits')!)
+      here = worst(await logitsOf(adapted, data), data.floats.get('logits')!)
       await writeAdapter(adapterDir, await peft.save())
       await peft.merge!()
-      const configJson = JSON.parse(readFileSync(join(base, 'config.json'), 'utf8')) as Record<
-        string,
-        unknown
-      >
+      const configJson = readObject(join(base, 'config.json'))
       await saveModel(mergedDir, { model, configJson, dtype: 'f32' })
     })
     const [adapter, merged] = await Promise.all([

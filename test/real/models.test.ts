@@ -1,13 +1,14 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { Ift, type IftConfig, type IftPlugin } from '@ift/core'
+import type { IftConfig } from '@ift/core'
+import { quickstart } from '../fixture/files.js'
+import { pluginsOf } from '../fixture/models.js'
+import { lossesOf, sessionsIn } from '../fixture/session.js'
 
 // Published checkpoints on this machine: docs/real-models.md says what is tested. Without IFT_REAL_MODELS the same runs on
 // the model of the quick start alone.
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const named = process.env['IFT_REAL_MODELS']
 
 const holdsModel = (dir: string) =>
@@ -26,13 +27,6 @@ const real = named === undefined ? [] : modelsIn(resolve(named))
 if (named === undefined)
   console.log('IFT_REAL_MODELS names no folder: published checkpoints are not tested (docs/real-models.md)')
 
-const plugins: IftPlugin[] = []
-for (const name of ['kernels-cpu', 'peft-lora', ...readdirSync(join(root, 'packages'))])
-  if (/^(model-|kernels-cpu$|peft-lora$)/.test(name)) {
-    const { plugin } = (await import(join(root, 'packages', name, 'src/index.ts'))) as { plugin: IftPlugin }
-    if (!plugins.includes(plugin)) plugins.push(plugin)
-  }
-
 const dir = mkdtempSync(join(tmpdir(), 'ift-real-'))
 afterAll(() => {
   rmSync(dir, { recursive: true })
@@ -44,34 +38,27 @@ const rows = [
 ]
 writeFileSync(join(dir, 'rows.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'))
 
-async function session<T>(weights: string, run: (ift: Ift) => Promise<T>): Promise<T> {
-  const config: IftConfig = {
-    weights,
-    device: 'cpu',
-    data: ['./rows.jsonl'],
-    template: 'plain',
-    maxLength: 128,
-    peft: { method: 'lora', r: 4, dropout: 0 },
-    train: {
-      batchSize: 2,
-      maxSteps: 3,
-      microBatchTokens: 256,
-      learningRate: 1e-3,
-      warmupSteps: 0,
-      schedule: 'constant',
-      evalEvery: 0,
-      saveEvery: 0,
-      recompute: 'all',
-    },
-    output: `out-${Date.now()}`,
-  }
-  const ift = await Ift.load({ cwd: dir, config, plugins })
-  try {
-    return await run(ift)
-  } finally {
-    await ift.close()
-  }
-}
+const session = sessionsIn(dir, await pluginsOf(/^(kernels-cpu|peft-lora|model-.*)$/))
+const config = (weights: string): IftConfig => ({
+  weights,
+  device: 'cpu',
+  data: ['./rows.jsonl'],
+  template: 'plain',
+  maxLength: 128,
+  peft: { method: 'lora', r: 4, dropout: 0 },
+  train: {
+    batchSize: 2,
+    maxSteps: 3,
+    microBatchTokens: 256,
+    learningRate: 1e-3,
+    warmupSteps: 0,
+    schedule: 'constant',
+    evalEvery: 0,
+    saveEvery: 0,
+    recompute: 'all',
+  },
+  output: `out-${Date.now()}`,
+})
 
 const hour = 3_600_000
 
@@ -81,14 +68,14 @@ describe.each([
   ...real.map((weights) => [weights, sentence] as const),
   // It has read little but this.
   [
-    join(root, 'examples/quickstart/model'),
+    quickstart('model'),
     'Lucy has 55 stamps. She picks up 38 stamps. How many stamps does Lucy have now?',
   ] as const,
 ])('%s', (weights, known) => {
   test(
     'loads with all tensors, tokenises without loss, and predicts English better than chance',
     () =>
-      session(weights, async (ift) => {
+      session(config(weights), async (ift) => {
         const open = await ift.openModel()
         const { tokenizer, shape } = open
         for (const text of ['The quick brown fox.', 'x = f(y) + 12', '你好，世界']) {
@@ -109,7 +96,7 @@ describe.each([
   test(
     'continues greedily, the same twice',
     () =>
-      session(weights, async (ift) => {
+      session(config(weights), async (ift) => {
         const generator = await ift.createGenerator()
         const answer = () =>
           generator.generate({ instruction: rows[0]!.instruction, input: '' }, { maxNewTokens: 12 })
@@ -123,14 +110,9 @@ describe.each([
   test(
     'learns by LoRA',
     () =>
-      session(weights, async (ift) => {
-        const training = await ift.createTraining()
-        const losses: number[] = []
-        training.trainer.hooks.step.tapPromise('losses', async (step) => {
-          losses.push(await step.loss())
-        })
-        const { steps } = await training.run()
-        expect(steps).toBe(3)
+      session(config(weights), async (ift) => {
+        const losses = await lossesOf(await ift.createTraining())
+        expect(losses).toHaveLength(3)
         expect(losses.at(-1)).toBeLessThan(losses[0]!)
       }),
     hour,

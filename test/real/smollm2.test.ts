@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { fromMemory, Ift, writeSafetensors, type IftConfig } from '@ift/core'
+import { fromMemory, writeSafetensors, type IftConfig } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
+import { fixture, readJson } from '../fixture/files.js'
+import { lossesOf, sessionsIn } from '../fixture/session.js'
 import { realModel } from '../../scripts/real-models/cache.mjs'
 
 // SmolLM2-135M-Instruct beside transformers and PEFT: scripts/reference/make_smollm2.py.
@@ -24,9 +25,7 @@ interface Reference {
   losses: number[]
 }
 
-const reference = JSON.parse(
-  readFileSync(fileURLToPath(new URL('../../fixtures/real-models/smollm2.json', import.meta.url)), 'utf8'),
-) as Reference
+const reference = readJson(fixture('real-models/smollm2.json')) as Reference
 
 const weights = realModel('smollm2-135m-instruct')
 const minutes = 5 * 60_000
@@ -67,24 +66,14 @@ describe.skipIf(weights === null)('SmolLM2-135M-Instruct', () => {
     rmSync(dir, { recursive: true })
   })
 
-  async function session<T>(config: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-    const ift = await Ift.load({
-      cwd: dir,
-      config: { weights: weights!, device: 'cpu', threads: 2, dtype: 'f32', ...config },
-      plugins: [cpu, llama, lora],
-    })
-    try {
-      return await run(ift)
-    } finally {
-      await ift.close()
-    }
-  }
+  const session = sessionsIn(dir, [cpu, llama, lora])
+  const base: IftConfig = { weights: weights!, device: 'cpu', threads: 2, dtype: 'f32' }
 
   test(
     'answers by its chat template as in transformers, and ends with <|im_end|>',
     { timeout: minutes },
     () =>
-      session({}, async (ift) => {
+      session(base, async (ift) => {
         const generator = await ift.createGenerator()
         for (const { messages, prompt, answer, text } of reference.answers) {
           expect([...(await generator.encode({ messages }))]).toEqual(prompt)
@@ -100,6 +89,7 @@ describe.skipIf(weights === null)('SmolLM2-135M-Instruct', () => {
     await writeInitialAdapter(join(dir, 'initial'))
     writeFileSync(join(dir, 'rows.jsonl'), reference.rows.map((row) => JSON.stringify(row)).join('\n'))
     const config: IftConfig = {
+      ...base,
       adapter: './initial',
       data: ['./rows.jsonl'],
       maxLength: 128,
@@ -116,15 +106,7 @@ describe.skipIf(weights === null)('SmolLM2-135M-Instruct', () => {
         saveEvery: 0,
       },
     }
-    const losses = await session(config, async (ift) => {
-      const training = await ift.createTraining()
-      const found: number[] = []
-      training.trainer.hooks.step.tapPromise('losses', async (step) => {
-        found.push(await step.loss())
-      })
-      await training.run()
-      return found
-    })
+    const losses = await session(config, async (ift) => lossesOf(await ift.createTraining()))
     expect(losses).toHaveLength(reference.losses.length)
     const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - reference.losses[i]!)))
     console.log(`SmolLM2, 20 steps of LoRA: the losses are within ${worst.toExponential(1)} of PEFT's`)

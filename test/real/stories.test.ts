@@ -2,17 +2,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Ift, type IftConfig } from '@ift/core'
+import type { IftConfig } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
+import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
 import { shared, sharedMissing } from '../../packages/core/src/testing/shared.fixture.js'
 import { convert } from '../../scripts/convert-stories260k.mjs'
 
 const missing = sharedMissing('assets/stories260k') || sharedMissing('assets/gsm8k')
 
 describe.skipIf(missing)('a published model and real data', () => {
-  let dir: string
+  const dir = mkdtempSync(join(tmpdir(), 'ift-stories-'))
 
   const config = (more: Partial<IftConfig> = {}): IftConfig => ({
     weights: './model',
@@ -41,32 +42,10 @@ describe.skipIf(missing)('a published model and real data', () => {
     ...more,
   })
 
-  async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-    const ift = await Ift.load({
-      cwd: dir,
-      config: options,
-      plugins: [cpu, llama, lora],
-    })
-    try {
-      return await run(ift)
-    } finally {
-      await ift.close()
-    }
-  }
-
-  const train = (output: string, resume: boolean, stopAfter?: number) =>
-    session(config({ output }), async (ift) => {
-      const training = await ift.createTraining({ resume })
-      const controller = new AbortController()
-      training.trainer.hooks.step.tapPromise('stop', ({ step }) => {
-        if (stopAfter !== undefined && step >= stopAfter) controller.abort()
-        return Promise.resolve()
-      })
-      return training.run(controller.signal)
-    })
+  const session = sessionsIn(dir, [cpu, llama, lora])
+  const train = trainsIn(session)
 
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'ift-stories-'))
     await convert(shared('assets/stories260k'), join(dir, 'model'))
   })
   afterAll(() => {
@@ -85,16 +64,14 @@ describe.skipIf(missing)('a published model and real data', () => {
     'learns from GSM8K, is cut and resumed, and merged gives the logits of its adapter',
     { timeout: 180_000 },
     async () => {
-      const straight = await train('straight', false)
+      const straight = await train(config({ output: 'straight' }))
       expect(straight).toMatchObject({ steps: 8, reason: 'done' })
-      const losses = readFileSync(join(dir, 'straight/metrics.jsonl'), 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => (JSON.parse(line) as { values: { loss: number } }).values.loss)
+      const losses = metricsOf(join(dir, 'straight')).map(({ values }) => values['loss']!)
       expect(losses.at(-1)!).toBeLessThan(0.8 * losses[0]!)
 
-      expect((await train('cut', false, 4)).reason).toBe('interrupted')
-      expect((await train('cut', true)).reason).toBe('done')
+      const cut = config({ output: 'cut' })
+      expect((await train(cut, { stopAfter: 4 })).reason).toBe('interrupted')
+      expect((await train(cut, { resume: true })).reason).toBe('done')
       const bytes = (run: string) => readFileSync(join(dir, run, 'adapter/adapter_model.safetensors'))
       expect(bytes('cut').equals(bytes('straight'))).toBe(true)
 

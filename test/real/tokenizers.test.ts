@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Tokenizer } from '@ift/core'
 import { loadTokenizer } from '@ift/tokenizers'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { fixture, readJson } from '../fixture/files.js'
 
 // Published tokenizers on hard lines, beside transformers: scripts/reference/make_real_tokenizers.py made the digests,
 // `node scripts/real-models/fetch` brings the files.
@@ -13,10 +13,10 @@ import { beforeAll, describe, expect, test } from 'vitest'
 const cache =
   process.env['IFT_REAL_MODELS_CACHE'] ??
   join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ift-real-models')
-const fixture = (name: string) =>
-  readFileSync(fileURLToPath(new URL(`../../fixtures/real-tokenizers/${name}`, import.meta.url)), 'utf8')
-const lines = JSON.parse(fixture('lines.json')) as string[]
-const { digests } = JSON.parse(fixture('expected.json')) as { digests: Record<string, string[]> }
+const lines = readJson(fixture('real-tokenizers/lines.json')) as string[]
+const { digests } = readJson(fixture('real-tokenizers/expected.json')) as {
+  digests: Record<string, string[]>
+}
 
 const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 24)
 

@@ -1,16 +1,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Ift, type IftConfig, type IftPlugin, type Merged, type TrainResult } from '@ift/core'
+import type { IftConfig, Merged } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 import { QuantizedLinear } from '@ift/tensor'
+import { quickstart } from '../fixture/files.js'
+import { sessionsIn, trainsIn } from '../fixture/session.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const plugins = [cpu as unknown as IftPlugin, llama, lora]
 const dir = mkdtempSync(join(tmpdir(), 'ift-quantize-'))
 afterAll(() => {
   rmSync(dir, { recursive: true })
@@ -22,7 +21,7 @@ const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
   device: 'cpu',
   threads: 2,
   dtype: 'f32',
-  data: [join(root, 'examples/quickstart/data/bilingual.jsonl')],
+  data: [quickstart('data/bilingual.jsonl')],
   template: 'alpaca',
   maxLength: 160,
   peft: { method: 'lora', r: 4, dropout: 0.1 },
@@ -32,25 +31,8 @@ const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
   ...more,
 })
 
-async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-  const ift = await Ift.load({ cwd: dir, config: options, plugins })
-  try {
-    return await run(ift)
-  } finally {
-    await ift.close()
-  }
-}
-
-const train = (options: IftConfig, resume = false, stopAfter = Infinity): Promise<TrainResult> =>
-  session(options, async (ift) => {
-    const training = await ift.createTraining(resume ? { resume } : {})
-    const controller = new AbortController()
-    training.trainer.hooks.step.tapPromise('stop', ({ step }) => {
-      if (step >= stopAfter) controller.abort()
-      return Promise.resolve()
-    })
-    return training.run(controller.signal)
-  })
+const session = sessionsIn(dir, [cpu, llama, lora])
+const train = trainsIn(session)
 
 const adapter = (output: string) => readFileSync(join(dir, output, 'adapter', 'adapter_model.safetensors'))
 const ids = Array.from({ length: 24 }, (_, i) => 300 + ((i * 37) % 200))
@@ -72,7 +54,7 @@ const worst = (a: readonly number[], b: readonly number[]) =>
 
 beforeAll(async () => {
   // Weights to start from: the quickstart's shapes after a few steps from random values.
-  const weights = join(root, 'examples/quickstart/model')
+  const weights = quickstart('model')
   await train(config('base', { weights, initialize: true, peft: { method: 'none' } }))
 })
 
@@ -118,10 +100,10 @@ describe.each(['nf4', 'int8'] as const)('%s', (quantize) => {
 
   test('a run that was cut and resumed gives the same adapter', async () => {
     const output = `${quantize}-cut`
-    await train(config(output, { quantize }), false, 2)
-    await train(config(output, { quantize }), true)
+    await train(config(output, { quantize }), { stopAfter: 2 })
+    await train(config(output, { quantize }), { resume: true })
     expect(adapter(output).equals(adapter(quantize))).toBe(true)
-    await expect(train(config(output), true)).rejects.toThrow(/quantize: was/)
+    await expect(train(config(output), { resume: true })).rejects.toThrow(/quantize: was/)
   })
 
   test('merged onto the values of its codes it scores the same, onto the original weights another thing', async () => {

@@ -9,28 +9,25 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { Ift, type IftConfig, type IftPlugin, type TrainResult } from '@ift/core'
+import { Ift, type IftConfig, type TrainResult } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
-
-/** A real config and tokenizer without weights: runs start from seeded random values. */
-const base = fileURLToPath(new URL('../../examples/quickstart/model', import.meta.url))
-const rows = fileURLToPath(new URL('../../examples/quickstart/data/bilingual.jsonl', import.meta.url))
-const plugins = [cpu as unknown as IftPlugin, llama, lora]
+import { quickstart } from '../fixture/files.js'
+import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-session-'))
 
 const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
   model: 'llama',
-  weights: base,
+  // A real config and tokenizer; runs start from seeded random values.
+  weights: quickstart('model'),
   initialize: true,
   device: 'cpu',
   threads: 2,
   dtype: 'f32',
-  data: [rows],
+  data: [quickstart('data/bilingual.jsonl')],
   template: 'alpaca',
   maxLength: 160,
   peft: { method: 'lora', r: 4, dropout: 0.1 },
@@ -40,26 +37,9 @@ const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
   ...more,
 })
 
-async function session<T>(options: IftConfig, run: (ift: Ift) => Promise<T>): Promise<T> {
-  const ift = await Ift.load({ cwd: dir, config: options, plugins })
-  try {
-    return await run(ift)
-  } finally {
-    await ift.close()
-  }
-}
-
-const train = (options: IftConfig, resume?: boolean, stopAfter?: number): Promise<TrainResult> =>
-  session(options, async (ift) => {
-    const training = await ift.createTraining(resume ? { resume } : {})
-    const controller = new AbortController()
-    if (stopAfter !== undefined)
-      training.trainer.hooks.step.tapPromise('stop', ({ step }) => {
-        if (step >= stopAfter) controller.abort()
-        return Promise.resolve()
-      })
-    return training.run(controller.signal)
-  })
+const plugins = [cpu, llama, lora]
+const session = sessionsIn(dir, plugins)
+const train = trainsIn(session)
 
 const adapter = (output: string) => readFileSync(join(dir, output, 'adapter', 'adapter_model.safetensors'))
 
@@ -80,15 +60,12 @@ describe('a run', () => {
       'adapter/ift.json',
     ])
       expect(existsSync(join(dir, 'straight', name)), name).toBe(true)
-    const lines = readFileSync(join(dir, 'straight', 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-    expect(lines.map((line) => (JSON.parse(line) as { step: number }).step)).toEqual([1, 2, 3, 4, 5, 6])
+    expect(metricsOf(join(dir, 'straight')).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6])
   })
 
   test('interrupted and resumed it ends in the same bytes', async () => {
-    expect((await train(config('cut'), false, 2)).reason).toBe('interrupted')
-    expect((await train(config('cut'), true)).reason).toBe('done')
+    expect((await train(config('cut'), { stopAfter: 2 })).reason).toBe('interrupted')
+    expect((await train(config('cut'), { resume: true })).reason).toBe('done')
     expect(adapter('cut').equals(adapter('straight'))).toBe(true)
   })
 
@@ -96,7 +73,7 @@ describe('a run', () => {
     await train(config('damaged'))
     truncateSync(join(dir, 'damaged', 'checkpoints', 'step-6', 'optimizer.safetensors'), 100)
     rmSync(join(dir, 'damaged', 'adapter'), { recursive: true })
-    await train(config('damaged'), true)
+    await train(config('damaged'), { resume: true })
     expect(adapter('damaged').equals(adapter('straight'))).toBe(true)
   })
 
@@ -108,7 +85,9 @@ describe('a run', () => {
 
   test('a changed option is refused by name, a second run in the folder too', async () => {
     const { train: settings } = config('')
-    const changed = train(config('straight', { train: { ...settings, learningRate: 2e-3 } }), true)
+    const changed = train(config('straight', { train: { ...settings, learningRate: 2e-3 } }), {
+      resume: true,
+    })
     await expect(changed).rejects.toMatchObject({ code: 'IFT_RESUME_CONFIG' })
     await expect(changed).rejects.toThrow('train.learningRate: was 0.001, is 0.002')
     await expect(train(config('straight'))).rejects.toMatchObject({ code: 'IFT_RUN_EXISTS' })
@@ -131,12 +110,8 @@ test('the best evaluation is what comes out, also of a run that was cut', async 
       },
     })
   const result = await train(best('best'))
-  const losses = readFileSync(join(dir, 'best', 'metrics.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { step: number; kind: string; values: { loss: number } })
-    .filter(({ kind }) => kind === 'eval')
-  const lowest = losses.reduce((low, record) => (record.values.loss < low.values.loss ? record : low))
+  const losses = metricsOf(join(dir, 'best')).filter(({ kind }) => kind === 'eval')
+  const lowest = losses.reduce((low, line) => (line.values['loss']! < low.values['loss']! ? line : low))
   expect(losses).toHaveLength(6)
   expect(lowest.step).toBeLessThan(6)
   expect(result.bestEval?.step).toBe(lowest.step)
@@ -144,8 +119,8 @@ test('the best evaluation is what comes out, also of a run that was cut', async 
     readFileSync(join(dir, 'best', 'checkpoints', `step-${step}`, 'adapter', 'adapter_model.safetensors'))
   expect(adapter('best').equals(saved(lowest.step))).toBe(true)
   expect(adapter('best').equals(saved(6))).toBe(false)
-  await train(best('best-cut'), false, 4)
-  await train(best('best-cut'), true)
+  await train(best('best-cut'), { stopAfter: 4 })
+  await train(best('best-cut'), { resume: true })
   expect(adapter('best-cut').equals(adapter('best'))).toBe(true)
   await expect(train(best('best-none', 0))).rejects.toMatchObject({ code: 'IFT_CONFIG_INVALID' })
 })

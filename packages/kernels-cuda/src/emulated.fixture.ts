@@ -12,11 +12,16 @@ const binary = 'kernels-cuda-emu'
 /** Orders of threads that together reach the extremes of what a GPU may do. */
 export const schedules = [0, 1, 2, 3] as const
 
-/** Whether the emulated build is there; tests without it are skipped. */
-export function emulatedIsBuilt(): boolean {
+/** File of the emulated build; undefined where it is not there, and tests without it are skipped. */
+export function emulatedFile(): string | undefined {
   const file = addonFile(binary)
-  return file !== undefined && existsSync(file)
+  return file !== undefined && existsSync(file) ? file : undefined
 }
+
+export const emulatedIsBuilt = (): boolean => emulatedFile() !== undefined
+
+const emulated = () =>
+  load(binary, 'pnpm --filter @ift/kernels-cuda run build:emulated', false) as EmulatedAddon
 
 export interface EmulatedOptions {
   /** One of `schedules`; 0 when absent. */
@@ -36,9 +41,15 @@ export function openEmulated(options: EmulatedOptions = {}): CudaBackend {
   if (!Number.isInteger(schedule) || schedule < 0) {
     throw new IftError('IFT_ARGUMENT', `schedule is ${schedule}, expected a whole number from 0 on`)
   }
-  const build = 'pnpm --filter @ift/kernels-cuda run build:emulated'
-  const native = load(binary, build, false) as EmulatedAddon
+  const native = emulated()
   const opened = native.openEmulated(schedule, memory, life)
   if ('code' in opened) throw errorOf(opened)
   return new CudaBackend(native, opened, 0)
+}
+
+/** An id for ranks, as rank 0 makes one, of a world of its own. `library` is a file of NCCL, or null. */
+export function otherWorld(library: string | null): Uint8Array {
+  const id = emulated().commId(library)
+  if ('code' in id) throw errorOf(id)
+  return id
 }

@@ -18,7 +18,7 @@ import {
 export type Ids = ArrayLike<number>
 
 /** The input of a model for sequences laid end to end. Its tensors belong to the scope it is made in. */
-export function packed(
+export function packedInput(
   backend: Backend,
   model: CausalLM,
   sequences: readonly Ids[],
@@ -55,7 +55,7 @@ export function lossOf(
   labels: readonly Ids[],
   gradScale: number,
 ): Tensor {
-  const hidden = model.call(packed(backend, model, sequences))
+  const hidden = model.call(packedInput(backend, model, sequences))
   const targets = shifted(labels)
   const rows = tensor(backend, targets, [targets.length], 'i32')
   return ops.linearCrossEntropy(hidden, model.lmHead, rows, { gradScale })

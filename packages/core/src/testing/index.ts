@@ -4,6 +4,9 @@ export {
   type ConformanceCase,
   type DatasetConformanceOptions,
 } from './dataset.js'
+export { logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
+export { greedyIds } from './greedy.js'
+export { TrainingSteps, type TrainingStepsOptions } from './training-steps.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
 export { modelConformance, modelsOf } from './model.js'
 export { goldenErrors, type GoldenErrors } from './model-golden.js'

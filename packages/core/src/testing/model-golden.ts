@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { openSafetensors } from '../checkpoint/safetensors.js'
 import { readStored, readValues, transposed, type StoredTensor } from '../checkpoint/stored.js'
 import { claim, claimClose } from './claim.js'
-import { logitsOf, lossAndGradients, packed, type Ids } from './forward.js'
+import { logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
 import type { Backend } from '@ift/tensor'
 import type { ModelDefinition } from '../contract/model.js'
 import { ModelBench } from './model-bench.js'
@@ -50,7 +50,7 @@ export function goldenLogits(bench: ModelBench, dir: string): Promise<void> {
     let start = 0
     let loss = 0
     for (const [i, sequence] of golden.sequences.entries()) {
-      const logits = await logitsOf(model, () => packed(backend, model, [sequence]))
+      const logits = await logitsOf(model, () => packedInput(backend, model, [sequence]))
       claimClose(
         `logits of sequence ${i}`,
         logits,
@@ -119,7 +119,7 @@ export async function goldenErrors(
     const expected = await reference.values('logits')
     let start = 0
     for (const sequence of reference.sequences) {
-      const found = await logitsOf(model, () => packed(backend, model, [sequence]))
+      const found = await logitsOf(model, () => packedInput(backend, model, [sequence]))
       for (const [i, value] of found.entries()) {
         const wanted = expected[start + i]!
         logits = Math.max(logits, Math.abs(value - wanted) / (1 + Math.abs(wanted)))

@@ -16,17 +16,17 @@ import { packSamples } from '../data/pack.js'
 import type { Sample } from '../contract/data.js'
 import { withDeviceBatch } from '../train/forward.js'
 import { claim, claimClose, claimSame } from './claim.js'
-import { logitsOf, lossAndGradients, lossOf, packed } from './forward.js'
+import { logitsOf, lossAndGradients, lossOf, packedInput } from './forward.js'
 import type { ModelBench } from './model-bench.js'
 
 /** Sequences laid end to end do not see each other. */
 export function packing(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const sequences = bench.sequences(config)
-    const together = await logitsOf(model, () => packed(backend, model, sequences))
+    const together = await logitsOf(model, () => packedInput(backend, model, sequences))
     let start = 0
     for (const [i, sequence] of sequences.entries()) {
-      const alone = await logitsOf(model, () => packed(backend, model, [sequence]))
+      const alone = await logitsOf(model, () => packedInput(backend, model, [sequence]))
       claimClose(`logits of sequence ${i}`, together.subarray(start, start + alone.length), alone, 1e-5)
       start += alone.length
     }
@@ -39,9 +39,9 @@ export function rows(bench: ModelBench): Promise<void> {
     const sequences = bench.sequences(config)
     const { vocab } = bench.definition.shape(config)
     const wanted = [3, 0, 7]
-    const all = await logitsOf(model, () => packed(backend, model, sequences))
+    const all = await logitsOf(model, () => packedInput(backend, model, sequences))
     const some = await logitsOf(model, () => ({
-      ...packed(backend, model, sequences),
+      ...packedInput(backend, model, sequences),
       outputRows: tensor(backend, wanted, [wanted.length], 'i32'),
     }))
     for (const [i, row] of wanted.entries()) {
@@ -55,9 +55,9 @@ export function rows(bench: ModelBench): Promise<void> {
 export function embeds(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const sequences = bench.sequences(config)
-    const expected = await logitsOf(model, () => packed(backend, model, sequences))
+    const expected = await logitsOf(model, () => packedInput(backend, model, sequences))
     const found = await logitsOf(model, () => {
-      const { ids, ...rest } = packed(backend, model, sequences)
+      const { ids, ...rest } = packedInput(backend, model, sequences)
       return { ...rest, embeds: model.embeddings.call(ids!) }
     })
     claimSame('logits from embeddings', found, expected)
@@ -106,7 +106,7 @@ export function decoding(bench: ModelBench): Promise<void> {
       }
     }
     for (const [i, sequence] of sequences.entries()) {
-      const expected = await logitsOf(model, () => packed(backend, model, [sequence]))
+      const expected = await logitsOf(model, () => packedInput(backend, model, [sequence]))
       claimClose(`logits of sequence ${i}, decoded`, found[i]!, expected, 1e-5)
     }
     cache.release()
@@ -180,7 +180,7 @@ export function leaks(bench: ModelBench): Promise<void> {
   return bench.with(async ({ backend, model, config }) => {
     const sequences = bench.sequences(config)
     const check = assertNoLeaks(backend)
-    await logitsOf(model, () => packed(backend, model, sequences))
+    await logitsOf(model, () => packedInput(backend, model, sequences))
     check()
     for (const [, parameter] of model.namedParameters()) parameter.setTrainable(true)
     const checkStep = assertNoLeaks(backend)
@@ -197,7 +197,7 @@ export function leaks(bench: ModelBench): Promise<void> {
       },
     }
     try {
-      await logitsOf(model, () => packed(backend, model, sequences, failing))
+      await logitsOf(model, () => packedInput(backend, model, sequences, failing))
     } catch (error) {
       claim(failed, `The pass failed before attention: ${String(error)}`)
     }

@@ -10,7 +10,7 @@ import type { StoredTensor } from '../checkpoint/stored.js'
 import { WeightSource } from '../checkpoint/weight-source.js'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { claim, claimSame } from './claim.js'
-import { logitsOf, packed } from './forward.js'
+import { logitsOf, packedInput } from './forward.js'
 import { weightsOf, type ModelBench } from './model-bench.js'
 import { writeTorchCheckpoint } from './torch-file.js'
 
@@ -107,7 +107,7 @@ export function shapes(bench: ModelBench): Promise<void> {
           return inner.attend(layer, q, k, v, attention)
         },
       }
-      return packed(backend, model, sequences, spy)
+      return packedInput(backend, model, sequences, spy)
     })
     const expected = Array.from({ length: shape.layers }, (_, i) => i)
     claim(

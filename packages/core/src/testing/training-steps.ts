@@ -1,0 +1,75 @@
+import { backward, ops, withRandom, type Backend, type CausalLM } from '@ift/tensor'
+import type { Sample } from '../contract/data.js'
+import type { PeftHandle } from '../contract/peft.js'
+import { packSamples } from '../data/pack.js'
+import { AdamWOptimizer } from '../train/adamw.js'
+import { withDeviceBatch } from '../train/forward.js'
+
+export interface TrainingStepsOptions {
+  readonly backend: Backend
+  readonly model: CausalLM
+  /** The method on the model; what it trains is trained. */
+  readonly peft: PeftHandle
+  /** Of AdamW; 1e-8 when omitted. */
+  readonly epsilon?: number
+  /** Of AdamW; none when omitted. */
+  readonly weightDecay?: number
+  /** Largest norm of the gradient; 1 when omitted. */
+  readonly clipNorm?: number
+  /** Of dropout; 0 when omitted. */
+  readonly seed?: number
+}
+
+/**
+ * Optimiser steps as the trainer takes them, without a session: packed micro-batches, a loss over the trained tokens of the
+ * whole step, random numbers by step and micro-batch, AdamW. For tests of families, methods and devices, which compare losses,
+ * gradients and weights step by step.
+ */
+export class TrainingSteps {
+  readonly #options: TrainingStepsOptions
+  readonly #optimizer: AdamWOptimizer
+  #step = 0
+
+  constructor(options: TrainingStepsOptions) {
+    this.#options = options
+    const { backend, peft, epsilon = 1e-8, weightDecay = 0, clipNorm = 1 } = options
+    const settings = { beta1: 0.9, beta2: 0.999, epsilon, weightDecay, clipNorm }
+    this.#optimizer = new AdamWOptimizer(backend, [...peft.trainable()], settings)
+  }
+
+  /**
+   * Adds the gradients of a step to the parameters. The loss of each micro-batch is divided by the trained tokens of all of
+   * them, so that their sum is the loss of the step.
+   */
+  async backward(micros: readonly (readonly Sample[])[]): Promise<number[]> {
+    const { backend, model, peft, seed = 0 } = this.#options
+    const batches = micros.map((samples) => packSamples(samples, false, model.promptOf?.bind(model)))
+    const gradScale = 1 / batches.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0)
+    const losses: number[] = []
+    for (const [micro, batch] of batches.entries()) {
+      const loss = withRandom({ seed, step: this.#step, micro }, () =>
+        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
+          const sum = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale })
+          backward(sum)
+          return sum
+        }),
+      )
+      losses.push((await loss.read())[0]!)
+      loss.release()
+    }
+    return losses
+  }
+
+  /** Updates what is trained and drops its gradients, of which it gives the squared norm before clipping. */
+  async update(learningRate: number): Promise<number> {
+    const norm = this.#optimizer.update(learningRate)
+    const [squared] = await norm.read()
+    norm.release()
+    this.#step++
+    return squared!
+  }
+
+  release(): void {
+    this.#optimizer.release()
+  }
+}
