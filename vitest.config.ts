@@ -17,6 +17,7 @@ export default defineConfig({
     })),
   },
   test: {
+    globalSetup: './scripts/catalogue.mjs',
     // Native add-ons must not share one process's worker threads.
     pool: 'forks',
     maxWorkers: 2,

@@ -30,16 +30,14 @@ function assign(target: Record<string, unknown>, path: string, value: unknown): 
   here[keys.at(-1)!] = value
 }
 
-/** Flags whose names verbs use themselves; the config's option of that name is set in the file. */
-const verbFlags = new Set(['output'])
-
 const known = new Map(optionRows().map((row) => [row.path, row]))
 
 /**
  * Takes the flags that set config options off a command line: dotted ones (`--train.epochs 2`, `--peft.r 16`), top-level
- * ones (`--weights ./m`, `--data alpaca ./x.json`), and those of the original platform's trainer (`--lora_r 8`).
+ * ones (`--weights ./m`, `--data alpaca ./x.json`), and those of the original platform's trainer (`--lora_r 8`). Flags of the
+ * verb, `own`, stay on the line; an option of the config that has the name of one is set in the file.
  */
-export function takeOverrides(argv: readonly string[]): SplitLine {
+export function takeOverrides(argv: readonly string[], own: ReadonlySet<string> = new Set()): SplitLine {
   const rest: string[] = []
   const overrides: Record<string, unknown> = {}
   const notes: string[] = []
@@ -60,6 +58,10 @@ export function takeOverrides(argv: readonly string[]): SplitLine {
       if (inline === undefined)
         while (i + 1 < argv.length && !/^--?[a-zA-Z]/.test(argv[i + 1]!)) values.push(argv[++i]!)
       return values
+    }
+    if (own.has(name!)) {
+      rest.push(word)
+      continue
     }
     const seed = translateSeedFlag(name!)
     if (seed) {
@@ -87,7 +89,7 @@ export function takeOverrides(argv: readonly string[]): SplitLine {
   return { rest, overrides, notes }
 }
 
-const isOption = (name: string) => (known.has(name) || name === 'peft') && !verbFlags.has(name)
+const isOption = (name: string) => known.has(name) || name === 'peft'
 
 function unknownFlag(name: string): IftError {
   const near = suggest(name, known.keys())

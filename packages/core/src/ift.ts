@@ -4,6 +4,7 @@ import { IftError, type Backend } from '@ift/tensor'
 import { checkReplaceable } from './files/atomic.js'
 import { refuseInputs } from './files/inputs.js'
 import { modelKind, saveModel } from './checkpoint/save-model.js'
+import type { SessionRequest } from './contract/verb.js'
 import { loadConfigFile } from './config/load.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
@@ -24,19 +25,11 @@ import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'
 import { releaseLocks } from './train/run-lock.js'
 
-export interface LoadOptions {
-  /** Where to look for the config and what relative paths are relative to; the current folder when absent. */
-  readonly cwd?: string
-  /** A config file or a folder to look in. */
-  readonly configFile?: string
+export interface LoadOptions extends SessionRequest {
   /** The config itself: no file is looked for. */
   readonly config?: IftConfig
-  /** Options laid over the config, nested. */
-  readonly overrides?: Readonly<Record<string, unknown>>
   /** Plugins to use besides those of the config. */
   readonly plugins?: readonly IftPlugin[]
-  /** Folders besides the config's own that packages may be found from. */
-  readonly searchFrom?: readonly string[]
 }
 
 /** Lays nested options over others; lists and other values replace. */
@@ -107,6 +100,16 @@ export class Ift extends PluginSession {
     for (const plugin of plugins) ift.use(plugin)
     ift.hooks.configResolved.call(ift.config)
     return ift
+  }
+
+  /** Loads a session for `run` and closes it however that ends. */
+  static async using<T>(options: LoadOptions, run: (ift: Ift) => Promise<T>): Promise<T> {
+    const ift = await Ift.load(options)
+    try {
+      return await run(ift)
+    } finally {
+      await ift.close()
+    }
   }
 
   /** The device of the session, opened at the first call, which may give it a place among ranks. */

@@ -27,7 +27,9 @@ export {
   definePlugin,
   defineTemplate,
   defineTokenizer,
+  defineVerb,
   PLUGIN_API,
+  verb,
   type IftPlugin,
   type PluginHost,
 } from './plugin/define.js'
@@ -39,8 +41,10 @@ export {
   type TrainerHandle,
   type TrainerHooks,
 } from './plugin/hooks.js'
-export type { InstalledPlugin } from './plugin/discover.js'
-export { candidates, type PluginKind } from './plugin/resolve.js'
+export { catalogue, type CataloguePackage } from './plugin/catalogue.js'
+export type { InstalledPackage } from './plugin/installed.js'
+export { namesOf, nouns, readProvides, type Noun, type Provides } from './plugin/manifest.js'
+export { candidates, type PluginKind } from './plugin/names.js'
 export { PluginSession } from './plugin/session.js'
 export * from './source/index.js'
 export { Ift, type LoadOptions } from './ift.js'

@@ -5,6 +5,7 @@ import {
   type AdapterSource,
   type PeftContext,
   type PeftHandle,
+  type PeftMemory,
   type TrainableParameter,
 } from '@ift/core'
 import {
@@ -91,6 +92,15 @@ export class LoraHandle implements PeftHandle {
 
   trainable(): Iterable<TrainableParameter> {
     return this.#entries
+  }
+
+  /** A · x of every adapted linear layer. */
+  memory(): PeftMemory {
+    const { layers, context } = this.#parts
+    let ranks = 0
+    for (const layer of layers.values())
+      if (layer instanceof LoraLinear) ranks += layer.lora_A.weight.shape[0]!
+    return { activationsPerToken: ranks / context.shape.layers }
   }
 
   setTraining(on: boolean): void {

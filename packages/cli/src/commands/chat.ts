@@ -1,15 +1,12 @@
 import { createInterface } from 'node:readline/promises'
-import type { Message } from '@ift/core'
-import type { Command } from './command.js'
-import { withSession } from './command.js'
+import { Ift, verb, type Message } from '@ift/core'
 
-export const chat: Command = {
+export const chat = verb({
   name: 'chat',
   description: 'Talk with a model in the terminal.',
   example: 'npx ift chat --weights ./llama --adapter ./run/adapter',
-  run(context) {
-    const { terminal } = context
-    return withSession(context, async (ift) => {
+  run({ terminal, session }) {
+    return Ift.using(session, async (ift) => {
       const generator = await ift.createGenerator()
       const lines = createInterface({
         input: process.stdin,
@@ -54,4 +51,4 @@ export const chat: Command = {
       return 0
     })
   },
-}
+})

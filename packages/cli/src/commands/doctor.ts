@@ -1,21 +1,16 @@
 import { spawnSync } from 'node:child_process'
 import { cpus, freemem, totalmem } from 'node:os'
-import { IftError } from '@ift/core'
-import type { Command } from './command.js'
-import { withSession } from './command.js'
+import { Ift, IftError, namesOf, verb } from '@ift/core'
 import { bytes } from '../ui/format.js'
 import { version } from '../version.js'
 
-export const doctor: Command = {
+export const doctor = verb({
   name: 'doctor',
   description: 'Look at this machine: what is there, what is missing, what to do.',
   example: 'npx ift doctor',
-  define(verb) {
-    verb.option('--json', 'print as JSON')
-  },
-  run(context) {
-    const { terminal, options } = context
-    return withSession(context, async (ift) => {
+  options: { json: { type: 'boolean', description: 'print as JSON' } },
+  run({ terminal, session, options: { json } }) {
+    return Ift.using(session, async (ift) => {
       const rows: [string, string][] = [
         ['ift', version],
         ['node', `${process.version} ${process.platform} ${process.arch}`],
@@ -29,11 +24,11 @@ export const doctor: Command = {
           : 'not installed: train --nproc on the CPU needs it'
       rows.push(['mpirun', found])
       let healthy = true
-      for (const name of ['cpu', 'cuda']) {
-        if (!ift.installed('kernels', name)) {
-          rows.push([name, `@ift/kernels-${name} is not installed`])
-          continue
-        }
+      const installed = ift.names('backend')
+      for (const { package: of, provides } of ift.catalogue())
+        for (const name of namesOf(provides, 'backend'))
+          if (!installed.includes(name)) rows.push([name, `not installed: npm install ${of}`])
+      for (const name of installed) {
         try {
           const definition = await ift.backend(name)
           for (const { name, found, text } of definition.look?.() ?? [])
@@ -48,9 +43,14 @@ export const doctor: Command = {
           rows.push([name, `${error instanceof Error ? error.message : String(error)}${hint}`])
         }
       }
-      if (options['json']) terminal.json(Object.fromEntries(rows))
+      for (const { package: of, problem } of ift.packages())
+        if (problem) {
+          healthy = false
+          rows.push([of, problem.message])
+        }
+      if (json) terminal.json(Object.fromEntries(rows))
       else terminal.table(rows)
       return healthy ? 0 : 1
     })
   },
-}
+})

@@ -1,25 +1,20 @@
-import type { Command } from './command.js'
-import { withInterrupt, withSession } from './command.js'
+import { Ift, verb } from '@ift/core'
 
-export const generate: Command = {
+export const generate = verb({
   name: 'generate',
   description: 'Answer one instruction, or continue a text.',
   example: 'npx ift generate "Name three colours." --weights ./llama --adapter ./run/adapter',
-  define(verb) {
-    verb
-      .argument('<text>', 'instruction')
-      .option('--input <text>', 'input that belongs to the instruction', '')
-      .option('--raw', 'continue the text as it is, without the template')
-      .option('--json', 'print the result as JSON')
+  operands: { text: { description: 'instruction', required: true } },
+  options: {
+    input: { type: 'string', default: '', description: 'input that belongs to the instruction' },
+    raw: { type: 'boolean', description: 'continue the text as it is, without the template' },
+    json: { type: 'boolean', description: 'print the result as JSON' },
   },
-  run(context) {
-    const { terminal, options, operands } = context
-    return withSession(context, async (ift) => {
+  run({ terminal, session, options: { input, raw, json }, operands: { text }, untilInterrupted }) {
+    return Ift.using(session, async (ift) => {
       const generator = await ift.createGenerator()
-      const text = operands[0]!
-      const prompt = options['raw'] ? text : { instruction: text, input: options['input'] as string }
-      const json = options['json'] === true
-      const result = await withInterrupt(terminal, 'Stopping.', (signal) =>
+      const prompt = raw ? text : { instruction: text, input }
+      const result = await untilInterrupted('Stopping.', (signal) =>
         generator.generate(prompt, ift.config.generate, {
           signal,
           onText: (piece) => {
@@ -32,4 +27,4 @@ export const generate: Command = {
       return 0
     })
   },
-}
+})

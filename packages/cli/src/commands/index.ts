@@ -1,5 +1,5 @@
+import type { Verb } from '@ift/core'
 import { chat } from './chat.js'
-import type { Command } from './command.js'
 import { data } from './data.js'
 import { doctor } from './doctor.js'
 import { generate } from './generate.js'
@@ -13,7 +13,7 @@ import { score } from './score.js'
 import { train } from './train.js'
 
 /** Verbs in the order of the help text. */
-export const commands: readonly Command[] = [
+export const commands: readonly Verb[] = [
   init,
   train,
   plan,

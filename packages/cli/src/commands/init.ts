@@ -1,17 +1,17 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { IftError, optionRows } from '@ift/core'
-import type { Command } from './command.js'
+import { IftError, optionRows, verb } from '@ift/core'
 
-export const init: Command = {
+export const init = verb({
   name: 'init',
   description: 'Write a config file, or list every option.',
   example: 'npx ift init --weights ./llama --data ./mine.jsonl',
-  define(verb) {
-    verb.option('--list', 'list every option with its default').option('--force', 'replace a config file')
+  options: {
+    list: { type: 'boolean', description: 'list every option with its default' },
+    force: { type: 'boolean', description: 'replace a config file' },
   },
-  run({ terminal, options, cwd, overrides }) {
-    if (options['list']) {
+  run({ terminal, options: { list, force }, cwd, session: { overrides } }) {
+    if (list) {
       for (const { path, type, default: value, description } of optionRows())
         terminal.out(
           `${path}  ${terminal.style('dim', `${type}${value === undefined ? '' : `, ${JSON.stringify(value)}`}`)}\n    ${description}\n`,
@@ -19,7 +19,7 @@ export const init: Command = {
       return Promise.resolve(0)
     }
     const path = resolve(cwd, 'ift.config.json')
-    if (existsSync(path) && !options['force'])
+    if (existsSync(path) && !force)
       throw new IftError('IFT_USAGE', `${path} exists.`, 'Replace it with --force.')
     const config = {
       weights: './model',
@@ -32,4 +32,4 @@ export const init: Command = {
     terminal.note(`wrote ${path}; next: npx ift train`)
     return Promise.resolve(0)
   },
-}
+})

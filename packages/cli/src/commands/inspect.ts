@@ -1,22 +1,20 @@
-import { inspectSample } from '@ift/core'
-import type { Command } from './command.js'
-import { withSession } from './command.js'
+import { Ift, inspectSample, verb } from '@ift/core'
 
-export const inspect: Command = {
+export const inspect = verb({
   name: 'inspect',
   description: 'Show samples as the model reads them: tokens, and which of them are learned.',
   example: 'npx ift inspect --weights ./llama --data alpaca.json --count 2',
-  define(verb) {
-    verb.option('-n, --count <n>', 'samples to show', '1').option('--json', 'print tokens as JSON')
+  options: {
+    count: { type: 'integer', short: 'n', min: 1, default: 1, description: 'samples to show' },
+    json: { type: 'boolean', description: 'print tokens as JSON' },
   },
-  run(context) {
-    const { terminal, options } = context
-    return withSession(context, async (ift) => {
+  run({ terminal, session, options }) {
+    return Ift.using(session, async (ift) => {
       const { data, tokenizer } = await ift.openData()
-      const count = Math.min(Number(options['count']), data.train.count)
+      const count = Math.min(options.count, data.train.count)
       for (let i = 0; i < count; i++) {
         const tokens = await inspectSample(data.train.sample(i), tokenizer)
-        if (options['json']) {
+        if (options.json) {
           terminal.out(`${JSON.stringify(tokens)}\n`)
           continue
         }
@@ -34,4 +32,4 @@ export const inspect: Command = {
       return 0
     })
   },
-}
+})

@@ -1,19 +1,16 @@
-import type { Command } from './command.js'
-import { withSession } from './command.js'
+import { Ift, verb } from '@ift/core'
 import { planRows } from './plan-view.js'
 
-export const plan: Command = {
+export const plan = verb({
   name: 'plan',
   description: 'Show what a run would need and do, without training.',
   example: 'npx ift plan --weights ./llama --data alpaca.json',
-  define(verb) {
-    verb.option('--json', 'print the plan as JSON')
-  },
-  run(context) {
-    return withSession(context, async (ift) => {
+  options: { json: { type: 'boolean', description: 'print the plan as JSON' } },
+  run({ terminal, session, options: { json } }) {
+    return Ift.using(session, async (ift) => {
       const training = await ift.planTraining()
-      if (context.options['json'])
-        context.terminal.json({
+      if (json)
+        terminal.json({
           ...training.plan,
           parameters: training.parameters,
           trainable: training.trainable,
@@ -24,9 +21,9 @@ export const plan: Command = {
           limit: training.data.limit,
           microBatchTokens: training.microBatchTokens,
         })
-      else context.terminal.table(planRows(training))
-      for (const note of training.notes) context.terminal.note(note)
+      else terminal.table(planRows(training))
+      for (const note of training.notes) terminal.note(note)
       return training.plan.fits ? 0 : 1
     })
   },
-}
+})

@@ -1,42 +1,46 @@
 import { resolve } from 'node:path'
 import {
   formatNames,
+  Ift,
   IftError,
   isInstruction,
   isMessages,
   isText,
   readExamples,
+  verb,
   withoutAnswer,
-  type FormatName,
   type Prompt,
 } from '@ift/core'
 import { AnswerFile, refusal } from './answer-file.js'
-import type { Command } from './command.js'
-import { withInterrupt, withSession } from './command.js'
 
-export const predict: Command = {
+export const predict = verb({
   name: 'predict',
   description: 'Answer every record of a file; one JSON line each, in the order of the input.',
   example:
     'npx ift predict --weights ./llama --adapter ./run/adapter --input test.jsonl --output answers.jsonl',
-  define(verb) {
-    verb
-      .requiredOption('--input <file>', 'records in any form that data: takes')
-      .requiredOption('-o, --output <file>', 'JSONL file to write')
-      .option(
-        '--format <form>',
-        `form of the records, when it is not to be found out: ${formatNames.join(', ')}`,
-      )
-      .option('--batch <n>', 'sequences at once', '16')
-      .option('--overwrite', 'replace the output file')
+  options: {
+    input: {
+      type: 'string',
+      value: 'file',
+      required: true,
+      description: 'records in any form that data: takes',
+    },
+    output: { type: 'string', short: 'o', value: 'file', required: true, description: 'JSONL file to write' },
+    format: {
+      type: 'choice',
+      value: 'form',
+      choices: formatNames,
+      description: 'form of the records, when it is not to be found out',
+    },
+    batch: { type: 'integer', min: 1, max: 65_536, default: 16, description: 'sequences at once' },
+    overwrite: { type: 'boolean', description: 'replace the output file' },
   },
-  run(context) {
-    const { terminal, options, cwd } = context
-    return withSession(context, async (ift) => {
-      const input = resolve(cwd, options['input'] as string)
-      const output = resolve(cwd, options['output'] as string)
-      const answers = await AnswerFile.plan(output, input, options['overwrite'] === true)
-      const format = options['format'] as FormatName | undefined
+  run({ terminal, session, options, cwd, untilInterrupted }) {
+    return Ift.using(session, async (ift) => {
+      const input = resolve(cwd, options.input)
+      const output = resolve(cwd, options.output)
+      const answers = await AnswerFile.plan(output, input, options.overwrite)
+      const { format } = options
       const source = { unanswered: true, ...(format !== undefined && { format }) }
       const generator = await ift.createGenerator()
       const records: { prompt: Prompt; record: object; where: string }[] = []
@@ -59,11 +63,11 @@ export const predict: Command = {
         if (terminal.interactive) terminal.redraw(`${next}/${records.length}`)
       }
       try {
-        await withInterrupt(terminal, 'Stopping; the answers so far are kept.', (signal) =>
+        await untilInterrupted('Stopping; the answers so far are kept.', (signal) =>
           generator.generateAll(
             records.map(({ prompt }) => prompt),
             ift.config.generate,
-            Number(options['batch']),
+            options.batch,
             ({ text, finish }, index) => {
               put(index, { generate: text, finish })
             },
@@ -86,4 +90,4 @@ export const predict: Command = {
       return 0
     })
   },
-}
+})

@@ -1,29 +1,25 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { IftError } from '@ift/core'
+import { Ift, IftError, verb } from '@ift/core'
 import { AnswerFile, refusal } from './answer-file.js'
-import type { Command } from './command.js'
-import { withInterrupt, withSession } from './command.js'
 
-export const score: Command = {
+export const score = verb({
   name: 'score',
   description:
     'Log-probabilities of texts: {"text": …} or {"ids": […]} a line in, {"ids", "logprobs"} a line out.',
   example: 'npx ift score --weights ./llama --input texts.jsonl --output scores.jsonl',
-  define(verb) {
-    verb
-      .requiredOption('--input <file>', 'JSONL with text or ids')
-      .requiredOption('-o, --output <file>', 'JSONL file to write')
-      .option('--overwrite', 'replace the output file')
+  options: {
+    input: { type: 'string', value: 'file', required: true, description: 'JSONL with text or ids' },
+    output: { type: 'string', short: 'o', value: 'file', required: true, description: 'JSONL file to write' },
+    overwrite: { type: 'boolean', description: 'replace the output file' },
   },
-  run(context) {
-    const { options, cwd, terminal } = context
-    return withSession(context, async (ift) => {
-      const input = resolve(cwd, options['input'] as string)
-      const output = resolve(cwd, options['output'] as string)
+  run({ terminal, session, options, cwd, untilInterrupted }) {
+    return Ift.using(session, async (ift) => {
+      const input = resolve(cwd, options.input)
+      const output = resolve(cwd, options.output)
       if (!existsSync(input)) throw new IftError('IFT_SOURCE_NOT_FOUND', `There is no file ${input}.`)
-      const scores = await AnswerFile.plan(output, input, options['overwrite'] === true)
+      const scores = await AnswerFile.plan(output, input, options.overwrite)
       const texts: { readonly text: string | Int32Array; readonly where: string }[] = []
       let line = 0
       for await (const text of createInterface({ input: createReadStream(input), crlfDelay: Infinity })) {
@@ -43,7 +39,7 @@ export const score: Command = {
         }
       }
       try {
-        await withInterrupt(terminal, 'Stopping; the lines so far are kept.', async (signal) => {
+        await untilInterrupted('Stopping; the lines so far are kept.', async (signal) => {
           for (const text of texts) {
             scores.write(await score(text))
             signal.throwIfAborted()
@@ -60,7 +56,7 @@ export const score: Command = {
       return refused > 0 && refused === texts.length ? 1 : 0
     })
   },
-}
+})
 
 /** A text, or ids as they are. */
 function textOf(line: string, where: string): string | Int32Array {

@@ -2,8 +2,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { IftError, type LocalRanks } from '@ift/core'
-import type { Terminal } from '../ui/terminal.js'
+import { IftError, type LocalRanks, type VerbTerminal } from '@ift/core'
 import { namedStarter } from './starter.js'
 
 /** How to run this program again. */
@@ -103,7 +102,7 @@ export async function startLocally(
   count: number,
   node: Pick<LocalRanks, 'nodes' | 'nodeRank' | 'master' | 'runId'>,
   program: Program,
-  terminal: Terminal,
+  terminal: VerbTerminal,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<number> {
   const children = Array.from({ length: count }, (_, local) => {

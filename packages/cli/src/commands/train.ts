@@ -1,6 +1,12 @@
-import { IftError, rankPlacement, type Ift, type LocalRanks, type RankPlace } from '@ift/core'
-import type { Command, Context } from './command.js'
-import { withInterrupt, withSession } from './command.js'
+import {
+  Ift,
+  IftError,
+  rankPlacement,
+  verb,
+  type LocalRanks,
+  type RankPlace,
+  type VerbContext,
+} from '@ift/core'
 import { freePort, sameProgram, startLocally, startUnderMpi, visibleGpus } from './start-ranks.js'
 import { exit, report } from '../ui/report.js'
 import { watchStarter } from './starter.js'
@@ -8,28 +14,46 @@ import { planRows } from './plan-view.js'
 import { Progress } from '../ui/progress.js'
 import { compact, duration } from '../ui/format.js'
 
-export const train: Command = {
+const ranksHelp = `Several processes (docs/distributed.md):
+  npx ift train --nproc 4                                  4 CPU ranks, or 4 GPUs, of this machine
+  mpirun -n 4 npx ift train                                Open MPI; also srun --mpi=pmix
+  torchrun --no-python --nproc-per-node 4 npx ift train    GPUs; also srun and Kubeflow
+  IFT_RANK=0 IFT_WORLD_SIZE=2 IFT_MASTER_ADDR=HOST ...     any other launcher of GPU ranks
+`
+
+/** What training as one rank needs of the command line. */
+interface Line extends Pick<VerbContext, 'terminal' | 'untilInterrupted'> {
+  readonly options: { readonly resume: string | true | undefined; readonly json: boolean }
+}
+
+export const train = verb({
   name: 'train',
   description: 'Fine-tune a model.',
   example: 'npx ift train --weights ./llama --data alpaca.json --train.epochs 1',
-  define(verb) {
-    verb
-      .option(
-        '--resume [run]',
-        'go on with the run in the output folder, or with the run or checkpoint named',
-      )
-      .option('-o, --output <dir>', 'run folder')
-      .option(
-        '--nproc <n>',
-        'train in n processes of this machine: CPU ranks under mpirun, or one for each GPU',
-      )
-      .option('--json', 'print the result as JSON')
-      .addHelpText('after', ranksHelp)
+  help: ranksHelp,
+  options: {
+    resume: {
+      type: 'string',
+      bare: true,
+      value: 'run',
+      description: 'go on with the run in the output folder, or with the run or checkpoint named',
+    },
+    output: { type: 'string', short: 'o', value: 'dir', description: 'run folder' },
+    nproc: {
+      type: 'integer',
+      min: 1,
+      max: 4096,
+      description: 'train in n processes of this machine: CPU ranks under mpirun, or one for each GPU',
+    },
+    json: { type: 'boolean', description: 'print the result as JSON' },
   },
   run(context) {
-    const { terminal, options } = context
-    const output = options['output'] as string | undefined
-    const overrides = output === undefined ? context.overrides : { ...context.overrides, output }
+    const { terminal } = context
+    const { output, nproc } = context.options
+    const session =
+      output === undefined
+        ? context.session
+        : { ...context.session, overrides: { ...context.session.overrides, output } }
     watchStarter(() => {
       terminal.failure('The process that started this one is gone.', undefined, 'IFT_RANK_FAILED')
       process.exit(exit.failed)
@@ -39,11 +63,10 @@ export const train: Command = {
       // Under a launcher --nproc has done its work, or the launcher does it.
       const { place } = placement
       terminal.speakFor(place.rank)
-      return withSession({ ...context, overrides }, (ift) => trainOneOf(ift, context, place))
+      return Ift.using(session, (ift) => trainOneOf(ift, context, place))
     }
-    const nproc = countOf(options['nproc'] as string | undefined)
-    return withSession({ ...context, overrides }, async (ift) => {
-      if (placement.kind === 'start') return startMachine(ift, context, placement.local, nproc)
+    return Ift.using(session, async (ift) => {
+      if (placement.kind === 'start') return startMachine(ift, terminal, placement.local, nproc)
       if (nproc === undefined || nproc === 1) return trainHere(ift, context, null)
       if ((await deviceKind(ift)) === 'cpu') return startUnderMpi(nproc, sameProgram())
       const master = { host: '127.0.0.1', ports: [await freePort()] }
@@ -55,36 +78,20 @@ export const train: Command = {
       )
     })
   },
-}
-
-const ranksHelp = `
-Several processes (docs/distributed.md):
-  npx ift train --nproc 4                                  4 CPU ranks, or 4 GPUs, of this machine
-  mpirun -n 4 npx ift train                                Open MPI; also srun --mpi=pmix
-  torchrun --no-python --nproc-per-node 4 npx ift train    GPUs; also srun and Kubeflow
-  IFT_RANK=0 IFT_WORLD_SIZE=2 IFT_MASTER_ADDR=HOST ...     any other launcher of GPU ranks
-`
-
-function countOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined
-  const count = Number(value)
-  if (!Number.isInteger(count) || count < 1 || count > 4096)
-    throw new IftError('IFT_USAGE', `--nproc is "${value}", expected a whole number from 1.`, '--nproc 2')
-  return count
-}
+})
 
 /** The kind of device that a run would take; it is closed again, since the ranks open their own. */
 async function deviceKind(ift: Ift): Promise<string> {
   const { device } = ift.config
   if (device !== 'auto') return device.split(':')[0]!
-  if (!ift.installed('kernels', 'cuda')) return 'cpu'
+  if (ift.names('backend').every((name) => name === 'cpu')) return 'cpu'
   return (await ift.openBackend()).device.kind
 }
 
 /** Starts the ranks of this machine where the launcher has started one process on each. */
 async function startMachine(
   ift: Ift,
-  { terminal }: Context,
+  terminal: VerbContext['terminal'],
   local: LocalRanks,
   nproc: number | undefined,
 ): Promise<number> {
@@ -106,7 +113,7 @@ async function startMachine(
 }
 
 /** Trains as one of several ranks: an error here ends all of them, with its message. */
-async function trainOneOf(ift: Ift, context: Context, place: RankPlace): Promise<number> {
+async function trainOneOf(ift: Ift, context: Line, place: RankPlace): Promise<number> {
   try {
     return await trainHere(ift, context, place)
   } catch (error) {
@@ -117,8 +124,11 @@ async function trainOneOf(ift: Ift, context: Context, place: RankPlace): Promise
   }
 }
 
-async function trainHere(ift: Ift, { terminal, options }: Context, place: RankPlace | null): Promise<number> {
-  const resume = options['resume'] as string | true | undefined
+async function trainHere(
+  ift: Ift,
+  { terminal, options: { resume, json }, untilInterrupted }: Line,
+  place: RankPlace | null,
+): Promise<number> {
   const training = await ift.createTraining({ ...(resume === undefined ? {} : { resume }), ranks: place })
   for (const { dir, error } of training.broken)
     terminal.note(`passed over ${dir}: ${error instanceof Error ? error.message : String(error)}`)
@@ -138,12 +148,10 @@ async function trainHere(ift: Ift, { terminal, options }: Context, place: RankPl
   trainer.hooks.warning.tap('cli', (warning) => {
     terminal.note(warning)
   })
-  const result = await withInterrupt(
-    terminal,
-    'Stopping after this step; a checkpoint will be written.',
-    (signal) => training.run(signal),
+  const result = await untilInterrupted('Stopping after this step; a checkpoint will be written.', (signal) =>
+    training.run(signal),
   )
-  if (options['json']) terminal.json(result)
+  if (json) terminal.json(result)
   terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
   terminal.table([
     ['steps', String(result.steps)],

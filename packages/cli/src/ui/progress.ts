@@ -1,6 +1,5 @@
-import type { LogRecord } from '@ift/core'
+import type { LogRecord, VerbTerminal } from '@ift/core'
 import { bytes, compact, duration } from './format.js'
-import type { Terminal } from './terminal.js'
 
 const barWidth = 18
 
@@ -11,7 +10,7 @@ export class Progress {
   #rate = 0
 
   constructor(
-    readonly terminal: Terminal,
+    readonly terminal: VerbTerminal,
     readonly totalSteps: number,
     /** Step that the run started from. */
     readonly firstStep: number,

@@ -1,6 +1,5 @@
 import { CommanderError } from 'commander'
-import { IftError } from '@ift/core'
-import type { Terminal } from './terminal.js'
+import { IftError, type VerbTerminal } from '@ift/core'
 
 /** Exit codes of every verb. */
 export const exit = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
@@ -9,8 +8,8 @@ export const exit = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 const usageErrors =
   /^IFT_(USAGE|CONFIG_|PLUGIN_NOT_FOUND|GENERATE_OPTION|PEFT_|DATA_FORMAT|RESUME_CONFIG|RANKS_(NO_MPI|ENVIRONMENT|LAUNCHER))/
 
-/** Writes what went wrong; the exit code of it. */
-export function report(error: unknown, terminal: Terminal): number {
+/** Writes what went wrong, and whose fault it is when nobody foresaw it; the exit code of it. */
+export function report(error: unknown, terminal: Pick<VerbTerminal, 'failure'>, whose = 'ift'): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.usage
   if (error instanceof IftError) {
     terminal.failure(error.message, error.hint, error.code)
@@ -20,7 +19,7 @@ export function report(error: unknown, terminal: Terminal): number {
   terminal.failure(
     error instanceof Error ? (error.stack ?? error.message) : String(error),
     undefined,
-    'a fault of ift',
+    `a fault of ${whose}`,
   )
   return exit.failed
 }

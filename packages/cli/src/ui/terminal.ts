@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import type { VerbTerminal } from '@ift/core'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -23,7 +24,7 @@ function watch(stream: NodeJS.WriteStream): Failure {
 }
 
 /** Where a command line writes: results to stdout, everything else to stderr. */
-export class Terminal {
+export class Terminal implements VerbTerminal {
   readonly #colour: boolean
   #rank = 0
   #line = ''

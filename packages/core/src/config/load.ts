@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import type { Loader } from 'cosmiconfig'
+import { basename, dirname, resolve } from 'node:path'
+import type { Loader, LoaderSync } from 'cosmiconfig'
 import { IftError } from '@ift/tensor'
 
 /** TypeScript without a compiler in the user's project. */
@@ -9,6 +9,20 @@ const typescript: Loader = async (path: string) => {
   const loaded: { default?: unknown } = await createJiti(import.meta.url).import(path)
   return loaded.default ?? loaded
 }
+
+/** Whether a field "ift" of package.json describes a plugin package; otherwise it is a config. */
+export const describesPackage = (field: unknown): field is { readonly provides: unknown } =>
+  typeof field === 'object' && field !== null && 'provides' in field
+
+/** JSON; a package.json that describes a plugin is no config. */
+const json =
+  (defaultLoader: LoaderSync): Loader =>
+  (path, content) => {
+    const loaded: unknown = defaultLoader(path, content)
+    if (basename(path) !== 'package.json') return loaded
+    const { ift } = Object(loaded) as { readonly ift?: unknown }
+    return describesPackage(ift) ? {} : loaded
+  }
 
 const searchPlaces = [
   'ift.config.ts',
@@ -40,11 +54,16 @@ export interface LoadedConfig {
  * Throws IFT_CONFIG_NOT_FOUND for a named file that is not there and IFT_CONFIG_SYNTAX for one that cannot be read.
  */
 export async function loadConfigFile(cwd: string, file?: string): Promise<LoadedConfig> {
-  const { cosmiconfig } = await import('cosmiconfig')
+  const { cosmiconfig, defaultLoaders } = await import('cosmiconfig')
   const explorer = cosmiconfig('ift', {
     searchPlaces,
     searchStrategy: 'global',
-    loaders: { '.ts': typescript, '.mts': typescript, '.cts': typescript },
+    loaders: {
+      '.json': json(defaultLoaders['.json']),
+      '.ts': typescript,
+      '.mts': typescript,
+      '.cts': typescript,
+    },
   })
   const named = file === undefined ? null : resolve(cwd, file)
   if (named !== null && !existsSync(named))

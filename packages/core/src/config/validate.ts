@@ -68,6 +68,14 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
   ]
 }
 
+/** What is wrong with `input`, a line each that names the field; `prefix` is the place of the object in its file. */
+export const faults = (
+  issues: readonly Issue[],
+  schema: z.ZodType,
+  input: unknown,
+  prefix: string,
+): string[] => issues.flatMap((issue) => explain(issue, schema, input, prefix))
+
 /**
  * Checks `input` against a schema. `where` names the file or the options for the message, `prefix` the place of the
  * object in the config. Throws IFT_CONFIG_INVALID that lists every fault.
@@ -80,7 +88,7 @@ export function check<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  const lines = result.error.issues.flatMap((issue) => explain(issue, schema, input, prefix))
+  const lines = faults(result.error.issues, schema, input, prefix)
   throw new IftError(
     'IFT_CONFIG_INVALID',
     `${where} is not valid:\n${lines.map((line) => `  - ${line}`).join('\n')}`,

@@ -43,9 +43,17 @@ export interface PeftContext {
   readonly adapter?: AdapterSource | undefined
 }
 
+/** What a method adds to the memory of a run, besides its trainable parameters. */
+export interface PeftMemory {
+  /** Elements, of the type of the activations, that a decoder layer keeps for its backward pass, for each token. */
+  readonly activationsPerToken: number
+}
+
 /** A method attached to one model. */
 export interface PeftHandle {
   trainable(): Iterable<TrainableParameter>
+  /** For the plan of a run; absent where the method keeps nothing for the backward pass. */
+  memory?(): PeftMemory
   /**
    * Virtual tokens or a key/value prefix enter here, before every forward pass. What it puts before a sequence it also puts
    * before what `prompts` says of it, for models that read prompts in both directions.

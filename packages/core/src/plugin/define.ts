@@ -6,6 +6,9 @@ import type {
   Plugin,
   PromptTemplate,
   TokenizerDefinition,
+  Operand,
+  Verb,
+  VerbOption,
 } from '../contract/index.js'
 import type { Registry, SessionHooks } from './hooks.js'
 
@@ -58,3 +61,19 @@ export const defineTemplate = definer<PromptTemplate>('template', (hooks) => hoo
 export const defineTokenizer = definer<TokenizerDefinition>('tokenizer', (hooks) => hooks.tokenizer)
 /** A kind of device. */
 export const defineBackend = definer<BackendDefinition>('backend', (hooks) => hooks.backend)
+
+type Options = Readonly<Record<string, VerbOption>>
+type Operands = Readonly<Record<string, Operand>>
+type None = Readonly<Record<string, never>>
+
+/** A verb as it is declared; the types of its options and operands come from their declarations. */
+export const verb = <const O extends Options = None, const A extends Operands = None>(
+  declaration: Verb<O, A>,
+): Verb => declaration
+
+/** A verb of the command line; the manifest of its package names it too, so that it is found without being loaded. */
+export const defineVerb = <const O extends Options = None, const A extends Operands = None>(
+  declaration: Verb<O, A>,
+): IftPlugin => registerVerb(verb(declaration))
+
+const registerVerb = definer<Verb>('verb', (hooks) => hooks.verb)

@@ -27,6 +27,7 @@ import type {
   PeftMethod,
   PromptTemplate,
   TokenizerDefinition,
+  Verb,
 } from '../contract/index.js'
 
 /** Which dataset an example came from. */
@@ -121,6 +122,7 @@ export const createSessionHooks = () =>
     dataset: new Registry<DatasetDefinition>('dataset'),
     template: new Registry<PromptTemplate>('template'),
     tokenizer: new Registry<TokenizerDefinition>('tokenizer'),
+    verb: new Registry<Verb>('verb'),
 
     /** Text level, once an example: rewriting, filters (null drops it). */
     example: named('example', new SyncWaterfallHook<[Example | null, DataContext]>(['example', 'context'])),

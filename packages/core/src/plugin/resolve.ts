@@ -5,21 +5,6 @@ import { pathToFileURL } from 'node:url'
 import { IftError } from '@ift/tensor'
 import { PLUGIN_API, type IftPlugin } from './define.js'
 
-/** Nouns whose names in a config resolve to packages. */
-export type PluginKind = 'model' | 'peft' | 'dataset' | 'template' | 'tokenizer' | 'kernels' | 'plugin'
-
-/** Package names tried, in order, for a name in the config. */
-export function candidates(kind: PluginKind, name: string): string[] {
-  if (name.startsWith('./') || name.startsWith('../') || isAbsolute(name)) return [name]
-  const infix = kind === 'plugin' ? '' : `${kind}-`
-  if (name.startsWith('@')) {
-    const [scope, rest = ''] = name.split('/', 2)
-    return [`${scope!}/ift-plugin-${infix}${rest}`, name]
-  }
-  if (name.startsWith('ift-plugin-')) return [name]
-  return kind === 'plugin' ? [`ift-plugin-${name}`] : [`@ift/${kind}-${name}`, `ift-plugin-${kind}-${name}`]
-}
-
 /** File of a package or path as seen from a folder, or null when nothing is there. */
 export function locate(specifier: string, rootDir: string): string | null {
   if (isAbsolute(specifier) || specifier.startsWith('.')) {
@@ -106,24 +91,4 @@ export function checkPlugin(plugin: unknown): asserts plugin is IftPlugin {
         ? `Update the plugin: pnpm up ${plugin.name}`
         : 'Update the core: pnpm up @ift/core',
     )
-}
-
-/** The error for a name that no package provides. */
-export const notFound = (
-  kind: PluginKind,
-  name: string,
-  rootDir: string,
-  known: readonly string[],
-): IftError => {
-  const tried = candidates(kind, name)
-  return new IftError(
-    'IFT_PLUGIN_NOT_FOUND',
-    `No ${kind} plugin provides "${name}".`,
-    [
-      `Install it next to your config:\n\n    npm install ${tried[0]!}\n`,
-      `Looked for: ${tried.join(', ')}`,
-      `From: ${rootDir}`,
-      `Available ${kind} names: ${known.filter((other) => other !== name).join(', ') || '(none)'}`,
-    ].join('\n'),
-  )
 }

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 import type { DatasetDefinition } from '../contract/index.js'
 import { defineDataset, definePlugin } from './define.js'
 import { createTrainerHooks } from './hooks.js'
-import { candidates } from './resolve.js'
+import { readProvides } from './manifest.js'
+import { candidates } from './names.js'
 import { PluginSession } from './session.js'
 
 const dataset = (name: string): DatasetDefinition => ({
@@ -18,8 +19,9 @@ const dataset = (name: string): DatasetDefinition => ({
 })
 
 /** A folder with packages in node_modules. */
-function project(packages: Record<string, { manifest?: object; code: string }>): string {
+function project(packages: Record<string, { manifest?: object; code: string }>, own?: object): string {
   const dir = mkdtempSync(join(tmpdir(), 'ift-plugins-'))
+  if (own) writeFileSync(join(dir, 'package.json'), JSON.stringify(own))
   for (const [name, { manifest, code }] of Object.entries(packages)) {
     const file = join(dir, 'node_modules', name, 'index.js')
     mkdirSync(dirname(file), { recursive: true })
@@ -37,11 +39,21 @@ const source = (name: string, api = 1) => `export const plugin = {
   apply({ hooks }) { hooks.dataset.for('${name}').tap('${name}', () => ({ name: '${name}' })) },
 }\n`
 
+/** Registers two datasets. */
+const several = `export const plugin = {
+  name: 'several', api: 1,
+  apply({ hooks }) {
+    for (const name of ['f', 'g']) hooks.dataset.for(name).tap(name, () => ({ name }))
+  },
+}\n`
+
 describe('names', () => {
   test('candidates', () => {
     expect(candidates('model', 'bloom')).toEqual(['@ift/model-bloom', 'ift-plugin-model-bloom'])
     expect(candidates('model', '@acme/x')).toEqual(['@acme/ift-plugin-model-x', '@acme/x'])
     expect(candidates('plugin', 'wandb')).toEqual(['ift-plugin-wandb'])
+    expect(candidates('backend', 'metal')).toEqual(['@ift/kernels-metal', 'ift-plugin-kernels-metal'])
+    expect(candidates('verb', 'serve')).toEqual([])
     expect(candidates('dataset', './mine.js')).toEqual(['./mine.js'])
   })
 
@@ -58,12 +70,78 @@ describe('names', () => {
     expect(session.hooks.dataset.names()).toEqual(['a', 'b', 'c'])
   })
 
-  test('an absent package: what to install, where it was looked for, what there is', async () => {
-    const session = new PluginSession(project({})).use(defineDataset(dataset('here')))
-    const error = await session.dataset('there').catch((e: unknown) => e as { hint: string })
-    expect(error).toMatchObject({ code: 'IFT_PLUGIN_NOT_FOUND' })
-    expect((error as { hint: string }).hint).toContain('npm install @ift/dataset-there')
-    expect((error as { hint: string }).hint).toContain('Available dataset names: here')
+  test('a package is found by what it says of itself, and its own name stands for what it registers', async () => {
+    const provides = { dataset: { f: {}, g: {} } }
+    const dir = project(
+      { '@acme/several': { code: several, manifest: { ift: { provides } } } },
+      { dependencies: { '@acme/several': '*' } },
+    )
+    const session = new PluginSession(dir)
+    expect(session.names('dataset')).toEqual(['f', 'g'])
+    expect(session.provides('dataset', 'f')).toBe(true)
+    expect(session.provides('dataset', 'h')).toBe(false)
+    expect(session.plugins).toEqual([])
+    expect((await session.dataset('f')).name).toBe('f')
+    // Named by path it stands for what it registers last, whatever was registered since.
+    session.use(defineDataset(dataset('later')))
+    expect((await session.dataset('@acme/several')).name).toBe('g')
+  })
+
+  test('as a plugin of the config too', async () => {
+    const dir = project(
+      { several: { code: several, manifest: { ift: { provides: {} } } }, other: { code: several } },
+      { dependencies: { several: '*', other: '*' } },
+    )
+    expect((await new PluginSession(dir).load('several')).name).toBe('several')
+    await expect(new PluginSession(dir).load('other')).rejects.toMatchObject({ code: 'IFT_PLUGIN_NOT_FOUND' })
+  })
+
+  const known = [
+    {
+      package: '@ift/dataset-cot',
+      description: '',
+      provides: readProvides({ provides: { dataset: { cot: {} } } }, ''),
+    },
+    {
+      package: '@ift/dataset-gsm8k',
+      description: '',
+      provides: readProvides({ provides: { dataset: { gsm8k: {}, 'gsm8k-raw': {} } } }, ''),
+    },
+  ]
+  const hintOf = async (name: string, packages: Parameters<typeof project>[0] = {}) => {
+    const session = new PluginSession(project(packages), [], () => known).use(defineDataset(dataset('mine')))
+    const error = await session.dataset(name).catch((e: unknown) => e as { hint: string })
+    expect(error).toMatchObject({
+      code: 'IFT_PLUGIN_NOT_FOUND',
+      message: `No dataset plugin provides "${name}".`,
+    })
+    return (error as { hint: string }).hint
+  }
+
+  test('one of this project that is absent: what to install', async () => {
+    const hint = await hintOf('gsm8k-raw')
+    expect(hint).toContain('npm install @ift/dataset-gsm8k')
+    expect(hint).not.toContain('Did you mean')
+    expect(hint).toContain(
+      'Installed datasets: mine\nTo install: cot, gsm8k, gsm8k-raw (@ift/dataset-gsm8k)\n',
+    )
+  })
+
+  test('a name that nobody has: the nearest of what is there and of what could be', async () => {
+    expect(await hintOf('mime')).toMatch(/^Did you mean "mine"\?\nInstalled/)
+    expect(await hintOf('gsmk8-raw')).toMatch(/^Did you mean "gsm8k-raw"\? npm install @ift\/dataset-gsm8k\n/)
+    const hint = await hintOf('something-else')
+    expect(hint).not.toContain('npm install')
+    expect(hint).toContain('Looked for: @ift/dataset-something-else, ift-plugin-dataset-something-else\n')
+  })
+
+  test('a package of that name that provides something else, and one that is broken', async () => {
+    const hint = await hintOf('c', {
+      'ift-plugin-dataset-c': { code: source('d') },
+      'ift-plugin-dataset-bad': { code: '', manifest: { ift: { provides: [] } } },
+    })
+    expect(hint).toContain('ift-plugin-dataset-c is installed and provides no dataset "c".')
+    expect(hint).toMatch(/Passed over:\n.*ift-plugin-dataset-bad\/package\.json/)
   })
 
   test('a package without a plugin, of another contract, or that throws', async () => {

@@ -6,11 +6,16 @@ import type {
   PeftMethod,
   PromptTemplate,
   TokenizerDefinition,
+  Verb,
 } from '../contract/index.js'
 import type { IftPlugin, PluginHost } from './define.js'
-import { installedPlugins, type InstalledPlugin } from './discover.js'
+import { catalogue as knownPackages, type CataloguePackage } from './catalogue.js'
 import { createSessionHooks, type Registry, type SessionHooks } from './hooks.js'
-import { candidates, checkPlugin, importPlugin, locate, notFound, type PluginKind } from './resolve.js'
+import { installedPackages, type InstalledPackage } from './installed.js'
+import { namesOf, nouns, type Noun } from './manifest.js'
+import { candidates, isSpecifier, type PluginKind } from './names.js'
+import { notFound } from './not-found.js'
+import { checkPlugin, importPlugin, locate } from './resolve.js'
 
 const coreMark = Symbol.for('@ift/core')
 
@@ -30,6 +35,9 @@ function refuseSecondCore(): void {
 export class PluginSession implements PluginHost {
   readonly hooks: SessionHooks = createSessionHooks()
   readonly #applied = new Map<string, IftPlugin>()
+  #packages: readonly InstalledPackage[] | undefined
+  /** Names that a plugin registered, by noun. */
+  readonly #registered = new Map<IftPlugin, ReadonlyMap<Noun, readonly string[]>>()
 
   /**
    * `rootDir` is the folder of the config; packages that cannot be found from there are looked for from `searchFrom`.
@@ -37,6 +45,8 @@ export class PluginSession implements PluginHost {
   constructor(
     readonly rootDir: string,
     readonly searchFrom: readonly string[] = [],
+    /** Packages of this project that could be installed. */
+    readonly catalogue: () => readonly CataloguePackage[] = knownPackages,
   ) {
     refuseSecondCore()
   }
@@ -53,7 +63,15 @@ export class PluginSession implements PluginHost {
         'Give one of them another name, or use only one.',
       )
     this.#applied.set(plugin.name, plugin)
-    plugin.apply(this)
+    const before = nouns.map((noun) => this.hooks[noun].added.length)
+    try {
+      plugin.apply(this)
+      const added = nouns.map((noun, i) => [noun, this.hooks[noun].added.slice(before[i])] as const)
+      this.#registered.set(plugin, new Map(added))
+    } catch (error) {
+      this.#applied.delete(plugin.name)
+      throw error
+    }
     return this
   }
 
@@ -92,49 +110,90 @@ export class PluginSession implements PluginHost {
   }
 
   backend(name: string): Promise<BackendDefinition> {
-    return this.#lookup('kernels', name, this.hooks.backend)
+    return this.#lookup('backend', name, this.hooks.backend)
+  }
+
+  verb(name: string): Promise<Verb> {
+    return this.#lookup('verb', name, this.hooks.verb)
   }
 
   /** Loads a further plugin that the config names, and uses it. */
   async load(name: string): Promise<IftPlugin> {
-    for (const specifier of candidates('plugin', name)) {
-      const file = this.#locate(specifier)
-      if (file !== null) {
-        const plugin = await importPlugin(file, name)
-        this.use(plugin)
-        return plugin
-      }
+    for (const specifier of this.#specifiers('plugin', name)) {
+      const plugin = await this.#import(specifier, name)
+      if (plugin) return plugin
     }
-    throw notFound('plugin', name, this.rootDir, this.plugins)
+    throw this.notFound('plugin', name, this.plugins)
+  }
+
+  /** Loads a package that `packages` found, and uses it. */
+  async usePackage({ package: name }: InstalledPackage): Promise<void> {
+    await this.#import(name, name)
   }
 
   /** Plugin packages that names in the config can lead to, without loading them. */
-  packages(): InstalledPlugin[] {
-    return installedPlugins([this.rootDir, ...this.searchFrom])
+  packages(): readonly InstalledPackage[] {
+    return (this.#packages ??= installedPackages([this.rootDir, ...this.searchFrom]))
   }
 
-  /** Whether a package that provides the name is installed, without loading it. */
-  installed(kind: PluginKind, name: string): boolean {
-    return candidates(kind, name).some((specifier) => this.#locate(specifier) !== null)
+  /** Names of a noun that are registered or that an installed package provides, without loading it. */
+  names(kind: Noun): string[] {
+    const registry: { names(): string[] } = this.hooks[kind]
+    const installed = this.packages().flatMap(({ provides }) => namesOf(provides, kind))
+    return [...new Set([...registry.names(), ...installed])].sort()
   }
 
-  async #lookup<D>(kind: PluginKind, name: string, registry: Registry<D>): Promise<D> {
+  /** Whether a name is registered or an installed package provides it, without loading it. */
+  provides(kind: Noun, name: string): boolean {
+    return this.hooks[kind].find(name) !== undefined || !this.#specifiers(kind, name).next().done
+  }
+
+  /** The error for a name that nobody provides; `used` names what is there without a package. */
+  notFound(
+    kind: PluginKind,
+    name: string,
+    used: readonly string[],
+    without: readonly string[] = [],
+  ): IftError {
+    return notFound(kind, name, {
+      rootDir: this.rootDir,
+      used,
+      installed: this.packages(),
+      catalogue: this.catalogue(),
+      without,
+    })
+  }
+
+  /** Packages and files that a name may stand for, those that are there: by their names, then by what they say of themselves. */
+  *#specifiers(kind: PluginKind, name: string): Generator<string, void> {
+    const tried = candidates(kind, name)
+    for (const specifier of tried) if (this.#locate(specifier) !== null) yield specifier
+    for (const { package: of, provides, described } of this.packages()) {
+      const says = kind === 'plugin' ? described && of === name : namesOf(provides, kind).includes(name)
+      if (says && !tried.includes(of)) yield of
+    }
+  }
+
+  async #import(specifier: string, what: string): Promise<IftPlugin | null> {
+    const file = this.#locate(specifier)
+    if (file === null) return null
+    const plugin = await importPlugin(file, what)
+    this.use(plugin)
+    return plugin
+  }
+
+  async #lookup<D>(kind: Noun, name: string, registry: Registry<D>): Promise<D> {
     const known = registry.find(name)
     if (known !== undefined) return known
-    for (const specifier of candidates(kind, name)) {
-      const file = this.#locate(specifier)
-      if (file === null) continue
-      this.use(await importPlugin(file, name))
-      const found = registry.find(name) ?? this.#sole(name, registry)
+    const without: string[] = []
+    for (const specifier of this.#specifiers(kind, name)) {
+      const plugin = await this.#import(specifier, name)
+      // A package or file named by path registers under a name of its own; the last one stands for it.
+      const own = isSpecifier(name) && plugin ? this.#registered.get(plugin)?.get(kind)?.at(-1) : undefined
+      const found = registry.find(own ?? name)
       if (found !== undefined) return found
+      without.push(specifier)
     }
-    throw notFound(kind, name, this.rootDir, registry.names())
-  }
-
-  /** A package or file named by path registers under a name of its own. */
-  #sole<D>(specifier: string, registry: Registry<D>): D | undefined {
-    if (!/^[.@/]/.test(specifier)) return undefined
-    const newest = registry.added.at(-1)
-    return newest === undefined ? undefined : registry.find(newest)
+    throw this.notFound(kind, name, registry.names(), without)
   }
 }

@@ -1,39 +1,10 @@
-import { IftError, type CausalLM } from '@ift/tensor'
+import type { CausalLM } from '@ift/tensor'
 import { openAdapter } from '../checkpoint/adapter.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { check } from '../config/validate.js'
-import type {
-  AdapterSource,
-  PeftContext,
-  PeftHandle,
-  PeftMethod,
-  TrainableParameter,
-} from '../contract/index.js'
+import type { PeftContext, PeftHandle, TrainableParameter } from '../contract/index.js'
 import type { PluginSession } from '../plugin/session.js'
-
-/** The method that reads a kind of adapter. */
-async function methodFor(session: PluginSession, source: AdapterSource): Promise<PeftMethod> {
-  const type = String(source.config['peft_type'])
-  const names = {
-    LORA: 'lora',
-    ADALORA: 'adalora',
-    IA3: 'ia3',
-    PREFIX_TUNING: 'prefix',
-    P_TUNING: 'p-tuning',
-    PROMPT_TUNING: 'prompt',
-  }
-  const known = session.hooks.peft.names().map((name) => session.hooks.peft.find(name))
-  const used = known.find((method) => method?.peftTypes.includes(type))
-  if (used) return used
-  const name = (names as Record<string, string>)[type]
-  if (name === undefined)
-    throw new IftError(
-      'IFT_ADAPTER_CONFIG',
-      `${source.path}: peft_type "${type}" is unknown.`,
-      `Known: ${Object.keys(names).join(', ')}`,
-    )
-  return session.peft(name)
-}
+import { findMethod } from './find-method.js'
 
 /** The method of the config attached for training, or the adapter it names, or nothing. */
 export async function attachMethod(
@@ -47,7 +18,7 @@ export async function attachMethod(
   const { method: methodName, ...options } = config.peft
   if (adapterDir !== null) {
     const adapter = await openAdapter(adapterDir)
-    const method = await methodFor(session, adapter)
+    const method = await findMethod(session, adapter)
     const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
     const checked: unknown = check(method.options, merged, 'The adapter with the options of peft', 'peft')
     const peft = await method.attach(model, checked, { ...context, adapter })

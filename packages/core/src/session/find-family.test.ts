@@ -1,15 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { PluginSession, type IftPlugin } from '@ift/core'
-import { families, packageOf } from './families.js'
+import { catalogue, PluginSession, type IftPlugin } from '@ift/core'
 import { findDefinition, findGgufMapping } from './find-family.js'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const packages = readdirSync(join(root, 'packages')).filter((name) => name.startsWith('model-'))
-
 const pluginOf = async (name: string): Promise<IftPlugin> =>
   ((await import(join(root, 'packages', name, 'src/index.ts'))) as { plugin: IftPlugin }).plugin
 
@@ -18,23 +15,10 @@ afterAll(() => {
   rmSync(dir, { recursive: true })
 })
 
-test('the table of families is what the packages register', async () => {
-  expect(Object.keys(families).sort()).toEqual(packages.map((name) => name.slice('model-'.length)).sort())
-  for (const name of packages) {
-    const { hooks } = new PluginSession(dir).use(await pluginOf(name))
-    const registered = hooks.model.names().flatMap((one) => {
-      const { architectures, modelTypes, gguf } = hooks.model.find(one)!
-      return [...architectures, ...modelTypes, ...(gguf?.architectures ?? [])]
-    })
-    expect(families[name.slice('model-'.length)]?.toSorted(), name).toEqual([...new Set(registered)].sort())
-    for (const one of registered) expect(packageOf([one])).toBe(`@ift/${name}`)
-  }
-})
-
 /** Sees the plugins that it uses only, wherever node looks for packages. */
 class BareSession extends PluginSession {
-  override installed(): boolean {
-    return false
+  override packages(): [] {
+    return []
   }
 }
 
@@ -76,6 +60,30 @@ describe('the family of a checkpoint', () => {
     })
   })
 
+  const families = catalogue().flatMap(({ package: name, provides }) =>
+    Object.entries(provides.model).map(([family, facts]) => ({ package: name, family, ...facts })),
+  )
+  test.each(families)('$family of ours that is absent: npm install $package', async (family) => {
+    const install = { hint: expect.stringContaining(`npm install ${family.package}`) as string }
+    const { architectures, modelTypes, gguf } = family
+    for (const name of architectures)
+      await expect(
+        findDefinition(new BareSession(dir), 'auto', { architectures: [name] }, '/m'),
+      ).rejects.toMatchObject(install)
+    for (const model_type of modelTypes)
+      await expect(findDefinition(new BareSession(dir), 'auto', { model_type }, '/m')).rejects.toMatchObject(
+        install,
+      )
+    for (const name of gguf)
+      await expect(findGgufMapping(new BareSession(dir), 'auto', name, 'm.gguf')).rejects.toMatchObject(
+        install,
+      )
+    expect(new BareSession(dir).notFound('model', family.family, [])).toMatchObject({
+      code: 'IFT_PLUGIN_NOT_FOUND',
+      ...install,
+    })
+  })
+
   test('that nobody has lists the packages there are', async () => {
     const json = { architectures: ['MambaForCausalLM'], model_type: 'mamba' }
     await expect(findDefinition(new BareSession(dir), 'auto', json, '/m')).rejects.toMatchObject({
@@ -84,25 +92,60 @@ describe('the family of a checkpoint', () => {
     })
   })
 
-  test('in a third party package that is installed is found', async () => {
-    const here = join(dir, 'third')
-    const folder = join(here, 'node_modules/ift-plugin-model-tiny')
+  /** A family as a package that is built: its plugin knows one architecture. */
+  const code = (name: string, architecture: string, api = 1) => `export const plugin = {
+    name: 'model:${name}', api: ${api},
+    apply({ hooks }) {
+      hooks.model.for('${name}').tap('${name}', () => ({ name: '${name}', architectures: ['${architecture}'], modelTypes: [] }))
+    },
+  }`
+  const install = (here: string, name: string, code: string, ift?: object) => {
+    const folder = join(here, 'node_modules', name)
     mkdirSync(folder, { recursive: true })
     writeFileSync(
       join(folder, 'package.json'),
-      JSON.stringify({ name: 'ift-plugin-model-tiny', type: 'module', exports: './index.js' }),
+      JSON.stringify({ name, type: 'module', exports: './index.js', ...(ift && { ift }) }),
     )
-    writeFileSync(
-      join(folder, 'index.js'),
-      `export const plugin = {
-        name: 'model:tiny', api: 1,
-        apply({ hooks }) {
-          hooks.model.for('tiny').tap('tiny', () => ({ name: 'tiny', architectures: ['TinyForCausalLM'], modelTypes: [] }))
-        },
-      }`,
-    )
-    const json = { architectures: ['TinyForCausalLM'] }
-    expect(await findDefinition(new PluginSession(here), 'auto', json, here)).toMatchObject({ name: 'tiny' })
+    writeFileSync(join(folder, 'index.js'), code)
+  }
+  const says = (name: string, architecture: string) => ({
+    provides: { model: { [name]: { architectures: [architecture] } } },
+  })
+
+  test('in a third party package that is installed is found, whatever the package is called', async () => {
+    const here = join(dir, 'third')
+    install(here, '@acme/neox', code('neox', 'GPTNeoXForCausalLM'), says('neox', 'GPTNeoXForCausalLM'))
+    install(here, 'ift-plugin-model-tiny', code('tiny', 'TinyForCausalLM'))
+    writeFileSync(join(here, 'package.json'), '{"dependencies":{"@acme/neox":"*"}}')
+    const find = (architecture: string) =>
+      findDefinition(new PluginSession(here), 'auto', { architectures: [architecture] }, here)
+    expect(await find('GPTNeoXForCausalLM')).toMatchObject({ name: 'neox' })
+    // One that does not describe itself is loaded to see.
+    expect(await find('TinyForCausalLM')).toMatchObject({ name: 'tiny' })
+  })
+
+  test('is found beside packages that are broken, which nobody named', async () => {
+    const here = join(dir, 'broken')
+    install(here, 'ift-plugin-model-a-throws', 'throw new TypeError("boom")')
+    install(here, 'ift-plugin-model-b-old', code('b-old', 'Old', 0))
+    install(here, 'ift-plugin-model-c-manifest', code('c', 'C'), { provides: { model: 'c' } })
+    // It says that it knows the architecture, and cannot be loaded.
+    install(here, 'ift-plugin-model-d-liar', 'throw new TypeError("lost")', says('liar', 'FineForCausalLM'))
+    install(here, 'ift-plugin-model-fine', code('fine', 'FineForCausalLM'), says('fine', 'FineForCausalLM'))
+    const session = new PluginSession(here)
+    const json = { architectures: ['FineForCausalLM'] }
+    expect(await findDefinition(session, 'auto', json, here)).toMatchObject({ name: 'fine' })
+    expect(session.plugins).toEqual(['model:fine'])
+    const none = findDefinition(session, 'auto', { architectures: ['NoneForCausalLM'] }, here)
+    await expect(none).rejects.toMatchObject({
+      code: 'IFT_MODEL_UNKNOWN',
+      hint: expect.stringMatching(
+        /Passed over:\n.*a-throws.*boom\n.*API 0.*\n.*c-manifest\/package\.json.*\n  - ift\.provides\.model: /,
+      ) as string,
+    })
+    // Whoever names one hears what is wrong with it.
+    await expect(session.model('a-throws')).rejects.toMatchObject({ code: 'IFT_PLUGIN_LOAD' })
+    await expect(session.model('b-old')).rejects.toMatchObject({ code: 'IFT_PLUGIN_API' })
   })
 
   test('of a GGUF file is the one that reads its architecture', async () => {
@@ -114,7 +157,7 @@ describe('the family of a checkpoint', () => {
       'm.gguf holds a "qwen3" model; family "bloom" reads no GGUF.',
     )
     await expect(findGgufMapping(session, 'auto', 'falcon', 'm.gguf')).rejects.toThrow(
-      'm.gguf: no installed model plugin reads GGUF files of architecture "falcon" (found: llama, qwen2, qwen3).',
+      'm.gguf: no installed model plugin reads GGUF files of architecture "falcon" (there are readers of: llama, qwen2, qwen3).',
     )
   })
 })

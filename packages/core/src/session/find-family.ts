@@ -1,55 +1,50 @@
 import { IftError } from '@ift/tensor'
 import type { GgufMapping, ModelDefinition } from '../contract/index.js'
+import type { Provides } from '../plugin/manifest.js'
+import { registered, searchPlugins, type Searched } from '../plugin/search.js'
 import type { PluginSession } from '../plugin/session.js'
-import { families, packageOf } from './families.js'
 
-/** Families in use, in order. */
-const inUse = (session: PluginSession): ModelDefinition[] =>
-  session.hooks.model
-    .names()
-    .map((name) => session.hooks.model.find(name))
-    .filter((definition) => definition !== undefined)
+type Facts = Provides['model'][string]
 
-/** The first family that fits: one in use, or one of an installed package, those named by `guesses` first. */
-async function search(
+const search = (
   session: PluginSession,
-  guesses: readonly string[],
   fits: (definition: ModelDefinition) => boolean,
-): Promise<ModelDefinition | undefined> {
-  const used = inUse(session).find(fits)
-  if (used) return used
-  const tried = new Set<string>()
-  const firstOf = async (names: readonly string[]) => {
-    for (const name of names) {
-      if (!name || tried.has(name) || !session.installed('model', name)) continue
-      tried.add(name)
-      await session.model(name)
-      const found = inUse(session).find(fits)
-      if (found) return found
-    }
-    return undefined
-  }
-  // What else is installed is not looked for before it is needed: it takes reading every package's manifest.
-  return (
-    (await firstOf([...guesses, ...Object.keys(families)])) ??
-    (await firstOf(
-      session
-        .packages()
-        .filter(({ kind }) => kind === 'model')
-        .map(({ name }) => name),
-    ))
-  )
-}
+  says: (facts: Facts) => boolean,
+) =>
+  searchPlugins(session, {
+    kind: 'model',
+    registry: session.hooks.model,
+    fits,
+    says: ({ provides }) => Object.values(provides.model).some(says),
+  })
 
-/** What is installed, by family, and the package to install for a checkpoint. */
-function advice(session: PluginSession, packageName: string | undefined, what: string): string {
-  const lines = inUse(session).map(({ name, architectures }) => `  ${name}: ${architectures.join(', ')}`)
-  const installed = lines.length ? `Installed families:\n${lines.join('\n')}` : 'No family is installed.'
-  const others = Object.keys(families).map((name) => `@ift/model-${name}`)
-  const next = packageName
-    ? `Install its package: npm install ${packageName}`
-    : `No package of ift's has ${what}; these are there: ${others.join(', ')}. A plugin can add one: set model: to its name.`
-  return `${installed}\n${next}`
+/** What reads which architectures, of what is there; and the package to install for a checkpoint. */
+function advice(
+  session: PluginSession,
+  { failures }: Pick<Searched<unknown>, 'failures'>,
+  says: (facts: Facts) => boolean,
+  what: string,
+): string {
+  const families = new Map<string, readonly string[]>()
+  const packages = session.packages()
+  for (const { provides } of packages)
+    for (const [name, { architectures }] of Object.entries(provides.model)) families.set(name, architectures)
+  for (const { name, architectures } of registered(session.hooks.model)) families.set(name, architectures)
+  const lines = [...families].sort().map(([name, architectures]) => `  ${name}: ${architectures.join(', ')}`)
+  const catalogue = session.catalogue()
+  const reader = catalogue.find(({ provides }) => Object.values(provides.model).some(says))
+  const there = new Set(packages.map(({ package: name }) => name))
+  const others = catalogue
+    .filter(({ package: name, provides }) => Object.keys(provides.model).length > 0 && !there.has(name))
+    .map(({ package: name }) => name)
+  const problems = [...failures, ...packages.flatMap(({ problem }) => problem ?? [])]
+  return [
+    lines.length ? `Installed families:\n${lines.join('\n')}` : 'No family is installed.',
+    ...(problems.length ? [`Passed over:\n${problems.map(({ message }) => message).join('\n')}`] : []),
+    reader
+      ? `Install its package: npm install ${reader.package}`
+      : `No package of this project reads ${what}; ${others.length ? `to install: ${others.join(', ')}` : 'all of them are installed'}. A plugin can add it: docs/plugins.md`,
+  ].join('\n')
 }
 
 /** Finds the family of a checkpoint: the one the config names, or the one that knows its architecture. */
@@ -62,21 +57,16 @@ export async function findDefinition(
   if (model !== 'auto') return session.model(model)
   const architectures = Array.isArray(json['architectures']) ? json['architectures'].map(String) : []
   const modelType = typeof json['model_type'] === 'string' ? json['model_type'] : ''
-  const fits = (definition: ModelDefinition) =>
-    architectures.some((name) => definition.architectures.includes(name)) ||
-    (!architectures.length && definition.modelTypes.includes(modelType))
-  // A family's package is named after the model_type of its checkpoints, or after the architecture.
-  const guesses = [
-    modelType,
-    ...architectures.map((name) => name.replace(/(ForCausalLM|LMHeadModel|Model)$/, '').toLowerCase()),
-  ]
-  const found = await search(session, guesses, fits)
-  if (found) return found
+  const fits = (facts: Pick<ModelDefinition, 'architectures' | 'modelTypes'>) =>
+    architectures.some((name) => facts.architectures.includes(name)) ||
+    (!architectures.length && facts.modelTypes.includes(modelType))
+  const searched = await search(session, fits, fits)
+  if (searched.found) return searched.found
   const what = `architecture ${architectures.join(', ') || '(none given)'}, model_type "${modelType}"`
   throw new IftError(
     'IFT_MODEL_UNKNOWN',
     `${where}/config.json: no installed model plugin knows ${what}.`,
-    advice(session, packageOf(architectures.length ? architectures : [modelType]), what),
+    advice(session, searched, fits, what),
   )
 }
 
@@ -88,15 +78,19 @@ export async function findGgufMapping(
   path: string,
 ): Promise<GgufMapping> {
   const fits = ({ gguf }: ModelDefinition) => gguf?.architectures.includes(architecture) === true
-  const definition =
-    model === 'auto' ? await search(session, [architecture], fits) : await session.model(model)
+  const says = ({ gguf }: Facts) => gguf.includes(architecture)
+  const searched =
+    model === 'auto' ? await search(session, fits, says) : { found: await session.model(model), failures: [] }
+  const definition = searched.found
   if (definition && fits(definition)) return definition.gguf!
-  const readers = inUse(session).flatMap(({ gguf }) => gguf?.architectures ?? [])
+  const installed = session.packages().flatMap(({ provides }) => Object.values(provides.model))
+  const used = registered(session.hooks.model).flatMap(({ gguf }) => gguf?.architectures ?? [])
+  const readers = [...new Set([...used, ...installed.flatMap(({ gguf }) => gguf)])].sort()
   throw new IftError(
     'IFT_MODEL_UNKNOWN',
     definition
       ? `${path} holds a "${architecture}" model; family "${definition.name}" reads ${definition.gguf?.architectures.join(', ') ?? 'no GGUF'}.`
-      : `${path}: no installed model plugin reads GGUF files of architecture "${architecture}" (found: ${readers.join(', ') || 'none'}).`,
-    advice(session, packageOf([architecture]), `GGUF architecture "${architecture}"`),
+      : `${path}: no installed model plugin reads GGUF files of architecture "${architecture}" (there are readers of: ${readers.join(', ') || 'none'}).`,
+    advice(session, searched, says, `GGUF architecture "${architecture}"`),
   )
 }

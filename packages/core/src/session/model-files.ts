@@ -72,11 +72,12 @@ async function chooseTemplate(
   tokenizer: Tokenizer,
 ): Promise<PromptTemplate> {
   if (name === 'chat') return createChatTemplate(tokenizer)
-  return (
-    session.hooks.template.find(name) ??
-    builtinTemplates.find((template) => template.name === name) ??
-    session.template(name)
-  )
+  const builtin = builtinTemplates.find((template) => template.name === name)
+  const found = session.hooks.template.find(name) ?? builtin
+  if (found) return found
+  if (session.provides('template', name)) return session.template(name)
+  const names = [...session.hooks.template.names(), ...builtinTemplates.map(({ name }) => name), 'chat']
+  throw session.notFound('template', name, names)
 }
 
 /** The template of a checkpoint that has none of its own. */

@@ -4,8 +4,14 @@ import type { RankRequest } from '../contract/index.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { PluginSession } from '../plugin/session.js'
 
-/** Kinds of devices that `auto` tries, best first. */
-const preference = ['cuda', 'cpu']
+/** Kinds of devices that `auto` tries, best first: what packages say of themselves, then what is registered without one. */
+function preferred(session: PluginSession): string[] {
+  const preference = new Map(session.hooks.backend.names().map((name) => [name, 0]))
+  for (const { provides } of session.packages())
+    for (const [name, facts] of Object.entries(provides.backend))
+      if (facts.preference !== undefined) preference.set(name, facts.preference)
+  return [...preference].sort(([, a], [, b]) => b - a).map(([name]) => name)
+}
 
 /** How a device joins ranks that its own library cannot find. */
 export interface Joining {
@@ -52,9 +58,7 @@ export async function openBackend(
     return definition.open(request(match[1]!, match[2] === undefined ? undefined : Number(match[2])))
   }
   let failure: Error | null = null
-  for (const name of preference) {
-    const known = session.hooks.backend.find(name) !== undefined || session.installed('kernels', name)
-    if (!known) continue
+  for (const name of preferred(session)) {
     try {
       return await (await session.backend(name)).open(request(name))
     } catch (error) {

@@ -109,6 +109,8 @@ export async function findDatasets(
       continue
     }
     for (const part of compositeNames.includes(name) ? expandComposite(name) : [name]) {
+      if (!session.provides('dataset', part))
+        throw session.notFound('dataset', part, [...session.hooks.dataset.names(), ...compositeNames])
       const definition = await session.dataset(part)
       const context = {
         rootDir,

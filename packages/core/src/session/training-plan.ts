@@ -40,7 +40,6 @@ export function planInput(config: ResolvedConfig, open: OpenModel, data: RunData
     quantized.largest = Math.max(quantized.largest, size)
   }
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
-  const lowRank = open.trainable.filter(({ name }) => name.includes('.lora_A.'))
   const tokens = microBatchTokens(config, data)
   return {
     shape: open.shape,
@@ -48,8 +47,7 @@ export function planInput(config: ResolvedConfig, open: OpenModel, data: RunData
     parameters,
     trainable,
     quantized,
-    adapted: lowRank.length / open.shape.layers,
-    rank: lowRank.length ? Math.max(...lowRank.map(({ parameter }) => parameter.shape[0]!)) : 0,
+    method: open.peft?.memory?.() ?? null,
     tokens,
     trainedTokens: tokens,
     budget: budget(config, open),

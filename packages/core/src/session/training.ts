@@ -159,8 +159,8 @@ async function openIn(
   const complete = async () => {
     if (manifest.identity.weights !== undefined) return manifest
     const identity = { ...manifest.identity, ...(await open.contents!.identity()) }
-    const packages = session.packages().map((found) => [found.package, found.version] as const)
-    manifest = { ...manifest, identity, packages: Object.fromEntries(packages) }
+    const packages = Object.fromEntries(session.packages().map((found) => [found.package, found.version]))
+    manifest = { ...manifest, identity, packages }
     return manifest
   }
   // Here the ranks meet: the data of each is ready.

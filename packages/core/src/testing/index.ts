@@ -7,6 +7,7 @@ export {
 export { logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
 export { greedyIds } from './greedy.js'
 export { TrainingSteps, type TrainingStepsOptions } from './training-steps.js'
+export { manifestConformance } from './manifest.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'
 export { modelConformance, modelsOf } from './model.js'
 export { goldenErrors, type GoldenErrors } from './model-golden.js'

@@ -1,5 +1,5 @@
 import { itemSize, type FloatDType } from '@ift/tensor'
-import type { ModelShape } from '../contract/index.js'
+import type { ModelShape, PeftMemory } from '../contract/index.js'
 
 /** What a memory plan is made from. */
 export interface PlanInput {
@@ -11,9 +11,8 @@ export interface PlanInput {
   /** Those of the parameters that are held in few bits: how many, the bytes they take, and how many the largest has. */
   readonly quantized?:
     { readonly elements: number; readonly bytes: number; readonly largest: number } | undefined
-  /** Linear layers with a low-rank branch in each decoder layer, and their rank: 0 when there is none. */
-  readonly adapted: number
-  readonly rank: number
+  /** Null when the model itself is trained. */
+  readonly method: PeftMemory | null
   /** Tokens in a micro-batch, and at most how many of them are trained. */
   readonly tokens: number
   readonly trainedTokens: number
@@ -42,7 +41,7 @@ export const logitsChunk = 512
 
 /**
  * Bytes that a run will hold, from the sizes alone. A decoder layer keeps for its backward pass: its input, two norms, q,
- * k, v, the attention's output, the residual, gate, up and their product, plus the low-rank activations; a layer that is
+ * k, v, the attention's output, the residual, gate, up and their product, plus what the method keeps; a layer that is
  * recomputed keeps its input only.
  */
 export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan {
@@ -50,9 +49,9 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const item = itemSize(dtype)
   const kv = shape.kvHeads * shape.headDim
   const q = shape.heads * shape.headDim
+  const ofMethod = input.method?.activationsPerToken ?? 0
   const perToken =
-    (4 * shape.hidden + 2 * q + 2 * kv + 3 * shape.intermediate + input.adapted * input.rank) * item +
-    (shape.heads + 2) * 4
+    (4 * shape.hidden + 2 * q + 2 * kv + 3 * shape.intermediate + ofMethod) * item + (shape.heads + 2) * 4
   const perLayer = perToken * tokens
   const kept = shape.hidden * item * tokens
   const { quantized } = input

@@ -1,0 +1,102 @@
+import { Argument, Option, type Command } from 'commander'
+import { IftError, suggest, type Operand, type Verb, type VerbOption } from '@ift/core'
+
+/** `keepAll` as it is typed: keep-all. */
+export const flagOf = (key: string): string =>
+  key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** Flags of a verb, without hyphens in front. */
+export const flagsOf = ({ options = {} }: Verb): ReadonlySet<string> =>
+  new Set(Object.keys(options).map(flagOf))
+
+const usage = (message: string, hint: string) => new IftError('IFT_USAGE', message, hint)
+
+/** A number within the bounds of its declaration. */
+function numberOf(
+  flag: string,
+  { type, min, max, default: usual }: Extract<VerbOption, { type: 'integer' | 'number' }>,
+  text: string,
+): number {
+  const value = text.trim() === '' ? NaN : Number(text)
+  const isKind = type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value)
+  if (isKind && value >= (min ?? -Infinity) && value <= (max ?? Infinity)) return value
+  const bounds = [min === undefined ? '' : ` from ${min}`, max === undefined ? '' : ` to ${max}`].join('')
+  throw usage(
+    `--${flag} is "${text}", expected a ${type === 'integer' ? 'whole number' : 'number'}${bounds}.`,
+    `--${flag} ${usual ?? min ?? 1}`,
+  )
+}
+
+/** One of several words. */
+function choiceOf(what: string, choices: readonly string[], text: string): string {
+  if (choices.includes(text)) return text
+  const near = suggest(text, choices)
+  throw usage(
+    `${what} is "${text}", expected one of ${choices.join(', ')}.`,
+    near === null ? `Write one of them: ${choices.join(', ')}` : `Did you mean ${near}?`,
+  )
+}
+
+const placeholders = { integer: 'n', number: 'x', string: 'text', choice: 'name' }
+
+function optionOf(key: string, option: VerbOption): Option {
+  const flag = flagOf(key)
+  const names = `${option.short === undefined ? '' : `-${option.short}, `}--${flag}`
+  if (option.type === 'boolean') return new Option(names, option.description)
+  const value = option.value ?? placeholders[option.type]
+  const isBare = option.type === 'string' && option.bare === true
+  const listed = option.type === 'choice' ? `: ${option.choices.join(', ')}` : ''
+  const made = new Option(
+    `${names} ${isBare ? `[${value}]` : `<${value}>`}`,
+    `${option.description}${listed}`,
+  ).makeOptionMandatory(option.required === true)
+  if (option.default !== undefined) made.default(option.default)
+  if (option.type === 'choice') made.argParser((text) => choiceOf(`--${flag}`, option.choices, text))
+  else if (option.type !== 'string') made.argParser((text) => numberOf(flag, option, text))
+  return made
+}
+
+function operandOf(name: string, { description, required, choices }: Operand): Argument {
+  const listed = choices ? `: ${choices.join(', ')}` : ''
+  const made = new Argument(required ? `<${name}>` : `[${name}]`, `${description}${listed}`)
+  return choices ? made.argParser((text) => choiceOf(name, choices, text)) : made
+}
+
+const types = new Set(['boolean', 'integer', 'number', 'string', 'choice'])
+
+/** Refuses what a package registers as a verb and is none. */
+export function checkVerb(verb: Verb): void {
+  const fault =
+    typeof (verb as Partial<Verb>).run !== 'function'
+      ? 'has no function run'
+      : Object.entries<Partial<VerbOption>>(verb.options ?? {})
+          .filter(([, { type = '' }]) => !types.has(type))
+          .map(([key, { type }]) => `declares option "${key}" of type "${type ?? ''}"`)[0]
+  if (fault !== undefined)
+    throw new IftError(
+      'IFT_PLUGIN_INVALID',
+      `The verb "${verb.name}" ${fault}.`,
+      `Types of options: ${[...types].join(', ')}. See docs/plugins.md.`,
+    )
+}
+
+/** Adds what a verb declares to a command of the command line. */
+export function declareVerb(command: Command, { options = {}, operands = {}, help, example }: Verb): void {
+  for (const [name, operand] of Object.entries(operands)) command.addArgument(operandOf(name, operand))
+  for (const [key, option] of Object.entries(options)) command.addOption(optionOf(key, option))
+  if (help !== undefined) command.addHelpText('after', `\n${help}`)
+  command.addHelpText('after', `\nExample:\n  ${example}\n`)
+}
+
+/** The options of a command line by their names; a switch that is not there is false. */
+export const optionsOf = ({ options = {} }: Verb, given: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(
+    Object.entries(options).map(([key, { type }]) => [
+      key,
+      given[key] ?? (type === 'boolean' ? false : undefined),
+    ]),
+  ) as Parameters<Verb['run']>[0]['options']
+
+/** The operands of a command line by their names. */
+export const operandsOf = ({ operands = {} }: Verb, words: readonly unknown[]) =>
+  Object.fromEntries(Object.keys(operands).map((name, i) => [name, words[i] as string | undefined]))
