@@ -9,12 +9,18 @@ const { compilerOptions } = JSON.parse(readFileSync(here('./tsconfig.json'), 'ut
   compilerOptions: { paths: Record<string, [string]> }
 }
 
+/** One name as it is, or all that a star stands for; as in TypeScript, the longest text before the star wins. */
+const alias = ([name, [path]]: [string, [string]]) => ({
+  find: new RegExp(`^${name.replace('*', '([^/]+)')}$`),
+  replacement: here(path.replace('*', '$1')),
+})
+const lengthBefore = (name: string) => (name.includes('*') ? name.indexOf('*') : Infinity)
+
 export default defineConfig({
   resolve: {
-    alias: Object.entries(compilerOptions.paths).map(([name, [path]]) => ({
-      find: new RegExp(`^${name}$`),
-      replacement: here(path),
-    })),
+    alias: Object.entries(compilerOptions.paths)
+      .sort(([a], [b]) => lengthBefore(b) - lengthBefore(a))
+      .map(alias),
   },
   test: {
     globalSetup: './scripts/catalogue.mjs',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { foreignImports } from './imports/packages.mjs'
+import { foreignImports, rulesOf } from './imports/packages.mjs'
 import { privateImports } from './imports/tests.mjs'
 import { upwardImports } from './imports/typescript.mjs'
 
@@ -39,6 +39,29 @@ describe('packages', () => {
     })
     expect(foreignImports(root, rules)).toEqual([
       'packages/low/src/index.ts imports @ift/high: packages/low may import nothing of ours',
+    ])
+  })
+
+  test('a package that nobody lists may import what its kind may', () => {
+    plant({
+      'packages/model-new/src/index.ts': `import '@ift/core'\nimport '@ift/tokenizers'\nimport '@ift/peft-lora'\n`,
+      'packages/datasets/new/src/index.ts': `import '@ift/core/testing'\nimport '@ift/tensor'\n`,
+      'packages/silent/src/index.ts': `import '@ift/core'\n`,
+    })
+    const of = (folder: string, provides?: object) => ({
+      folder,
+      name: folder,
+      json: provides ? { ift: { provides } } : {},
+    })
+    const found = rulesOf([
+      of('packages/model-new', { model: {}, template: [] }),
+      of('packages/datasets/new', { dataset: {} }),
+      of('packages/silent'),
+    ])
+    expect(foreignImports(root, found)).toEqual([
+      'packages/model-new/src/index.ts imports @ift/peft-lora: packages/model-new may import @ift/core, @ift/tensor, @ift/tokenizers',
+      'packages/datasets/new/src/index.ts imports @ift/tensor: packages/datasets/new may import @ift/core',
+      'packages/silent/src/index.ts imports @ift/core: packages/silent may import nothing of ours',
     ])
   })
 

@@ -1,43 +1,55 @@
 // Which package may import which of ours.
+import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { root, workspacePackages } from '../workspace.mjs'
 import { importsOf } from './typescript.mjs'
 
-/** What each package may import of ours. */
-export const packages = {
-  'packages/tensor': [],
-  'packages/kernels-cpu': ['@ift/tensor'],
-  'packages/kernels-cuda': ['@ift/tensor'],
-  'packages/core': ['@ift/tensor'],
-  'packages/tokenizers': ['@ift/core', '@ift/tensor'],
-  'packages/model-llama': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-bloom': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-moss': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-qwen': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-internlm': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-baichuan': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-chatglm': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-gemma': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/model-phi': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'packages/peft-lora': ['@ift/core', '@ift/tensor'],
-  'packages/datasets/alpaca': ['@ift/core'],
-  'packages/datasets/cot': ['@ift/core'],
-  'packages/datasets/gsm8k': ['@ift/core'],
-  'packages/cli': ['@ift/core'],
-  'examples/plugin-model': ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
-  'examples/plugin-dataset': ['@ift/core'],
+/** The packages that others are built on, and the command line: what each may import of ours. */
+const foundations = {
+  '@ift/tensor': [],
+  '@ift/core': ['@ift/tensor'],
+  ift: ['@ift/core'],
+}
+
+/** What a package may import of ours by the nouns that it provides: the field "ift" of its package.json says them. */
+const byNoun = {
+  backend: ['@ift/tensor'],
+  tokenizer: ['@ift/core', '@ift/tensor'],
+  template: ['@ift/core'],
+  model: ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
+  peft: ['@ift/core', '@ift/tensor'],
+  optimizer: ['@ift/core', '@ift/tensor'],
+  dataset: ['@ift/core'],
+  verb: ['@ift/core', '@ift/tensor'],
 }
 
 /**
+ * What each package with sources may import of ours, by its folder.
+ * @param {readonly Pick<import('../workspace.mjs').WorkspacePackage, 'folder' | 'name' | 'json'>[]} found
+ * @returns {Record<string, string[]>}
+ */
+export function rulesOf(found) {
+  const allowed = ({ name, json }) => {
+    const nouns = Object.keys(json.ift?.provides ?? {})
+    return foundations[name] ?? [...new Set(nouns.flatMap((noun) => byNoun[noun] ?? []))]
+  }
+  return Object.fromEntries(found.map((one) => [one.folder, allowed(one)]))
+}
+
+/** Packages of this repository that have sources. */
+const ours = () => workspacePackages().filter(({ folder }) => existsSync(join(root, folder, 'src')))
+
+/**
  * The imports that a package may not have, a line each.
- * @param {string} root
+ * @param {string} base
  * @param {Record<string, string[]>} rules what each package may import of ours
  */
-export function foreignImports(root, rules = packages) {
+export function foreignImports(base, rules = rulesOf(ours())) {
   const faults = []
   for (const [folder, allowed] of Object.entries(rules)) {
-    const src = join(root, folder, 'src')
+    const src = join(base, folder, 'src')
     for (const { file, name } of importsOf(src)) {
-      const where = `${relative(root, file)} imports ${name}`
+      const where = `${relative(base, file)} imports ${name}`
       const owner = /^(@ift\/[^/]+|ift)(\/|$)/.exec(name)?.[1]
       if (owner && !allowed.includes(owner))
         faults.push(`${where}: ${folder} may import ${allowed.join(', ') || 'nothing of ours'}`)
