@@ -36,7 +36,7 @@ export const layers = {
     'testing',
     'index',
   ],
-  'packages/cli/src': ['version', 'ui', 'commands', 'seed-flags', 'overrides', 'main', 'index'],
+  'packages/cli/src': ['version', 'ui', 'chat', 'init', 'seed', 'overrides', 'commands', 'main', 'index'],
 }
 
 /** The sources of a folder, without tests and what they share. */

@@ -49,7 +49,7 @@ export interface Running {
 export interface CaseFolder {
   readonly dir: string
   /** Runs `ift` there and waits for its end. */
-  ift(args: readonly string[], options?: Pick<SpawnSyncOptions, 'env' | 'input' | 'timeout'>): Ended
+  ift(args: readonly string[], options?: Pick<SpawnSyncOptions, 'cwd' | 'env' | 'input' | 'timeout'>): Ended
   /** Starts `ift` there. */
   start(args: readonly string[], options?: Pick<SpawnOptions, 'env'>): Running
   /** Runs `ift`, expects exit code 0 and gives what it wrote on stdout. */
@@ -91,9 +91,9 @@ export function caseFolder(name: string): CaseFolder {
   if (existsSync(inputs(name))) cpSync(inputs(name), dir, { recursive: true })
   const path = (...names: string[]) => join(dir, ...names)
   const read = (file: string) => readFileSync(path(file), 'utf8')
-  const ift: CaseFolder['ift'] = (args, { env, input, timeout = 50_000 } = {}) => {
+  const ift: CaseFolder['ift'] = (args, { cwd = dir, env, input, timeout = 50_000 } = {}) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-      cwd: dir,
+      cwd,
       encoding: 'utf8',
       env: { ...process.env, NO_COLOR: '1', ...env },
       input: input ?? '',

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { writeFailed, type Verb } from '@ift/core'
-import { declareVerb, flagsOf, operandsOf, optionsOf } from './commands/declare.js'
+import { declareVerb, lineOf, operandsOf, optionsOf } from './commands/declare.js'
 import { commands } from './commands/index.js'
 import { here, PackageVerbs } from './commands/package-verbs.js'
 import { takeOverrides, type SplitLine } from './overrides.js'
@@ -53,7 +53,7 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
       packageVerb = asked.verb
     }
     // A flag that the verb declares is its own, also where an option of the config has the name.
-    const split = takeOverrides(line, verb && flagsOf(verb))
+    const split = takeOverrides(line, verb && lineOf(verb))
     for (const note of split.notes) terminal.note(note)
     const program = commandLine(terminal)
     const isVersion = split.rest.some((word) => word === '-v' || word === '--version')
@@ -90,7 +90,7 @@ const commandLine = (terminal: Terminal) =>
 async function parse(
   program: Command,
   verb: Verb | undefined,
-  { rest, overrides }: SplitLine,
+  { rest, flags, overrides }: SplitLine,
   terminal: Terminal,
   cwd: string,
 ): Promise<number> {
@@ -105,7 +105,13 @@ async function parse(
       code = await verb.run({
         terminal,
         cwd,
-        session: { cwd, overrides, searchFrom: [here], ...(config !== undefined && { configFile: config }) },
+        session: {
+          cwd,
+          overrides,
+          flags,
+          searchFrom: [here],
+          ...(config !== undefined && { configFile: config }),
+        },
         options: optionsOf(verb, command.opts()),
         operands: operandsOf(verb, words),
         untilInterrupted: (note, task) => untilInterrupted(terminal, note, task),

@@ -1,46 +1,61 @@
-import { IftError, optionRows, suggest } from '@ift/core'
-import { translateSeedFlag } from './seed-flags.js'
+import { IftError, optionRows, rankPlacement, suggest, type Flags } from '@ift/core'
+import { SeedBatch } from './seed/batch.js'
+import { isSeedScript, seedFlags, seedWords, translateSeedFlag } from './seed/flags.js'
+
+/** What of a verb decides how its line is read. */
+export interface LineVerb {
+  readonly name: string
+  /** Its own flags, without hyphens: an option of the config that has the name of one is set in the file. */
+  readonly flags: ReadonlySet<string>
+  /** Whether it takes words that are no flags: the words behind a flag of the method are then no list. */
+  readonly hasOperands: boolean
+}
 
 /** A command line taken apart: flags of the config, and what is left for the verb. */
 export interface SplitLine {
   readonly rest: readonly string[]
-  /** Nested, as the config file writes it. */
+  /** Words by the option of the config that they set. */
+  readonly flags: Flags
+  /** Options that flags of the original stand for, nested as the config file writes them. */
   readonly overrides: Readonly<Record<string, unknown>>
   /** What the user should know about flags that were translated. */
   readonly notes: readonly string[]
 }
 
-/** A value as typed: JSON where it is JSON (numbers, true, lists), text otherwise. */
-function parseValue(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return text
-  }
-}
-
 function assign(target: Record<string, unknown>, path: string, value: unknown): void {
   const keys = path.split('.')
   let here = target
-  for (const key of keys.slice(0, -1)) {
-    const next = here[key]
-    if (typeof next === 'object' && next !== null) here = next as Record<string, unknown>
-    else here = here[key] = {} as Record<string, unknown>
-  }
+  for (const key of keys.slice(0, -1)) here = (here[key] ??= {}) as Record<string, unknown>
   here[keys.at(-1)!] = value
 }
 
 const known = new Map(optionRows().map((row) => [row.path, row]))
+const isOption = (name: string) => known.has(name) || name === 'peft.method' || name.startsWith('peft.')
+
+/** Flags of the command line itself. */
+const general = ['config', 'help', 'version']
+
+const looksLikeFlag = (word: string | undefined) => word === undefined || /^--?[a-zA-Z]/.test(word)
+
+/** How many words may stand behind a flag of the config. */
+function mostWords(name: string, verb: LineVerb | undefined): number {
+  const type = known.get(name)?.type
+  if (type === undefined) return verb && !verb.hasOperands ? Infinity : 1
+  return type.includes('[]') ? Infinity : 1
+}
 
 /**
  * Takes the flags that set config options off a command line: dotted ones (`--train.epochs 2`, `--peft.r 16`), top-level
- * ones (`--weights ./m`, `--data alpaca ./x.json`), and those of the original platform's trainer (`--lora_r 8`). Flags of the
- * verb, `own`, stay on the line; an option of the config that has the name of one is set in the file.
+ * ones (`--weights ./m`, `--data alpaca ./x.json`), and those of the original platform's scripts (`--lora_r 8`), which depend on the
+ * verb. Flags of the verb itself stay on the line. `IFT_USAGE` for a flag that nobody knows.
  */
-export function takeOverrides(argv: readonly string[], own: ReadonlySet<string> = new Set()): SplitLine {
+export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLine {
   const rest: string[] = []
+  const flags: Record<string, readonly string[]> = {}
   const overrides: Record<string, unknown> = {}
   const notes: string[] = []
+  const batch = new SeedBatch()
+  let processes: number | undefined
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!
     if (word === '--') {
@@ -49,53 +64,59 @@ export function takeOverrides(argv: readonly string[], own: ReadonlySet<string> 
     }
     const match = /^--([^=]+)(?:=(.*))?$/s.exec(word)
     if (!match) {
+      if (!(verb && isSeedScript(word))) rest.push(word)
+      continue
+    }
+    const [, typed, inline] = match
+    const name = typed!
+    const take = (most: number) => {
+      if (inline !== undefined) return [inline]
+      const words: string[] = []
+      while (words.length < most && !looksLikeFlag(argv[i + 1])) words.push(argv[++i]!)
+      return words
+    }
+    if (verb?.flags.has(name)) {
       rest.push(word)
       continue
     }
-    const [, name, inline] = match
-    const values = inline === undefined ? [] : [inline]
-    const takeAll = () => {
-      if (inline === undefined)
-        while (i + 1 < argv.length && !/^--?[a-zA-Z]/.test(argv[i + 1]!)) values.push(argv[++i]!)
-      return values
-    }
-    if (own.has(name!)) {
-      rest.push(word)
-      continue
-    }
-    const seed = translateSeedFlag(name!)
+    if (verb && batch.take(name, () => take(1))) continue
+    const seed = verb && translateSeedFlag(verb.name, name)
     if (seed) {
-      const { path, value, note, words } = seed(takeAll(), overrides)
+      const { path, value, note, words } = seed(take(seedWords(name, argv[i + 1])), name)
       if (words) rest.push(...words)
+      if (words?.[0] === '--nproc') processes = Number(words[1])
       if (path !== undefined) assign(overrides, path, value)
       if (note !== undefined) notes.push(note)
       continue
     }
-    if (name!.startsWith('peft.') || isOption(name!)) {
-      const row = known.get(name!)
-      const list = row?.type.includes('[]') === true
-      if (list) assign(overrides, name!, takeAll().map(parseValue))
-      else {
-        if (inline === undefined && row?.type !== 'boolean' && argv[i + 1] !== undefined)
-          values.push(argv[++i]!)
-        else if (inline === undefined && /^(true|false)$/.test(argv[i + 1] ?? '')) values.push(argv[++i]!)
-        assign(overrides, name!, values.length ? parseValue(values[0]!) : true)
-      }
+    if (isOption(name)) {
+      if (known.get(name)?.type === 'boolean')
+        flags[name] = inline === undefined && !/^(true|false)$/.test(argv[i + 1] ?? '') ? [] : take(1)
+      else flags[name] = take(mostWords(name, verb))
       continue
     }
-    if (name!.includes('.')) throw unknownFlag(name!)
+    if (verb && !general.includes(name)) throw unknownFlag(name, verb)
     rest.push(word)
   }
-  return { rest, overrides, notes }
+  const size = batch.size(processes ?? processesHere())
+  if (size) assign(overrides, 'train.batchSize', size.value)
+  if (size?.note != null) notes.push(size.note)
+  return { rest, flags, overrides, notes }
 }
 
-const isOption = (name: string) => known.has(name) || name === 'peft'
+/** Ranks of the run that a launcher has put this process into. */
+function processesHere(): number {
+  const placement = rankPlacement()
+  return placement.kind === 'rank' ? placement.place.worldSize : 1
+}
 
-function unknownFlag(name: string): IftError {
-  const near = suggest(name, known.keys())
+function unknownFlag(name: string, verb: LineVerb): IftError {
+  const near = suggest(name, [...known.keys(), ...verb.flags, ...seedFlags(verb.name), ...general])
   return new IftError(
     'IFT_USAGE',
-    `There is no option "${name}".`,
-    near ? `Did you mean --${near}?` : 'All options: npx ift init --list',
+    `There is no option --${name}.`,
+    near
+      ? `Did you mean --${near}?`
+      : `Flags: npx ift ${verb.name} --help. Options of the config: docs/configuration.md`,
   )
 }

@@ -6,6 +6,7 @@ import { refuseInputs } from './files/inputs.js'
 import { modelKind, saveModel } from './checkpoint/save-model.js'
 import type { SessionRequest } from './contract/verb.js'
 import { loadConfigFile } from './config/load.js'
+import { configOfFlags, hasMethodFlags, methodOptionsOfFlags } from './config/flags.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
 import { rankPlacement } from './config/ranks.js'
@@ -78,7 +79,8 @@ export class Ift extends PluginSession {
         ? await loadConfigFile(cwd, options.configFile)
         : { config: options.config as unknown, path: null, rootDir: cwd }
     const where = found.path ?? 'The config'
-    const written = overlay(found.config, options.overrides ?? {})
+    const { overrides = {}, flags = {} } = options
+    let written = overlay(overlay(found.config, overrides), configOfFlags(flags))
     const first = resolveConfig(written, where)
     const loader = new PluginSession(found.rootDir, options.searchFrom)
     const plugins = [...(options.plugins ?? [])]
@@ -90,6 +92,10 @@ export class Ift extends PluginSession {
       }
     }
     for (const plugin of plugins) loader.use(plugin)
+    if (hasMethodFlags(flags) && first.peft.method !== 'none') {
+      const method = await loader.peft(first.peft.method)
+      written = overlay(written, { peft: methodOptionsOfFlags(flags, method.options) })
+    }
     const changed = await loader.hooks.config.promise(written as IftConfig)
     const ift = new Ift(
       found.rootDir,
@@ -234,6 +240,8 @@ export class Ift extends PluginSession {
         'This kind of adapter has no form inside the weights.',
         'Use it beside the base model: --adapter DIR',
       )
+    // The base that the adapter names is known only now.
+    await refuseInputs(dir, [{ what: 'the base model', path: open.dir }])
     const before = await probeLogits(open)
     await open.peft.merge()
     const after = await probeLogits({ ...open, peft: null })

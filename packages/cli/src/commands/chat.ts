@@ -1,50 +1,35 @@
-import { createInterface } from 'node:readline/promises'
-import { Ift, verb, type Message } from '@ift/core'
+import { Ift, IftError, verb, type OpenModel, type VerbTerminal } from '@ift/core'
+import { runCommand } from '../chat/commands.js'
+import { Conversation } from '../chat/conversation.js'
+import { messagesFrom } from '../chat/lines.js'
+import { modelLine } from '../ui/model-line.js'
 
 export const chat = verb({
   name: 'chat',
   description: 'Talk with a model in the terminal.',
-  example: 'npx ift chat --weights ./llama --adapter ./run/adapter',
-  run({ terminal, session }) {
+  example: 'npx ift chat --adapter ./run/adapter',
+  options: {
+    system: { type: 'string', value: 'text', description: 'text that stands before the conversation' },
+  },
+  run({ terminal, session, cwd, options }) {
     return Ift.using(session, async (ift) => {
-      const generator = await ift.createGenerator()
-      const lines = createInterface({
-        input: process.stdin,
-        output: terminal.stderr,
-        prompt: terminal.style('bold', '> '),
-      })
-      terminal.note('/clear forgets the conversation, /exit ends it; Ctrl-C stops an answer.')
-      let messages: Message[] = []
-      let answering: AbortController | null = null
-      lines.on('SIGINT', () => {
-        if (answering) answering.abort()
-        else lines.close()
+      const open = await ift.openModel()
+      const talk = await Talk.begin(ift, open, terminal)
+      if (options.system !== undefined) talk.conversation.system = options.system
+      terminal.note(`${modelLine(open)}. /help lists the commands, /exit ends.`)
+      const lines = messagesFrom(process.stdin, terminal.stderr, terminal.style('bold', '> '))
+      lines.onInterrupt(() => {
+        if (!talk.stop()) lines.close()
       })
       lines.prompt()
       for await (const line of lines) {
         const text = line.trim()
-        if (text === '/exit') break
-        if (text === '/clear') messages = []
-        else if (text) {
-          answering = new AbortController()
-          const asked: Message[] = [...messages, { role: 'user', content: text }]
-          let answer = ''
-          try {
-            const result = await generator.generate({ messages: asked }, ift.config.generate, {
-              signal: answering.signal,
-              onText: (piece) => {
-                answer += piece
-                terminal.out(piece)
-              },
-            })
-            answer = result.text
-          } catch (error) {
-            if (!answering.signal.aborted) throw error
-          }
-          answering = null
-          messages = [...asked, { role: 'assistant', content: answer }]
-          terminal.out('\n')
-        }
+        const state = { conversation: talk.conversation, cwd, note: (said: string) => terminal.note(said) }
+        let outcome = text === '' ? 'stay' : 'answer'
+        if (text.startsWith('/') && !text.includes('\n')) outcome = await runCommand(text, state)
+        else if (text !== '') talk.conversation.ask(text)
+        if (outcome === 'exit') break
+        if (outcome === 'answer') await talk.answer()
         lines.prompt()
       }
       lines.close()
@@ -52,3 +37,71 @@ export const chat = verb({
     })
   },
 })
+
+/** A conversation with a model. */
+class Talk {
+  readonly conversation = new Conversation()
+  #answering: AbortController | null = null
+  /** Answers so far: each is sampled from a stream of its own, so that /retry gives another one. */
+  #count = 0
+
+  private constructor(
+    readonly ift: Ift,
+    readonly open: OpenModel,
+    readonly terminal: VerbTerminal,
+    readonly generator: Awaited<ReturnType<Ift['createGenerator']>>,
+  ) {}
+
+  static async begin(ift: Ift, open: OpenModel, terminal: VerbTerminal): Promise<Talk> {
+    return new Talk(ift, open, terminal, await ift.createGenerator(open))
+  }
+
+  /** Ends the answer under way, which stays as far as it got; false when there is none. */
+  stop(): boolean {
+    this.#answering?.abort()
+    return this.#answering !== null
+  }
+
+  /** Answers the last message. One that cannot be answered is taken back, and the chat goes on. */
+  async answer(): Promise<void> {
+    const { conversation, terminal, generator } = this
+    const settings = this.ift.config.generate
+    const answering = (this.#answering = new AbortController())
+    let answer = ''
+    try {
+      const { text, finish } = await generator.generate(
+        { messages: conversation.messages },
+        { ...settings, seed: settings.seed + this.#count++ },
+        {
+          signal: answering.signal,
+          onText: (piece) => {
+            answer += piece
+            terminal.out(piece)
+          },
+        },
+      )
+      answer = text
+      terminal.out('\n')
+      if (finish === 'length') terminal.note(this.#limit())
+    } catch (error) {
+      if (answer !== '') terminal.out('\n')
+      if (!answering.signal.aborted) {
+        if (!(error instanceof IftError)) throw error
+        terminal.failure(error.message, this.#wayOn(error), error.code)
+      }
+      if (answer === '') conversation.withdraw()
+    } finally {
+      this.#answering = null
+    }
+    if (answer !== '') conversation.answered(answer)
+  }
+
+  #limit(): string {
+    const { maxNewTokens } = this.ift.config.generate
+    return `The answer ended at a limit: ${maxNewTokens} new tokens (--generate.maxNewTokens), or the ${this.open.shape.maxPositions ?? 'unbounded'} positions of the model.`
+  }
+
+  #wayOn({ code, hint }: IftError): string | undefined {
+    return code === 'IFT_SEQUENCE_TOO_LONG' ? 'Begin anew: /clear. Or say less at once.' : hint
+  }
+}

@@ -1,13 +1,17 @@
 import { Argument, Option, type Command } from 'commander'
 import { IftError, suggest, type Operand, type Verb, type VerbOption } from '@ift/core'
+import type { LineVerb } from '../overrides.js'
 
 /** `keepAll` as it is typed: keep-all. */
 export const flagOf = (key: string): string =>
   key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-/** Flags of a verb, without hyphens in front. */
-export const flagsOf = ({ options = {} }: Verb): ReadonlySet<string> =>
-  new Set(Object.keys(options).map(flagOf))
+/** How the line of a verb is read. */
+export const lineOf = ({ name, options = {}, operands = {} }: Verb): LineVerb => ({
+  name,
+  flags: new Set(Object.keys(options).map(flagOf)),
+  hasOperands: Object.keys(operands).length > 0,
+})
 
 const usage = (message: string, hint: string) => new IftError('IFT_USAGE', message, hint)
 

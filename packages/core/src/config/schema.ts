@@ -149,8 +149,13 @@ export const configSchema = strict({
       'Hold the frozen weights of linear layers in 4 bits (nf4) or 8 (int8), with an adapter on top; none when absent, or what the adapter was trained on.',
     ),
   peft: z
-    .looseObject({ method: z.string().describe('lora, …; none trains all parameters.') })
-    .default({ method: 'lora' })
+    .looseObject({
+      method: z.string().default('lora').describe('lora, …; none trains all parameters and has no options.'),
+    })
+    .prefault({})
+    .refine(({ method, ...options }) => method !== 'none' || Object.keys(options).length === 0, {
+      error: 'method none trains the weights themselves and has no options',
+    })
     .describe('Method and its options.'),
   data: z
     .union([dataEntrySchema, z.array(dataEntrySchema)])

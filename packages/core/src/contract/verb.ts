@@ -91,6 +91,9 @@ export interface VerbTerminal {
   speakFor(rank: number): void
 }
 
+/** Words of a command line by the path of the option that they set: { 'train.epochs': ['2'] }. */
+export type Flags = Readonly<Record<string, readonly string[]>>
+
 /** Where a session begins: what `Ift.load` and `Ift.using` take. */
 export interface SessionRequest {
   /** Where to look for the config and what relative paths are relative to; the current folder when absent. */
@@ -99,6 +102,8 @@ export interface SessionRequest {
   readonly configFile?: string
   /** Options laid over the config, nested. */
   readonly overrides?: Readonly<Record<string, unknown>>
+  /** Words of a command line, laid over these; each is read as its option takes it. */
+  readonly flags?: Flags
   /** Folders besides the config's own that packages may be found from. */
   readonly searchFrom?: readonly string[]
 }

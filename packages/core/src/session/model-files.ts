@@ -12,6 +12,7 @@ import type { ModelDefinition, ModelShape, PromptTemplate, Tokenizer } from '../
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
+import { baseNotFound, baseOfAdapter } from './base-model.js'
 import { checkTokenIds, checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 
@@ -106,6 +107,8 @@ export interface ModelFiles {
   readonly shape: ModelShape
   readonly tokenizer: Tokenizer
   readonly template: PromptTemplate
+  /** The base model as the config, or else the adapter, names it; and its folder. */
+  readonly weights: string
   readonly dir: string
   /** Null when the model starts from random values. */
   readonly checkpoint: WeightSource | null
@@ -120,18 +123,22 @@ export interface ModelFiles {
 
 /** Finds family, tokenizer and template of the model that a config names, and opens its files. */
 export async function openModelFiles(session: PluginSession, config: ResolvedConfig): Promise<ModelFiles> {
-  if (config.weights === undefined)
-    throw new IftError(
-      'IFT_CONFIG_INVALID',
-      'No model is named.',
-      'Set weights: to a model folder or a hub id, or pass --weights.',
-    )
   const hub = hubSettings()
   const locate = (spec: string, kind: 'model' | 'adapter') =>
     resolveSource(spec, { kind, rootDir: session.rootDir, ...hub })
-  const source = await locate(config.weights, 'model')
-  let checkpoint = config.initialize ? null : await openCheckpoint(pathOf(source, config.weights))
   const adapterDir = config.adapter === undefined ? null : (await locate(config.adapter, 'adapter')).dir
+  const weights =
+    config.weights ?? (adapterDir === null ? null : await baseOfAdapter(adapterDir, session.rootDir))
+  if (weights === null)
+    throw new IftError(
+      'IFT_CONFIG_INVALID',
+      'No model is named.',
+      'Set weights: to a model folder or a hub id, or pass --weights. An adapter (--adapter DIR) names its base itself.',
+    )
+  const source = await locate(weights, 'model').catch((error: unknown) => {
+    throw config.weights === undefined ? baseNotFound(error, adapterDir!) : error
+  })
+  let checkpoint = config.initialize ? null : await openCheckpoint(pathOf(source, weights))
   const record = adapterDir === null ? null : await readRecord(adapterDir)
 
   let json: Record<string, unknown>
@@ -162,7 +169,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   const generationPath = join(source.dir, 'generation_config.json')
   const generationConfig = existsSync(generationPath) ? await readJson(generationPath) : undefined
   const trained = record ?? (await readRecord(source.dir))
-  const own = { name: config.weights, json, generation: generationConfig ?? {}, tokenizer }
+  const own = { name: weights, json, generation: generationConfig ?? {}, tokenizer }
   const name =
     config.template ??
     trained?.template ??
@@ -176,6 +183,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     shape,
     tokenizer,
     template,
+    weights,
     dir: source.dir,
     checkpoint,
     adapterDir,

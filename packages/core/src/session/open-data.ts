@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { hubSettings } from '../config/env.js'
@@ -12,6 +13,7 @@ import {
   type LocatedExample,
 } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
+import { convertedFile } from '../data/converted-files.js'
 import { mixSamples } from '../data/mixture.js'
 import { dataFiles, type Split } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
@@ -62,6 +64,26 @@ const asSource = (entry: DataEntry): DataSource =>
       ? { path: entry, encoding: 'utf-8' }
       : { name: entry, encoding: 'utf-8' }
 
+/**
+ * The original's converted file in place of a dataset whose package is not installed: of a composite the one file of all parts, or
+ * those of the parts.
+ */
+function withConverted(session: PluginSession, source: DataSource): readonly DataSource[] {
+  const { name, path } = source
+  if (name === undefined) return [source]
+  if (path !== undefined) return expandComposite(name).map((part) => ({ ...source, name: part }))
+  const absent = (part: string) => !session.provides('dataset', part)
+  const converted = (part: string): DataSource | null => {
+    const file = convertedFile(part)
+    if (file === undefined || !absent(part) || !existsSync(join(session.rootDir, file))) return null
+    const { name: _, ...rest } = source
+    return { ...rest, path: file, format: 'alpaca' }
+  }
+  const parts = expandComposite(name)
+  const whole = parts.some(absent) ? converted(name) : null
+  return whole ? [whole] : parts.map((part) => converted(part) ?? { ...source, name: part })
+}
+
 /** Finds every dataset that entries name; composites become what they contain. */
 export async function findDatasets(
   session: PluginSession,
@@ -72,8 +94,7 @@ export async function findDatasets(
   const { rootDir } = session
   const found: Found[] = []
   const list = Array.isArray(entries) ? (entries as readonly DataEntry[]) : [entries as DataEntry]
-  for (const entry of list) {
-    const source = asSource(entry)
+  for (const source of list.flatMap((entry) => withConverted(session, asSource(entry)))) {
     const { name, path, limit, weight } = source
     const local = async (spec: string, patterns?: readonly string[]) =>
       pathOf(
@@ -108,26 +129,24 @@ export async function findDatasets(
       found.push({ name: path, weight, leftOut, examples: () => readExamples(file, options), key })
       continue
     }
-    for (const part of compositeNames.includes(name) ? expandComposite(name) : [name]) {
-      if (!session.provides('dataset', part))
-        throw session.notFound('dataset', part, [...session.hooks.dataset.names(), ...compositeNames])
-      const definition = await session.dataset(part)
-      const context = {
-        rootDir,
-        seed,
-        file: async (wanted: string) => {
-          const base = await local(path ?? definition.hub ?? wanted, [wanted])
-          return base.endsWith(wanted) ? base : local(join(base, wanted))
-        },
-      }
-      found.push({
-        name: part,
-        weight,
-        leftOut: [],
-        examples: () => locateExamples(part, definition.load(context), limit),
-        key: null,
-      })
+    if (!session.provides('dataset', name))
+      throw session.notFound('dataset', name, [...session.hooks.dataset.names(), ...compositeNames])
+    const definition = await session.dataset(name)
+    const context = {
+      rootDir,
+      seed,
+      file: async (wanted: string) => {
+        const base = await local(path ?? definition.hub ?? wanted, [wanted])
+        return base.endsWith(wanted) ? base : local(join(base, wanted))
+      },
     }
+    found.push({
+      name,
+      weight,
+      leftOut: [],
+      examples: () => locateExamples(name, definition.load(context), limit),
+      key: null,
+    })
   }
   return found
 }

@@ -14,6 +14,7 @@ import type { PluginSession } from '../plugin/session.js'
 import { version } from '../version.js'
 import { attachMethod, trainWhole } from './attach-method.js'
 import { endTokens } from './end-tokens.js'
+import { newestAdapter } from './find-run.js'
 import { layoutOf, ModelContents } from './identity.js'
 import { openModelFiles, type AdapterRecord, type ModelFiles, type Quantize } from './model-files.js'
 import { chooseDtype } from './open-backend.js'
@@ -54,6 +55,8 @@ export interface OpenModel {
   /** Folder of the weights, and how the config wrote it. */
   readonly dir: string
   readonly name: string
+  /** Folder of the adapter that is used or trained on from; null without one. */
+  readonly adapterDir: string | null
   /** Ids that end a generation, and those of them that answers are ended with in training. */
   readonly ends: ReadonlySet<number>
   readonly learned: readonly number[]
@@ -71,13 +74,20 @@ export interface OpenOptions {
   readonly training: boolean
 }
 
-/** Loads the model of a config, attaches what the config attaches, and leaves it ready to run. */
+/**
+ * Loads the model of a config, attaches what the config attaches, and leaves it ready to run. A config that names neither weights nor an
+ * adapter, but data, means the adapter that was trained last on these data, except for training.
+ */
 export async function openModel(
   session: PluginSession,
   config: ResolvedConfig,
   backend: Backend,
   options: OpenOptions,
 ): Promise<OpenModel> {
+  if (!options.training && config.weights === undefined && config.adapter === undefined) {
+    const adapter = await newestAdapter(session.rootDir, config)
+    if (adapter !== null) config = Object.freeze({ ...config, adapter })
+  }
   const files = await openModelFiles(session, config)
   const contents = options.training ? await ModelContents.of(files) : null
   try {
@@ -112,9 +122,10 @@ async function loadModel(
   else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
   await session.hooks.modelLoaded.promise(model, config)
 
-  const name = config.weights!
+  const name = files.weights
   const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel: name }
-  const { config: used, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
+  const { config: filled, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
+  const used = Object.freeze({ ...filled, weights: name })
   const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)
   const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
   peft?.setTraining(false)
@@ -135,6 +146,7 @@ async function loadModel(
     names,
     dir: files.dir,
     name,
+    adapterDir: files.adapterDir,
     ...endTokens(files, tokenizer, files.template, files.learned),
     fingerprint: checkpoint ? layoutOf(checkpoint) : 'initialized',
     sampleWeights: () => (checkpoint ? checkpoint.sample() : Promise.resolve('')),

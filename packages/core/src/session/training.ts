@@ -146,6 +146,7 @@ async function openIn(
     node: process.version,
     started: new Date().toISOString(),
     device: open.backend.device.description,
+    family: open.definition.name,
     config: JSON.parse(JSON.stringify({ ...config, plugins: config.plugins.map(pluginName) })) as Record<
       string,
       unknown

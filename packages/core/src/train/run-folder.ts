@@ -24,6 +24,8 @@ export interface Manifest {
   readonly node: string
   readonly started: string
   readonly device: string
+  /** Name of the model family; absent in what older versions wrote. */
+  readonly family?: string
   /** The config with every default. */
   readonly config: Readonly<Record<string, unknown>>
   /** Fields of the config that came from the family's recipe, with their values. */

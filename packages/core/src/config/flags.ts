@@ -1,0 +1,42 @@
+import type { Flags } from '../contract/verb.js'
+import type * as z from './options.js'
+import { readWords } from './read-words.js'
+import { configSchema } from './schema.js'
+
+const isOfMethod = (path: string) => path.startsWith('peft.') && path !== 'peft.method'
+
+function read(schema: z.ZodType, flags: readonly (readonly [path: string, words: readonly string[]])[]) {
+  const options: Record<string, unknown> = {}
+  for (const [path, words] of flags) {
+    const keys = path.split('.')
+    let at = options
+    for (const key of keys.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
+    at[keys.at(-1)!] = readWords(schema, keys, words)
+  }
+  return options
+}
+
+/** Options that flags set, nested as a config writes them, without those of the method. */
+export const configOfFlags = (flags: Flags): Record<string, unknown> =>
+  read(
+    configSchema,
+    Object.entries(flags)
+      .filter(([path]) => !isOfMethod(path))
+      // `--peft lora` names the method.
+      .map(([path, words]) => [
+        path === 'peft' && !/^\s*\{/.test(words[0] ?? '') ? 'peft.method' : path,
+        words,
+      ]),
+  )
+
+/** Whether flags set options of the method, which its own schema reads. */
+export const hasMethodFlags = (flags: Flags): boolean => Object.keys(flags).some(isOfMethod)
+
+/** Options of the method that flags set. */
+export const methodOptionsOfFlags = (flags: Flags, options: z.ZodType): Record<string, unknown> =>
+  read(
+    options,
+    Object.entries(flags)
+      .filter(([path]) => isOfMethod(path))
+      .map(([path, words]) => [path.slice('peft.'.length), words]),
+  )
