@@ -1,35 +1,128 @@
-import { existsSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { IftError, optionRows, verb } from '@ift/core'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
+import { Ift, IftError, loadConfigFile, optionRows, verb, writeFileAtomic } from '@ift/core'
+import { lookAround } from '../init/look.js'
+import { questions, type Ask, type Question } from '../init/questions.js'
+import { version } from '../version.js'
 
 export const init = verb({
   name: 'init',
-  description: 'Write a config file, or list every option.',
-  example: 'npx ift init --weights ./llama --data ./mine.jsonl',
+  description: 'Write a config file: asks for model, data, method and template. Or list every option.',
+  example: 'npx ift init --weights ./llama --data ./mine.jsonl --yes',
   options: {
+    yes: { type: 'boolean', short: 'y', description: 'ask nothing and take what lies in the folder' },
     list: { type: 'boolean', description: 'list every option with its default' },
-    force: { type: 'boolean', description: 'replace a config file' },
+    force: { type: 'boolean', description: 'replace ift.config.json' },
   },
-  run({ terminal, options: { list, force }, cwd, session: { overrides } }) {
+  async run({ terminal, options: { yes, list, force }, cwd, session }) {
     if (list) {
       for (const { path, type, default: value, description } of optionRows())
         terminal.out(
           `${path}  ${terminal.style('dim', `${type}${value === undefined ? '' : `, ${JSON.stringify(value)}`}`)}\n    ${description}\n`,
         )
-      return Promise.resolve(0)
+      return 0
     }
     const path = resolve(cwd, 'ift.config.json')
-    if (existsSync(path) && !force)
-      throw new IftError('IFT_USAGE', `${path} exists.`, 'Replace it with --force.')
-    const config = {
-      weights: './model',
-      data: ['./data.jsonl'],
-      peft: { method: 'lora', r: 8, alpha: 16, dropout: 0.05 },
-      train: { epochs: 3, batchSize: 16, learningRate: 3e-4 },
-      ...overrides,
+    await refuseShadow(path, force)
+    const asked = process.stdin.isTTY && !yes ? questions(process.stdin, terminal.stderr) : null
+    const ask: Ask = asked?.ask ?? (({ usual }: Question) => Promise.resolve(usual))
+    try {
+      const config = await Ift.using({ ...session, config: {} }, (ift) => chosen(ift, cwd, ask))
+      await writeFileAtomic(path, `${JSON.stringify(config, null, 2)}\n`)
+    } finally {
+      asked?.close()
     }
-    writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`)
-    terminal.note(`wrote ${path}; next: npx ift train`)
-    return Promise.resolve(0)
+    terminal.note(`wrote ${path}`)
+    terminal.table([
+      ['npx ift inspect', 'shows a sample as the model reads it'],
+      ['npx ift plan', 'shows what the run needs'],
+      ['npx ift train', 'trains'],
+    ])
+    return 0
   },
 })
+
+/** A second config beside another would hide it, or be hidden. */
+async function refuseShadow(path: string, force: boolean): Promise<void> {
+  const { path: other } = await loadConfigFile(dirname(path)).catch((error: unknown) => {
+    if (error instanceof IftError && force && existsSync(path)) return { path }
+    throw error
+  })
+  if (other === null || dirname(other) !== dirname(path)) return
+  if (other !== path)
+    throw new IftError(
+      'IFT_CONFIG_EXISTS',
+      `${other} is the config of this folder; ift.config.json beside it would be a second one.`,
+      `Change ${relative(dirname(path), other)}, or remove it first.`,
+    )
+  if (!force)
+    throw new IftError('IFT_CONFIG_EXISTS', `${path} is there already.`, 'Replace it: npx ift init --force')
+}
+
+/** The config that the answers make; what flags say is not asked for. */
+async function chosen(ift: Ift, cwd: string, ask: Ask): Promise<Record<string, unknown>> {
+  const { config } = ift
+  const { models, data } = lookAround(cwd)
+  const given = [config.data].flat()
+  const weights =
+    config.weights ??
+    (await ask({
+      text: 'Model: a folder, a GGUF file, or a hub id such as HuggingFaceTB/SmolLM2-135M-Instruct',
+      usual: models[0] ?? './model',
+      choices: models,
+    }))
+  const dataset = given.length
+    ? given
+    : listOf(
+        await ask({
+          text: 'Data: files or datasets, separated by spaces (npx ift data list shows the datasets)',
+          usual: data[0] ?? './data.jsonl',
+          choices: data,
+        }),
+      )
+  const { method: asked, ...options } = config.peft
+  const methods = [...new Set(['lora', ...ift.names('peft'), 'none'])]
+  const method = await ask({
+    text: 'Method: none trains all parameters',
+    usual: asked,
+    choices: methods,
+  })
+  const own = 'the model’s own'
+  const template =
+    config.template ??
+    (await ask({
+      text: 'Prompt template',
+      usual: own,
+      choices: [own, ...ift.names('template')],
+    }))
+  return {
+    $schema: schemaFrom(cwd),
+    weights,
+    data: dataset,
+    ...(template === own ? {} : { template }),
+    peft: method === asked ? { method, ...options } : { method },
+    train: {
+      epochs: config.train.epochs,
+      learningRate: config.train.learningRate,
+      batchSize: batchSize(ift),
+    },
+  }
+}
+
+const listOf = (text: string): string[] => text.split(/\s+/).filter(Boolean)
+
+/** A few rows of one's own give more steps than with the original's 128, unless the user says so. */
+const batchSize = ({ config }: Ift): number => (config.train.batchSize === 128 ? 16 : config.train.batchSize)
+
+/** Where an editor finds the schema: in the packages of the folder, else on the network. */
+function schemaFrom(cwd: string): string {
+  const name = '@ift/core/config.schema.json'
+  try {
+    const path = relative(cwd, createRequire(join(cwd, 'ift.config.json')).resolve(name))
+    if (!path.startsWith('..')) return `./${path.replaceAll('\\', '/')}`
+  } catch {
+    // Not installed here.
+  }
+  return `https://unpkg.com/@ift/core@${version}/dist/config.schema.json`
+}

@@ -1,0 +1,73 @@
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { caseFolder, quickstartModel, rows, type CaseFolder } from '../cases/ift.fixture.js'
+
+let folder: CaseFolder
+afterEach(() => {
+  folder.remove()
+})
+
+/** A folder with a model, rows, and JSON that is no data. */
+function begun(): CaseFolder {
+  folder = caseFolder('init')
+  cpSync(quickstartModel, folder.path('models/tiny'), { recursive: true })
+  writeFileSync(folder.path('mine.jsonl'), rows(8))
+  writeFileSync(folder.path('settings.json'), '{"a": 1}')
+  return folder
+}
+
+const config = () =>
+  JSON.parse(readFileSync(folder.path('ift.config.json'), 'utf8')) as Record<string, unknown>
+
+test('a config is made from what lies in the folder, and a run can be planned with it', () => {
+  begun().output('init', '--yes')
+  expect(config()).toMatchObject({
+    weights: './models/tiny',
+    data: ['./mine.jsonl'],
+    peft: { method: 'lora' },
+    $schema: expect.stringContaining('config.schema.json') as string,
+  })
+  const { sequences } = JSON.parse(folder.output('plan', '--template', 'alpaca', '--json')) as {
+    sequences: number
+  }
+  expect(sequences).toBe(8)
+})
+
+test('flags are answers', () => {
+  begun().output(
+    'init',
+    '--yes',
+    '--data',
+    'alpaca',
+    'cot',
+    '--peft.r',
+    '4',
+    '--template',
+    'alpaca',
+    '--train.epochs',
+    '1',
+  )
+  expect(config()).toMatchObject({
+    data: ['alpaca', 'cot'],
+    peft: { method: 'lora', r: 4 },
+    template: 'alpaca',
+    train: { epochs: 1 },
+  })
+})
+
+test('a config that is there is not replaced, nor hidden by a second one', () => {
+  begun()
+  writeFileSync(folder.path('ift.config.yaml'), 'weights: ./mine\n')
+  const hidden = folder.ift(['init', '--yes'])
+  expect(hidden.code).toBe(2)
+  expect(hidden.stderr).toContain('ift.config.yaml')
+  expect(existsSync(folder.path('ift.config.json'))).toBe(false)
+  mkdirSync(folder.path('inner'))
+  const inner = folder.ift(['init', '--yes', '--weights', 'org/model'], { cwd: folder.path('inner') })
+  expect(inner.code, inner.stderr).toBe(0)
+  copyFileSync(folder.path('inner/ift.config.json'), folder.path('before.json'))
+  const again = folder.ift(['init', '--yes'], { cwd: folder.path('inner') })
+  expect(again.stderr).toContain('--force')
+  expect(readFileSync(folder.path('inner/ift.config.json'), 'utf8')).toBe(folder.read('before.json'))
+  expect(folder.ift(['init', '--yes', '--force'], { cwd: folder.path('inner') }).code).toBe(0)
+})
