@@ -12,7 +12,7 @@ const flags = (data: string, ...more: string[]) => [
   ...['--weights', quickstartModel, '--template', 'alpaca', '--data', data, '--maxLength', '450'],
   ...more,
 ]
-const planOf = (...args: string[]) => folder.ift(['plan', ...args]).stderr
+const planOf = (...args: string[]) => folder.output('plan', ...args)
 const lengthOf = (...args: string[]) =>
   (JSON.parse(folder.output('inspect', ...args, '--json')) as unknown[]).length
 

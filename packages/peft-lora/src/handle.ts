@@ -272,16 +272,22 @@ export class LoraHandle implements PeftHandle {
     parameter.roundFromMaster()
   }
 
+  get unmergeable(): string | null {
+    for (const [path, layer] of this.#parts.layers)
+      if (layer instanceof LoraLinear && layer.lora_B.bias && !layer.base_layer.bias)
+        return `The adapter has a bias for "${path}" (loraBias), which has none to fold it into.`
+    return null
+  }
+
   /** Folds every layer into its weights. A head that was tied to weights which change no longer is. */
   async merge(): Promise<void> {
     const { layers, model, context } = this.#parts
-    for (const [path, layer] of layers)
-      if (layer instanceof LoraLinear && layer.lora_B.bias && !layer.base_layer.bias)
-        throw new IftError(
-          'IFT_MERGE_IMPOSSIBLE',
-          `The adapter has a bias for "${path}" (lora_bias), which has none to fold it into.`,
-          'Use it beside the base model: --adapter DIR',
-        )
+    if (this.unmergeable !== null)
+      throw new IftError(
+        'IFT_MERGE_IMPOSSIBLE',
+        this.unmergeable,
+        'Use it beside the base model: --adapter DIR',
+      )
     const replace = (at: string, module: Module) =>
       replaceModules(
         model,

@@ -8,12 +8,15 @@ import {
   Ift,
   IftError,
   readExamples,
+  tokenStats,
   refuseInputs,
   validateData,
   verb,
   type FormatName,
+  type SessionRequest,
   type VerbContext,
 } from '@ift/core'
+import { recordRows, sampleRows } from '../ui/data-view.js'
 import { listDatasets } from './list-datasets.js'
 
 const example = 'npx ift data stats mine.jsonl'
@@ -28,7 +31,7 @@ export const data = verb({
       required: true,
       choices: ['list', 'stats', 'validate', 'convert'],
     },
-    file: { description: 'data file or folder' },
+    file: { description: 'data file or folder; for stats and validate the data of the config when absent' },
   },
   options: {
     to: {
@@ -50,13 +53,17 @@ export const data = verb({
   async run({ terminal, session, options: { to, format, output, json }, operands: { action, file }, cwd }) {
     if (action === 'list')
       return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, json)))
+    if (file === undefined && action === 'stats') return configStats(session, terminal, json)
+    if (file === undefined && action === 'validate') return validateConfig(session, terminal, json)
     if (file === undefined) throw new IftError('IFT_USAGE', `data ${action} needs a file.`, example)
     const path = resolve(cwd, file)
     const source = format === undefined ? {} : { format }
     if (action === 'stats') {
       const stats = new DataStats()
       for await (const { example } of readExamples(path, source)) stats.add(example)
-      terminal.json(stats.report())
+      const report = stats.report()
+      if (json) terminal.json(report)
+      else terminal.table(recordRows(report))
       return 0
     }
     if (action === 'validate') return validate(path, source, terminal, json)
@@ -70,6 +77,43 @@ export const data = verb({
   },
 })
 
+/** What became of the data of the config: samples, tokens, and what was dropped or cut and why. */
+const configStats = (session: SessionRequest, terminal: VerbContext['terminal'], json: boolean) =>
+  Ift.using(session, async (ift) => {
+    const { data } = await ift.openData()
+    const { maxLength } = ift.config
+    if (json)
+      terminal.json({
+        sequences: data.train.count,
+        heldOut: data.validation?.count ?? 0,
+        duplicates: data.duplicates,
+        limit: data.limit,
+        datasets: data.datasets.map(({ name, store, leftOut }) => ({ name, leftOut, ...tokenStats(store) })),
+      })
+    else terminal.table(sampleRows(data, maxLength))
+    for (const note of data.notes) terminal.note(note)
+    return 0
+  })
+
+/** Validates every file that the config names. */
+const validateConfig = (session: SessionRequest, terminal: VerbContext['terminal'], json: boolean) =>
+  Ift.using(session, async ({ config, rootDir }) => {
+    const files = [config.data].flat().flatMap((entry) => {
+      const path =
+        typeof entry === 'string' ? (/[\\/]|\.[a-z]+$/i.test(entry) ? entry : undefined) : entry.path
+      const format = typeof entry === 'string' ? undefined : entry.format
+      return path === undefined ? [] : [{ path: resolve(rootDir, path), ...(format && { format }) }]
+    })
+    if (!files.length)
+      throw new IftError('IFT_USAGE', 'The config names no file of records.', 'npx ift data validate FILE')
+    let worst = 0
+    for (const { path, ...source } of files) {
+      if (files.length > 1) terminal.note(path)
+      worst = Math.max(worst, await validate(path, source, terminal, json))
+    }
+    return worst
+  })
+
 async function validate(
   path: string,
   source: { readonly format?: FormatName },
@@ -79,8 +123,13 @@ async function validate(
   const report = await validateData(path, source)
   if (json) terminal.json(report)
   else {
-    for (const { where, message } of report.problems) terminal.out(`${where}: ${message}\n`)
-    terminal.note(`${report.examples} good examples, ${report.problems.length} problems`)
+    for (const { where, message, severity } of report.problems)
+      terminal.out(`${where}: ${severity === 'warning' ? 'warning: ' : ''}${message}\n`)
+    const more = report.errors + report.warnings - report.problems.length
+    if (more > 0) terminal.out(`… and ${more} more\n`)
+    terminal.note(
+      `${report.examples} examples can be read; ${report.errors} records cannot, ${report.warnings} are of no use`,
+    )
   }
   return report.problems.length ? 1 : 0
 }

@@ -19,7 +19,7 @@ export const init = verb({
     if (list) {
       for (const { path, type, default: value, description } of optionRows())
         terminal.out(
-          `${path}  ${terminal.style('dim', `${type}${value === undefined ? '' : `, ${JSON.stringify(value)}`}`)}\n    ${description}\n`,
+          `${path}  ${terminal.style('dim', `${type}${value === undefined ? '' : `, ${JSON.stringify(value)}`}`, 'stdout')}\n    ${description}\n`,
         )
       return 0
     }
@@ -34,7 +34,7 @@ export const init = verb({
       asked?.close()
     }
     terminal.note(`wrote ${path}`)
-    terminal.table([
+    terminal.facts([
       ['npx ift inspect', 'shows a sample as the model reads it'],
       ['npx ift plan', 'shows what the run needs'],
       ['npx ift train', 'trains'],

@@ -1,4 +1,5 @@
 import { Ift, inspectSample, verb } from '@ift/core'
+import { nothingLeft } from '../ui/data-view.js'
 
 export const inspect = verb({
   name: 'inspect',
@@ -11,7 +12,11 @@ export const inspect = verb({
   run({ terminal, session, options }) {
     return Ift.using(session, async (ift) => {
       const { data, tokenizer } = await ift.openData()
+      if (data.train.count === 0) throw nothingLeft(data, ift.config.maxLength)
       const count = Math.min(options.count, data.train.count)
+      // Without colours marks say what is learned.
+      const marks = !terminal.showsStyles && !options.json
+      if (marks) terminal.note('What is learned stands between ⟦ and ⟧.')
       for (let i = 0; i < count; i++) {
         const tokens = await inspectSample(data.train.sample(i), tokenizer)
         if (options.json) {
@@ -20,14 +25,18 @@ export const inspect = verb({
         }
         const trained = tokens.filter((token) => token.trained).length
         terminal.note(`sample ${i}: ${tokens.length} tokens, ${trained} learned`)
-        terminal.out(
-          `${tokens
-            .map(({ text, token, special, trained: learned }) => {
-              const shown = special ? token : text
-              return learned ? terminal.style('green', shown) : terminal.style('dim', shown)
-            })
-            .join('')}\n`,
-        )
+        const shown = (from: number) => {
+          const { text, token, special } = tokens[from]!
+          return special ? token : text
+        }
+        const learned = (at: number) => tokens[at]?.trained === true
+        const line = tokens.map((_, i) => {
+          if (!marks) return terminal.style(learned(i) ? 'green' : 'dim', shown(i), 'stdout')
+          const begins = learned(i) && !learned(i - 1) ? '⟦' : ''
+          const ends = learned(i) && !learned(i + 1) ? '⟧' : ''
+          return `${begins}${shown(i)}${ends}`
+        })
+        terminal.out(`${line.join('')}\n`)
       }
       return 0
     })

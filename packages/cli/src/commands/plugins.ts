@@ -27,8 +27,7 @@ export const plugins = verb({
         ['config', ift.configPath ?? '(no file)'],
         ['in use', ift.plugins.join(', ') || '(what the run names is loaded then)'],
       ])
-      terminal.heading('Installed')
-      if (!packages.length) terminal.note('  No plugin package is installed beside the config.')
+      if (!packages.length) terminal.note('No plugin package is installed beside the config.')
       else
         terminal.table(
           packages.map(({ package: of, version, provides, problem }) => [
@@ -40,10 +39,13 @@ export const plugins = verb({
                   .map((kind) => `${kind} ${namesOf(provides, kind).join(', ')}`)
                   .join('; '),
           ]),
+          'Installed',
         )
       if (absent.length) {
-        terminal.heading('To install')
-        terminal.table(absent.map(({ package: of, description }) => [of, description]))
+        terminal.table(
+          absent.map(({ package: of, description }) => [of, description]),
+          'To install',
+        )
       }
       return Promise.resolve(0)
     })

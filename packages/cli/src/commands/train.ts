@@ -134,7 +134,7 @@ async function trainHere(
     terminal.note(`passed over ${dir}: ${error instanceof Error ? error.message : String(error)}`)
   for (const note of training.notes) terminal.note(note)
   terminal.heading(training.resumedFrom === null ? 'Plan' : `Resuming from ${training.resumedFrom}`)
-  terminal.table(planRows(training))
+  terminal.facts(planRows(training))
   const { trainer } = training
   const progress = new Progress(
     terminal,
@@ -153,7 +153,7 @@ async function trainHere(
   )
   if (json) terminal.json(result)
   terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
-  terminal.table([
+  terminal.facts([
     ['steps', String(result.steps)],
     ['loss', result.finalLoss.toFixed(4)],
     [

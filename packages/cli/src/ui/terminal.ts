@@ -23,9 +23,14 @@ function watch(stream: NodeJS.WriteStream): Failure {
   return failure
 }
 
+const aligned = (rows: readonly (readonly [string, string])[]) => {
+  const width = rows.reduce((most, [name]) => Math.max(most, name.length), 0)
+  return rows.map(([name, value]) => [name.padEnd(width), value] as const)
+}
+
 /** Where a command line writes: results to stdout, everything else to stderr. */
 export class Terminal implements VerbTerminal {
-  readonly #colour: boolean
+  readonly #colour: { readonly stderr: boolean; readonly stdout: boolean }
   #rank = 0
   #line = ''
   readonly #lost: Failure
@@ -35,7 +40,9 @@ export class Terminal implements VerbTerminal {
     readonly stderr: NodeJS.WriteStream = process.stderr,
     env: NodeJS.ProcessEnv = process.env,
   ) {
-    this.#colour = env['NO_COLOR'] ? false : Boolean(env['FORCE_COLOR']) || stderr.isTTY
+    const colour = ({ isTTY }: NodeJS.WriteStream) =>
+      !env['NO_COLOR'] && (Boolean(env['FORCE_COLOR']) || isTTY)
+    this.#colour = { stderr: colour(stderr), stdout: colour(stdout) }
     this.#lost = watch(stdout)
     watch(stderr)
   }
@@ -60,8 +67,13 @@ export class Terminal implements VerbTerminal {
     return this.stderr.isTTY
   }
 
-  style(style: Style, text: string): string {
-    return this.#colour ? styleText(style, text, { validateStream: false }) : text
+  style(style: Style, text: string, on: 'stderr' | 'stdout' = 'stderr'): string {
+    return this.#colour[on] ? styleText(style, text, { validateStream: false }) : text
+  }
+
+  /** Whether results are shown in styles. */
+  get showsStyles(): boolean {
+    return this.#colour.stdout
   }
 
   /** One of several ranks writes: all but the first keep quiet, and say who they are when they fail. */
@@ -128,10 +140,15 @@ export class Terminal implements VerbTerminal {
     this.#line = ''
   }
 
-  /** Two columns, aligned. */
-  table(rows: readonly (readonly [string, string])[]): void {
-    const width = Math.max(...rows.map(([name]) => name.length))
-    for (const [name, value] of rows) this.err(`  ${this.style('dim', name.padEnd(width))}  ${value}\n`)
+  /** A result in two columns, aligned. */
+  table(rows: readonly (readonly [string, string])[], title?: string): void {
+    if (title !== undefined) this.out(`${this.style('bold', title, 'stdout')}\n`)
+    for (const [name, value] of aligned(rows)) this.out(`  ${this.style('dim', name, 'stdout')}  ${value}\n`)
+  }
+
+  /** The same for whoever watches. */
+  facts(rows: readonly (readonly [string, string])[]): void {
+    for (const [name, value] of aligned(rows)) this.err(`  ${this.style('dim', name)}  ${value}\n`)
   }
 
   /** Ends the output; what could not be written is known afterwards. */

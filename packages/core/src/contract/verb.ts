@@ -80,12 +80,20 @@ export interface VerbTerminal {
   /** A remark, a line of its own. */
   note(text: string): void
   heading(text: string): void
-  /** Two columns, aligned. */
-  table(rows: readonly (readonly [string, string])[]): void
+  /** A result in two columns, aligned. */
+  table(rows: readonly (readonly [string, string])[], title?: string): void
+  /** The same for whoever watches. */
+  facts(rows: readonly (readonly [string, string])[]): void
   /** Replaces the line at the bottom; only where `interactive`. */
   redraw(line: string): void
-  /** Text in a style, where the terminal shows styles. */
-  style(style: 'bold' | 'cyan' | 'dim' | 'green' | 'red' | 'yellow', text: string): string
+  /** Text in a style, where what it is written to shows styles: stderr, or stdout for results. */
+  style(
+    style: 'bold' | 'cyan' | 'dim' | 'green' | 'red' | 'yellow',
+    text: string,
+    on?: 'stderr' | 'stdout',
+  ): string
+  /** Whether results are shown in styles. */
+  readonly showsStyles: boolean
   failure(message: string, hint: string | undefined, code: string): void
   /** One of several ranks writes: all but the first keep quiet, and say who they are when they fail. */
   speakFor(rank: number): void

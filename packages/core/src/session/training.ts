@@ -187,6 +187,11 @@ async function openIn(
     agreed = true
   }
   const notes = [...data.notes]
+  const unmergeable =
+    open.peft &&
+    (open.peft.merge === null ? 'The method has no form inside the weights.' : open.peft.unmergeable)
+  if (unmergeable)
+    notes.push(`The adapter will not be one to merge: ${unmergeable} It is used beside its base (--adapter).`)
   if (resume) await agree()
   if (found) {
     const before = (await readRecord(found.dir)) ?? (await folder.readManifest().catch(() => null))

@@ -1,0 +1,80 @@
+import { writeFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { caseFolder, quickstartModel, rows, type CaseFolder } from '../cases/ift.fixture.js'
+
+let folder: CaseFolder
+afterEach(() => {
+  folder.remove()
+})
+
+function begun(): CaseFolder {
+  folder = caseFolder('data')
+  writeFileSync(folder.path('good.jsonl'), rows(6))
+  const long = { instruction: 'Count', output: 'one two three '.repeat(300) }
+  writeFileSync(
+    folder.path('mixed.jsonl'),
+    `${rows(2)}${JSON.stringify({ instruction: 'No answer', output: '' })}\n${JSON.stringify(long)}\n`,
+  )
+  writeFileSync(
+    folder.path('ift.config.json'),
+    JSON.stringify({
+      weights: quickstartModel,
+      template: 'alpaca',
+      data: ['./good.jsonl', './mixed.jsonl'],
+      truncation: 'drop',
+    }),
+  )
+  return folder
+}
+
+test('stats of a file are a table for people and JSON for programs', () => {
+  begun()
+  const table = folder.output('data', 'stats', 'good.jsonl')
+  expect(table).toMatch(/examples +6\b/)
+  expect(table).toMatch(/writing +Latin 100\.0 %/)
+  expect(JSON.parse(folder.output('data', 'stats', 'good.jsonl', '--json'))).toMatchObject({ examples: 6 })
+})
+
+test('stats without a file tell what became of the data of the config, and why', () => {
+  begun()
+  const table = folder.output('data', 'stats')
+  expect(table).toMatch(/data \.\/good\.jsonl +6 samples/)
+  expect(table).toContain('1 longer than maxLength (512 tokens)')
+  const { datasets } = JSON.parse(folder.output('data', 'stats', '--json')) as {
+    datasets: { name: string; counts: { long: number } }[]
+  }
+  expect(datasets.map(({ counts }) => counts.long)).toEqual([0, 1])
+})
+
+test('validate reads the files of the config and names what is of no use', () => {
+  begun()
+  const { code, stdout, stderr } = folder.ift(['data', 'validate'])
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/mixed\.jsonl:3: warning: the output is empty/)
+  expect(stderr).toContain('6 examples can be read')
+})
+
+test('inspect marks what is learned without colours, and says why nothing is left', () => {
+  begun()
+  const { stdout, stderr } = folder.ift(['inspect'])
+  expect(stderr).toContain('between ⟦ and ⟧')
+  expect(stdout).toMatch(/⟦ ?number \d+.*⟧/s)
+  const none = folder.ift(['inspect', '--data', './mixed.jsonl', '--maxLength', '4'])
+  expect(none.code).toBe(1)
+  expect(none.stderr).toContain('longer than maxLength (4 tokens)')
+})
+
+test('results go to stdout, what is said meanwhile to stderr, and a reader that leaves is no crash', async () => {
+  begun()
+  for (const verb of [['plan'], ['plugins'], ['doctor'], ['data', 'list']]) {
+    const { stdout } = folder.ift(verb)
+    expect(stdout.length, verb.join(' ')).toBeGreaterThan(40)
+    // eslint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/\u001b/)
+  }
+  const { child, ended } = folder.start(['init', '--list'])
+  child.stdout!.once('data', () => child.stdout!.destroy())
+  const { code, stderr } = await ended
+  expect(code).toBe(0)
+  expect(stderr).toBe('')
+})
