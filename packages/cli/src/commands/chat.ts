@@ -8,6 +8,7 @@ export const chat = verb({
   name: 'chat',
   description: 'Talk with a model in the terminal.',
   example: 'npx ift chat --adapter ./run/adapter',
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
   options: {
     system: { type: 'string', value: 'text', description: 'text that stands before the conversation' },
   },

@@ -25,6 +25,7 @@ export const data = verb({
   name: 'data',
   description: 'Look at data: list (datasets known here), stats, validate, convert.',
   example,
+  config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'validation'],
   operands: {
     action: {
       description: 'what to do',

@@ -1,5 +1,5 @@
 import { Argument, Option, type Command } from 'commander'
-import { IftError, suggest, type Operand, type Verb, type VerbOption } from '@ift/core'
+import { IftError, optionRows, suggest, type Operand, type Verb, type VerbOption } from '@ift/core'
 import type { LineVerb } from '../overrides.js'
 
 /** `keepAll` as it is typed: keep-all. */
@@ -84,10 +84,39 @@ export function checkVerb(verb: Verb): void {
     )
 }
 
+/** Sections whose options are shown as one line: they have many, and a page of the documentation. */
+const most = 12
+
+/** Options of the config that matter for a verb, with their defaults. */
+function configHelp(paths: readonly string[]): string {
+  const rows = optionRows()
+  const lines = paths.flatMap((path) => {
+    const found = rows.filter((row) => row.path === path || row.path.startsWith(`${path}.`))
+    const shown = found.slice(0, most).map(({ path: at, type, default: usual, description }) => {
+      const value =
+        type === 'boolean'
+          ? ''
+          : ` <${type.includes('[]') ? 'values' : type.includes(' | ') ? 'name' : type}>`
+      const otherwise =
+        usual === undefined || typeof usual === 'object' ? '' : ` (default: ${JSON.stringify(usual)})`
+      return [`  --${at}${value}`, `${description}${otherwise}`] as const
+    })
+    const more = found.length - shown.length
+    return more > 0 ? [...shown, [`  --${path}.…`, `${more} more: npx ift init --list`] as const] : shown
+  })
+  const width = Math.min(34, Math.max(...lines.map(([flag]) => flag.length)))
+  return lines.map(([flag, text]) => `${flag.padEnd(width)}  ${text}`).join('\n')
+}
+
 /** Adds what a verb declares to a command of the command line. */
-export function declareVerb(command: Command, { options = {}, operands = {}, help, example }: Verb): void {
+export function declareVerb(
+  command: Command,
+  { options = {}, operands = {}, config = [], help, example }: Verb,
+): void {
   for (const [name, operand] of Object.entries(operands)) command.addArgument(operandOf(name, operand))
   for (const [key, option] of Object.entries(options)) command.addOption(optionOf(key, option))
+  if (config.length)
+    command.addHelpText('after', () => `\nOptions of the config that matter here:\n${configHelp(config)}`)
   if (help !== undefined) command.addHelpText('after', `\n${help}`)
   command.addHelpText('after', `\nExample:\n  ${example}\n`)
 }

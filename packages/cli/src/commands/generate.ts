@@ -12,6 +12,7 @@ export const generate = verb({
   name: 'generate',
   description: 'Answer one instruction, or continue a text. Without one, asks for instructions.',
   example: 'npx ift generate "Name three colours." --adapter ./run/adapter',
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
   operands: { text: { description: 'instruction' } },
   options,
   run(context) {

@@ -10,6 +10,7 @@ export const init = verb({
   name: 'init',
   description: 'Write a config file: asks for model, data, method and template. Or list every option.',
   example: 'npx ift init --weights ./llama --data ./mine.jsonl --yes',
+  config: ['weights', 'data', 'peft', 'template', 'train.epochs'],
   options: {
     yes: { type: 'boolean', short: 'y', description: 'ask nothing and take what lies in the folder' },
     list: { type: 'boolean', description: 'list every option with its default' },

@@ -5,6 +5,7 @@ export const inspect = verb({
   name: 'inspect',
   description: 'Show samples as the model reads them: tokens, and which of them are learned.',
   example: 'npx ift inspect --weights ./llama --data alpaca.json --count 2',
+  config: ['weights', 'tokenizer', 'data', 'template', 'trainOn', 'maxLength', 'truncation'],
   options: {
     count: { type: 'integer', short: 'n', min: 1, default: 1, description: 'samples to show' },
     json: { type: 'boolean', description: 'print tokens as JSON' },

@@ -4,6 +4,7 @@ export const merge = verb({
   name: 'merge',
   description: "Fold an adapter into its base and write the model in Hugging Face's layout.",
   example: 'npx ift merge ./merged --weights ./llama --adapter ./run/adapter',
+  config: ['weights', 'adapter', 'quantize', 'dtype', 'device'],
   operands: { dir: { description: 'folder to write', required: true } },
   run({ terminal, session, operands }) {
     return Ift.using(session, async (ift) => {

@@ -5,6 +5,20 @@ export const plan = verb({
   name: 'plan',
   description: 'Show what a run would need and do, without training.',
   example: 'npx ift plan --weights ./llama --data alpaca.json',
+  config: [
+    'weights',
+    'data',
+    'peft',
+    'template',
+    'maxLength',
+    'train.batchSize',
+    'train.microBatchTokens',
+    'train.memory',
+    'train.recompute',
+    'quantize',
+    'device',
+    'dtype',
+  ],
   options: { json: { type: 'boolean', description: 'print the plan as JSON' } },
   run({ terminal, session, options: { json } }) {
     return Ift.using(session, async (ift) => {

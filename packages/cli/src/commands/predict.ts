@@ -18,6 +18,7 @@ export const predict = verb({
   description: 'Answer every record of a file; one JSON line each, in the order of the input.',
   example:
     'npx ift predict --weights ./llama --adapter ./run/adapter --input test.jsonl --output answers.jsonl',
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
   options: {
     input: {
       type: 'string',

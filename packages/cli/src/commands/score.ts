@@ -9,6 +9,7 @@ export const score = verb({
   description:
     'Log-probabilities of texts: {"text": …} or {"ids": […]} a line in, {"ids", "logprobs"} a line out.',
   example: 'npx ift score --weights ./llama --input texts.jsonl --output scores.jsonl',
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize'],
   options: {
     input: { type: 'string', value: 'file', required: true, description: 'JSONL with text or ids' },
     output: { type: 'string', short: 'o', value: 'file', required: true, description: 'JSONL file to write' },

@@ -30,6 +30,18 @@ export const train = verb({
   name: 'train',
   description: 'Fine-tune a model.',
   example: 'npx ift train --weights ./llama --data alpaca.json --train.epochs 1',
+  config: [
+    'weights',
+    'data',
+    'peft',
+    'template',
+    'maxLength',
+    'validation',
+    'train',
+    'device',
+    'dtype',
+    'quantize',
+  ],
   help: ranksHelp,
   options: {
     resume: {

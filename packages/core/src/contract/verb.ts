@@ -146,6 +146,11 @@ export interface Verb<
   readonly options?: O
   /** In the order of the command line. */
   readonly operands?: A
+  /**
+   * Options of the config that matter for the verb, by their paths or the sections they lie in ('weights', 'train',
+   * 'generate.topP'): its help shows them. All of them are accepted.
+   */
+  readonly config?: readonly string[]
   /** The exit code: 0 done, 1 failed. An IftError that is thrown is shown, and decides by its code. */
   run(context: VerbContext<VerbValues<O>, VerbValues<A>>): Promise<number>
 }
