@@ -1,69 +1,21 @@
 // @ts-check
 // Where the time of a LoRA training step goes on this machine's CPU: time by kernel, JavaScript's time, peak memory.
 //   node bench/profile.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2] [--json]
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { Ift } from '@ift/core'
-import { modelFolder } from './shapes.mjs'
+import { loraConfig, randomTokens, runOptions, scratchFolder, sizesOf } from './lora-run.mjs'
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'smollm2-135m' },
-    dtype: { type: 'string', default: 'bf16' },
-    batch: { type: 'string', default: '2' },
-    seq: { type: 'string', default: '256' },
-    steps: { type: 'string', default: '5' },
-    warmup: { type: 'string', default: '2' },
-    rank: { type: 'string', default: '8' },
-    threads: { type: 'string', default: String(availableParallelism()) },
-    recompute: { type: 'string', default: 'none' },
-    json: { type: 'boolean', default: false },
-  },
-})
-const [batch, seq, steps, warmup] = [values.batch, values.seq, values.steps, values.warmup].map(Number)
-if (!batch || !seq || !steps || !warmup) throw new Error('--batch, --seq, --steps, --warmup: at least 1')
-const total = warmup + steps
-const scratch = mkdtempSync(join(tmpdir(), 'ift-profile-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
-
-const data = join(scratch, 'random.jsonl')
-let state = 7
-const next = () => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-  // Ids of the small tokenizer that the folder has; the head still works on the whole vocabulary.
-  return 3 + ((state >>> 8) % 2045)
-}
-const line = () => JSON.stringify({ ids: Array.from({ length: seq }, next) })
-writeFileSync(data, Array.from({ length: total * batch }, line).join('\n'))
-
+const { values } = parseArgs({ options: { ...runOptions, json: { type: 'boolean', default: false } } })
+const sizes = sizesOf(values)
+const { batch, seq, steps, warmup, total } = sizes
+const scratch = scratchFolder()
 const ift = await Ift.load({
   config: {
-    weights: modelFolder(values.model),
-    tokenizer: modelFolder(values.model),
-    device: 'cpu',
-    threads: Number(values.threads),
-    dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
-    template: 'alpaca',
-    data: [{ path: data, format: 'tokenized' }],
-    maxLength: seq,
-    trainOn: 'all',
-    peft: { method: 'lora', r: Number(values.rank), alpha: 16, dropout: 0, targetModules: 'all-linear' },
-    train: {
-      maxSteps: total,
-      batchSize: batch,
-      microBatchTokens: batch * seq,
-      learningRate: 1e-4,
-      schedule: 'constant',
-      warmupSteps: 0,
-      recompute: values.recompute === 'all' ? 'all' : 'none',
-      evalEvery: 0,
-      saveEvery: 0,
-      seed: 0,
-    },
-    output: join(scratch, 'run'),
+    ...loraConfig(values, sizes, join(scratch, 'run')),
+    data: [randomTokens(scratch, sizes)],
   },
 })
 const training = await ift.createTraining()

@@ -2,57 +2,23 @@
 // Speed of LoRA fine-tuning with ift on this machine's CPU; one line of JSON, the fields of peers/torch_peft.py.
 //   node bench/train.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2]
 //   node bench/train.mjs --batch 4 --seq 512 --alpaca alpaca_en_demo.json --tokenizer FOLDER
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift } from '@ift/core'
-import { modelFolder } from './shapes.mjs'
+import { loraConfig, randomTokens, runOptions, scratchFolder, sizesOf } from './lora-run.mjs'
 
 const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: 'smollm2-135m' },
-    dtype: { type: 'string', default: 'bf16' },
-    batch: { type: 'string', default: '2' },
-    seq: { type: 'string', default: '256' },
-    steps: { type: 'string', default: '5' },
-    warmup: { type: 'string', default: '2' },
-    rank: { type: 'string', default: '8' },
-    threads: { type: 'string', default: String(availableParallelism()) },
-    recompute: { type: 'string', default: 'none' },
-    alpaca: { type: 'string' },
-    tokenizer: { type: 'string' },
-  },
+  options: { ...runOptions, alpaca: { type: 'string' }, tokenizer: { type: 'string' } },
 })
-const batch = Number(values.batch)
-const seq = Number(values.seq)
-const steps = Number(values.steps)
-const warmup = Number(values.warmup)
-const rank = Number(values.rank)
-const threads = Number(values.threads)
 if (values.alpaca && !values.tokenizer) throw new Error('--alpaca needs --tokenizer')
-const total = warmup + steps
-const weights = modelFolder(values.model)
-const scratch = mkdtempSync(join(tmpdir(), 'ift-bench-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
-
-/** Sequences of random tokens, all of them learned. */
-const randomTokens = () => {
-  let state = 7
-  // Ids of the small tokenizer that the folder has; the head still works on the whole vocabulary.
-  const next = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return 3 + ((state >>> 8) % 2045)
-  }
-  const lines = Array.from({ length: total * batch }, () =>
-    JSON.stringify({ ids: Array.from({ length: seq }, next) }),
-  )
-  const file = join(scratch, 'random.jsonl')
-  writeFileSync(file, lines.join('\n'))
-  return { path: file, format: /** @type {const} */ ('tokenized') }
-}
+const sizes = sizesOf(values)
+const { batch, seq, warmup, rank, threads } = sizes
+const scratch = scratchFolder()
+const config = loraConfig(values, sizes, join(scratch, 'run'))
 
 /** Processor time of the JavaScript thread since the process began, in milliseconds; its calls into the kernels included. */
 const javaScriptMs = () =>
@@ -64,30 +30,10 @@ const ift = await Ift.load({
   // Packages are found from the repository, wherever this is run.
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   config: {
-    weights,
-    // Named: then it may have fewer ids than the model, as the small one has that random weights come with.
-    tokenizer: values.tokenizer ? resolve(values.tokenizer) : weights,
-    device: 'cpu',
-    threads,
-    dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
-    template: 'alpaca',
-    data: [values.alpaca ? { path: resolve(values.alpaca) } : randomTokens()],
-    maxLength: seq,
-    trainOn: values.alpaca ? 'assistant' : 'all',
-    peft: { method: 'lora', r: rank, alpha: 16, dropout: 0, targetModules: 'all-linear' },
-    train: {
-      maxSteps: total,
-      batchSize: batch,
-      microBatchTokens: batch * seq,
-      learningRate: 1e-4,
-      schedule: 'constant',
-      warmupSteps: 0,
-      recompute: values.recompute === 'all' ? 'all' : 'none',
-      evalEvery: 0,
-      saveEvery: 0,
-      seed: 0,
-    },
-    output: join(scratch, 'run'),
+    ...config,
+    data: [values.alpaca ? { path: resolve(values.alpaca) } : randomTokens(scratch, sizes)],
+    ...(values.tokenizer && { tokenizer: resolve(values.tokenizer) }),
+    ...(values.alpaca && { trainOn: 'assistant' }),
   },
 })
 const training = await ift.createTraining()

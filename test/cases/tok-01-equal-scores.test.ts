@@ -1,9 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadTokenizer } from '@ift/tokenizers'
 import { afterAll, describe, expect, test } from 'vitest'
 import { caseFolder, root } from './ift.fixture.js'
+import { expectGoldenSaved, goldenOf } from './sentencepiece.fixture.js'
 
 // Among pieces of equal score SentencePiece puts together the leftmost pair. ids by sentencepiece
 // (scripts/reference/make_sentencepiece_cases.py).
@@ -28,29 +27,13 @@ test('runs of blanks, as Mistral has them, get the ids of sentencepiece', () => 
 
 describe.each(['added-words', 'one-score', 'repeated'])('%s', (kind) => {
   const model = join(root, 'fixtures/cases', name, kind)
-  const load = async () =>
-    JSON.parse(await readFile(join(model, 'golden.json'), 'utf8')) as [string, number[]][]
 
-  test('ids are those of sentencepiece, also when the tokenizer was saved and read again', async () => {
-    const golden = await load()
-    const tokenizer = await loadTokenizer(model)
-    const saved = await mkdtemp(join(tmpdir(), 'ift-equal-scores-'))
-    try {
-      await tokenizer.save(saved)
-      const again = await loadTokenizer(saved)
-      expect(again.fingerprint).toBe(tokenizer.fingerprint)
-      for (const which of [tokenizer, again]) {
-        const found = await which.encodeBatch(golden.map(([text]) => text))
-        expect(found.map(({ ids }, i) => [golden[i]![0], [...ids]])).toEqual(golden)
-      }
-    } finally {
-      await rm(saved, { recursive: true })
-    }
-  })
+  test('ids are those of sentencepiece, also when the tokenizer was saved and read again', () =>
+    expectGoldenSaved(model))
 
   test('ranges of tokens lie end to end', async () => {
     const tokenizer = await loadTokenizer(model)
-    for (const [text] of await load()) {
+    for (const [text] of await goldenOf(model)) {
       const { ids, offsets } = await tokenizer.encode(text)
       for (const [i, id] of ids.entries()) {
         const piece = tokenizer.token(id)!

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromGgufMetadata, loadTokenizer, parseSentencePiece } from '@ift/tokenizers'
 import { afterAll, describe, expect, test } from 'vitest'
 import { caseFolder, root } from './ift.fixture.js'
+import { expectGolden, expectGoldenSaved, goldenOf } from './sentencepiece.fixture.js'
 
 // A normalisation map of SentencePiece matches the longest text at every place. ids by sentencepiece
 // (scripts/reference/make_sentencepiece_cases.py).
@@ -51,28 +51,12 @@ test('what the map makes of a text is no special token', async () => {
 
 describe.each(['unigram', 'bpe'])('%s', (kind) => {
   const model = join(root, 'fixtures/cases', name, kind)
-  const load = async () =>
-    JSON.parse(await readFile(join(model, 'golden.json'), 'utf8')) as [string, number[]][]
 
-  test('ids are those of sentencepiece, also when the tokenizer was saved and read again', async () => {
-    const golden = await load()
-    const tokenizer = await loadTokenizer(model)
-    const saved = await mkdtemp(join(tmpdir(), 'ift-characters-'))
-    try {
-      await tokenizer.save(saved)
-      const again = await loadTokenizer(saved)
-      expect(again.fingerprint).toBe(tokenizer.fingerprint)
-      for (const which of [tokenizer, again]) {
-        const found = await which.encodeBatch(golden.map(([text]) => text))
-        expect(found.map(({ ids }, i) => [golden[i]![0], [...ids]])).toEqual(golden)
-      }
-    } finally {
-      await rm(saved, { recursive: true })
-    }
-  })
+  test('ids are those of sentencepiece, also when the tokenizer was saved and read again', () =>
+    expectGoldenSaved(model))
 
   test('a GGUF file of the model gives the same ids', async () => {
-    const golden = await load()
+    const golden = await goldenOf(model)
     const parsed = parseSentencePiece(await readFile(join(model, 'tokenizer.model')), kind)
     const tokenizer = fromGgufMetadata(
       new Map<string, unknown>([
@@ -85,7 +69,6 @@ describe.each(['unigram', 'bpe'])('%s', (kind) => {
         ['tokenizer.ggml.remove_extra_whitespaces', true],
       ]),
     )
-    const found = await tokenizer.encodeBatch(golden.map(([text]) => text))
-    expect(found.map(({ ids }, i) => [golden[i]![0], [...ids]])).toEqual(golden)
+    await expectGolden(tokenizer, golden)
   })
 })

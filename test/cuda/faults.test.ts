@@ -11,6 +11,7 @@ import {
   type EmulatedOptions,
 } from '../../packages/kernels-cuda/src/emulated.fixture.js'
 import { quickstart } from '../fixture/files.js'
+import { quickstartConfig } from '../fixture/quickstart.js'
 import { sessionsIn } from '../fixture/session.js'
 import { copyModel, smallSizes } from '../fixture/small-model.js'
 
@@ -28,13 +29,10 @@ afterAll(() => {
 async function train(output: string, device: EmulatedOptions, more: IftConfig = {}, resume = false) {
   const backend = defineBackend({ name: 'cuda', open: () => Promise.resolve(openEmulated(device)) })
   const config: IftConfig = {
-    model: 'llama',
+    ...quickstartConfig,
     weights: dir,
-    initialize: true,
     device: 'cuda',
-    dtype: 'f32',
     data: [{ path: quickstart('data/bilingual.jsonl'), limit: 12 }],
-    template: 'alpaca',
     maxLength: 128,
     peft: { method: 'lora', r: 2, dropout: 0 },
     output,

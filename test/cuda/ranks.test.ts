@@ -9,6 +9,7 @@ import { compileCpp, cppIsThere } from '../../packages/kernels-cuda/src/compiler
 import { openEmulated } from '../../packages/kernels-cuda/src/emulated.fixture.js'
 import { quickstart } from '../fixture/files.js'
 import { adaptersApart, freePort } from '../fixture/ranks.js'
+import { quickstartConfig } from '../fixture/quickstart.js'
 import { sessionsIn } from '../fixture/session.js'
 import { copyModel, smallSizes } from '../fixture/small-model.js'
 
@@ -47,13 +48,10 @@ const steps = 3
 
 async function train(output: string, place: RankPlace | null) {
   const config: IftConfig = {
-    model: 'llama',
+    ...quickstartConfig,
     weights: dir,
-    initialize: true,
     device: 'cuda',
-    dtype: 'f32',
     data: [{ path: quickstart('data/bilingual.jsonl'), limit: 12 }],
-    template: 'alpaca',
     maxLength: 64,
     peft: { method: 'lora', r: 2, dropout: 0 },
     validation: { size: 3 },

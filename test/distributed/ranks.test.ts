@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { quickstart, root } from '../fixture/files.js'
+import { root } from '../fixture/files.js'
+import { quickstartConfig } from '../fixture/quickstart.js'
 import { adaptersApart } from '../fixture/ranks.js'
 import { metricsOf } from '../fixture/session.js'
 
@@ -68,13 +69,8 @@ beforeAll(() => {
   writeFileSync(
     join(dir, 'ift.config.json'),
     JSON.stringify({
-      weights: quickstart('model'),
-      initialize: true,
-      data: [quickstart('data/bilingual.jsonl')],
-      template: 'alpaca',
-      maxLength: 160,
+      ...quickstartConfig,
       device: 'cpu',
-      dtype: 'f32',
       plugins: ['./fault.mjs'],
       validation: { size: 10 },
       peft: { method: 'lora', r: 4, dropout: 0 },

@@ -11,7 +11,7 @@ import { fixture, readJson } from '../fixture/files.js'
 import { readGolden, worst } from '../fixture/golden.js'
 import { withTiny } from '../fixture/models.js'
 import { logitsOf, lossOf, withAdapter } from '../fixture/peft.js'
-import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
+import { lossesOf, sessionsIn } from '../fixture/session.js'
 
 describe('greedy as Hugging Face generate', () => {
   const { cases } = readJson(fixture('bloom/greedy.json')) as {
@@ -63,11 +63,7 @@ describe('a session', () => {
     ...more,
   })
   const session = sessionsIn(dir, [cpu, plugin, lora])
-  const run = trainsIn(session)
-  const train = async (options: IftConfig) => {
-    await run(options)
-    return metricsOf(join(dir, options.output!)).map(({ values }) => values['loss']!)
-  }
+  const train = (options: IftConfig) => session(options, async (ift) => lossesOf(await ift.createTraining()))
   const names = async (path: string) => [...(await openCheckpoint(path)).names()].sort()
 
   beforeAll(() => {

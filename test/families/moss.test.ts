@@ -9,7 +9,7 @@ import { gptj, moss, plugin } from '@ift/model-moss'
 import { plugin as lora } from '@ift/peft-lora'
 import { fixture, readJson, readObject, root } from '../fixture/files.js'
 import { withTiny } from '../fixture/models.js'
-import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
+import { lossesOf, sessionsIn } from '../fixture/session.js'
 
 describe('greedy as Hugging Face generate', () => {
   const { cases } = readJson(fixture('moss/greedy.json')) as {
@@ -44,11 +44,7 @@ describe.each([
     ...more,
   })
   const session = sessionsIn(dir, [cpu, plugin, lora])
-  const run = trainsIn(session)
-  const train = async (options: IftConfig) => {
-    await run(options)
-    return metricsOf(join(dir, options.output!)).map(({ values }) => values['loss']!)
-  }
+  const train = (options: IftConfig) => session(options, async (ift) => lossesOf(await ift.createTraining()))
 
   beforeAll(() => {
     const rows = ['soup', 'bread', 'salad', 'rice', 'tea', 'cake', 'stew', 'jam'].map((word) => ({

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { caseFolder, type Running } from '../cases/ift.fixture.js'
-import { quickstart } from '../fixture/files.js'
+import { quickstartConfig } from '../fixture/quickstart.js'
 
 // Real processes that really die: the built command line is run, not the sources.
 
@@ -23,13 +23,8 @@ beforeAll(async () => {
   writeFileSync(
     folder.path('ift.config.json'),
     JSON.stringify({
-      weights: quickstart('model'),
-      initialize: true,
-      data: [quickstart('data/bilingual.jsonl')],
-      template: 'alpaca',
-      maxLength: 160,
-      peft: { method: 'lora', r: 4, dropout: 0.1 },
-      train: { batchSize: 4, maxSteps: steps, saveEvery: 3, evalEvery: 0, microBatchTokens: 320 },
+      ...quickstartConfig,
+      train: { ...quickstartConfig.train, maxSteps: steps, saveEvery: 3 },
     }),
   )
   const { code, stderr } = await start('straight').ended

@@ -8,6 +8,7 @@ import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 import { QuantizedLinear } from '@ift/tensor'
 import { quickstart } from '../fixture/files.js'
+import { quickstartConfig } from '../fixture/quickstart.js'
 import { sessionsIn, trainsIn } from '../fixture/session.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-quantize-'))
@@ -16,16 +17,12 @@ afterAll(() => {
 })
 
 const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
-  model: 'llama',
+  ...quickstartConfig,
   weights: join(dir, 'base', 'model'),
+  initialize: false,
   device: 'cpu',
   threads: 2,
-  dtype: 'f32',
-  data: [quickstart('data/bilingual.jsonl')],
-  template: 'alpaca',
-  maxLength: 160,
-  peft: { method: 'lora', r: 4, dropout: 0.1 },
-  train: { batchSize: 4, maxSteps: 4, saveEvery: 2, evalEvery: 0, microBatchTokens: 320, learningRate: 1e-2 },
+  train: { ...quickstartConfig.train, maxSteps: 4, learningRate: 1e-2 },
   generate: { maxNewTokens: 5 },
   output,
   ...more,

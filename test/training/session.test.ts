@@ -14,24 +14,16 @@ import { Ift, type IftConfig, type TrainResult } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
-import { quickstart } from '../fixture/files.js'
+import { quickstartConfig } from '../fixture/quickstart.js'
 import { metricsOf, sessionsIn, trainsIn } from '../fixture/session.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-session-'))
 
 const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
+  ...quickstartConfig,
   model: 'llama',
-  // A real config and tokenizer; runs start from seeded random values.
-  weights: quickstart('model'),
-  initialize: true,
   device: 'cpu',
   threads: 2,
-  dtype: 'f32',
-  data: [quickstart('data/bilingual.jsonl')],
-  template: 'alpaca',
-  maxLength: 160,
-  peft: { method: 'lora', r: 4, dropout: 0.1 },
-  train: { batchSize: 4, maxSteps: 6, saveEvery: 2, evalEvery: 0, microBatchTokens: 320, learningRate: 1e-3 },
   generate: { maxNewTokens: 5 },
   output,
   ...more,
