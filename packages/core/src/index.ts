@@ -33,14 +33,7 @@ export {
   type IftPlugin,
   type PluginHost,
 } from './plugin/define.js'
-export {
-  createSessionHooks,
-  createTrainerHooks,
-  type DataContext,
-  type SessionHooks,
-  type TrainerHandle,
-  type TrainerHooks,
-} from './plugin/hooks.js'
+export { type DataContext, type SessionHooks, type TrainerHandle, type TrainerHooks } from './plugin/hooks.js'
 export { catalogue, type CataloguePackage } from './plugin/catalogue.js'
 export type { InstalledPackage } from './plugin/installed.js'
 export { namesOf, nouns, readProvides, type Noun, type Provides } from './plugin/manifest.js'

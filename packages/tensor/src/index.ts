@@ -15,7 +15,7 @@ export {
 export { backward, noGrad } from './tensor/tape.js'
 export { empty, Tensor } from './tensor/tensor.js'
 export { QuantizedTensor } from './tensor/quantized-tensor.js'
-export { fromBytes, fromFile, full, random, tensor, zeros } from './tensor/create.js'
+export { fromFile, full, random, tensor, zeros } from './tensor/create.js'
 export { keep, scope } from './tensor/scope.js'
 export { recompute } from './tensor/recompute.js'
 export { segments, type Segments } from './tensor/segments.js'

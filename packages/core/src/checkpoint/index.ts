@@ -3,16 +3,15 @@ export { ggufConfig, mapGguf, openGguf, type GgufFile } from './gguf.js'
 export { saveModel, type SaveModelOptions } from './save-model.js'
 export type { BlockDType, PlainDType, StoredDType } from './numbers.js'
 export {
-  fromMemory,
   fromTensor,
   openSafetensors,
   writeSafetensors,
   type Safetensors,
   type TensorToWrite,
 } from './safetensors.js'
-export { isShardName, writeSharded, type ShardOptions } from './sharded.js'
+export { writeSharded, type ShardOptions } from './sharded.js'
 export { openCheckpoint } from './source.js'
 export { loadStored, readStored, readValues, type StoredTensor } from './stored.js'
-export { initializeWeights, loadWeights, parameterBytes, type LoadOptions } from './weights.js'
+export { initializeWeights, loadWeights, type LoadOptions } from './weights.js'
 export { openTorch, type TorchFile } from './torch.js'
 export { WeightSource, type CheckpointFormat } from './weight-source.js'

@@ -6,7 +6,8 @@ import { IftError, tensor } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { replaceDir, verifyFolder, writeFileAtomic, writeHashes } from '../files/atomic.js'
-import { openSafetensors, fromMemory, fromTensor, writeSafetensors } from './safetensors.js'
+import { fromMemory } from './from-memory.fixture.js'
+import { openSafetensors, fromTensor, writeSafetensors } from './safetensors.js'
 import { readStored, readValues } from './stored.js'
 
 const fixtures = fileURLToPath(new URL('../../../../fixtures', import.meta.url))

@@ -169,21 +169,6 @@ export const fromTensor = (name: string, source: Tensor, dtype = source.dtype): 
   },
 })
 
-/** A tensor whose bytes are at hand. */
-export const fromMemory = (
-  name: string,
-  dtype: PlainDType,
-  shape: readonly number[],
-  bytes: Uint8Array,
-): TensorToWrite => ({
-  name,
-  dtype,
-  shape,
-  async *bytes() {
-    yield await Promise.resolve(bytes)
-  },
-})
-
 const typeOrder = Object.keys(itemBytes)
 // By code points, as Rust compares strings.
 const byName = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))

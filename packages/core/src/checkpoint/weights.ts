@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import {
   full,
   IftError,
-  itemSize,
   QuantizedParameter,
   random,
   TiedLinear,
@@ -175,11 +174,4 @@ export async function initializeWeights<C>(
     return Promise.resolve(rounded)
   })
   await backend.synchronize()
-}
-
-/** Bytes of a model's parameters in a type. */
-export const parameterBytes = (model: CausalLM, dtype: FloatDType): number => {
-  let size = 0
-  for (const [, { shape }] of model.namedParameters()) size += shape.reduce((product, d) => product * d, 1)
-  return size * itemSize(dtype)
 }

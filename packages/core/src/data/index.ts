@@ -3,13 +3,11 @@ export {
   hashFiles,
   locateExamples,
   readExamples,
-  templateFingerprint,
   type BuildOptions,
   type LocatedExample,
   type SourceOptions,
 } from './build.js'
 export {
-  markedTurns,
   messageText,
   promptMessages,
   toLastAnswer,
@@ -17,7 +15,7 @@ export {
   toRounds,
   type Conversation,
 } from './conversation.js'
-export { convertData, convertExample, convertTargets, type ConvertTarget } from './convert.js'
+export { convertData, convertTargets, type ConvertTarget } from './convert.js'
 export {
   encodeExample,
   encodeExamples,
@@ -29,13 +27,7 @@ export {
   type Truncation,
 } from './encode.js'
 export { ExactNumber, exactJson, isExactNumber, parseExactJson } from './exact-json.js'
-export {
-  formatNames,
-  recordConverter,
-  sniffFormat,
-  type FormatName,
-  type FormatOptions,
-} from './format/index.js'
+export { formatNames, recordConverter, type FormatName, type FormatOptions } from './format/index.js'
 export {
   createPacker,
   Packer,
@@ -44,7 +36,7 @@ export {
   type PackedStep,
   type PackerOptions,
 } from './pack.js'
-export { DataRandom, permutation } from './random.js'
+export { DataRandom } from './random.js'
 export {
   dataFiles,
   readCsv,
@@ -54,7 +46,6 @@ export {
   type Split,
 } from './read/index.js'
 export {
-  countScripts,
   DataStats,
   distribution,
   tokenStats,

@@ -1,10 +1,8 @@
 export {
-  hashFile,
   hashList,
   replaceDir,
   verifyFolder,
   writeFileAtomic,
-  writeHashes,
   type Content,
   type ReplaceOptions,
 } from './atomic.js'

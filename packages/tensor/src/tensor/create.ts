@@ -57,24 +57,6 @@ function upload(
   return new Tensor(storage, shape, dtype, size)
 }
 
-/** Little-endian bytes, as `readBytes` gives them, as a tensor. */
-export function fromBytes(
-  backend: Backend,
-  bytes: Uint8Array,
-  shape: readonly number[],
-  dtype: DType,
-): Tensor {
-  const size = sizeOf(shape, 'fromBytes')
-  const expected = size * itemSize(dtype)
-  if (bytes.byteLength !== expected) {
-    throw new IftError(
-      'IFT_SHAPE',
-      `fromBytes: ${dtype} [${shape.join(', ')}] has ${expected} bytes, found ${bytes.byteLength}`,
-    )
-  }
-  return upload(backend, bytes, shape, dtype, size)
-}
-
 /**
  * A read-only tensor over bytes of a file from byte `offset`: mapped where the device allows it, never held twice.
  * Operations never write into it; `Parameter.setTrainable` copies it.
