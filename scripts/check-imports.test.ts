@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { foreignImports, rulesOf } from './imports/packages.mjs'
+import { upwardModules } from './imports/rust.mjs'
 import { privateImports } from './imports/tests.mjs'
 import { upwardImports } from './imports/typescript.mjs'
 
@@ -27,6 +28,7 @@ test('this repository follows the rules', () => {
   expect(foreignImports(repository)).toEqual([])
   expect(upwardImports(repository)).toEqual([])
   expect(privateImports(repository)).toEqual([])
+  expect(upwardModules(repository)).toEqual([])
 })
 
 describe('packages', () => {
@@ -115,4 +117,94 @@ test('a test in test/ that imports a private file is named, one of a public entr
     'test/e2e/run.mjs imports ../../packages/one/dist/index.js: a test of a private file lies beside it',
     'test/families/a.test.ts imports ../../packages/one/src/deep/b.js: a test of a private file lies beside it',
   ])
+})
+
+describe('modules of a crate', () => {
+  const rules = { 'crates/one': ['error', 'atoms', 'molecules'] }
+  const lib = 'mod error;\nmod atoms;\nmod molecules;\npub use molecules::water::{Water as Wet, hot};\n'
+  const upwards = (atoms: string, more: Record<string, string> = {}) => {
+    plant({
+      'crates/one/src/lib.rs': lib,
+      'crates/one/src/error.rs': '',
+      'crates/one/src/molecules/mod.rs': 'use crate::atoms::Atom;\nuse water::Water;\n',
+      'crates/one/src/molecules/water.rs':
+        'use super::super::error;\n#[macro_export]\nmacro_rules! melt { () => {} }\n',
+      'crates/one/src/atoms/mod.rs': atoms,
+      ...more,
+    })
+    return upwardModules(root, rules)
+  }
+  const fault = (line: number, path: string) =>
+    `crates/one/src/atoms/mod.rs:${line} uses ${path}: atoms lies below molecules`
+
+  test('what lies below may be used, a child too, and anything in tests, comments and text', () => {
+    const atoms = [
+      'mod shell;',
+      'use std::{fmt, crate_name};',
+      'use crate::error::{self, Error};',
+      'use shell::Shell;',
+      '/* use crate::molecules; /* nested */ crate::molecules::a() */ // crate::molecules::b()',
+      `const A: &str = "crate::molecules::c() \\" crate::molecules"; const B: &str = r#"" crate::molecules"#;`,
+      `fn f<'a>(x: &'a str) -> char { '"' } // use crate::molecules;`,
+      'mod tests { use super::*; use crate::molecules::water; }',
+    ]
+    expect(upwards(atoms.join('\n'), { 'crates/one/src/atoms/shell.rs': 'use super::Atom;' })).toEqual([])
+    expect(upwards('', { 'crates/one/src/atoms/tests.rs': 'use crate::molecules;' })).toEqual([])
+  })
+
+  test.each([
+    ['use crate::molecules;', 'molecules'],
+    ['pub(crate) use crate::molecules::water::Water as W;', 'molecules::water::Water'],
+    ['use crate::{error, molecules::{water::{self}}};', 'molecules::water'],
+    ['use crate::{\n    error::*,\n    molecules::*,\n};', 'molecules::*'],
+    ['use super::molecules::water;', 'molecules::water'],
+    ['fn f() -> crate::molecules::Water { x }', 'molecules::Water'],
+    ['fn f() { self::super::molecules::boil() }', 'molecules::boil'],
+    ['mod inner { use super::super::molecules::boil; }', 'molecules::boil'],
+    ['mod inner { fn f() {} } fn g() { super::molecules::boil() }', 'molecules::boil'],
+    ['macro_rules! m { () => { $crate::molecules::boil() } }', 'molecules::boil'],
+    ['macro_rules! m { () => { use $crate::molecules::Water; } }', 'molecules::Water'],
+    ['use crate::Wet;', 'Wet'],
+    ['fn f() { crate::hot() }', 'hot'],
+    ['use crate::melt;', 'melt'],
+  ])('%s runs upwards', (atoms, path) => {
+    expect(upwards(atoms)).toEqual([fault(1, path)])
+  })
+
+  test('the line is that of the path', () => {
+    expect(upwards('/*\n*/\n"\n"; fn f() {\n crate::molecules::boil() }')).toEqual([
+      fault(5, 'molecules::boil'),
+    ])
+  })
+
+  test('what lib.rs holds lies above every module', () => {
+    expect(upwards('use crate::Item;')).toEqual([
+      'crates/one/src/atoms/mod.rs:1 uses Item: atoms lies below lib.rs',
+    ])
+  })
+
+  test('a crate without layers is named', () => {
+    const files = {
+      'crates/two/Cargo.toml': '',
+      'packages/three/native/Cargo.toml': '',
+      'packages/four/a.ts': '',
+    }
+    expect(upwards('', files)).toEqual([
+      'crates/two: its modules have no layers',
+      'packages/three/native: its modules have no layers',
+    ])
+  })
+
+  test('modules of a folder that use each other in a circle are named, and so is one without a layer', () => {
+    const faults = upwards('', {
+      'crates/one/src/atoms/a.rs': 'use super::b::B;',
+      'crates/one/src/atoms/b/mod.rs': '',
+      'crates/one/src/atoms/b/deep.rs': 'use crate::atoms::c;',
+      'crates/one/src/atoms/c.rs': 'use super::a::A;',
+      'crates/one/src/new.rs': '',
+    })
+    expect(faults[0]).toBe('crates/one: the layers name new nowhere')
+    expect(faults[1]).toMatch(/^crates\/one: modules of atoms use each other in a circle: (. → ){3}.$/)
+    expect(faults).toHaveLength(2)
+  })
 })

@@ -17,7 +17,10 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The strongest set of this processor. AMX counts only after `gemm::choose` has tried it.
+    /// Every set, weakest first.
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
+
+    /// The strongest set that this processor announces, without AMX, which has to be tried first (`gemm::choose`).
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
@@ -40,20 +43,6 @@ impl Isa {
             }
         }
         Self::Portable
-    }
-
-    /// Every set that this processor runs, weakest first; in tests AMX too where its instructions can be emulated.
-    pub fn supported() -> Vec<Self> {
-        let best = Self::detect();
-        #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
-        if best == Self::Avx512Bf16 {
-            crate::gemm::micro::amx::emulator::install();
-            return vec![Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
-        }
-        [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16]
-            .into_iter()
-            .filter(|isa| *isa <= best)
-            .collect()
     }
 
     pub fn name(self) -> &'static str {

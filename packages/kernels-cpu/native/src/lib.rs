@@ -22,3 +22,4 @@ pub mod profile;
 pub mod quantized;
 pub mod queue;
 pub mod roofs;
+pub(crate) mod row;

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{Either, Env, Object, Uint8Array};
 use napi_derive::napi;
 
 use crate::device::{Args, Device};
-use crate::gemm::choose;
+use crate::gemm::{choose, supported};
 use crate::isa::Isa;
 use crate::mapped::copied;
 use crate::queue::{Context, closed};
@@ -63,16 +63,6 @@ where
     K: Fn(&Context) -> Result<()> + Send + Sync + 'static,
 {
     outcome(with(device, |device| device.kernel(name, check)))
-}
-
-/// Sets that work here, weakest first.
-fn supported() -> Vec<Isa> {
-    let mut known = Isa::supported();
-    let best = choose().0;
-    if known.last() != Some(&best) {
-        known.push(best);
-    }
-    known
 }
 
 /// Names of the instruction sets that `open` accepts here, weakest first.

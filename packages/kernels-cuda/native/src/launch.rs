@@ -8,7 +8,7 @@ use ift_collectives::nccl::Nccl;
 use ift_kernel_abi::{Code, Error, Result};
 
 use crate::driver::Driver;
-use crate::kernels::geometry::Geometry;
+use crate::plan::geometry::Geometry;
 
 /// Arguments of a kernel as its C struct.
 ///

@@ -9,5 +9,6 @@ pub mod driver;
 pub mod kernels;
 pub mod launch;
 pub mod node;
+pub mod plan;
 pub mod profile;
 pub mod queue;

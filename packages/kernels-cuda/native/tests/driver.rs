@@ -13,9 +13,9 @@ use ift_kernels_cuda::device::Device;
 use ift_kernels_cuda::driver::{Driver, Product};
 use ift_kernels_cuda::kernels::elementwise::{axpby, cast, fill};
 use ift_kernels_cuda::kernels::gemm::gemm;
-use ift_kernels_cuda::kernels::inventory;
 use ift_kernels_cuda::launch::Context;
 use ift_kernels_cuda::node;
+use ift_kernels_cuda::plan::inventory;
 
 mod stub;
 use stub::Machine;
@@ -355,7 +355,7 @@ fn the_inventory_tells_what_each_kernel_is_and_which_is_missing() {
 fn kernels_without_a_place_in_the_inventory_are_refused() {
     let Some(machine) = Machine::new() else { return };
     let gpu = machine.open(0);
-    let geometry = ift_kernels_cuda::kernels::geometry::Geometry { grid: [1; 3], block: [1; 3] };
+    let geometry = ift_kernels_cuda::plan::geometry::Geometry { grid: [1; 3], block: [1; 3] };
     let error = gpu.launch("ift_none", &geometry, 0, &[0; 8]).unwrap_err();
     assert_eq!(error.message, "ift_none is not in the list of kernels");
     drop(gpu);

@@ -6,6 +6,7 @@ use super::forward::forward_on;
 use super::{AttentionParams, Mask, PagedParams, backward, forward, paged};
 use crate::dtype::FloatDType;
 use crate::gemm::micro::Micro;
+use crate::gemm::supported;
 use crate::gemm::tests::{DTYPES, Random, decode, rounding};
 use crate::isa::Isa;
 use crate::pool::Pool;
@@ -281,7 +282,7 @@ fn out_and_gradients_equal_f64() {
             let problem = case.problem(dtype);
             let p = case.params(&problem, dtype);
             let expected = reference(&p, &problem);
-            for isa in Isa::supported() {
+            for isa in supported() {
                 let actual = run(isa, 1 + index % 3, &p, &problem);
                 let tolerance = 4e-6 + 3.0 * rounding(dtype);
                 for (i, what) in ["out", "lse", "dq", "dk", "dv"].into_iter().enumerate() {
@@ -352,7 +353,7 @@ fn pages_hold_the_same_keys() {
             let problem = case.problem(dtype);
             let p = case.params(&problem, dtype);
             let [expected, ..] = reference(&p, &problem);
-            for isa in Isa::supported() {
+            for isa in supported() {
                 for page_size in [1, 16, 48] {
                     let lengths: Vec<usize> = case.lengths.iter().map(|pair| pair.1).collect();
                     let max_pages = lengths.iter().max().unwrap().div_ceil(page_size).max(1);

@@ -79,6 +79,21 @@ pub fn choose() -> (Isa, Option<&'static str>) {
     (best, None)
 }
 
+/// Every set that works here, weakest first; in tests AMX too where its instructions can be emulated.
+pub fn supported() -> Vec<Isa> {
+    #[cfg(not(all(test, target_arch = "x86_64", target_os = "linux")))]
+    let best = choose().0;
+    #[cfg(all(test, target_arch = "x86_64", target_os = "linux"))]
+    let best = match Isa::detect() {
+        Isa::Avx512Bf16 => {
+            micro::amx::emulator::install();
+            Isa::Amx
+        }
+        best => best,
+    };
+    Isa::ALL.into_iter().filter(|isa| *isa <= best).collect()
+}
+
 /// Whether bf16 products on `isa` equal those in portable f32, over every shape of tile.
 #[cfg(target_arch = "x86_64")]
 fn self_test(isa: Isa) -> bool {

@@ -3,21 +3,11 @@
 use super::micro::Micro;
 use super::operand::Operand;
 #[cfg(target_arch = "x86_64")]
-use super::transpose::{self, Target};
+use super::transpose::{self, Source, Target};
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::with_element;
 use std::ops::Range;
-
-/// Values of k and rows of an operand, from its element (0, 0) on.
-#[derive(Clone, Copy)]
-pub struct Source<T> {
-    pub at: *const T,
-    /// Elements from one stored row to the next.
-    pub ld: usize,
-    pub rows: usize,
-    pub k: usize,
-}
 
 /// `rows` of A [m, k] over the values `depth` of k into rows at `to`, `stride` bytes apart.
 ///

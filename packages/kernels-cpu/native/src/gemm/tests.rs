@@ -1,7 +1,7 @@
 //! Products against f64, on every instruction set that this processor has.
 
 use super::micro::Micro;
-use super::{GemmParams, Plus, gemm, gemm_plus, multiply};
+use super::{GemmParams, Plus, gemm, gemm_plus, multiply, supported};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::Isa;
@@ -143,7 +143,7 @@ fn params(
 
 #[test]
 fn products_of_every_kind_equal_f64() {
-    for isa in Isa::supported() {
+    for isa in supported() {
         for dtype in DTYPES {
             for (index, shape) in SHAPES.into_iter().enumerate() {
                 for trans in 0..4 {
@@ -163,7 +163,7 @@ fn products_of_every_kind_equal_f64() {
 /// Rows at a distance of whole pages, and accumulators that are kept while panels come and go.
 #[test]
 fn deep_products_equal_f64() {
-    for isa in Isa::supported() {
+    for isa in supported() {
         for dtype in DTYPES {
             for trans in 0..4 {
                 let p = params((20, 256, 2048), trans, dtype, FloatDType::F32);
@@ -256,7 +256,7 @@ fn the_amx_path_is_right_on_every_processor() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_self_test_passes_where_the_instructions_work() {
-    for isa in Isa::supported() {
+    for isa in supported() {
         assert!(super::self_test(isa), "{isa:?}");
     }
     if super::micro::amx::permitted() {
@@ -280,7 +280,7 @@ fn products_of_an_adapter() {
             cases.push((wide, rank, k, true, false));
         }
     }
-    for isa in Isa::supported() {
+    for isa in supported() {
         for &(m, n, k, trans_a, trans_b) in &cases {
             for (out_dtype, accumulate, alpha) in
                 [(FloatDType::Bf16, true, 0.75), (FloatDType::F32, false, 1.0), (FloatDType::F32, true, -2.0)]
@@ -306,7 +306,7 @@ fn a_second_product_is_added() {
         (40, 70, 100, 64),
         (20, 40, 100, 800),
     ];
-    for isa in Isa::supported() {
+    for isa in supported() {
         for (case, &(m, n, k, rank)) in shapes.iter().enumerate() {
             for (dtype, alpha) in [(FloatDType::Bf16, 2.0), (FloatDType::F32, -0.5), (FloatDType::Bf16, 1.7)]
             {

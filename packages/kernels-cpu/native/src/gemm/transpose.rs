@@ -3,9 +3,18 @@
 //! Element (i, p) of the source has k-index p. Neighbours in memory are either those along k (a weight packed as B) or
 //! those along i (a transposed A); packed memory has them the other way round.
 
-use super::pack::Source;
 use crate::element::Element;
 use std::arch::x86_64::*;
+
+/// Values of k and rows of an operand, from its element (0, 0) on.
+#[derive(Clone, Copy)]
+pub struct Source<T> {
+    pub at: *const T,
+    /// Elements from one stored row to the next.
+    pub ld: usize,
+    pub rows: usize,
+    pub k: usize,
+}
 
 /// Where packed elements go: unit u of row i to `at[u · ld + i]` when the source runs along k, to `at[i · ld + u]` when
 /// it runs along i.

@@ -5,13 +5,13 @@ use std::ops::Range;
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
-use super::row;
 use crate::device::Ptr;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Columns that are summed together, a few cache lines of each row.

@@ -5,11 +5,11 @@ use std::ops::Range;
 use ift_kernel_abi::{Code, Error, FloatDType, Result, product, size};
 use napi_derive::napi;
 
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 struct Add<E> {

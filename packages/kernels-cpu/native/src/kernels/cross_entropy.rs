@@ -7,13 +7,13 @@ use std::ops::Range;
 use ift_kernel_abi::{Code, DType, Error, FloatDType, size};
 use napi_derive::napi;
 
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::math::exp;
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Logits of a piece, whose exponentials are summed in f32; such sums are added in f64.

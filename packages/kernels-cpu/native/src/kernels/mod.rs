@@ -18,7 +18,6 @@ pub mod quantized;
 pub mod random;
 pub mod rms_norm;
 pub mod rope;
-pub(crate) mod row;
 pub mod rows;
 pub mod top_rows;
 

@@ -5,12 +5,12 @@ use std::ops::Range;
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Elements summed in f32; the sums of such pieces are added in f64.

@@ -6,12 +6,12 @@ use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
 use super::columns::{Normalised, sum_over_rows};
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 struct Forward<E> {

@@ -5,13 +5,13 @@ use std::ops::Range;
 use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::math::cos_sin;
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Pairs that are turned at a time.

@@ -5,11 +5,11 @@ use std::ops::Range;
 use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, size};
 use napi_derive::napi;
 
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Refuses the first id outside the table.

@@ -5,13 +5,13 @@ use std::ops::Range;
 use ift_kernel_abi::{DType, FloatDType, size, top_count};
 use napi_derive::napi;
 
-use super::row;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::math::exp;
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Exponentials summed in f32; such sums are added in f64.

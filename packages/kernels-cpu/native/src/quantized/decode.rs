@@ -7,6 +7,7 @@ use super::{BLOCK, Int8, Matrix, Nf4, ONE_OVER_127};
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::pool::Pool;
+use crate::row;
 
 /// The values of a whole block.
 #[inline(always)]
@@ -29,7 +30,7 @@ macro_rules! values {
             let to = y.add(at - range.start);
             if at == b * BLOCK && at + BLOCK <= range.end {
                 $block(&mut values, w.codes.of::<u8>().add(at / 2), scale);
-                crate::kernels::row::store(to, &values);
+                row::store(to, &values);
                 at += BLOCK;
             } else {
                 let end = ((b + 1) * BLOCK).min(range.end);
@@ -180,7 +181,7 @@ pub unsafe fn dequantize<E: Element>(pool: &Pool, isa: Isa, w: Matrix, y: crate:
         Matrix::Nf4(w) => pool.ranges(w.n, 128 * BLOCK, |range| unsafe {
             nf4::<E>(isa, w, y.of::<E>().add(range.start), range);
         }),
-        Matrix::Int8(w) => pool.ranges(w.rows, crate::kernels::row::grain(w.cols), |range| {
+        Matrix::Int8(w) => pool.ranges(w.rows, row::grain(w.cols), |range| {
             for r in range {
                 unsafe { int8::<E>(isa, w, y.of::<E>().add(r * w.cols), r) };
             }

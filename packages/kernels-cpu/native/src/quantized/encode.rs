@@ -7,6 +7,7 @@ use super::{BLOCK, GROUP, Int8, Matrix, Nf4};
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::pool::{Pool, scratch};
+use crate::row;
 
 /// Adding and taking away 1.5 · 2^23 rounds to the nearest whole number, ties to even.
 const ROUND: f32 = 12_582_912.0;
@@ -46,9 +47,9 @@ impl<E: Element> Loop for Blocks<E> {
             let len = BLOCK.min(self.w.n - b * BLOCK);
             let mut x = [0.0f32; BLOCK];
             if len == BLOCK {
-                unsafe { crate::kernels::row::load(&mut x, self.x.add(b * BLOCK)) };
+                unsafe { row::load(&mut x, self.x.add(b * BLOCK)) };
             } else {
-                unsafe { crate::kernels::row::load(&mut x[..len], self.x.add(b * BLOCK)) };
+                unsafe { row::load(&mut x[..len], self.x.add(b * BLOCK)) };
             }
             let most = largest(&x);
             unsafe { self.largest.add(b).write(most) };
@@ -87,12 +88,12 @@ impl<E: Element> Loop for Rows<E> {
             let pieces = || (0..cols).step_by(256).map(|start| (r * cols + start, 256.min(cols - start)));
             let mut most = 0.0f32;
             for (at, len) in pieces() {
-                unsafe { crate::kernels::row::load(&mut x[..len], self.x.add(at)) };
+                unsafe { row::load(&mut x[..len], self.x.add(at)) };
                 most = most.max(largest(&x[..len]));
             }
             let factor = share(127.0, most);
             for (at, len) in pieces() {
-                unsafe { crate::kernels::row::load(&mut x[..len], self.x.add(at)) };
+                unsafe { row::load(&mut x[..len], self.x.add(at)) };
                 let to = unsafe { self.w.codes.of::<i8>().add(at) };
                 for (i, x) in x[..len].iter().enumerate() {
                     let whole = (x * factor + ROUND).to_bits() as i32 - ROUND.to_bits() as i32;
@@ -111,7 +112,7 @@ impl<E: Element> Loop for Rows<E> {
 pub unsafe fn quantize<E: Element>(pool: &Pool, isa: Isa, w: Matrix, x: *const E) {
     let x = Source(x);
     match w {
-        Matrix::Int8(w) => pool.ranges(w.rows, crate::kernels::row::grain(w.cols), |range| unsafe {
+        Matrix::Int8(w) => pool.ranges(w.rows, row::grain(w.cols), |range| unsafe {
             vectorised(isa, Rows { w, x: x.get(), range });
         }),
         Matrix::Nf4(w) => {

@@ -13,8 +13,8 @@ use super::{BLOCK, Matrix, ONE_OVER_127};
 use crate::element::Element;
 use crate::gemm::store::{Output, store};
 use crate::isa::{Isa, Loop, mul_add, vectorised};
-use crate::kernels::row;
 use crate::pool::{Pool, scratch};
+use crate::row;
 
 /// Rows of w whose products are kept at a time.
 const STRIP: usize = 64;

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use ift_kernel_abi::{Result, no_recording};
 
@@ -16,8 +16,8 @@ use super::lt::Lt;
 use super::staging::Staging;
 use super::timing::Timing;
 use super::trace::Trace;
-use super::{Driver, Facts, KernelFacts, Product};
-use crate::kernels::geometry::Geometry;
+use super::{Driver, Facts, KernelFacts, Product, lock};
+use crate::plan::geometry::Geometry;
 use crate::profile::KernelTime;
 
 pub struct Cuda {
@@ -40,10 +40,6 @@ pub struct Cuda {
 // SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
 unsafe impl Send for Cuda {}
 unsafe impl Sync for Cuda {}
-
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 pub const CUBLAS_LT: &str = "libcublasLt.so.13";
 pub const CUBLAS_HINT: &str = "pip install 'nvidia-cublas==13.*', or install libcublas-13-*";

@@ -4,15 +4,15 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use half::{bf16, f16};
 use ift_kernel_abi::{Code, Error, FloatDType, Result};
 
-use super::{Driver, Facts, KernelFacts, Product, expect_listed};
-use crate::kernels::geometry::Geometry;
-use crate::kernels::inventory;
+use super::{Driver, Facts, KernelFacts, Product, expect_listed, lock};
+use crate::plan::geometry::Geometry;
+use crate::plan::inventory;
 use crate::profile::{KernelTime, Table};
 
 unsafe extern "C" {
@@ -96,11 +96,11 @@ impl Emulated {
 
 impl Emulated {
     fn recordings(&self) -> MutexGuard<'_, Recordings> {
-        self.recordings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.recordings)
     }
 
     fn profile(&self) -> MutexGuard<'_, Option<Table>> {
-        self.profile.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.profile)
     }
 
     /// Does `work`, and counts its time where that is wanted.
@@ -142,12 +142,12 @@ impl Driver for Emulated {
             self.given.fetch_sub(size, Ordering::AcqRel);
             return Err(refused());
         }
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).insert(address as u64, layout);
+        lock(&self.blocks).insert(address as u64, layout);
         Ok(address as u64)
     }
 
     fn free(&self, address: u64) {
-        let layout = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).remove(&address);
+        let layout = lock(&self.blocks).remove(&address);
         if let Some(layout) = layout {
             self.given.fetch_sub(layout.size(), Ordering::AcqRel);
             // SAFETY: from `alloc` with this layout, and taken out of the table.

@@ -8,9 +8,8 @@ use std::sync::Mutex;
 use ift_kernel_abi::{Code, Error, Result};
 
 use super::api::{Api, Handle, SUCCESS};
-use super::cuda::lock;
-use super::{KernelFacts, expect_listed};
-use crate::kernels::inventory;
+use super::{KernelFacts, expect_listed, lock};
+use crate::plan::inventory;
 
 // Attributes of a function.
 const LARGEST_BLOCK: c_int = 0;

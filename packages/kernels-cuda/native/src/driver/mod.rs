@@ -1,9 +1,11 @@
 //! What the backend needs of a device, and its two kinds: a GPU and the emulator of one.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use ift_kernel_abi::{Code, Error, FloatDType, Result};
 
-use crate::kernels::geometry::Geometry;
-use crate::kernels::inventory;
+use crate::plan::geometry::Geometry;
+use crate::plan::inventory;
 use crate::profile::KernelTime;
 
 #[cfg(not(feature = "emulated"))]
@@ -97,6 +99,11 @@ fn expect_listed(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::Internal, format!("{name} is not in the list of kernels")))
+}
+
+/// What a mutex guards, also where a thread has panicked with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What one of several devices is.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use ift_kernel_abi::{Code, Error, Result};
 
-use super::cuda::lock;
+use super::lock;
 
 /// Launches that are remembered.
 const MOST: usize = 8;

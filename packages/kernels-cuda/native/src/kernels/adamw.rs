@@ -3,10 +3,10 @@
 use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
-use super::geometry::elements;
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::elements;
 
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -1,21 +1,22 @@
 //! Attention: attention_forward.cu, attention_backward.cu, attention_paged.cu on tensor cores, attention_general.cu for
 //! f32 and what tensor cores do not take. The bounds of sequences are device data: the kernels check them.
 
-mod plan;
+mod call;
 
 use ift_kernel_abi::{Code, DType, Error, Result, product, size};
 use napi_derive::napi;
 
-use super::narrow;
 use crate::device::{Checked, address};
 use crate::launch::Context;
 use crate::node::{Failure, kernel};
-use plan::{AttentionArgs, AttentionShape, General, Shape, Tensor, combine, splits};
-pub use plan::{MAX_HEAD_DIM, kernels};
+use crate::plan::attention::{General, Shape, Tensor, combine, splits};
+use crate::plan::geometry::narrow;
+use call::{AttentionArgs, AttentionShape, Call, launch};
 
 /// Operands shared by the packed kernels.
 struct Packed {
     shape: Shape,
+    call: AttentionArgs,
     rows_q: usize,
     rows_k: usize,
 }
@@ -32,10 +33,10 @@ impl Packed {
         k: u32,
         v: u32,
     ) -> Result<Self> {
-        let mut shape = Shape::of(args, p)?;
+        let Call { shape, args: call } = Call::of(args, p)?;
         let (rows_q, rows_k) = (size("rowsQ", rows_q)?, size("rowsK", rows_k)?);
         let keys = [rows_k, shape.kv_heads, shape.head_dim];
-        shape.call = AttentionArgs {
+        let call = AttentionArgs {
             cu_q: address(args.input("cuQ", cu_q, &[shape.segments + 1], DType::I32)?),
             cu_k: address(args.input("cuK", cu_k, &[shape.segments + 1], DType::I32)?),
             q: address(args.input("q", q, &[rows_q, shape.heads, shape.head_dim], shape.dtype)?),
@@ -43,9 +44,9 @@ impl Packed {
             v: address(args.input("v", v, &keys, shape.dtype)?),
             rows_q: narrow("rowsQ", rows_q)?,
             rows_k: narrow("rowsK", rows_k)?,
-            ..shape.call
+            ..call
         };
-        Ok(Self { shape, rows_q, rows_k })
+        Ok(Self { shape, call, rows_q, rows_k })
     }
 }
 
@@ -84,12 +85,12 @@ pub fn attention(
         alibi_slopes,
     };
     kernel(device, "attention", |args| {
-        let Packed { shape, rows_q, .. } = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
+        let Packed { shape, call, rows_q, .. } = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
         let queries = [rows_q, shape.heads, shape.head_dim];
         let call = AttentionArgs {
             out: address(args.output("out", out, &queries, shape.dtype)?),
             lse: address(args.output("lse", lse, &queries[..2], DType::F32)?),
-            ..shape.call
+            ..call
         };
         let plan = if shape.tensor_cores(&[call.q, call.k, call.v, call.out]) {
             Tensor::of(shape.head_dim).forward(&shape, rows_q, false)?
@@ -97,7 +98,7 @@ pub fn attention(
             General::of(shape.head_dim).plan("forward", &shape, rows_q, shape.heads, 3, 1)?
         };
         Ok(move |context: &Context| {
-            plan.launch(context, &AttentionArgs { error: context.error_flag(), ..call })
+            launch(context, &plan, &AttentionArgs { error: context.error_flag(), ..call })
         })
     })
 }
@@ -141,7 +142,8 @@ pub fn attention_backward(
         alibi_slopes,
     };
     kernel(device, "attentionBackward", |args| {
-        let Packed { shape, rows_q, rows_k } = Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
+        let Packed { shape, call, rows_q, rows_k } =
+            Packed::of(args, &p, cu_q, cu_k, rows_q, rows_k, q, k, v)?;
         let queries = [rows_q, shape.heads, shape.head_dim];
         let keys = [rows_k, shape.kv_heads, shape.head_dim];
         let call = AttentionArgs {
@@ -151,7 +153,7 @@ pub fn attention_backward(
             dout: address(args.input("dout", dout, &queries, shape.dtype)?),
             out: address(args.input("out", out, &queries, shape.dtype)?),
             lse: address(args.input("lse", lse, &queries[..2], DType::F32)?),
-            ..shape.call
+            ..call
         };
         let all = [call.q, call.k, call.v, call.out, call.dout, call.dq, call.dk, call.dv];
         let (first, second) = if shape.tensor_cores(&all) {
@@ -166,8 +168,8 @@ pub fn attention_backward(
         let delta = address(args.scratch(scratch)?);
         Ok(move |context: &Context| {
             let call = AttentionArgs { delta, error: context.error_flag(), ..call };
-            first.launch(context, &call)?;
-            second.launch(context, &call)
+            launch(context, &first, &call)?;
+            launch(context, &second, &call)
         })
     })
 }
@@ -210,7 +212,7 @@ pub fn attention_paged(
         alibi_slopes,
     };
     kernel(device, "attentionPaged", |args| {
-        let shape = Shape::of(args, &p)?;
+        let Call { shape, args: call } = Call::of(args, &p)?;
         let rows_q = size("rowsQ", rows_q)?;
         let (max_pages, page_size) = (size("maxPages", max_pages)?, size("pageSize", page_size)?);
         let pages = size("pages", pages)?;
@@ -232,7 +234,7 @@ pub fn attention_paged(
             max_pages: narrow("maxPages", max_pages)?,
             page_size: narrow("pageSize", page_size)?,
             pages: narrow("pages", pages)?,
-            ..shape.call
+            ..call
         };
         let dim = shape.head_dim;
         let tensor = shape.tensor_cores(&[call.q, call.k, call.v, call.out]).then(|| Tensor::of(dim));
@@ -257,8 +259,8 @@ pub fn attention_paged(
         Ok(move |context: &Context| {
             let partial = partial_sums + sums as u64;
             let call = AttentionArgs { error: context.error_flag(), partial_sums, partial, ..call };
-            plan.launch(context, &call)?;
-            if splits == 1 { Ok(()) } else { combine.launch(context, &call) }
+            launch(context, &plan, &call)?;
+            if splits == 1 { Ok(()) } else { launch(context, &combine, &call) }
         })
     })
 }

@@ -3,11 +3,10 @@
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
-use super::geometry::Geometry;
-use super::narrow;
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{Geometry, narrow};
 
 /// Elements of one partial sum: `kSquaresPiece` of norms.cu.
 const PIECE: usize = 16_384;

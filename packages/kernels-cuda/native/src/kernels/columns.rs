@@ -3,11 +3,10 @@
 use ift_kernel_abi::{FloatDType, Result, product, size};
 use napi_derive::napi;
 
-use super::geometry::{Geometry, elements, lanes, tiles};
-use super::narrow;
 use crate::device::{Checked, Ptr, address};
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{Geometry, elements, lanes, narrow, tiles};
 
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -3,10 +3,10 @@
 use ift_kernel_abi::{Code, Error, FloatDType, Result, product, size};
 use napi_derive::napi;
 
-use super::geometry::{Geometry, lanes, tiles};
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{Geometry, lanes, tiles};
 
 #[derive(Clone, Copy)]
 #[repr(C)]

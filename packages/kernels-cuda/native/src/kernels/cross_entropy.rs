@@ -3,11 +3,10 @@
 use ift_kernel_abi::{DType, FloatDType, size};
 use napi_derive::napi;
 
-use super::geometry::{Geometry, lanes};
-use super::narrow;
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{Geometry, lanes, narrow};
 
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -3,10 +3,10 @@
 use ift_kernel_abi::{DType, FloatDType, Result, size};
 use napi_derive::napi;
 
-use super::geometry::{Geometry, elements, lanes};
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{Geometry, elements, lanes};
 
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -4,11 +4,10 @@ use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
 use super::columns::{ColumnSums, Term};
-use super::geometry::rows as row_geometry;
-use super::narrow;
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{narrow, rows as row_geometry};
 
 #[derive(Clone, Copy)]
 #[repr(C)]

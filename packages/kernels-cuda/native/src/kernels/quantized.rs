@@ -3,11 +3,10 @@
 use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, size};
 use napi_derive::napi;
 
-use super::geometry::{Geometry, elements, tiles};
-use super::narrow;
 use crate::device::{Checked, address};
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{Geometry, elements, narrow, tiles};
 
 /// Elements of an NF4 block, and blocks of a group.
 const BLOCK: usize = 64;

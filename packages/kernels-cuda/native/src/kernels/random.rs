@@ -3,10 +3,10 @@
 use ift_kernel_abi::{Code, Error, FloatDType, Result, size};
 use napi_derive::napi;
 
-use super::geometry::{elements, lanes};
 use crate::device::address;
 use crate::launch::{Args, Context};
 use crate::node::{Failure, kernel};
+use crate::plan::geometry::{elements, lanes};
 
 #[derive(Clone, Copy, Default)]
 #[repr(C)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ift_kernels_cuda::driver::cuda::{Cuda, Sources};
-use ift_kernels_cuda::kernels::inventory;
+use ift_kernels_cuda::plan::inventory;
 use libloading::Library;
 
 /// A machine with two devices that nothing else uses.

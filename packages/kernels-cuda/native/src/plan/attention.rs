@@ -1,130 +1,38 @@
 //! Which kernel of attention is launched, on what grid and with how much shared memory: the tile sizes of the .cu files.
 
-use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, product, size};
+use ift_kernel_abi::{FloatDType, Result, product};
 
-use crate::device::{Checked, address};
-use crate::kernels::geometry::Geometry;
-use crate::kernels::narrow;
-use crate::launch::{Args, Context};
+use super::geometry::{Geometry, narrow};
 
 pub const MAX_HEAD_DIM: usize = 256;
 const THREADS: u32 = 128;
 
-/// `AttentionArgs` of args/attention.h.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-pub struct AttentionArgs {
-    pub q: u64,
-    pub k: u64,
-    pub v: u64,
-    pub out: u64,
-    pub lse: u64,
-    pub dout: u64,
-    pub delta: u64,
-    pub dq: u64,
-    pub dk: u64,
-    pub dv: u64,
-    pub cu_q: u64,
-    pub cu_k: u64,
-    pub visible_prefix: u64,
-    pub alibi_slopes: u64,
-    pub kv_lengths: u64,
-    pub page_table: u64,
-    pub partial: u64,
-    pub partial_sums: u64,
-    pub error: u64,
-    pub segments: i32,
-    pub rows_q: i32,
-    pub rows_k: i32,
-    pub heads: i32,
-    pub kv_heads: i32,
-    pub head_dim: i32,
-    pub causal: i32,
-    pub max_pages: i32,
-    pub page_size: i32,
-    pub pages: i32,
-    pub splits: i32,
-    pub scale: f32,
-}
-unsafe impl Args for AttentionArgs {}
-
-/// `AttentionMask` and the heads, as numbers.
-pub struct AttentionShape {
-    pub segments: f64,
-    pub heads: f64,
-    pub kv_heads: f64,
-    pub head_dim: f64,
-    pub scale: f64,
-    pub dtype: u32,
-    pub causal: bool,
-    pub visible_prefix: Option<u32>,
-    pub alibi_slopes: Option<u32>,
-}
-
-/// The checked shape, with its part of the arguments filled in.
+/// The sequences and heads of a call.
+#[derive(Clone, Copy)]
 pub struct Shape {
     pub segments: usize,
     pub heads: usize,
     pub kv_heads: usize,
     pub head_dim: usize,
+    pub scale: f32,
     pub dtype: FloatDType,
-    pub call: AttentionArgs,
 }
 
 impl Shape {
-    pub fn of(args: &Checked<'_>, p: &AttentionShape) -> Result<Self> {
-        let segments = size("segments", p.segments)?;
-        let (heads, kv_heads) = (size("heads", p.heads)?, size("kvHeads", p.kv_heads)?);
-        let head_dim = size("headDim", p.head_dim)?;
-        if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-            let message = format!("heads is {heads}, expected a multiple of kvHeads {kv_heads}");
-            return Err(Error::new(Code::Argument, message));
-        }
-        if heads > 65_535 {
-            return Err(Error::new(Code::Argument, format!("heads is {heads}, expected at most 65535")));
-        }
-        if head_dim == 0 || head_dim > MAX_HEAD_DIM {
-            let message = format!("headDim is {head_dim}, expected 1 to {MAX_HEAD_DIM}");
-            return Err(Error::new(Code::Argument, message));
-        }
-        let prefix = |id| args.input("visiblePrefix", id, &[segments], DType::I32);
-        let slopes = |id| args.input("alibiSlopes", id, &[heads], DType::F32);
-        let call = AttentionArgs {
-            visible_prefix: p.visible_prefix.map(prefix).transpose()?.map_or(0, address),
-            alibi_slopes: p.alibi_slopes.map(slopes).transpose()?.map_or(0, address),
-            segments: narrow("segments", segments)?,
-            heads: heads as i32,
-            kv_heads: kv_heads as i32,
-            head_dim: head_dim as i32,
-            causal: i32::from(p.causal),
-            splits: 1,
-            scale: p.scale as f32,
-            ..AttentionArgs::default()
-        };
-        let dtype = FloatDType::from_code(p.dtype)?;
-        Ok(Self { segments, heads, kv_heads, head_dim, dtype, call })
-    }
-
     /// Whether tensor cores can do it, with everything at `addresses`.
     pub fn tensor_cores(&self, addresses: &[u64]) -> bool {
         self.dtype != FloatDType::F32
             && self.head_dim.is_multiple_of(8)
-            && self.call.scale > 0.0
+            && self.scale > 0.0
             && addresses.iter().all(|address| address.is_multiple_of(16))
     }
 }
 
 /// What a launch needs besides its arguments.
 pub struct Plan {
-    name: String,
-    geometry: Geometry,
-    shared: usize,
-}
-
-impl Plan {
-    pub fn launch(&self, context: &Context, call: &AttentionArgs) -> Result<()> {
-        context.launch(&self.name, self.geometry, self.shared, call)
-    }
+    pub name: String,
+    pub geometry: Geometry,
+    pub shared: usize,
 }
 
 /// Tiles of `rows` rows that segments may need at most; none without rows.
@@ -270,14 +178,7 @@ pub fn combine(dtype: FloatDType, rows: usize) -> Result<Plan> {
 pub fn kernels() -> Vec<(String, usize)> {
     let mut plans = Vec::new();
     for dtype in [FloatDType::F32, FloatDType::Bf16, FloatDType::F16] {
-        let shape = |head_dim| Shape {
-            segments: 1,
-            heads: 1,
-            kv_heads: 1,
-            head_dim,
-            dtype,
-            call: AttentionArgs::default(),
-        };
+        let shape = |head_dim| Shape { segments: 1, heads: 1, kv_heads: 1, head_dim, scale: 1.0, dtype };
         for dim in [128, MAX_HEAD_DIM] {
             let (shape, general) = (shape(dim), General::of(dim));
             plans.extend(["forward", "paged"].map(|kind| general.plan(kind, &shape, 1, 1, 3, 1)));
@@ -316,8 +217,8 @@ mod tests {
             heads: 2,
             kv_heads: 1,
             head_dim,
+            scale: 1.0,
             dtype: FloatDType::Bf16,
-            call: AttentionArgs { scale: 1.0, ..AttentionArgs::default() },
         };
         for head_dim in 1..=MAX_HEAD_DIM {
             let (shape, tensor) = (shape(head_dim), Tensor::of(head_dim));
@@ -333,7 +234,7 @@ mod tests {
             for plan in plans {
                 let plan = plan.unwrap();
                 assert!(plan.shared <= 99 << 10, "{} takes {} bytes", plan.name, plan.shared);
-                let planned = crate::kernels::inventory::kernels()[&plan.name];
+                let planned = crate::plan::inventory::kernels()[&plan.name];
                 assert_eq!(plan.shared, planned, "{}", plan.name);
             }
         }

@@ -9,6 +9,12 @@ pub struct Geometry {
     pub block: [u32; 3],
 }
 
+/// A size as the 32-bit field of a kernel's arguments.
+pub fn narrow(name: &str, value: usize) -> Result<i32> {
+    i32::try_from(value)
+        .map_err(|_| Error::new(Code::Argument, format!("{name}: {value} is more than a kernel counts")))
+}
+
 /// Threads of the blocks of element-wise kernels.
 const THREADS: usize = 256;
 
