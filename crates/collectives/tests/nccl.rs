@@ -95,6 +95,7 @@ fn every_rank_begins_with_the_id_of_rank_0_and_calls_in_order() {
         let lost = comm.check_async().unwrap_err();
         assert_eq!(lost.code, Code::Collective);
         assert_eq!(lost.message, "a collective failed: remote process exited (6)");
+        // SAFETY: as above.
         unsafe { *async_error = 0 };
         if rank == 0 {
             comm.leave().unwrap()

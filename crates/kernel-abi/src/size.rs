@@ -24,6 +24,10 @@ const MOST_TOP: usize = 1024;
 
 /// Entries of a row of `cols` that are wanted.
 pub fn top_count(k: f64, cols: usize) -> Result<usize> {
+    // Columns are given back as i32.
+    if i32::try_from(cols).is_err() {
+        return Err(Error::new(Code::Argument, format!("cols is {cols}, expected below 2^31")));
+    }
     let most = cols.min(MOST_TOP);
     let count = size("k", k)?;
     if (1..=most).contains(&count) {
@@ -44,7 +48,7 @@ mod tests {
             assert_eq!(size("n", bad).unwrap_err().code, Code::Argument);
         }
         assert_eq!(top_count(5.0, 5).unwrap(), 5);
-        for (bad, cols) in [(0.0, 5), (6.0, 5), (1025.0, 5000)] {
+        for (bad, cols) in [(0.0, 5), (6.0, 5), (1025.0, 5000), (1.0, 1 << 31)] {
             assert_eq!(top_count(bad, cols).unwrap_err().code, Code::Argument);
         }
         assert_eq!(product(&[3, 4]).unwrap(), 12);

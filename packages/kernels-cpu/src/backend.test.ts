@@ -222,3 +222,61 @@ describe('opening', () => {
     expect(openCpu({ threads: 3 }).device.threads).toBe(3)
   })
 })
+
+describe('operands', () => {
+  const dtype = 'f32'
+
+  it('share memory where a kernel allows it and nowhere else', async () => {
+    const x = upload(Int32Array.of(0, 1, 1, 3, 4, 5, 6, 7))
+    const shifted = backend.view(x, 4, 28)
+    const [other, more] = [backend.alloc(64), backend.alloc(64)]
+    const turn = { rows: 1, heads: 1, headDim: 8, dimOffset: 0, dims: 8, scale: 1, dtype } as const
+    const rates = { n: 8, lr: 1, beta1: 0.9, beta2: 0.9, eps: 1e-8, weightDecay: 0, step: 1, dtype } as const
+    // The numbers that a kernel goes by are checked before it runs: it must not write to them.
+    const refused: (() => void)[] = [
+      () => backend.gatherRows(x, other, x, 2, 4, 4, dtype),
+      () => backend.gatherRows(shifted, other, x, 2, 2, 4, dtype),
+      () => backend.scatterRows(x, other, x, 2, 4, 2, dtype, dtype, 0),
+      () =>
+        backend.crossEntropy(x, null, other, x, { rows: 2, vocab: 4, gradScale: 1, dtype, gradDtype: dtype }),
+      () => backend.rope(x, x, x, other, { ...turn, interleaved: false, inverse: false }),
+      () => backend.rmsNorm(x, other, x, more, 1, 8, 1e-5, dtype),
+      () => backend.unary('relu', shifted, x, 7, dtype),
+      () => backend.adamw(x, null, other, more, more, null, rates),
+    ]
+    for (const call of refused) expect(await codeOf(call), String(call)).toBe('IFT_ARGUMENT')
+    backend.unary('relu', x, x, 8, dtype)
+    backend.copy2d(x, 4, 4, x, 0, 4, 1, 4, dtype, 0)
+    await backend.synchronize()
+  })
+
+  it('have bounds where no buffer sets any', async () => {
+    const none = backend.alloc(0)
+    const [out, lse] = [backend.alloc(0), backend.alloc(0)]
+    const cu = upload(Int32Array.of(0, 0))
+    const huge = 2 ** 52
+    const mask = { causal: true, visiblePrefix: null, alibiSlopes: null }
+    const sequences = {
+      segments: 1,
+      cuQ: cu,
+      cuK: cu,
+      maxQ: 0,
+      maxK: 0,
+      rowsQ: 0,
+      rowsK: 0,
+      scale: 1,
+      dtype,
+    } as const
+    const p = { ...mask, ...sequences, heads: huge, kvHeads: huge, headDim: 64 }
+    expect(await codeOf(() => backend.attention(out, lse, none, none, none, p))).toBe('IFT_ARGUMENT')
+    const turn = { rows: 0, heads: huge, headDim: huge, dimOffset: 0, dims: 2, scale: 1, dtype } as const
+    const frequencies = backend.alloc(4)
+    const rope = () =>
+      backend.rope(out, none, none, frequencies, { ...turn, interleaved: false, inverse: false })
+    expect(await codeOf(rope)).toBe('IFT_ARGUMENT')
+    // Rows without columns are none, however many.
+    backend.copy2d(out, 0, 0, none, 0, 0, huge, 0, dtype, 0)
+    backend.scaleColumns(out, none, lse, huge, 0, dtype)
+    await backend.synchronize()
+  })
+})

@@ -68,8 +68,8 @@ impl Api {
         };
         let handle = |source: Source| match source {
             Source::Value(value) => Ok(value),
-            // SAFETY: only the address is taken.
             Source::Symbol(name) => {
+                // SAFETY: only the address is taken.
                 unsafe { symbol::<*const c_void>(&library, &file, name) }.map(|address| address as Handle)
             }
         };

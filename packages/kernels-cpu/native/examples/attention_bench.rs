@@ -53,6 +53,7 @@ fn main() {
                 let (q, k) = (q.as_ptr().cast(), k.as_ptr().cast());
                 forward(&pool, isa, out.as_mut_ptr().cast(), lse.as_mut_ptr(), q, k, k, &p);
             });
+            // SAFETY: as above.
             let back = fastest(budget, || unsafe {
                 let (q, k) = (q.as_ptr().cast(), k.as_ptr().cast());
                 let (dq, dk, dv) = (dq.as_mut_ptr().cast(), dk.as_mut_ptr().cast(), dv.as_mut_ptr().cast());

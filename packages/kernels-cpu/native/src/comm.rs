@@ -74,9 +74,10 @@ pub fn comm_all_reduce(device: u32, buf: u32, n: f64, dtype: u32, op: u32) -> Op
     kernel(device, "allReduce", |args| {
         let (dtype, op, n) = (DType::from_code(dtype)?, Reduce::from_code(op)?, size("n", n)?);
         let data = args.output("buf", buf, &[n], dtype)?;
-        // SAFETY: checked above; the queue runs nothing else meanwhile.
-        Ok(move |_: &_| {
-            with_world(|mpi| mpi.all_reduce(unsafe { data.slice_mut(n * dtype.size()) }, dtype, op))
+        Ok(move |context: &_| {
+            // SAFETY: the queue runs no other kernel meanwhile.
+            let data = unsafe { data.all(context) };
+            with_world(|mpi| mpi.all_reduce(data, dtype, op))
         })
     })
 }
@@ -99,12 +100,11 @@ pub fn comm_reduce_scatter(
         let (dtype, n, ranks_there) = (DType::from_code(dtype)?, size("n", n)?, world_size as usize);
         let out = args.output("dst", dst, &[n], dtype)?;
         let data = args.input("src", src, &[ranks_there, n], dtype)?;
-        let bytes = n * dtype.size();
-        Ok(move |_: &_| {
+        Ok(move |context: &_| {
             expect_ranks(ranks_there)?;
-            // SAFETY: checked above.
-            let (out, data) = unsafe { (out.slice_mut(bytes), data.slice(ranks_there * bytes)) };
-            with_world(|mpi| mpi.reduce_scatter(out, data, dtype))
+            // SAFETY: the queue runs no other kernel meanwhile, and `data` does not overlap it.
+            let out = unsafe { out.all(context) };
+            with_world(|mpi| mpi.reduce_scatter(out, data.slice(context), dtype))
         })
     })
 }
@@ -122,12 +122,11 @@ pub fn comm_all_gather(
         let (dtype, n, ranks_there) = (DType::from_code(dtype)?, size("n", n)?, world_size as usize);
         let out = args.output("dst", dst, &[ranks_there, n], dtype)?;
         let data = args.input("src", src, &[n], dtype)?;
-        let bytes = n * dtype.size();
-        Ok(move |_: &_| {
+        Ok(move |context: &_| {
             expect_ranks(ranks_there)?;
-            // SAFETY: checked above.
-            let (out, data) = unsafe { (out.slice_mut(ranks_there * bytes), data.slice(bytes)) };
-            with_world(|mpi| mpi.all_gather(out, data))
+            // SAFETY: the queue runs no other kernel meanwhile, and `data` does not overlap it.
+            let out = unsafe { out.all(context) };
+            with_world(|mpi| mpi.all_gather(out, data.slice(context)))
         })
     })
 }
@@ -146,9 +145,10 @@ pub fn comm_broadcast(device: u32, buf: u32, n: f64, dtype: u32, root: u32) -> O
     kernel(device, "broadcast", |args| {
         let (dtype, n) = (DType::from_code(dtype)?, size("n", n)?);
         let data = args.output("buf", buf, &[n], dtype)?;
-        // SAFETY: checked above.
-        Ok(move |_: &_| {
-            with_world(|mpi| mpi.broadcast(unsafe { data.slice_mut(n * dtype.size()) }, root as usize))
+        Ok(move |context: &_| {
+            // SAFETY: the queue runs no other kernel meanwhile.
+            let data = unsafe { data.all(context) };
+            with_world(|mpi| mpi.broadcast(data, root as usize))
         })
     })
 }

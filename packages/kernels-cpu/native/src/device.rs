@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use ift_kernel_abi::{Buffers, Code, DType, Error, Recordings, Result, Span, product};
+use ift_kernel_abi::{Access, Buffers, Code, DType, Error, Name, Operands, Recordings, Result, Span};
 
 use crate::arena::{Apart, Arena, Block};
 use crate::isa::Isa;
 use crate::mapped::{MappedBytes, MappedFiles};
+use crate::memory::{Input, Ptr};
 use crate::queue::{Context, Queue, Step};
 
 /// What holds the bytes of buffers.
@@ -18,73 +19,35 @@ enum Storage {
     Mapped(MappedBytes),
 }
 
-/// Checked memory of a kernel, valid on the queue's thread until the kernel ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Ptr(*mut u8);
-
-// SAFETY: the queue runs one kernel at a time, and memory outlives the kernels queued before its release.
-unsafe impl Send for Ptr {}
-unsafe impl Sync for Ptr {}
-
-impl Ptr {
-    /// Memory of a kernel's own.
-    pub fn to<T>(at: *mut T) -> Self {
-        Self(at.cast())
-    }
-
-    pub fn of<T>(self) -> *mut T {
-        self.0.cast()
-    }
-
-    /// # Safety
-    /// The buffer was checked for `len` elements of `T`, and nothing writes to it meanwhile.
-    pub unsafe fn slice<'a, T: crate::element::Plain>(self, len: usize) -> &'a [T] {
-        unsafe { std::slice::from_raw_parts(self.0.cast(), len) }
-    }
-
-    /// # Safety
-    /// As for [`Ptr::slice`], and nothing else reads the elements meanwhile.
-    pub unsafe fn slice_mut<'a, T: crate::element::Plain>(self, len: usize) -> &'a mut [T] {
-        unsafe { std::slice::from_raw_parts_mut(self.0.cast(), len) }
-    }
-}
-
-/// Reads the arguments of a kernel. The length checks of a kernel are its calls of `input` and `output`.
+/// Reads the arguments of a kernel. The checks of a kernel's memory are its calls of `input`, `in_place` and `output`.
 pub struct Args<'a> {
     buffers: &'a Buffers<Storage>,
     recordings: RefCell<&'a mut Recordings<Written>>,
+    operands: RefCell<&'a mut Operands>,
 }
 
 impl Args<'_> {
-    fn pointer(&self, name: &str, id: u32, shape: &[usize], dtype: DType) -> Result<(Ptr, Span)> {
-        let span = self.buffers.get(id).map_err(|error| error.of(name))?;
-        let needed = product(shape)?.checked_mul(dtype.size());
-        if needed.is_none_or(|needed| needed > span.bytes) {
-            let (dtype, bytes) = (dtype.name(), span.bytes);
-            let message = format!("{name} {shape:?} in {dtype} does not fit in its buffer of {bytes} bytes");
-            return Err(Error::new(Code::BufferBounds, message));
-        }
-        if span.address % dtype.size() != 0 {
-            let message = format!("{name} starts at an odd byte for {}", dtype.name());
-            return Err(Error::new(Code::BufferBounds, message));
-        }
-        self.recordings.borrow_mut().uses(span.address);
-        Ok((Ptr(span.address as *mut u8), span))
+    fn operand(&self, name: Name, id: u32, shape: &[usize], dtype: DType, access: Access) -> Result<Ptr> {
+        let (recordings, operands) = (&mut *self.recordings.borrow_mut(), &mut *self.operands.borrow_mut());
+        let place = operands.check(self.buffers, recordings, (name, id), (shape, dtype), access)?;
+        Ok(Ptr::new(place.start, place.len()))
     }
 
-    pub fn input(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
-        Ok(self.pointer(name, id, shape, dtype.into())?.0)
+    /// What the kernel only reads. No output may overlap it.
+    pub fn input(&self, name: Name, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Input> {
+        let memory = self.operand(name, id, shape, dtype.into(), Access::Read)?;
+        // SAFETY: the buffer holds the bytes, and no output of the kernel lies among them; memory outlives the kernels that were
+        // queued before its release, of which the queue runs one at a time.
+        Ok(unsafe { Input::new(memory) })
     }
 
-    pub fn output(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
-        let (pointer, span) = self.pointer(name, id, shape, dtype.into())?;
-        if !span.writable {
-            return Err(Error::new(
-                Code::BufferBounds,
-                format!("{name} is a mapped file, which is read-only"),
-            ));
-        }
-        Ok(pointer)
+    /// What the kernel reads and an output may take the place of.
+    pub fn in_place(&self, name: Name, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        self.operand(name, id, shape, dtype.into(), Access::InPlace)
+    }
+
+    pub fn output(&self, name: Name, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        self.operand(name, id, shape, dtype.into(), Access::Write)
     }
 }
 
@@ -101,6 +64,8 @@ struct State {
     files: MappedFiles,
     mapped: usize,
     recordings: Recordings<Written>,
+    /// Of the kernel that is being checked.
+    operands: Operands,
     /// Of the recording under way.
     steps: Vec<Step>,
 }
@@ -153,7 +118,12 @@ impl Device {
         K: Fn(&Context) -> Result<()> + Send + Sync + 'static,
     {
         let state = &mut *self.state.borrow_mut();
-        let args = Args { buffers: &state.buffers, recordings: RefCell::new(&mut state.recordings) };
+        state.operands.clear();
+        let args = Args {
+            buffers: &state.buffers,
+            recordings: RefCell::new(&mut state.recordings),
+            operands: RefCell::new(&mut state.operands),
+        };
         let kernel = check(&args).map_err(|error| error.of(name))?;
         self.put(state, Step::new(name, kernel));
         Ok(())
@@ -252,15 +222,15 @@ impl Device {
         let target = self.range(id, offset, data.len(), true)?;
         let state = &mut *self.state.borrow_mut();
         if self.queue.is_idle() && !state.recordings.is_under_way() {
-            // SAFETY: checked above, and no kernel is left that could use the buffer.
+            // SAFETY: the range was checked, and no kernel is left that could use it; `data` is JavaScript's, and no buffer is.
             unsafe { target.of::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
             return Ok(());
         }
-        state.recordings.uses(target.0 as usize);
+        state.recordings.uses(target.of::<u8>() as usize);
         let data = data.to_vec();
-        let write = move |_: &Context| {
-            // SAFETY: checked before it was queued.
-            unsafe { target.of::<u8>().copy_from_nonoverlapping(data.as_ptr(), data.len()) };
+        let write = move |context: &Context| {
+            // SAFETY: the range was checked before it was queued, and no kernel runs beside this one.
+            unsafe { target.all(context) }.copy_from_slice(&data);
             Ok(())
         };
         self.put(state, Step::new("write", write));
@@ -343,7 +313,7 @@ impl Device {
         if writes && !span.writable {
             return Err(Error::new(Code::BufferBounds, "the buffer is a mapped file, which is read-only"));
         }
-        Ok(Ptr((span.address + offset) as *mut u8))
+        Ok(Ptr::new(span.address + offset, bytes))
     }
 
     /// Bytes to be read by a fence queued next.

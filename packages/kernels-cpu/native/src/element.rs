@@ -6,15 +6,13 @@
 /// Both must hold.
 pub unsafe trait Plain: Copy + Send + Sync + 'static {}
 
-// SAFETY: numbers, and transparent wrappers of one.
-unsafe impl Plain for u8 {}
-unsafe impl Plain for u16 {}
-unsafe impl Plain for u32 {}
-unsafe impl Plain for i32 {}
-unsafe impl Plain for f32 {}
-unsafe impl Plain for f64 {}
-unsafe impl Plain for Bf16 {}
-unsafe impl Plain for F16 {}
+macro_rules! plain {
+    ($($number:ty)*) => {
+        // SAFETY: a number, or a transparent wrapper of one: no padding, and every bit pattern is a value.
+        $(unsafe impl Plain for $number {})*
+    };
+}
+plain! { u8 i8 u16 u32 i32 f32 f64 Bf16 F16 }
 
 /// An element of an operand: f32, or 16 bits of bf16 or f16.
 pub trait Element: Plain {
@@ -35,7 +33,7 @@ pub struct F16(pub u16);
 
 /// Round to nearest, ties to even; NaN stays NaN.
 #[inline(always)]
-pub fn f32_to_bf16(value: f32) -> u16 {
+pub const fn f32_to_bf16(value: f32) -> u16 {
     let bits = value.to_bits();
     let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
     let nan = (bits >> 16) | 0x40;

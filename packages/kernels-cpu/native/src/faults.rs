@@ -119,13 +119,15 @@ mod handler {
         });
     }
 
-    #[cfg(target_os = "linux")]
-    unsafe fn errno() -> *mut c_int {
-        unsafe { libc::__errno_location() }
-    }
-    #[cfg(not(target_os = "linux"))]
-    unsafe fn errno() -> *mut c_int {
-        unsafe { libc::__error() }
+    /// Where this thread keeps errno.
+    fn errno() -> *mut c_int {
+        // SAFETY: calls without conditions, also in a handler.
+        unsafe {
+            #[cfg(target_os = "linux")]
+            return libc::__errno_location();
+            #[cfg(not(target_os = "linux"))]
+            return libc::__error();
+        }
     }
 
     extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
@@ -142,7 +144,7 @@ mod handler {
     }
 
     /// Puts zeros over the watched file from the page of `address` to its end; false where nothing is watched.
-    unsafe fn hide(address: usize) -> bool {
+    fn hide(address: usize) -> bool {
         for entry in entries() {
             let (start, end) = (entry.start.load(Ordering::Acquire), entry.end.load(Ordering::Acquire));
             if !(start <= address && address < end) {
@@ -152,7 +154,7 @@ mod handler {
             let from = address / page * page;
             let bytes = end.next_multiple_of(page) - from;
             let how = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
-            // SAFETY: pages of a map that is this process's own, and read-only.
+            // SAFETY: pages of a map that is read-only and whose owner watches it: it stays mapped until the watch ends.
             let zeros = unsafe { libc::mmap(from as *mut c_void, bytes, libc::PROT_READ, how, -1, 0) };
             if zeros == libc::MAP_FAILED {
                 return false;
@@ -164,6 +166,8 @@ mod handler {
         false
     }
 
+    /// # Safety
+    /// The arguments are those of a handler of `signal` that runs now.
     unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
         let before = BEFORE.get();
         let handler = before.map_or(libc::SIG_DFL, |before| before.sa_sigaction);
@@ -213,6 +217,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("ift-fault-{}", std::process::id()));
         std::fs::write(&path, vec![1; 1 << 16]).unwrap();
         let file = std::fs::OpenOptions::new().write(true).read(true).open(&path).unwrap();
+        // SAFETY: nobody writes to the file; that its end goes away is what the tests are about.
         let map = unsafe { memmap2::Mmap::map(&file) }.unwrap();
         file.set_len(1 << 15).unwrap();
         (map, path)
@@ -230,6 +235,7 @@ mod tests {
             }
             Ok("sent") => {
                 install_over_the_default();
+                // SAFETY: a signal to this process.
                 unsafe { libc::kill(libc::getpid(), libc::SIGBUS) };
                 std::thread::sleep(std::time::Duration::from_secs(5));
             }
@@ -250,6 +256,7 @@ mod tests {
         let test = "faults::tests::a_handler_from_before_gets_what_is_not_ours";
         if std::env::var("IFT_TEST_FAULT").is_ok() {
             let handler: extern "C" fn(libc::c_int) = theirs;
+            // SAFETY: the handler is one as the system wants it, and no other of this process counts on its place.
             unsafe { libc::signal(libc::SIGBUS, handler as usize) };
             super::handler::install();
             let (map, path) = unwatched();

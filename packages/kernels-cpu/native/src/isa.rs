@@ -74,22 +74,32 @@ pub trait Loop {
 pub unsafe fn vectorised<L: Loop>(isa: Isa, body: L) -> L::Out {
     #[cfg(target_arch = "x86_64")]
     {
+        /// # Safety
+        /// As for `vectorised`, on a processor with the features.
         #[target_feature(enable = "avx2,fma,f16c")]
         unsafe fn avx2<L: Loop>(body: L) -> L::Out {
+            // SAFETY: the caller's.
             unsafe { body.run::<true>() }
         }
+        /// # Safety
+        /// As for `vectorised`, on a processor with the features.
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
         unsafe fn avx512<L: Loop>(body: L) -> L::Out {
+            // SAFETY: the caller's.
             unsafe { body.run::<true>() }
         }
-        match isa {
-            Isa::Portable => {}
-            Isa::Avx2 => return unsafe { avx2(body) },
-            Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => return unsafe { avx512(body) },
+        // SAFETY: the processor supports the set, which has these features; the loop's conditions are the caller's.
+        unsafe {
+            match isa {
+                Isa::Portable => {}
+                Isa::Avx2 => return avx2(body),
+                Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => return avx512(body),
+            }
         }
     }
     let _ = isa;
-    if cfg!(target_arch = "aarch64") { unsafe { body.run::<true>() } } else { unsafe { body.run::<false>() } }
+    // SAFETY: the loop's conditions are the caller's.
+    unsafe { if cfg!(target_arch = "aarch64") { body.run::<true>() } else { body.run::<false>() } }
 }
 
 /// a · b + c, fused where that is one instruction and not a library call.

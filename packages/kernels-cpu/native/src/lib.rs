@@ -16,6 +16,7 @@ pub mod isa;
 pub mod kernels;
 pub mod mapped;
 pub mod math;
+pub mod memory;
 pub mod node;
 pub mod pool;
 pub mod profile;

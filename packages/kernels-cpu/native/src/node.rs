@@ -189,8 +189,16 @@ pub fn read<'env>(
         let source = device.readable(id, offset, bytes)?;
         if let Some(then) = then.take() {
             device.fence(move |result| {
-                // SAFETY: the range was checked; this is the queue's thread.
-                let copy = || unsafe { source.slice::<u8>(bytes) }.to_vec();
+                let copy = || {
+                    let mut data = Vec::<u8>::with_capacity(bytes);
+                    // SAFETY: the range was checked, and a fence runs on the queue's thread, behind the kernels that wrote there
+                    // and before the memory is anyone else's. `data` has room for the bytes.
+                    unsafe {
+                        data.as_mut_ptr().copy_from_nonoverlapping(source.of::<u8>(), bytes);
+                        data.set_len(bytes);
+                    }
+                    data
+                };
                 then(result.and_then(|()| copied(copy)));
             });
         }

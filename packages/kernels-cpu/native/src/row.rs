@@ -1,15 +1,19 @@
 //! Steps over one row in f32. All are inlined into the loop of an instruction set.
 
+use std::ops::Range;
+
 use crate::element::Element;
 use crate::isa::mul_add;
 
 /// Partial sums side by side: a reduction has one order whatever the instruction set.
 const LANES: usize = 16;
 
+/// y = x, which are of one length.
 #[inline(always)]
-pub unsafe fn load<E: Element>(y: &mut [f32], x: *const E) {
-    for (i, y) in y.iter_mut().enumerate() {
-        *y = unsafe { x.add(i).read() }.load();
+pub fn load<E: Element>(y: &mut [f32], x: &[E]) {
+    debug_assert_eq!(y.len(), x.len());
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = x.load();
     }
 }
 
@@ -26,22 +30,25 @@ pub fn fetch<E>(x: *const E) {
     let _ = x;
 }
 
+/// y = x, which are of one length.
 #[inline(always)]
-pub unsafe fn store<E: Element>(y: *mut E, x: &[f32]) {
-    for (i, x) in x.iter().enumerate() {
-        unsafe { y.add(i).write(E::store(*x)) };
+pub fn store<E: Element>(y: &mut [E], x: &[f32]) {
+    debug_assert_eq!(y.len(), x.len());
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = E::store(*x);
     }
 }
 
-/// y (+)= x.
+/// y (+)= x, which are of one length.
 #[inline(always)]
-pub unsafe fn store_onto<E: Element>(y: *mut E, x: &[f32], accumulate: bool) {
+pub fn store_onto<E: Element>(y: &mut [E], x: &[f32], accumulate: bool) {
+    debug_assert_eq!(y.len(), x.len());
     if accumulate {
-        for (i, x) in x.iter().enumerate() {
-            unsafe { y.add(i).write(E::store(y.add(i).read().load() + *x)) };
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = E::store(y.load() + *x);
         }
     } else {
-        unsafe { store(y, x) };
+        store(y, x);
     }
 }
 
@@ -100,6 +107,11 @@ pub fn max(x: &[f32]) -> f32 {
         }
     }
     rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a })
+}
+
+/// The elements of some rows of `cols`.
+pub fn span(rows: &Range<usize>, cols: usize) -> Range<usize> {
+    rows.start * cols..rows.end * cols
 }
 
 /// Rows of `cols` elements that make a share of work worth a thread.

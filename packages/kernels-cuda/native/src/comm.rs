@@ -134,8 +134,8 @@ pub fn comm_all_reduce(device: u32, buf: u32, n: f64, dtype: u32, op: u32) -> Op
     kernel(device, "allReduce", |args| {
         let (dtype, op, n) = (DType::from_code(dtype)?, Reduce::from_code(op)?, size("n", n)?);
         let data = address(args.output("buf", buf, &[n], dtype)?) as usize;
-        // SAFETY: checked above; memory lives until the work queued before its release has run.
         Ok(move |context: &Context| {
+            // SAFETY: checked above; memory lives until the work queued before its release has run.
             with_ranks(context, |ranks, stream| unsafe { ranks.all_reduce(data, n, dtype, op, stream) })
         })
     })

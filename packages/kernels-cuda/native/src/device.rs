@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, OnceLock};
 
-use ift_kernel_abi::{Buffers, Code, DType, Error, Recordings, Result, Span, no_recording, product};
+use ift_kernel_abi::{
+    Access, Buffers, Code, DType, Error, Name, Operands, Recordings, Result, Span, no_recording,
+};
 
 use crate::arena::{Apart, Arena, Block};
 use crate::driver::{Driver, Facts, KernelFacts};
@@ -36,23 +38,14 @@ pub struct Checked<'a> {
     scratch: RefCell<Vec<Block>>,
     queue: &'a Queue,
     recordings: RefCell<&'a mut Recordings<Graph>>,
+    operands: RefCell<&'a mut Operands>,
 }
 
 impl Checked<'_> {
-    fn pointer(&self, name: &str, id: u32, shape: &[usize], dtype: DType) -> Result<(Ptr, Span)> {
-        let span = self.buffers.get(id).map_err(|error| error.of(name))?;
-        let needed = product(shape)?.checked_mul(dtype.size());
-        if needed.is_none_or(|needed| needed > span.bytes) {
-            let (dtype, bytes) = (dtype.name(), span.bytes);
-            let message = format!("{name} {shape:?} in {dtype} does not fit in its buffer of {bytes} bytes");
-            return Err(Error::new(Code::BufferBounds, message));
-        }
-        if span.address % dtype.size() != 0 {
-            let message = format!("{name} starts at an odd byte for {}", dtype.name());
-            return Err(Error::new(Code::BufferBounds, message));
-        }
-        self.recordings.borrow_mut().uses(span.address);
-        Ok((Ptr(span.address as u64), span))
+    fn operand(&self, name: Name, id: u32, shape: &[usize], dtype: DType, access: Access) -> Result<Ptr> {
+        let (recordings, operands) = (&mut *self.recordings.borrow_mut(), &mut *self.operands.borrow_mut());
+        let place = operands.check(self.buffers, recordings, (name, id), (shape, dtype), access)?;
+        Ok(Ptr(place.start as u64))
     }
 
     /// Uninitialised bytes for this kernel alone.
@@ -63,19 +56,18 @@ impl Checked<'_> {
         Ok(Ptr(address))
     }
 
-    pub fn input(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
-        Ok(self.pointer(name, id, shape, dtype.into())?.0)
+    /// What the kernel only reads. No output may overlap it.
+    pub fn input(&self, name: Name, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        self.operand(name, id, shape, dtype.into(), Access::Read)
     }
 
-    pub fn output(&self, name: &str, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
-        let (pointer, span) = self.pointer(name, id, shape, dtype.into())?;
-        if !span.writable {
-            return Err(Error::new(
-                Code::BufferBounds,
-                format!("{name} is a mapped file, which is read-only"),
-            ));
-        }
-        Ok(pointer)
+    /// What the kernel reads and an output may take the place of.
+    pub fn in_place(&self, name: Name, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        self.operand(name, id, shape, dtype.into(), Access::InPlace)
+    }
+
+    pub fn output(&self, name: Name, id: u32, shape: &[usize], dtype: impl Into<DType>) -> Result<Ptr> {
+        self.operand(name, id, shape, dtype.into(), Access::Write)
     }
 }
 
@@ -91,6 +83,8 @@ struct State {
     arena: Arena,
     mapped: usize,
     recordings: Recordings<Graph>,
+    /// Of the kernel that is being checked.
+    operands: Operands,
 }
 
 impl State {
@@ -131,6 +125,7 @@ impl Device {
             arena: Arena::new(Arc::clone(&driver)),
             mapped: 0,
             recordings: Recordings::default(),
+            operands: Operands::default(),
         };
         Ok(Self { queue, driver, state: RefCell::new(Some(state)) })
     }
@@ -148,10 +143,11 @@ impl Device {
     where
         K: FnOnce(&Context) -> Result<()> + Send + 'static,
     {
-        self.with(|State { buffers, arena, recordings, .. }| {
+        self.with(|State { buffers, arena, recordings, operands, .. }| {
+            operands.clear();
             let (arena, scratch) = (RefCell::new(arena), RefCell::default());
-            let recordings = RefCell::new(recordings);
-            let checked = Checked { buffers, arena, scratch, queue: &self.queue, recordings };
+            let (recordings, operands) = (RefCell::new(recordings), RefCell::new(operands));
+            let checked = Checked { buffers, arena, scratch, queue: &self.queue, recordings, operands };
             let kernel = check(&checked);
             let Checked { arena, scratch, .. } = checked;
             // In the queue behind this kernel, the next one may have it.

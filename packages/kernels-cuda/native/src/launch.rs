@@ -10,11 +10,49 @@ use ift_kernel_abi::{Code, Error, Result};
 use crate::driver::Driver;
 use crate::plan::geometry::Geometry;
 
-/// Arguments of a kernel as its C struct.
+/// Arguments of a kernel as its C struct, or a part of them. [`args!`](crate::args) declares them.
 ///
 /// # Safety
-/// `#[repr(C)]`, without padding that is not a field, and of plain numbers.
+/// A number, or `#[repr(C)]` and of such fields alone, without padding.
 pub unsafe trait Args: Copy + Send + 'static {}
+
+macro_rules! numbers {
+    ($($number:ty)*) => {
+        // SAFETY: a number.
+        $(unsafe impl Args for $number {})*
+    };
+}
+numbers! { i32 u32 f32 i64 u64 f64 }
+
+// SAFETY: nothing lies between the elements of an array.
+unsafe impl<T: Args, const N: usize> Args for [T; N] {}
+
+/// Declares the C struct of a kernel's arguments. Padding is an error when it is compiled, and so is a field that is no number.
+#[macro_export]
+macro_rules! args {
+    (
+        $(#[$attribute:meta])*
+        $visible:vis struct $name:ident { $($field_visible:vis $field:ident: $type:ty,)* }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Default)]
+        #[repr(C)]
+        $visible struct $name {
+            $($field_visible $field: $type,)*
+        }
+
+        const _: () = {
+            const fn is_args<T: $crate::launch::Args>() -> usize {
+                size_of::<T>()
+            }
+            assert!(0 $(+ is_args::<$type>())* == size_of::<$name>(), "padding must be a field");
+        };
+
+        // SAFETY: `#[repr(C)]`; the fields are arguments and fill it, as the constant above has checked.
+        unsafe impl $crate::launch::Args for $name {}
+    };
+}
+pub use args;
 
 /// `ErrorFlag` of args/error_flag.h.
 #[derive(Clone, Copy, Default)]
@@ -74,7 +112,7 @@ impl Context {
         if geometry.grid.contains(&0) {
             return Ok(());
         }
-        // SAFETY: `Args` are plain numbers without padding.
+        // SAFETY: `Args` are numbers without padding, so that every byte of them is initialised.
         let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(args).cast(), size_of::<A>()) };
         self.driver.launch(name, &geometry, shared, bytes)
     }

@@ -38,9 +38,14 @@ pub unsafe fn backward(
     v: *const u8,
     p: &AttentionParams<'_>,
 ) {
+    // SAFETY: the caller's tensors and instruction set, which the micro-kernel is of.
     unsafe { backward_on(pool, isa, Micro::of(isa, p.dtype), dq, dk, dv, dout, out, lse, q, k, v, p) };
 }
 
+/// [`backward`] on a micro-kernel.
+///
+/// # Safety
+/// As for [`backward`]; the processor has the instructions of `micro`.
 #[expect(
     clippy::too_many_arguments,
     reason = "the operands of the kernel, and the micro-kernel that tests force"

@@ -140,6 +140,9 @@ struct Values<T> {
 
 impl<T: Element> Values<T> {
     /// Elements `d..d + W` of rows `row..row + R`.
+    ///
+    /// # Safety
+    /// The sums have these elements; p and v hold the keys, for the rows and elements.
     #[inline(always)]
     unsafe fn strip<const FMA: bool, const R: usize, const W: usize>(&self, row: usize, d: usize) {
         // SAFETY: the caller's rows and elements.
@@ -168,6 +171,10 @@ impl<T: Element> Values<T> {
         }
     }
 
+    /// All elements of rows `row..row + R`.
+    ///
+    /// # Safety
+    /// As for [`Self::strip`].
     #[inline(always)]
     unsafe fn side<const FMA: bool, const R: usize>(&self, row: usize) {
         let whole = self.dim / STRIP * STRIP;

@@ -38,9 +38,14 @@ pub unsafe fn forward(
     v: *const u8,
     p: &AttentionParams<'_>,
 ) {
+    // SAFETY: the caller's tensors and instruction set, which the micro-kernel is of.
     unsafe { forward_on(pool, isa, Micro::of(isa, p.dtype), out, lse, q, k, v, p) };
 }
 
+/// [`forward`] on a micro-kernel.
+///
+/// # Safety
+/// As for [`forward`]; the processor has the instructions of `micro`.
 #[expect(
     clippy::too_many_arguments,
     reason = "the operands of the kernel, and the micro-kernel that tests force"

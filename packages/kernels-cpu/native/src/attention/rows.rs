@@ -73,6 +73,7 @@ impl RowBlock {
     /// # Safety
     /// x and `to` hold the rows; the processor has `isa`.
     pub unsafe fn gather(&self, isa: Isa, (to, stride): (*mut u8, usize), x: *const u8, bytes: usize) {
+        // SAFETY: the caller's rows and instruction set.
         unsafe { vectorised(isa, Gather { block: self, to, stride, x, bytes }) };
     }
 
@@ -124,6 +125,7 @@ impl RowBlock {
         dim: usize,
         dtype: FloatDType,
     ) {
+        // SAFETY: the caller's rows and instruction set.
         with_element!(dtype, T => unsafe {
             vectorised(isa, Scatter { block: self, y: y.cast::<T>(), rows, ld, weights, dim });
         });
@@ -194,6 +196,7 @@ impl<T: Element> Loop for Scatter<'_, T> {
 /// # Safety
 /// Both hold `n` elements; the processor has `isa`.
 pub unsafe fn store_row(isa: Isa, to: *mut u8, x: *const f32, n: usize, factor: f32, dtype: FloatDType) {
+    // SAFETY: the caller's elements and instruction set.
     with_element!(dtype, T => unsafe { vectorised(isa, StoreRow { to: to.cast::<T>(), x, n, factor }) });
 }
 

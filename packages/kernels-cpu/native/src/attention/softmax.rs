@@ -117,6 +117,8 @@ impl Loop for Step<'_> {
 }
 
 impl Step<'_> {
+    /// # Safety
+    /// That of the loop: every pointer leads to as many rows as `rows`, of the lengths that the fields say.
     #[inline(always)]
     unsafe fn rows<const FMA: bool, const BIASED: bool>(self) {
         let cols = self.scores.cols;
@@ -235,6 +237,9 @@ struct Row {
 
 impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
     /// Row `row`; one that nothing is seen of behind the last.
+    ///
+    /// # Safety
+    /// `row` is not below the first of the block's rows, for which scores, lse and delta are there.
     #[inline(always)]
     unsafe fn row(&self, row: usize) -> Row {
         let exists = row < self.rows.end;
@@ -255,6 +260,9 @@ impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
     }
 
     /// Probabilities and gradients of the scores of `W` columns from `col` on.
+    ///
+    /// # Safety
+    /// `row` is one of [`Self::row`], and `col` a multiple of W.
     #[inline(always)]
     unsafe fn values<const FMA: bool, const BIASED: bool>(
         &self,
@@ -306,6 +314,8 @@ impl<const PAIR: bool, const W: usize> Loop for Gradients<'_, PAIR, W> {
 }
 
 impl<const PAIR: bool, const W: usize> Gradients<'_, PAIR, W> {
+    /// # Safety
+    /// That of the loop: every pointer leads to as many rows as `rows`, and panels to as many columns as `width`.
     #[inline(always)]
     unsafe fn rows<const FMA: bool, const BIASED: bool>(self) {
         let unit = if PAIR { 2 } else { 1 };

@@ -260,6 +260,7 @@ fn run_on(
     let mut dk = vec![0xffu8; problem.k.len()];
     let mut dv = vec![0xffu8; problem.v.len()];
     let (q, k, v) = (problem.q.as_ptr(), problem.k.as_ptr(), problem.v.as_ptr());
+    // SAFETY: tensors of the shapes of `p`; the set is one of this processor, and the micro-kernel works on it.
     unsafe {
         let lse = lse.as_mut_ptr().cast();
         let dout = problem.dout.as_ptr();
@@ -392,6 +393,7 @@ fn pages_hold_the_same_keys() {
                         let mut out = vec![0xffu8; problem.q.len()];
                         let pool = Pool::new(threads);
                         let q = problem.q.as_ptr();
+                        // SAFETY: tensors of the shapes of `pp`, and pages of the pools.
                         unsafe { paged(&pool, isa, out.as_mut_ptr(), q, k.as_ptr(), v.as_ptr(), &pp) };
                         out
                     };

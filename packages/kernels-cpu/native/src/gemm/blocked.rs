@@ -133,7 +133,10 @@ struct Place(*mut u8);
 unsafe impl Sync for Place {}
 
 impl Place {
+    /// # Safety
+    /// The memory goes on behind `skip` bytes.
     unsafe fn at(&self, skip: usize) -> *mut u8 {
+        // SAFETY: the caller's.
         unsafe { self.0.add(skip) }
     }
 }
@@ -215,6 +218,10 @@ impl Blocks {
     }
 
     /// `offset` is the row of the output where the rows begin.
+    ///
+    /// # Safety
+    /// `left` and the right operands hold the rows and columns of the task, and the output their products, which no other task
+    /// touches; the processor has `isa`, and `micro` is one of it.
     #[expect(clippy::too_many_arguments, reason = "products and their output")]
     unsafe fn run(
         &self,
@@ -315,6 +322,7 @@ impl Rest {
     /// The operand holds the columns.
     unsafe fn of(isa: Isa, micro: &Micro, x: &Product, cols: Range<usize>) -> Self {
         let mut panels = scratch::<u8>(micro.pad_n(cols.len()) * micro.column_bytes(x.k));
+        // SAFETY: the caller's columns, and room for their panels.
         unsafe { pack::panels(isa, micro, panels.as_mut_ptr(), x.right, cols, 0..x.k) };
         Self { panels, k: x.k }
     }
@@ -350,6 +358,7 @@ impl<'a> TileRows<'a> {
             return (left.at(self.micro, rows.start, depth.start), left.x.ld * left.x.dtype.size());
         }
         let to = (self.copies.as_mut_ptr(), self.stride);
+        // SAFETY: the caller's rows, and room for a tile of them.
         unsafe { pack::rows(self.isa, self.micro, to, left.x, rows, depth) };
         (self.copies.as_ptr(), self.stride)
     }

@@ -53,6 +53,7 @@ pub unsafe fn products(
     (w, cols): (Operand, Range<usize>),
     k: usize,
 ) {
+    // SAFETY: the caller's rows and products; a function is called where the processor has its features.
     with_element!(x.dtype, T => unsafe {
         let sides = Sides::<T>::of(c, ldc, (x, rows), (w, cols), k);
         #[cfg(target_arch = "x86_64")]
@@ -78,6 +79,7 @@ pub unsafe fn grouped(
     k: usize,
     groups: &Groups,
 ) {
+    // SAFETY: as for `products`, in each group.
     with_element!(x.dtype, T => unsafe {
         let sides = Sides::<T>::of(c, ldc, (x, rows), (w, cols), k);
         #[cfg(target_arch = "x86_64")]
@@ -96,6 +98,8 @@ pub unsafe fn grouped(
 }
 
 impl<T> Sides<T> {
+    /// # Safety
+    /// The operands hold the rows.
     unsafe fn of(
         c: *mut f32,
         ldc: usize,

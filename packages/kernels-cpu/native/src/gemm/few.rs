@@ -87,6 +87,9 @@ pub unsafe fn multiply(
 }
 
 /// Up to 8 · `vectors` rows as [k / 4][vectors][8 rows of 4 values], with zeros for what is missing.
+///
+/// # Safety
+/// The operand holds the rows, `to` has room for them padded, and the processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn pack_quads(to: *mut [u64; 8], x: Operand, rows: usize, k: usize, vectors: usize) {
     for v in 0..vectors {
@@ -128,12 +131,13 @@ unsafe fn pack_quads(to: *mut [u64; 8], x: Operand, rows: usize, k: usize, vecto
     }
 }
 
-/// `n` values, at most 4, then zeros.
+/// `n` values, at most 3, then zeros.
+///
+/// # Safety
+/// They are there.
 #[inline]
 unsafe fn some_values(at: *const u16, n: usize) -> u64 {
-    if n == 4 {
-        return unsafe { at.cast::<u64>().read_unaligned() };
-    }
+    // SAFETY: the caller's values.
     (0..n).fold(0, |bits, i| bits | u64::from(unsafe { at.add(i).read_unaligned() }) << (16 * i))
 }
 
@@ -144,6 +148,9 @@ const fn ldc<const PAIRS: usize, const VECTORS: usize>() -> usize {
 
 /// c [rows, ldc] = the products of `rows` of `w` with the rows in the lanes of `x`
 /// [k / (2 · PAIRS)][VECTORS][lanes of PAIRS pairs of values].
+///
+/// # Safety
+/// w holds the rows of k values, x as many values padded, and c the products; the processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn products<const PAIRS: usize, const VECTORS: usize>(
     c: *mut f32,
@@ -170,6 +177,9 @@ unsafe fn products<const PAIRS: usize, const VECTORS: usize>(
 }
 
 /// [`products`] of COUNT rows.
+///
+/// # Safety
+/// As for [`products`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn tile<const PAIRS: usize, const VECTORS: usize, const COUNT: usize>(
@@ -248,6 +258,9 @@ unsafe fn tile<const PAIRS: usize, const VECTORS: usize, const COUNT: usize>(
 }
 
 /// to [cols, STRIP] = x [rows, cols]^T, both in blocks of 16 x 16.
+///
+/// # Safety
+/// Both have room for STRIP rows of x, of which `rows` are wanted; the processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn turn(to: *mut f32, x: *const f32, cols: usize, rows: usize) {
     for row in (0..rows).step_by(16) {

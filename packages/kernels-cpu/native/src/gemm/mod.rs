@@ -141,8 +141,10 @@ pub unsafe fn gemm(
 ) {
     #[cfg(target_arch = "x86_64")]
     if thin::takes(isa, p, bias) {
+        // SAFETY: the caller's operands, which `takes` has looked at.
         return unsafe { thin::multiply(pool, isa, y, a, b, p) };
     }
+    // SAFETY: the caller's operands; the micro-kernel is of the instruction set.
     unsafe { multiply(pool, isa, Micro::of(isa, p.dtype), y, a, b, bias, p, None) };
 }
 
@@ -181,6 +183,7 @@ pub unsafe fn gemm_plus(
         return;
     }
     let mut scaled = scratch::<u8>(p.n * plus.k * p.dtype.size());
+    // SAFETY: b of the second product, and room for as many elements.
     with_element!(p.dtype, T => unsafe {
         let (to, from) = (scaled.as_mut_ptr().cast::<T>(), plus.b.cast::<T>());
         for i in 0..p.n * plus.k {
@@ -192,6 +195,8 @@ pub unsafe fn gemm_plus(
     unsafe { multiply(pool, isa, micro, y, a, b, bias, p, Some(&plus)) };
 }
 
+/// # Safety
+/// As for [`gemm_plus`]; the processor has the instructions of `micro`.
 #[expect(
     clippy::too_many_arguments,
     reason = "gemm's, the micro-kernel that tests force, and the second product"
@@ -237,12 +242,13 @@ unsafe fn multiply(
     let narrow = narrow && k >= DOT_DEPTH;
     let mut turned = scratch::<u8>(if narrow { n * k * dtype.size() } else { 0 });
     if narrow {
+        // SAFETY: b [k, n], and room for as many elements.
         with_element!(dtype, T => unsafe { turn(turned.as_mut_ptr().cast::<T>(), b.cast::<T>(), k, n) });
         right = Operand { at: turned.as_ptr(), ld: k, transposed: false, dtype };
     }
     if !left.transposed && !right.transposed && (m <= DOT_ROWS || n <= DOT_ROWS && k >= DOT_DEPTH) {
-        dots(pool, isa, left, right, &out, (m, n, k));
-        return;
+        // SAFETY: the caller's operands.
+        return unsafe { dots(pool, isa, left, right, &out, (m, n, k)) };
     }
     // A transposed a packs well as B. With few columns y^T = op(b)^T · op(a)^T also fills the micro-kernel better.
     if p.trans_a && n <= micro.nr && m > n {
@@ -265,16 +271,30 @@ unsafe fn multiply(
 }
 
 /// to [cols, rows] = x [rows, cols]^T.
+///
+/// # Safety
+/// Both hold the elements, and do not overlap.
 unsafe fn turn<T: Element>(to: *mut T, x: *const T, rows: usize, cols: usize) {
     for col in 0..cols {
         for row in 0..rows {
+            // SAFETY: the caller's elements.
             unsafe { *to.add(col * rows + row) = x.add(row * cols + col).read_unaligned() };
         }
     }
 }
 
 /// A product with few rows on one side; the other side is cut among the threads.
-fn dots(pool: &Pool, isa: Isa, x: Operand, w: Operand, out: &Output, (m, n, k): (usize, usize, usize)) {
+///
+/// # Safety
+/// x [m, k] and w [n, k] are contiguous along k, and the output holds their products; the processor has `isa`.
+unsafe fn dots(
+    pool: &Pool,
+    isa: Isa,
+    x: Operand,
+    w: Operand,
+    out: &Output,
+    (m, n, k): (usize, usize, usize),
+) {
     /// Rows of the long side whose products are kept at a time.
     const STRIP: usize = 64;
     let long = m.max(n);
@@ -284,7 +304,7 @@ fn dots(pool: &Pool, isa: Isa, x: Operand, w: Operand, out: &Output, (m, n, k): 
             let strip = first..(first + STRIP).min(range.end);
             let (rows, cols) = if n >= m { (0..m, strip) } else { (strip, 0..n) };
             let ldc = cols.len();
-            // SAFETY: the caller's operands; ranges own disjoint parts of y.
+            // SAFETY: rows of the caller's operands; `c` has room for a strip of products, and other ranges have other parts of y.
             unsafe {
                 dot::products(isa, c.as_mut_ptr(), ldc, (x, rows.clone()), (w, cols.clone()), k);
                 store::store(isa, out, c.as_ptr(), ldc, rows, cols);

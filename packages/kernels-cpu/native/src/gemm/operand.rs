@@ -35,6 +35,7 @@ impl Operand {
     #[inline(always)]
     pub unsafe fn element(&self, i: usize, p: usize) -> *const u8 {
         let index = if self.transposed { p * self.ld + i } else { i * self.ld + p };
+        // SAFETY: the caller's element.
         unsafe { self.at.add(index * self.dtype.size()) }
     }
 }

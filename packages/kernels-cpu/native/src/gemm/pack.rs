@@ -21,9 +21,11 @@ pub unsafe fn rows(
     rows: Range<usize>,
     depth: Range<usize>,
 ) {
+    // SAFETY: the caller's ranges.
     let at = unsafe { x.element(rows.start, depth.start) };
     let (rows, k) = (rows.len(), depth.len());
     let padded = micro.pad_k(k);
+    // SAFETY: the caller's ranges and room; a function is called where the processor has its features.
     with_element!(x.dtype, T => unsafe {
         let at = at.cast::<T>();
         #[cfg(target_arch = "x86_64")]
@@ -60,6 +62,7 @@ impl<T: Element> Loop for RowsF32<T> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
+        // SAFETY: `rows` has the ranges and the room.
         unsafe {
             if self.step == 1 {
                 for i in 0..self.rows {
@@ -113,6 +116,7 @@ impl<T: Element> Loop for RowsBf16<T> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
+        // SAFETY: `rows` has the ranges, and room for padded rows.
         unsafe {
             for i in 0..self.rows {
                 let to = self.to.add(i * self.stride).cast::<u16>();
@@ -155,9 +159,11 @@ pub unsafe fn panels(
     }
     let padded = micro.pad_k(k);
     let bytes = micro.column_bytes(k);
+    // SAFETY: the caller's ranges.
     let at = unsafe { x.element(col, depth.start) };
     if x.transposed {
         let ld = x.ld;
+        // SAFETY: the caller's ranges and room; a function is called where the processor has its features.
         with_element!(x.dtype, T => unsafe {
             let at = at.cast::<T>();
             let across = Across { to, at, ld, cols, k, padded, micro };
@@ -173,6 +179,7 @@ pub unsafe fn panels(
     while done < cols {
         let width = micro.panel(cols - done);
         let filled = width.min(cols - done);
+        // SAFETY: as above, for the columns of one panel.
         unsafe {
             let to = to.add(done * bytes);
             let at = x.element(col + done, depth.start);
@@ -217,7 +224,7 @@ pub unsafe fn panels(
 }
 
 /// Panels of an operand whose neighbouring columns are neighbours in memory: row after row over all panels, so that
-/// memory is read in long runs.
+/// memory is read in long runs. The operand holds `cols` columns of `k` values, and there is room for their panels.
 struct Across<'a, T> {
     to: *mut u8,
     at: *const T,
@@ -277,6 +284,9 @@ impl<T: Element> Loop for Across<'_, T> {
 }
 
 /// [`Across`] of bf16: two rows become one of pairs.
+///
+/// # Safety
+/// As for [`Across`], on a processor with the features; the elements are bf16.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn across_512<T: Element>(x: Across<'_, T>) {
@@ -339,6 +349,7 @@ impl<T: Element> Loop for PanelF32<T> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
+        // SAFETY: `panels` has the columns, and room for a panel of k values.
         unsafe {
             for p in 0..self.k {
                 let to = self.to.add(p * self.width);

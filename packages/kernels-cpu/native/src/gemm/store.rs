@@ -51,6 +51,8 @@ pub unsafe fn store(
 ) {
     let (row, col, rows, cols) = (rows.start, cols.start, rows.len(), cols.len());
     let out = *out;
+    // SAFETY: the caller's elements; rows of bf16 are rounded by instructions that the set has, and every other loop is compiled for
+    // it.
     with_element!(out.dtype, Y => with_element!(out.bias_dtype, B => unsafe {
         let (down, along) = if out.transposed { (1, out.ld) } else { (out.ld, 1) };
         let y = out.at.cast::<Y>().add(row * down + col * along);
@@ -121,6 +123,9 @@ impl<Y: Element, B: Element> Loop for Rows<Y, B> {
 }
 
 /// [`Rows`] to bf16 with the processor's own rounding (which takes subnormals for zeros).
+///
+/// # Safety
+/// The output, the accumulators and the bias hold the elements, and the processor has the features.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn rows_bf16<B: Element>(x: Rows<u16, B>) {

@@ -31,6 +31,7 @@ pub fn encode(values: &[f32], dtype: FloatDType) -> Vec<u8> {
     with_element!(dtype, T => {
         let mut bytes = vec![0u8; size_of_val(values) * size_of::<T>() / 4];
         for (i, value) in values.iter().enumerate() {
+            // SAFETY: there are bytes for each value.
             unsafe { bytes.as_mut_ptr().cast::<T>().add(i).write_unaligned(T::store(*value)) };
         }
         bytes
@@ -40,6 +41,7 @@ pub fn encode(values: &[f32], dtype: FloatDType) -> Vec<u8> {
 pub fn decode(bytes: &[u8], dtype: FloatDType) -> Vec<f64> {
     with_element!(dtype, T => {
         (0..bytes.len() / size_of::<T>())
+            // SAFETY: an element of the bytes.
             .map(|i| f64::from(unsafe { bytes.as_ptr().cast::<T>().add(i).read_unaligned() }.load()))
             .collect()
     })
@@ -63,6 +65,7 @@ fn check(isa: Isa, micro: &Micro, threads: usize, p: &GemmParams, bias: bool, di
     let mut y = before.clone();
     let pointer = bias.as_ref().map_or(std::ptr::null(), |bias| bias.as_ptr());
     let pool = Pool::new(threads);
+    // SAFETY: operands of the sizes of `p`; the set is one of this processor, and the micro-kernel works on it.
     unsafe {
         if dispatch {
             gemm(&pool, isa, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p);
@@ -189,6 +192,7 @@ fn rows_copied_in_several_goes_have_the_bits_of_rows_read_where_they_lie() {
     let run = |a: &[u8], p: &GemmParams| {
         let mut y = vec![0u8; p.m * p.n * 4];
         let null = std::ptr::null();
+        // SAFETY: operands of the sizes of `p`.
         unsafe { gemm(&Pool::new(2), Isa::detect(), y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), null, p) };
         y
     };
@@ -221,6 +225,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
             let run = |threads| {
                 let mut y = vec![0u8; p.m * p.n * 4];
                 let pool = Pool::new(threads);
+                // SAFETY: operands of the sizes of `p`.
                 unsafe {
                     gemm(&pool, Isa::detect(), y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), std::ptr::null(), &p);
                 }
@@ -323,6 +328,7 @@ fn a_second_product_is_added() {
                 let mut y = before.clone();
                 let plus = Plus { a: low.as_ptr(), b: up.as_ptr(), k: rank, alpha };
                 let null = std::ptr::null();
+                // SAFETY: operands of the sizes of `p` and `plus`; the set is one of this processor.
                 unsafe { gemm_plus(&pool, isa, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), null, &p, &plus) };
                 let [a, b, low, up] = [&a, &b, &low, &up].map(|x| decode(x, dtype));
                 let (y, before) = (decode(&y, FloatDType::F32), decode(&before, FloatDType::F32));

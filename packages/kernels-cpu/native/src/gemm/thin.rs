@@ -128,6 +128,9 @@ pub unsafe fn multiply(pool: &Pool, isa: Isa, y: *mut u8, a: *const u8, b: *cons
 }
 
 /// Pairs of one value from each of two rows.
+///
+/// # Safety
+/// Both rows have SIDE values.
 #[inline]
 unsafe fn in_pairs(even: *const u16, odd: *const u16) -> [u32; SIDE] {
     // SAFETY: the caller's rows.
@@ -136,6 +139,11 @@ unsafe fn in_pairs(even: *const u16, odd: *const u16) -> [u32; SIDE] {
     std::array::from_fn(|column| u32::from(even[column]) | u32::from(odd[column]) << 16)
 }
 
+/// Some rows of y (+)= alpha · a · panels, of k at most 16.
+///
+/// # Safety
+/// a holds the rows, `panels` the packed columns of y, and y the products, which no other thread touches; the processor has the
+/// features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn by_depth<Y: Element>(y: &Output, a: Operand, panels: Operand, rows: Range<usize>, k: usize) {
     let cols = panels.ld;
@@ -162,6 +170,9 @@ unsafe fn by_depth<Y: Element>(y: &Output, a: Operand, panels: Operand, rows: Ra
 }
 
 /// The columns of one panel, which stays in registers.
+///
+/// # Safety
+/// As for [`by_depth`]; the panel has PAIRS pairs of VECTORS · 16 columns.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn strip<Y: Element, const PAIRS: usize, const VECTORS: usize>(
     y: &Output,
@@ -213,6 +224,9 @@ unsafe fn strip<Y: Element, const PAIRS: usize, const VECTORS: usize>(
 }
 
 /// c [8, cols] = the sums over k of `pairs` [k / 2, 8] times the columns of `wide` [k, ld].
+///
+/// # Safety
+/// `wide` holds the columns, and c rows of `ldc` values, a multiple of 32; the processor has the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn by_side(c: *mut f32, ldc: usize, pairs: &[u32], wide: Operand, cols: Range<usize>, k: usize) {
     // Interleaving pairs goes by quarters of a register: columns 0-3, 8-11, … and 4-7, 12-15, …

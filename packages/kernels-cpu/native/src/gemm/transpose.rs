@@ -108,10 +108,14 @@ fn low_bits(n: usize) -> u64 {
 }
 
 /// `n` values as f32 bits.
+///
+/// # Safety
+/// They are there, and the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn load_f32<T: Element>(at: *const T, n: usize) -> __m512i {
     let mask = low_bits(n) as __mmask16;
+    // SAFETY: the caller's values; what is not under the mask is not touched.
     unsafe {
         if size_of::<T>() == 4 {
             _mm512_maskz_loadu_epi32(mask, at.cast())
@@ -125,14 +129,18 @@ unsafe fn load_f32<T: Element>(at: *const T, n: usize) -> __m512i {
 }
 
 /// `n` values as bf16, each in the lower half of a lane.
+///
+/// # Safety
+/// As for [`load_f32`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn load_bf16<T: Element>(at: *const T, n: usize) -> __m512i {
     if T::IS_BF16 {
-        return _mm512_cvtepu16_epi32(unsafe {
-            _mm256_maskz_loadu_epi16(low_bits(n) as __mmask16, at.cast())
-        });
+        // SAFETY: the caller's values; what is not under the mask is not touched.
+        let bits = unsafe { _mm256_maskz_loadu_epi16(low_bits(n) as __mmask16, at.cast()) };
+        return _mm512_cvtepu16_epi32(bits);
     }
+    // SAFETY: the caller's values.
     let bits = unsafe { load_f32::<T>(at, n) };
     let value = _mm512_castsi512_ps(bits);
     let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
@@ -143,6 +151,9 @@ unsafe fn load_bf16<T: Element>(at: *const T, n: usize) -> __m512i {
 }
 
 /// The 8 x 8 elements of 8 bytes turned.
+///
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub fn transpose_quads(rows: [__m512i; 8]) -> [__m512i; 8] {
@@ -163,6 +174,10 @@ pub fn transpose_quads(rows: [__m512i; 8]) -> [__m512i; 8] {
     [c0, c1, c2, c3, c4, c5, c6, c7]
 }
 
+/// The 16 x 16 elements of 4 bytes turned.
+///
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub fn transpose_16(x: [__m512i; 16]) -> [__m512i; 16] {
@@ -246,12 +261,16 @@ pub unsafe fn along_i_256<T: Element>(target: Target, source: Source<T>) {
     }
 }
 
-/// `n` values as f32, then zeros.
+/// `n` values as f32, at most 8, then zeros.
+///
+/// # Safety
+/// They are there, and the processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn load_8<T: Element>(at: *const T, n: usize) -> __m256 {
     let mut buffer = [0u32; 8];
     let mut at = at;
+    // SAFETY: the caller's values, or their copy in a buffer of eight.
     unsafe {
         if n < 8 {
             let whole = buffer.as_mut_ptr().cast::<T>();
@@ -271,6 +290,10 @@ unsafe fn load_8<T: Element>(at: *const T, n: usize) -> __m256 {
     }
 }
 
+/// The 8 x 8 elements of 4 bytes turned.
+///
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn transpose_8(x: [__m256; 8]) -> [__m256; 8] {

@@ -1,13 +1,12 @@
 //! SwiGLU (Shazeer 2020, arXiv:2002.05202) and element-wise activations.
 
-use ift_kernel_abi::{Code, Error, FloatDType, size};
+use ift_kernel_abi::{Code, Error};
 use napi_derive::napi;
 
-use super::map::{Map, map};
+use super::map::{Map, Operands};
 use crate::isa::mul_add;
 use crate::math::{exp, normal_cdf, sigmoid, tanh};
 use crate::node::{Failure, kernel};
-use crate::with_element;
 
 #[derive(Clone, Copy)]
 struct SwiGlu;
@@ -161,27 +160,45 @@ macro_rules! with_activation {
         match $kind {
             0 => {
                 let $activation = GeluTanh;
-                $body
+                {
+                    $body;
+                    Ok(())
+                }
             }
             1 => {
                 let $activation = GeluErf;
-                $body
+                {
+                    $body;
+                    Ok(())
+                }
             }
             2 => {
                 let $activation = Silu;
-                $body
+                {
+                    $body;
+                    Ok(())
+                }
             }
             3 => {
                 let $activation = Relu;
-                $body
+                {
+                    $body;
+                    Ok(())
+                }
             }
             4 => {
                 let $activation = Tanh;
-                $body
+                {
+                    $body;
+                    Ok(())
+                }
             }
             5 => {
                 let $activation = Sigmoid;
-                $body
+                {
+                    $body;
+                    Ok(())
+                }
             }
             other => Err(Error::new(
                 Code::Argument,
@@ -195,12 +212,9 @@ macro_rules! with_activation {
 #[napi]
 pub fn swiglu(device: u32, y: u32, gate: u32, up: u32, n: f64, dtype: u32) -> Option<Failure> {
     kernel(device, "swiglu", |args| {
-        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-        let y = args.output("y", y, &[n], dtype)?;
-        let gate = args.input("gate", gate, &[n], dtype)?;
-        let up = args.input("up", up, &[n], dtype)?;
+        let operands = Operands::of(args, [("y", y)], [("gate", gate), ("up", up)], n, dtype)?;
         Ok(move |context: &_| {
-            with_element!(dtype, E => unsafe { map::<E, E, 2, 1>(context, [y], [gate, up], n, SwiGlu) });
+            operands.run(context, SwiGlu);
             Ok(())
         })
     })
@@ -219,15 +233,10 @@ pub fn swiglu_backward(
     dtype: u32,
 ) -> Option<Failure> {
     kernel(device, "swigluBackward", |args| {
-        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-        let out = [args.output("dgate", dgate, &[n], dtype)?, args.output("dup", dup, &[n], dtype)?];
-        let dy = args.input("dy", dy, &[n], dtype)?;
-        let gate = args.input("gate", gate, &[n], dtype)?;
-        let up = args.input("up", up, &[n], dtype)?;
+        let input = [("dy", dy), ("gate", gate), ("up", up)];
+        let operands = Operands::of(args, [("dgate", dgate), ("dup", dup)], input, n, dtype)?;
         Ok(move |context: &_| {
-            with_element!(dtype, E => unsafe {
-                map::<E, E, 3, 2>(context, out, [dy, gate, up], n, SwiGluBackward)
-            });
+            operands.run(context, SwiGluBackward);
             Ok(())
         })
     })
@@ -237,17 +246,10 @@ pub fn swiglu_backward(
 #[napi]
 pub fn unary(device: u32, kind: u32, y: u32, x: u32, n: f64, dtype: u32) -> Option<Failure> {
     kernel(device, "unary", |args| {
-        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-        let y = args.output("y", y, &[n], dtype)?;
-        let x = args.input("x", x, &[n], dtype)?;
-        Ok(move |context: &_| {
-            with_activation!(kind, activation => {
-                with_element!(dtype, E => unsafe {
-                    map::<E, E, 1, 1>(context, [y], [x], n, Forward(activation))
-                });
-                Ok(())
-            })
-        })
+        let operands = Operands::of(args, [("y", y)], [("x", x)], n, dtype)?;
+        Ok(
+            move |context: &_| with_activation!(kind, activation => operands.run(context, Forward(activation))),
+        )
     })
 }
 
@@ -263,17 +265,9 @@ pub fn unary_backward(
     dtype: u32,
 ) -> Option<Failure> {
     kernel(device, "unaryBackward", |args| {
-        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-        let dx = args.output("dx", dx, &[n], dtype)?;
-        let dy = args.input("dy", dy, &[n], dtype)?;
-        let x = args.input("x", x, &[n], dtype)?;
-        Ok(move |context: &_| {
-            with_activation!(kind, activation => {
-                with_element!(dtype, E => unsafe {
-                    map::<E, E, 2, 1>(context, [dx], [dy, x], n, Backward(activation))
-                });
-                Ok(())
-            })
-        })
+        let operands = Operands::of(args, [("dx", dx)], [("dy", dy), ("x", x)], n, dtype)?;
+        Ok(
+            move |context: &_| with_activation!(kind, activation => operands.run(context, Backward(activation))),
+        )
     })
 }

@@ -1,7 +1,5 @@
 //! AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), one pass over parameter, gradient and moments.
 
-use std::ops::Range;
-
 use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
@@ -9,6 +7,7 @@ use crate::element::Element;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 const BLOCK: usize = 256;
@@ -29,46 +28,36 @@ struct Rates {
     eps: f32,
 }
 
-struct Step<E> {
-    param: *mut E,
-    master: *mut f32,
-    /// The parameter is stored apart from its master.
-    apart: bool,
-    grad: *const f32,
-    m: *mut f32,
-    v: *mut f32,
-    range: Range<usize>,
+/// Some elements; the parameter's where it is not its own master.
+struct Step<'a, E> {
+    param: Option<&'a mut [E]>,
+    master: &'a mut [f32],
+    grad: &'a [f32],
+    m: &'a mut [f32],
+    v: &'a mut [f32],
     scale: f32,
     rates: Rates,
 }
 
-impl<E: Element> Loop for Step<E> {
+impl<E: Element> Loop for Step<'_, E> {
     type Out = ();
 
     #[inline(always)]
-    unsafe fn run<const FMA: bool>(self) {
+    unsafe fn run<const FMA: bool>(mut self) {
         let Rates { keep, rate, correction, beta1, beta2, rest1, rest2, eps } = self.rates;
-        for at in self.range.clone().step_by(BLOCK) {
-            let len = BLOCK.min(self.range.end - at);
-            let (w, g, m, v) = unsafe {
-                (
-                    std::slice::from_raw_parts_mut(self.master.add(at), len),
-                    std::slice::from_raw_parts(self.grad.add(at), len),
-                    std::slice::from_raw_parts_mut(self.m.add(at), len),
-                    std::slice::from_raw_parts_mut(self.v.add(at), len),
-                )
-            };
-            for i in 0..len {
+        for at in (0..self.grad.len()).step_by(BLOCK) {
+            let block = at..(at + BLOCK).min(self.grad.len());
+            let (w, g) = (&mut self.master[block.clone()], &self.grad[block.clone()]);
+            let (m, v) = (&mut self.m[block.clone()], &mut self.v[block.clone()]);
+            for i in 0..g.len() {
                 let g = g[i] * self.scale;
                 m[i] = mul_add::<FMA>(beta1, m[i], rest1 * g);
                 v[i] = mul_add::<FMA>(beta2, v[i], rest2 * g * g);
                 let step = rate * m[i] / mul_add::<FMA>(v[i].sqrt(), correction, eps);
                 w[i] = mul_add::<FMA>(keep, w[i], -step);
             }
-            if self.apart {
-                for (i, w) in w.iter().enumerate() {
-                    unsafe { self.param.add(at + i).write(E::store(*w)) };
-                }
+            if let Some(param) = &mut self.param {
+                row::store(&mut param[block], w);
             }
         }
     }
@@ -103,10 +92,9 @@ pub fn adamw(
             return Err(Error::new(Code::Argument, message));
         }
         let param = args.output("param", param, &[n], dtype)?;
-        let apart = master.is_some();
-        let master = match master {
-            Some(master) => args.output("master", master, &[n], FloatDType::F32)?,
-            None => param,
+        let (param, master) = match master {
+            Some(master) => (Some(param), args.output("master", master, &[n], FloatDType::F32)?),
+            None => (None, param),
         };
         let grad = args.input("grad", grad, &[n], FloatDType::F32)?;
         let m = args.output("m", m, &[n], FloatDType::F32)?;
@@ -124,13 +112,17 @@ pub fn adamw(
             eps: eps as f32,
         };
         Ok(move |context: &Context| {
-            let scale = scale.map_or(1.0, |scale| unsafe { *scale.of::<f32>() });
+            let scale = scale.map_or(1.0, |scale| scale.slice::<f32>(context)[0]);
+            let grad = grad.slice::<f32>(context);
             context.pool.ranges(n, 16 * BLOCK, |range| {
+                let grad = &grad[range.clone()];
+                // SAFETY: outputs of the kernel, which do not overlap; other threads have other ranges. The context's instruction
+                // set was detected.
                 with_element!(dtype, E => unsafe {
-                    let (param, master, grad) = (param.of(), master.of(), grad.of());
-                    let (m, v) = (m.of(), v.of());
-                    let step = Step::<E> { param, master, apart, grad, m, v, range, scale, rates };
-                    vectorised(context.isa, step)
+                    let (m, v) = (m.part(context, range.clone()), v.part(context, range.clone()));
+                    let param = param.map(|param| param.part::<E>(context, range.clone()));
+                    let master = master.part(context, range);
+                    vectorised(context.isa, Step { param, master, grad, m, v, scale, rates })
                 });
             });
             Ok(())

@@ -1,15 +1,14 @@
 //! Attention: the checks in front of [`crate::attention`], of lengths when a call comes in and of the sequences'
 //! bounds, which are device data, when it runs.
 
-use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, product, size};
+use ift_kernel_abi::{Code, DType, Error, FloatDType, Heads, Result, product, size};
 use napi_derive::napi;
 
 use crate::attention::{AttentionParams, Mask, PagedParams, backward, forward, paged};
-use crate::device::{Args, Ptr};
+use crate::device::Args;
+use crate::memory::Input;
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
-
-const MAX_HEAD_DIM: usize = 256;
 
 /// `AttentionMask` and the heads, as numbers.
 struct AttentionShape {
@@ -33,23 +32,14 @@ struct Shape {
     scale: f32,
     dtype: FloatDType,
     causal: bool,
-    visible_prefix: Option<Ptr>,
-    alibi_slopes: Option<Ptr>,
+    visible_prefix: Option<Input>,
+    alibi_slopes: Option<Input>,
 }
 
 impl Shape {
     fn of(args: &Args<'_>, p: &AttentionShape) -> Result<Self> {
         let segments = size("segments", p.segments)?;
-        let (heads, kv_heads) = (size("heads", p.heads)?, size("kvHeads", p.kv_heads)?);
-        let head_dim = size("headDim", p.head_dim)?;
-        if heads == 0 || kv_heads == 0 || heads % kv_heads != 0 {
-            let message = format!("heads is {heads}, expected a multiple of kvHeads {kv_heads}");
-            return Err(Error::new(Code::Argument, message));
-        }
-        if head_dim == 0 || head_dim > MAX_HEAD_DIM {
-            let message = format!("headDim is {head_dim}, expected 1 to {MAX_HEAD_DIM}");
-            return Err(Error::new(Code::Argument, message));
-        }
+        let Heads { heads, kv_heads, head_dim } = Heads::from_numbers(p.heads, p.kv_heads, p.head_dim)?;
         let prefix = |id| args.input("visiblePrefix", id, &[segments], DType::I32);
         let slopes = |id| args.input("alibiSlopes", id, &[heads], DType::F32);
         Ok(Self {
@@ -65,13 +55,11 @@ impl Shape {
         })
     }
 
-    /// # Safety
-    /// Called by a queued kernel.
-    unsafe fn mask<'a>(&self) -> Mask<'a> {
+    fn mask<'a>(&self, context: &'a Context) -> Mask<'a> {
         Mask {
             causal: self.causal,
-            visible_prefix: self.visible_prefix.map(|prefix| unsafe { prefix.slice(self.segments) }),
-            alibi_slopes: self.alibi_slopes.map(|slopes| unsafe { slopes.slice(self.heads) }),
+            visible_prefix: self.visible_prefix.map(|prefix| prefix.slice(context)),
+            alibi_slopes: self.alibi_slopes.map(|slopes| slopes.slice(context)),
         }
     }
 }
@@ -97,13 +85,13 @@ fn excerpt(values: &[i32]) -> String {
 #[derive(Clone, Copy)]
 struct Packed {
     shape: Shape,
-    cu_q: Ptr,
-    cu_k: Ptr,
+    cu_q: Input,
+    cu_k: Input,
     rows_q: usize,
     rows_k: usize,
-    q: Ptr,
-    k: Ptr,
-    v: Ptr,
+    q: Input,
+    k: Input,
+    v: Input,
 }
 
 impl Packed {
@@ -133,22 +121,18 @@ impl Packed {
         })
     }
 
-    /// # Safety
-    /// Called by a queued kernel.
-    unsafe fn params<'a>(&self) -> Result<AttentionParams<'a>> {
+    fn params<'a>(&self, context: &'a Context) -> Result<AttentionParams<'a>> {
         let Self { shape, cu_q, cu_k, rows_q, rows_k, .. } = self;
-        unsafe {
-            Ok(AttentionParams {
-                cu_q: bounds("cuQ", cu_q.slice(shape.segments + 1), *rows_q)?,
-                cu_k: bounds("cuK", cu_k.slice(shape.segments + 1), *rows_k)?,
-                heads: shape.heads,
-                kv_heads: shape.kv_heads,
-                head_dim: shape.head_dim,
-                scale: shape.scale,
-                dtype: shape.dtype,
-                mask: shape.mask(),
-            })
-        }
+        Ok(AttentionParams {
+            cu_q: bounds("cuQ", cu_q.slice(context), *rows_q)?,
+            cu_k: bounds("cuK", cu_k.slice(context), *rows_k)?,
+            heads: shape.heads,
+            kv_heads: shape.kv_heads,
+            head_dim: shape.head_dim,
+            scale: shape.scale,
+            dtype: shape.dtype,
+            mask: shape.mask(context),
+        })
     }
 }
 
@@ -217,9 +201,10 @@ pub fn attention(
         let out = args.output("out", out, &[rows_q, shape.heads, shape.head_dim], shape.dtype)?;
         let lse = args.output("lse", lse, &[rows_q, shape.heads], DType::F32)?;
         Ok(move |context: &Context| {
-            // SAFETY: the lengths were checked above, the bounds are by `params`.
+            let p = packed.params(context)?;
+            // SAFETY: the tensors were checked for the shapes of `p`, whose bounds of sequences `params` has checked, and no output
+            // overlaps another operand; the context's instruction set was detected.
             unsafe {
-                let p = packed.params()?;
                 forward(&context.pool, context.isa, out.of(), lse.of(), q.of(), k.of(), v.of(), &p);
             }
             Ok(())
@@ -277,9 +262,9 @@ pub fn attention_backward(
         let out = args.input("out", out, &queries, shape.dtype)?;
         let lse = args.input("lse", lse, &[rows_q, shape.heads], DType::F32)?;
         Ok(move |context: &Context| {
+            let p = packed.params(context)?;
             // SAFETY: as for `attention`.
             unsafe {
-                let p = packed.params()?;
                 let (dq, dk, dv) = (dq.of(), dk.of(), dv.of());
                 let (dout, out, lse) = (dout.of(), out.of(), lse.of());
                 let (pool, isa) = (&context.pool, context.isa);
@@ -346,22 +331,23 @@ pub fn attention_paged(
         let kv_lengths = args.input("kvLengths", kv_lengths, &[shape.segments], DType::I32)?;
         let page_table = args.input("pageTable", page_table, &[table_size], DType::I32)?;
         Ok(move |context: &Context| {
-            // SAFETY: the lengths were checked above, the numbers in device memory are here.
+            let p = PagedParams {
+                cu_q: bounds("cuQ", cu_q.slice(context), rows_q)?,
+                kv_lengths: kv_lengths.slice(context),
+                page_table: page_table.slice(context),
+                max_pages,
+                page_size,
+                heads: shape.heads,
+                kv_heads: shape.kv_heads,
+                head_dim: shape.head_dim,
+                scale: shape.scale,
+                dtype: shape.dtype,
+                mask: shape.mask(context),
+            };
+            check_pages(p.kv_lengths, p.page_table, max_pages, page_size, pages)?;
+            // SAFETY: the tensors were checked for the shapes of `p`, and so were the bounds of sequences and the pages, to which
+            // nothing writes meanwhile; out overlaps no other operand. The context's instruction set was detected.
             unsafe {
-                let p = PagedParams {
-                    cu_q: bounds("cuQ", cu_q.slice(shape.segments + 1), rows_q)?,
-                    kv_lengths: kv_lengths.slice(shape.segments),
-                    page_table: page_table.slice(table_size),
-                    max_pages,
-                    page_size,
-                    heads: shape.heads,
-                    kv_heads: shape.kv_heads,
-                    head_dim: shape.head_dim,
-                    scale: shape.scale,
-                    dtype: shape.dtype,
-                    mask: shape.mask(),
-                };
-                check_pages(p.kv_lengths, p.page_table, max_pages, page_size, pages)?;
                 paged(&context.pool, context.isa, out.of(), q.of(), k_pages.of(), v_pages.of(), &p);
             }
             Ok(())

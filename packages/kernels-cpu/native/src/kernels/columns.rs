@@ -5,9 +5,9 @@ use std::ops::Range;
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
-use crate::device::Ptr;
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
+use crate::memory::Ptr;
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
@@ -21,37 +21,36 @@ const ROWS: usize = 64;
 
 /// What is summed: a function of one element of each input and of two numbers of the row.
 pub trait Term<const IN: usize>: Copy + Send + Sync {
-    /// # Safety
-    /// `row` is below the number of rows.
-    unsafe fn of_row(self, row: usize) -> [f32; 2];
+    fn of_row(self, row: usize) -> [f32; 2];
     /// Must be `#[inline(always)]`.
     fn term<const FMA: bool>(x: [f32; IN], of_row: [f32; 2]) -> f32;
 }
 
-struct Strip<E, T, const IN: usize> {
-    y: *mut f32,
-    input: [*const E; IN],
+/// The sums of some columns, at most STRIP, from `first` on.
+struct Strip<'a, E, T, const IN: usize> {
+    y: &'a mut [f32],
+    input: [&'a [E]; IN],
     term: T,
     rows: usize,
     cols: usize,
-    strip: Range<usize>,
+    first: usize,
     accumulate: bool,
 }
 
-impl<E: Element, T: Term<IN>, const IN: usize> Loop for Strip<E, T, IN> {
+impl<E: Element, T: Term<IN>, const IN: usize> Loop for Strip<'_, E, T, IN> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let len = self.strip.len();
+        let len = self.y.len();
         let mut x = [[0.0f32; STRIP]; IN];
         let mut total = [0.0f32; STRIP];
         for first in (0..self.rows).step_by(ROWS) {
             let mut sums = [0.0f32; STRIP];
             for r in first..(first + ROWS).min(self.rows) {
-                let of_row = unsafe { self.term.of_row(r) };
+                let of_row = self.term.of_row(r);
                 for (x, input) in x.iter_mut().zip(self.input) {
-                    unsafe { row::load(&mut x[..len], input.add(r * self.cols + self.strip.start)) };
+                    row::load(&mut x[..len], &input[r * self.cols + self.first..][..len]);
                 }
                 for i in 0..STRIP {
                     sums[i] += T::term::<FMA>(std::array::from_fn(|k| x[k][i]), of_row);
@@ -61,28 +60,26 @@ impl<E: Element, T: Term<IN>, const IN: usize> Loop for Strip<E, T, IN> {
                 total[i] += sums[i];
             }
         }
-        unsafe { row::store_onto(self.y.add(self.strip.start), &total[..len], self.accumulate) };
+        row::store_onto(self.y, &total[..len], self.accumulate);
     }
 }
 
-/// y f32 [cols] (+)= sum over rows of a term of inputs [rows, cols].
-///
-/// # Safety
-/// The buffers were checked for these shapes.
-pub unsafe fn sum_over_rows<E: Element, const IN: usize>(
+/// y f32 [cols], an output of the kernel, (+)= sum over rows of a term of inputs [rows, cols].
+pub fn sum_over_rows<E: Element, const IN: usize>(
     context: &Context,
     y: Ptr,
-    input: [Ptr; IN],
+    input: [&[E]; IN],
     term: impl Term<IN>,
     rows: usize,
     cols: usize,
     accumulate: bool,
 ) {
     context.pool.run(cols.div_ceil(STRIP), &|part| {
-        let strip = part * STRIP..((part + 1) * STRIP).min(cols);
-        let input = input.map(|input| input.of::<E>().cast_const());
+        let first = part * STRIP;
+        // SAFETY: other parts have other columns of the output; the context's instruction set was detected.
         unsafe {
-            vectorised(context.isa, Strip { y: y.of(), input, term, rows, cols, strip, accumulate });
+            let y = y.part(context, first..(first + STRIP).min(cols));
+            vectorised(context.isa, Strip { y, input, term, rows, cols, first, accumulate });
         }
     });
 }
@@ -92,7 +89,7 @@ pub struct Value;
 
 impl Term<1> for Value {
     #[inline(always)]
-    unsafe fn of_row(self, _row: usize) -> [f32; 2] {
+    fn of_row(self, _row: usize) -> [f32; 2] {
         [0.0; 2]
     }
     #[inline(always)]
@@ -106,7 +103,7 @@ struct Product;
 
 impl Term<2> for Product {
     #[inline(always)]
-    unsafe fn of_row(self, _row: usize) -> [f32; 2] {
+    fn of_row(self, _row: usize) -> [f32; 2] {
         [0.0; 2]
     }
     #[inline(always)]
@@ -117,20 +114,17 @@ impl Term<2> for Product {
 
 /// dy · (x - mean) · rstd, the gradient of a norm's weight.
 #[derive(Clone, Copy)]
-pub struct Normalised {
-    /// f32 [rows], or none for 0.
-    pub mean: Option<Ptr>,
-    /// f32 [rows].
-    pub rstd: Ptr,
+pub struct Normalised<'a> {
+    /// [rows], or none for 0.
+    pub mean: Option<&'a [f32]>,
+    /// [rows].
+    pub rstd: &'a [f32],
 }
 
-impl Term<2> for Normalised {
+impl Term<2> for Normalised<'_> {
     #[inline(always)]
-    unsafe fn of_row(self, row: usize) -> [f32; 2] {
-        unsafe {
-            let mean = self.mean.map_or(0.0, |mean| *mean.of::<f32>().add(row));
-            [mean, *self.rstd.of::<f32>().add(row)]
-        }
+    fn of_row(self, row: usize) -> [f32; 2] {
+        [self.mean.map_or(0.0, |mean| mean[row]), self.rstd[row]]
     }
     #[inline(always)]
     fn term<const FMA: bool>([dy, x]: [f32; 2], [mean, rstd]: [f32; 2]) -> f32 {
@@ -138,27 +132,29 @@ impl Term<2> for Normalised {
     }
 }
 
-struct Scale<E> {
+/// Some rows. y may be x, so neither is a slice for longer than a row takes to be read or written.
+struct Scale<'a, E> {
     y: *mut E,
     x: *const E,
-    s: *const f32,
+    s: &'a [f32],
     rows: Range<usize>,
-    cols: usize,
 }
 
-impl<E: Element> Loop for Scale<E> {
+impl<E: Element> Loop for Scale<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let mut x = scratch::<f32>(self.cols);
-        let s = unsafe { std::slice::from_raw_parts(self.s, self.cols) };
+        let cols = self.s.len();
+        let mut x = scratch::<f32>(cols);
         for r in self.rows {
-            unsafe { row::load(&mut x, self.x.add(r * self.cols)) };
-            for (x, s) in x.iter_mut().zip(s) {
+            // SAFETY: a row of x, which is written to below.
+            row::load(&mut x, unsafe { std::slice::from_raw_parts(self.x.add(r * cols), cols) });
+            for (x, s) in x.iter_mut().zip(self.s) {
                 *x *= s;
             }
-            unsafe { row::store(self.y.add(r * self.cols), &x) };
+            // SAFETY: a row of y; no slice of x is left.
+            row::store(unsafe { std::slice::from_raw_parts_mut(self.y.add(r * cols), cols) }, &x);
         }
     }
 }
@@ -179,8 +175,8 @@ pub fn sum_rows(
         let y = args.output("y", y, &[cols], FloatDType::F32)?;
         let x = args.input("x", x, &[rows, cols], dtype)?;
         Ok(move |context: &_| {
-            with_element!(dtype, E => unsafe {
-                sum_over_rows::<E, 1>(context, y, [x], Value, rows, cols, accumulate)
+            with_element!(dtype, E => {
+                sum_over_rows(context, y, [x.slice::<E>(context)], Value, rows, cols, accumulate)
             });
             Ok(())
         })
@@ -201,12 +197,17 @@ pub fn scale_columns(
     kernel(device, "scaleColumns", |args| {
         let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
         let y = args.output("y", y, &[rows, cols], dtype)?;
-        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let x = args.in_place("x", x, &[rows, cols], dtype)?;
         let s = args.input("s", s, &[cols], FloatDType::F32)?;
         Ok(move |context: &Context| {
+            let s = s.slice(context);
+            if s.is_empty() {
+                return Ok(());
+            }
             context.pool.ranges(rows, row::grain(cols), |rows| {
+                // SAFETY: x and y hold the rows, and other threads have others; the context's instruction set was detected.
                 with_element!(dtype, E => unsafe {
-                    vectorised(context.isa, Scale::<E> { y: y.of(), x: x.of(), s: s.of(), rows, cols })
+                    vectorised(context.isa, Scale::<E> { y: y.of(), x: x.of(), s, rows })
                 });
             });
             Ok(())
@@ -231,8 +232,9 @@ pub fn scale_columns_backward(
         let dy = args.input("dy", dy, &[rows, cols], dtype)?;
         let x = args.input("x", x, &[rows, cols], dtype)?;
         Ok(move |context: &_| {
-            with_element!(dtype, E => unsafe {
-                sum_over_rows::<E, 2>(context, ds, [dy, x], Product, rows, cols, true)
+            with_element!(dtype, E => {
+                let input = [dy.slice::<E>(context), x.slice(context)];
+                sum_over_rows(context, ds, input, Product, rows, cols, true)
             });
             Ok(())
         })

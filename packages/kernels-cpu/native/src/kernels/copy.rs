@@ -12,6 +12,7 @@ use crate::queue::Context;
 use crate::row;
 use crate::with_element;
 
+/// y += x, which may overlap.
 struct Add<E> {
     y: *mut E,
     x: *const E,
@@ -26,10 +27,10 @@ impl<E: Element> Loop for Add<E> {
         let mut x = [0.0f32; 128];
         for start in (0..self.n).step_by(x.len()) {
             let x = &mut x[..128.min(self.n - start)];
-            unsafe {
-                row::load(x, self.x.add(start));
-                row::store_onto(self.y.add(start), x, true);
-            }
+            // SAFETY: a piece of the caller's row, which is written to below.
+            row::load(x, unsafe { std::slice::from_raw_parts(self.x.add(start), x.len()) });
+            // SAFETY: a piece of the caller's row, which other threads leave alone; no slice of the source is left.
+            row::store_onto(unsafe { std::slice::from_raw_parts_mut(self.y.add(start), x.len()) }, x, true);
         }
     }
 }
@@ -65,8 +66,10 @@ pub fn copy_2d(
         let (y_offset, y_stride) = (size("yOffset", y_offset)?, size("yStride", y_stride)?);
         let (x_offset, x_stride) = (size("xOffset", x_offset)?, size("xStride", x_stride)?);
         let y = args.output("y", y, &[reach(y_offset, y_stride, rows, cols)?], dtype)?;
-        let x = args.input("x", x, &[reach(x_offset, x_stride, rows, cols)?], dtype)?;
+        let x = args.in_place("x", x, &[reach(x_offset, x_stride, rows, cols)?], dtype)?;
         let copy = move |context: &Context, r: usize, range: Range<usize>| {
+            // SAFETY: the row lies below `reach` in both; ranges of a row that other threads copy are others. The context's
+            // instruction set was detected.
             with_element!(dtype, E => unsafe {
                 let y = y.of::<E>().add(y_offset + r * y_stride + range.start);
                 let x = x.of::<E>().add(x_offset + r * x_stride + range.start).cast_const();
@@ -78,6 +81,9 @@ pub fn copy_2d(
             });
         };
         Ok(move |context: &Context| {
+            if cols == 0 {
+                return Ok(());
+            }
             if rows > 2 * context.pool.threads() || y_stride < cols {
                 // Rows that overlap are written in order.
                 let grain = if y_stride < cols { rows } else { row::grain(cols) };

@@ -3,10 +3,10 @@
 use ift_kernel_abi::{DType, FloatDType, size};
 use napi_derive::napi;
 
-use super::map::{Map, map};
-use crate::device::Ptr;
-use crate::element::{Element, Plain};
+use super::map::{Map, Operands, map};
+use crate::element::{Bf16, Element, F16, Plain};
 use crate::isa::mul_add;
+use crate::memory::Ptr;
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
 use crate::with_element;
@@ -41,11 +41,11 @@ impl Map<1, 1> for Identity {
     }
 }
 
-/// # Safety
-/// y was checked for n elements.
-unsafe fn set<T: Plain>(context: &Context, y: Ptr, value: T, n: usize) {
+/// y = value.
+fn set<T: Plain>(context: &Context, y: Ptr, value: T, n: usize) {
     context.pool.ranges(n, 1 << 16, |range| {
-        unsafe { std::slice::from_raw_parts_mut(y.of::<T>().add(range.start), range.len()) }.fill(value);
+        // SAFETY: the kernel's output; other threads have other ranges.
+        unsafe { y.part(context, range) }.fill(value);
     });
 }
 
@@ -56,14 +56,12 @@ pub fn fill(device: u32, y: u32, value: f64, n: f64, dtype: u32) -> Option<Failu
         let (n, dtype) = (size("n", n)?, DType::from_code(dtype)?);
         let y = args.output("y", y, &[n], dtype)?;
         Ok(move |context: &Context| {
-            unsafe {
-                match dtype {
-                    DType::F32 => set(context, y, value as f32, n),
-                    DType::Bf16 => set(context, y, crate::element::Bf16::store(value as f32), n),
-                    DType::F16 => set(context, y, crate::element::F16::store(value as f32), n),
-                    DType::I32 => set(context, y, value as i32, n),
-                    DType::U8 => set(context, y, value as u8, n),
-                }
+            match dtype {
+                DType::F32 => set(context, y, value as f32, n),
+                DType::Bf16 => set(context, y, Bf16::store(value as f32), n),
+                DType::F16 => set(context, y, F16::store(value as f32), n),
+                DType::I32 => set(context, y, value as i32, n),
+                DType::U8 => set(context, y, value as u8, n),
             }
             Ok(())
         })
@@ -74,12 +72,9 @@ pub fn fill(device: u32, y: u32, value: f64, n: f64, dtype: u32) -> Option<Failu
 #[napi]
 pub fn axpby(device: u32, y: u32, a: f64, x: u32, b: f64, z: u32, n: f64, dtype: u32) -> Option<Failure> {
     kernel(device, "axpby", |args| {
-        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-        let y = args.output("y", y, &[n], dtype)?;
-        let input = [args.input("x", x, &[n], dtype)?, args.input("z", z, &[n], dtype)?];
-        let step = AxpBy(a as f32, b as f32);
+        let operands = Operands::of(args, [("y", y)], [("x", x), ("z", z)], n, dtype)?;
         Ok(move |context: &_| {
-            with_element!(dtype, E => unsafe { map::<E, E, 2, 1>(context, [y], input, n, step) });
+            operands.run(context, AxpBy(a as f32, b as f32));
             Ok(())
         })
     })
@@ -89,11 +84,9 @@ pub fn axpby(device: u32, y: u32, a: f64, x: u32, b: f64, z: u32, n: f64, dtype:
 #[napi]
 pub fn mul(device: u32, y: u32, a: u32, b: u32, n: f64, dtype: u32) -> Option<Failure> {
     kernel(device, "mul", |args| {
-        let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
-        let y = args.output("y", y, &[n], dtype)?;
-        let input = [args.input("a", a, &[n], dtype)?, args.input("b", b, &[n], dtype)?];
+        let operands = Operands::of(args, [("y", y)], [("a", a), ("b", b)], n, dtype)?;
         Ok(move |context: &_| {
-            with_element!(dtype, E => unsafe { map::<E, E, 2, 1>(context, [y], input, n, Mul) });
+            operands.run(context, Mul);
             Ok(())
         })
     })
@@ -107,8 +100,9 @@ pub fn cast(device: u32, y: u32, x: u32, n: f64, to: u32, from: u32) -> Option<F
         let y = args.output("y", y, &[n], to)?;
         let x = args.input("x", x, &[n], from)?;
         Ok(move |context: &_| {
+            // SAFETY: both were checked for n elements, and do not overlap.
             with_element!(from, E => with_element!(to, F => unsafe {
-                map::<E, F, 1, 1>(context, [y], [x], n, Identity)
+                map::<E, F, 1, 1>(context, [y], [x.into()], n, Identity)
             }));
             Ok(())
         })

@@ -3,8 +3,8 @@
 use ift_kernel_abi::Gemm;
 use napi_derive::napi;
 
-use crate::device::Ptr;
 use crate::gemm::{GemmParams, Plus};
+use crate::memory::Input;
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
 
@@ -20,8 +20,8 @@ pub fn gemm(device: u32, product: &[f64]) -> Option<Failure> {
         let bias = bias.map(|bias| args.input("bias", bias, &[n], dtype)).transpose()?;
         let p = GemmParams { m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype };
         Ok(move |context: &Context| {
-            // SAFETY: the lengths were checked.
-            unsafe { run(context, y, a, b, bias, &p, None) };
+            // SAFETY: the operands were checked for the product, and y overlaps none of them.
+            unsafe { run(context, y.of(), a.of(), b.of(), bias, &p, None) };
             Ok(())
         })
     })
@@ -30,33 +30,30 @@ pub fn gemm(device: u32, product: &[f64]) -> Option<Failure> {
 /// Runs a product and says which one to the profile; `plus` are the operands, the depth and the factor of a second one.
 ///
 /// # Safety
-/// As for [`crate::gemm::gemm`].
+/// The operands hold the elements that `p` and `plus` name, for the kernel that runs on `context`; y overlaps no other.
 pub unsafe fn run(
     context: &Context,
-    y: Ptr,
-    a: Ptr,
-    b: Ptr,
-    bias: Option<Ptr>,
+    y: *mut u8,
+    a: *const u8,
+    b: *const u8,
+    bias: Option<Input>,
     p: &GemmParams,
-    plus: Option<(Ptr, Ptr, usize, f32)>,
+    plus: Option<Plus>,
 ) {
     let &GemmParams { m, n, k, trans_a, trans_b, accumulate, dtype, out_dtype, .. } = p;
     context.profile.detail(|| {
         let turned = |trans| if trans { 't' } else { 'n' };
         let (a, b, add) = (turned(trans_a), turned(trans_b), if accumulate { "+" } else { "" });
-        let more = plus.map_or_else(String::new, |(_, _, k, _)| format!("+{k}"));
+        let more = plus.map_or_else(String::new, |plus| format!("+{}", plus.k));
         format!("{m}x{n}x{k}{more} {a}{b} {} -> {add}{}", dtype.name(), out_dtype.name())
     });
-    let bias = bias.map_or(std::ptr::null(), |bias| bias.of::<u8>().cast_const());
-    let (pool, isa, y, a, b) = (&context.pool, context.isa, y.of(), a.of(), b.of());
-    // SAFETY: the caller's lengths, and the context's instruction set was detected.
+    let bias = bias.map_or(std::ptr::null(), Input::of);
+    let (pool, isa) = (&context.pool, context.isa);
+    // SAFETY: the caller's operands, and the context's instruction set was detected.
     unsafe {
         match plus {
             None => crate::gemm::gemm(pool, isa, y, a, b, bias, p),
-            Some((plus_a, plus_b, k, alpha)) => {
-                let plus = Plus { a: plus_a.of(), b: plus_b.of(), k, alpha };
-                crate::gemm::gemm_plus(pool, isa, y, a, b, bias, p, &plus);
-            }
+            Some(plus) => crate::gemm::gemm_plus(pool, isa, y, a, b, bias, p, &plus),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Layer normalisation (Ba et al. 2016, arXiv:1607.06450).
 
-use std::ops::Range;
-
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
@@ -14,31 +12,29 @@ use crate::queue::Context;
 use crate::row;
 use crate::with_element;
 
-struct Forward<E> {
-    y: *mut E,
-    mean: *mut f32,
-    rstd: *mut f32,
-    x: *const E,
-    w: *const E,
-    b: *const E,
-    rows: Range<usize>,
-    cols: usize,
+/// Some rows.
+struct Forward<'a, E> {
+    y: &'a mut [E],
+    mean: &'a mut [f32],
+    rstd: &'a mut [f32],
+    x: &'a [E],
+    w: &'a [E],
+    b: &'a [E],
     eps: f32,
 }
 
-impl<E: Element> Loop for Forward<E> {
+impl<E: Element> Loop for Forward<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.cols;
+        let cols = self.w.len();
         let (mut w, mut b, mut x) = (scratch::<f32>(cols), scratch::<f32>(cols), scratch::<f32>(cols));
-        unsafe {
-            row::load(&mut w, self.w);
-            row::load(&mut b, self.b);
-        }
-        for r in self.rows {
-            unsafe { row::load(&mut x, self.x.add(r * cols)) };
+        row::load(&mut w, self.w);
+        row::load(&mut b, self.b);
+        for (r, (to_mean, to_rstd)) in self.mean.iter_mut().zip(self.rstd).enumerate() {
+            let row = r * cols..(r + 1) * cols;
+            row::load(&mut x, &self.x[row.clone()]);
             let mean = row::sum(&x) / cols as f32;
             for x in x.iter_mut() {
                 *x -= mean;
@@ -47,41 +43,35 @@ impl<E: Element> Loop for Forward<E> {
             for (x, (w, b)) in x.iter_mut().zip(w.iter().zip(&*b)) {
                 *x = mul_add::<FMA>(*x * rstd, *w, *b);
             }
-            unsafe {
-                row::store(self.y.add(r * cols), &x);
-                self.mean.add(r).write(mean);
-                self.rstd.add(r).write(rstd);
-            }
+            row::store(&mut self.y[row], &x);
+            (*to_mean, *to_rstd) = (mean, rstd);
         }
     }
 }
 
-struct Backward<E> {
-    dx: *mut E,
-    dy: *const E,
-    x: *const E,
-    w: *const E,
-    mean: *const f32,
-    rstd: *const f32,
-    rows: Range<usize>,
-    cols: usize,
+/// Some rows.
+struct Backward<'a, E> {
+    dx: &'a mut [E],
+    dy: &'a [E],
+    x: &'a [E],
+    w: &'a [E],
+    mean: &'a [f32],
+    rstd: &'a [f32],
     accumulate: bool,
 }
 
-impl<E: Element> Loop for Backward<E> {
+impl<E: Element> Loop for Backward<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.cols;
+        let cols = self.w.len();
         let (mut w, mut x, mut g) = (scratch::<f32>(cols), scratch::<f32>(cols), scratch::<f32>(cols));
-        unsafe { row::load(&mut w, self.w) };
-        for r in self.rows {
-            let (mean, rstd) = unsafe { (self.mean.add(r).read(), self.rstd.add(r).read()) };
-            unsafe {
-                row::load(&mut x, self.x.add(r * cols));
-                row::load(&mut g, self.dy.add(r * cols));
-            }
+        row::load(&mut w, self.w);
+        for (r, (&mean, &rstd)) in self.mean.iter().zip(self.rstd).enumerate() {
+            let row = r * cols..(r + 1) * cols;
+            row::load(&mut x, &self.x[row.clone()]);
+            row::load(&mut g, &self.dy[row.clone()]);
             for (g, w) in g.iter_mut().zip(&*w) {
                 *g *= w;
             }
@@ -93,7 +83,7 @@ impl<E: Element> Loop for Backward<E> {
             for (g, x) in g.iter_mut().zip(&*x) {
                 *g = rstd * (mul_add::<FMA>(slope, *x, *g) - shift);
             }
-            unsafe { row::store_onto(self.dx.add(r * cols), &g, self.accumulate) };
+            row::store_onto(&mut self.dx[row], &g, self.accumulate);
         }
     }
 }
@@ -123,10 +113,17 @@ pub fn layer_norm(
         let b = args.input("b", b, &[cols], dtype)?;
         let eps = eps as f32;
         Ok(move |context: &Context| {
-            context.pool.ranges(rows, row::grain(cols), |rows| {
-                with_element!(dtype, E => unsafe {
-                    let (y, mean, rstd, x, w, b) = (y.of(), mean.of(), rstd.of(), x.of(), w.of(), b.of());
-                    vectorised(context.isa, Forward::<E> { y, mean, rstd, x, w, b, rows, cols, eps })
+            with_element!(dtype, E => {
+                let (x, w, b) = (x.slice::<E>(context), w.slice(context), b.slice(context));
+                context.pool.ranges(rows, row::grain(cols), |rows| {
+                    let span = row::span(&rows, cols);
+                    let x = &x[span.clone()];
+                    // SAFETY: outputs of the kernel; other threads have other rows. The context's instruction set was detected.
+                    unsafe {
+                        let (mean, rstd) = (mean.part(context, rows.clone()), rstd.part(context, rows));
+                        let y = y.part(context, span);
+                        vectorised(context.isa, Forward { y, mean, rstd, x, w, b, eps });
+                    }
                 });
             });
             Ok(())
@@ -162,19 +159,25 @@ pub fn layer_norm_backward(
         let mean = args.input("mean", mean, &[rows], FloatDType::F32)?;
         let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
         Ok(move |context: &Context| {
-            with_element!(dtype, E => unsafe {
+            with_element!(dtype, E => {
+                let (dy, x, w) = (dy.slice::<E>(context), x.slice(context), w.slice(context));
+                let (mean, rstd) = (mean.slice(context), rstd.slice(context));
                 if let Some(dw) = dw {
                     let term = Normalised { mean: Some(mean), rstd };
-                    sum_over_rows::<E, 2>(context, dw, [dy, x], term, rows, cols, true);
+                    sum_over_rows(context, dw, [dy, x], term, rows, cols, true);
                 }
                 if let Some(db) = db {
-                    sum_over_rows::<E, 1>(context, db, [dy], Value, rows, cols, true);
+                    sum_over_rows(context, db, [dy], Value, rows, cols, true);
                 }
                 context.pool.ranges(rows, row::grain(cols), |rows| {
-                    let (dx, dy, x, w) = (dx.of(), dy.of(), x.of(), w.of());
-                    let (mean, rstd) = (mean.of(), rstd.of());
-                    let backward = Backward::<E> { dx, dy, x, w, mean, rstd, rows, cols, accumulate };
-                    vectorised(context.isa, backward);
+                    let span = row::span(&rows, cols);
+                    let (dy, x) = (&dy[span.clone()], &x[span.clone()]);
+                    let (mean, rstd) = (&mean[rows.clone()], &rstd[rows]);
+                    // SAFETY: an output of the kernel; other threads have other rows. The context's instruction set was detected.
+                    unsafe {
+                        let dx = dx.part(context, span);
+                        vectorised(context.isa, Backward { dx, dy, x, w, mean, rstd, accumulate });
+                    }
                 });
             });
             Ok(())

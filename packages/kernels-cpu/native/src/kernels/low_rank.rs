@@ -4,8 +4,7 @@ use ift_kernel_abi::{Gradient, LowRank, LowRankGradients, LowRankShape};
 use napi_derive::napi;
 
 use super::gemm::run;
-use crate::device::Ptr;
-use crate::gemm::GemmParams;
+use crate::gemm::{GemmParams, Plus};
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
@@ -38,9 +37,11 @@ pub fn low_rank(device: u32, product: &[f64]) -> Option<Failure> {
         let whole = GemmParams { n: m, accumulate: p.accumulate, out_dtype: p.out_dtype, ..down };
         Ok(move |context: &Context| {
             let product = |run: &dyn Fn()| context.profile.time("gemm", run);
-            // SAFETY: the lengths were checked.
-            product(&|| unsafe { run(context, low, z, a, None, &down, None) });
-            product(&|| unsafe { run(context, y, x, w, bias, &whole, Some((low, b, r, scale))) });
+            // SAFETY: the operands were checked for the product, and low overlaps none of them.
+            product(&|| unsafe { run(context, low.of(), z.of(), a.of(), None, &down, None) });
+            let plus = Plus { a: low.of(), b: b.of(), k: r, alpha: scale };
+            // SAFETY: the operands were checked for both products, and y overlaps none of them.
+            product(&|| unsafe { run(context, y.of(), x.of(), w.of(), bias, &whole, Some(plus)) });
             Ok(())
         })
     })
@@ -52,7 +53,7 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
     kernel(device, "lowRankBackward", |args| {
         let p = LowRankGradients::from_numbers(gradients)?;
         let LowRankShape { n, k, m, r, scale, dtype } = p.shape;
-        let output = |name: &str, gradient: Option<Gradient>, shape: &[usize]| {
+        let output = |name: &'static str, gradient: Option<Gradient>, shape: &[usize]| {
             let checked = |gradient: Gradient| {
                 let at = args.output(name, gradient.at, shape, gradient.dtype)?;
                 Ok((at, gradient))
@@ -73,7 +74,7 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
         let joined = p.joined;
         Ok(move |context: &Context| {
             let mut e = scratch::<u8>(n * r * dtype.size());
-            let e = Ptr::to(e.as_mut_ptr());
+            let e = e.as_mut_ptr();
             let product = |run: &dyn Fn()| context.profile.time("gemm", run);
             let nn = |m, n, k, to: &Gradient| GemmParams {
                 m,
@@ -88,23 +89,24 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
             };
             let tn = |m, n, to: &Gradient| GemmParams { trans_a: true, ..nn(m, n, p.shape.n, to) };
             let scaled = Gradient { at: 0, accumulate: false, dtype };
-            // SAFETY: the lengths were checked; e has room for n rows of r.
+            // SAFETY: the operands were checked for these products, and the gradients overlap no other; e has room for n rows of r,
+            // and is written before it is read.
             unsafe {
                 let down = GemmParams { alpha: scale, ..nn(n, r, m, &scaled) };
-                product(&|| run(context, e, dy, b, None, &down, None));
+                product(&|| run(context, e, dy.of(), b.of(), None, &down, None));
                 if let Some((db, to)) = &db {
                     let p = GemmParams { alpha: scale, ..tn(m, r, to) };
-                    product(&|| run(context, *db, dy, low, None, &p, None));
+                    product(&|| run(context, db.of(), dy.of(), low.of(), None, &p, None));
                 }
                 if let (Some((da, to)), Some(z)) = (&da, z) {
-                    product(&|| run(context, *da, e, z, None, &tn(r, k, to), None));
+                    product(&|| run(context, da.of(), e, z.of(), None, &tn(r, k, to), None));
                 }
                 if let Some((dz, to)) = &dz {
-                    product(&|| run(context, *dz, e, a, None, &nn(n, k, r, to), None));
+                    product(&|| run(context, dz.of(), e, a.of(), None, &nn(n, k, r, to), None));
                 }
                 if let (Some((dx, to)), Some(w)) = (&dx, w) {
-                    let plus = joined.then_some((e, a, r, 1.0));
-                    product(&|| run(context, *dx, dy, w, None, &nn(n, k, m, to), plus));
+                    let plus = joined.then_some(Plus { a: e, b: a.of(), k: r, alpha: 1.0 });
+                    product(&|| run(context, dx.of(), dy.of(), w.of(), None, &nn(n, k, m, to), plus));
                 }
             }
             Ok(())

@@ -20,21 +20,3 @@ pub mod rms_norm;
 pub mod rope;
 pub mod rows;
 pub mod top_rows;
-
-/// A slice of which every part of a job writes its own elements.
-struct Shared<T>(*mut T);
-
-// SAFETY: the parts write different elements.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    fn new(slice: &mut [T]) -> Self {
-        Self(slice.as_mut_ptr())
-    }
-
-    /// # Safety
-    /// `index` is inside the slice, which is alive, and no other part writes to it.
-    unsafe fn set(&self, index: usize, value: T) {
-        unsafe { self.0.add(index).write(value) };
-    }
-}

@@ -1,12 +1,11 @@
 //! Euclidean norms: of rows, of a whole gradient, and the factor that clips it.
 
-use std::ops::Range;
-
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
 use crate::element::Element;
 use crate::isa::{Loop, vectorised};
+use crate::memory::Ptr;
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
 use crate::queue::Context;
@@ -18,21 +17,18 @@ const PIECE: usize = 1024;
 /// Elements of one partial sum of a whole tensor. A constant, so that the order of additions is one.
 const PART: usize = 64 * PIECE;
 
-struct Squares<E> {
-    x: *const E,
-    range: Range<usize>,
-}
+struct Squares<'a, E>(&'a [E]);
 
-impl<E: Element> Loop for Squares<E> {
+impl<E: Element> Loop for Squares<'_, E> {
     type Out = f64;
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) -> f64 {
         let mut x = [0.0f32; PIECE];
         let mut total = 0.0;
-        for start in self.range.clone().step_by(PIECE) {
-            let x = &mut x[..PIECE.min(self.range.end - start)];
-            unsafe { row::load(x, self.x.add(start)) };
+        for piece in self.0.chunks(PIECE) {
+            let x = &mut x[..piece.len()];
+            row::load(x, piece);
             total += f64::from(row::dot::<FMA>(x, x));
         }
         total
@@ -48,10 +44,13 @@ pub fn row_norms(device: u32, y: u32, x: u32, rows: f64, cols: f64, dtype: u32) 
         let x = args.input("x", x, &[rows, cols], dtype)?;
         Ok(move |context: &Context| {
             context.pool.ranges(rows, row::grain(cols), |rows| {
-                for r in rows {
-                    with_element!(dtype, E => unsafe {
-                        let squares = Squares::<E> { x: x.of(), range: r * cols..(r + 1) * cols };
-                        y.of::<f32>().add(r).write(vectorised(context.isa, squares).sqrt() as f32);
+                // SAFETY: an output of the kernel; other threads have other rows.
+                let y = unsafe { y.part(context, rows.clone()) };
+                for (r, y) in rows.zip(y) {
+                    with_element!(dtype, E => {
+                        let x = &x.slice::<E>(context)[r * cols..(r + 1) * cols];
+                        // SAFETY: the context's instruction set was detected.
+                        *y = unsafe { vectorised(context.isa, Squares(x)) }.sqrt() as f32;
                     });
                 }
             });
@@ -69,15 +68,17 @@ pub fn squared_norm(device: u32, y: u32, x: u32, n: f64, dtype: u32, accumulate:
         let x = args.input("x", x, &[n], dtype)?;
         Ok(move |context: &Context| {
             let mut sums = scratch::<f64>(n.div_ceil(PART));
-            let place = super::Shared::new(&mut sums);
+            let places = Ptr::to(&mut sums);
             context.pool.run(n.div_ceil(PART), &|part| {
+                // SAFETY: the kernel's own memory, one place for each part; the context's instruction set was detected.
                 with_element!(dtype, E => unsafe {
-                    let range = part * PART..((part + 1) * PART).min(n);
-                    place.set(part, vectorised(context.isa, Squares::<E> { x: x.of(), range }));
+                    let x = &x.slice::<E>(context)[part * PART..((part + 1) * PART).min(n)];
+                    places.part(context, part..part + 1)[0] = vectorised(context.isa, Squares(x));
                 });
             });
             let sum = sums.iter().sum::<f64>() as f32;
-            unsafe { row::store_onto(y.of::<f32>(), &[sum], accumulate) };
+            // SAFETY: an output of the kernel, which other threads have nothing to do with.
+            row::store_onto::<f32>(unsafe { y.all(context) }, &[sum], accumulate);
             Ok(())
         })
     })
@@ -89,12 +90,13 @@ pub fn clip_factor(device: u32, y: u32, squared_norm: u32, max_norm: f64) -> Opt
     kernel(device, "clipFactor", |args| {
         let y = args.output("y", y, &[1], FloatDType::F32)?;
         let squared_norm = args.input("squaredNorm", squared_norm, &[1], FloatDType::F32)?;
-        Ok(move |_: &Context| {
-            unsafe {
-                let factor = max_norm / (f64::from(*squared_norm.of::<f32>()).sqrt() + 1e-6);
-                // A NaN stays one, so that it is seen.
-                y.of::<f32>().write(if factor > 1.0 { 1.0 } else { factor as f32 });
-            }
+        Ok(move |context: &Context| {
+            let squared_norm = squared_norm.slice::<f32>(context)[0];
+            let factor = max_norm / (f64::from(squared_norm).sqrt() + 1e-6);
+            // A NaN stays one, so that it is seen.
+            // SAFETY: an output of the kernel, which other threads have nothing to do with.
+            let y = unsafe { y.all(context) };
+            y[0] = if factor > 1.0 { 1.0 } else { factor as f32 };
             Ok(())
         })
     })

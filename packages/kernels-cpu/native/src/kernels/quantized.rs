@@ -30,9 +30,9 @@ pub fn quantize(
         let w = Matrix::of(args, &Parts { codes, scales, groups, format, rows, cols }, true)?;
         let x = args.input("x", x, &[rows, cols], dtype)?;
         Ok(move |context: &Context| {
-            // SAFETY: the lengths were checked, and the context's instruction set was detected.
+            // SAFETY: the parts were checked as outputs and overlap nothing; the context's instruction set was detected.
             with_element!(dtype, E => unsafe {
-                encode::quantize::<E>(&context.pool, context.isa, w, x.of());
+                encode::quantize::<E>(&context.pool, context.isa, w, x.slice(context));
             });
             Ok(())
         })
@@ -57,8 +57,9 @@ pub fn dequantize(
         let w = Matrix::of(args, &Parts { codes, scales, groups, format, rows, cols }, false)?;
         let y = args.output("y", y, &[rows, cols], dtype)?;
         Ok(move |context: &Context| {
-            // SAFETY: as above.
-            with_element!(dtype, E => unsafe { decode::dequantize::<E>(&context.pool, context.isa, w, y) });
+            // SAFETY: y and the parts were checked for the matrix, and y overlaps none of them; the context's instruction set was
+            // detected.
+            with_element!(dtype, E => unsafe { decode::dequantize::<E>(&context.pool, context.isa, w, y.of()) });
             Ok(())
         })
     })
@@ -104,10 +105,11 @@ pub fn quantized_product(
                 dtype: out_dtype,
                 alpha: 1.0,
                 add: accumulate,
-                bias: bias.map_or(std::ptr::null(), |bias| bias.of::<u8>().cast_const()),
+                bias: bias.map_or(std::ptr::null(), |bias| bias.of::<u8>()),
                 bias_dtype: dtype,
             };
-            // SAFETY: as above.
+            // SAFETY: the operands were checked for the product, and y overlaps none of them; the context's instruction set was
+            // detected.
             with_element!(dtype, E => unsafe {
                 product::product::<E>(&context.pool, context.isa, &out, x.of(), w, (m, rows, cols));
             });

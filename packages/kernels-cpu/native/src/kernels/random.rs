@@ -11,6 +11,7 @@ use crate::element::Element;
 use crate::isa::{Loop, vectorised};
 use crate::math::{cos_sin_turn, ln_unit};
 use crate::node::{Failure, kernel};
+use crate::queue::Context;
 use crate::row;
 use crate::with_element;
 
@@ -19,6 +20,7 @@ const _: () = assert!(BLOCK == 4 * WIDTH);
 /// Elements below which a second thread costs more than it saves.
 const GRAIN: usize = 16 * BLOCK;
 
+/// y may be x, so neither is a slice for longer than a block takes to be read or written.
 struct Dropout<E> {
     y: *mut E,
     x: *const E,
@@ -43,41 +45,44 @@ impl<E: Element> Loop for Dropout<E> {
         while at < self.range.end {
             let words = self.philox.words((at / 4) as u32);
             let len = BLOCK.min(self.range.end - at);
+            // SAFETY: a block of the caller's range of x, which is written to below.
+            let x = unsafe { std::slice::from_raw_parts(self.x.add(at), len) };
             // Loops of a length that the compiler knows: only the last block is shorter.
-            if len == BLOCK {
-                unsafe { row::load(&mut values, self.x.add(at)) };
-            } else {
-                unsafe { row::load(&mut values[..len], self.x.add(at)) };
+            match x.as_array::<BLOCK>() {
+                Some(x) => row::load(&mut values, x),
+                None => row::load(&mut values[..len], x),
             }
             for i in 0..BLOCK {
                 // A dropped infinity is 0 too.
                 values[i] = if words[i] >= threshold && !none { values[i] * scale } else { 0.0 };
             }
-            if len == BLOCK {
-                unsafe { row::store(self.y.add(at), &values) };
-            } else {
-                unsafe { row::store(self.y.add(at), &values[..len]) };
+            // SAFETY: a block of the caller's range of y, which other threads leave alone; no slice of x is left.
+            let y = unsafe { std::slice::from_raw_parts_mut(self.y.add(at), len) };
+            match y.as_mut_array::<BLOCK>() {
+                Some(y) => row::store(y, &values),
+                None => row::store(y, &values[..len]),
             }
             at += len;
         }
     }
 }
 
-struct Draw<E> {
-    y: *mut E,
-    /// Starts at a multiple of BLOCK.
-    range: Range<usize>,
+struct Draw<'a, E> {
+    /// From element `first` on, which is a multiple of BLOCK.
+    y: &'a mut [E],
+    first: usize,
     philox: Philox,
     normal: bool,
 }
 
-impl<E: Element> Loop for Draw<E> {
+impl<E: Element> Loop for Draw<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
         let mut values = [0.0f32; BLOCK];
-        for start in self.range.clone().step_by(BLOCK) {
+        for (block, y) in self.y.chunks_mut(BLOCK).enumerate() {
+            let start = self.first + block * BLOCK;
             if self.normal {
                 let words = self.philox.blocks((start / 4) as u32);
                 // Words 0 and 1 of a block, then 2 and 3.
@@ -97,8 +102,7 @@ impl<E: Element> Loop for Draw<E> {
                     *value = word as f32 / 4_294_967_296.0;
                 }
             }
-            let len = BLOCK.min(self.range.end - start);
-            unsafe { row::store(self.y.add(start), &values[..len]) };
+            row::store(y, &values[..y.len()]);
         }
     }
 }
@@ -137,11 +141,12 @@ pub fn dropout(
             return Err(Error::new(Code::Argument, format!("p is {p}, expected 0 to 1")));
         }
         let y = args.output("y", y, &[n], dtype)?;
-        let x = args.input("x", x, &[n], dtype)?;
+        let x = args.in_place("x", x, &[n], dtype)?;
         let threshold = (p * 4_294_967_296.0).floor() as u64;
         let scale = (1.0 / (1.0 - p)) as f32;
-        Ok(move |context: &crate::queue::Context| {
+        Ok(move |context: &Context| {
             context.pool.ranges(n, GRAIN, |range| {
+                // SAFETY: x and y hold the range, and other threads have others; the context's instruction set was detected.
                 with_element!(dtype, E => unsafe {
                     let dropout = Dropout::<E> { y: y.of(), x: x.of(), range, philox, threshold, scale };
                     vectorised(context.isa, dropout)
@@ -166,10 +171,13 @@ pub fn random(
     kernel(device, "random", |args| {
         let (n, dtype, philox) = (size("n", n)?, FloatDType::from_code(dtype)?, key(seed, stream)?);
         let y = args.output("y", y, &[n], dtype)?;
-        Ok(move |context: &crate::queue::Context| {
+        Ok(move |context: &Context| {
             context.pool.ranges(n, GRAIN, |range| {
+                let first = range.start;
+                // SAFETY: an output of the kernel; other threads have other ranges. The context's instruction set was detected.
                 with_element!(dtype, E => unsafe {
-                    vectorised(context.isa, Draw::<E> { y: y.of(), range, philox, normal })
+                    let y = y.part::<E>(context, range);
+                    vectorised(context.isa, Draw { y, first, philox, normal })
                 });
             });
             Ok(())
@@ -185,8 +193,8 @@ mod tests {
 
     fn drawn(isa: Isa, n: usize, normal: bool, philox: Philox) -> Vec<f32> {
         let mut y = vec![0f32; n];
-        // SAFETY: y holds the range; the set is one of this processor.
-        unsafe { vectorised(isa, Draw::<f32> { y: y.as_mut_ptr(), range: 0..n, philox, normal }) };
+        // SAFETY: the set is one of this processor.
+        unsafe { vectorised(isa, Draw { y: &mut y, first: 0, philox, normal }) };
         y
     }
 

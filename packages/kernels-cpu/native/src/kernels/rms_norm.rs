@@ -1,7 +1,5 @@
 //! RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467).
 
-use std::ops::Range;
-
 use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
@@ -14,63 +12,58 @@ use crate::queue::Context;
 use crate::row;
 use crate::with_element;
 
-struct Forward<E> {
-    y: *mut E,
-    rstd: *mut f32,
-    x: *const E,
-    w: *const E,
-    rows: Range<usize>,
-    cols: usize,
+/// Some rows.
+struct Forward<'a, E> {
+    y: &'a mut [E],
+    rstd: &'a mut [f32],
+    x: &'a [E],
+    w: &'a [E],
     eps: f32,
 }
 
-impl<E: Element> Loop for Forward<E> {
+impl<E: Element> Loop for Forward<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.cols;
+        let cols = self.w.len();
         let (mut w, mut x) = (scratch::<f32>(cols), scratch::<f32>(cols));
-        unsafe { row::load(&mut w, self.w) };
-        for r in self.rows {
-            unsafe { row::load(&mut x, self.x.add(r * cols)) };
+        row::load(&mut w, self.w);
+        for (r, to) in self.rstd.iter_mut().enumerate() {
+            let row = r * cols..(r + 1) * cols;
+            row::load(&mut x, &self.x[row.clone()]);
             let rstd = 1.0 / (row::dot::<FMA>(&x, &x) / cols as f32 + self.eps).sqrt();
             for (x, w) in x.iter_mut().zip(&*w) {
                 *x = *x * rstd * w;
             }
-            unsafe {
-                row::store(self.y.add(r * cols), &x);
-                self.rstd.add(r).write(rstd);
-            }
+            row::store(&mut self.y[row], &x);
+            *to = rstd;
         }
     }
 }
 
-struct Backward<E> {
-    dx: *mut E,
-    dy: *const E,
-    x: *const E,
-    w: *const E,
-    rstd: *const f32,
-    rows: Range<usize>,
-    cols: usize,
+/// Some rows.
+struct Backward<'a, E> {
+    dx: &'a mut [E],
+    dy: &'a [E],
+    x: &'a [E],
+    w: &'a [E],
+    rstd: &'a [f32],
     accumulate: bool,
 }
 
-impl<E: Element> Loop for Backward<E> {
+impl<E: Element> Loop for Backward<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.cols;
+        let cols = self.w.len();
         let (mut w, mut x, mut g) = (scratch::<f32>(cols), scratch::<f32>(cols), scratch::<f32>(cols));
-        unsafe { row::load(&mut w, self.w) };
-        for r in self.rows {
-            let rstd = unsafe { self.rstd.add(r).read() };
-            unsafe {
-                row::load(&mut x, self.x.add(r * cols));
-                row::load(&mut g, self.dy.add(r * cols));
-            }
+        row::load(&mut w, self.w);
+        for (r, &rstd) in self.rstd.iter().enumerate() {
+            let row = r * cols..(r + 1) * cols;
+            row::load(&mut x, &self.x[row.clone()]);
+            row::load(&mut g, &self.dy[row.clone()]);
             for (g, w) in g.iter_mut().zip(&*w) {
                 *g *= w;
             }
@@ -78,7 +71,7 @@ impl<E: Element> Loop for Backward<E> {
             for (g, x) in g.iter_mut().zip(&*x) {
                 *g = rstd * mul_add::<FMA>(slope, *x, *g);
             }
-            unsafe { row::store_onto(self.dx.add(r * cols), &g, self.accumulate) };
+            row::store_onto(&mut self.dx[row], &g, self.accumulate);
         }
     }
 }
@@ -104,10 +97,16 @@ pub fn rms_norm(
         let w = args.input("w", w, &[cols], dtype)?;
         let eps = eps as f32;
         Ok(move |context: &Context| {
-            context.pool.ranges(rows, row::grain(cols), |rows| {
-                with_element!(dtype, E => unsafe {
-                    let (y, rstd, x, w) = (y.of(), rstd.of(), x.of(), w.of());
-                    vectorised(context.isa, Forward::<E> { y, rstd, x, w, rows, cols, eps })
+            with_element!(dtype, E => {
+                let (x, w) = (x.slice::<E>(context), w.slice(context));
+                context.pool.ranges(rows, row::grain(cols), |rows| {
+                    let span = row::span(&rows, cols);
+                    let x = &x[span.clone()];
+                    // SAFETY: outputs of the kernel; other threads have other rows. The context's instruction set was detected.
+                    unsafe {
+                        let (y, rstd) = (y.part(context, span), rstd.part(context, rows));
+                        vectorised(context.isa, Forward { y, rstd, x, w, eps });
+                    }
                 });
             });
             Ok(())
@@ -139,15 +138,20 @@ pub fn rms_norm_backward(
         let w = args.input("w", w, &[cols], dtype)?;
         let rstd = args.input("rstd", rstd, &[rows], FloatDType::F32)?;
         Ok(move |context: &Context| {
-            with_element!(dtype, E => unsafe {
+            with_element!(dtype, E => {
+                let (dy, x, w) = (dy.slice::<E>(context), x.slice(context), w.slice(context));
+                let rstd = rstd.slice(context);
                 if let Some(dw) = dw {
-                    let term = Normalised { mean: None, rstd };
-                    sum_over_rows::<E, 2>(context, dw, [dy, x], term, rows, cols, true);
+                    sum_over_rows(context, dw, [dy, x], Normalised { mean: None, rstd }, rows, cols, true);
                 }
                 context.pool.ranges(rows, row::grain(cols), |rows| {
-                    let (dx, dy, x, w, rstd) = (dx.of(), dy.of(), x.of(), w.of(), rstd.of());
-                    let backward = Backward::<E> { dx, dy, x, w, rstd, rows, cols, accumulate };
-                    vectorised(context.isa, backward);
+                    let span = row::span(&rows, cols);
+                    let (dy, x, rstd) = (&dy[span.clone()], &x[span.clone()], &rstd[rows]);
+                    // SAFETY: an output of the kernel; other threads have other rows. The context's instruction set was detected.
+                    unsafe {
+                        let dx = dx.part(context, span);
+                        vectorised(context.isa, Backward { dx, dy, x, w, rstd, accumulate });
+                    }
                 });
             });
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ift_kernel_abi::{Code, Error, FloatDType, size};
+use ift_kernel_abi::{Code, DType, Error, FloatDType, MAX_HEAD_DIM, product, size};
 use napi_derive::napi;
 
 use crate::element::Element;
@@ -23,39 +23,38 @@ struct Shape {
     head_dim: usize,
     dim_offset: usize,
     dims: usize,
-    interleaved: bool,
     /// scale, and the sign of the sine.
     scale: f64,
     sign: f64,
 }
 
-struct Rotate<E> {
+/// Some rows. y may be x, so neither is a slice.
+struct Rotate<'a, E, const INTERLEAVED: bool> {
     y: *mut E,
     x: *const E,
-    positions: *const i32,
-    inv_freq: *const f32,
+    positions: &'a [i32],
+    inv_freq: &'a [f32],
     rows: Range<usize>,
     shape: Shape,
 }
 
-impl<E: Element> Loop for Rotate<E> {
+impl<E: Element, const INTERLEAVED: bool> Loop for Rotate<'_, E, INTERLEAVED> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let Shape { heads, head_dim, dim_offset, dims, interleaved, scale, sign } = self.shape;
+        let Shape { heads, head_dim, dim_offset, dims, scale, sign } = self.shape;
         let half = dims / 2;
         let whole = half / LANES * LANES;
-        let inv_freq = unsafe { std::slice::from_raw_parts(self.inv_freq, half) };
         let (mut cos, mut sin) = (scratch::<f32>(half), scratch::<f32>(half));
         for r in self.rows {
-            let position = f64::from(unsafe { self.positions.add(r).read() });
-            for ((cos, sin), frequency) in cos.iter_mut().zip(sin.iter_mut()).zip(inv_freq) {
+            let position = f64::from(self.positions[r]);
+            for ((cos, sin), frequency) in cos.iter_mut().zip(sin.iter_mut()).zip(self.inv_freq) {
                 let (c, s) = cos_sin::<FMA>(position * f64::from(*frequency));
                 (*cos, *sin) = ((c * scale) as f32, (s * scale * sign) as f32);
             }
             for at in (r * heads..(r + 1) * heads).map(|head| head * head_dim) {
-                // SAFETY: a head of both, and the factors of its pairs.
+                // SAFETY: a head of x and y, of which `dims` elements from `dim_offset` on are turned, and the factors of its pairs.
                 unsafe {
                     let (x, y) = (self.x.add(at), self.y.add(at));
                     if dims < head_dim && !std::ptr::eq(x, y) {
@@ -65,10 +64,10 @@ impl<E: Element> Loop for Rotate<E> {
                     let (cos, sin) = (cos.as_ptr(), sin.as_ptr());
                     for i in (0..whole).step_by(LANES) {
                         let (cos, sin) = (*cos.add(i).cast::<[f32; LANES]>(), *sin.add(i).cast());
-                        turn::<E, FMA, LANES>(y, x, cos, sin, i, half, interleaved);
+                        turn::<E, FMA, INTERLEAVED, LANES>(y, x, cos, sin, i, half);
                     }
                     for i in whole..half {
-                        turn::<E, FMA, 1>(y, x, [*cos.add(i)], [*sin.add(i)], i, half, interleaved);
+                        turn::<E, FMA, INTERLEAVED, 1>(y, x, [*cos.add(i)], [*sin.add(i)], i, half);
                     }
                 }
             }
@@ -77,15 +76,17 @@ impl<E: Element> Loop for Rotate<E> {
 }
 
 /// Turns the pairs from `i` on of `half` of them. All are read before any is written: y may be x.
+///
+/// # Safety
+/// x and y hold 2 · half elements, and i + N is at most half.
 #[inline(always)]
-unsafe fn turn<E: Element, const FMA: bool, const N: usize>(
+unsafe fn turn<E: Element, const FMA: bool, const INTERLEAVED: bool, const N: usize>(
     y: *mut E,
     x: *const E,
     cos: [f32; N],
     sin: [f32; N],
     i: usize,
     half: usize,
-    interleaved: bool,
 ) {
     let rotated = |a: [f32; N], b: [f32; N]| {
         let (mut to_a, mut to_b) = (a, b);
@@ -97,7 +98,7 @@ unsafe fn turn<E: Element, const FMA: bool, const N: usize>(
     };
     // SAFETY: the caller's pairs.
     unsafe {
-        if interleaved {
+        if INTERLEAVED {
             let pairs = *x.add(2 * i).cast::<[[E; 2]; N]>();
             let (a, b) = rotated(pairs.map(|pair| pair[0].load()), pairs.map(|pair| pair[1].load()));
             let mut turned = pairs;
@@ -141,17 +142,31 @@ pub fn rope(
             let message = format!("dims {dims} from {dim_offset} must be even and within headDim {head_dim}");
             return Err(Error::new(Code::Argument, message));
         }
+        if dims > MAX_HEAD_DIM {
+            return Err(Error::new(
+                Code::Argument,
+                format!("dims is {dims}, expected at most {MAX_HEAD_DIM}"),
+            ));
+        }
+        let width = product(&[heads, head_dim])?;
         let y = args.output("y", y, &[rows, heads, head_dim], dtype)?;
-        let x = args.input("x", x, &[rows, heads, head_dim], dtype)?;
-        let positions = args.input("positions", positions, &[rows], ift_kernel_abi::DType::I32)?;
+        let x = args.in_place("x", x, &[rows, heads, head_dim], dtype)?;
+        let positions = args.input("positions", positions, &[rows], DType::I32)?;
         let inv_freq = args.input("invFreq", inv_freq, &[dims / 2], FloatDType::F32)?;
         let sign = if inverse { -1.0 } else { 1.0 };
-        let shape = Shape { heads, head_dim, dim_offset, dims, interleaved, scale, sign };
+        let shape = Shape { heads, head_dim, dim_offset, dims, scale, sign };
         Ok(move |context: &Context| {
-            context.pool.ranges(rows, row::grain(heads * head_dim), |rows| {
+            let (positions, inv_freq) = (positions.slice(context), inv_freq.slice(context));
+            context.pool.ranges(rows, row::grain(width), |rows| {
+                // SAFETY: x and y hold the rows, and other threads have others; the dimensions that are turned lie in a head. The
+                // context's instruction set was detected.
                 with_element!(dtype, E => unsafe {
-                    let (y, x, positions, inv_freq) = (y.of(), x.of(), positions.of(), inv_freq.of());
-                    vectorised(context.isa, Rotate::<E> { y, x, positions, inv_freq, rows, shape })
+                    let (y, x) = (y.of::<E>(), x.of::<E>());
+                    if interleaved {
+                        vectorised(context.isa, Rotate::<E, true> { y, x, positions, inv_freq, rows, shape })
+                    } else {
+                        vectorised(context.isa, Rotate::<E, false> { y, x, positions, inv_freq, rows, shape })
+                    }
                 });
             });
             Ok(())

@@ -24,9 +24,11 @@ fn check(ids: &[i32], table_rows: usize) -> Result<()> {
     }
 }
 
+/// Some columns of all rows.
 struct Scatter<'a, E, T> {
     table: *mut T,
-    x: *const E,
+    x: &'a [E],
+    /// Rows of the table.
     ids: &'a [i32],
     range: Range<usize>,
     cols: usize,
@@ -42,10 +44,12 @@ impl<E: Element, T: Element> Loop for Scatter<'_, E, T> {
         for (r, id) in self.ids.iter().enumerate() {
             for start in self.range.clone().step_by(x.len()) {
                 let x = &mut x[..128.min(self.range.end - start)];
-                unsafe {
-                    row::load(x, self.x.add(r * self.cols + start));
-                    row::store_onto(self.table.add(*id as usize * self.cols + start), x, self.accumulate);
-                }
+                row::load(x, &self.x[r * self.cols + start..][..x.len()]);
+                // SAFETY: a part of a row of the table, in columns that other threads leave alone.
+                let to = unsafe {
+                    std::slice::from_raw_parts_mut(self.table.add(*id as usize * self.cols + start), x.len())
+                };
+                row::store_onto(to, x, self.accumulate);
             }
         }
     }
@@ -70,15 +74,14 @@ pub fn gather_rows(
         let table = args.input("table", table, &[table_rows, cols], dtype)?;
         let ids = args.input("ids", ids, &[rows], DType::I32)?;
         Ok(move |context: &Context| {
-            let ids = unsafe { ids.slice::<i32>(rows) };
+            let (ids, table) = (ids.slice::<i32>(context), table.slice::<u8>(context));
             check(ids, table_rows)?;
             let bytes = cols * dtype.size();
             context.pool.ranges(rows, row::grain(cols), |rows| {
-                for r in rows {
-                    unsafe {
-                        let from = table.of::<u8>().add(ids[r] as usize * bytes);
-                        y.of::<u8>().add(r * bytes).copy_from_nonoverlapping(from, bytes);
-                    }
+                // SAFETY: an output of the kernel; other threads have other rows.
+                let y = unsafe { y.part::<u8>(context, row::span(&rows, bytes)) };
+                for (r, id) in ids[rows].iter().enumerate() {
+                    y[r * bytes..(r + 1) * bytes].copy_from_slice(&table[*id as usize * bytes..][..bytes]);
                 }
             });
             Ok(())
@@ -107,14 +110,16 @@ pub fn scatter_rows(
         let x = args.input("x", x, &[rows, cols], dtype)?;
         let ids = args.input("ids", ids, &[rows], DType::I32)?;
         Ok(move |context: &Context| {
-            let ids = unsafe { ids.slice::<i32>(rows) };
+            let ids = ids.slice::<i32>(context);
             check(ids, table_rows)?;
             // A share of the columns each, so that equal ids meet in row order.
             let grain = (8192 / rows.max(1)).next_multiple_of(64);
             context.pool.ranges(cols, grain, |range| {
+                // SAFETY: the ids are rows of the table, and nothing writes to them; other threads have other columns. The context's
+                // instruction set was detected.
                 with_element!(dtype, E => with_element!(table_dtype, T => unsafe {
-                    let (table, x) = (table.of(), x.of());
-                    vectorised(context.isa, Scatter::<E, T> { table, x, ids, range, cols, accumulate })
+                    let (table, x) = (table.of::<T>(), x.slice::<E>(context));
+                    vectorised(context.isa, Scatter { table, x, ids, range, cols, accumulate })
                 }));
             });
             Ok(())

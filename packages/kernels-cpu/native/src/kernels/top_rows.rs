@@ -1,7 +1,5 @@
 //! The highest entries of rows, for greedy decoding and sampling.
 
-use std::ops::Range;
-
 use ift_kernel_abi::{DType, FloatDType, size, top_count};
 use napi_derive::napi;
 
@@ -20,12 +18,13 @@ const PIECE: usize = 1024;
 /// Entries that are passed over together when none of them is high enough.
 const BLOCK: usize = 64;
 
-struct Rows<E> {
-    values: *mut f32,
-    indices: *mut i32,
-    log_sum: Option<*mut f32>,
-    x: *const E,
-    rows: Range<usize>,
+/// Some rows.
+struct Rows<'a, E> {
+    values: &'a mut [f32],
+    indices: &'a mut [i32],
+    log_sum: Option<&'a mut [f32]>,
+    x: &'a [E],
+    rows: usize,
     cols: usize,
     k: usize,
     scale: f32,
@@ -89,25 +88,23 @@ fn highest(x: &[f32], k: usize, found: &mut Vec<u64>) {
     found.sort_unstable_by(|a, b| b.cmp(a));
 }
 
-impl<E: Element> Loop for Rows<E> {
+impl<E: Element> Loop for Rows<'_, E> {
     type Out = ();
 
     #[inline(always)]
-    unsafe fn run<const FMA: bool>(self) {
+    unsafe fn run<const FMA: bool>(mut self) {
         let Self { cols, k, scale, .. } = self;
         let mut x = scratch::<f32>(cols);
         let mut found = Vec::with_capacity(2 * k + 2 * BLOCK);
-        for r in self.rows {
-            unsafe { row::load(&mut x, self.x.add(r * cols)) };
+        for r in 0..self.rows {
+            row::load(&mut x, &self.x[r * cols..(r + 1) * cols]);
             highest(&x, k, &mut found);
             for (i, entry) in found.iter().enumerate() {
                 let column = column(*entry);
-                unsafe {
-                    self.values.add(r * k + i).write(x[column]);
-                    self.indices.add(r * k + i).write(column as i32);
-                }
+                self.values[r * k + i] = x[column];
+                self.indices[r * k + i] = column as i32;
             }
-            let Some(log_sum) = self.log_sum else { continue };
+            let Some(log_sum) = &mut self.log_sum else { continue };
             let max = x[column(found[0])];
             let mut total = 0.0f64;
             if max > f32::NEG_INFINITY {
@@ -119,7 +116,7 @@ impl<E: Element> Loop for Rows<E> {
                 }
             }
             let sum = f64::from(scale) * f64::from(max) + total.ln();
-            unsafe { log_sum.add(r).write(sum as f32) };
+            log_sum[r] = sum as f32;
         }
     }
 }
@@ -149,11 +146,15 @@ pub fn top_rows(
         let scale = scale as f32;
         Ok(move |context: &Context| {
             context.pool.ranges(rows, row::grain(cols), |rows| {
+                // SAFETY: outputs of the kernel, which do not overlap; other threads have other rows. The context's instruction set
+                // was detected.
                 with_element!(dtype, E => unsafe {
-                    let (values, indices, x) = (values.of(), indices.of(), x.of());
-                    let log_sum = log_sum.map(|log_sum| log_sum.of());
-                    let rows = Rows::<E> { values, indices, log_sum, x, rows, cols, k, scale };
-                    vectorised(context.isa, rows)
+                    let x = &x.slice::<E>(context)[row::span(&rows, cols)];
+                    let log_sum = log_sum.map(|log_sum| log_sum.part(context, rows.clone()));
+                    let highest = row::span(&rows, k);
+                    let (values, indices) = (values.part(context, highest.clone()), indices.part(context, highest));
+                    let rows = rows.len();
+                    vectorised(context.isa, Rows { values, indices, log_sum, x, rows, cols, k, scale })
                 });
             });
             Ok(())

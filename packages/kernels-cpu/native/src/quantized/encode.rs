@@ -1,16 +1,19 @@
 //! From numbers to codes.
 
-use std::ops::Range;
-
 use super::levels::{DYNAMIC_MIDPOINTS, NF4_MIDPOINTS};
-use super::{BLOCK, GROUP, Int8, Matrix, Nf4};
+use super::{BLOCK, GROUP, Matrix};
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
+use crate::memory::Ptr;
 use crate::pool::{Pool, scratch};
 use crate::row;
 
 /// Adding and taking away 1.5 · 2^23 rounds to the nearest whole number, ties to even.
 const ROUND: f32 = 12_582_912.0;
+
+/// Elements of a row that are looked at together, and of those that are encoded together.
+const PIECE: usize = 256;
+const LANES: usize = 64;
 
 /// x / of, or 0 where `of` is 0.
 #[inline(always)]
@@ -31,28 +34,28 @@ fn largest(x: &[f32]) -> f32 {
 }
 
 /// Codes of some blocks, and the largest magnitude of each.
-struct Blocks<E> {
-    w: Nf4,
-    x: *const E,
-    largest: *mut f32,
-    range: Range<usize>,
+struct Blocks<'a, E> {
+    /// Of the elements from `x` on.
+    codes: &'a mut [u8],
+    x: &'a [E],
+    largest: &'a mut [f32],
 }
 
-impl<E: Element> Loop for Blocks<E> {
+impl<E: Element> Loop for Blocks<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        for b in self.range {
-            let len = BLOCK.min(self.w.n - b * BLOCK);
+        let blocks = self.x.chunks(BLOCK).zip(self.codes.chunks_mut(BLOCK / 2)).zip(self.largest);
+        for ((elements, to), to_largest) in blocks {
+            let len = elements.len();
             let mut x = [0.0f32; BLOCK];
-            if len == BLOCK {
-                unsafe { row::load(&mut x, self.x.add(b * BLOCK)) };
-            } else {
-                unsafe { row::load(&mut x[..len], self.x.add(b * BLOCK)) };
+            match elements.as_array::<BLOCK>() {
+                Some(elements) => row::load(&mut x, elements),
+                None => row::load(&mut x[..len], elements),
             }
             let most = largest(&x);
-            unsafe { self.largest.add(b).write(most) };
+            *to_largest = most;
             let mut codes = [0u32; BLOCK];
             for (code, x) in codes.iter_mut().zip(&x) {
                 let t = share(*x, most);
@@ -62,109 +65,116 @@ impl<E: Element> Loop for Blocks<E> {
             }
             // A half without an element is 0.
             codes[len..].fill(0);
-            let to = unsafe { self.w.codes.of::<u8>().add(b * (BLOCK / 2)) };
-            for (i, pair) in codes.as_chunks::<2>().0[..len.div_ceil(2)].iter().enumerate() {
-                unsafe { to.add(i).write((pair[0] << 4 | pair[1]) as u8) };
+            for (to, pair) in to.iter_mut().zip(codes.as_chunks::<2>().0) {
+                *to = (pair[0] << 4 | pair[1]) as u8;
             }
         }
     }
 }
 
 /// Codes and scales of some rows.
-struct Rows<E> {
-    w: Int8,
-    x: *const E,
-    range: Range<usize>,
+struct Rows<'a, E> {
+    codes: &'a mut [i8],
+    scales: &'a mut [f32],
+    x: &'a [E],
+    cols: usize,
 }
 
-impl<E: Element> Loop for Rows<E> {
+impl<E: Element> Loop for Rows<'_, E> {
     type Out = ();
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        let cols = self.w.cols;
-        let mut x = [0.0f32; 256];
-        for r in self.range {
-            let pieces = || (0..cols).step_by(256).map(|start| (r * cols + start, 256.min(cols - start)));
+        let mut x = [0.0f32; PIECE];
+        for (r, scale) in self.scales.iter_mut().enumerate() {
+            let row = r * self.cols..(r + 1) * self.cols;
+            let (row, codes) = (&self.x[row.clone()], &mut self.codes[row]);
             let mut most = 0.0f32;
-            for (at, len) in pieces() {
-                unsafe { row::load(&mut x[..len], self.x.add(at)) };
-                most = most.max(largest(&x[..len]));
+            for piece in row.chunks(PIECE) {
+                let x = &mut x[..piece.len()];
+                row::load(x, piece);
+                most = most.max(largest(x));
             }
             let factor = share(127.0, most);
-            for (at, len) in pieces() {
-                unsafe { row::load(&mut x[..len], self.x.add(at)) };
-                let to = unsafe { self.w.codes.of::<i8>().add(at) };
-                for (i, x) in x[..len].iter().enumerate() {
-                    let whole = (x * factor + ROUND).to_bits() as i32 - ROUND.to_bits() as i32;
-                    unsafe { to.add(i).write(whole as i8) };
+            for (piece, to) in row.chunks(PIECE).zip(codes.chunks_mut(PIECE)) {
+                let x = &mut x[..piece.len()];
+                row::load(x, piece);
+                let (blocks, rest) = x.as_chunks::<LANES>();
+                let (to_blocks, to_rest) = to.as_chunks_mut::<LANES>();
+                for (to, x) in to_blocks.iter_mut().zip(blocks) {
+                    *to = x.map(|x| nearest(x * factor));
+                }
+                for (to, x) in to_rest.iter_mut().zip(rest) {
+                    *to = nearest(*x * factor);
                 }
             }
-            unsafe { self.w.scales.of::<f32>().add(r).write(most) };
+            *scale = most;
         }
     }
+}
+
+/// The whole number nearest to x, of a magnitude up to 127; ties to even.
+#[inline(always)]
+fn nearest(x: f32) -> i8 {
+    ((x + ROUND).to_bits() as i32 - ROUND.to_bits() as i32) as i8
 }
 
 /// Writes codes and scales of `w` from x.
 ///
 /// # Safety
-/// x holds the elements and the parts of `w` are writable; the processor has `isa`.
-pub unsafe fn quantize<E: Element>(pool: &Pool, isa: Isa, w: Matrix, x: *const E) {
-    let x = Source(x);
+/// x holds the elements, and the parts of `w` what their lengths say, which nothing else uses meanwhile; the processor has `isa`.
+pub unsafe fn quantize<E: Element>(pool: &Pool, isa: Isa, w: Matrix, x: &[E]) {
     match w {
-        Matrix::Int8(w) => pool.ranges(w.rows, row::grain(w.cols), |range| unsafe {
-            vectorised(isa, Rows { w, x: x.get(), range });
+        Matrix::Int8(w) => pool.ranges(w.rows, row::grain(w.cols), |range| {
+            let span = row::span(&range, w.cols);
+            let x = &x[span.clone()];
+            // SAFETY: the parts hold the rows, and other threads have others; the caller's instruction set.
+            unsafe {
+                let codes = w.codes.elements::<i8>(span);
+                let scales = w.scales.elements(range);
+                vectorised(isa, Rows { codes, scales, x, cols: w.cols });
+            }
         }),
         Matrix::Nf4(w) => {
             let mut a = scratch::<f32>(w.blocks());
-            let most = Target(a.as_mut_ptr());
-            pool.ranges(w.blocks(), 128, |range| unsafe {
-                vectorised(isa, Blocks { w, x: x.get(), largest: most.get(), range });
+            let most = Ptr::to(&mut a);
+            pool.ranges(w.blocks(), 128, |range| {
+                let elements = range.start * BLOCK..(range.end * BLOCK).min(w.n);
+                let x = &x[elements.clone()];
+                // SAFETY: the codes hold the blocks and `a` a place for each, and other threads have others; the caller's
+                // instruction set.
+                unsafe {
+                    let codes = w.codes.elements(elements.start / 2..elements.end.div_ceil(2));
+                    vectorised(isa, Blocks { codes, x, largest: most.elements(range) });
+                }
             });
             // One order for every number of threads.
             let sum: f64 = a.iter().map(|a| f64::from(*a)).sum();
             let mean = if a.is_empty() { 0.0 } else { (sum / a.len() as f64) as f32 };
-            unsafe { w.groups.of::<f32>().write(mean) };
+            // SAFETY: the mean comes first, and no other thread is at work.
+            let first = unsafe { w.groups.elements::<f32>(0..1) };
+            first[0] = mean;
             let a = &*a;
             pool.ranges(a.len().div_ceil(GROUP), 16, |range| {
-                for g in range {
-                    let first = g * GROUP;
+                let blocks = range.start * GROUP..(range.end * GROUP).min(a.len());
+                // SAFETY: the factors of the groups and the levels of their blocks, of which other threads have others.
+                let (factors, levels) = unsafe {
+                    (w.groups.elements(1 + range.start..1 + range.end), w.scales.elements(blocks.clone()))
+                };
+                let groups = a[blocks].chunks(GROUP).zip(levels.chunks_mut(GROUP)).zip(factors);
+                for ((a, levels), factor) in groups {
                     let mut rest = [0.0f32; GROUP];
-                    let rest = &mut rest[..GROUP.min(a.len() - first)];
-                    for (rest, a) in rest.iter_mut().zip(&a[first..]) {
+                    let rest = &mut rest[..a.len()];
+                    for (rest, a) in rest.iter_mut().zip(a) {
                         *rest = a - mean;
                     }
-                    let most = largest(rest);
-                    unsafe { w.groups.of::<f32>().add(1 + g).write(most) };
-                    for (i, rest) in rest.iter().enumerate() {
-                        let t = share(*rest, most);
-                        let code = DYNAMIC_MIDPOINTS[..255].partition_point(|midpoint| t > *midpoint);
-                        unsafe { w.scales.of::<u8>().add(first + i).write(code as u8) };
+                    *factor = largest(rest);
+                    for (level, rest) in levels.iter_mut().zip(rest) {
+                        let t = share(*rest, *factor);
+                        *level = DYNAMIC_MIDPOINTS[..255].partition_point(|midpoint| t > *midpoint) as u8;
                     }
                 }
             });
         }
-    }
-}
-
-/// Pointers that every part of a job uses in its own places.
-#[derive(Clone, Copy)]
-struct Source<E>(*const E);
-#[derive(Clone, Copy)]
-struct Target<E>(*mut E);
-
-// SAFETY: the parts write different elements.
-unsafe impl<E> Sync for Source<E> {}
-unsafe impl<E> Sync for Target<E> {}
-
-impl<E> Source<E> {
-    fn get(&self) -> *const E {
-        self.0
-    }
-}
-
-impl<E> Target<E> {
-    fn get(&self) -> *mut E {
-        self.0
     }
 }

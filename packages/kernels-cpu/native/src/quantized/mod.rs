@@ -10,7 +10,8 @@ mod tests;
 
 use ift_kernel_abi::{Code, DType, Error, Result};
 
-use crate::device::{Args, Ptr};
+use crate::device::Args;
+use crate::memory::Ptr;
 
 /// Elements of an NF4 block, and blocks of a group.
 pub const BLOCK: usize = 64;
@@ -36,6 +37,7 @@ impl Nf4 {
     /// `b` is below `blocks()`, and the parts hold what their lengths say.
     #[inline(always)]
     pub unsafe fn scale(&self, b: usize) -> f32 {
+        // SAFETY: `scales` has a level for each block, `groups` the mean and then a factor for each group of blocks.
         unsafe {
             let groups = self.groups.of::<f32>();
             let level = levels::DYNAMIC[usize::from(*self.scales.of::<u8>().add(b))];
@@ -51,6 +53,21 @@ pub struct Int8 {
     pub cols: usize,
     pub codes: Ptr,
     pub scales: Ptr,
+}
+
+impl Int8 {
+    /// The codes of row `r` and their scale.
+    ///
+    /// # Safety
+    /// `r` is below `rows`, and the parts hold what their lengths say, to which nothing writes meanwhile.
+    #[inline(always)]
+    pub unsafe fn row<'a>(&self, r: usize) -> (&'a [i8], f32) {
+        // SAFETY: the caller's row.
+        unsafe {
+            let codes = self.codes.of::<i8>().add(r * self.cols);
+            (std::slice::from_raw_parts(codes, self.cols), *self.scales.of::<f32>().add(r))
+        }
+    }
 }
 
 /// 1 / 127 in f32.
@@ -77,8 +94,12 @@ impl Matrix {
     /// The parts checked, for a kernel that writes them or only reads.
     pub fn of(args: &Args<'_>, parts: &Parts, written: bool) -> Result<Self> {
         let &Parts { codes, scales, groups, format, rows, cols } = parts;
-        let get = |name: &str, id, len, dtype: DType| {
-            if written { args.output(name, id, &[len], dtype) } else { args.input(name, id, &[len], dtype) }
+        let get = |name: &'static str, id, len, dtype: DType| {
+            if written {
+                args.output(name, id, &[len], dtype)
+            } else {
+                args.input(name, id, &[len], dtype).map(Ptr::from)
+            }
         };
         let n = rows.checked_mul(cols);
         let n = n.ok_or_else(|| Error::new(Code::Argument, format!("[{rows}, {cols}] is no matrix")))?;

@@ -59,7 +59,7 @@ fn part_blocks(to: &mut [u16], x: &[u16]) {
 /// The rows of x as f32, in the order that a kernel reads them.
 struct Prepare<'a, E> {
     to: &'a mut [f32],
-    x: *const E,
+    x: &'a [E],
     /// In each run of twice this many elements those with even numbers come first; 0 leaves the order alone.
     lanes: usize,
 }
@@ -71,13 +71,13 @@ impl<E: Element> Loop for Prepare<'_, E> {
     unsafe fn run<const FMA: bool>(self) {
         let Self { to, x, lanes } = self;
         if lanes == 0 {
-            return unsafe { row::load(to, x) };
+            row::load(to, x);
+            return;
         }
-        for (run, to) in to.chunks_exact_mut(2 * lanes).enumerate() {
-            let x = unsafe { x.add(run * 2 * lanes) };
-            for i in 0..lanes {
-                to[i] = unsafe { x.add(2 * i).read() }.load();
-                to[lanes + i] = unsafe { x.add(2 * i + 1).read() }.load();
+        for (to, x) in to.chunks_exact_mut(2 * lanes).zip(x.chunks_exact(2 * lanes)) {
+            let (even, odd) = to.split_at_mut(lanes);
+            for ((even, odd), x) in even.iter_mut().zip(odd).zip(x.as_chunks::<2>().0) {
+                (*even, *odd) = (x[0].load(), x[1].load());
             }
         }
     }
@@ -122,11 +122,13 @@ pub unsafe fn product<E: Element>(
     let floats = matches!(way, Way::Rows | Way::Vectors(_));
     let mut values = scratch::<f32>(if floats { m * k } else { 0 });
     let mut parted = scratch::<u16>(if is_parted { m * k } else { 0 });
-    // SAFETY: the caller's; only a bf16 x is read as bits.
+    // SAFETY: the caller's elements, which are 16 bits of a bf16 where any is read as such.
     let as_bits = unsafe { std::slice::from_raw_parts(x.cast::<u16>(), if floats { 0 } else { m * k }) };
     if floats {
-        // SAFETY: the caller's.
-        unsafe { vectorised(isa, Prepare { to: &mut values, x, lanes }) };
+        // SAFETY: the caller's elements and instruction set.
+        unsafe {
+            vectorised(isa, Prepare { to: &mut values, x: std::slice::from_raw_parts(x, m * k), lanes });
+        }
     } else if is_parted {
         part_blocks(&mut parted, as_bits);
     }
@@ -137,7 +139,7 @@ pub unsafe fn product<E: Element>(
         for first in range.clone().step_by(STRIP) {
             let strip = first..(first + STRIP).min(range.end);
             let side = Side { c: c.as_mut_ptr(), ldc: strip.len(), x: values, bits, m, k };
-            // SAFETY: the caller's; ranges own disjoint parts of y.
+            // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns of y.
             unsafe {
                 strip_of(isa, way, side, w, strip.clone());
                 store(isa, out, side.c, side.ldc, 0..m, strip);
@@ -146,21 +148,28 @@ pub unsafe fn product<E: Element>(
     });
 }
 
+/// The products of some rows of w.
+///
+/// # Safety
+/// As for [`product`], whose x is in `side` as `way` takes it; `c` of the side has room for the rows.
 unsafe fn strip_of(isa: Isa, way: Way, side: Side<'_>, w: Matrix, rows: Range<usize>) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's rows; `Way::of` takes a way only where the processor has its features.
+    unsafe {
+        match (w, way) {
+            (Matrix::Nf4(w), Way::Bf16Blocks) => return x86::strip_bf16_blocks(side, w, rows),
+            (Matrix::Int8(w), Way::Bf16Bytes) => return x86::strip_bf16_bytes(side, w, rows),
+            (Matrix::Nf4(w), Way::Vectors(16)) => return x86::strip_512(side, w, rows),
+            (Matrix::Nf4(w), Way::Vectors(8)) => return x86::strip_avx2(side, w, rows),
+            _ => {}
+        }
+    }
     match w {
-        #[cfg(target_arch = "x86_64")]
-        Matrix::Nf4(w) if way == Way::Bf16Blocks => unsafe { x86::strip_bf16_blocks(side, w, rows) },
-        #[cfg(target_arch = "x86_64")]
-        Matrix::Int8(w) if way == Way::Bf16Bytes => unsafe { x86::strip_bf16_bytes(side, w, rows) },
-        #[cfg(target_arch = "x86_64")]
-        Matrix::Nf4(w) if way == Way::Vectors(16) => unsafe { x86::strip_512(side, w, rows) },
-        #[cfg(target_arch = "x86_64")]
-        Matrix::Nf4(w) if way == Way::Vectors(8) => unsafe { x86::strip_avx2(side, w, rows) },
         Matrix::Int8(w) if side.m == 1 => {
             for (at, r) in rows.enumerate() {
+                // SAFETY: the caller's row and product, and instruction set.
                 unsafe {
-                    let (codes, scale) = (w.codes.of::<i8>().add(r * w.cols), *w.scales.of::<f32>().add(r));
-                    let codes = std::slice::from_raw_parts(codes, w.cols);
+                    let (codes, scale) = w.row(r);
                     let sum = vectorised(isa, Bytes { x: side.x, codes });
                     side.c.add(at).write(sum * (scale * ONE_OVER_127));
                 }
@@ -170,6 +179,7 @@ unsafe fn strip_of(isa: Isa, way: Way, side: Side<'_>, w: Matrix, rows: Range<us
             let _ = way;
             let mut values = scratch::<f32>(side.k);
             for (at, r) in rows.enumerate() {
+                // SAFETY: the caller's row, room for its values and its products, and instruction set.
                 unsafe {
                     match w {
                         Matrix::Nf4(w) => {
@@ -199,6 +209,7 @@ impl Loop for Dots<'_> {
         let Side { c, ldc, x, m, k, .. } = self.side;
         for i in 0..m {
             let sum = row::dot::<FMA>(&x[i * k..(i + 1) * k], self.values);
+            // SAFETY: whoever made this says that there is room for the products of the row.
             unsafe { c.add(i * ldc + self.at).write(sum) };
         }
     }

@@ -24,10 +24,10 @@ impl Held {
     }
 
     fn matrix(&mut self, nf4: bool, rows: usize, cols: usize) -> Matrix {
-        let codes = Ptr::to(self.codes.as_mut_ptr());
-        let scales = Ptr::to(self.scales.as_mut_ptr());
+        let codes = Ptr::to(&mut self.codes);
+        let scales = Ptr::to(&mut self.scales);
         if nf4 {
-            let groups = Ptr::to(self.groups.as_mut_ptr());
+            let groups = Ptr::to(&mut self.groups);
             Matrix::Nf4(Nf4 { n: rows * cols, codes, scales, groups })
         } else {
             Matrix::Int8(Int8 { rows, cols, codes, scales })
@@ -51,8 +51,8 @@ fn every_instruction_set_agrees_with_the_portable_one() {
                 let mut y = vec![0f32; rows * cols];
                 // SAFETY: buffers of these sizes; the set was detected.
                 unsafe {
-                    encode::quantize::<f32>(&pool, isa, w, x.as_ptr());
-                    decode::dequantize::<f32>(&pool, isa, w, Ptr::to(y.as_mut_ptr()));
+                    encode::quantize::<f32>(&pool, isa, w, &x);
+                    decode::dequantize::<f32>(&pool, isa, w, y.as_mut_ptr());
                 }
                 (held.codes, held.scales.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), held.groups, y)
             };

@@ -39,6 +39,7 @@ pub struct Cuda {
 
 // SAFETY: the driver API may be called from any thread that has the context, and the handles are only passed to it.
 unsafe impl Send for Cuda {}
+// SAFETY: as above.
 unsafe impl Sync for Cuda {}
 
 pub const CUBLAS_LT: &str = "libcublasLt.so.13";

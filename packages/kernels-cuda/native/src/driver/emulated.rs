@@ -291,7 +291,10 @@ impl Driver for Emulated {
     }
 }
 
+/// # Safety
+/// `count` elements stand at `at`, and nothing writes to them meanwhile.
 unsafe fn load(at: u64, count: usize, dtype: FloatDType) -> Vec<f32> {
+    // SAFETY: the caller's elements.
     unsafe {
         match dtype {
             FloatDType::F32 => std::slice::from_raw_parts(at as *const f32, count).to_vec(),
@@ -305,21 +308,48 @@ unsafe fn load(at: u64, count: usize, dtype: FloatDType) -> Vec<f32> {
     }
 }
 
+/// # Safety
+/// There is room for the elements at `at`, and nothing else uses it meanwhile.
+unsafe fn store(at: u64, values: &[f32], dtype: FloatDType) {
+    // SAFETY: the caller's room.
+    unsafe {
+        match dtype {
+            FloatDType::F32 => {
+                (at as *mut f32).copy_from_nonoverlapping(values.as_ptr(), values.len());
+            }
+            FloatDType::Bf16 => {
+                for (i, x) in values.iter().enumerate() {
+                    (at as *mut bf16).add(i).write(bf16::from_f32(*x));
+                }
+            }
+            FloatDType::F16 => {
+                for (i, x) in values.iter().enumerate() {
+                    (at as *mut f16).add(i).write(f16::from_f32(*x));
+                }
+            }
+        }
+    }
+}
+
 fn transposed(x: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     (0..cols).flat_map(|c| (0..rows).map(move |r| x[r * cols + c])).collect()
 }
 
 /// Sums in f32, as tensor cores do, and rounds once.
+///
+/// # Safety
+/// The operands hold the elements of the product, and y overlaps no other.
 unsafe fn product(p: &Product) {
     let Product { m, n, k, .. } = *p;
-    let mut a = unsafe { load(p.a, m * k, p.dtype) };
+    // SAFETY: the caller's operands.
+    let (mut a, mut b) = unsafe { (load(p.a, m * k, p.dtype), load(p.b, k * n, p.dtype)) };
     if p.trans_a {
         a = transposed(&a, k, m);
     }
-    let mut b = unsafe { load(p.b, k * n, p.dtype) };
     if p.trans_b {
         b = transposed(&b, n, k);
     }
+    // SAFETY: the caller's operand.
     let bias = if p.bias == 0 { None } else { Some(unsafe { load(p.bias, n, p.out_dtype) }) };
     let mut sum = vec![0f32; n];
     for row in 0..m {
@@ -330,26 +360,14 @@ unsafe fn product(p: &Product) {
             }
         }
         let at = p.y + (row * n * p.out_dtype.size()) as u64;
+        // SAFETY: a row of the caller's y.
         let before = if p.accumulate { unsafe { load(at, n, p.out_dtype) } } else { Vec::new() };
         for (c, sum) in sum.iter_mut().enumerate() {
             *sum = *sum * p.alpha
                 + before.get(c).copied().unwrap_or(0.0)
                 + bias.as_ref().map_or(0.0, |bias| bias[c]);
         }
-        unsafe {
-            match p.out_dtype {
-                FloatDType::F32 => (at as *mut f32).copy_from_nonoverlapping(sum.as_ptr(), n),
-                FloatDType::Bf16 => {
-                    sum.iter()
-                        .enumerate()
-                        .for_each(|(c, x)| (at as *mut bf16).add(c).write(bf16::from_f32(*x)));
-                }
-                FloatDType::F16 => {
-                    sum.iter()
-                        .enumerate()
-                        .for_each(|(c, x)| (at as *mut f16).add(c).write(f16::from_f32(*x)));
-                }
-            }
-        }
+        // SAFETY: as above.
+        unsafe { store(at, &sum, p.out_dtype) };
     }
 }

@@ -5,21 +5,20 @@ use napi_derive::napi;
 
 use super::elementwise::MapArgs;
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{elements, lanes};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct SwigluBackwardArgs {
-    dgate: u64,
-    dup: u64,
-    dy: u64,
-    gate: u64,
-    up: u64,
-    n: i64,
+args! {
+    struct SwigluBackwardArgs {
+        dgate: u64,
+        dup: u64,
+        dy: u64,
+        gate: u64,
+        up: u64,
+        n: i64,
+    }
 }
-unsafe impl Args for SwigluBackwardArgs {}
 
 /// The kernels' name of the activation whose place in `Unary` of `@ift/tensor` is `kind`.
 fn activation(kind: u32) -> Result<&'static str> {
@@ -34,8 +33,8 @@ pub fn swiglu(device: u32, y: u32, gate: u32, up: u32, n: f64, dtype: u32) -> Op
     kernel(device, "swiglu", |args| {
         let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
         let y = args.output("y", y, &[n], dtype)?;
-        let gate = args.input("gate", gate, &[n], dtype)?;
-        let up = args.input("up", up, &[n], dtype)?;
+        let gate = args.in_place("gate", gate, &[n], dtype)?;
+        let up = args.in_place("up", up, &[n], dtype)?;
         let geometry = elements(n, lanes(dtype, dtype))?;
         let name = format!("ift_swiglu_{}", dtype.name());
         let call = MapArgs { y: address(y), x: address(gate), z: address(up), n: n as i64 };
@@ -59,9 +58,9 @@ pub fn swiglu_backward(
         let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
         let dgate = address(args.output("dgate", dgate, &[n], dtype)?);
         let dup = address(args.output("dup", dup, &[n], dtype)?);
-        let dy = address(args.input("dy", dy, &[n], dtype)?);
-        let gate = address(args.input("gate", gate, &[n], dtype)?);
-        let up = address(args.input("up", up, &[n], dtype)?);
+        let dy = address(args.in_place("dy", dy, &[n], dtype)?);
+        let gate = address(args.in_place("gate", gate, &[n], dtype)?);
+        let up = address(args.in_place("up", up, &[n], dtype)?);
         let geometry = elements(n, lanes(dtype, dtype))?;
         let name = format!("ift_swiglu_backward_{}", dtype.name());
         let call = SwigluBackwardArgs { dgate, dup, dy, gate, up, n: n as i64 };
@@ -75,7 +74,7 @@ pub fn unary(device: u32, kind: u32, y: u32, x: u32, n: f64, dtype: u32) -> Opti
     kernel(device, "unary", |args| {
         let (n, dtype, activation) = (size("n", n)?, FloatDType::from_code(dtype)?, activation(kind)?);
         let y = args.output("y", y, &[n], dtype)?;
-        let x = args.input("x", x, &[n], dtype)?;
+        let x = args.in_place("x", x, &[n], dtype)?;
         let geometry = elements(n, lanes(dtype, dtype))?;
         let name = format!("ift_{activation}_{}", dtype.name());
         let call = MapArgs { y: address(y), x: address(x), z: 0, n: n as i64 };
@@ -97,8 +96,8 @@ pub fn unary_backward(
     kernel(device, "unaryBackward", |args| {
         let (n, dtype, activation) = (size("n", n)?, FloatDType::from_code(dtype)?, activation(kind)?);
         let dx = args.output("dx", dx, &[n], dtype)?;
-        let dy = args.input("dy", dy, &[n], dtype)?;
-        let x = args.input("x", x, &[n], dtype)?;
+        let dy = args.in_place("dy", dy, &[n], dtype)?;
+        let x = args.in_place("x", x, &[n], dtype)?;
         let geometry = elements(n, lanes(dtype, dtype))?;
         let name = format!("ift_{activation}_backward_{}", dtype.name());
         let call = MapArgs { y: address(dx), x: address(x), z: address(dy), n: n as i64 };

@@ -4,32 +4,31 @@ use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::elements;
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct AdamWArgs {
-    param: u64,
-    master: u64,
-    grad: u64,
-    m: u64,
-    v: u64,
-    grad_scale: u64,
-    n: i64,
-    keep: f32,
-    rate: f32,
-    correction: f32,
-    beta1: f32,
-    beta2: f32,
-    rest1: f32,
-    rest2: f32,
-    eps: f32,
-    apart: i32,
-    unused: i32,
+args! {
+    struct AdamWArgs {
+        param: u64,
+        master: u64,
+        grad: u64,
+        m: u64,
+        v: u64,
+        grad_scale: u64,
+        n: i64,
+        keep: f32,
+        rate: f32,
+        correction: f32,
+        beta1: f32,
+        beta2: f32,
+        rest1: f32,
+        rest2: f32,
+        eps: f32,
+        apart: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for AdamWArgs {}
 
 /// param [n] of dtype; master (null when param is f32 and its own), grad, m, v f32 [n]; gradScale f32 [1] or null.
 #[napi]

@@ -4,40 +4,37 @@ use ift_kernel_abi::{FloatDType, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, narrow};
 
 /// Elements of one partial sum: `kSquaresPiece` of norms.cu.
 const PIECE: usize = 16_384;
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct SquaresArgs {
-    partial: u64,
-    x: u64,
-    n: i64,
+args! {
+    struct SquaresArgs {
+        partial: u64,
+        x: u64,
+        n: i64,
+    }
 }
-unsafe impl Args for SquaresArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct SquaredNormArgs {
-    y: u64,
-    partial: u64,
-    parts: i32,
-    accumulate: i32,
+args! {
+    struct SquaredNormArgs {
+        y: u64,
+        partial: u64,
+        parts: i32,
+        accumulate: i32,
+    }
 }
-unsafe impl Args for SquaredNormArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct ClipFactorArgs {
-    y: u64,
-    squared_norm: u64,
-    max_norm: f64,
+args! {
+    struct ClipFactorArgs {
+        y: u64,
+        squared_norm: u64,
+        max_norm: f64,
+    }
 }
-unsafe impl Args for ClipFactorArgs {}
 
 /// y f32 [1] (+)= sum of squares of x [n].
 #[napi]

@@ -4,49 +4,46 @@ use ift_kernel_abi::{FloatDType, Result, product, size};
 use napi_derive::napi;
 
 use crate::device::{Checked, Ptr, address};
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, elements, lanes, narrow, tiles};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct ColumnSumArgs {
-    y: u64,
-    partial: u64,
-    x: u64,
-    dy: u64,
-    mean: u64,
-    rstd: u64,
-    rows: i64,
-    rows_per_part: i64,
-    cols: i32,
-    accumulate: i32,
+args! {
+    struct ColumnSumArgs {
+        y: u64,
+        partial: u64,
+        x: u64,
+        dy: u64,
+        mean: u64,
+        rstd: u64,
+        rows: i64,
+        rows_per_part: i64,
+        cols: i32,
+        accumulate: i32,
+    }
 }
-unsafe impl Args for ColumnSumArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct PartSumArgs {
-    y: u64,
-    partial: u64,
-    parts: i32,
-    cols: i32,
-    accumulate: i32,
-    unused: i32,
+args! {
+    struct PartSumArgs {
+        y: u64,
+        partial: u64,
+        parts: i32,
+        cols: i32,
+        accumulate: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for PartSumArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct ScaleColumnsArgs {
-    y: u64,
-    x: u64,
-    s: u64,
-    rows: i64,
-    cols: i32,
-    unused: i32,
+args! {
+    struct ScaleColumnsArgs {
+        y: u64,
+        x: u64,
+        s: u64,
+        rows: i64,
+        cols: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for ScaleColumnsArgs {}
 
 /// What is summed over rows.
 #[derive(Clone, Copy)]
@@ -161,7 +158,7 @@ pub fn scale_columns(
     kernel(device, "scaleColumns", |args| {
         let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
         let y = args.output("y", y, &[rows, cols], dtype)?;
-        let x = args.input("x", x, &[rows, cols], dtype)?;
+        let x = args.in_place("x", x, &[rows, cols], dtype)?;
         let s = args.input("s", s, &[cols], FloatDType::F32)?;
         let geometry = tiles(rows, cols, lanes(dtype, dtype))?;
         let name = format!("ift_scale_columns_{}", dtype.name());

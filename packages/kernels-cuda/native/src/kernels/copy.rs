@@ -4,23 +4,22 @@ use ift_kernel_abi::{Code, Error, FloatDType, Result, product, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, lanes, tiles};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct CopyArgs {
-    y: u64,
-    x: u64,
-    y_stride: i64,
-    x_stride: i64,
-    rows: i64,
-    cols: i64,
-    in_order: i32,
-    unused: i32,
+args! {
+    struct CopyArgs {
+        y: u64,
+        x: u64,
+        y_stride: i64,
+        x_stride: i64,
+        rows: i64,
+        cols: i64,
+        in_order: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for CopyArgs {}
 
 /// Elements from the start of a buffer to the end of the last row.
 fn reach(offset: usize, stride: usize, rows: usize, cols: usize) -> Result<usize> {
@@ -53,7 +52,7 @@ pub fn copy_2d(
         let (y_offset, y_stride) = (size("yOffset", y_offset)?, size("yStride", y_stride)?);
         let (x_offset, x_stride) = (size("xOffset", x_offset)?, size("xStride", x_stride)?);
         let y = args.output("y", y, &[reach(y_offset, y_stride, rows, cols)?], dtype)?;
-        let x = args.input("x", x, &[reach(x_offset, x_stride, rows, cols)?], dtype)?;
+        let x = args.in_place("x", x, &[reach(x_offset, x_stride, rows, cols)?], dtype)?;
         // Rows that overlap are written in order.
         let in_order = rows > 1 && y_stride < cols;
         let geometry = if in_order {

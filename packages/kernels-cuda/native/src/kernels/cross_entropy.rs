@@ -4,23 +4,22 @@ use ift_kernel_abi::{DType, FloatDType, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, lanes, narrow};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct CrossEntropyArgs {
-    loss: u64,
-    grad: u64,
-    logits: u64,
-    labels: u64,
-    error: u64,
-    rows: i64,
-    vocab: i32,
-    grad_scale: f32,
+args! {
+    struct CrossEntropyArgs {
+        loss: u64,
+        grad: u64,
+        logits: u64,
+        labels: u64,
+        error: u64,
+        rows: i64,
+        vocab: i32,
+        grad_scale: f32,
+    }
 }
-unsafe impl Args for CrossEntropyArgs {}
 
 /// loss f32 [rows]; grad [rows, vocab] or null; logits [rows, vocab]; labels i32 [rows]. grad may be logits.
 #[napi]
@@ -42,7 +41,11 @@ pub fn cross_entropy(
         let loss = address(args.output("loss", loss, &[rows], FloatDType::F32)?);
         let grad = grad.map(|grad| args.output("grad", grad, &[rows, vocab], grad_dtype)).transpose()?;
         let grad = grad.map_or(0, address);
-        let logits = address(args.input("logits", logits, &[rows, vocab], dtype)?);
+        let logits = address(if dtype == grad_dtype {
+            args.in_place("logits", logits, &[rows, vocab], dtype)?
+        } else {
+            args.input("logits", logits, &[rows, vocab], dtype)?
+        });
         let labels = address(args.input("labels", labels, &[rows], DType::I32)?);
         // Several blocks on a multiprocessor, so that one reads while another sums.
         let threads = vocab.div_ceil(lanes(dtype, grad_dtype)).next_multiple_of(32).clamp(32, 512) as u32;

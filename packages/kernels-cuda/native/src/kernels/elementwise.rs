@@ -4,42 +4,39 @@ use ift_kernel_abi::{DType, FloatDType, Result, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, elements, lanes};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct FillArgs {
-    y: u64,
-    n: i64,
-    pattern: u32,
-    unused: u32,
+args! {
+    struct FillArgs {
+        y: u64,
+        n: i64,
+        pattern: u32,
+        unused: u32,
+    }
 }
-unsafe impl Args for FillArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct AxpbyArgs {
-    y: u64,
-    x: u64,
-    z: u64,
-    n: i64,
-    a: f32,
-    b: f32,
+args! {
+    struct AxpbyArgs {
+        y: u64,
+        x: u64,
+        z: u64,
+        n: i64,
+        a: f32,
+        b: f32,
+    }
 }
-unsafe impl Args for AxpbyArgs {}
 
-/// y of x, or of x and z; `MapArgs` of args/elementwise.h.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct MapArgs {
-    pub y: u64,
-    pub x: u64,
-    pub z: u64,
-    pub n: i64,
+args! {
+    /// y of x, or of x and z; `MapArgs` of args/elementwise.h.
+    pub struct MapArgs {
+        pub y: u64,
+        pub x: u64,
+        pub z: u64,
+        pub n: i64,
+    }
 }
-unsafe impl Args for MapArgs {}
 
 /// The bits of `value` in the dtype, repeated to fill 32.
 fn pattern(value: f64, dtype: DType) -> u32 {
@@ -72,8 +69,8 @@ pub fn axpby(device: u32, y: u32, a: f64, x: u32, b: f64, z: u32, n: f64, dtype:
     kernel(device, "axpby", |args| {
         let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
         let y = args.output("y", y, &[n], dtype)?;
-        let x = args.input("x", x, &[n], dtype)?;
-        let z = args.input("z", z, &[n], dtype)?;
+        let x = args.in_place("x", x, &[n], dtype)?;
+        let z = args.in_place("z", z, &[n], dtype)?;
         let geometry = elements(n, lanes(dtype, dtype))?;
         let name = format!("ift_axpby_{}", dtype.name());
         let (y, x, z) = (address(y), address(x), address(z));
@@ -88,8 +85,8 @@ pub fn mul(device: u32, y: u32, a: u32, b: u32, n: f64, dtype: u32) -> Option<Fa
     kernel(device, "mul", |args| {
         let (n, dtype) = (size("n", n)?, FloatDType::from_code(dtype)?);
         let y = args.output("y", y, &[n], dtype)?;
-        let a = args.input("a", a, &[n], dtype)?;
-        let b = args.input("b", b, &[n], dtype)?;
+        let a = args.in_place("a", a, &[n], dtype)?;
+        let b = args.in_place("b", b, &[n], dtype)?;
         let geometry = elements(n, lanes(dtype, dtype))?;
         let name = format!("ift_mul_{}", dtype.name());
         let call = MapArgs { y: address(y), x: address(a), z: address(b), n: n as i64 };

@@ -73,7 +73,7 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
         let dy = address(args.input("dy", p.dy, &[n, m], dtype)?);
         let low = address(args.input("low", p.low, &[n, r], dtype)?);
         // 0 is a handle that does not exist and is refused as such, where z or w is needed and missing.
-        let input = |name: &str, id: Option<u32>, shape: &[usize]| {
+        let input = |name: &'static str, id: Option<u32>, shape: &[usize]| {
             Ok::<_, ift_kernel_abi::Error>(address(args.input(name, id.unwrap_or(0), shape, dtype)?))
         };
         let a = address(args.input("a", p.a, &[r, k], dtype)?);
@@ -93,7 +93,7 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
             b,
             bias: 0,
         };
-        let to = |name: &str, gradient: Gradient, like: Product| {
+        let to = |name: &'static str, gradient: Gradient, like: Product| {
             let y = address(args.output(name, gradient.at, &[like.m, like.n], gradient.dtype)?);
             Ok(Product { y, accumulate: gradient.accumulate, out_dtype: gradient.dtype, ..like })
         };
@@ -115,7 +115,12 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
             let whole = to("dx", gradient, Product { n: k, k: m, alpha: 1.0, b: w, ..down })?;
             // The small product first: it is what is rounded between the two.
             if p.joined {
-                products.push(to("dx", gradient, back)?);
+                products.push(Product {
+                    y: whole.y,
+                    accumulate: whole.accumulate,
+                    out_dtype: whole.out_dtype,
+                    ..back
+                });
             }
             products.push(Product { accumulate: gradient.accumulate || p.joined, ..whole });
         }

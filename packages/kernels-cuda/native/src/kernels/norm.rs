@@ -5,50 +5,47 @@ use napi_derive::napi;
 
 use super::columns::{ColumnSums, Term};
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{narrow, rows as row_geometry};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct NormArgs {
-    y: u64,
-    mean: u64,
-    rstd: u64,
-    x: u64,
-    w: u64,
-    b: u64,
-    rows: i64,
-    cols: i32,
-    eps: f32,
+args! {
+    struct NormArgs {
+        y: u64,
+        mean: u64,
+        rstd: u64,
+        x: u64,
+        w: u64,
+        b: u64,
+        rows: i64,
+        cols: i32,
+        eps: f32,
+    }
 }
-unsafe impl Args for NormArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct NormBackwardArgs {
-    dx: u64,
-    dy: u64,
-    x: u64,
-    w: u64,
-    mean: u64,
-    rstd: u64,
-    rows: i64,
-    cols: i32,
-    accumulate: i32,
+args! {
+    struct NormBackwardArgs {
+        dx: u64,
+        dy: u64,
+        x: u64,
+        w: u64,
+        mean: u64,
+        rstd: u64,
+        rows: i64,
+        cols: i32,
+        accumulate: i32,
+    }
 }
-unsafe impl Args for NormBackwardArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct RowNormArgs {
-    y: u64,
-    x: u64,
-    rows: i64,
-    cols: i32,
-    unused: i32,
+args! {
+    struct RowNormArgs {
+        y: u64,
+        x: u64,
+        rows: i64,
+        cols: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for RowNormArgs {}
 
 /// y [rows, cols] = x · rstd · w [cols], rstd f32 [rows] = 1 / sqrt(mean(x²) + eps).
 #[napi]

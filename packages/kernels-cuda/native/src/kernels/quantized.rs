@@ -4,7 +4,7 @@ use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, size};
 use napi_derive::napi;
 
 use crate::device::{Checked, address};
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, elements, narrow, tiles};
 
@@ -18,57 +18,53 @@ const MEAN_PIECE: usize = 4096;
 /// Rows of x in a product.
 const MOST: usize = 16;
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct MatrixArgs {
-    codes: u64,
-    scales: u64,
-    groups: u64,
-    rows: i64,
-    cols: i64,
+args! {
+    struct MatrixArgs {
+        codes: u64,
+        scales: u64,
+        groups: u64,
+        rows: i64,
+        cols: i64,
+    }
 }
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct QuantizeArgs {
-    w: MatrixArgs,
-    x: u64,
-    largest: u64,
+args! {
+    struct QuantizeArgs {
+        w: MatrixArgs,
+        x: u64,
+        largest: u64,
+    }
 }
-unsafe impl Args for QuantizeArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct QuantizeScalesArgs {
-    w: MatrixArgs,
-    largest: u64,
-    partial: u64,
-    blocks: i64,
-    parts: i64,
+args! {
+    struct QuantizeScalesArgs {
+        w: MatrixArgs,
+        largest: u64,
+        partial: u64,
+        blocks: i64,
+        parts: i64,
+    }
 }
-unsafe impl Args for QuantizeScalesArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct DequantizeArgs {
-    w: MatrixArgs,
-    y: u64,
+args! {
+    struct DequantizeArgs {
+        w: MatrixArgs,
+        y: u64,
+    }
 }
-unsafe impl Args for DequantizeArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct ProductArgs {
-    w: MatrixArgs,
-    y: u64,
-    x: u64,
-    bias: u64,
-    m: i32,
-    out_dtype: i32,
-    accumulate: i32,
-    unused: i32,
+args! {
+    struct ProductArgs {
+        w: MatrixArgs,
+        y: u64,
+        x: u64,
+        bias: u64,
+        m: i32,
+        out_dtype: i32,
+        accumulate: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for ProductArgs {}
 
 /// Handles of the parts of a matrix, as they come from JavaScript.
 struct Parts {
@@ -93,7 +89,7 @@ impl Matrix {
     /// The parts checked, for a kernel that writes them or only reads.
     fn of(args: &Checked<'_>, parts: &Parts, written: bool) -> Result<Self> {
         let &Parts { codes, scales, groups, format, rows, cols } = parts;
-        let get = |name: &str, id, len, dtype: DType| {
+        let get = |name: &'static str, id, len, dtype: DType| {
             let part = if written {
                 args.output(name, id, &[len], dtype)
             } else {

@@ -4,23 +4,22 @@ use ift_kernel_abi::{Code, Error, FloatDType, Result, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{elements, lanes};
 
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-struct RandomArgs {
-    y: u64,
-    x: u64,
-    n: i64,
-    key: [u32; 2],
-    stream: u32,
-    threshold: u32,
-    scale: f32,
-    normal: i32,
+args! {
+    struct RandomArgs {
+        y: u64,
+        x: u64,
+        n: i64,
+        key: [u32; 2],
+        stream: u32,
+        threshold: u32,
+        scale: f32,
+        normal: i32,
+    }
 }
-unsafe impl Args for RandomArgs {}
 
 /// Seed, below 2^53, and stream.
 fn keyed(seed: f64, stream: f64) -> Result<RandomArgs> {
@@ -49,7 +48,7 @@ pub fn dropout(
             return Err(Error::new(Code::Argument, format!("p is {p}, expected 0 to 1")));
         }
         let y = address(args.output("y", y, &[n], dtype)?);
-        let x = address(args.input("x", x, &[n], dtype)?);
+        let x = address(args.in_place("x", x, &[n], dtype)?);
         let threshold = (p * 4_294_967_296.0).floor() as u64;
         // At p = 1 no word reaches the threshold, which is no u32.
         let scale = if threshold > u64::from(u32::MAX) { 0.0 } else { (1.0 / (1.0 - p)) as f32 };

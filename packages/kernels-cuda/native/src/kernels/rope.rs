@@ -1,32 +1,31 @@
 //! Rotary position embedding: rope.cu.
 
-use ift_kernel_abi::{Code, DType, Error, FloatDType, size};
+use ift_kernel_abi::{Code, DType, Error, FloatDType, MAX_HEAD_DIM, product, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, narrow};
 
-/// `RopeArgs` of args/rope.h.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct RopeArgs {
-    y: u64,
-    x: u64,
-    positions: u64,
-    inv_freq: u64,
-    rows: i64,
-    heads: i32,
-    head_dim: i32,
-    dim_offset: i32,
-    dims: i32,
-    interleaved: i32,
-    vectors: i32,
-    cos_scale: f32,
-    sin_scale: f32,
+args! {
+    /// `RopeArgs` of args/rope.h.
+    struct RopeArgs {
+        y: u64,
+        x: u64,
+        positions: u64,
+        inv_freq: u64,
+        rows: i64,
+        heads: i32,
+        head_dim: i32,
+        dim_offset: i32,
+        dims: i32,
+        interleaved: i32,
+        vectors: i32,
+        cos_scale: f32,
+        sin_scale: f32,
+    }
 }
-unsafe impl Args for RopeArgs {}
 
 /// Whether 16-byte vectors of `lanes` elements fall whole into the rotated or the copied dimensions.
 fn vectors(lanes: usize, head_dim: usize, dim_offset: usize, dims: usize, interleaved: bool) -> bool {
@@ -61,15 +60,22 @@ pub fn rope(
             let message = format!("dims {dims} from {dim_offset} must be even and within headDim {head_dim}");
             return Err(Error::new(Code::Argument, message));
         }
+        if dims > MAX_HEAD_DIM {
+            return Err(Error::new(
+                Code::Argument,
+                format!("dims is {dims}, expected at most {MAX_HEAD_DIM}"),
+            ));
+        }
+        let width = product(&[heads, head_dim])?;
         let y = address(args.output("y", y, &[rows, heads, head_dim], dtype)?);
-        let x = address(args.input("x", x, &[rows, heads, head_dim], dtype)?);
+        let x = address(args.in_place("x", x, &[rows, heads, head_dim], dtype)?);
         let positions = address(args.input("positions", positions, &[rows], DType::I32)?);
         let inv_freq = address(args.input("invFreq", inv_freq, &[dims / 2], FloatDType::F32)?);
         let lanes = 16 / dtype.size();
         let aligned = (x | y).is_multiple_of(16) && vectors(lanes, head_dim, dim_offset, dims, interleaved);
-        let per_row = heads * head_dim / if aligned { 2 * lanes } else { 2 };
+        let per_row = width / if aligned { 2 * lanes } else { 2 };
         let threads = per_row.next_multiple_of(32).clamp(32, 256);
-        let width = narrow("heads", heads * head_dim)?;
+        let width = narrow("heads", width)?;
         let geometry = Geometry {
             grid: [if width == 0 { 0 } else { narrow("rows", rows)? as u32 }, 1, 1],
             block: [threads as u32, 1, 1],

@@ -4,37 +4,35 @@ use ift_kernel_abi::{DType, FloatDType, size};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, lanes, narrow, tiles};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct GatherArgs {
-    y: u64,
-    table: u64,
-    ids: u64,
-    error: u64,
-    rows: i64,
-    table_rows: i64,
-    cols: i32,
-    unused: i32,
+args! {
+    struct GatherArgs {
+        y: u64,
+        table: u64,
+        ids: u64,
+        error: u64,
+        rows: i64,
+        table_rows: i64,
+        cols: i32,
+        unused: i32,
+    }
 }
-unsafe impl Args for GatherArgs {}
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct ScatterArgs {
-    table: u64,
-    x: u64,
-    ids: u64,
-    error: u64,
-    rows: i64,
-    table_rows: i64,
-    cols: i32,
-    accumulate: i32,
+args! {
+    struct ScatterArgs {
+        table: u64,
+        x: u64,
+        ids: u64,
+        error: u64,
+        rows: i64,
+        table_rows: i64,
+        cols: i32,
+        accumulate: i32,
+    }
 }
-unsafe impl Args for ScatterArgs {}
 
 /// y [rows, cols] = table [tableRows, cols] at rows ids i32 [rows].
 #[napi]

@@ -4,23 +4,22 @@ use ift_kernel_abi::{DType, FloatDType, size, top_count};
 use napi_derive::napi;
 
 use crate::device::address;
-use crate::launch::{Args, Context};
+use crate::launch::{Context, args};
 use crate::node::{Failure, kernel};
 use crate::plan::geometry::{Geometry, narrow};
 
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct TopRowsArgs {
-    values: u64,
-    indices: u64,
-    log_sum: u64,
-    x: u64,
-    cols: i32,
-    k: i32,
-    scale: f32,
-    unused: i32,
+args! {
+    struct TopRowsArgs {
+        values: u64,
+        indices: u64,
+        log_sum: u64,
+        x: u64,
+        cols: i32,
+        k: i32,
+        scale: f32,
+        unused: i32,
+    }
 }
-unsafe impl Args for TopRowsArgs {}
 
 /// values f32 [rows, k] and indices i32 [rows, k] of the highest entries of x [rows, cols]; log_sum f32 [rows] or null.
 #[napi]

@@ -1,10 +1,9 @@
 //! Which kernel of attention is launched, on what grid and with how much shared memory: the tile sizes of the .cu files.
 
-use ift_kernel_abi::{FloatDType, Result, product};
+use ift_kernel_abi::{FloatDType, MAX_HEAD_DIM, Result, product};
 
 use super::geometry::{Geometry, narrow};
 
-pub const MAX_HEAD_DIM: usize = 256;
 const THREADS: u32 = 128;
 
 /// The sequences and heads of a call.

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use ift_kernel_abi::MAX_HEAD_DIM;
+
 use super::attention;
 
 /// Names of the kernels without dynamic shared memory of note; alternatives stand in braces. F is every float type.
@@ -52,7 +54,7 @@ pub fn kernels() -> &'static BTreeMap<String, usize> {
         let patterns = NAMES.iter().map(|pattern| pattern.replace('F', "{f32,bf16,f16}"));
         let plain = patterns.flat_map(|pattern| names(&pattern)).map(|name| {
             // A cosine and a sine of each pair: of the largest head that attention takes.
-            let shared = if name.starts_with("ift_rope_") { 4 * attention::MAX_HEAD_DIM } else { 0 };
+            let shared = if name.starts_with("ift_rope_") { 4 * MAX_HEAD_DIM } else { 0 };
             (name, shared)
         });
         plain.chain(attention::kernels()).collect()

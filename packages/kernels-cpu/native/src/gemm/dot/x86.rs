@@ -52,23 +52,35 @@ macro_rules! each_group {
     };
 }
 
+/// # Safety
+/// As for [`super::products`], on a processor with the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 pub unsafe fn dot_bf16<T: Element>(sides: &Sides<T>) {
+    // SAFETY: every tile lies in the sides, whose rows the caller has.
     unsafe { each_tile!(sides, tile_bf16, fetching: true) }
 }
 
+/// # Safety
+/// As for [`super::products`], on a processor with the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub unsafe fn dot_512<T: Element>(sides: &Sides<T>) {
+    // SAFETY: every tile lies in the sides, whose rows the caller has.
     unsafe { each_tile!(sides, tile_512, fetching: true) }
 }
 
+/// # Safety
+/// As for [`super::grouped`], on a processor with the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 pub unsafe fn groups_bf16<T: Element>(sides: &Sides<T>, groups: &Groups) {
+    // SAFETY: every tile lies in a part of a group, whose rows the caller has.
     unsafe { each_group!(sides, groups, tile_bf16) }
 }
 
+/// # Safety
+/// As for [`super::grouped`], on a processor with the features.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub unsafe fn groups_512<T: Element>(sides: &Sides<T>, groups: &Groups) {
+    // SAFETY: every tile lies in a part of a group, whose rows the caller has.
     unsafe { each_group!(sides, groups, tile_512) }
 }
 
@@ -78,7 +90,10 @@ const fn order<const R: usize, const C: usize>() -> (usize, usize) {
     if R == 1 { (1, C) } else { (C, 1) }
 }
 
-/// Asks for a line of each of some rows, for the second-level cache.
+/// Asks for a line of each of some rows, for the second-level cache. They need not exist.
+///
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn fetch<T>(at: *const T, ld: usize, rows: usize) {
@@ -87,6 +102,10 @@ fn fetch<T>(at: *const T, ld: usize, rows: usize) {
     }
 }
 
+/// The products of R rows of x, from `row` on, with C rows of w, from `col` on.
+///
+/// # Safety
+/// The sides hold the rows and the room for the products, and the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn tile_bf16<T: Element, const R: usize, const C: usize>(
@@ -95,6 +114,7 @@ unsafe fn tile_bf16<T: Element, const R: usize, const C: usize>(
     col: usize,
     share: Range<usize>,
 ) {
+    // SAFETY: whole vectors below k, and the rest under a mask; what is fetched beyond the rows is not read.
     unsafe {
         let (x, w) = (sides.x.add(row * sides.ldx), sides.w.add(col * sides.ldw));
         let mut sums = [[_mm512_setzero_ps(); C]; R];
@@ -137,6 +157,9 @@ unsafe fn tile_bf16<T: Element, const R: usize, const C: usize>(
 
 /// The sums over the lanes of each vector, in the same order for any number of them: neighbours come together first,
 /// then the quarters. `C` is at most 4.
+///
+/// # Safety
+/// `to` has R rows of C values, `ld` apart, and the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn store_totals<const R: usize, const C: usize>(sums: &[[__m512; C]; R], to: *mut f32, ld: usize) {
@@ -168,9 +191,13 @@ unsafe fn store_totals<const R: usize, const C: usize>(sums: &[[__m512; C]; R], 
 }
 
 /// The values under the mask as f32.
+///
+/// # Safety
+/// Those values are there, and the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub unsafe fn load<T: Element>(at: *const T, mask: __mmask16) -> __m512 {
+    // SAFETY: the caller's values; what is not under the mask is not touched.
     unsafe {
         if size_of::<T>() == 4 {
             _mm512_maskz_loadu_ps(mask, at.cast())
@@ -183,6 +210,10 @@ pub unsafe fn load<T: Element>(at: *const T, mask: __mmask16) -> __m512 {
     }
 }
 
+/// The products of R rows of x, from `row` on, with C rows of w, from `col` on.
+///
+/// # Safety
+/// The sides hold the rows and the room for the products, and the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn tile_512<T: Element, const R: usize, const C: usize>(
@@ -191,6 +222,7 @@ unsafe fn tile_512<T: Element, const R: usize, const C: usize>(
     col: usize,
     share: Range<usize>,
 ) {
+    // SAFETY: whole vectors below k, and the rest under a mask; what is fetched beyond the rows is not read.
     unsafe {
         let (x, w) = (sides.x.add(row * sides.ldx), sides.w.add(col * sides.ldw));
         let mut sums = [[_mm512_setzero_ps(); C]; R];

@@ -30,23 +30,43 @@ static CONFIG: TileConfig = TileConfig {
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
 
+/// The eight tiles at their full size.
+///
+/// # Safety
+/// The processor has AMX, and the system lets this process use it.
 #[inline(always)]
 unsafe fn configure() {
+    // SAFETY: reads a constant, and makes the tiles zeros.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, preserves_flags, readonly)) };
 }
 
+/// Gives the tiles up.
+///
+/// # Safety
+/// As for [`configure`].
 #[inline(always)]
 unsafe fn release() {
+    // SAFETY: touches nothing but tiles, which the compiler does not use.
     unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
 }
 
+/// Makes a tile zeros.
+///
+/// # Safety
+/// The tiles are configured.
 #[inline(always)]
 unsafe fn zero<const TILE: u8>() {
+    // SAFETY: touches nothing but the tile.
     unsafe { asm!("tilezero tmm{t}", t = const TILE, options(nostack, preserves_flags, nomem)) };
 }
 
+/// A tile from 16 rows of 64 bytes.
+///
+/// # Safety
+/// The tiles are configured, and the rows are there.
 #[inline(always)]
 unsafe fn load<const TILE: u8>(at: *const u8, stride: usize) {
+    // SAFETY: the caller's rows.
     unsafe {
         asm!(
             "tileloadd tmm{t}, [{at} + {stride}*1]",
@@ -56,8 +76,13 @@ unsafe fn load<const TILE: u8>(at: *const u8, stride: usize) {
     }
 }
 
+/// A tile to 16 rows of 64 bytes.
+///
+/// # Safety
+/// The tiles are configured, and there is room for the rows.
 #[inline(always)]
 unsafe fn store<const TILE: u8>(at: *mut u8, stride: usize) {
+    // SAFETY: the caller's room.
     unsafe {
         asm!(
             "tilestored [{at} + {stride}*1], tmm{t}",
@@ -68,8 +93,12 @@ unsafe fn store<const TILE: u8>(at: *mut u8, stride: usize) {
 }
 
 /// C += A · B.
+///
+/// # Safety
+/// The tiles are configured.
 #[inline(always)]
 unsafe fn multiply<const C: u8, const A: u8, const B: u8>() {
+    // SAFETY: touches nothing but the tiles.
     unsafe {
         asm!(
             "tdpbf16ps tmm{c}, tmm{a}, tmm{b}",
@@ -91,6 +120,9 @@ const DEPTH: usize = 320;
 const LINES: usize = 8;
 
 /// C tiles 0 to 3, A tiles 4 and 5, B tiles 6 and 7.
+///
+/// # Safety
+/// As for [`super::Tile`], for 32 rows where it is tall and 16 where it is not; the thread is in a session.
 unsafe fn tile<const TALL: bool, const WIDE: bool>(
     terms: &[Terms],
     c: *mut f32,
@@ -193,8 +225,11 @@ pub fn permitted() -> bool {
     if leaf7.edx & bf16 == 0 || leaf7.edx & tile == 0 {
         return false;
     }
+    /// # Safety
+    /// The processor has the instruction and the system has enabled it.
     #[target_feature(enable = "xsave")]
-    unsafe fn xcr0() -> u64 {
+    fn xcr0() -> u64 {
+        // SAFETY: register 0 is there wherever the instruction is.
         unsafe { _xgetbv(0) }
     }
     // SAFETY: OSXSAVE (bit 27) is set.

@@ -24,6 +24,8 @@ pub static MICRO: Micro = Micro {
     narrow: tiles!(tile, 1, 1 2 3 4 5 6),
 };
 
+/// # Safety
+/// As for [`super::Tile`].
 #[target_feature(enable = "avx2,fma")]
 unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
     terms: &[Terms],
@@ -49,6 +51,9 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
 }
 
 /// The sums and the products of one term. By value, so that they are in registers while it runs.
+///
+/// # Safety
+/// The term is one of [`tile`]'s.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn add<const ROWS: usize, const VECTORS: usize>(

@@ -38,6 +38,10 @@ pub struct Terms {
 }
 
 /// C (+)= the sum of the terms, one after the other, asking for what is ahead meanwhile. `ldc` in f32.
+///
+/// # Safety
+/// A tile of R rows and V vectors: every term has R rows and a panel of V vectors, of `k` packed elements each, and `c` R rows of V
+/// vectors; the processor has the instructions.
 pub type Tile = unsafe fn(terms: &[Terms], c: *mut f32, ldc: usize, accumulate: bool, ahead: &mut Ahead);
 
 /// Operands of a block: `k` values of rows of A, `stride` bytes apart, and of packed columns of B, whose panels are
@@ -136,6 +140,7 @@ impl Micro {
     #[must_use = "blocks are computed while it is held"]
     pub unsafe fn session(&self) -> Session {
         if let Some(enter) = self.enter {
+            // SAFETY: the caller's instruction set, and its thread is in no session.
             unsafe { enter() };
         }
         Session { leave: self.leave, of_this_thread: PhantomData }
@@ -158,6 +163,7 @@ impl Micro {
         ldc: usize,
         accumulate: bool,
     ) {
+        // SAFETY: the caller's.
         unsafe { self.block_with(rows, cols, factors, c, ldc, accumulate, &mut Ahead::nothing()) };
     }
 
@@ -195,6 +201,7 @@ impl Micro {
                         b: factor.b.wrapping_add(col * factor.column_bytes),
                     };
                 }
+                // SAFETY: `count` rows of a and c, and the columns of one panel, which the caller has.
                 unsafe { tiles[count - 1](terms, c.add(row * ldc + col), ldc, accumulate, ahead) };
                 col += width;
             }

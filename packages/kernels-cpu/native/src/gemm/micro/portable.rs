@@ -28,6 +28,8 @@ pub static MICRO: Micro = Micro {
 
 const _: Tile = tile::<1, 1>;
 
+/// # Safety
+/// As for [`super::Tile`].
 unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
     terms: &[Terms],
     c: *mut f32,
@@ -52,6 +54,9 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(
 }
 
 /// The sums and the products of one term. By value, so that they are in registers while it runs.
+///
+/// # Safety
+/// The term is one of [`tile`]'s.
 #[inline(always)]
 unsafe fn add<const ROWS: usize, const VECTORS: usize>(
     mut sums: [[[f32; LANE]; VECTORS]; ROWS],

@@ -7,7 +7,7 @@ use crate::quantized::{Int8, Nf4};
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-/// Calls `$tile` for one to eight rows of x at a time.
+/// Calls `$tile` for one to eight rows of x at a time: within the rows of the side, for a row of w and its column of the side.
 macro_rules! each_row {
     ($tile:ident, $side:expr, $w:expr, $rows:expr) => {
         for (at, r) in $rows.enumerate() {
@@ -27,36 +27,61 @@ macro_rules! each_row {
     };
 }
 
+/// # Safety
+/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 pub unsafe fn strip_512(side: Side<'_>, w: Nf4, rows: Range<usize>) {
+    // SAFETY: the caller's rows, one after the other.
     unsafe { each_row!(tile_512, side, w, rows) }
 }
 
+/// # Safety
+/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub unsafe fn strip_avx2(side: Side<'_>, w: Nf4, rows: Range<usize>) {
+    // SAFETY: the caller's rows, one after the other.
     unsafe { each_row!(tile_avx2, side, w, rows) }
 }
 
+/// # Safety
+/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
 pub unsafe fn strip_bf16_blocks(side: Side<'_>, w: Nf4, rows: Range<usize>) {
+    // SAFETY: the caller's rows, one after the other.
     unsafe { each_row!(tile_bf16_blocks, side, w, rows) }
 }
 
+/// # Safety
+/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
 pub unsafe fn strip_bf16_bytes(side: Side<'_>, w: Int8, rows: Range<usize>) {
+    // SAFETY: the caller's rows, one after the other.
     unsafe { each_row!(tile_bf16_bytes, side, w, rows) }
 }
 
+/// Twice the 16 levels in bf16: the fifth bit of an index is part of the other code.
+static LEVELS: [u16; 32] = {
+    let mut levels = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        levels[i] = f32_to_bf16(NF4[i % 16]);
+        i += 1;
+    }
+    levels
+};
+
 /// Row r of w times R rows of x from row i on. A byte holds an even and an odd element: two look-ups of 32 words.
+///
+/// # Safety
+/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
 unsafe fn tile_bf16_blocks<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
+    // SAFETY: k is a multiple of a block, so that the row of w is whole blocks, each of them as many elements of a row of x.
     unsafe {
         let k = side.k;
         let x = side.bits.as_ptr().add(i * k);
-        // Twice the 16 levels: the fifth bit of an index is part of the other code.
-        let table: [u16; 32] = std::array::from_fn(|j| f32_to_bf16(NF4[j % 16]));
-        let levels = _mm512_loadu_si512(table.as_ptr().cast());
+        let levels = _mm512_loadu_si512(LEVELS.as_ptr().cast());
         let mut sums = [_mm512_setzero_ps(); R];
         let first = r * k / BLOCK;
         for b in 0..k / BLOCK {
@@ -81,9 +106,13 @@ unsafe fn tile_bf16_blocks<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at:
 }
 
 /// The same with bytes, which bf16 holds exactly.
+///
+/// # Safety
+/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
 unsafe fn tile_bf16_bytes<const R: usize>(side: Side<'_>, w: Int8, r: usize, at: usize, i: usize) {
+    // SAFETY: whole vectors below k, and the rest under a mask; a row of x has k elements, the row of w k codes.
     unsafe {
         let k = side.k;
         let x = side.bits.as_ptr().add(i * k);
@@ -114,9 +143,13 @@ unsafe fn tile_bf16_bytes<const R: usize>(side: Side<'_>, w: Int8, r: usize, at:
 }
 
 /// Row r of w times R rows of x from row i on.
+///
+/// # Safety
+/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 unsafe fn tile_512<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
+    // SAFETY: as for the blocks in bf16.
     unsafe {
         let k = side.k;
         let x = side.x.as_ptr().add(i * k);
@@ -148,9 +181,13 @@ unsafe fn tile_512<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, 
 }
 
 /// The same in vectors of eight.
+///
+/// # Safety
+/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn tile_avx2<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
+    // SAFETY: as for the blocks in bf16.
     unsafe {
         let k = side.k;
         let x = side.x.as_ptr().add(i * k);

@@ -1,49 +1,48 @@
 //! The arguments of attention that all of its kernels share, checked.
 
-use ift_kernel_abi::{Code, DType, Error, FloatDType, Result, size};
+use ift_kernel_abi::{DType, FloatDType, Heads, Result, size};
 
 use crate::device::{Checked, address};
-use crate::launch::{Args, Context};
-use crate::plan::attention::{MAX_HEAD_DIM, Plan, Shape};
+use crate::launch::{Context, args};
+use crate::plan::attention::{Plan, Shape};
 use crate::plan::geometry::narrow;
 
-/// `AttentionArgs` of args/attention.h.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-pub struct AttentionArgs {
-    pub q: u64,
-    pub k: u64,
-    pub v: u64,
-    pub out: u64,
-    pub lse: u64,
-    pub dout: u64,
-    pub delta: u64,
-    pub dq: u64,
-    pub dk: u64,
-    pub dv: u64,
-    pub cu_q: u64,
-    pub cu_k: u64,
-    pub visible_prefix: u64,
-    pub alibi_slopes: u64,
-    pub kv_lengths: u64,
-    pub page_table: u64,
-    pub partial: u64,
-    pub partial_sums: u64,
-    pub error: u64,
-    pub segments: i32,
-    pub rows_q: i32,
-    pub rows_k: i32,
-    pub heads: i32,
-    pub kv_heads: i32,
-    pub head_dim: i32,
-    pub causal: i32,
-    pub max_pages: i32,
-    pub page_size: i32,
-    pub pages: i32,
-    pub splits: i32,
-    pub scale: f32,
+args! {
+    /// `AttentionArgs` of args/attention.h.
+    pub struct AttentionArgs {
+        pub q: u64,
+        pub k: u64,
+        pub v: u64,
+        pub out: u64,
+        pub lse: u64,
+        pub dout: u64,
+        pub delta: u64,
+        pub dq: u64,
+        pub dk: u64,
+        pub dv: u64,
+        pub cu_q: u64,
+        pub cu_k: u64,
+        pub visible_prefix: u64,
+        pub alibi_slopes: u64,
+        pub kv_lengths: u64,
+        pub page_table: u64,
+        pub partial: u64,
+        pub partial_sums: u64,
+        pub error: u64,
+        pub segments: i32,
+        pub rows_q: i32,
+        pub rows_k: i32,
+        pub heads: i32,
+        pub kv_heads: i32,
+        pub head_dim: i32,
+        pub causal: i32,
+        pub max_pages: i32,
+        pub page_size: i32,
+        pub pages: i32,
+        pub splits: i32,
+        pub scale: f32,
+    }
 }
-unsafe impl Args for AttentionArgs {}
 
 /// `AttentionMask` and the heads, as numbers.
 pub struct AttentionShape {
@@ -67,19 +66,7 @@ pub struct Call {
 impl Call {
     pub fn of(args: &Checked<'_>, p: &AttentionShape) -> Result<Self> {
         let segments = size("segments", p.segments)?;
-        let (heads, kv_heads) = (size("heads", p.heads)?, size("kvHeads", p.kv_heads)?);
-        let head_dim = size("headDim", p.head_dim)?;
-        if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-            let message = format!("heads is {heads}, expected a multiple of kvHeads {kv_heads}");
-            return Err(Error::new(Code::Argument, message));
-        }
-        if heads > 65_535 {
-            return Err(Error::new(Code::Argument, format!("heads is {heads}, expected at most 65535")));
-        }
-        if head_dim == 0 || head_dim > MAX_HEAD_DIM {
-            let message = format!("headDim is {head_dim}, expected 1 to {MAX_HEAD_DIM}");
-            return Err(Error::new(Code::Argument, message));
-        }
+        let Heads { heads, kv_heads, head_dim } = Heads::from_numbers(p.heads, p.kv_heads, p.head_dim)?;
         let prefix = |id| args.input("visiblePrefix", id, &[segments], DType::I32);
         let slopes = |id| args.input("alibiSlopes", id, &[heads], DType::F32);
         let scale = p.scale as f32;

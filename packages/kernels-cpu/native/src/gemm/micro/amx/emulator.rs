@@ -4,6 +4,8 @@
 //!
 //! What a processor answers with #UD or #GP, and every instruction that is not one of these, is reported with its place
 //! and ends the process. The handler allocates nothing, takes no lock and does not unwind.
+//!
+//! Over 400 lines: decoding and carrying out are one reading of the reference, and every unsafe part says what makes it sound.
 
 mod tests;
 
@@ -153,7 +155,10 @@ const UNKNOWN: &str = "is not emulated";
 struct Code(*const u8);
 
 impl Code {
+    /// # Safety
+    /// An instruction goes on for as many bytes, which are a `T`.
     unsafe fn take<T: Copy>(&mut self) -> T {
+        // SAFETY: the caller's bytes.
         unsafe {
             let value = self.0.cast::<T>().read_unaligned();
             self.0 = self.0.add(size_of::<T>());
@@ -171,10 +176,14 @@ struct Memory {
 
 /// The operand that a ModRM of `mode` and `rm` names, with what is behind it; `x` and `b` are 8 where VEX extends the
 /// index and the base.
+///
+/// # Safety
+/// `code` stands in an instruction behind such a ModRM.
 unsafe fn memory(code: &mut Code, mode: u8, rm: u8, x: u8, b: u8, general: &[u64; 16]) -> Memory {
     let by_sib = rm == 4;
     let (mut base, mut index) = (rm, 0);
     if by_sib {
+        // SAFETY: with this `rm` a SIB comes next.
         let sib: u8 = unsafe { code.take() };
         base = sib & 7;
         let number = sib >> 3 & 7 | x;
@@ -184,10 +193,13 @@ unsafe fn memory(code: &mut Code, mode: u8, rm: u8, x: u8, b: u8, general: &[u64
         }
     }
     let without_base = mode == 0 && base == 5;
-    let displacement = match mode {
-        1 => i64::from(unsafe { code.take::<i8>() }),
-        0 if !without_base => 0,
-        _ => i64::from(unsafe { code.take::<i32>() }),
+    // SAFETY: a displacement of the length that the mode has comes next.
+    let displacement = unsafe {
+        match mode {
+            1 => i64::from(code.take::<i8>()),
+            0 if !without_base => 0,
+            _ => i64::from(code.take::<i32>()),
+        }
     };
     let base = match (without_base, by_sib) {
         (false, _) => general[usize::from(base | b)],
@@ -205,9 +217,11 @@ unsafe fn memory(code: &mut Code, mode: u8, rm: u8, x: u8, b: u8, general: &[u64
 unsafe fn decode(at: *const u8, general: &[u64; 16]) -> Result<(Instruction, *const u8), &'static str> {
     let mut code = Code(at);
     // The two bytes of the short form of VEX (0xc5) cannot name the opcode map that these instructions are in.
+    // SAFETY: an instruction has a byte.
     if unsafe { code.take::<u8>() } != 0xc4 {
         return Err(UNKNOWN);
     }
+    // SAFETY: behind this byte come two of VEX, an opcode and, for every opcode of this map, a ModRM.
     let [first, second, opcode, modrm]: [u8; 4] = unsafe { code.take() };
     // Inverted: R, X, B and five bits of the map; W, the four bits of vvvv, L and the prefix.
     let extension = |bit: u8| (!first >> bit & 1) << 3;
@@ -227,11 +241,13 @@ unsafe fn decode(at: *const u8, general: &[u64; 16]) -> Result<(Instruction, *co
     let instruction = match (opcode, prefix, mode) {
         (0x49, NONE, 3) if reg == 0 && rm == 0 => Instruction::Release,
         (0x49, NONE, 0..3) if reg == 0 => {
+            // SAFETY: the mode is one of an operand in memory.
             let Memory { start, index, .. } = unsafe { memory(&mut code, mode, rm, x, b, general) };
             Instruction::Configure { at: start.wrapping_add(index) }
         }
         (0x49, F2, 3) if rm == 0 => Instruction::Zero { tile: tile(reg | r)? },
         (0x4b, F2 | P66 | F3, 0..3) => {
+            // SAFETY: as above.
             let Memory { start: at, index: stride, by_sib } =
                 unsafe { memory(&mut code, mode, rm, x, b, general) };
             if !by_sib {
@@ -258,6 +274,7 @@ unsafe fn decode(at: *const u8, general: &[u64; 16]) -> Result<(Instruction, *co
 unsafe fn execute(tiles: &mut [Register; TILES], instruction: &Instruction) -> Result<(), &'static str> {
     match *instruction {
         Instruction::Configure { at } => {
+            // SAFETY: the instruction reads 64 bytes.
             *tiles = configured(&unsafe { (at as *const [u8; 64]).read_unaligned() })?;
         }
         Instruction::Release => *tiles = RELEASED,
@@ -273,6 +290,7 @@ unsafe fn execute(tiles: &mut [Register; TILES], instruction: &Instruction) -> R
             *data = [[0; ROW]; ROWS];
             for (row, to) in data[..*rows].iter_mut().enumerate() {
                 let from = at.wrapping_add(stride.wrapping_mul(row as u64)) as *const u8;
+                // SAFETY: the instruction reads the row, and the tile has at most ROW bytes for it.
                 unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), *row_bytes) };
             }
         }
@@ -281,6 +299,7 @@ unsafe fn execute(tiles: &mut [Register; TILES], instruction: &Instruction) -> R
             let Register { rows, row_bytes, data } = &tiles[tile];
             for (row, from) in data[..*rows].iter().enumerate() {
                 let to = at.wrapping_add(stride.wrapping_mul(row as u64)) as *mut u8;
+                // SAFETY: the instruction writes the row.
                 unsafe { from.as_ptr().copy_to_nonoverlapping(to, *row_bytes) };
             }
         }
@@ -294,7 +313,7 @@ unsafe fn execute(tiles: &mut [Register; TILES], instruction: &Instruction) -> R
             if c.rows != a.rows || c.row_bytes != b.row_bytes || a.row_bytes / 4 != b.rows {
                 return Err("the sizes of the tiles do not match (#UD)");
             }
-            unsafe { multiply(c, a, b) };
+            multiply(c, a, b);
         }
     }
     Ok(())
@@ -342,10 +361,11 @@ fn configured(memory: &[u8; 64]) -> Result<[Register; TILES], &'static str> {
 /// C [m, n] += A [m, k] · B [k, n], where an element of A and B is two bf16. The products of the first of the two and those
 /// of the second are added up apart, with one rounding for each, to the nearest; their sum is added to C. Denormals are
 /// zero, as operands and as results.
-unsafe fn multiply(c: &mut Register, a: &Register, b: &Register) {
+fn multiply(c: &mut Register, a: &Register, b: &Register) {
     /// Denormals are zero, results too; no exceptions; to the nearest.
     static CONTROL: u32 = 0x9fc0;
     let mut before = 0u32;
+    // SAFETY: the mode is as it was when this ends; what runs in between is the one function that counts on the other.
     unsafe {
         asm!("stmxcsr [{}]", in(reg) &raw mut before, options(nostack, preserves_flags));
         asm!("ldmxcsr [{}]", in(reg) &raw const CONTROL, options(nostack, preserves_flags));
@@ -356,7 +376,7 @@ unsafe fn multiply(c: &mut Register, a: &Register, b: &Register) {
 
 /// A function by itself: its arithmetic stays between the changes of the mode.
 #[inline(never)]
-unsafe fn sums(c: &mut Register, a: &Register, b: &Register) {
+fn sums(c: &mut Register, a: &Register, b: &Register) {
     struct Sums<'a>(&'a mut Register, &'a Register, &'a Register);
 
     impl Loop for Sums<'_> {

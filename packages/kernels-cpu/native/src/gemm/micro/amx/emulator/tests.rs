@@ -98,6 +98,7 @@ fn every_form_of_the_operands_is_decoded() {
     ];
     let mut at = (&raw const CODE).cast::<u8>();
     for (index, mut expected) in expected.into_iter().enumerate() {
+        // SAFETY: the assembler's instructions, one behind the other.
         let (instruction, next) = unsafe { decode(at, &general) }.expect("the assembler's instruction");
         if index == 10 {
             expected = Configure { at: next as u64 + 0x100 };
@@ -124,6 +125,7 @@ fn what_is_no_such_instruction_is_not_decoded() {
         [0xc4, 0xe2, 0x0a, 0x5c, 0xc4], // tdpbf16ps tmm0, tmm4, tmm14
         [0xc4, 0xe2, 0x7b, 0x4b, 0x00], // tileloadd tmm0, [rax] without SIB
     ] {
+        // SAFETY: a decoder that goes beyond the fifth byte has taken this for an instruction, which is what must not be.
         assert!(unsafe { decode(code.as_ptr(), &[0; 16]) }.is_err(), "{code:02x?}");
     }
 }
@@ -139,7 +141,10 @@ fn configuration(sizes: [(u8, u16); 8]) -> TileConfig {
     config
 }
 
+/// # Safety
+/// The instructions of AMX work here.
 unsafe fn configure(config: &TileConfig) {
+    // SAFETY: the instruction reads the configuration.
     unsafe { asm!("ldtilecfg [{}]", in(reg) config, options(nostack, readonly)) };
 }
 
@@ -151,6 +156,7 @@ fn tiles_have_the_size_that_is_configured() {
     let memory: Vec<u8> = (0..4096usize).map(|i| (i % 251) as u8 + 1).collect();
     let mut part = vec![0xffu8; 4096];
     let mut whole = vec![0xffu8; 1024];
+    // SAFETY: the instructions were installed, and go over the parts of the buffers that are looked at below.
     unsafe {
         configure(&configuration([NO, NO, NO, (5, 24), NO, NO, NO, NO]));
         asm!(
@@ -187,6 +193,7 @@ fn product(c: &[f32], a: &[u32], b: &[u32], (m, n, k): (usize, usize, usize)) ->
     install();
     let mut c = c.to_vec();
     let size = |rows: usize, columns: usize| (rows as u8, 4 * columns as u16);
+    // SAFETY: the instructions were installed; the matrices have the sizes that are configured.
     unsafe {
         configure(&configuration([NO, NO, size(m, n), NO, size(m, k), NO, NO, size(k, n)]));
         asm!(
@@ -274,33 +281,60 @@ fn threads_have_tiles_of_their_own() {
     assert_eq!(sums, [6400.0, 16_000.0, 32_000.0, 54_400.0]);
 }
 
-/// What must not go through, with the emulator's words for it.
-const MISUSES: [(&str, unsafe fn()); 14] = [
-    ("tilezero at", || unsafe { amx::zero::<0>() }),
-    ("the tile is not configured (#UD)", || unsafe { amx::load::<0>([0u8; 64].as_ptr(), 0) }),
-    ("there is no such palette (#GP)", || unsafe {
-        configure(&TileConfig { palette: 2, ..configuration([(16, 64); 8]) });
-    }),
-    ("reserved bytes of the configuration are not zero (#GP)", || unsafe {
-        configure(&TileConfig { reserved: [1; 14], ..configuration([(16, 64); 8]) });
-    }),
-    ("rows or columns alone (#GP)", || unsafe { configure(&configuration([(0, 64); 8])) }),
-    ("rows or columns alone (#GP)", || unsafe { configure(&configuration([(16, 0); 8])) }),
-    ("too large (#GP)", || unsafe { configure(&configuration([(17, 64); 8])) }),
-    ("too large (#GP)", || unsafe { configure(&configuration([(16, 68); 8])) }),
-    ("not of whole elements (#UD)", || unsafe {
-        configure(&configuration([(1, 6); 8]));
-        amx::store::<0>([0u8; 64].as_mut_ptr(), 0);
-    }),
-    ("one tile is used twice (#UD)", || unsafe { multiply(16, 64, 16, 64, 16, 64, true) }),
-    ("do not match (#UD)", || unsafe { multiply(16, 64, 8, 64, 16, 64, false) }),
-    ("do not match (#UD)", || unsafe { multiply(16, 64, 16, 64, 16, 32, false) }),
-    ("do not match (#UD)", || unsafe { multiply(16, 64, 16, 32, 16, 64, false) }),
-    ("an instruction at", || unsafe { asm!("ud2") }),
+/// The emulator's words for what must not go through.
+const MISUSES: [&str; 14] = [
+    "tilezero at",
+    "the tile is not configured (#UD)",
+    "there is no such palette (#GP)",
+    "reserved bytes of the configuration are not zero (#GP)",
+    "rows or columns alone (#GP)",
+    "rows or columns alone (#GP)",
+    "too large (#GP)",
+    "too large (#GP)",
+    "not of whole elements (#UD)",
+    "one tile is used twice (#UD)",
+    "do not match (#UD)",
+    "do not match (#UD)",
+    "do not match (#UD)",
+    "an instruction at",
 ];
 
+/// Does what [`MISUSES`] has words for.
+///
+/// # Safety
+/// Nobody counts on this process.
+unsafe fn misuse(case: usize) {
+    let full = || configuration([(16, 64); 8]);
+    // SAFETY: every one of them ends the process, and touches no memory but its own before.
+    unsafe {
+        match case {
+            0 => amx::zero::<0>(),
+            1 => amx::load::<0>([0u8; 64].as_ptr(), 0),
+            2 => configure(&TileConfig { palette: 2, ..full() }),
+            3 => configure(&TileConfig { reserved: [1; 14], ..full() }),
+            4 => configure(&configuration([(0, 64); 8])),
+            5 => configure(&configuration([(16, 0); 8])),
+            6 => configure(&configuration([(17, 64); 8])),
+            7 => configure(&configuration([(16, 68); 8])),
+            8 => {
+                configure(&configuration([(1, 6); 8]));
+                amx::store::<0>([0u8; 64].as_mut_ptr(), 0);
+            }
+            9 => multiply(16, 64, 16, 64, 16, 64, true),
+            10 => multiply(16, 64, 8, 64, 16, 64, false),
+            11 => multiply(16, 64, 16, 64, 16, 32, false),
+            12 => multiply(16, 64, 16, 32, 16, 64, false),
+            _ => asm!("ud2"),
+        }
+    }
+}
+
 /// The product of tiles of these rows and bytes a row: of C, A and B.
+///
+/// # Safety
+/// The instructions of AMX work here.
 unsafe fn multiply(m: u8, n: u16, m_of_a: u8, k: u16, k_of_b: u8, n_of_b: u16, twice: bool) {
+    // SAFETY: the instructions touch nothing but tiles.
     unsafe {
         configure(&configuration([(m, n), (m_of_a, k), (k_of_b, n_of_b), NO, NO, NO, NO, NO]));
         if twice {
@@ -317,13 +351,14 @@ fn a_misuse_ends_the_process() {
     const CASE: &str = "IFT_AMX_MISUSE";
     let emulated = install();
     if let Ok(case) = std::env::var(CASE) {
-        unsafe { MISUSES[case.parse::<usize>().unwrap()].1() };
+        // SAFETY: the process was started for this.
+        unsafe { misuse(case.parse().unwrap()) };
         return;
     }
     // Without the name of the crate. A thread's name would be another where tests run one at a time.
     let (_, path) = module_path!().split_once("::").expect("a module of a crate");
     let name = format!("{path}::a_misuse_ends_the_process");
-    for (case, (words, _)) in MISUSES.iter().enumerate() {
+    for (case, words) in MISUSES.iter().enumerate() {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", &name, "--nocapture", "--test-threads=1"])
             .env(CASE, case.to_string())
