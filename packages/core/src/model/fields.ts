@@ -37,6 +37,11 @@ export function flag(json: ConfigJson, field: string, fallback = false): boolean
   return value
 }
 
+/** A flag of which the family has one value, which it also has where config.json lacks the flag. */
+export function fixedFlag(json: ConfigJson, field: string, value: boolean, hint?: string): void {
+  if (flag(json, field, value) !== value) throw configError(field, String(value), json[field], hint)
+}
+
 /** An object; {} when nothing is there. */
 export function object(json: ConfigJson, field: string): ConfigJson {
   const value = json[field] ?? {}

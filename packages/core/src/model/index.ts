@@ -1,6 +1,27 @@
 export { alibiSlopes } from './alibi.js'
+export { CausalAttention, type AttentionParts, type Heads } from './causal-attention.js'
+export { CausalDecoder, languageHead, type Stack } from './causal-decoder.js'
+export { decoderShape, type DecoderDimensions } from './decoder-shape.js'
+export { readDecoderSizes, type DecoderSizeDefaults, type DecoderSizes } from './decoder-sizes.js'
+export {
+  DecoderStack,
+  embedTokens,
+  windowLimit,
+  type SequenceLimit,
+  type StackOptions,
+  type StackParts,
+} from './decoder-stack.js'
+export {
+  stepOf,
+  type AttentionLayer,
+  type DecoderLayer,
+  type DecoderStep,
+  type FeedForwardLayer,
+  type NormLayer,
+} from './decoder-step.js'
 export {
   configError,
+  fixedFlag,
   flag,
   given,
   integer,
@@ -11,6 +32,18 @@ export {
   windowedLayers,
   type ConfigJson,
 } from './fields.js'
+export { FusedAttention, type FusedAttentionParts, type FusedHeadsStep } from './fused-attention.js'
+export { fusedSwiglu, gateUpRows, type FusedGateStep } from './fused-gate.js'
+export { consecutive, fusedRows, grouped, splitFused, type FusedLayout } from './fused-rows.js'
+export { ggufDecoderConfig, ggufPlace } from './gguf.js'
+export { TransformerForCausalLM } from './gpt-layout/transformer-for-causal-lm.js'
+export { RotaryAttention, type RotaryAttentionOptions } from './llama-layout/attention.js'
+export { DecoderForCausalLM } from './llama-layout/decoder-for-causal-lm.js'
+export { DecoderModel, type DecoderModelParts } from './llama-layout/decoder-model.js'
+export { FusedGatedMLP } from './llama-layout/fused-gated-mlp.js'
+export { GatedMLP, type GatedMLPOptions } from './llama-layout/gated-mlp.js'
+export { PreNormLayer } from './llama-layout/pre-norm-layer.js'
+export { PreNormBlock, type PreNormParts } from './pre-norm-block.js'
 export {
   attentionFactor,
   frequencyKey,
@@ -18,8 +51,10 @@ export {
   longestSequence,
   parseRope,
   ropeFields,
+  rotaryDims,
   rotaryPart,
+  wholeRotation,
   type RopeConfig,
   type RopeLimits,
 } from './rope.js'
-export { ggufDecoderConfig, ggufPlace } from './gguf.js'
+export { rotationOf, type RotaryStep } from './rotation.js'

@@ -1,4 +1,4 @@
-import { configError, flag, given, object, onlyKnown, positive, type ConfigJson } from './fields.js'
+import { configError, flag, given, integer, object, onlyKnown, positive, type ConfigJson } from './fields.js'
 
 /** How positions turn into angles (Su et al. 2021, arXiv:2104.09864) and how a longer context is reached. */
 export type RopeConfig = { readonly theta: number } & (
@@ -43,9 +43,11 @@ export interface RopeLimits {
   readonly maxPositions: number
   /** theta where config.json gives none; 10000 when omitted. */
   readonly theta?: number
+  /** Ways of reaching a longer context that the family has; all when omitted. */
+  readonly kinds?: readonly RopeConfig['kind'][]
 }
 
-const kinds = 'default, linear, dynamic, llama3, yarn or longrope'
+const allKinds = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'] as const
 
 /** Everything that published configs have in `rope_scaling` and `rope_parameters`. */
 export const ropeFields: readonly string[] = [
@@ -74,12 +76,38 @@ export const ropeFields: readonly string[] = [
 const ropeField = (json: ConfigJson): string =>
   given(json, 'rope_parameters') ? 'rope_parameters' : 'rope_scaling'
 
-/** The part of a head that turns: `partial_rotary_factor`, at the top or in `rope_parameters`; 1 when there is none. */
-export function rotaryPart(json: ConfigJson): number {
+/** The part of a head that turns: `partial_rotary_factor`, at the top or in `rope_parameters`. */
+export function rotaryPart(json: ConfigJson, fallback = 1): number {
   const inner = object(json, ropeField(json))
-  const part = positive(given(inner, 'partial_rotary_factor') ? inner : json, 'partial_rotary_factor', 1)
+  const where = given(inner, 'partial_rotary_factor') ? inner : json
+  const part = positive(where, 'partial_rotary_factor', fallback)
   if (part > 1) throw configError('partial_rotary_factor', 'at most 1', part)
   return part
+}
+
+/** Dimensions of a head that turn, the first ones; `fallback` is the part of it where config.json says none. */
+export function rotaryDims(json: ConfigJson, headDim: number, fallback = 1): number {
+  const part = rotaryPart(json, fallback)
+  const dims = Math.floor(headDim * part)
+  if (dims % 2 !== 0 || dims === 0)
+    throw configError('partial_rotary_factor', `an even number of the ${headDim} dimensions of a head`, part)
+  return dims
+}
+
+/**
+ * The rotation of a family that turns whole heads, and the longest sequence that it reaches. `trained` is
+ * `max_position_embeddings` where config.json lacks it.
+ */
+export function wholeRotation(
+  json: ConfigJson,
+  headDim: number,
+  trained: number,
+): { readonly rope: RopeConfig; readonly maxPositions: number } {
+  const part = rotaryPart(json)
+  if (part !== 1) throw configError('partial_rotary_factor', '1', part, 'It belongs to another family.')
+  const maxPositions = integer(json, 'max_position_embeddings', trained)
+  const rope = parseRope(json, { dims: headDim, maxPositions })
+  return { rope, maxPositions: longestSequence(rope, maxPositions) }
 }
 
 /** Reads `rope_theta` and `rope_scaling`, or `rope_parameters`, which transformers 5 writes in their place. */
@@ -98,6 +126,14 @@ export function parseRope(json: ConfigJson, limits: RopeLimits): RopeConfig {
       ? number('original_max_position_embeddings')
       : positive(json, 'original_max_position_embeddings', maxPositions)
   const kind = (inner['rope_type'] ?? inner['type'] ?? 'default') as RopeConfig['kind']
+  const kinds = limits.kinds ?? allKinds
+  if (!kinds.includes(kind))
+    throw configError(
+      `${field}.${'rope_type' in inner ? 'rope_type' : 'type'}`,
+      kinds.join(', ').replace(/, (\w+)$/, ' or $1'),
+      kind,
+      'This way of extending the context is not built. Without the field the model has the context it was trained with.',
+    )
   switch (kind) {
     case 'default':
       return { kind, theta }
@@ -156,13 +192,6 @@ export function parseRope(json: ConfigJson, limits: RopeLimits): RopeConfig {
         attentionFactor: number('attention_factor', implied),
       }
     }
-    default:
-      throw configError(
-        `${field}.${'rope_type' in inner ? 'rope_type' : 'type'}`,
-        kinds,
-        kind,
-        'This way of extending the context is not built. Without the field the model has the context it was trained with.',
-      )
   }
 }
 
