@@ -4,8 +4,10 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { plan } from '@ift/core'
+import { defaultTargets } from '@ift/core/model'
 import { goldenErrors, modelsOf } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
+import { lora } from '@ift/peft-lora'
 import { quantizedSizes } from '@ift/tensor'
 import { modelsPage, publishedSizes } from './docs/models.mjs'
 
@@ -26,5 +28,8 @@ for (const { golden, definition } of published)
         folder,
         await goldenErrors(definition, at(`fixtures/${folder}`), () => openCpu({ threads: 2 })),
       )
-writeFileSync(at('docs/models.md'), modelsPage(published, { plan, quantizedSizes }, errors))
+writeFileSync(
+  at('docs/models.md'),
+  modelsPage(published, { plan, quantizedSizes, defaultTargets, method: lora }, errors),
+)
 console.log(at('docs/models.md'))

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 /**
  * @typedef {import('@ift/core').ModelDefinition} ModelDefinition
  * @typedef {import('@ift/core/testing').GoldenErrors} GoldenErrors
- * @typedef {{ plan: typeof import('@ift/core').plan, quantizedSizes: typeof import('@ift/tensor').quantizedSizes }} Planner
+ * @typedef {{ plan: typeof import('@ift/core').plan, quantizedSizes: typeof import('@ift/tensor').quantizedSizes, defaultTargets: typeof import('@ift/core/model').defaultTargets, method: import('@ift/core').PeftMethod }} Planner
  * @typedef {{ golden: string[], specials?: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
  * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[], specials: string[] }} Published
  */
@@ -47,11 +47,11 @@ const product = (/** @type {readonly number[]} */ shape) => shape.reduce((a, b) 
  * @param {Published} published
  * @param {Planner} planner
  */
-export const sizeOf = ({ definition, json }, { plan, quantizedSizes }) => {
+export const sizeOf = ({ definition, json }, { plan, quantizedSizes, defaultTargets, method }) => {
   const config = definition.parseConfig(json)
   const model = definition.build(config)
   const shape = definition.shape(config)
-  const targets = definition.targetModules['lora'] ?? []
+  const targets = defaultTargets(method, { definition, roles: definition.roles(config) })
   const parameters = [...model.namedParameters()].reduce((sum, [, { shape }]) => sum + product(shape), 0)
   let [trainable, adapted] = [0, 0]
   const quantized = { elements: 0, bytes: 0, largest: 0 }

@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { plan, type IftPlugin } from '@ift/core'
+import { defaultTargets } from '@ift/core/model'
 import { goldenErrors, modelsOf, type GoldenErrors } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
+import { lora } from '@ift/peft-lora'
 import { quantizedSizes } from '@ift/tensor'
 import { modelsPage, publishedSizes, sizeOf } from './models.mjs'
 
@@ -16,7 +18,7 @@ const definitions = await Promise.all(
 )
 const published = publishedSizes(definitions.flat())
 
-const planner = { plan, quantizedSizes }
+const planner = { plan, quantizedSizes, defaultTargets, method: lora }
 
 /** Columns of logits and gradients. */
 const measured = [3, 4]

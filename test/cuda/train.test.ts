@@ -30,7 +30,7 @@ type Trace = Map<string, Float32Array>
 /** Two optimiser steps of two micro-batches each, with dropout and clipping. */
 async function train(backend: Backend, recipe: Recipe): Promise<Trace> {
   const { definition, files, dtype = 'f32', quantize } = recipe
-  const { model, shape } = await openTiny(backend, definition, files, {
+  const { model, shape, roles } = await openTiny(backend, definition, files, {
     dtype,
     prepare: (model) => {
       if (quantize) quantizeLinears(model, quantize, [model.lmHead])
@@ -38,7 +38,7 @@ async function train(backend: Backend, recipe: Recipe): Promise<Trace> {
   })
   const options = lora.options.parse({ r: 4, alpha: 8, dropout: 0.1, ...recipe.options })
   const peft = await lora.attach(model, options, {
-    ...{ definition, shape, backend, dtype, seed: 3, baseModel: files },
+    ...{ definition, shape, roles, backend, dtype, seed: 3, baseModel: files },
   })
   const trainable = [...peft.trainable()]
   const steps = new TrainingSteps({

@@ -73,7 +73,11 @@ test('reads GPT-2 124M as it is published', () => {
 test.each([
   ['n_embd', 15, 'n_embd expected a multiple of n_head (2), found 15'],
   ['n_layer', undefined, 'n_layer expected a positive integer, found nothing'],
-  ['activation_function', 'relu6', 'activation_function expected gelu_new or gelu_pytorch_tanh or gelu'],
+  [
+    'activation_function',
+    'relu6',
+    'activation_function expected "gelu_new" or "gelu_pytorch_tanh" or "gelu"',
+  ],
   ['add_cross_attention', true, 'add_cross_attention expected false'],
   ['layer_norm_epsilon', 0, 'layer_norm_epsilon expected a positive number, found 0'],
 ])('a config with %s %s is refused', (field, value, message) => {

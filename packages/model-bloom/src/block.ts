@@ -1,10 +1,10 @@
 import { LayerNorm, Module, ops, type Tensor } from '@ift/tensor'
-import { BloomAttention, type Step } from './attention.js'
+import { BloomAttention, type BloomStep } from './attention.js'
 import type { BloomConfig } from './config.js'
 import { BloomMLP } from './mlp.js'
 
 /** Attention and feed-forward, each behind a norm. x [N, C] -> [N, C], or [M, C] for rows i32 [M]. */
-export class BloomBlock extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor> {
+export class BloomBlock extends Module<[x: Tensor, step: BloomStep, rows?: Tensor], Tensor> {
   readonly input_layernorm: LayerNorm
   readonly self_attention: BloomAttention
   readonly post_attention_layernorm: LayerNorm
@@ -20,7 +20,7 @@ export class BloomBlock extends Module<[x: Tensor, step: Step, rows?: Tensor], T
     this.#residualAfterNorm = config.residualAfterNorm
   }
 
-  protected forward(x: Tensor, step: Step, rows?: Tensor): Tensor {
+  protected forward(x: Tensor, step: BloomStep, rows?: Tensor): Tensor {
     const afterNorm = this.#residualAfterNorm
     const normed = this.input_layernorm.call(x)
     const base = afterNorm ? normed : x

@@ -1,52 +1,60 @@
 import {
+  CausalDecoder,
+  consecutive,
+  DecoderStack,
+  FusedAttention,
+  fusedRows,
+  fusedSwiglu,
+  PreNormBlock,
+  type FusedGateStep,
+  type FusedHeadsStep,
+  type RotaryStep,
+} from '@ift/core/model'
+import {
   Embedding,
   Linear,
   Module,
   ops,
   RMSNorm,
-  type CausalLM,
   type ForwardInput,
   type LinearLike,
   type Tensor,
 } from '@ift/tensor'
 import type { GlmConfig } from './config.js'
-import { attend, decode, gated, type Step } from './decode.js'
+import { glmStep } from './step.js'
+
+/** What every layer of a forward pass shares. */
+type Step = RotaryStep & FusedHeadsStep & FusedGateStep
 
 /**
- * Attention from one matrix whose rows are all queries, then the keys, then the values of the groups; residual added.
- * x [N, C], residual [M, C] -> [M, C]; rows i32 [M] says which rows of x go on, M = N without.
+ * Attention from one matrix whose rows are all queries, then the keys, then the values of the groups. Shapes are those of
+ * `CausalAttention`.
  */
-class ChatGlmAttention extends Module<
-  [x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined],
-  Tensor
-> {
+class ChatGlmAttention extends FusedAttention<Step> {
   query_key_value: LinearLike
   dense: LinearLike
-  readonly #config: GlmConfig
-  readonly #layer: number
 
   constructor(config: GlmConfig, layer: number) {
-    super()
     const { hidden, heads, kvHeads, headDim, qkvBias: bias } = config
+    super(layer, headDim)
     this.query_key_value = new Linear(hidden, (heads + 2 * kvHeads) * headDim, { bias })
     this.dense = new Linear(heads * headDim, hidden)
-    this.#config = config
-    this.#layer = layer
   }
 
-  protected forward(x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined): Tensor {
-    const { heads, kvHeads, headDim } = this.#config
-    const n = x.dim(0)
-    const fused = this.query_key_value.call(x).reshape(n * (heads + 2 * kvHeads), headDim)
-    const part = (index: Tensor, count: number) => ops.gatherRows(fused, index).reshape(n, count, headDim)
-    const [q, k, v] = step.parts
-    const y = attend(this.#layer, step, part(q, heads), part(k, kvHeads), part(v, kvHeads))
-    return this.dense.call(rows === undefined ? y : ops.gatherRows(y, rows), residual)
+  protected parts() {
+    return { input: this.query_key_value, output: this.dense }
+  }
+
+  protected override turn(heads: Tensor, { positions, rotation }: Step): Tensor {
+    return ops.rope(heads, positions, rotation)
   }
 }
 
-/** SwiGLU feed-forward, residual added. x, residual [N, C] -> [N, C]. */
-class ChatGlmMLP extends Module<[x: Tensor, step: Step, residual: Tensor], Tensor> {
+/** SwiGLU feed-forward from one matrix. Shapes are those of `FusedGatedMLP`. */
+class ChatGlmMLP extends Module<
+  [x: Tensor, residual: Tensor | undefined, step: Step, rows?: Tensor],
+  Tensor
+> {
   dense_h_to_4h: LinearLike
   dense_4h_to_h: LinearLike
 
@@ -56,13 +64,13 @@ class ChatGlmMLP extends Module<[x: Tensor, step: Step, residual: Tensor], Tenso
     this.dense_4h_to_h = new Linear(intermediate, hidden)
   }
 
-  protected forward(x: Tensor, { halves }: Step, residual: Tensor): Tensor {
-    return this.dense_4h_to_h.call(gated(this.dense_h_to_4h.call(x), halves), residual)
+  protected forward(x: Tensor, residual: Tensor | undefined, step: Step, rows?: Tensor): Tensor {
+    return this.dense_4h_to_h.call(fusedSwiglu(this.dense_h_to_4h.call(x), step, rows), residual)
   }
 }
 
 /** Pre-norm attention and feed-forward. x [N, C] -> [N, C], or [M, C] for rows i32 [M]. */
-class ChatGlmLayer extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor> {
+class ChatGlmLayer extends PreNormBlock<Step> {
   readonly input_layernorm: RMSNorm
   readonly self_attention: ChatGlmAttention
   readonly post_attention_layernorm: RMSNorm
@@ -76,11 +84,9 @@ class ChatGlmLayer extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor
     this.mlp = new ChatGlmMLP(config)
   }
 
-  protected forward(x: Tensor, step: Step, rows?: Tensor): Tensor {
-    const normed = this.input_layernorm.call(x)
-    const residual = rows === undefined ? x : ops.gatherRows(x, rows)
-    const h = this.self_attention.call(normed, step, residual, rows)
-    return this.mlp.call(this.post_attention_layernorm.call(h), step, h)
+  protected parts() {
+    const { input_layernorm: attentionNorm, self_attention: attention, mlp } = this
+    return { attentionNorm, attention, mlpNorm: this.post_attention_layernorm, mlp }
   }
 }
 
@@ -99,20 +105,29 @@ class ChatGlmEmbedding extends Module<[ids: Tensor], Tensor> {
 }
 
 /** Layers and final norm over an embedding that it does not own. */
-class ChatGlmEncoder extends Module<[input: ForwardInput, embedding: Embedding], Tensor> {
+class ChatGlmEncoder extends DecoderStack<Step> {
   readonly layers: ChatGlmLayer[]
   readonly final_layernorm: RMSNorm
   readonly #config: GlmConfig
+  readonly #embedding: ChatGlmEmbedding
 
-  constructor(config: GlmConfig) {
+  constructor(config: GlmConfig, embedding: ChatGlmEmbedding) {
     super()
     this.layers = Array.from({ length: config.layers }, (_, layer) => new ChatGlmLayer(config, layer))
     this.final_layernorm = new RMSNorm(config.hidden, config.eps)
     this.#config = config
+    this.#embedding = embedding
   }
 
-  protected forward(input: ForwardInput, embedding: Embedding): Tensor {
-    return decode(this.#config, input, embedding, this.layers, this.final_layernorm)
+  parts() {
+    const { word_embeddings: embeddings } = this.#embedding
+    return { embeddings, layers: this.layers, norm: this.final_layernorm }
+  }
+
+  protected step(input: ForwardInput): Step {
+    const { heads, kvHeads } = this.#config
+    const qkv = fusedRows(input, consecutive(heads, kvHeads, kvHeads))
+    return { ...glmStep(input, this.#config), qkv }
   }
 }
 
@@ -124,17 +139,17 @@ class ChatGlmTransformer extends Module<[ForwardInput], Tensor> {
   constructor(config: GlmConfig) {
     super()
     this.embedding = new ChatGlmEmbedding(config)
-    this.encoder = new ChatGlmEncoder(config)
+    this.encoder = new ChatGlmEncoder(config, this.embedding)
     this.output_layer = new Linear(config.hidden, config.vocabSize)
   }
 
   protected forward(input: ForwardInput): Tensor {
-    return this.encoder.call(input, this.embedding.word_embeddings)
+    return this.encoder.call(input)
   }
 }
 
 /** ChatGLM2, ChatGLM3 and GLM-4 (Zeng et al. 2024, arXiv:2406.12793) under the names of their own code. */
-export class ChatGlmForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
+export class ChatGlmForCausalLM extends CausalDecoder {
   readonly transformer: ChatGlmTransformer
 
   constructor(config: GlmConfig) {
@@ -142,19 +157,7 @@ export class ChatGlmForCausalLM extends Module<[ForwardInput], Tensor> implement
     this.transformer = new ChatGlmTransformer(config)
   }
 
-  get lmHead(): LinearLike {
-    return this.transformer.output_layer
-  }
-
-  get embeddings(): Embedding {
-    return this.transformer.embedding.word_embeddings
-  }
-
-  get layers(): readonly Module[] {
-    return this.transformer.encoder.layers
-  }
-
-  protected forward(input: ForwardInput): Tensor {
-    return this.transformer.call(input)
+  protected parts() {
+    return { stack: this.transformer.encoder, head: this.transformer.output_layer }
   }
 }

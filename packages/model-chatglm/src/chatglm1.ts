@@ -1,4 +1,12 @@
 import {
+  DecoderStack,
+  FusedAttention,
+  fusedRows,
+  grouped,
+  stepOf,
+  type FusedHeadsStep,
+} from '@ift/core/model'
+import {
   Embedding,
   IftError,
   LayerNorm,
@@ -8,7 +16,6 @@ import {
   tensor,
   type CausalLM,
   type ForwardInput,
-  type KvSource,
   type LinearLike,
   type PromptLayout,
   type PromptSpan,
@@ -28,60 +35,42 @@ export const halfHeadFrequencies = (headDim: number): Float32Array =>
   Float32Array.from({ length: headDim / 4 }, (_, i) => toHalf(10000 ** ((-4 * i) / headDim)))
 
 /** What every layer of a forward pass shares. */
-interface Step {
-  readonly kv: KvSource
+interface Step extends FusedHeadsStep {
   readonly prompts: PromptLayout
   /** f32 [D / 4] */
   readonly invFreq: Tensor
-  /** i32 [N · H] each: rows of q, k and v when the fused projection is seen as [N · H · 3, D]. */
-  readonly parts: readonly [q: Tensor, k: Tensor, v: Tensor]
 }
 
 /**
  * Attention with two positions a row: the first turns one half of every head, the second the other. The fused projection
- * holds q, k and v of one head side by side. x [N, C], residual [M, C] -> [M, C]; rows i32 [M] says which rows of x go on.
+ * holds q, k and v of one head side by side. Shapes are those of `CausalAttention`.
  */
-class SelfAttention extends Module<
-  [x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined],
-  Tensor
-> {
+class SelfAttention extends FusedAttention<Step> {
   query_key_value: LinearLike
   dense: LinearLike
-  readonly #heads: number
-  readonly #layer: number
 
   constructor({ hidden, heads }: ChatGlm1Config, layer: number) {
-    super()
+    super(layer, hidden / heads)
     this.query_key_value = new Linear(hidden, 3 * hidden, { bias: true })
     this.dense = new Linear(hidden, hidden, { bias: true })
-    this.#heads = heads
-    this.#layer = layer
   }
 
-  protected forward(x: Tensor, step: Step, residual: Tensor, rows: Tensor | undefined): Tensor {
-    const { kv, prompts, invFreq, parts } = step
-    const heads = this.#heads
-    const [n, hidden] = [x.dim(0), x.dim(1)]
-    const headDim = hidden / heads
-    const fused = this.query_key_value.call(x).reshape(n * heads * 3, headDim)
-    const part = (index: Tensor) => ops.gatherRows(fused, index).reshape(n, heads, headDim)
-    const turned = (t: Tensor) =>
-      ops.rope(ops.rope(t, prompts.positions, { invFreq }), prompts.blockPositions, {
-        invFreq,
-        dimOffset: headDim / 2,
-      })
-    const y = kv
-      .attend(this.#layer, turned(part(parts[0])), turned(part(parts[1])), part(parts[2]), {
-        causal: true,
-        visiblePrefix: prompts.visiblePrefix,
-      })
-      .reshape(n, hidden)
-    return this.dense.call(rows === undefined ? y : ops.gatherRows(y, rows), residual)
+  protected parts() {
+    return { input: this.query_key_value, output: this.dense }
+  }
+
+  protected override turn(heads: Tensor, { prompts, invFreq }: Step): Tensor {
+    const half = ops.rope(heads, prompts.positions, { invFreq })
+    return ops.rope(half, prompts.blockPositions, { invFreq, dimOffset: heads.dim(2) / 2 })
+  }
+
+  protected override visibility({ prompts }: Step) {
+    return { visiblePrefix: prompts.visiblePrefix }
   }
 }
 
 /** Feed-forward with GELU in its tanh form, residual added. x, residual [N, C] -> [N, C]. */
-class GLU extends Module<[x: Tensor, residual: Tensor], Tensor> {
+class GLU extends Module<[x: Tensor, residual?: Tensor], Tensor> {
   dense_h_to_4h: LinearLike
   dense_4h_to_h: LinearLike
 
@@ -91,7 +80,7 @@ class GLU extends Module<[x: Tensor, residual: Tensor], Tensor> {
     this.dense_4h_to_h = new Linear(intermediate, hidden, { bias: true })
   }
 
-  protected forward(x: Tensor, residual: Tensor): Tensor {
+  protected forward(x: Tensor, residual?: Tensor): Tensor {
     return this.dense_4h_to_h.call(ops.gelu(this.dense_h_to_4h.call(x), 'tanh'), residual)
   }
 }
@@ -120,7 +109,7 @@ class GLMBlock extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor> {
   }
 }
 
-class ChatGlm1Model extends Module<[ForwardInput], Tensor> {
+class ChatGlm1Model extends DecoderStack<Step> {
   word_embeddings: Embedding
   readonly layers: GLMBlock[]
   readonly final_layernorm: LayerNorm
@@ -134,43 +123,29 @@ class ChatGlm1Model extends Module<[ForwardInput], Tensor> {
     this.#config = config
   }
 
-  protected forward({ ids, embeds, positions, kv, outputRows, prompts }: ForwardInput): Tensor {
-    if ((ids === undefined) === (embeds === undefined))
-      throw new IftError('IFT_ARGUMENT', 'expected either ids or embeds, found both or neither')
+  parts() {
+    return { embeddings: this.word_embeddings, layers: this.layers, norm: this.final_layernorm }
+  }
+
+  protected step(input: ForwardInput): Step {
+    const { prompts } = input
     if (prompts === undefined)
       throw new IftError('IFT_ARGUMENT', 'ChatGLM-6B expected prompts, where its sequences end to be read')
-    const { backend, size } = positions
     const { hidden, heads } = this.#config
-    const length = size * heads
-    const part = (offset: number) =>
-      tensor(
-        backend,
-        Int32Array.from({ length }, (_, i) => 3 * i + offset),
-        [length],
-        'i32',
-      )
     const invFreq = halfHeadFrequencies(hidden / heads)
-    const step: Step = {
-      kv,
+    return {
+      ...stepOf(input),
       prompts,
-      invFreq: tensor(backend, invFreq, [invFreq.length]),
-      parts: [part(0), part(1), part(2)],
+      invFreq: tensor(input.positions.backend, invFreq, [invFreq.length]),
+      qkv: fusedRows(input, grouped(heads, heads)),
     }
-    // An alias, because the first layer gives its input away.
-    let x = ids === undefined ? embeds!.alias() : this.word_embeddings.call(ids)
-    for (const [i, layer] of this.layers.entries()) {
-      const y = layer.call(x, step, i === this.layers.length - 1 ? outputRows : undefined)
-      // The scope around would hold the hidden state of every layer until the end.
-      x.release()
-      x = y
-    }
-    return this.final_layernorm.call(x)
   }
 }
 
 /**
  * ChatGLM-6B, the first version (Du et al. 2022, arXiv:2103.10360; Zeng et al. 2023, arXiv:2210.02414), under the names of
- * its checkpoints. What stands before `<sop>` is read in both directions.
+ * its checkpoints. What stands before `<sop>` is read in both directions. It has no `stepKey`: a step that is written down has no
+ * prompts.
  */
 export class ChatGlm1ForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
   readonly transformer: ChatGlm1Model

@@ -3,41 +3,25 @@ import {
   definePlugin,
   defineTemplate,
   defineTokenizer,
-  type Initializer,
   type ModelDefinition,
   type Recipe,
 } from '@ift/core'
+import { decoderShape, initializeDecoder } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { ChatGlm1ForCausalLM } from './chatglm1.js'
-import { isChatGlm1, parseChatGlm1, type ChatGlm1Config } from './chatglm1-config.js'
+import { isChatGlm1, parseChatGlm1 } from './chatglm1-config.js'
 import { ChatGlmForCausalLM } from './chatglm.js'
 import { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
 import { GlmForCausalLM } from './glm.js'
+import { chatglmRoles, glmRoles, isFirst, type ChatGlmConfig } from './roles.js'
 import { chatglm1, chatglm2, chatglm3, glm4 } from './templates.js'
 import { chatglmTokenizer } from './tokenizer.js'
-
-const shape: ModelDefinition<GlmConfig>['shape'] = (config) => {
-  const { hidden, intermediate, layers, heads, kvHeads, headDim, vocabSize: vocab, maxPositions } = config
-  return { hidden, intermediate, layers, heads, kvHeads, headDim, vocab, maxPositions }
-}
-
-/** N(0, 0.02), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
-function initialize(path: string, { layers }: { readonly layers: number }): Initializer {
-  if (path.endsWith('norm.weight')) return { kind: 'constant', value: 1 }
-  if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
-  const residual = /\.(dense|dense_4h_to_h|o_proj|down_proj)\.weight$/.test(path)
-  return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
-}
 
 /** What the original platform trained ChatGLM with. */
 const recipe: Recipe = {
   peft: { lora: { r: 32, alpha: 32, dropout: 0.1 } },
   train: { learningRate: 2e-5, batchSize: 64, epochs: 1 },
 }
-
-type ChatGlmConfig = ChatGlm1Config | GlmConfig
-
-const isFirst = (config: ChatGlmConfig): config is ChatGlm1Config => 'gmaskId' in config
 
 /** ChatGLM-6B, ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B in the layouts of their own code. */
 export const chatglm: ModelDefinition<ChatGlmConfig> = {
@@ -46,17 +30,13 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
   modelTypes: ['chatglm'],
   parseConfig: (json) => (isChatGlm1(json) ? parseChatGlm1(json) : parseChatGlm(json)),
   build: (config) => (isFirst(config) ? new ChatGlm1ForCausalLM(config) : new ChatGlmForCausalLM(config)),
-  shape(config) {
-    if (!isFirst(config)) return shape(config)
-    const { hidden, intermediate, layers, heads, vocabSize: vocab, maxPositions } = config
-    const headDim = hidden / heads
-    const kvHeads = heads
-    const bidirectionalPrompt = true
-    return { hidden, intermediate, layers, heads, kvHeads, headDim, vocab, maxPositions, bidirectionalPrompt }
-  },
+  shape: (config) =>
+    isFirst(config) ? { ...decoderShape(config), bidirectionalPrompt: true } : decoderShape(config),
+  roles: chatglmRoles,
   // Tables of frequencies follow from the config.
   mapWeight: (name) => (/\.(rotary_pos_emb|rotary_emb)\.inv_freq$/.test(name) ? null : name),
-  initialize,
+  initialize: (path, config) =>
+    initializeDecoder(path, { layers: config.layers, roles: chatglmRoles(config) }),
   tokenizer: 'chatglm',
   // Where the first version's prompt ends, and with it what is read in both directions.
   tokenIds: (config) =>
@@ -72,11 +52,6 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
     if (!specials.has('<|user|>')) return 'chatglm2'
     return specials.has('<sop>') ? 'glm4' : 'chatglm3'
   },
-  targetModules: {
-    lora: ['query_key_value'],
-    adalora: ['query_key_value'],
-    ia3: ['query_key_value', 'dense_4h_to_h'],
-  },
   recipe,
 }
 
@@ -87,15 +62,13 @@ export const glm: ModelDefinition<GlmConfig> = {
   modelTypes: ['glm', 'glm4'],
   parseConfig: parseGlm,
   build: (config) => new GlmForCausalLM(config),
-  shape,
-  initialize,
+  shape: decoderShape,
+  roles: glmRoles,
+  // As in ChatGLM, whose one matrix has all three.
+  targetRoles: { lora: ['query', 'key', 'value'], adalora: ['query', 'key', 'value'] },
+  initialize: (path, config) => initializeDecoder(path, { layers: config.layers, roles: glmRoles(config) }),
   tokenizer: 'tokenizer.json',
   template: 'glm4',
-  targetModules: {
-    lora: ['q_proj', 'k_proj', 'v_proj'],
-    adalora: ['q_proj', 'k_proj', 'v_proj'],
-    ia3: ['k_proj', 'v_proj', 'down_proj'],
-  },
   recipe,
 }
 

@@ -118,7 +118,7 @@ test.each<[string, unknown, RegExp]>([
   ['num_key_value_heads', 4, /num_key_value_heads expected a divisor of num_attention_heads \(6\), found 4/],
   ['partial_rotary_factor', 0.4, /partial_rotary_factor expected an even number of the 8 dimensions/],
   ['partial_rotary_factor', 2, /partial_rotary_factor expected at most 1, found 2/],
-  ['rope_scaling', { type: 'yarn' }, /rope_scaling\.type expected "default", found "yarn"/],
+  ['rope_scaling', { type: 'yarn' }, /rope_scaling\.type expected default, found "yarn"/],
   ['rope_parameters', 1, /rope_parameters expected an object, found 1/],
   ['head_dim', 0, /head_dim expected a positive integer, found 0/],
 ])('a wrong %s of GLM is refused by name', (field, value, message) => {

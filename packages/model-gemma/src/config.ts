@@ -1,5 +1,6 @@
 import {
   configError,
+  fixedFlag,
   flag,
   given,
   integer,
@@ -8,21 +9,15 @@ import {
   onlyKnown,
   parseRope,
   positive,
+  readDecoderSizes,
   windowedLayers,
   type ConfigJson,
+  type DecoderSizes,
   type RopeConfig,
 } from '@ift/core/model'
 
 /** What a Gemma is made of, from its config.json. */
-export interface GemmaConfig {
-  readonly vocabSize: number
-  readonly hidden: number
-  readonly intermediate: number
-  readonly layers: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly headDim: number
-  readonly eps: number
+export interface GemmaConfig extends DecoderSizes {
   /** Factor of the scores of attention. */
   readonly scale: number
   readonly rope: RopeConfig
@@ -40,26 +35,12 @@ export interface GemmaConfig {
 
 /** Sizes and switches that both generations write alike. */
 function common(json: ConfigJson) {
-  const heads = integer(json, 'num_attention_heads')
-  const kvHeads = integer(json, 'num_key_value_heads', heads)
-  if (heads % kvHeads !== 0)
-    throw configError('num_key_value_heads', `a divisor of num_attention_heads (${heads})`, kvHeads)
-  const headDim = integer(json, 'head_dim', 256)
-  if (headDim % 2 !== 0) throw configError('head_dim', 'an even number', headDim)
   for (const field of ['attn_logit_softcapping', 'final_logit_softcapping'])
     if (given(json, field))
       throw configError(field, 'null', json[field], 'Soft-capping, as in Gemma 2, is not built.')
-  if (flag(json, 'use_bidirectional_attention'))
-    throw configError('use_bidirectional_attention', 'false', true, 'This is an encoder.')
+  fixedFlag(json, 'use_bidirectional_attention', false, 'This is an encoder.')
   return {
-    vocabSize: integer(json, 'vocab_size'),
-    hidden: integer(json, 'hidden_size'),
-    intermediate: integer(json, 'intermediate_size'),
-    layers: integer(json, 'num_hidden_layers'),
-    heads,
-    kvHeads,
-    headDim,
-    eps: positive(json, 'rms_norm_eps', 1e-6),
+    ...readDecoderSizes(json, { headDim: 256 }),
     attentionBias: flag(json, 'attention_bias'),
     tieWordEmbeddings: flag(json, 'tie_word_embeddings', true),
   }

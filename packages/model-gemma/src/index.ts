@@ -1,35 +1,35 @@
-import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, type ModelDefinition, type ModelRoles } from '@ift/core'
+import { decoderShape, initializeDecoder, llamaRoles } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseGemma, parseGemma3, type GemmaConfig } from './config.js'
 import { GemmaForCausalLM } from './model.js'
 
+const roles3: ModelRoles = {
+  ...llamaRoles,
+  norm: [
+    'input_layernorm',
+    'post_attention_layernorm',
+    'pre_feedforward_layernorm',
+    'post_feedforward_layernorm',
+    'norm',
+  ],
+  headNorm: ['q_norm', 'k_norm'],
+}
+
+const rolesOf = ({ third }: GemmaConfig): ModelRoles => (third ? roles3 : llamaRoles)
+
 /** What does not differ between the generations. */
 const shared = {
   build: (config) => new GemmaForCausalLM(config),
-  shape: ({ hidden, intermediate, layers, heads, kvHeads, headDim, vocabSize, maxPositions }) => ({
-    hidden,
-    intermediate,
-    layers,
-    heads,
-    kvHeads,
-    headDim,
-    vocab: vocabSize,
-    maxPositions,
-  }),
-  /** N(0, 0.02), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
-  initialize(path, { layers }) {
-    // Norms multiply by 1 + weight.
-    if (path.endsWith('norm.weight') || path.endsWith('.bias')) return { kind: 'constant', value: 0 }
-    const residual = path.endsWith('.o_proj.weight') || path.endsWith('.down_proj.weight')
-    return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
-  },
+  shape: decoderShape,
+  roles: rolesOf,
+  // PEFT's (IA)³ takes queries where LLaMA's takes keys.
+  targetRoles: { ia3: ['query', 'value', 'feedForwardOut'] },
+  // Norms multiply by 1 + weight.
+  initialize: (path, config) =>
+    initializeDecoder(path, { layers: config.layers, roles: rolesOf(config), normWeight: 0 }),
   tokenizer: 'tokenizer.json',
   template: 'alpaca',
-  targetModules: {
-    lora: ['q_proj', 'v_proj'],
-    adalora: ['q_proj', 'v_proj'],
-    ia3: ['q_proj', 'v_proj', 'down_proj'],
-  },
 } satisfies Partial<ModelDefinition<GemmaConfig>>
 
 /** Gemma 2B and 7B, CodeGemma. */

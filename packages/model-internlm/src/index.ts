@@ -1,21 +1,26 @@
-import { defineModel, definePlugin, defineTemplate, type ModelDefinition, type Recipe } from '@ift/core'
+import {
+  defineModel,
+  definePlugin,
+  defineTemplate,
+  type ModelDefinition,
+  type ModelRoles,
+  type Recipe,
+} from '@ift/core'
+import { decoderShape, initializeDecoder, llamaRoles } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, parseConfig2, type InternLMConfig } from './config.js'
 import { InternLMForCausalLM } from './internlm.js'
 import { InternLM2ForCausalLM } from './internlm2.js'
 import { internlmChat } from './template.js'
 
-const shape: ModelDefinition<InternLMConfig>['shape'] = ({ vocabSize: vocab, ...config }) => {
-  const { hidden, intermediate, layers, heads, kvHeads, headDim, maxPositions } = config
-  return { hidden, intermediate, layers, heads, kvHeads, headDim, vocab, maxPositions }
-}
-
-/** N(0, 0.02), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
-const initialize: ModelDefinition<InternLMConfig>['initialize'] = (path, { layers }) => {
-  if (path.endsWith('norm.weight')) return { kind: 'constant', value: 1 }
-  if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
-  const residual = /\.(o_proj|down_proj|wo|w2)\.weight$/.test(path)
-  return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
+const roles2: ModelRoles = {
+  queryKeyValue: 'wqkv',
+  attentionOutput: 'wo',
+  feedForwardIn: ['w1', 'w3'],
+  feedForwardOut: 'w2',
+  norm: ['attention_norm', 'ffn_norm', 'norm'],
+  embedding: 'tok_embeddings',
+  head: 'output',
 }
 
 /** What the original platform trained InternLM with. */
@@ -33,19 +38,15 @@ export const internlm: ModelDefinition<InternLMConfig> = {
   modelTypes: ['internlm'],
   parseConfig,
   build: (config) => new InternLMForCausalLM(config),
-  shape,
-  initialize,
+  shape: decoderShape,
+  roles: () => llamaRoles,
+  initialize: (path, { layers }) => initializeDecoder(path, { layers, roles: llamaRoles }),
   tokenizer: 'sentencepiece',
   template: 'alpaca',
   // Base and chat models have the same files but for the weights.
   templateOf: ({ tokenizer, names }) =>
     isChat(names) && tokenizer.specials.has('<eoa>') ? 'internlm' : 'alpaca',
   recipe,
-  targetModules: {
-    lora: ['q_proj', 'v_proj'],
-    adalora: ['q_proj', 'v_proj'],
-    ia3: ['k_proj', 'v_proj', 'down_proj'],
-  },
 }
 
 /** InternLM2 and InternLM2.5. */
@@ -55,14 +56,14 @@ export const internlm2: ModelDefinition<InternLMConfig> = {
   modelTypes: ['internlm2'],
   parseConfig: parseConfig2,
   build: (config) => new InternLM2ForCausalLM(config),
-  shape,
-  initialize,
+  shape: decoderShape,
+  roles: () => roles2,
+  initialize: (path, { layers }) => initializeDecoder(path, { layers, roles: roles2 }),
   tokenizer: 'sentencepiece',
   template: 'alpaca',
   templateOf: ({ tokenizer, names }) =>
     isChat(names) && tokenizer.specials.has('<|im_end|>') ? 'chatml' : 'alpaca',
   recipe,
-  targetModules: { lora: ['wqkv'], adalora: ['wqkv'], ia3: ['wqkv', 'w2'] },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */
@@ -74,6 +75,6 @@ export const plugin = definePlugin('model-internlm', (host) =>
     .use(defineTemplate(internlmChat)),
 )
 export { parseConfig, parseConfig2, type InternLMConfig } from './config.js'
-export { InternLMForCausalLM, InternLMModel } from './internlm.js'
-export { InternLM2ForCausalLM, InternLM2Model } from './internlm2.js'
+export { InternLMForCausalLM } from './internlm.js'
+export { InternLM2ForCausalLM } from './internlm2.js'
 export { internlmChat } from './template.js'

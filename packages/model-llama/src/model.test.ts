@@ -8,6 +8,7 @@ import {
   readValues,
   type ModelDefinition,
 } from '@ift/core'
+import { llamaRoles } from '@ift/core/model'
 import { modelConformance } from '@ift/core/testing'
 import { instructionSets, openCpu } from '@ift/kernels-cpu'
 import {
@@ -161,9 +162,9 @@ describe('the kit finds', () => {
       'shape() is what attention sees',
     ],
     [
-      'targets that are not there',
-      { ...llama, targetModules: { lora: ['query'] } },
-      'default target modules are linear layers',
+      'a role of a module that is not there',
+      { ...llama, roles: () => ({ ...llamaRoles, query: 'query' }) },
+      'roles name the modules that play them',
     ],
     [
       'a name that leads nowhere',
@@ -211,5 +212,47 @@ describe('the kit finds', () => {
   ])('%s', async (_, definition, expected) => {
     expect(await failing(llama)).toEqual([])
     expect(await failing(definition)).toContain(expected)
+  })
+
+  const rolesCase = (definition: ModelDefinition) =>
+    modelConformance(definition, { golden: fixture('llama-tiny') }).find(({ name }) =>
+      name.includes('roles'),
+    )!
+
+  test.each<[string, Partial<ModelDefinition>, string]>([
+    [
+      'two roles for one module',
+      { roles: () => ({ ...llamaRoles, value: 'q_proj' }) },
+      'self_attn.q_proj is both value and query',
+    ],
+    [
+      'a role of another kind of module',
+      { roles: () => ({ ...llamaRoles, attentionOutput: 'self_attn' }) },
+      'attentionOutput: RotaryAttention is not a linear layer',
+    ],
+    [
+      'a role of a module outside of the layers',
+      { roles: () => ({ ...llamaRoles, feedForwardOut: 'lm_head' }) },
+      'feedForwardOut names a module outside of the layers',
+    ],
+    [
+      'a norm that is left out',
+      { roles: () => ({ ...llamaRoles, norm: ['input_layernorm', 'norm'] }) },
+      'model.layers.0.post_attention_layernorm is a norm without the role of one',
+    ],
+    [
+      'a norm that is none',
+      { roles: () => ({ ...llamaRoles, headNorm: ['mlp'] }) },
+      'model.layers.0.mlp has the role of a norm and is none',
+    ],
+    [
+      'an embedding that is not the embedding',
+      { roles: () => ({ ...llamaRoles, embedding: 'lm_head', head: 'embed_tokens' }) },
+      "embedding is lm_head, which is not the model's",
+    ],
+    ['an exception without targets', { targetRoles: { lora: [] } }, 'targetRoles.lora is empty'],
+  ])('%s', async (_, change, message) => {
+    await rolesCase(llama).run()
+    await expect(rolesCase({ ...llama, ...change }).run()).rejects.toThrow(message)
   })
 })

@@ -1,10 +1,14 @@
+import type { FusedHeadsStep, RotaryStep } from '@ift/core/model'
 import { LayerNorm, Module, ops, type Tensor } from '@ift/tensor'
-import { GptjAttention, MossAttention, type Step } from './attention.js'
+import { GptjAttention, MossAttention } from './attention.js'
 import type { MossConfig } from './config.js'
 import { MossMLP } from './mlp.js'
 
+/** What every layer of a forward pass shares. */
+export type MossStep = RotaryStep & FusedHeadsStep
+
 /** Attention and feed-forward side by side behind one norm. x [N, C] -> [N, C], or [M, C] for rows i32 [M]. */
-export class MossBlock extends Module<[x: Tensor, step: Step, rows?: Tensor], Tensor> {
+export class MossBlock extends Module<[x: Tensor, step: MossStep, rows?: Tensor], Tensor> {
   readonly ln_1: LayerNorm
   readonly attn: MossAttention | GptjAttention
   readonly mlp: MossMLP
@@ -16,9 +20,9 @@ export class MossBlock extends Module<[x: Tensor, step: Step, rows?: Tensor], Te
     this.mlp = new MossMLP(config)
   }
 
-  protected forward(x: Tensor, step: Step, rows?: Tensor): Tensor {
+  protected forward(x: Tensor, step: MossStep, rows?: Tensor): Tensor {
     const normed = this.ln_1.call(x)
-    const attended = this.attn.call(normed, step, rows)
+    const attended = this.attn.call(normed, step, undefined, rows)
     const [input, residual] =
       rows === undefined ? [normed, x] : [ops.gatherRows(normed, rows), ops.gatherRows(x, rows)]
     return this.mlp.call(input, ops.add(attended, residual))

@@ -1,31 +1,29 @@
-import { defineModel, definePlugin, defineTemplate, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, defineTemplate, type ModelDefinition, type ModelRoles } from '@ift/core'
+import { decoderShape, initializeDecoder } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type MossConfig } from './config.js'
 import { MossForCausalLM } from './model.js'
 import { mossTemplate } from './template.js'
 
+const rolesOf = ({ fused }: MossConfig): ModelRoles => ({
+  ...(fused ? { queryKeyValue: 'qkv_proj' } : { query: 'q_proj', key: 'k_proj', value: 'v_proj' }),
+  attentionOutput: 'out_proj',
+  feedForwardIn: 'fc_in',
+  feedForwardOut: 'fc_out',
+  norm: ['ln_1', 'ln_f'],
+  embedding: 'wte',
+  head: 'lm_head',
+})
+
 /** What does not differ between the architectures. */
 const shared = {
   build: (config) => new MossForCausalLM(config),
-  shape: ({ hidden, intermediate, layers, heads, vocabSize, maxPositions }) => ({
-    hidden,
-    intermediate,
-    layers,
-    heads,
-    kvHeads: heads,
-    headDim: hidden / heads,
-    vocab: vocabSize,
-    maxPositions,
-  }),
+  shape: decoderShape,
+  roles: rolesOf,
   /** Older files hold the causal mask and its fill value as buffers. */
   mapWeight: (name) => (/\.attn\.(causal_mask|bias|masked_bias|embed_positions)$/.test(name) ? null : name),
-  /** N(0, initializer_range), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
-  initialize(path, { layers, std }) {
-    if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
-    if (/\.ln_\w+\.weight$/.test(path)) return { kind: 'constant', value: 1 }
-    const residual = path.endsWith('.out_proj.weight') || path.endsWith('.fc_out.weight')
-    return { kind: 'normal', std: residual ? std / Math.sqrt(2 * layers) : std }
-  },
+  initialize: (path, config) =>
+    initializeDecoder(path, { layers: config.layers, std: config.std, roles: rolesOf(config) }),
   tokenizer: 'gpt2',
   template: 'alpaca',
 } satisfies Partial<ModelDefinition<MossConfig>>
@@ -41,7 +39,6 @@ export const moss: ModelDefinition<MossConfig> = {
   architectures: ['MossForCausalLM', 'CodeGenForCausalLM'],
   modelTypes: ['moss', 'codegen'],
   parseConfig: (json) => parseConfig(json, true),
-  targetModules: { lora: ['qkv_proj'], adalora: ['qkv_proj'], ia3: ['qkv_proj', 'fc_out'] },
 }
 
 /** GPT-J: the same but for a matrix each for q, k and v. */
@@ -51,11 +48,8 @@ export const gptj: ModelDefinition<MossConfig> = {
   architectures: ['GPTJForCausalLM'],
   modelTypes: ['gptj'],
   parseConfig: (json) => parseConfig(json, false),
-  targetModules: {
-    lora: ['q_proj', 'v_proj'],
-    adalora: ['q_proj', 'v_proj'],
-    ia3: ['q_proj', 'v_proj', 'fc_out'],
-  },
+  // PEFT's (IA)³ takes queries where LLaMA's takes keys.
+  targetRoles: { ia3: ['query', 'value', 'feedForwardOut'] },
 }
 
 /** The architectures with the tokenizers that their checkpoints come with: vocab.json with merges.txt, or tokenizer.json. */
@@ -63,5 +57,5 @@ export const plugin = definePlugin('model-moss', (host) =>
   host.use(tokenizers).use(defineModel(moss)).use(defineModel(gptj)).use(defineTemplate(mossTemplate)),
 )
 export { type MossConfig } from './config.js'
-export { MossForCausalLM, MossModel } from './model.js'
+export { MossForCausalLM } from './model.js'
 export { metaInstruction, mossTemplate } from './template.js'

@@ -1,108 +1,54 @@
 import {
-  Embedding,
-  IftError,
-  LayerNorm,
-  Linear,
-  Module,
-  tensor,
-  type CausalLM,
-  type ForwardInput,
-  type LinearLike,
-  type Tensor,
-} from '@ift/tensor'
-import { fusedRow, type Step } from './attention.js'
-import { MossBlock } from './block.js'
+  DecoderStack,
+  fusedRows,
+  rotationOf,
+  stepOf,
+  TransformerForCausalLM,
+  type FusedLayout,
+} from '@ift/core/model'
+import { Embedding, LayerNorm, Linear, type ForwardInput } from '@ift/tensor'
+import { codegenLayout } from './attention.js'
+import { MossBlock, type MossStep } from './block.js'
 import type { MossConfig } from './config.js'
 
+/** No published model has other angles. */
+const rope = { kind: 'default', theta: 10000 } as const
+
 /** Embedding, layers and final norm. -> [N, C], or [M, C] for the rows that are wanted. */
-export class MossModel extends Module<[ForwardInput], Tensor> {
+class MossModel extends DecoderStack<MossStep> {
   wte: Embedding
   readonly h: MossBlock[]
   readonly ln_f: LayerNorm
-  readonly #config: MossConfig
+  readonly #rotaryDim: number
+  /** No parts where q, k and v have a matrix each. */
+  readonly #layout: FusedLayout
 
   constructor(config: MossConfig) {
-    super()
-    this.wte = new Embedding(config.vocabSize, config.hidden)
-    this.h = Array.from({ length: config.layers }, (_, layer) => new MossBlock(config, layer))
-    this.ln_f = new LayerNorm(config.hidden, config.eps)
-    this.#config = config
+    const { vocabSize, hidden, layers, heads, rotaryDim, maxPositions: length, eps, fused } = config
+    super({ limit: { length, of: `the ${length} positions of the model (n_positions)` } })
+    this.wte = new Embedding(vocabSize, hidden)
+    this.h = Array.from({ length: layers }, (_, layer) => new MossBlock(config, layer))
+    this.ln_f = new LayerNorm(hidden, eps)
+    this.#rotaryDim = rotaryDim
+    this.#layout = fused ? codegenLayout(heads) : []
   }
 
-  protected forward({ ids, embeds, positions, kv, maxPosition, outputRows }: ForwardInput): Tensor {
-    const { rotaryDim, maxPositions } = this.#config
-    if (maxPosition > maxPositions)
-      throw new IftError(
-        'IFT_SEQUENCE_TOO_LONG',
-        `a sequence of ${maxPosition} tokens exceeds the ${maxPositions} positions of the model (n_positions)`,
-        `Set maxLength to ${maxPositions} or less.`,
-      )
-    if ((ids === undefined) === (embeds === undefined))
-      throw new IftError('IFT_ARGUMENT', 'expected either ids or embeds, found both or neither')
-    const frequencies = Float32Array.from(
-      { length: rotaryDim / 2 },
-      (_, i) => 10000 ** ((-2 * i) / rotaryDim),
-    )
-    const invFreq = tensor(positions.backend, frequencies, [rotaryDim / 2])
-    const step: Step = { kv, positions, invFreq, parts: this.#parts(positions) }
-    // An alias, because the first layer gives its input away.
-    let x = ids === undefined ? embeds!.alias() : this.wte.call(ids)
-    for (const [i, block] of this.h.entries()) {
-      const y = block.call(x, step, i === this.h.length - 1 ? outputRows : undefined)
-      // The scope around would hold the hidden state of every layer until the end.
-      x.release()
-      x = y
-    }
-    return this.ln_f.call(x)
+  parts() {
+    return { embeddings: this.wte, layers: this.h, norm: this.ln_f }
   }
 
-  #parts({ backend, size }: Tensor): Step['parts'] {
-    const { fused, heads } = this.#config
-    if (!fused) return null
-    const part = (index: number) => {
-      const rows = Array.from({ length: heads }, (_, head) => fusedRow(heads, index, head))
-      const all = Int32Array.from(
-        { length: size * heads },
-        (_, i) => 3 * heads * Math.floor(i / heads) + rows[i % heads]!,
-      )
-      return tensor(backend, all, [all.length], 'i32')
+  protected step(input: ForwardInput): MossStep {
+    return {
+      ...stepOf(input),
+      rotation: { ...rotationOf(input, rope, this.#rotaryDim), interleaved: true },
+      qkv: fusedRows(input, this.#layout),
     }
-    const [q, v, k] = [part(0), part(1), part(2)]
-    return [q, k, v]
   }
 }
 
 /** MOSS-moon-003, CodeGen and GPT-J under the names of their checkpoints. */
-export class MossForCausalLM extends Module<[ForwardInput], Tensor> implements CausalLM {
-  readonly transformer: MossModel
-  lm_head: LinearLike
-  readonly #maxPositions: number
-
+export class MossForCausalLM extends TransformerForCausalLM<MossModel> {
   constructor(config: MossConfig) {
-    super()
-    this.transformer = new MossModel(config)
-    this.#maxPositions = config.maxPositions
-    this.lm_head = new Linear(config.hidden, config.vocabSize, { bias: true })
-  }
-
-  /** 0, until a step is refused. */
-  stepKey(maxPosition: number): number {
-    return Math.max(0, maxPosition - this.#maxPositions)
-  }
-
-  get lmHead(): LinearLike {
-    return this.lm_head
-  }
-
-  get embeddings(): Embedding {
-    return this.transformer.wte
-  }
-
-  get layers(): readonly Module[] {
-    return this.transformer.h
-  }
-
-  protected forward(input: ForwardInput): Tensor {
-    return this.transformer.call(input)
+    super(new MossModel(config), new Linear(config.hidden, config.vocabSize, { bias: true }))
   }
 }

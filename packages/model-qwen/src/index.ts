@@ -1,8 +1,12 @@
-import { defineModel, definePlugin, type ModelDefinition } from '@ift/core'
+import { defineModel, definePlugin, type ModelDefinition, type ModelRoles } from '@ift/core'
+import { decoderShape, initializeDecoder, llamaRoles } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type QwenConfig } from './config.js'
 import { gguf } from './gguf.js'
 import { QwenForCausalLM } from './model.js'
+
+const rolesOf = ({ headNorms }: QwenConfig): ModelRoles =>
+  headNorms ? { ...llamaRoles, headNorm: ['q_norm', 'k_norm'] } : llamaRoles
 
 /** Qwen2, Qwen2.5, QwQ and Qwen3, dense. */
 export const qwen: ModelDefinition<QwenConfig> = {
@@ -11,31 +15,14 @@ export const qwen: ModelDefinition<QwenConfig> = {
   modelTypes: ['qwen2', 'qwen3'],
   parseConfig,
   build: (config) => new QwenForCausalLM(config),
-  shape: ({ hidden, intermediate, layers, heads, kvHeads, headDim, vocabSize, maxPositions }) => ({
-    hidden,
-    intermediate,
-    layers,
-    heads,
-    kvHeads,
-    headDim,
-    vocab: vocabSize,
-    maxPositions,
-  }),
-  /** N(0, 0.02), what adds to the residual scaled by the 2 · layers additions (GPT-2, Radford et al. 2019). */
-  initialize(path, { layers }) {
-    if (path.endsWith('norm.weight')) return { kind: 'constant', value: 1 }
-    if (path.endsWith('.bias')) return { kind: 'constant', value: 0 }
-    const residual = path.endsWith('.o_proj.weight') || path.endsWith('.down_proj.weight')
-    return { kind: 'normal', std: residual ? 0.02 / Math.sqrt(2 * layers) : 0.02 }
-  },
+  shape: decoderShape,
+  roles: rolesOf,
+  initialize: (path, config) => initializeDecoder(path, { layers: config.layers, roles: rolesOf(config) }),
   tokenizer: 'tokenizer.json',
   template: 'chatml',
   gguf,
-  targetModules: {
-    lora: ['q_proj', 'v_proj'],
-    adalora: ['q_proj', 'v_proj'],
-    ia3: ['q_proj', 'v_proj', 'down_proj'],
-  },
+  // PEFT's (IA)³ takes queries where LLaMA's takes keys.
+  targetRoles: { ia3: ['query', 'value', 'feedForwardOut'] },
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

@@ -105,7 +105,7 @@ describe('config.json', () => {
       3,
       /num_key_value_heads expected a divisor of num_attention_heads \(4\), found 3/,
     ],
-    ['hidden_size', 18, /hidden_size expected a multiple of num_attention_heads \(4\)/],
+    ['hidden_size', 18, /hidden_size expected a multiple of twice num_attention_heads \(4\)/],
     ['vocab_size', undefined, /vocab_size expected a positive integer, found nothing/],
     ['rms_norm_eps', 0, /rms_norm_eps expected a positive number, found 0/],
     ['tie_word_embeddings', 1, /tie_word_embeddings expected true or false, found 1/],

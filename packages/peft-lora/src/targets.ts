@@ -1,4 +1,5 @@
-import { IftError, type PeftContext } from '@ift/core'
+import { IftError, type ModuleRole, type PeftContext } from '@ift/core'
+import { defaultTargets } from '@ift/core/model'
 import { Embedding, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
 import type { LoraOptions } from './options.js'
 import { fullMatcher } from './python-regex/index.js'
@@ -7,6 +8,9 @@ import { fullMatcher } from './python-regex/index.js'
 // peft/utils/other.py, get_pattern_key.
 
 type Matches = (path: string) => boolean
+
+/** What LoRA adapts where nothing names it (Hu et al. 2021, section 7.1), as PEFT does. */
+export const targetRoles: readonly ModuleRole[] = ['query', 'value']
 
 /** Every linear layer but the head, as PEFT writes it; it compares without case. */
 export const isAllLinear = (names: unknown): boolean =>
@@ -112,17 +116,12 @@ export function selector(options: LoraOptions, include: Matches): Matches {
 export function targetPaths(
   model: CausalLM,
   options: LoraOptions,
-  { definition, adapter }: Pick<PeftContext, 'definition' | 'adapter'>,
+  context: Pick<PeftContext, 'definition' | 'roles' | 'adapter'>,
 ): Set<string> {
-  const defaults = definition.targetModules['lora']
+  const { adapter } = context
+  const defaults = defaultTargets({ name: 'lora', targetRoles }, context)
   const wanted = options.targetModules ?? defaults
   const layers = adaptable(model)
-  if (wanted === undefined)
-    throw new IftError(
-      'IFT_PEFT_TARGET',
-      'The model family names no default layers for lora.',
-      `Set peft.targetModules, for example to 'all-linear'. ${listing(layers)}`,
-    )
   const include: Matches = isAllLinear(wanted)
     ? (path) => layers.get(path) instanceof Linear && layers.get(path) !== (model.lmHead as Module)
     : matcher(wanted)
@@ -143,7 +142,7 @@ export function targetPaths(
         : `${option} matched nothing: ${JSON.stringify(wanted)}.`,
     others.length
       ? 'Train such a module whole: peft.modulesToSave.'
-      : `${listing(layers)}${defaults ? `\nDefault of this family: ${JSON.stringify(defaults)}` : ''}`,
+      : `${listing(layers)}\nDefault of this family: ${JSON.stringify(defaults)}`,
   )
 }
 

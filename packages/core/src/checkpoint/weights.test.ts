@@ -74,7 +74,15 @@ const definition: ModelDefinition<{ tied: boolean }> = {
     path === 'proj.weight' ? { kind: 'constant', value: 0.5 } : { kind: 'normal', std: 0.02 },
   tokenizer: '',
   template: 'plain',
-  targetModules: {},
+  roles: () => ({
+    queryKeyValue: 'proj',
+    feedForwardIn: 'proj',
+    attentionOutput: 'proj',
+    feedForwardOut: 'proj',
+    norm: [],
+    embedding: 'wte',
+    head: 'head',
+  }),
 }
 
 let dir: string

@@ -54,6 +54,43 @@ export interface GgufMapping {
   ): { readonly path: string; readonly permutedHeads?: number } | null
 }
 
+/** What a module is for, whatever a family calls it. */
+export type ModuleRole =
+  | 'query'
+  | 'key'
+  | 'value'
+  | 'attentionOutput'
+  | 'feedForwardIn'
+  | 'feedForwardOut'
+  | 'norm'
+  | 'headNorm'
+  | 'embedding'
+  | 'head'
+
+/**
+ * Names of modules by role, each the last part of the path or as many parts as tell it from others: `q_proj`, `attn.c_proj`. A
+ * fused matrix stands for its parts.
+ */
+export type ModelRoles = (
+  | { readonly query: string; readonly key: string; readonly value: string }
+  | { readonly queryKeyValue: string }
+) &
+  (
+    | { readonly feedForwardIn: string | readonly string[] }
+    /** Gate and up in one matrix. */
+    | { readonly gateUp: string }
+  ) & {
+    /** From the heads back to the hidden size: what adds to the residual. */
+    readonly attentionOutput: string
+    readonly feedForwardOut: string
+    /** Norms of hidden states, in the layers and before and behind them. */
+    readonly norm: readonly string[]
+    /** Norms of the heads of queries and keys. */
+    readonly headNorm?: readonly string[]
+    readonly embedding: string
+    readonly head: string
+  }
+
 // A definition's config type is its own business; the session only passes it back to the definition.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export interface ModelDefinition<C = any> {
@@ -88,8 +125,13 @@ export interface ModelDefinition<C = any> {
   /** Name of the template for a checkpoint that brings none of its own, where that differs within the family. */
   templateOf?(checkpoint: CheckpointFacts): string
   readonly gguf?: GgufMapping
-  /** Targets of a PEFT method when the user names none: { lora: ['q_proj', 'v_proj'] }. */
-  readonly targetModules: Readonly<Record<string, readonly string[]>>
+  /** Which modules do what: methods find their places by it. */
+  roles(config: C): ModelRoles
+  /**
+   * Roles that a method adapts by default in this family, by the method's name, where they are not the method's own: Hugging
+   * Face PEFT has such exceptions, and adapters should be exchangeable with it.
+   */
+  readonly targetRoles?: Readonly<Record<string, readonly ModuleRole[]>>
   /** What the original platform trained the family with, where that is not what the config's own defaults say. */
   readonly recipe?: Recipe
 }

@@ -1,6 +1,6 @@
 import type { Backend, CausalLM, FloatDType, ForwardInput, Parameter, Tensor } from '@ift/tensor'
 import type { z } from 'zod'
-import type { ModelDefinition, ModelShape } from './model.js'
+import type { ModelDefinition, ModelRoles, ModelShape, ModuleRole } from './model.js'
 
 /** A parameter that the optimiser updates. */
 export interface TrainableParameter {
@@ -33,6 +33,8 @@ export interface AdapterSource {
 export interface PeftContext {
   readonly definition: ModelDefinition
   readonly shape: ModelShape
+  /** `definition.roles` of this model. */
+  readonly roles: ModelRoles
   readonly backend: Backend
   /** Type of weights and activations. */
   readonly dtype: FloatDType
@@ -82,6 +84,8 @@ export interface PeftMethod<O = any> {
   readonly name: string
   /** Values of peft_type in adapter_config.json that this method loads. */
   readonly peftTypes: readonly string[]
+  /** Roles of the modules that it adapts where the config names none (`defaultTargets`); none for a method without targets. */
+  readonly targetRoles?: readonly ModuleRole[]
   /** Options as the config writes them, `method` left out. */
   readonly options: z.ZodType<O>
   /** Options equal to those that made an adapter. */

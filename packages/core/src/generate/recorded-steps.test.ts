@@ -7,6 +7,7 @@ import { loadWeights, openCheckpoint, type ModelDefinition } from '@ift/core'
 import { openCpu } from '@ift/kernels-cpu'
 import { baichuan } from '@ift/model-baichuan'
 import { bloom } from '@ift/model-bloom'
+import { chatglm, glm } from '@ift/model-chatglm'
 import { gemma3 } from '@ift/model-gemma'
 import { internlm, internlm2 } from '@ift/model-internlm'
 import { llama } from '@ift/model-llama'
@@ -58,6 +59,8 @@ for (const { device, ready, openDevice } of devices) {
   for (const [name, definition, files] of [
     ['LLaMA', llama, 'llama-tiny'],
     ['BLOOM', bloom, 'bloom/heads-6'],
+    ['ChatGLM2', chatglm, 'chatglm/chatglm2'],
+    ['GLM-4-0414', glm, 'chatglm/glm4'],
     ['Qwen', qwen, 'qwen/qwen3'],
     ['MOSS', moss, 'moss/codegen'],
     ['InternLM with dynamic angles', internlm, 'internlm/internlm-dynamic'],

@@ -37,13 +37,16 @@ export { fusedSwiglu, gateUpRows, type FusedGateStep } from './fused-gate.js'
 export { consecutive, fusedRows, grouped, splitFused, type FusedLayout } from './fused-rows.js'
 export { ggufDecoderConfig, ggufPlace } from './gguf.js'
 export { TransformerForCausalLM } from './gpt-layout/transformer-for-causal-lm.js'
+export { initializeDecoder, type DecoderStart } from './initialize.js'
 export { RotaryAttention, type RotaryAttentionOptions } from './llama-layout/attention.js'
 export { DecoderForCausalLM } from './llama-layout/decoder-for-causal-lm.js'
 export { DecoderModel, type DecoderModelParts } from './llama-layout/decoder-model.js'
 export { FusedGatedMLP } from './llama-layout/fused-gated-mlp.js'
 export { GatedMLP, type GatedMLPOptions } from './llama-layout/gated-mlp.js'
 export { PreNormLayer } from './llama-layout/pre-norm-layer.js'
+export { llamaRoles } from './llama-layout/roles.js'
 export { PreNormBlock, type PreNormParts } from './pre-norm-block.js'
+export { defaultTargets, isNamed, modulesOf } from './roles.js'
 export {
   attentionFactor,
   frequencyKey,

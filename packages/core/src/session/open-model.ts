@@ -123,7 +123,8 @@ async function loadModel(
   await session.hooks.modelLoaded.promise(model, config)
 
   const name = files.weights
-  const context = { definition, shape, backend, dtype, seed: config.train.seed, baseModel: name }
+  const roles = definition.roles(parsed)
+  const context = { definition, shape, roles, backend, dtype, seed: config.train.seed, baseModel: name }
   const { config: filled, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
   const used = Object.freeze({ ...filled, weights: name })
   const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)

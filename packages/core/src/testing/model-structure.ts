@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Linear, PackedKv, segments, type KvSource } from '@ift/tensor'
+import { PackedKv, segments, type KvSource } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { saveModel } from '../checkpoint/save-model.js'
 import { openCheckpoint } from '../checkpoint/source.js'
@@ -115,21 +115,6 @@ export function shapes(bench: ModelBench): Promise<void> {
       `Layers attended in the order ${seen.join()}, expected ${expected.join()}.`,
     )
   })
-}
-
-/** Default target modules name linear layers that exist. */
-export async function targets(bench: ModelBench): Promise<void> {
-  const config: unknown = bench.definition.parseConfig(await bench.json())
-  const modules = [...bench.definition.build(config).namedModules()]
-  for (const [method, targets] of Object.entries(bench.definition.targetModules)) {
-    claim(targets.length > 0, `targetModules.${method} is empty.`)
-    for (const target of targets) {
-      const matching = modules.filter(([path]) => path === target || path.endsWith(`.${target}`))
-      claim(matching.length > 0, `targetModules.${method}: no module is named ${target}.`)
-      for (const [path, module] of matching)
-        claim(module instanceof Linear, `targetModules.${method}: ${path} is not a linear layer.`)
-    }
-  }
 }
 
 /** Parameters written to a file and loaded again are the same bits. */

@@ -15,7 +15,8 @@ import {
   sharing,
 } from './model-numerics.js'
 import { fields, lengths, sizes, tokenizers } from './model-refusals.js'
-import { builds, loading, names, refusals, saving, shapes, starts, targets } from './model-structure.js'
+import { roles } from './model-roles.js'
+import { builds, loading, names, refusals, saving, shapes, starts } from './model-structure.js'
 
 /** The definitions that a plugin registers. */
 export function modelsOf(plugin: IftPlugin): ModelDefinition[] {
@@ -44,7 +45,7 @@ function casesOf(definition: ModelDefinition, options: ModelConformanceOptions):
     named('parameters have the names of checkpoints', () => names(bench)),
     named('every parameter has a start', () => starts(bench)),
     named('shape() is what attention sees', () => shapes(bench)),
-    named('default target modules are linear layers', () => targets(bench)),
+    named('roles name the modules that play them', () => roles(bench)),
     named('gradients agree with finite differences', () => differences(bench)),
     named('packed sequences equal one at a time', () => packing(bench)),
     named('wanted rows equal the same rows of all', () => rows(bench)),

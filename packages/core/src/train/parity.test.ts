@@ -109,6 +109,7 @@ test('twenty steps of LoRA follow Hugging Face PEFT', async () => {
   const peft = await lora.attach(model, lora.fromAdapterConfig(adapter.config), {
     definition: llama,
     shape: llama.shape(config),
+    roles: llama.roles(config),
     backend,
     dtype: 'f32',
     seed: 0,
