@@ -1,6 +1,6 @@
 export { alibiSlopes } from './alibi.js'
 export { CausalAttention, type AttentionParts, type Heads } from './causal-attention.js'
-export { CausalDecoder, languageHead, type Stack } from './causal-decoder.js'
+export { CausalDecoder, languageHead } from './causal-decoder.js'
 export { decoderShape, type DecoderDimensions } from './decoder-shape.js'
 export { readDecoderSizes, type DecoderSizeDefaults, type DecoderSizes } from './decoder-sizes.js'
 export {
@@ -53,9 +53,7 @@ export {
   inverseFrequencies,
   longestSequence,
   parseRope,
-  ropeFields,
   rotaryDims,
-  rotaryPart,
   wholeRotation,
   type RopeConfig,
   type RopeLimits,
