@@ -4,6 +4,11 @@ import type { DecoderStep } from './decoder-step.js'
 /** q [N, H, D]; k and v [N, G, D] of the G heads that groups of queries share. */
 export type Heads = readonly [q: Tensor, k: Tensor, v: Tensor]
 
+type Visibility = Pick<AttentionOptions, 'alibiSlopes' | 'visiblePrefix'>
+
+/** No bias, and nothing visible besides what came before. */
+const unbiased: Visibility = {}
+
 export interface AttentionParts {
   /** The projection back: [M, H · D] -> [M, C]. */
   readonly output: LinearLike
@@ -39,13 +44,14 @@ export abstract class CausalAttention<S extends DecoderStep> extends Module<
   }
 
   /** Biases of the scores, and what is visible besides what came before. */
-  protected visibility(_step: S): Pick<AttentionOptions, 'alibiSlopes' | 'visiblePrefix'> {
-    return {}
+  protected visibility(_step: S): Visibility {
+    return unbiased
   }
 
   protected forward(x: Tensor, step: S, residual?: Tensor, rows?: Tensor): Tensor {
     const [q, k, v] = this.heads(x, step)
-    const options = { ...this.visibility(step), causal: true, scale: this.#scale }
+    const { alibiSlopes, visiblePrefix } = this.visibility(step)
+    const options = { causal: true, scale: this.#scale, alibiSlopes, visiblePrefix }
     const y = step.kv
       .attend(this.#layer, this.turn(q, step), this.turn(k, step), v, options)
       .reshape(x.dim(0), q.dim(1) * q.dim(2))
