@@ -138,6 +138,9 @@ function headerEnd(
     : null
 }
 
+/** Of what a template asks with, the most that is looked for in parts; it is a line or two, and each part is a search. */
+const longestOpening = 4096
+
 /** Where an answer begins whose own text is `span`; nothing of it stands before `from`. */
 function beginOf(text: string, from: number, span: Span, message: number, context: AnswerContext): number {
   const { header } = context.shape
@@ -146,7 +149,7 @@ function beginOf(text: string, from: number, span: Span, message: number, contex
   if (behind !== null) return behind
   // A prompt that opens a block which answers go without: what both begin with.
   const region = text.slice(from, own)
-  for (let length = header.length - 1; length > 0; length--) {
+  for (let length = Math.min(header.length - 1, longestOpening); length > 0; length--) {
     const part = header.slice(0, length)
     if (part.trim() === '') break
     if (region.endsWith(part)) return own

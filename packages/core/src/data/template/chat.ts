@@ -26,6 +26,7 @@ import {
   compileTemplate,
   marksGeneration,
   takeMarks,
+  TemplateLimit,
   type JinjaTemplate,
   type Value,
 } from './jinja/index.js'
@@ -155,7 +156,7 @@ export function createChatTemplate(
         try {
           return attempt(values, count, ask)
         } catch (cause) {
-          if (messages.some(isVaried))
+          if (messages.some(isVaried) && !(cause instanceof TemplateLimit))
             for (const form of otherForms) {
               const others = formOf(form)
               try {
@@ -180,8 +181,8 @@ export function createChatTemplate(
     const attempt = (count: number, ask: boolean) => {
       try {
         return asked.render(count, ask)
-      } catch {
-        return null
+      } catch (cause) {
+        return refused(cause)
       }
     }
     const answered = attempt(2, false)
@@ -211,8 +212,8 @@ export function createChatTemplate(
     const attempt = <T>(work: () => T): T | null => {
       try {
         return work()
-      } catch {
-        return null
+      } catch (cause) {
+        return refused(cause)
       }
     }
     const finding: AnswerContext = {
@@ -285,6 +286,12 @@ export function createChatTemplate(
       return tokens.split(text, guard, { role: 'template', trained: false })
     },
   }
+}
+
+/** A template may refuse one form of a conversation and take another; one that has taken too much is not tried again. */
+function refused(cause: unknown): null {
+  if (cause instanceof IftError && cause.cause instanceof TemplateLimit) throw cause
+  return null
 }
 
 const failed = (what: string, cause: unknown) =>

@@ -1,4 +1,5 @@
 import { bind, intOf } from './arguments.js'
+import { checkList } from './budget.js'
 import {
   contains,
   equal,
@@ -71,6 +72,7 @@ export function range(args: readonly Value[]): Value[] {
   if (step === 0) throw new TemplateError('range() arg 3 must not be zero')
   const count = Math.max(0, Math.ceil((stop - start) / step))
   if (count > most) throw new TemplateError(`Range too big. The sandbox blocks ranges larger than ${most}.`)
+  checkList(count)
   return Array.from({ length: count }, (_, i) => start + i * step)
 }
 

@@ -1,3 +1,4 @@
+import { counted } from './budget.js'
 import { filterOf } from './filters/index.js'
 import { itemOf, memberOf, sliceOf } from './lookup.js'
 import { negative, operators } from './operators.js'
@@ -53,7 +54,9 @@ export function compileArguments(nodes: readonly Node[]): (scope: Scope) => Argu
       })
     } else if (node.type === 'SpreadExpression') {
       const value = compileExpression(node.argument)
-      placed.push((scope, args) => args.push(...itemsOf(value(scope))))
+      placed.push((scope, args) => {
+        for (const item of itemsOf(value(scope))) args.push(item)
+      })
     } else {
       const value = compileExpression(node)
       placed.push((scope, args) => args.push(value(scope)))
@@ -70,7 +73,7 @@ export function compileArguments(nodes: readonly Node[]): (scope: Scope) => Argu
 }
 
 export function call(callee: Value, { args, keywords }: Arguments): Value {
-  if (callee instanceof Callable) return callee.call(args, keywords)
+  if (callee instanceof Callable) return counted(callee.call(args, keywords))
   if (callee instanceof Undefined) throw undefinedError(callee)
   throw new TemplateError(`'${typeName(callee)}' object is not callable`)
 }
@@ -113,7 +116,7 @@ export function compileFilter(filter: Name | Call): (value: Value, scope: Scope)
   const apply = lazily(() => filterOf(name.value))
   return (value, scope) => {
     const { args, keywords } = values(scope)
-    return apply()(value, args, keywords)
+    return counted(apply()(value, args, keywords))
   }
 }
 
@@ -136,7 +139,7 @@ function compileBinary(operator: string, left: Evaluate, right: Evaluate): Evalu
     }
   const apply = operators.get(operator)
   if (!apply) throw new TemplateError(`Unknown operator ${operator}.`)
-  return (scope) => apply(left(scope), right(scope))
+  return (scope) => counted(apply(left(scope), right(scope)))
 }
 
 function compileUnary(operator: string, argument: Evaluate): Evaluate {

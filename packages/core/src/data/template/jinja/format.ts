@@ -1,3 +1,4 @@
+import { checkText, limits, repeatText, spendText } from './budget.js'
 import { visible } from './marks.js'
 import { floatText, repr } from './repr.js'
 import {
@@ -81,15 +82,17 @@ function formatted(value: Value, text: string): string {
   const missing = Math.max(0, spec.width - Array.from(visible(out)).length)
   switch (spec.align || (isNumber ? '>' : '<')) {
     case '<':
-      return out + spec.fill.repeat(missing)
+      return out + repeatText(spec.fill, missing)
     case '^':
-      return spec.fill.repeat(Math.floor(missing / 2)) + out + spec.fill.repeat(Math.ceil(missing / 2))
+      return (
+        repeatText(spec.fill, Math.floor(missing / 2)) + out + repeatText(spec.fill, Math.ceil(missing / 2))
+      )
     case '=': {
       const sign = /^[+\- ]/.test(out) ? out[0]! : ''
-      return sign + spec.fill.repeat(missing) + out.slice(sign.length)
+      return sign + repeatText(spec.fill, missing) + out.slice(sign.length)
     }
     default:
-      return spec.fill.repeat(missing) + out
+      return repeatText(spec.fill, missing) + out
   }
 }
 
@@ -98,9 +101,22 @@ const entryOf = (object: Value, key: string): Value | undefined => {
   return Array.isArray(object) ? object[Number(key)] : undefined
 }
 
+/** Counts what is put into a text, a field after the other. */
+function adder(text: string): (field: string) => string {
+  let length = text.length
+  spendText(length)
+  return (field) => {
+    length += field.length
+    spendText(field.length)
+    if (length > limits.characters) checkText(length)
+    return field
+  }
+}
+
 /** `str.format`: fields by place or by name with a conversion and a format, without attributes. */
 export function formatFields(text: string, args: readonly Value[], keywords: Keywords): string {
   let next = 0
+  const add = adder(text)
   return text.replace(
     /\{\{|\}\}|\{([^{}!:]*)(?:!([rsa]))?(?::([^{}]*))?\}|[{}]/g,
     (whole, name: string | undefined, conversion: string | undefined, spec: string | undefined) => {
@@ -109,13 +125,15 @@ export function formatFields(text: string, args: readonly Value[], keywords: Key
       if (name === undefined) throw new TemplateError(`Single '${whole}' encountered in format string`)
       const [, base = '', path = ''] = /^([^.[]*)(.*)$/s.exec(name) ?? []
       const named = base === '' ? args[next++] : /^\d+$/.test(base) ? args[Number(base)] : keywords.get(base)
-      const keys = [...path.matchAll(/\[([^\]]*)\]/g)].map(([, key = '']) => key)
+      const keys = [...path.matchAll(/\[([^\][]*)\]/g)].map(([, key = '']) => key)
       const value = keys.reduce<Value | undefined>(
         (found, key) => (found === undefined ? found : entryOf(asObject(found), key)),
         named,
       )
       if (value === undefined) throw new TemplateError(`format: no argument for {${name}}`)
-      return formatted(conversion === 'r' ? repr(value) : conversion === 's' ? str(value) : value, spec ?? '')
+      return add(
+        formatted(conversion === 'r' ? repr(value) : conversion === 's' ? str(value) : value, spec ?? ''),
+      )
     },
   )
 }
@@ -124,8 +142,10 @@ export function formatFields(text: string, args: readonly Value[], keywords: Key
 export function formatPercent(text: string, values: Value): string {
   const list = values instanceof Tuple ? [...values] : [values]
   let next = 0
+  const add = adder(text)
+  // Without bounds to what it repeats, the pattern is quadratic.
   const out = text.replace(
-    /%(?:\(([^)]*)\))?([-+ 0#]*)(\d*)(?:\.(\d+))?([sdifrxXeEgGo%a])/g,
+    /%(?:\(([^)]{0,200})\))?([-+ 0#]{0,8})(\d{0,9})(?:\.(\d{1,9}))?([sdifrxXeEgGo%a])/g,
     (
       _,
       name: string | undefined,
@@ -145,13 +165,12 @@ export function formatPercent(text: string, values: Value): string {
       const sign = flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : ''
       const digits = precision === undefined ? '' : `.${precision}`
       if (kind === 's' || kind === 'r' || kind === 'a')
-        return formatted(
-          kind === 's' ? str(value) : repr(value),
-          `${align.replace('0=', '>')}${width}${digits}`,
+        return add(
+          formatted(kind === 's' ? str(value) : repr(value), `${align.replace('0=', '>')}${width}${digits}`),
         )
       const whole = 'di'.includes(kind)
       const number = whole && value instanceof Float ? Math.trunc(value.value) : value
-      return formatted(number, `${align}${sign}${width}${whole ? '' : digits}${whole ? 'd' : kind}`)
+      return add(formatted(number, `${align}${sign}${width}${whole ? '' : digits}${whole ? 'd' : kind}`))
     },
   )
   if (next < list.length && values instanceof Tuple)

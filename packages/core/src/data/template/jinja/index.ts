@@ -1,9 +1,11 @@
+import { limits, spend, TemplateLimit, withinLimits, withinStack } from './budget.js'
 import { range } from './collections.js'
 import { textOf } from './arguments.js'
 import { Scope } from './scope.js'
-import { compileBlock, Output } from './statements.js'
+import { compileBlock, nodesIn, Output } from './statements.js'
 import { parseTemplate } from './source.js'
 import {
+  CallArguments,
   Callable,
   itemsOf,
   keyOf,
@@ -15,6 +17,7 @@ import {
   type Value,
 } from './values.js'
 
+export { TemplateLimit } from './budget.js'
 export { guards, hasMarks, marked, takeMarks, visible, type Mark } from './marks.js'
 export { marksGeneration } from './source.js'
 export { CallArguments, Callable, fromJson, numberFromText, type Value } from './values.js'
@@ -64,21 +67,43 @@ const globals: readonly (readonly [string, Value])[] = [
 ]
 
 export interface JinjaTemplate {
-  /** The text with the marks that `takeMarks` takes out. Throws TemplateError. */
+  /** The text with the marks that `takeMarks` takes out. Throws TemplateError, TemplateLimit for one that takes too much. */
   render(context: ReadonlyMap<string, Value>): string
 }
 
-/** Throws when the source is no template. */
+/** Characters of what a template is given. */
+function sizeOf(value: Value): number {
+  if (typeof value === 'string') return value.length
+  if (value instanceof CallArguments) return sizeOf(value.object) + (value.given?.length ?? 0)
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOf(item), 1)
+  if (!(value instanceof Map)) return 1
+  let size = 1
+  for (const [key, item] of value) size += sizeOf(key) + sizeOf(item)
+  return size
+}
+
+/** Throws when the source is no template, TemplateLimit when it is too long or nested too deep. */
 export function compileTemplate(source: string): JinjaTemplate {
-  const run = compileBlock(parseTemplate(source).body)
+  if (source.length > limits.source)
+    throw new TemplateLimit(`it has ${source.length} characters, expected at most ${limits.source}`)
+  const { run, cost } = withinStack(() => {
+    const { body } = parseTemplate(source)
+    return { run: compileBlock(body), cost: nodesIn(body) }
+  })
   return {
     render(context) {
       const scope = new Scope(null)
       for (const [name, value] of globals) scope.set(name, value)
       for (const [name, value] of context) scope.set(name, value)
       const out = new Output()
-      run(scope, out)
-      return out.text
+      return withinLimits(
+        () => [...context.values()].reduce<number>((sum, value) => sum + sizeOf(value), 0),
+        () => {
+          spend(cost)
+          run(scope, out)
+          return out.text
+        },
+      )
     },
   }
 }

@@ -1,4 +1,5 @@
-import { hasMarks } from './marks.js'
+import { joinTexts, repeatText, spend, spendText } from './budget.js'
+import { isMark } from './marks.js'
 import { floatText } from './repr.js'
 import { compare, CallArguments, Float, TemplateError, typeName, type Value } from './values.js'
 
@@ -11,11 +12,14 @@ export interface JsonOptions {
 }
 
 function textJson(text: string, ensureAscii: boolean): string {
+  spendText(text.length)
   // JSON.stringify escapes halves of surrogate pairs, as ensure_ascii does; Python writes them as they are.
   const json = JSON.stringify(text)
   if (!ensureAscii) return json
   return json.replace(/[\x7f-\uffff]/g, (char) =>
-    char === '\x7f' || hasMarks(char) ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    char === '\x7f' || isMark(char.charCodeAt(0))
+      ? char
+      : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 
@@ -41,16 +45,18 @@ function keyJson(key: Value, ensureAscii: boolean): string {
 export function dumps(value: Value, options: JsonOptions = {}, depth = 0): string {
   const { indent = null, ensureAscii = false, sortKeys = false } = options
   if (typeof value === 'string') return textJson(value, ensureAscii)
+  // A list may hold another one twice, which holds a third one twice.
+  spend(1)
   if (value === null) return 'null'
   if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'bigint')
     return String(value)
   if (value instanceof Float) return floatJson(value)
   if (value instanceof CallArguments) return dumps(value.object, options, depth)
   const [itemEnd, keyEnd] = options.separators ?? [indent === null ? ', ' : ',', ': ']
-  const inside = indent === null ? '' : `\n${indent.repeat(depth + 1)}`
-  const behind = indent === null ? '' : `\n${indent.repeat(depth)}`
+  const inside = indent === null ? '' : `\n${repeatText(indent, depth + 1)}`
+  const behind = indent === null ? '' : `\n${repeatText(indent, depth)}`
   const write = (parts: readonly string[], open: string, close: string) =>
-    parts.length === 0 ? open + close : open + inside + parts.join(itemEnd + inside) + behind + close
+    parts.length === 0 ? open + close : open + inside + joinTexts(parts, itemEnd + inside) + behind + close
   if (Array.isArray(value))
     return write(
       Array.from(value, (item) => dumps(item, options, depth + 1)),

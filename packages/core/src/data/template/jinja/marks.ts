@@ -1,3 +1,5 @@
+import { spendText } from './budget.js'
+
 // Noncharacters of Unicode (section 23.7), which no text for interchange has, mark places inside the values that a template is
 // given. Every operation of a template behaves as if they were not there, and they stay where they are in what it makes.
 
@@ -18,11 +20,14 @@ export const guards: readonly string[] = Array.from({ length: 8 }, (_, i) =>
   String.fromCharCode(first + 24 + i),
 )
 
-export const hasMarks = (text: string): boolean => some.test(text)
+export const hasMarks = (text: string): boolean => {
+  spendText(text.length)
+  return some.test(text)
+}
 export const isMark = (code: number): boolean => code >= first && code < first + 32
 
 /** The text as a template is to see it. */
-export const visible = (text: string): string => (some.test(text) ? text.replace(all, '') : text)
+export const visible = (text: string): string => (hasMarks(text) ? text.replace(all, '') : text)
 
 /** The text between two marks that carry a number. */
 export function marked(text: string, number: number): string {
@@ -58,7 +63,7 @@ export function takeMarks(text: string): { readonly text: string; readonly marks
 
 /** Cuts texts at places of what is visible; marks at either end of a piece stay with it. */
 export function cutter(text: string): (start: number, end: number) => string {
-  if (!some.test(text)) return (start, end) => text.slice(start, end)
+  if (!hasMarks(text)) return (start, end) => text.slice(start, end)
   const places: number[] = []
   for (let i = 0; i < text.length; i++) if (!isMark(text.charCodeAt(i))) places.push(i)
   return (start, end) =>
@@ -72,7 +77,7 @@ export function cutter(text: string): (start: number, end: number) => string {
 
 /** Changes what is visible and keeps the marks at both ends; those inside are lost. */
 export function changeVisible(text: string, change: (visible: string) => string): string {
-  if (!some.test(text)) return change(text)
+  if (!hasMarks(text)) return change(text)
   let start = 0
   let end = text.length
   while (start < end && isMark(text.charCodeAt(start))) start++

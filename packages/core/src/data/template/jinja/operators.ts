@@ -1,3 +1,4 @@
+import { checkList, checkText, limits, repeatText, TemplateLimit } from './budget.js'
 import { formatPercent } from './format.js'
 import {
   CallArguments,
@@ -18,8 +19,6 @@ import {
   type Value,
 } from './values.js'
 
-const longest = 1 << 26
-
 function refused(operator: string, a: Value, b: Value): TemplateError {
   if (operator === '+') {
     const [left, right] = [typeName(a), typeName(b)]
@@ -31,6 +30,15 @@ function refused(operator: string, a: Value, b: Value): TemplateError {
   )
 }
 
+/** More bits than this have more digits than a number may. */
+const longestInt = Math.ceil(limits.digits * Math.log2(10))
+const bitsOf = (value: bigint) => (value < 0n ? -value : value).toString(2).length
+
+function checkInt(bits: number): void {
+  if (bits > longestInt)
+    throw new TemplateLimit(`it computes a number of more than ${limits.digits} digits, and was stopped`)
+}
+
 /** Arithmetic on ints, exact. */
 function ints(operator: string, a: number | bigint, b: number | bigint): Value {
   if (typeof a === 'number' && typeof b === 'number') {
@@ -38,6 +46,8 @@ function ints(operator: string, a: number | bigint, b: number | bigint): Value {
     if (Number.isSafeInteger(quick)) return quick
   }
   const [x, y] = [BigInt(a), BigInt(b)]
+  if (operator === '*') checkInt(bitsOf(x) + bitsOf(y) - 2)
+  else checkInt(Math.max(bitsOf(x), bitsOf(y)))
   switch (operator) {
     case '+':
       return int(x + y)
@@ -57,8 +67,9 @@ function ints(operator: string, a: number | bigint, b: number | bigint): Value {
     }
     default:
       if (y < 0n) return new Float(Number(a) ** Number(b))
-      if (y > 4096n) throw new TemplateError('the exponent is too large')
-      return int(x ** y)
+      // Powers of 0, 1 and -1 have no size.
+      if (x > 1n || x < -1n) checkInt((bitsOf(x) - 1) * Number(y))
+      return int(x ** (x > 1n || x < -1n || y < 2n ? y : 2n - (y % 2n)))
   }
 }
 
@@ -84,13 +95,16 @@ function floats(operator: string, a: number, b: number): Value {
 
 function repeated(value: Value, times: number): Value {
   const count = Math.max(0, times)
-  if (typeof value === 'string') {
-    if (value.length * count > longest) throw new TemplateError('a repeated text is too long')
-    return value.repeat(count)
-  }
+  if (typeof value === 'string') return repeatText(value, count)
   const list = value as Value[]
-  if (list.length * count > longest) throw new TemplateError('a repeated list is too long')
-  return Array.from({ length: count }, () => [...list]).flat()
+  if (list.length === 0) return []
+  checkList(list.length * count)
+  return Array.from({ length: count }, () => list).flat()
+}
+
+function joined(a: string, b: string): string {
+  checkText(a.length + b.length)
+  return a + b
 }
 
 function arithmetic(operator: string, a: Value, b: Value): Value {
@@ -99,11 +113,13 @@ function arithmetic(operator: string, a: Value, b: Value): Value {
   if (operator === '+') {
     // A text is wanted where one is joined to arguments that came as an object.
     if (typeof a === 'string' && (typeof b === 'string' || b instanceof CallArguments))
-      return a + (typeof b === 'string' ? b : b.text)
+      return joined(a, typeof b === 'string' ? b : b.text)
     if (a instanceof CallArguments && (typeof b === 'string' || b instanceof CallArguments))
-      return a.text + (typeof b === 'string' ? b : b.text)
-    if (Array.isArray(a) && Array.isArray(b) && a instanceof Tuple === b instanceof Tuple)
+      return joined(a.text, typeof b === 'string' ? b : b.text)
+    if (Array.isArray(a) && Array.isArray(b) && a instanceof Tuple === b instanceof Tuple) {
+      checkList(a.length + b.length)
       return a instanceof Tuple ? Tuple.with(...a, ...b) : [...a, ...b]
+    }
   }
   if (operator === '%' && typeof a === 'string') return formatPercent(a, b)
   const [x, y] = [numberOf(a), numberOf(b)]
@@ -135,7 +151,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map<string, Operator
     operator,
     (a, b) => arithmetic(operator, a, b),
   ]),
-  ['~', (a, b) => str(a) + str(b)],
+  ['~', (a, b) => joined(str(a), str(b))],
   ['==', (a, b) => equal(a, b)],
   ['!=', (a, b) => !equal(a, b)],
   ['<', comparing('<', (order) => order < 0)],

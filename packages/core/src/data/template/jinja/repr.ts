@@ -1,4 +1,5 @@
-import { hasMarks, isMark } from './marks.js'
+import { joinTexts, spend, spendText } from './budget.js'
+import { isMark } from './marks.js'
 import { Attributes, CallArguments, Float, Tuple, Undefined, type Value } from './values.js'
 
 /** The digits of a float as Python writes them: the shortest that give it back, with a point or an exponent. */
@@ -30,10 +31,11 @@ const escapes = new Map([
 const unprintable = /[\\\n\r\t]|(?! )[\p{C}\p{Z}]/gu
 
 function quoted(text: string): string {
+  spendText(8 * text.length)
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
   const inner = text.replace(unprintable, (char) => {
     const code = char.codePointAt(0)!
-    if (hasMarks(char) && isMark(code)) return char
+    if (isMark(code)) return char
     const hex = code.toString(16)
     return (
       escapes.get(char) ??
@@ -47,18 +49,28 @@ function quoted(text: string): string {
   return quote + (quote === "'" ? inner.replaceAll("'", "\\'") : inner) + quote
 }
 
+const listed = (items: readonly Value[]) =>
+  joinTexts(
+    items.map((item) => repr(item)),
+    ', ',
+  )
+
 /** The text that Python's `repr()` makes; `bare` leaves a string as it is, as `str()` does. */
 export function repr(value: Value, bare = false): string {
   if (typeof value === 'string') return bare ? value : quoted(value)
+  // A list may hold another one twice, which holds a third one twice.
+  spend(1)
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
   if (value instanceof Float) return floatText(value)
-  if (value instanceof Tuple)
-    return value.length === 1 ? `(${repr(value[0]!)},)` : `(${value.map((item) => repr(item)).join(', ')})`
-  if (Array.isArray(value)) return `[${value.map((item) => repr(item)).join(', ')}]`
+  if (value instanceof Tuple) return value.length === 1 ? `(${repr(value[0]!)},)` : `(${listed(value)})`
+  if (Array.isArray(value)) return `[${listed(value)}]`
   if (value instanceof Map)
-    return `{${[...value].map(([key, item]) => `${repr(key)}: ${repr(item)}`).join(', ')}}`
+    return `{${joinTexts(
+      [...value].map(([key, item]) => `${repr(key)}: ${repr(item)}`),
+      ', ',
+    )}}`
   if (value instanceof Undefined) return 'Undefined'
   if (value instanceof CallArguments) return repr(value.given ?? value.object)
   return value instanceof Attributes ? `<${value.constructor.name}>` : `<function ${value.name}>`

@@ -1,4 +1,5 @@
 import { parse, tokenize } from '@huggingface/jinja'
+import { limits, TemplateLimit } from './budget.js'
 import type { Block } from './tree.js'
 
 // The library's declarations do not resolve under Node's rules for modules, so that its types are named here.
@@ -95,6 +96,17 @@ function testsAsFilters(tokens: readonly Token[]): Token[] {
   return out
 }
 
+/** The parser takes a dozen calls for a bracket. */
+function checkBrackets(tokens: readonly Token[]): void {
+  let depth = 0
+  for (const { type } of tokens) {
+    if (closers[type]) depth++
+    else if (Object.values(closers).includes(type)) depth--
+    if (depth > limits.brackets)
+      throw new TemplateLimit(`it has more than ${limits.brackets} brackets within each other`)
+  }
+}
+
 /**
  * The tree of a template. Line ends of Windows are read as "\n", as Jinja2 does; blocks and white space follow transformers'
  * settings (`trim_blocks`, `lstrip_blocks`).
@@ -107,6 +119,10 @@ export function parseTemplate(source: string): Block {
         ? `{%${before} filter ${generationFilter} ${behind}%}`
         : `{%${before} endfilter ${behind}%}`,
     )
+  for (const [blanks] of text.matchAll(/\s+/g))
+    if (blanks.length > limits.blanks)
+      throw new TemplateLimit(`it has more than ${limits.blanks} characters of white space in a row`)
   const tokens = tokensOf(text, { lstrip_blocks: true, trim_blocks: true })
+  checkBrackets(tokens)
   return treeOf(testsAsFilters(tokens))
 }

@@ -1,3 +1,4 @@
+import { checkText, inMacro, limits, spend } from './budget.js'
 import { call, compileArguments, compileExpression, compileFilter, type Evaluate } from './expressions.js'
 import { Loop } from './loop.js'
 import { markGenerated } from './marks.js'
@@ -31,6 +32,12 @@ import {
 /** What a template has written so far. */
 export class Output {
   text = ''
+
+  write(text: string): void {
+    this.text += text
+    checkText(text.length)
+    if (this.text.length > limits.characters) checkText(this.text.length)
+  }
 }
 
 /** How a block ended: at its end, or with `break` or `continue` for the loop around it. */
@@ -47,6 +54,13 @@ export function compileBlock(nodes: readonly Node[]): Run {
     }
     return 'end'
   }
+}
+
+/** What it takes to go through a block once: everything in it, whichever branches are taken. */
+export function nodesIn(node: unknown): number {
+  if (typeof node !== 'object' || node === null) return 0
+  const inside = Array.isArray(node) ? node : node instanceof Map ? [...node].flat() : Object.values(node)
+  return inside.reduce<number>((sum, item) => sum + nodesIn(item), 1)
 }
 
 /** The text of a block with names of its own. */
@@ -124,10 +138,13 @@ function compileFor({ loopvar, iterable, body, defaultBlock }: For): Run {
       ? [compileExpression(iterable.lhs), compileExpression(iterable.test)]
       : [compileExpression(iterable), null]
   const [set, run, otherwise] = [compileTarget(loopvar), compileBlock(body), compileBlock(defaultBlock)]
+  // A round has names of its own, which cost as much as some nodes.
+  const [cost, conditionCost] = [nodesIn(body) + 8, condition ? nodesIn(iterable) + 8 : 0]
   return (scope, out) => {
     const all = itemsOf(source(scope))
     const items = condition
       ? all.filter((item) => {
+          spend(conditionCost)
           const inner = new Scope(scope)
           set(inner, item)
           return truth(condition(inner))
@@ -135,6 +152,7 @@ function compileFor({ loopvar, iterable, body, defaultBlock }: For): Run {
       : all
     const loop = new Loop(items)
     for (const [i, item] of items.entries()) {
+      spend(cost)
       loop.index0 = i
       // What one round sets, the next one does not see.
       const inner = new Scope(scope)
@@ -171,6 +189,7 @@ function compileMacro(
     parameter.type === 'Identifier' ? null : compileExpression(parameter.value),
   )
   const text = compileText(body)
+  const cost = nodesIn(body)
   const [takesMore, takesKeywords] = [reads(body, 'varargs'), reads(body, 'kwargs')]
   return (outer) =>
     new Callable(name, (args, keywords) => {
@@ -198,7 +217,8 @@ function compileMacro(
       if (takesMore) scope.set('varargs', Tuple.with(...args.slice(names.length)))
       else if (args.length > names.length)
         throw new TemplateError(`macro '${name}' takes not more than ${names.length} argument(s)`)
-      return text(scope)
+      spend(cost)
+      return inMacro(() => text(scope))
     })
 }
 
@@ -218,7 +238,7 @@ function compileCallBlock({ call: node, callerArgs, body }: CallBlock): Run {
   return (scope, out) => {
     const { args, keywords } = values(scope)
     const given: Keywords = new Map([...keywords, ['caller', caller(scope)]])
-    out.text += str(call(callee(scope), { args, keywords: given }))
+    out.write(str(call(callee(scope), { args, keywords: given })))
     return 'end'
   }
 }
@@ -227,12 +247,12 @@ function compileFilterBlock({ filter, body }: FilterBlock): Run {
   const text = compileText(body)
   if (filter.type === 'Identifier' && filter.value === generationFilter)
     return (scope, out) => {
-      out.text += markGenerated(text(new Scope(scope)))
+      out.write(markGenerated(text(new Scope(scope))))
       return 'end'
     }
   const apply = compileFilter(filter)
   return (scope, out) => {
-    out.text += str(apply(text(new Scope(scope)), scope))
+    out.write(str(apply(text(new Scope(scope)), scope)))
     return 'end'
   }
 }
@@ -242,7 +262,7 @@ function compileStatement(node: Node): Run {
     case 'StringLiteral': {
       const { value } = node
       return (_, out) => {
-        out.text += value
+        out.write(value)
         return 'end'
       }
     }
@@ -268,7 +288,7 @@ function compileStatement(node: Node): Run {
         const made = value(scope)
         if (made instanceof Callable || typeName(made) === 'Namespace')
           throw new TemplateError(`a ${typeName(made)} cannot be written into a text`)
-        out.text += str(made)
+        out.write(str(made))
         return 'end'
       }
     }

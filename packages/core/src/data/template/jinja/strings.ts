@@ -1,6 +1,8 @@
 import { bind, intOf, textOf } from './arguments.js'
+import { checkText, joinTexts, repeatText } from './budget.js'
 import { formatFields } from './format.js'
 import { changeVisible, cutter, hasMarks, isMark, visible } from './marks.js'
+import { countIn, firstIn, lastIn } from './search.js'
 import { itemsOf, TemplateError, Tuple, typeName, type Keywords, type Value } from './values.js'
 
 // Methods of str, as Python's documentation has them.
@@ -57,25 +59,36 @@ function split(text: string, separator: string | null, most: number, fromRight: 
     const at = fromRight
       ? end - separator.length < 0
         ? -1
-        : seen.lastIndexOf(separator, end - separator.length)
-      : seen.indexOf(separator, start)
+        : lastIn(seen.slice(0, end), separator)
+      : firstIn(seen, separator, start)
     if (at < 0) break
     if (fromRight) {
-      spans.unshift([at + separator.length, end])
+      spans.push([at + separator.length, end])
       end = at
     } else {
       spans.push([start, at])
       start = at + separator.length
     }
   }
-  if (fromRight) spans.unshift([0, end])
-  else spans.push([start, seen.length])
+  spans.push(fromRight ? [0, end] : [start, seen.length])
+  if (fromRight) spans.reverse()
   return spans.map(([from, to]) => cut(from, to))
+}
+
+/** What replaces every part may be much longer than the part. */
+function checkReplaced(text: string, from: string, by: string): void {
+  const growth = by.length - from.length
+  if (growth <= 0) return
+  const places = from === '' ? text.length + 1 : Math.floor(text.length / from.length)
+  // Counted when it matters.
+  const most = text.length + places * growth
+  checkText(from === '' || most < 1 << 16 ? most : text.length + countIn(visible(text), from) * growth)
 }
 
 export function replaced(text: string, old: string, by: string, most: number): string {
   const from = visible(old)
-  if (!hasMarks(text) && most < 0 && from !== '') return text.replaceAll(from, () => by)
+  checkReplaced(text, from, by)
+  if (!hasMarks(text) && most < 0 && from !== '' && from.length <= 32) return text.replaceAll(from, () => by)
   const seen = visible(text)
   const cut = cutter(text)
   let out = ''
@@ -87,7 +100,7 @@ export function replaced(text: string, old: string, by: string, most: number): s
     }
     return left > 0 ? out + by : out
   }
-  for (let at = seen.indexOf(from); at >= 0 && left > 0; at = seen.indexOf(from, start), left--) {
+  for (let at = firstIn(seen, from); at >= 0 && left > 0; at = firstIn(seen, from, start), left--) {
     out += cut(start, at) + by
     start = at + from.length
   }
@@ -139,9 +152,8 @@ function find(text: string, args: readonly Value[], fromRight: boolean): number 
   const size = lengthOf(seen)
   const bound = (index: number) => Math.max(0, Math.min(size, index < 0 ? index + size : index))
   const [start, end] = [bound(intOf('find', args[1], 0)), bound(intOf('find', args[2], size))]
-  const found = fromRight
-    ? seen.slice(at(start), at(end)).lastIndexOf(part)
-    : seen.slice(at(start), at(end)).indexOf(part)
+  const region = seen.slice(at(start), at(end))
+  const found = fromRight ? lastIn(region, part) : firstIn(region, part)
   return found < 0 ? -1 : start + lengthOf(seen.slice(at(start), at(start) + found))
 }
 
@@ -182,7 +194,7 @@ const padded = (side: 'left' | 'right' | 'both') => (text: string, args: readonl
       : side === 'left'
         ? 0
         : Math.floor(missing / 2) + (missing & intOf('width', args[0], 0) & 1)
-  return fill.repeat(before) + text + fill.repeat(missing - before)
+  return repeatText(fill, before) + text + repeatText(fill, missing - before)
 }
 
 type Method = (text: string, args: readonly Value[], keywords: Keywords) => Value
@@ -229,12 +241,13 @@ export const stringMethods: ReadonlyMap<string, Method> = new Map<string, Method
     isspace: every(new RegExp(`^[${white}]+$`)),
     isupper: (text) => letters.test(visible(text)) && visible(text) === visible(text).toUpperCase(),
     join: (text, args) =>
-      itemsOf(args[0] ?? null)
-        .map((item, i) => {
+      joinTexts(
+        itemsOf(args[0] ?? null).map((item, i) => {
           if (typeof item === 'string') return item
           throw new TemplateError(`sequence item ${i}: expected str instance, ${typeName(item)} found`)
-        })
-        .join(text),
+        }),
+        text,
+      ),
     ljust: padded('left'),
     lower: (text) => text.toLowerCase(),
     lstrip: stripMethod(true, false),
@@ -281,7 +294,8 @@ export const stringMethods: ReadonlyMap<string, Method> = new Map<string, Method
     upper: (text) => text.toUpperCase(),
     zfill: (text, args) => {
       const missing = Math.max(0, intOf('zfill', args[0], 0) - lengthOf(text))
-      return /^[+-]/.test(text) ? text[0]! + '0'.repeat(missing) + text.slice(1) : '0'.repeat(missing) + text
+      const zeros = repeatText('0', missing)
+      return /^[+-]/.test(text) ? text[0]! + zeros + text.slice(1) : zeros + text
     },
   } satisfies Record<string, Method>),
 )

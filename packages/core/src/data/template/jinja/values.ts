@@ -1,6 +1,9 @@
+import { checkList, spend, spendText } from './budget.js'
+import { TemplateError } from './errors.js'
 import { dumps } from './json.js'
 import { visible } from './marks.js'
 import { repr } from './repr.js'
+import { firstIn } from './search.js'
 
 // Values of a template are those of Python, because templates are written against Jinja2: a str is a string, an int a whole
 // number or a bigint, a list an array, a dict a Map, None null. What JavaScript has no value for has a class here.
@@ -86,8 +89,7 @@ export class CallArguments {
   }
 }
 
-/** An error of the template, with Python's words where Python has some. */
-export class TemplateError extends Error {}
+export { TemplateError }
 
 export const none: Keywords = new Map()
 
@@ -166,6 +168,7 @@ export const int = (value: bigint): number | bigint =>
 export function equal(a: Value, b: Value): boolean {
   a = asGiven(a)
   b = asGiven(b)
+  spendText(typeof a === 'string' ? a.length : 0)
   if (typeof a === 'string' && typeof b === 'string') return a === b || visible(a) === visible(b)
   const [x, y] = [numberOf(a), numberOf(b)]
   // A bigint and a number are equal when they are the same number.
@@ -192,6 +195,7 @@ export function equal(a: Value, b: Value): boolean {
 export function compare(a: Value, b: Value, operator = '<'): number {
   a = asGiven(defined(a))
   b = asGiven(defined(b))
+  spend(1)
   const [x, y] = [numberOf(a), numberOf(b)]
   if (x !== null && y !== null) return x < y ? -1 : x > y ? 1 : 0
   if (typeof a === 'string' && typeof b === 'string') {
@@ -226,8 +230,14 @@ function codePointsBefore(a: string, b: string): boolean {
 export function itemsOf(value: Value): readonly Value[] {
   value = asObject(value)
   if (Array.isArray(value)) return value
-  if (value instanceof Map) return [...value.keys()]
-  if (typeof value === 'string') return Array.from(visible(value))
+  if (value instanceof Map) {
+    spend(value.size)
+    return [...value.keys()]
+  }
+  if (typeof value === 'string') {
+    checkList(value.length)
+    return Array.from(visible(value))
+  }
   if (value instanceof Undefined) return []
   throw new TemplateError(`'${typeName(value)}' object is not iterable`)
 }
@@ -239,7 +249,7 @@ export function contains(container: Value, item: Value): boolean {
     const part = asGiven(item)
     if (typeof part !== 'string')
       throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(item)}`)
-    return visible(container).includes(visible(part))
+    return firstIn(visible(container), visible(part)) >= 0
   }
   if (container instanceof Map) return container.has(keyOf(item))
   if (Array.isArray(container)) return container.some((other) => equal(other, item))

@@ -1,4 +1,5 @@
 import { bind, intOf, textOf } from '../arguments.js'
+import { repeatText } from '../budget.js'
 import { formatPercent } from '../format.js'
 import { attributeOf } from '../lookup.js'
 import { visible } from '../marks.js'
@@ -40,7 +41,7 @@ const known: Record<string, Filter> = {
   capitalize: text(capitalized),
   center: text((seen, [width]) => {
     const missing = Math.max(0, intOf('center', width, 80) - lengthOf(seen))
-    return ' '.repeat(Math.floor(missing / 2)) + seen + ' '.repeat(Math.ceil(missing / 2))
+    return repeatText(' ', Math.floor(missing / 2)) + seen + repeatText(' ', Math.ceil(missing / 2))
   }),
   count: length,
   d: otherwise,

@@ -1,4 +1,5 @@
 import { bind, intOf } from '../arguments.js'
+import { limits } from '../budget.js'
 import { fixed } from '../format.js'
 import { visible } from '../marks.js'
 import { operators } from '../operators.js'
@@ -13,6 +14,8 @@ export const toInt: Filter = (value, args, keywords) => {
   if (typeof value === 'string') {
     const digits = strip(visible(value), null, true, true).replaceAll('_', '')
     const radix = intOf('base', base, 10)
+    // As CPython has it.
+    if (digits.length > limits.digits) return other
     if (radix === 10 && /^[+-]?\d+$/.test(digits)) return int(BigInt(digits.replace('+', '')))
     if (radix !== 10) {
       const found = parseInt(digits, radix)

@@ -1,4 +1,5 @@
 import { bind, intOf, textOf } from '../arguments.js'
+import { checkList, counted, spend } from '../budget.js'
 import { pairsOf } from '../collections.js'
 import { changeVisible, visible } from '../marks.js'
 import { lengthOf } from '../strings.js'
@@ -104,6 +105,7 @@ export const unique: Filter = (value, args, keywords) => {
   const seen: Value[] = []
   return itemsOf(value).filter((item) => {
     const key = isTrue(case_sensitive, false) ? get(item) : folded(get(item))
+    spend(seen.length)
     if (seen.some((other) => equal(other, key))) return false
     seen.push(key)
     return true
@@ -141,7 +143,7 @@ export const map =
     }
     const [name, ...rest] = args
     const filter = filterOf(visible(textOf('map', name)))
-    return sequenceOf(value).map((item) => filter(item, rest, keywords))
+    return sequenceOf(value).map((item) => counted(filter(item, rest, keywords)))
   }
 
 export const batches: Filter = (value, args, keywords) => {
@@ -151,6 +153,7 @@ export const batches: Filter = (value, args, keywords) => {
   const groups: Value[][] = []
   // Jinja2 closes a group that has exactly this size before the next item: with 0 the empty first one, below 0 none.
   if (size < 1) return list.length === 0 ? [] : size === 0 ? [[], [...list]] : [[...list]]
+  if (fill_with !== undefined && fill_with !== null) checkList(size)
   for (let at = 0; at < list.length; at += size) groups.push(list.slice(at, at + size))
   const last = groups.at(-1)
   if (last && fill_with !== undefined && fill_with !== null) while (last.length < size) last.push(fill_with)
@@ -162,6 +165,7 @@ export const slices: Filter = (value, args, keywords) => {
   const list = itemsOf(value)
   const n = intOf('slice', count, 1)
   if (n === 0) throw new TemplateError('integer division or modulo by zero')
+  checkList(n)
   const [each, extra] = [Math.floor(list.length / n), list.length % n]
   return Array.from({ length: Math.max(0, n) }, (_, i) => {
     const start = i * each + Math.min(i, extra)

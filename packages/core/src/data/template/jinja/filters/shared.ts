@@ -1,4 +1,5 @@
 import { textOf } from '../arguments.js'
+import { spend } from '../budget.js'
 import { itemOf } from '../lookup.js'
 import { visible } from '../marks.js'
 import { isInt, truth, type Keywords, type Value } from '../values.js'
@@ -17,10 +18,17 @@ export function getter(path: Value | undefined): (item: Value) => Value {
   if (path === undefined || path === null) return (item) => item
   if (isInt(path)) return (item) => itemOf(item, path)
   const paths = textOf('attribute', path).split(',')
-  const one = (names: string) => (item: Value) =>
-    names
-      .split('.')
-      .reduce<Value>((found, name) => itemOf(found, /^\d+$/.test(name) ? Number(name) : name), item)
+  const one = (path: string) => {
+    const names = path.split('.')
+    return (item: Value) => {
+      spend(names.length)
+      return names.reduce<Value>(
+        (found, name) => itemOf(found, /^\d+$/.test(name) ? Number(name) : name),
+        item,
+      )
+    }
+  }
   if (paths.length === 1) return one(paths[0]!)
-  return (item) => paths.map((names) => one(names)(item))
+  const each = paths.map(one)
+  return (item) => each.map((get) => get(item))
 }

@@ -1,4 +1,5 @@
 import { bind, intOf, textOf } from '../arguments.js'
+import { checkText, joinTexts, repeatText } from '../budget.js'
 import { dumps } from '../json.js'
 import { visible } from '../marks.js'
 import { capitalized } from '../strings.js'
@@ -23,8 +24,9 @@ export const text =
 
 export const indent: Filter = (value, args, keywords) => {
   const { width, first, blank } = bind('indent', ['width', 'first', 'blank'], args, keywords)
-  const by = typeof width === 'string' ? width : ' '.repeat(intOf('width', width, 4))
+  const by = typeof width === 'string' ? width : repeatText(' ', intOf('width', width, 4))
   const lines = str(asText(value)).split('\n')
+  checkText(lines.length * by.length)
   return lines
     .map((line, i) => {
       const skipped = i === 0 ? !isTrue(first, false) : !isTrue(blank, false) && visible(line) === ''
@@ -37,9 +39,10 @@ export const join: Filter = (value, args, keywords) => {
   const { d = '', attribute: path } = bind('join', ['d', 'attribute'], args, keywords)
   const get = getter(path)
   const source = typeof value === 'string' ? value : asGiven(value)
-  return itemsOf(source)
-    .map((item) => str(get(item)))
-    .join(str(d))
+  return joinTexts(
+    itemsOf(source).map((item) => str(get(item))),
+    str(d),
+  )
 }
 
 export const truncate: Filter = (value, args, keywords) => {
@@ -86,7 +89,7 @@ export const tojson: Filter = (value, args, keywords) => {
         ? null
         : typeof indent === 'string'
           ? indent
-          : ' '.repeat(Math.max(0, intOf('indent', indent, 0))),
+          : repeatText(' ', intOf('indent', indent, 0)),
     ...(parts && { separators: [textOf('separators', parts[0]), textOf('separators', parts[1])] as const }),
   })
 }
