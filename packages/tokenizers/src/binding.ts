@@ -1,5 +1,6 @@
 import { Tokenizer as Binding } from 'tokenizers'
 import { corrupt, messageOf } from './errors.js'
+import { checkAddedTokens, checkComponents } from './library-faults.js'
 import {
   isUnigram,
   type AddedTokenJson,
@@ -66,7 +67,8 @@ function withoutBytePieces({ model, pre_tokenizer: own }: TokenizerJson): Compon
 }
 
 /**
- * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. `names` gives added tokens other names than
+ * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. Throws IFT_FILE_CORRUPT for what it cannot open and
+ * for what would end the process. `names` gives added tokens other names than
  * their own, such as no text contains, so that text which looks like one is only text; ids stay the same.
  */
 export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMap<string, string>): Binding {
@@ -78,6 +80,7 @@ export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMa
     ...(names.has(token.content) && { single_word: false, normalized: false }),
   }))
   const model = names.size > 0 ? renameModel(whole, rename, new Set(names.keys())) : whole
+  checkComponents(json, file)
   let binding: Binding
   try {
     binding = Binding.fromString(
@@ -99,6 +102,7 @@ export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMa
       cause,
     )
   }
+  checkAddedTokens(binding, added_tokens, file)
   for (const { id, content } of added_tokens) {
     const given = binding.tokenToId(content)
     if (given !== id)

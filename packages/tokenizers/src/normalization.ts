@@ -1,4 +1,5 @@
 import { unsupported } from './errors.js'
+import { charsMapBytes } from './library-faults.js'
 import { rewrite, type Edit, type Rewritten } from './rewritten.js'
 import { CharsMap } from './sentencepiece/chars-map.js'
 import type { AddedTokenJson, ComponentJson, TokenizerJson } from './tokenizer-json.js'
@@ -41,8 +42,8 @@ export class Normalization {
     spellings: readonly Spelling[],
     file: string,
   ) {
-    const bytes = Buffer.from(String(steps[at]!['precompiled_charsmap']), 'base64')
-    this.#map = new CharsMap(bytes, file)
+    this.#map = new CharsMap(charsMapBytes(steps[at]!, 'normalizer', file), file)
+    this.#map.check()
     const rest = steps.slice(at + 1)
     this.rest = rest.length > 1 ? { type: 'Sequence', normalizers: rest } : (rest[0] ?? null)
     const before = steps.slice(0, at).map(({ type, pattern, content }): Spelling => {

@@ -17,16 +17,67 @@ export class CharsMap {
   /** By UTF-16 code unit: 0 not known yet, 1 begins no text of the map, 2 may begin one. */
   readonly #begins = new Uint8Array(0x10000)
   readonly #file: string
+  readonly #field: string
 
   /** Throws IFT_FILE_CORRUPT when the bytes are no such map. */
-  constructor(bytes: Uint8Array, file: string) {
+  constructor(bytes: Uint8Array, file: string, field = 'precompiled_charsmap') {
     this.#file = file
+    this.#field = field
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const size = bytes.length < 4 ? 0 : view.getUint32(0, true)
     if (size === 0 || size % 4 !== 0 || size > bytes.length - 4)
       throw this.#damaged(`a trie of ${size} bytes in ${bytes.length}.`)
     this.#units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
     this.#values = bytes.subarray(4 + size)
+  }
+
+  /**
+   * Goes to every unit that a text can lead to. Throws IFT_FILE_CORRUPT when one leads out of the trie, or to a value that is not
+   * there or is no text, so that no text can do so later.
+   */
+  check(): void {
+    const units = this.#units
+    // Units by the position from which their byte leads to them.
+    const first = new Int32Array(units.length).fill(-1)
+    const next = new Int32Array(units.length)
+    for (const [at, unit] of units.entries()) {
+      const byte = unit & (isLeaf | 0xff)
+      // A byte of zero ends a text.
+      if (byte <= 0 || byte > 0xff) continue
+      const from = at ^ byte
+      if (from >= units.length) continue
+      next[at] = first[from]!
+      first[from] = at
+    }
+    try {
+      new TextDecoder('utf-8', { fatal: true }).decode(this.#values)
+    } catch {
+      throw this.#damaged('its values are not UTF-8.')
+    }
+    const seen = new Uint8Array(units.length)
+    const open: number[] = []
+    const reach = (position: number) => {
+      // Any byte may follow.
+      if ((position | 0xff) >= units.length)
+        throw this.#damaged(`the trie leads to unit ${position | 0xff} of ${units.length}.`)
+      if (seen[position]) return
+      seen[position] = 1
+      open.push(position)
+    }
+    reach(offsetOf(units[0]!))
+    for (let from = open.pop(); from !== undefined; from = open.pop())
+      for (let at = first[from]!; at >= 0; at = next[at]!) {
+        const position = at ^ offsetOf(units[at]!)
+        reach(position)
+        if (units[at]! & hasLeaf) this.#checkValue(units[position]! & ~isLeaf)
+      }
+  }
+
+  #checkValue(offset: number): void {
+    const values = this.#values
+    // In the middle of a character is the middle of a text.
+    if (offset >= values.length || (values[offset]! & 0xc0) === 0x80 || values.indexOf(0, offset) < 0)
+      throw this.#damaged(`a value at byte ${offset} of ${values.length}.`)
   }
 
   /** The longest text of the map at `at`, before `end`: where it ends and what it stands for. */
@@ -93,7 +144,7 @@ export class CharsMap {
   }
 
   #damaged(problem: string) {
-    return corrupt(this.#file, 'precompiled_charsmap', `not a normalisation map of SentencePiece: ${problem}`)
+    return corrupt(this.#file, this.#field, `not a normalisation map of SentencePiece: ${problem}`)
   }
 }
 
