@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { isDiskFull } from '../files/errors.js'
 import type { RepoCache } from './cache.js'
+import { hubLimits } from './hub-limits.js'
 import { BrokenRequest, type Hub } from './hub.js'
 import { withFileLock } from './lock.js'
 import type { HubFile } from './types.js'
@@ -14,6 +15,12 @@ const hashFor = ({ etag, size }: HubFile): Hash =>
   etag.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`)
 
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(3)} GB`
+
+/** Folders that may not be written, and names that a list has and no file system takes, or that are a file and a folder. */
+const cannotBeMade = new Set([
+  ...['EACCES', 'EPERM', 'EROFS'],
+  ...['ENAMETOOLONG', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL', 'EILSEQ'],
+])
 
 /** Errors of the file system as what the user can do about them. */
 export function fileError(cause: unknown, path: string): unknown {
@@ -25,7 +32,7 @@ export function fileError(cause: unknown, path: string): unknown {
       'Free some space, or keep the cache elsewhere: export HF_HUB_CACHE=/path',
       { cause },
     )
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+  if (code !== undefined && cannotBeMade.has(code))
     return new IftError(
       'IFT_FILE_WRITE',
       `${path} cannot be written: ${message}`,
@@ -175,8 +182,8 @@ export async function downloadBlob(
                 onBytes(received)
               }),
             () => {
-              const more = best > known
-              known = Math.max(known, best)
+              const more = best - known >= hubLimits.progressBytes
+              if (more) known = best
               return more
             },
           )

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError } from '@ift/tensor'
 import { checkFileName, isCommit } from './cache.js'
+import { hubLimits, nestedDeeper } from './hub-limits.js'
 import type { HubFile, SourceKind, ResolveOptions } from './types.js'
 
 const attempts = 5
-const redirects = 10
 
 /** A request that may work when it is repeated. */
 export class BrokenRequest extends Error {
   constructor(
     message: string,
     readonly retryAfterMs: number | null = null,
+    /** Whatever it brought, it was too slow. */
+    readonly slow = false,
     options?: { cause?: unknown },
   ) {
     super(message, options)
@@ -21,6 +23,17 @@ const reasonOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
   const inner = cause.cause
   return inner instanceof Error && inner.message !== '' ? inner.message : cause.message
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function parsedUrl(text: string, base?: string): URL | null {
+  try {
+    return new URL(text, base)
+  } catch {
+    return null
+  }
 }
 
 /** The hub's HTTP interface for one repository. */
@@ -36,6 +49,12 @@ export class Hub {
   ) {
     this.#options = options
     this.#fetch = options.fetch ?? fetch
+    if (!/^https?:$/.test(parsedUrl(options.endpoint)?.protocol ?? ''))
+      throw new IftError(
+        'IFT_SOURCE_NETWORK',
+        `The hub is ${JSON.stringify(options.endpoint)}, expected an address that begins with https:// or http://.`,
+        'export HF_ENDPOINT=https://huggingface.co',
+      )
     this.page = `${options.endpoint}/${this.#prefix}${id}`
   }
 
@@ -65,16 +84,26 @@ export class Hub {
     const files: HubFile[] = []
     let url: string | null = `${this.#api}/tree/${commit}?recursive=true`
     const seen = new Set<string>()
+    let listBytes = 0
     while (url !== null) {
       if (seen.has(url)) throw this.#nonsense(url, 'the pages of its list go in a circle')
       seen.add(url)
-      const { value, next } = await this.#json(url, commit)
+      if (seen.size > hubLimits.pages)
+        throw this.#nonsense(url, `its list has more than ${hubLimits.pages} pages`)
+      const { value, next, bytes } = await this.#json(url, commit)
+      if ((listBytes += bytes) > hubLimits.listBytes)
+        throw this.#nonsense(url, `its list has more than ${hubLimits.listBytes} bytes`)
       if (!Array.isArray(value)) throw this.#nonsense(url, 'expected a list of files')
-      for (const entry of value as Record<string, unknown>[]) {
+      for (const entry of value as unknown[]) {
+        if (!isRecord(entry))
+          throw this.#nonsense(
+            url,
+            `expected { path, oid, size }, found ${JSON.stringify(entry).slice(0, 200)}`,
+          )
         if (entry['type'] !== 'file') continue
-        const lfs = entry['lfs'] as { oid?: unknown; size?: unknown } | undefined
+        const lfs = isRecord(entry['lfs']) ? entry['lfs'] : undefined
         const [path, blobId, xetHash] = [entry['path'], entry['oid'], entry['xetHash']]
-        const [etag, size] = [lfs?.oid ?? blobId, lfs?.size ?? entry['size']]
+        const [etag, size] = [lfs?.['oid'] ?? blobId, lfs?.['size'] ?? entry['size']]
         if (
           typeof path !== 'string' ||
           typeof etag !== 'string' ||
@@ -130,7 +159,7 @@ export class Hub {
       } catch (cause) {
         signal?.throwIfAborted()
         if (!(cause instanceof BrokenRequest)) throw cause
-        if (progressed()) failed = 0
+        if (progressed() && !cause.slow) failed = 0
         if (++failed >= attempts)
           throw new IftError(
             'IFT_SOURCE_NETWORK',
@@ -147,16 +176,16 @@ export class Hub {
       }
   }
 
-  /** Like `AsyncIterable`, but silence of `idleTimeoutMs` and lost connections are `BrokenRequest`s. */
+  /** Like `AsyncIterable`, but silence of `idleTimeoutMs`, a trickle and lost connections are `BrokenRequest`s. */
   async *guarded(body: AsyncIterable<Uint8Array>, idle: IdleTimer): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of body) {
-        idle.renew()
+        idle.received(chunk.length)
         yield chunk
       }
     } catch (cause) {
       this.#options.signal?.throwIfAborted()
-      throw new BrokenRequest(idle.fired ? idle.message : reasonOf(cause), null, { cause })
+      throw new BrokenRequest(idle.fired ?? reasonOf(cause), null, idle.slow, { cause })
     }
   }
 
@@ -164,21 +193,40 @@ export class Hub {
     return new IdleTimer(this.#options.idleTimeoutMs ?? 30_000, this.#options.signal)
   }
 
-  async #json(url: string, revision: string): Promise<{ value: unknown; next: string | null }> {
+  /** Throws when there is more than `hubLimits.jsonBytes`. */
+  async #text(response: Response, url: string, idle: IdleTimer): Promise<{ text: string; bytes: number }> {
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    if (response.body)
+      for await (const chunk of this.guarded(response.body as unknown as AsyncIterable<Uint8Array>, idle)) {
+        if ((bytes += chunk.length) > hubLimits.jsonBytes)
+          throw this.#nonsense(url, `its answer has more than ${hubLimits.jsonBytes} bytes`)
+        chunks.push(chunk)
+      }
+    return { text: new TextDecoder().decode(Buffer.concat(chunks)), bytes }
+  }
+
+  async #json(
+    url: string,
+    revision: string,
+  ): Promise<{ value: unknown; next: string | null; bytes: number }> {
     return this.retry(this.id, async () => {
       const idle = this.idleTimer()
       try {
         const response = await this.#request(url, idle.signal, { accept: 'application/json' })
         await this.#check(response, url, revision)
         const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get('link') ?? '')
-        const next = link ? new URL(link[1]!, url) : null
+        const next = link ? this.#address(link[1]!, url, 'its list goes on at') : null
         if (next && next.origin !== new URL(url).origin)
           throw this.#nonsense(url, `its list goes on at ${next.origin}`)
-        const text = await response.text().catch((cause: unknown) => {
-          throw new BrokenRequest(idle.fired ? idle.message : reasonOf(cause), null, { cause })
-        })
+        const { text, bytes } = await this.#text(response, url, idle)
+        if (nestedDeeper(text, hubLimits.jsonDepth))
+          throw this.#nonsense(
+            url,
+            `its answer has more than ${hubLimits.jsonDepth} brackets within each other`,
+          )
         try {
-          return { value: JSON.parse(text) as unknown, next: next?.href ?? null }
+          return { value: JSON.parse(text) as unknown, next: next?.href ?? null, bytes }
         } catch (cause) {
           throw this.#nonsense(url, 'expected JSON', cause)
         }
@@ -193,7 +241,7 @@ export class Hub {
     const { token } = this.#options
     const home = new URL(this.#options.endpoint).origin
     let at = url
-    for (let hop = 0; hop <= redirects; hop++) {
+    for (let hop = 0; hop <= hubLimits.redirects; hop++) {
       const authorized: Record<string, string> =
         token && new URL(at).origin === home ? { authorization: `Bearer ${token}` } : {}
       let response: Response
@@ -206,17 +254,17 @@ export class Hub {
       } catch (cause) {
         this.#options.signal?.throwIfAborted()
         const reason: unknown = signal.aborted ? signal.reason : cause
-        throw new BrokenRequest(reasonOf(reason), null, { cause })
+        throw new BrokenRequest(reasonOf(reason), null, false, { cause })
       }
       const location = response.headers.get('location')
       if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response
       await response.body?.cancel()
-      const next = new URL(location, at)
+      const next = this.#address(location, at, 'it sends on to')
       if (next.protocol !== 'https:' && next.protocol !== new URL(at).protocol)
         throw this.#nonsense(at, `it sends on to ${next.protocol}//${next.host}, which is not encrypted`)
       at = next.href
     }
-    throw this.#nonsense(url, `it sends on more than ${redirects} times`)
+    throw this.#nonsense(url, `it sends on more than ${hubLimits.redirects} times`)
   }
 
   async #check(response: Response, url: string, revision: string, file?: string): Promise<void> {
@@ -255,6 +303,13 @@ export class Hub {
     throw new IftError('IFT_SOURCE_NETWORK', `${url} answered HTTP ${status}.`)
   }
 
+  #address(text: string, base: string, what: string): URL {
+    const address = parsedUrl(text, base)
+    if (!address)
+      throw this.#nonsense(base, `${what} ${JSON.stringify(text.slice(0, 200))}, which is no address`)
+    return address
+  }
+
   #nonsense(url: string, problem: string, cause?: unknown): IftError {
     return new IftError(
       'IFT_SOURCE_NETWORK',
@@ -265,13 +320,18 @@ export class Hub {
   }
 }
 
-/** Aborts a request that is silent for too long. */
+/** Aborts a request that is silent for too long, or that brings next to nothing. */
 export class IdleTimer {
   readonly #controller = new AbortController()
   readonly #ms: number
   readonly signal: AbortSignal
   #timer: NodeJS.Timeout | undefined
-  fired = false
+  /** Since when, and how many bytes came since. */
+  #since = performance.now()
+  #bytes = 0
+  /** Why the request was aborted; null while it is not. */
+  fired: string | null = null
+  slow = false
 
   constructor(ms: number, outer: AbortSignal | undefined) {
     this.#ms = ms
@@ -279,16 +339,33 @@ export class IdleTimer {
     this.renew()
   }
 
-  get message(): string {
-    return `the connection was silent for ${this.#ms / 1000} s`
+  /** Bytes have come. */
+  received(bytes: number): void {
+    this.#bytes += bytes
+    const ms = performance.now() - this.#since
+    if (ms >= hubLimits.slowWindows * this.#ms) {
+      if ((this.#bytes * 1000) / ms < hubLimits.bytesPerSecond) {
+        this.slow = true
+        this.#abort(`the connection brought ${this.#bytes} bytes in ${Math.round(ms / 1000)} s`)
+        return
+      }
+      this.#since += ms
+      this.#bytes = 0
+    }
+    this.renew()
   }
 
   renew(): void {
     this.stop()
-    this.#timer = setTimeout(() => {
-      this.fired = true
-      this.#controller.abort(new Error(this.message))
-    }, this.#ms)
+    this.#timer = setTimeout(
+      () => this.#abort(`the connection was silent for ${this.#ms / 1000} s`),
+      this.#ms,
+    )
+  }
+
+  #abort(reason: string): void {
+    this.fired = reason
+    this.#controller.abort(new Error(reason))
   }
 
   stop(): void {

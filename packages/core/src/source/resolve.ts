@@ -61,10 +61,14 @@ export async function resolveSource(spec: string, options: ResolveOptions): Prom
         `${id}@${revision} has no file ${name}.`,
         `Its files: ${hub.page}/tree/${revision}`,
       )
-  await fetchAll(hub, cache, commit, wanted, options)
-  if (!known) await cache.writeTree(commit, tree)
-  // Last, so that a branch never points to a commit of which nothing is here.
-  await cache.writeRef(revision, commit)
+  try {
+    await fetchAll(hub, cache, commit, wanted, options)
+    if (!known) await cache.writeTree(commit, tree)
+    // Last, so that a branch never points to a commit of which nothing is here.
+    await cache.writeRef(revision, commit)
+  } catch (cause) {
+    throw fileError(cause, cache.dir)
+  }
   return resolved(
     commit,
     wanted.map(({ path }) => path),
@@ -146,11 +150,7 @@ async function fetchAll(
   const toFetch: HubFile[] = []
   for (const file of absent) if (!(await cache.hasBlob(file))) toFetch.push(file)
   const totalSize = toFetch.reduce((sum, { size }) => sum + size, 0)
-  try {
-    await checkSpace(cache, toFetch)
-  } catch (cause) {
-    throw fileError(cause, cache.dir)
-  }
+  await checkSpace(cache, toFetch)
   const received = new Map<string, number>()
   const report = (file: HubFile, bytes: number) => {
     received.set(file.path, bytes)
