@@ -81,7 +81,7 @@ const commandLine = (terminal: Terminal) =>
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => terminal.out(text),
+      writeOut: (text) => terminal.view(text),
       writeErr: (text) => terminal.err(text),
     })
     .addHelpText('after', '\nEvery option of the config is a flag too: --train.epochs 2 --weights ./model\n')

@@ -125,7 +125,7 @@ async function validate(
   if (json) terminal.json(report)
   else {
     for (const { where, message, severity } of report.problems)
-      terminal.out(`${where}: ${severity === 'warning' ? 'warning: ' : ''}${message}\n`)
+      terminal.view(`${where}: ${severity === 'warning' ? 'warning: ' : ''}${message}\n`)
     const more = report.errors + report.warnings - report.problems.length
     if (more > 0) terminal.out(`… and ${more} more\n`)
     terminal.note(

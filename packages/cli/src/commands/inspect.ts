@@ -21,7 +21,7 @@ export const inspect = verb({
       for (let i = 0; i < count; i++) {
         const tokens = await inspectSample(data.train.sample(i), tokenizer)
         if (options.json) {
-          terminal.out(`${JSON.stringify(tokens)}\n`)
+          terminal.jsonLine(tokens)
           continue
         }
         const trained = tokens.filter((token) => token.trained).length
@@ -37,7 +37,7 @@ export const inspect = verb({
           const ends = learned(i) && !learned(i + 1) ? '⟧' : ''
           return `${begins}${shown(i)}${ends}`
         })
-        terminal.out(`${line.join('')}\n`)
+        terminal.view(`${line.join('')}\n`)
       }
       return 0
     })

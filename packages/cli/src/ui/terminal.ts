@@ -1,7 +1,5 @@
-import { styleText } from 'node:util'
 import type { VerbTerminal } from '@ift/core'
-
-type Style = Parameters<typeof styleText>[0]
+import { styled, visible, visibleBesidesStyles, visibleJson, type Style } from './shown.js'
 
 interface Failure {
   first: Error | null
@@ -28,7 +26,7 @@ const aligned = (rows: readonly (readonly [string, string])[]) => {
   return rows.map(([name, value]) => [name.padEnd(width), value] as const)
 }
 
-/** Where a command line writes: results to stdout, everything else to stderr. */
+/** Where a command line writes: results to stdout, everything else to stderr. What a person sees passes through `shown.ts`. */
 export class Terminal implements VerbTerminal {
   readonly #colour: { readonly stderr: boolean; readonly stdout: boolean }
   #rank = 0
@@ -68,7 +66,12 @@ export class Terminal implements VerbTerminal {
   }
 
   style(style: Style, text: string, on: 'stderr' | 'stdout' = 'stderr'): string {
-    return this.#colour[on] ? styleText(style, text, { validateStream: false }) : text
+    return this.#colour[on] ? styled(style, text) : visible(text)
+  }
+
+  /** As a person is shown it. */
+  #shown(text: string, on: 'stderr' | 'stdout'): string {
+    return this.#colour[on] ? visibleBesidesStyles(text) : visible(text)
   }
 
   /** Whether results are shown in styles. */
@@ -81,8 +84,16 @@ export class Terminal implements VerbTerminal {
     this.#rank = rank
   }
 
-  /** A result. */
+  /** A result: as it is for a program that reads it, shown on a terminal. */
   out(text: string): void {
+    this.#result(this.stdout.isTTY ? this.#shown(text, 'stdout') : text)
+  }
+
+  view(text: string): void {
+    this.#result(this.#shown(text, 'stdout'))
+  }
+
+  #result(text: string): void {
     if (this.#rank > 0) return
     this.clear()
     try {
@@ -94,7 +105,11 @@ export class Terminal implements VerbTerminal {
 
   /** A result that a machine reads. */
   json(value: unknown): void {
-    this.out(`${JSON.stringify(value, null, 2)}\n`)
+    this.#result(`${visibleJson(JSON.stringify(value, null, 2))}\n`)
+  }
+
+  jsonLine(value: unknown): void {
+    this.#result(`${visibleJson(JSON.stringify(value))}\n`)
   }
 
   err(text: string): void {
@@ -104,7 +119,7 @@ export class Terminal implements VerbTerminal {
 
   #write(text: string): void {
     this.clear()
-    this.#say(text)
+    this.#say(this.#shown(text, 'stderr'))
   }
 
   note(text: string): void {
@@ -130,7 +145,8 @@ export class Terminal implements VerbTerminal {
   /** Redraws the one line at the bottom; call only when `interactive`. */
   redraw(line: string): void {
     const width = Math.max(20, this.stderr.columns || 80) - 1
-    this.#line = line.length > width ? `${line.slice(0, width - 1)}…` : line
+    const shown = visible(line)
+    this.#line = shown.length > width ? `${shown.slice(0, width - 1)}…` : shown
     this.#say(`\r\x1b[2K${this.#line}`)
   }
 
@@ -142,8 +158,8 @@ export class Terminal implements VerbTerminal {
 
   /** A result in two columns, aligned. */
   table(rows: readonly (readonly [string, string])[], title?: string): void {
-    if (title !== undefined) this.out(`${this.style('bold', title, 'stdout')}\n`)
-    for (const [name, value] of aligned(rows)) this.out(`  ${this.style('dim', name, 'stdout')}  ${value}\n`)
+    if (title !== undefined) this.view(`${this.style('bold', title, 'stdout')}\n`)
+    for (const [name, value] of aligned(rows)) this.view(`  ${this.style('dim', name, 'stdout')}  ${value}\n`)
   }
 
   /** The same for whoever watches. */

@@ -71,11 +71,15 @@ export interface VerbTerminal {
   /** Whether a person watches: one line is redrawn instead of many written. */
   readonly interactive: boolean
   readonly stderr: NodeJS.WritableStream
-  /** A result. */
+  /** A result: as it is for a program that reads it; on a terminal, controls are shown as characters. */
   out(text: string): void
+  /** A result that people read, with controls shown as characters wherever it goes. */
+  view(text: string): void
   /** A result that a machine reads. */
   json(value: unknown): void
-  /** Text for whoever watches, as it is. */
+  /** The same on one line. */
+  jsonLine(value: unknown): void
+  /** Text for whoever watches, without an end of line. */
   err(text: string): void
   /** A remark, a line of its own. */
   note(text: string): void
