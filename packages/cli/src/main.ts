@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { writeFailed, type Verb } from '@ift/core'
+import { IftError, writeFailed, type Verb } from '@ift/core'
 import { declareVerb, lineOf, operandsOf, optionsOf } from './commands/declare.js'
 import { commands } from './commands/index.js'
 import { here, PackageVerbs } from './commands/package-verbs.js'
@@ -11,10 +11,26 @@ import { version } from './version.js'
 
 /** Runs one command line and returns its exit code. */
 export async function main(argv: readonly string[], terminal = new Terminal()): Promise<number> {
+  // What a config or a plugin throws behind its back, in a timer or a promise that nobody waits for.
+  const stray = (error: unknown) => {
+    process.exit(report(uncaught(error), terminal))
+  }
+  process.once('uncaughtException', stray)
   const code = await run(argv, terminal)
+  process.off('uncaughtException', stray)
   await terminal.close()
   if (terminal.lost === null || code !== exit.done) return code
   return report(writeFailed('The output', terminal.lost), terminal)
+}
+
+function uncaught(error: unknown): IftError {
+  if (error instanceof IftError) return error
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return new IftError(
+    'IFT_UNCAUGHT',
+    `An error that nobody waits for, of the config, a plugin or ift: ${what}`,
+    'The stack says where it was thrown: wait for the promise there, or catch the error.',
+  )
 }
 
 /** What a command line asks for, before its options are read. */

@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError, type Backend } from '@ift/tensor'
 import { checkReplaceable } from './files/atomic.js'
 import { refuseInputs } from './files/inputs.js'
+import { localPath } from './files/paths.js'
 import { modelKind, saveModel } from './checkpoint/save-model.js'
 import type { SessionRequest } from './contract/verb.js'
 import { loadConfigFile } from './config/load.js'
+import { copyConfig } from './config/limits.js'
 import { configOfFlags, hasMethodFlags, methodOptionsOfFlags } from './config/flags.js'
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
@@ -80,7 +82,9 @@ export class Ift extends PluginSession {
         : { config: options.config as unknown, path: null, rootDir: cwd }
     const where = found.path ?? 'The config'
     const { overrides = {}, flags = {} } = options
-    let written = overlay(overlay(found.config, overrides), configOfFlags(flags))
+    const own = copyConfig(found.config, where)
+    const line = copyConfig(overlay(overrides, configOfFlags(flags)), 'What the command line sets')
+    let written = overlay(own, line)
     const first = resolveConfig(written, where)
     const loader = new PluginSession(found.rootDir, options.searchFrom)
     const plugins = [...(options.plugins ?? [])]
@@ -228,7 +232,7 @@ export class Ift extends PluginSession {
    * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`.
    */
   async merge(out: string): Promise<Merged> {
-    const dir = resolve(this.rootDir, out)
+    const dir = localPath(this.rootDir, out)
     await refuseInputs(dir, modelInputs(this.rootDir, this.config))
     await checkReplaceable(dir, modelKind(true))
     const open = await this.openModel()

@@ -144,7 +144,7 @@ describe('other components', () => {
       { normalizer: { type: 'Replace', pattern: { String: 'a' }, content: '' }, added_tokens: found('aa') },
     ],
   ])('%s', (field, parts) => {
-    const { code, message } = problem(jsonOf(parts as Partial<TokenizerJson>))
+    const { code, message } = problem(jsonOf(parts))
     expect(['IFT_FILE_CORRUPT', 'IFT_TOKENIZER_UNSUPPORTED']).toContain(code)
     expect(message).toContain(`${file}: ${field}: `)
   })

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import {
   convertData,
   convertTargets,
@@ -7,6 +6,7 @@ import {
   formatNames,
   Ift,
   IftError,
+  localPath,
   readExamples,
   tokenStats,
   refuseInputs,
@@ -57,7 +57,7 @@ export const data = verb({
     if (file === undefined && action === 'stats') return configStats(session, terminal, json)
     if (file === undefined && action === 'validate') return validateConfig(session, terminal, json)
     if (file === undefined) throw new IftError('IFT_USAGE', `data ${action} needs a file.`, example)
-    const path = resolve(cwd, file)
+    const path = localPath(cwd, file)
     const source = format === undefined ? {} : { format }
     if (action === 'stats') {
       const stats = new DataStats()
@@ -71,9 +71,9 @@ export const data = verb({
     if (output === undefined)
       throw new IftError('IFT_USAGE', 'data convert needs --output.', `${example} --output out.jsonl`)
     const inputs = (await dataFiles(path)).map((file) => ({ what: 'the input', path: file }))
-    await refuseInputs(resolve(cwd, output), inputs)
-    const written = await convertData(readExamples(path, source), to, resolve(cwd, output))
-    terminal.note(`${written} records in ${resolve(cwd, output)}`)
+    await refuseInputs(localPath(cwd, output), inputs)
+    const written = await convertData(readExamples(path, source), to, localPath(cwd, output))
+    terminal.note(`${written} records in ${localPath(cwd, output)}`)
     return 0
   },
 })

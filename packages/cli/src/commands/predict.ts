@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import {
   formatNames,
   Ift,
@@ -10,6 +9,7 @@ import {
   verb,
   withoutAnswer,
   type Prompt,
+  localPath,
 } from '@ift/core'
 import { AnswerFile, refusal } from './answer-file.js'
 
@@ -38,8 +38,8 @@ export const predict = verb({
   },
   run({ terminal, session, options, cwd, untilInterrupted }) {
     return Ift.using(session, async (ift) => {
-      const input = resolve(cwd, options.input)
-      const output = resolve(cwd, options.output)
+      const input = localPath(cwd, options.input)
+      const output = localPath(cwd, options.output)
       const answers = await AnswerFile.plan(output, input, options.overwrite)
       const { format } = options
       const source = { unanswered: true, ...(format !== undefined && { format }) }

@@ -1,7 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Ift, IftError, verb } from '@ift/core'
+import { Ift, IftError, localPath, verb } from '@ift/core'
 import { AnswerFile, refusal } from './answer-file.js'
 
 export const score = verb({
@@ -17,8 +16,8 @@ export const score = verb({
   },
   run({ terminal, session, options, cwd, untilInterrupted }) {
     return Ift.using(session, async (ift) => {
-      const input = resolve(cwd, options.input)
-      const output = resolve(cwd, options.output)
+      const input = localPath(cwd, options.input)
+      const output = localPath(cwd, options.output)
       if (!existsSync(input)) throw new IftError('IFT_SOURCE_NOT_FOUND', `There is no file ${input}.`)
       const scores = await AnswerFile.plan(output, input, options.overwrite)
       const texts: { readonly text: string | Int32Array; readonly where: string }[] = []
@@ -63,7 +62,7 @@ export const score = verb({
 function textOf(line: string, where: string): string | Int32Array {
   let record: { text?: unknown; ids?: unknown }
   try {
-    record = JSON.parse(line) as typeof record
+    record = JSON.parse(line.replace(/^\uFEFF/, '')) as typeof record
   } catch (cause) {
     throw new IftError('IFT_DATA_SYNTAX', `${where} is not JSON: ${line.slice(0, 80)}`, undefined, { cause })
   }

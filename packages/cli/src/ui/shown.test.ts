@@ -4,7 +4,7 @@ import { visible, visibleJson } from './shown.js'
 import { Terminal } from './terminal.js'
 
 const hostile = '\x1b]0;OWNED\x07\x1b[31mred\x1b]52;c;ZXZpbA==\x07\x1b[2Jx\x9b31m\u202e\r\b\x7f\u2066'
-// eslint-disable-next-line no-control-regex
+
 const dangerous = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/
 
 /** A terminal, and what it was given. */

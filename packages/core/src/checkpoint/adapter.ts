@@ -1,9 +1,10 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { IftError, type Tensor } from '@ift/tensor'
 import type { AdapterFiles, AdapterSource } from '../contract/peft.js'
 import { hashList, replaceDir, writeFileAtomic } from '../files/atomic.js'
 import { corrupt, readFailed } from '../files/errors.js'
+import { readText } from '../files/text.js'
 import { storedType } from './numbers.js'
 import { fromTensor, openSafetensors, writeSafetensors } from './safetensors.js'
 import { readStored, type StoredTensor } from './stored.js'
@@ -96,7 +97,7 @@ export async function openAdapter(dirOrFile: string): Promise<AdapterSource> {
 async function readConfig(path: string): Promise<Readonly<Record<string, unknown>>> {
   let config: unknown
   try {
-    config = JSON.parse(await readFile(path, 'utf8'))
+    config = JSON.parse(await readText(path))
   } catch (error) {
     if (error instanceof SyntaxError) throw corrupt(path, `is not JSON: ${error.message}`, undefined, error)
     throw readFailed(path, error)

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { writeFileAtomic } from '../files/atomic.js'
 import { corrupt, hostile, readFailed } from '../files/errors.js'
+import { readText } from '../files/text.js'
 import { itemBytes } from './numbers.js'
 import { writeSafetensors, type TensorToWrite } from './safetensors.js'
 import { sizeOf, type StoredTensor } from './stored.js'
@@ -16,7 +16,7 @@ export type ShardReader = (path: string) => Promise<{ readonly tensors: Readonly
 export async function openSharded(index: string, open: ShardReader): Promise<Map<string, StoredTensor>> {
   let json: unknown
   try {
-    json = JSON.parse(await readFile(index, 'utf8'))
+    json = JSON.parse(await readText(index))
   } catch (error) {
     if (error instanceof SyntaxError) throw corrupt(index, 'is not JSON', undefined, error)
     throw readFailed(index, error)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { expandHome } from '../files/paths.js'
 
 /** Where the hub is, what to send it, and where its files are kept. */
 export interface HubSettings {
@@ -16,7 +17,7 @@ export interface HubSettings {
 export const cacheFolder = (
   env: Readonly<Record<string, string | undefined>> = process.env,
   home: string = homedir(),
-): string => join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'ift')
+): string => join(expandHome(env['XDG_CACHE_HOME'] ?? '', home) || join(home, '.cache'), 'ift')
 
 const isSet = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? '')
 
@@ -35,12 +36,11 @@ export function hubSettings(
   home: string = homedir(),
 ): HubSettings {
   const folder = (value: string | undefined) =>
-    value
-      ?.replace(/^~(?=$|[/\\])/, () => home)
-      .replace(
-        /\$(?:\{(\w+)\}|(\w+))/g,
-        (whole, braced?: string, plain?: string) => env[braced ?? plain!] ?? whole,
-      )
+    value &&
+    expandHome(value, home).replace(
+      /\$(?:\{(\w+)\}|(\w+))/g,
+      (whole, braced?: string, plain?: string) => env[braced ?? plain!] ?? whole,
+    )
   const hubHome =
     folder(env['HF_HOME']) || join(folder(env['XDG_CACHE_HOME']) || join(home, '.cache'), 'huggingface')
   const named = (env['HF_TOKEN'] || env['HUGGING_FACE_HUB_TOKEN'] || '').trim()

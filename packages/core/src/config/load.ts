@@ -1,7 +1,11 @@
 import { existsSync, statSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
-import type { Loader, LoaderSync } from 'cosmiconfig'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import type { Loader } from 'cosmiconfig'
 import { IftError } from '@ift/tensor'
+import { localPath } from '../files/paths.js'
+import { decodeText } from '../files/text.js'
+import { configLimits, invalidConfig } from './limits.js'
 
 /** TypeScript without a compiler in the user's project. */
 const typescript: Loader = async (path: string) => {
@@ -10,15 +14,34 @@ const typescript: Loader = async (path: string) => {
   return loaded.default ?? loaded
 }
 
+/** What cosmiconfig's own loader makes of a file; it is given the text without the byte order mark. */
+const reading =
+  (load: Loader): Loader =>
+  async (path) => {
+    const bytes = await readFile(path)
+    if (bytes.length > configLimits.bytes)
+      throw invalidConfig(path, `${bytes.length} bytes, expected at most ${configLimits.bytes}`)
+    const text = decodeText(bytes)
+    if (!path.endsWith('.json')) {
+      const aliases = text.match(/(?<=[\s,:[{-])\*[^\s,\]}*]+/g)?.length ?? 0
+      if (aliases > configLimits.aliases)
+        throw invalidConfig(
+          path,
+          `${aliases} references to anchors, expected at most ${configLimits.aliases}`,
+        )
+    }
+    return load(path, text) as unknown
+  }
+
 /** Whether a field "ift" of package.json describes a plugin package; otherwise it is a config. */
 export const describesPackage = (field: unknown): field is { readonly provides: unknown } =>
   typeof field === 'object' && field !== null && 'provides' in field
 
 /** JSON; a package.json that describes a plugin is no config. */
 const json =
-  (defaultLoader: LoaderSync): Loader =>
-  (path, content) => {
-    const loaded: unknown = defaultLoader(path, content)
+  (load: Loader): Loader =>
+  async (path, content) => {
+    const loaded: unknown = await load(path, content)
     if (basename(path) !== 'package.json') return loaded
     const { ift } = Object(loaded) as { readonly ift?: unknown }
     return describesPackage(ift) ? {} : loaded
@@ -59,19 +82,24 @@ export async function loadConfigFile(cwd: string, file?: string): Promise<Loaded
     searchPlaces,
     searchStrategy: 'global',
     loaders: {
-      '.json': json(defaultLoaders['.json']),
+      '.json': json(reading(defaultLoaders['.json'])),
+      '.yaml': reading(defaultLoaders['.yaml']),
+      '.yml': reading(defaultLoaders['.yml']),
+      noExt: reading(defaultLoaders.noExt),
       '.ts': typescript,
       '.mts': typescript,
       '.cts': typescript,
     },
   })
-  const named = file === undefined ? null : resolve(cwd, file)
+  const named = file === undefined ? null : localPath(cwd, file)
   if (named !== null && !existsSync(named))
     throw new IftError(
       'IFT_CONFIG_NOT_FOUND',
       `There is no config file at ${named}.`,
       'Make one: npx ift init',
     )
+  if (named !== null && !statSync(named).isDirectory() && !statSync(named).isFile())
+    throw new IftError('IFT_CONFIG_SYNTAX', `The config ${named} is neither a file nor a folder.`)
   try {
     const found =
       named === null || statSync(named).isDirectory()
@@ -80,6 +108,7 @@ export async function loadConfigFile(cwd: string, file?: string): Promise<Loaded
     if (!found || found.isEmpty) return { config: {}, path: null, rootDir: named ?? cwd }
     return { config: found.config, path: found.filepath, rootDir: dirname(found.filepath) }
   } catch (cause) {
+    if (cause instanceof IftError) throw cause
     const path = (cause as { filepath?: string }).filepath ?? named ?? cwd
     throw new IftError(
       'IFT_CONFIG_SYNTAX',

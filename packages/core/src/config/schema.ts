@@ -44,7 +44,7 @@ export const generateSchema = strict({
   temperature: positive.default(1).describe('Divides the scores before sampling.'),
   topK: z.number().int().min(0).default(0).describe('Sample among the k likeliest tokens; 0 is off.'),
   topP: fraction.default(1).describe('Sample among the likeliest tokens that hold this much probability.'),
-  numBeams: count.default(1).describe('Beams; with doSample, beam sampling.'),
+  numBeams: count.max(1024).default(1).describe('Beams; with doSample, beam sampling.'),
   lengthPenalty: z.number().default(1).describe('Exponent of the length that divides a beam score.'),
   earlyStopping: z
     .boolean()
@@ -64,7 +64,7 @@ export const generateSchema = strict({
 })
 
 export const trainSchema = strict({
-  epochs: positive.default(3).describe('Passes over the data.'),
+  epochs: positive.max(1e6).default(3).describe('Passes over the data.'),
   maxSteps: count.optional().describe('Optimiser steps at most; wins over epochs.'),
   batchSize: count.default(128).describe('Sequences in an optimiser step, over all micro-batches and ranks.'),
   tokensPerStep: count.optional().describe('Tokens in an optimiser step; wins over batchSize.'),
@@ -137,7 +137,7 @@ export const configSchema = strict({
   tokenizer: z.string().optional().describe('Tokenizer folder, when it is not that of the weights.'),
   adapter: z.string().optional().describe('Adapter to start from or to use: folder or hub id.'),
   device: z.string().default('auto').describe('cpu, cuda, cuda:1, or auto for the fastest there is.'),
-  threads: count.optional().describe('Threads of the CPU device; all cores when absent.'),
+  threads: count.max(4096).optional().describe('Threads of the CPU device; all cores when absent.'),
   dtype: z
     .enum(['auto', 'f32', 'bf16', 'f16'])
     .default('auto')
@@ -182,6 +182,8 @@ export const configSchema = strict({
     .describe('What evaluation runs on.'),
   ranks: strict({
     timeout: positive
+      // Timers hold 2^31 milliseconds.
+      .max(2e6)
       .default(600)
       .describe('Seconds that a rank waits for another one before it gives up, naming it.'),
     mpi: z
@@ -214,7 +216,13 @@ export const configSchema = strict({
   generate: generateSchema.prefault({}).describe('Decoding in generate, chat, predict and samples.'),
   output: z.string().default('ift-runs/{model}-{data}-{method}').describe('Run folder.'),
   plugins: z
-    .array(z.union([z.string(), z.literal(false), z.custom<Plugin>((value) => typeof value === 'object')]))
+    .array(
+      z.union([
+        z.string(),
+        z.literal(false),
+        z.custom<Plugin>((value) => typeof value === 'object' && value !== null),
+      ]),
+    )
     .default([])
     .describe('Further plugins: package names, files, or objects.'),
 })

@@ -1,4 +1,5 @@
 import { IftError } from '@ift/tensor'
+import { copyConfig } from './limits.js'
 import type * as z from './options.js'
 import { configSchema, type ResolvedConfig } from './schema.js'
 import { suggest } from '../suggest.js'
@@ -35,10 +36,19 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 const dotted = (path: readonly PropertyKey[]) => path.map(String).join('.')
 
-const show = (value: unknown) => {
-  const text = JSON.stringify(value) as string | undefined
+const show = (value: unknown): string => {
+  if (typeof value === 'bigint') return `${String(value).slice(0, 80)}n`
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
+  } catch {
+    // An object of a class, which holds itself or says no.
+  }
   return text === undefined ? typeof value : text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
+
+/** Lines of an error that are read; the rest is counted. */
+const shownIssues = 20
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input)
@@ -74,7 +84,10 @@ export const faults = (
   schema: z.ZodType,
   input: unknown,
   prefix: string,
-): string[] => issues.flatMap((issue) => explain(issue, schema, input, prefix))
+): string[] => [
+  ...issues.slice(0, shownIssues).flatMap((issue) => explain(issue, schema, input, prefix)),
+  ...(issues.length > shownIssues ? [`and ${issues.length - shownIssues} more`] : []),
+]
 
 /**
  * Checks `input` against a schema. `where` names the file or the options for the message, `prefix` the place of the
@@ -103,7 +116,8 @@ export const writtenOf = (config: ResolvedConfig): unknown => written.get(config
 
 /** A config with every default filled in. */
 export function resolveConfig(input: unknown, where: string): ResolvedConfig {
-  const config = check(configSchema, input, where)
-  written.set(config, input)
+  const copy = copyConfig(input, where)
+  const config = check(configSchema, copy, where)
+  written.set(config, copy)
   return config
 }

@@ -107,6 +107,11 @@ function withoutDuplicates(parts: readonly MixturePart[]): Int32Array[] {
 /** Whole copies and a seeded choice for the rest; the choice stays in the order of the data. */
 function weighted(indexes: Int32Array, weight: number, seed: number, name: string): Int32Array {
   const wanted = Math.round(indexes.length * weight)
+  if (wanted > 0x7fffffff)
+    throw new IftError(
+      'IFT_DATA_WEIGHT',
+      `Dataset "${name}": weight ${weight} makes ${wanted} samples of ${indexes.length}.`,
+    )
   const result = new Int32Array(wanted)
   let at = 0
   for (; at + indexes.length <= wanted && indexes.length > 0; at += indexes.length) result.set(indexes, at)

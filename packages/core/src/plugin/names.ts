@@ -15,11 +15,11 @@ export const infixes: readonly (readonly [Noun, string])[] = [
 ]
 
 /** Whether a name is a file or a package, which then registers a name of its own. */
-export const isSpecifier = (name: string): boolean => /^[.@]/.test(name) || isAbsolute(name)
+export const isSpecifier = (name: string): boolean => /^([.@]|~[/\\])/.test(name) || isAbsolute(name)
 
 /** Package names tried, in order, for a name in the config. */
 export function candidates(kind: PluginKind, name: string): string[] {
-  if (name.startsWith('./') || name.startsWith('../') || isAbsolute(name)) return [name]
+  if (/^(\.{1,2}|~)[/\\]/.test(name) || isAbsolute(name)) return [name]
   const infix = kind === 'plugin' ? '' : infixes.find(([noun]) => noun === kind)?.[1]
   // Verbs lie in packages of any name, which say so themselves.
   if (infix === undefined) return []

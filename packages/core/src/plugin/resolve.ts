@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { IftError } from '@ift/tensor'
+import { localPath } from '../files/paths.js'
 import { PLUGIN_API, type IftPlugin } from './define.js'
 
 /** File of a package or path as seen from a folder, or null when nothing is there. */
 export function locate(specifier: string, rootDir: string): string | null {
-  if (isAbsolute(specifier) || specifier.startsWith('.')) {
-    const path = resolve(rootDir, specifier)
+  if (isAbsolute(specifier) || /^(\.|~[/\\])/.test(specifier)) {
+    const path = localPath(rootDir, specifier)
     return existsSync(path) ? path : null
   }
   try {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
@@ -8,6 +7,7 @@ import { openCheckpoint } from '../checkpoint/source.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
 import { hubSettings } from '../config/env.js'
 import type { ResolvedConfig } from '../config/schema.js'
+import { readText } from '../files/text.js'
 import type { ModelDefinition, ModelShape, PromptTemplate, Tokenizer } from '../contract/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import type { PluginSession } from '../plugin/session.js'
@@ -33,7 +33,7 @@ export interface AdapterRecord {
 
 async function readJson(path: string): Promise<Record<string, unknown>> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+    return JSON.parse(await readText(path)) as Record<string, unknown>
   } catch (cause) {
     throw new IftError('IFT_FILE_CORRUPT', `${path} is not JSON: ${(cause as Error).message}`, undefined, {
       cause,

@@ -2,6 +2,7 @@ import { IftError, type Backend, type FloatDType } from '@ift/tensor'
 import type { RankPlace } from '../contract/ranks.js'
 import type { RankRequest } from '../contract/index.js'
 import type { ResolvedConfig } from '../config/schema.js'
+import { expandHome } from '../files/paths.js'
 import type { PluginSession } from '../plugin/session.js'
 
 /** Kinds of devices that `auto` tries, best first: what packages say of themselves, then what is registered without one. */
@@ -27,7 +28,8 @@ function rankRequest(kind: string, { place, exchange }: Joining, { ranks }: Reso
       `${place.launcher} started rank ${place.rank} of ${place.worldSize} without MPI, over which CPU ranks talk.`,
       `npx ift train --nproc ${place.worldSize} (or: mpirun -n ${place.worldSize} npx ift train; srun --mpi=pmix npx ift train)`,
     )
-  const library = (kind === 'cpu' ? ranks.mpi : ranks.nccl) ?? null
+  const named = kind === 'cpu' ? ranks.mpi : ranks.nccl
+  const library = named === undefined ? null : expandHome(named)
   return { place, timeout: ranks.timeout, library, exchange }
 }
 

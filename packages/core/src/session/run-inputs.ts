@@ -1,5 +1,5 @@
-import { resolve } from 'node:path'
 import type { Input } from '../files/inputs.js'
+import { localPath } from '../files/paths.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { dataFiles } from '../data/read/index.js'
 
@@ -9,12 +9,12 @@ export const modelInputs = (
   { weights, adapter, tokenizer }: Pick<ResolvedConfig, 'weights' | 'adapter' | 'tokenizer'>,
 ): Input[] =>
   Object.entries({ 'the base model': weights, 'the adapter': adapter, 'the tokenizer': tokenizer }).flatMap(
-    ([what, path]) => (path === undefined ? [] : [{ what, path: resolve(rootDir, path) }]),
+    ([what, path]) => (path === undefined ? [] : [{ what, path: localPath(rootDir, path) }]),
   )
 
 /** Everything that a run of this config reads from this machine. */
 export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir: string): Promise<Input[]> {
-  const at = (path: string) => resolve(rootDir, path)
+  const at = (path: string) => localPath(rootDir, path)
   const inputs: Input[] = [{ what: 'the base model', path: modelDir }, ...modelInputs(rootDir, config)]
   for (const entry of [config.data, config.validation.data ?? []].flat()) {
     const path = typeof entry === 'string' ? entry : entry.path

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { refuseInputs } from '../files/inputs.js'
+import { localPath } from '../files/paths.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { RankLink } from '../distributed/link.js'
 import type { RankPlace } from '../contract/ranks.js'
@@ -74,7 +74,7 @@ async function findResumable(
 ): Promise<{ readonly dir: string; readonly broken: readonly BrokenCheckpoint[] }> {
   const { dir, broken } = await findCheckpoint(
     folder,
-    typeof resume === 'string' ? resolve(session.rootDir, resume) : null,
+    typeof resume === 'string' ? localPath(session.rootDir, resume) : null,
   )
   if (dir !== null) return { dir, broken }
   throw new IftError(
@@ -96,7 +96,7 @@ export async function openTraining(
 ): Promise<Training> {
   const folder = new RunFolder(
     typeof options.resume === 'string'
-      ? resolve(session.rootDir, options.resume).replace(/[\\/]checkpoints[\\/]step-\d+[\\/]?$/, '')
+      ? localPath(session.rootDir, options.resume).replace(/[\\/]checkpoints[\\/]step-\d+[\\/]?$/, '')
       : outputDir(config, session.rootDir, open.definition.name),
   )
   const writes = Ranks.of(open.backend)?.isFirst ?? true

@@ -198,7 +198,7 @@ export class Hub {
     const chunks: Uint8Array[] = []
     let bytes = 0
     if (response.body)
-      for await (const chunk of this.guarded(response.body as unknown as AsyncIterable<Uint8Array>, idle)) {
+      for await (const chunk of this.guarded(response.body, idle)) {
         if ((bytes += chunk.length) > hubLimits.jsonBytes)
           throw this.#nonsense(url, `its answer has more than ${hubLimits.jsonBytes} bytes`)
         chunks.push(chunk)

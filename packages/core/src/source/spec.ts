@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { localPath } from '../files/paths.js'
 import type { SourceKind } from './types.js'
 
 export type SourceSpec =
@@ -14,7 +14,7 @@ const isRevision = (revision: string) =>
   /^[\w.+/-]{1,255}$/.test(revision) &&
   !revision.split('/').some((part) => part === '' || part === '.' || part === '..')
 
-const looksLocal = (spec: string) => /^(\.{1,2}([/\\]|$)|~[/\\])/.test(spec) || isAbsolute(spec)
+const looksLocal = (spec: string) => /^(\.{1,2}|~)([/\\]|$)/.test(spec) || isAbsolute(spec)
 
 /** Whether a text can be a hub id: 'org/name', 'org/name@revision', 'hf:…'. */
 export function parseHubId(spec: string): { readonly id: string; readonly revision: string } | null {
@@ -33,7 +33,7 @@ export function parseHubId(spec: string): { readonly id: string; readonly revisi
  * IFT_SOURCE_SPEC for what can be neither.
  */
 export async function parseSource(spec: string, rootDir: string, kind: SourceKind): Promise<SourceSpec> {
-  const path = /^~[/\\]/.test(spec) ? join(homedir(), spec.slice(2)) : resolve(rootDir, spec)
+  const path = localPath(rootDir, spec)
   if (spec !== '' && !spec.startsWith('hf:')) {
     const found = await stat(path).catch(() => null)
     if (found) return { path, isFile: !found.isDirectory() }
