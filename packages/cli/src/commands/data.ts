@@ -103,7 +103,7 @@ const validateConfig = (session: SessionRequest, terminal: VerbContext['terminal
       const path =
         typeof entry === 'string' ? (/[\\/]|\.[a-z]+$/i.test(entry) ? entry : undefined) : entry.path
       const format = typeof entry === 'string' ? undefined : entry.format
-      return path === undefined ? [] : [{ path: resolve(rootDir, path), ...(format && { format }) }]
+      return path === undefined ? [] : [{ path: localPath(rootDir, path), ...(format && { format }) }]
     })
     if (!files.length)
       throw new IftError('IFT_USAGE', 'The config names no file of records.', 'npx ift data validate FILE')

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PluginSession, type Verb } from '@ift/core'
+import { localPath, PluginSession, type Verb } from '@ift/core'
 import { checkVerb } from './declare.js'
 import { commands } from './index.js'
 
@@ -14,7 +14,7 @@ export class PackageVerbs {
 
   /** Packages are looked for as a session with this config would. */
   constructor(cwd: string, configFile: string | undefined) {
-    const named = configFile === undefined ? cwd : resolve(cwd, configFile)
+    const named = configFile === undefined ? cwd : localPath(cwd, configFile)
     const isFile = existsSync(named) && statSync(named).isFile()
     this.#session = new PluginSession(isFile ? dirname(named) : named, [here])
   }

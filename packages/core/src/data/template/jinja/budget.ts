@@ -7,7 +7,7 @@ import { TemplateError } from './errors.js'
 
 /** What one rendering, or the reading of one template, may take. */
 export const limits = {
-  /** Nodes evaluated, items of lists, and sixteenths of characters: under a second. Published templates take a few thousand. */
+  /** Nodes evaluated, items of lists, and sixteenths of characters: about a second of one core. */
   steps: 10_000_000,
   /** More of them for every character of the conversation: templates may look at each message for each other one. */
   stepsPerCharacter: 64,
