@@ -98,7 +98,9 @@ test.each(['/tree/', '/model.safetensors'])('a byte now and then, of %s', async 
       clearInterval(timer)
     })
   })
-  await fails('IFT_SOURCE_NETWORK', /the connection (brought \d+ bytes in|was silent)/, { idleTimeoutMs: 200 })
+  await fails('IFT_SOURCE_NETWORK', /the connection (brought \d+ bytes in|was silent)/, {
+    idleTimeoutMs: 200,
+  })
 })
 
 test('a file that brings a byte with every connection', async () => {
