@@ -41,15 +41,16 @@ interface Asked {
 }
 
 function lookAhead(words: readonly string[]): Asked {
+  let verb: string | undefined
   let configFile: string | undefined
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!
     const inline = /^(?:--config|-c)=(.+)$/.exec(word)?.[1]
     if (inline !== undefined) configFile = inline
     else if (word === '-c' || word === '--config') configFile = words[++i]
-    else if (!word.startsWith('-')) return { verb: word, configFile }
+    else if (!word.startsWith('-')) verb ??= word
   }
-  return { verb: undefined, configFile }
+  return { verb, configFile }
 }
 
 /** `ift help VERB` as `ift VERB --help`. */

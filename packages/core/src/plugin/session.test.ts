@@ -135,6 +135,19 @@ describe('names', () => {
     expect(hint).toContain('Looked for: @ift/dataset-something-else, ift-plugin-dataset-something-else\n')
   })
 
+  test('a verb of ours that is absent: the package that brings it', () => {
+    const provides = readProvides({ provides: { verb: { serve: { description: 'Serves.' } } } }, '')
+    const session = new PluginSession(project({}), [], () => [
+      { package: '@ift/serve', description: '', provides },
+    ])
+    expect(session.notFound('verb', 'serve', ['train'])).toMatchObject({
+      message: 'There is no verb "serve".',
+      hint: expect.stringMatching(
+        /npm install @ift\/serve\n\nInstalled verbs: train\nTo install: serve \(@ift\/serve\)/,
+      ) as string,
+    })
+  })
+
   test('a package of that name that provides something else, and one that is broken', async () => {
     const hint = await hintOf('c', {
       'ift-plugin-dataset-c': { code: source('d') },
