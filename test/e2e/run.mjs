@@ -108,20 +108,77 @@ expect(
 )
 const wrong = run('npx', ['ift', 'train', '--train.epoch', '2'], { status: 2 })
 expect('a wrong flag is answered with the right one', wrong.stderr.includes('train.epochs'))
-const absent = run('npx', ['ift', 'train', '--model', 'bloom'], { status: 2 })
-expect(
-  'an absent family is answered with what to install',
-  absent.stderr.includes('npm install @ift/model-bloom'),
-)
+for (const [model, name] of [
+  ['bloom', '@ift/model-bloom'],
+  ['gptj', '@ift/model-moss'],
+]) {
+  const absent = run('npx', ['ift', 'train', '--model', model], { status: 2 })
+  expect(`family ${model}, absent: npm install ${name}`, absent.stderr.includes(`npm install ${name}`))
+}
 
-const installed = () =>
-  JSON.parse(run('npx', ['ift', 'plugins', '--json']).stdout).installed.map((p) => p.name)
-expect('the packages are listed', String(installed()) === 'cpu,llama,lora')
+const plugins = () => JSON.parse(run('npx', ['ift', 'plugins', '--json']).stdout)
+const installed = () => plugins().installed.map((p) => p.name)
+const first = plugins()
+expect(
+  'the packages are listed',
+  String(first.installed.map((p) => p.package).filter((name, i, all) => all.indexOf(name) === i)) ===
+    '@ift/kernels-cpu,@ift/model-llama,@ift/peft-lora,@ift/tokenizers',
+)
+expect(
+  'and those that could be installed, from the catalogue in the tarball of core',
+  ['@ift/model-bloom', '@ift/dataset-cot'].every((name) => first.installable.some((p) => p.package === name)),
+)
+// A family in a package whose name says nothing, with an architecture that no file of ours names.
+const family = join(others, 'family')
+mkdirSync(family)
+run('tar', ['-xzf', readdirSync(others).find((name) => name.includes('gpt2')), '-C', family], { cwd: others })
+rmSync(
+  join(
+    others,
+    readdirSync(others).find((name) => name.includes('gpt2') && name.endsWith('.tgz')),
+  ),
+)
+const manifest = join(family, 'package', 'package.json')
+writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), name: '@acme/gpt' }))
+run('npm', ['pack', '--pack-destination', others], { cwd: join(family, 'package') })
+rmSync(family, { recursive: true })
+// A verb, and a neighbour that is broken.
+const brings = (files) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ift-e2e-package-'))
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+  run('npm', ['pack', '--pack-destination', others], { cwd: folder })
+  rmSync(folder, { recursive: true })
+}
+const described = (name, provides) =>
+  JSON.stringify({ name, version: '1.0.0', type: 'module', exports: './index.js', ift: { provides } })
+brings({
+  'package.json': described('word-count', { verb: { words: { description: 'Counts words of the data.' } } }),
+  'index.js': `import { defineVerb, Ift } from '@ift/core'
+export const plugin = defineVerb({
+  name: 'words', description: 'Counts words of the data.', example: 'npx ift words',
+  options: { least: { type: 'integer', min: 1, default: 1, description: 'letters of a word at least' } },
+  run: ({ session, terminal, options: { least } }) => Ift.using(session, async (ift) => {
+    terminal.json({ least, dataset: (await ift.dataset('kitchen')).name })
+    return 0
+  }),
+})`,
+})
+brings({
+  'package.json': described('@acme/broken-gpt', {
+    model: { broken: { architectures: ['GPT2LMHeadModel'] } },
+  }),
+  'index.js': `throw new Error('broken at import')`,
+})
 run('npm', ['install', '--no-audit', '--no-fund', ...readdirSync(others).map((name) => join(others, name))])
 expect(
-  'a model family and a dataset of a third party are listed',
-  ['gpt2', 'kitchen'].every((name) => installed().includes(name)),
+  'a model family, a dataset and a verb of a third party are listed',
+  ['gpt2', 'kitchen', 'words'].every((name) => installed().includes(name)),
 )
+expect('the verb is in the help', run('npx', ['ift', '--help']).stdout.includes('Counts words of the data.'))
+const words = JSON.parse(run('npx', ['ift', 'words', '--least', '3']).stdout)
+expect('and runs with its options checked', words.least === 3 && words.dataset === 'kitchen')
+const tooFew = run('npx', ['ift', 'words', '--least', '0'], { status: 2 })
+expect('by the name of the flag', tooFew.stderr.includes('--least is "0", expected a whole number from 1'))
 cpSync(join(root, 'examples', 'plugin-model', 'fixtures', 'gpt2-tiny'), join(user, 'gpt2'), {
   recursive: true,
 })
@@ -136,7 +193,10 @@ const foreign = {
 writeFileSync(join(user, 'foreign.json'), JSON.stringify(foreign))
 const file = ['--config', 'foreign.json']
 run('npx', ['ift', 'train', ...file])
-expect('they train', existsSync(join(user, 'gpt2-lora', 'adapter', 'adapter_model.safetensors')))
+expect(
+  'they train, beside a broken package that says it reads the same',
+  existsSync(join(user, 'gpt2-lora', 'adapter', 'adapter_model.safetensors')),
+)
 run('npx', ['ift', 'merge', 'gpt2-merged', ...file, '--adapter', './gpt2-lora/adapter'])
 const foreignAnswer = run('npx', ['ift', 'generate', 'Why?', '--json', ...file, '--weights', './gpt2-merged'])
 expect('and answer', JSON.parse(foreignAnswer.stdout).ids.length > 0)
