@@ -54,7 +54,7 @@ const shout = `{
     form: { type: 'choice', choices: ['plain', 'loud'], description: 'form' },
   },
   run({ terminal, options, operands, session, cwd }) {
-    terminal.json({ options, operands, overrides: session.overrides, config: session.configFile, cwd })
+    terminal.json({ options, operands, flags: session.flags, config: session.configFile, cwd })
     return Promise.resolve(3)
   },
 }`
@@ -90,7 +90,7 @@ describe('a verb of a package', () => {
     expect(await called('hi')).toMatchObject({
       operands: { text: 'hi' },
       options: { times: 1, keepAll: false },
-      overrides: {},
+      flags: {},
       cwd: process.cwd(),
     })
     expect(isLoaded('ift-plugin-shout')).toBe(true)
@@ -114,7 +114,7 @@ describe('a verb of a package', () => {
     expect(await called(...line, '--weights', './m', '--train.epochs', '2', '--config', 'c.json')).toEqual({
       options: { times: 2, keepAll: true, temperature: 0.5, output: 'x', log: true, form: 'loud' },
       operands: { text: 'hi', to: 'me' },
-      overrides: { weights: './m', train: { epochs: 2 } },
+      flags: { weights: ['./m'], 'train.epochs': ['2'] },
       config: 'c.json',
       cwd: process.cwd(),
     })
