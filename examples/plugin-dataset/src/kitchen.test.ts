@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { InstructionExample } from '@ift/core'
-import { datasetConformance, datasetsOf } from '@ift/core/testing'
+import { datasetConformance, datasetsOf, manifestConformance } from '@ift/core/testing'
 import { afterAll, describe, expect, test } from 'vitest'
 import { kitchen, plugin } from './index.js'
 
@@ -23,6 +23,8 @@ async function load(seed: number, from = folder): Promise<InstructionExample[]> 
 
 describe('conformance', () => {
   for (const { name, run } of datasetConformance(kitchen, { folder })) test(name, run)
+  const own = fileURLToPath(new URL('..', import.meta.url))
+  for (const { name, run } of manifestConformance(plugin, own)) test(name, run)
 })
 
 test('the plugin registers the dataset', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { openSafetensors } from '@ift/core'
-import { modelConformance } from '@ift/core/testing'
+import { manifestConformance, modelConformance } from '@ift/core/testing'
 import { instructionSets, openCpu } from '@ift/kernels-cpu'
 import { IftError } from '@ift/tensor'
 import { describe, expect, test } from 'vitest'
@@ -33,6 +33,11 @@ for (const name of ['gpt2-tiny', 'gpt2-untied']) {
       test.skipIf(missing !== null)(what, run)
   })
 }
+
+describe('package.json', () => {
+  const folder = fileURLToPath(new URL('..', import.meta.url))
+  for (const { name, run } of manifestConformance(plugin, folder)) test(name, run)
+})
 
 test('the fixture is what checkpoints are: no prefix, masks, matrices [in, out]', async () => {
   const { tensors } = await openSafetensors(fixture('gpt2-tiny/model.safetensors'))
