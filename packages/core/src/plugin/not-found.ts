@@ -28,7 +28,12 @@ const listed = (kind: PluginKind, name: string, packageName: string) =>
 export function namesThere(kind: PluginKind, { used, installed, catalogue }: Omit<Known, 'rootDir'>) {
   const there = new Map(used.map((name) => [name, name]))
   const absent = new Map<string, string>()
-  if (kind !== 'plugin') {
+  if (kind === 'plugin')
+    for (const { package: of } of installed) {
+      const name = of.replace(/^ift-plugin-/, '')
+      there.set(name, listed(kind, name, of))
+    }
+  else {
     for (const { package: of, provides } of installed)
       for (const name of namesOf(provides, kind))
         if (!there.has(name)) there.set(name, listed(kind, name, of))

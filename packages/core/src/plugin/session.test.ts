@@ -94,6 +94,24 @@ describe('names', () => {
     )
     expect((await new PluginSession(dir).load('several')).name).toBe('several')
     await expect(new PluginSession(dir).load('other')).rejects.toMatchObject({ code: 'IFT_PLUGIN_NOT_FOUND' })
+    await expect(new PluginSession(dir).load('severals')).rejects.toMatchObject({
+      message: 'No plugin provides "severals".',
+      hint: expect.stringMatching(/^Did you mean "several"\?/) as string,
+    })
+  })
+
+  test('that was not built: its package.json names a file that is not there', async () => {
+    const exports = { '.': { import: './dist/index.js' } }
+    const ift = { provides: { dataset: { unbuilt: {} } } }
+    const dir = project(
+      { '@acme/unbuilt': { code: '', manifest: { exports: './none.js', main: './none.js', ift } } },
+      { dependencies: { '@acme/unbuilt': '*' } },
+    )
+    await expect(new PluginSession(dir).dataset('unbuilt')).rejects.toMatchObject({
+      code: 'IFT_PLUGIN_LOAD',
+    })
+    const other = project({ 'ift-plugin-dataset-u': { code: '', manifest: { exports } } })
+    await expect(new PluginSession(other).dataset('u')).rejects.toMatchObject({ code: 'IFT_PLUGIN_LOAD' })
   })
 
   const known = [

@@ -119,11 +119,9 @@ export class PluginSession implements PluginHost {
 
   /** Loads a further plugin that the config names, and uses it. */
   async load(name: string): Promise<IftPlugin> {
-    for (const specifier of this.#specifiers('plugin', name)) {
-      const plugin = await this.#import(specifier, name)
-      if (plugin) return plugin
-    }
-    throw this.notFound('plugin', name, this.plugins)
+    const [specifier] = this.#specifiers('plugin', name)
+    if (specifier === undefined) throw this.notFound('plugin', name, [])
+    return this.#import(specifier, name)
   }
 
   /** Loads a package that `packages` found, and uses it. */
@@ -174,9 +172,14 @@ export class PluginSession implements PluginHost {
     }
   }
 
-  async #import(specifier: string, what: string): Promise<IftPlugin | null> {
+  async #import(specifier: string, what: string): Promise<IftPlugin> {
     const file = this.#locate(specifier)
-    if (file === null) return null
+    if (file === null)
+      throw new IftError(
+        'IFT_PLUGIN_LOAD',
+        `${specifier} is installed, and its package.json names no file that is there.`,
+        'Build it, or look at `exports` and `main`.',
+      )
     const plugin = await importPlugin(file, what)
     this.use(plugin)
     return plugin
@@ -189,7 +192,7 @@ export class PluginSession implements PluginHost {
     for (const specifier of this.#specifiers(kind, name)) {
       const plugin = await this.#import(specifier, name)
       // A package or file named by path registers under a name of its own; the last one stands for it.
-      const own = isSpecifier(name) && plugin ? this.#registered.get(plugin)?.get(kind)?.at(-1) : undefined
+      const own = isSpecifier(name) ? this.#registered.get(plugin)?.get(kind)?.at(-1) : undefined
       const found = registry.find(own ?? name)
       if (found !== undefined) return found
       without.push(specifier)
