@@ -255,7 +255,7 @@ describe('operands', () => {
     const [out, lse] = [backend.alloc(0), backend.alloc(0)]
     const cu = upload(Int32Array.of(0, 0))
     const huge = 2 ** 52
-    const mask = { causal: true, visiblePrefix: null, alibiSlopes: null }
+    const mask = { causal: true }
     const sequences = {
       segments: 1,
       cuQ: cu,
