@@ -5,7 +5,17 @@ import { passedOnBy, usesOf } from './rust-paths.mjs'
 
 /** The modules of each crate from the lowest up. What lib.rs itself holds lies above them all. */
 export const crates = {
-  'crates/kernel-abi': ['error', 'dtype', 'size', 'attention', 'buffers', 'recordings', 'operands', 'gemm', 'low_rank'],
+  'crates/kernel-abi': [
+    'error',
+    'dtype',
+    'size',
+    'attention',
+    'buffers',
+    'recordings',
+    'operands',
+    'gemm',
+    'low_rank',
+  ],
   'crates/collectives': ['reduction', 'element', 'library', 'mpi', 'nccl'],
   'packages/kernels-cpu/native': [
     'profile',

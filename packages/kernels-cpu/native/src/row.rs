@@ -17,6 +17,18 @@ pub fn load<E: Element>(y: &mut [f32], x: &[E]) {
     }
 }
 
+/// [`load`] from an address, which the loops of int8 are faster with than with slices.
+///
+/// # Safety
+/// As many elements lie at `x` as y has, and nothing writes to them meanwhile.
+#[inline(always)]
+pub unsafe fn load_at<E: Element>(y: &mut [f32], x: *const E) {
+    for (i, y) in y.iter_mut().enumerate() {
+        // SAFETY: the caller's elements.
+        *y = unsafe { x.add(i).read() }.load();
+    }
+}
+
 /// Asks for what lies at `x`, which need not exist.
 #[inline(always)]
 pub fn fetch<E>(x: *const E) {

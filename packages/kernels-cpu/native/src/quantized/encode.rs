@@ -11,9 +11,8 @@ use crate::row;
 /// Adding and taking away 1.5 · 2^23 rounds to the nearest whole number, ties to even.
 const ROUND: f32 = 12_582_912.0;
 
-/// Elements of a row that are looked at together, and of those that are encoded together.
+/// Elements of a row that are looked at together.
 const PIECE: usize = 256;
-const LANES: usize = 64;
 
 /// x / of, or 0 where `of` is 0.
 #[inline(always)]
@@ -85,38 +84,31 @@ impl<E: Element> Loop for Rows<'_, E> {
 
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
+        let cols = self.cols;
         let mut x = [0.0f32; PIECE];
         for (r, scale) in self.scales.iter_mut().enumerate() {
-            let row = r * self.cols..(r + 1) * self.cols;
-            let (row, codes) = (&self.x[row.clone()], &mut self.codes[row]);
+            let (row, to) = (&self.x[r * cols..(r + 1) * cols], &mut self.codes[r * cols..(r + 1) * cols]);
+            let (row, to) = (row.as_ptr(), to.as_mut_ptr());
+            let pieces = || (0..cols).step_by(PIECE).map(|start| (start, PIECE.min(cols - start)));
             let mut most = 0.0f32;
-            for piece in row.chunks(PIECE) {
-                let x = &mut x[..piece.len()];
-                row::load(x, piece);
-                most = most.max(largest(x));
+            for (at, len) in pieces() {
+                // SAFETY: a piece of the row.
+                unsafe { row::load_at(&mut x[..len], row.add(at)) };
+                most = most.max(largest(&x[..len]));
             }
             let factor = share(127.0, most);
-            for (piece, to) in row.chunks(PIECE).zip(codes.chunks_mut(PIECE)) {
-                let x = &mut x[..piece.len()];
-                row::load(x, piece);
-                let (blocks, rest) = x.as_chunks::<LANES>();
-                let (to_blocks, to_rest) = to.as_chunks_mut::<LANES>();
-                for (to, x) in to_blocks.iter_mut().zip(blocks) {
-                    *to = x.map(|x| nearest(x * factor));
-                }
-                for (to, x) in to_rest.iter_mut().zip(rest) {
-                    *to = nearest(*x * factor);
+            for (at, len) in pieces() {
+                // SAFETY: as above.
+                unsafe { row::load_at(&mut x[..len], row.add(at)) };
+                for (i, x) in x[..len].iter().enumerate() {
+                    let whole = (x * factor + ROUND).to_bits() as i32 - ROUND.to_bits() as i32;
+                    // SAFETY: the codes of the row are as many as its elements.
+                    unsafe { to.add(at + i).write(whole as i8) };
                 }
             }
             *scale = most;
         }
     }
-}
-
-/// The whole number nearest to x, of a magnitude up to 127; ties to even.
-#[inline(always)]
-fn nearest(x: f32) -> i8 {
-    ((x + ROUND).to_bits() as i32 - ROUND.to_bits() as i32) as i8
 }
 
 /// Writes codes and scales of `w` from x.
