@@ -74,9 +74,9 @@ __device__ void squared_norm(const SquaredNormArgs& a) {
 
 // Launch: one thread.
 __device__ void clip_factor(const ClipFactorArgs& a) {
-  const double factor = a.max_norm / (sqrt(static_cast<double>(*a.squared_norm)) + 1e-6);
-  // A NaN stays one, so that it is seen.
-  *a.y = factor > 1.0 ? 1.0f : static_cast<float>(factor);
+  const float squared = *a.squared_norm;
+  const double factor = a.max_norm / (sqrt(static_cast<double>(squared)) + 1e-6);
+  *a.y = !isfinite(squared) ? NAN : factor > 1.0 ? 1.0f : static_cast<float>(factor);
 }
 
 }  // namespace ift

@@ -104,6 +104,18 @@ static void squared_norm_case(int64_t n, int offset, bool accumulate) {
   expect_close("clip factor", factor.host(), {std::min(1.0, 0.75 / (std::sqrt(expected) + 1e-6))}, 1e-6);
 }
 
+static void clip_case(float squared, double most, float expected) {
+  using namespace test;
+  const Case here("clip factor of " + std::to_string(squared) + " at most " + std::to_string(most));
+  if (!here.runs()) return;
+  const Operand<float> y(std::vector<float>(1, squared)), factor(unwritten<float>(1));
+  const ift::ClipFactorArgs clip{factor, y, most};
+  IFT_LAUNCH(ift_clip_factor, clip, dim3(1), dim3(1), 0);
+  const float found = factor.host()[0];
+  check();
+  if (!(found == expected || (std::isnan(found) && std::isnan(expected)))) fail("factor", std::to_string(found));
+}
+
 template <class T>
 static void cases() {
   for (const bool layer : {false, true}) {
@@ -132,6 +144,10 @@ static void tests() {
   cases<float>();
   cases<bf16>();
   cases<f16>();
+  clip_case(NAN, 1, NAN);
+  clip_case(INFINITY, 1, NAN);
+  clip_case(4, INFINITY, 1);
+  clip_case(0, 0.5, 1);
   if (!test::big) return;
   for (const bool layer : {false, true}) norm_case<bf16>(2048, 4096, 0, layer, false);
   row_norm_case<bf16>(4096, 4096, 0);

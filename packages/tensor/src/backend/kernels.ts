@@ -2,7 +2,7 @@ import type { DType, FloatDType } from '../dtype.js'
 import type { Attention, PagedAttention, Rope } from './attention.js'
 import type { Accumulate, Buf } from './buffer.js'
 import type { CrossEntropy, TopRows } from './logits.js'
-import type { AdamW } from './optimizer.js'
+import type { Adafactor, AdamW, Lion } from './optimizer.js'
 import type { Gemm, LowRank, LowRankGradients } from './products.js'
 import type { QuantizedMatrix, QuantizedProduct } from './quantized.js'
 
@@ -209,14 +209,31 @@ export interface Kernels {
    */
   topRows(values: Buf, indices: Buf, logSum: Buf | null, x: Buf, p: TopRows): void
 
-  // optimiser
+  // optimiser; gradScale f32 [1], or null for 1, multiplies the gradient, and where it is NaN nothing is changed
   /** y f32 [1] (+)= sum of squares of x [n]. */
   squaredNorm(y: Buf, x: Buf, n: number, dtype: FloatDType, beta: Accumulate): void
-  /** y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm) + 1e-6)), PyTorch's clip_grad_norm_ factor. */
-  clipFactor(y: Buf, squaredNorm: Buf, maxNorm: number): void
   /**
-   * One AdamW step. master f32 [n] is updated and rounded into param; when null (param f32) param is its own master.
-   * gradScale f32 [1], or null for 1, multiplies the gradient.
+   * y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm) + 1e-6)), PyTorch's clip_grad_norm_ factor; NaN where squaredNorm is not
+   * finite. maxNorm may be infinite.
    */
+  clipFactor(y: Buf, squaredNorm: Buf, maxNorm: number): void
+  /** One AdamW step. master f32 [n] is updated and rounded into param; when null (param f32) param is its own master. */
   adamw(param: Buf, master: Buf | null, grad: Buf, m: Buf, v: Buf, gradScale: Buf | null, p: AdamW): void
+  /** One Lion step; m f32 [n], param and master as in `adamw`. */
+  lion(param: Buf, master: Buf | null, grad: Buf, m: Buf, gradScale: Buf | null, p: Lion): void
+  /**
+   * One Adafactor step of param [rows, cols]. v f32 [rows] and column f32 [cols] are the mean squares of its rows and columns;
+   * without column, v f32 [rows, cols] has every element's. m f32 [rows, cols] is the first moment, or null for none; with it
+   * too, a step of rate 0 moves nothing.
+   */
+  adafactor(
+    param: Buf,
+    master: Buf | null,
+    grad: Buf,
+    v: Buf,
+    column: Buf | null,
+    m: Buf | null,
+    gradScale: Buf | null,
+    p: Adafactor,
+  ): void
 }

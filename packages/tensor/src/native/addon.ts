@@ -380,4 +380,38 @@ export interface NativeAddon {
     step: number,
     dtype: number,
   ): Outcome
+  lion(
+    device: number,
+    param: number,
+    master: number | null,
+    grad: number,
+    m: number,
+    gradScale: number | null,
+    n: number,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    weightDecay: number,
+    dtype: number,
+  ): Outcome
+  adafactor(
+    device: number,
+    param: number,
+    master: number | null,
+    grad: number,
+    v: number,
+    column: number | null,
+    m: number | null,
+    gradScale: number | null,
+    rows: number,
+    cols: number,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    epsilon1: number,
+    epsilon2: number | null,
+    clipThreshold: number,
+    weightDecay: number,
+    dtype: number,
+  ): Outcome
 }

@@ -1,6 +1,7 @@
 // Over 400 lines: one class implements the whole of Backend, one short method for each kernel.
 import type {
   Accumulate,
+  Adafactor,
   AdamW,
   Attention,
   Backend,
@@ -9,6 +10,7 @@ import type {
   CrossEntropy,
   DeviceInfo,
   Gemm,
+  Lion,
   Gradient,
   LowRank,
   LowRankGradients,
@@ -636,6 +638,49 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
         eps,
         weightDecay,
         step,
+        dtype,
+      ),
+    )
+  }
+
+  lion(param: Buf, master: Buf | null, grad: Buf, m: Buf, gradScale: Buf | null, p: Lion): void {
+    const { n, lr, beta1, beta2, weightDecay } = p
+    const dtype = dtypes[p.dtype]
+    const { native, number } = this
+    raise(native.lion(number, param, master, grad, m, gradScale, n, lr, beta1, beta2, weightDecay, dtype))
+  }
+
+  adafactor(
+    param: Buf,
+    master: Buf | null,
+    grad: Buf,
+    v: Buf,
+    column: Buf | null,
+    m: Buf | null,
+    gradScale: Buf | null,
+    p: Adafactor,
+  ): void {
+    const { rows, cols, lr, beta1, beta2, epsilon1, epsilon2, clipThreshold, weightDecay } = p
+    const dtype = dtypes[p.dtype]
+    raise(
+      this.native.adafactor(
+        this.number,
+        param,
+        master,
+        grad,
+        v,
+        column,
+        m,
+        gradScale,
+        rows,
+        cols,
+        lr,
+        beta1,
+        beta2,
+        epsilon1,
+        epsilon2,
+        clipThreshold,
+        weightDecay,
         dtype,
       ),
     )

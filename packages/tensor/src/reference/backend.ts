@@ -215,6 +215,14 @@ class ReferenceBackend implements Backend {
   adamw(...args: Arguments<'adamw'>): void {
     optimizer.adamw(this.#memory, ...args)
   }
+
+  lion(...args: Arguments<'lion'>): void {
+    optimizer.lion(this.#memory, ...args)
+  }
+
+  adafactor(...args: Arguments<'adafactor'>): void {
+    optimizer.adafactor(this.#memory, ...args)
+  }
 }
 
 function attempt(fn: () => void): Promise<void> {

@@ -211,7 +211,7 @@ function close(
   for (let i = 0; i < expected.length; i++) {
     const e = expected[i]!
     const f = found[i]!
-    if (e === f) continue
+    if (e === f || Object.is(e, f)) continue
     if (!(Math.abs(e - f) <= tolerance * (Math.abs(e) + scale) + 1e-30)) {
       throw failure(`${where}[${i}] of ${expected.length} expected ${e}, found ${f}`)
     }

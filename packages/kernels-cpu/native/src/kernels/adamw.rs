@@ -63,7 +63,8 @@ impl<E: Element> Loop for Step<'_, E> {
     }
 }
 
-/// param [n] of dtype; master (null when param is f32 and its own), grad, m, v f32 [n]; gradScale f32 [1] or null.
+/// param [n] of dtype; master (null when param is f32 and its own), grad, m, v f32 [n]; gradScale f32 [1] or null. A scale of NaN
+/// changes nothing.
 #[napi]
 pub fn adamw(
     device: u32,
@@ -113,6 +114,9 @@ pub fn adamw(
         };
         Ok(move |context: &Context| {
             let scale = scale.map_or(1.0, |scale| scale.slice::<f32>(context)[0]);
+            if scale.is_nan() {
+                return Ok(());
+            }
             let grad = grad.slice::<f32>(context);
             context.pool.ranges(n, 16 * BLOCK, |range| {
                 let grad = &grad[range.clone()];

@@ -2,6 +2,7 @@
 //! then queues the loop.
 
 pub mod activations;
+pub mod adafactor;
 pub mod adamw;
 pub mod attention;
 pub mod columns;
@@ -10,6 +11,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;
 pub mod layer_norm;
+pub mod lion;
 pub mod low_rank;
 mod map;
 pub mod norms;

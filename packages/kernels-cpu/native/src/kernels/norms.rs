@@ -84,19 +84,17 @@ pub fn squared_norm(device: u32, y: u32, x: u32, n: f64, dtype: u32, accumulate:
     })
 }
 
-/// y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm f32 [1]) + 1e-6)).
+/// y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm f32 [1]) + 1e-6)); NaN where squaredNorm is not finite.
 #[napi]
 pub fn clip_factor(device: u32, y: u32, squared_norm: u32, max_norm: f64) -> Option<Failure> {
     kernel(device, "clipFactor", |args| {
         let y = args.output("y", y, &[1], FloatDType::F32)?;
         let squared_norm = args.input("squaredNorm", squared_norm, &[1], FloatDType::F32)?;
         Ok(move |context: &Context| {
-            let squared_norm = squared_norm.slice::<f32>(context)[0];
-            let factor = max_norm / (f64::from(squared_norm).sqrt() + 1e-6);
-            // A NaN stays one, so that it is seen.
+            let norm = f64::from(squared_norm.slice::<f32>(context)[0]).sqrt();
+            let factor = if norm.is_finite() { (max_norm / (norm + 1e-6)).min(1.0) } else { f64::NAN };
             // SAFETY: an output of the kernel, which other threads have nothing to do with.
-            let y = unsafe { y.all(context) };
-            y[0] = if factor > 1.0 { 1.0 } else { factor as f32 };
+            unsafe { y.all(context)[0] = factor as f32 };
             Ok(())
         })
     })

@@ -1,4 +1,4 @@
-//! AdamW: optimizer.cu.
+//! AdamW: adamw.cu.
 
 use ift_kernel_abi::{Code, Error, FloatDType, size};
 use napi_derive::napi;

@@ -56,7 +56,7 @@ pub fn squared_norm(device: u32, y: u32, x: u32, n: f64, dtype: u32, accumulate:
     })
 }
 
-/// y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm f32 [1]) + 1e-6)).
+/// y f32 [1] = min(1, maxNorm / (sqrt(squaredNorm f32 [1]) + 1e-6)); NaN where squaredNorm is not finite.
 #[napi]
 pub fn clip_factor(device: u32, y: u32, squared_norm: u32, max_norm: f64) -> Option<Failure> {
     kernel(device, "clipFactor", |args| {

@@ -1,6 +1,7 @@
 //! The kernels of the device, one family a file: each checks every length and queues the launch.
 
 pub mod activations;
+pub mod adafactor;
 pub mod adamw;
 pub mod attention;
 pub mod clip;
@@ -9,6 +10,7 @@ pub mod copy;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod gemm;
+pub mod lion;
 pub mod low_rank;
 pub mod norm;
 mod product;

@@ -10,6 +10,8 @@ use super::attention;
 
 /// Names of the kernels without dynamic shared memory of note; alternatives stand in braces. F is every float type.
 const NAMES: &[&str] = &[
+    "ift_adafactor_{moments,roots,sizes,totals}",
+    "ift_adafactor_step_F",
     "ift_adamw_F",
     "ift_add_2d_F",
     "ift_copy_2d_{16,32}",
@@ -24,6 +26,7 @@ const NAMES: &[&str] = &[
     "ift_layer_norm_{,backward_}F",
     "ift_rms_norm_{,backward_}F",
     "ift_row_norms_F",
+    "ift_lion_F",
     "ift_mul_F",
     "ift_random_F",
     "ift_rope_F",

@@ -156,6 +156,34 @@ export const memoryCases = (): KernelCase[] => [
           dtype: 'f32',
         }),
       )
+      refused('lion with a short momentum', () =>
+        backend.lion(y, null, x, small, null, {
+          n: 16,
+          lr: 1,
+          beta1: 0,
+          beta2: 0,
+          weightDecay: 0,
+          dtype: 'f32',
+        }),
+      )
+      const factored = {
+        rows: 4,
+        cols: 4,
+        lr: 1,
+        beta1: 0,
+        beta2: 0,
+        epsilon1: 1,
+        epsilon2: null,
+        clipThreshold: 1,
+        weightDecay: 0,
+        dtype: 'f32',
+      } as const
+      refused('adafactor with a short second moment', () =>
+        backend.adafactor(y, null, x, small, null, null, null, factored),
+      )
+      refused('adafactor with a short column', () =>
+        backend.adafactor(y, null, x, y, small, null, null, { ...factored, rows: 2, cols: 8 }),
+      )
       for (const buf of [x, y, small]) backend.free(buf)
       await backend.synchronize()
     },

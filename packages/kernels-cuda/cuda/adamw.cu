@@ -21,6 +21,7 @@ __device__ void adamw(const AdamWArgs& a) {
   constexpr int N = 4;
   const int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.x * N;
   const float scale = a.grad_scale != nullptr ? *a.grad_scale : 1.0f;
+  if (isnan(scale)) return;
   T* param = static_cast<T*>(a.param);
   float* master = a.apart != 0 ? a.master : static_cast<float*>(a.param);
   const bool vectorised = aligned<N>(master) && aligned<N>(a.grad) && aligned<N>(a.m) && aligned<N>(a.v) &&
