@@ -1,13 +1,33 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { optionRows } from '@ift/core'
+import { Ift, optionRows } from '@ift/core'
+import { toJSONSchema, type ZodType } from '@ift/core/options'
 import { configurationPage } from './configuration.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 test('docs/configuration.md is what the declarations say (node scripts/docs.mjs)', () => {
   expect(readFileSync(`${root}docs/configuration.md`, 'utf8')).toBe(configurationPage(optionRows()))
+})
+
+test('docs/optimizers.md has every optimizer of core with its options', async () => {
+  const page = readFileSync(`${root}docs/optimizers.md`, 'utf8')
+  const builtin = await Ift.using({ config: {} }, (ift) =>
+    Promise.all(ift.hooks.optimizer.names().map((name) => ift.optimizer(name))),
+  )
+  expect(builtin.map(({ name }) => name)).toEqual(['adafactor', 'adamw', 'lion'])
+  for (const { name, options } of builtin) {
+    const section = page.split(`### \`${name}\``)[1]!.split('\n#')[0]!
+    const { properties = {} } = toJSONSchema(options as ZodType, { io: 'input' })
+    const rows = Object.entries(
+      properties as Record<string, { default?: unknown; description?: string }>,
+    ).map(
+      ([option, { default: value, description }]) =>
+        `| \`${option}\` | ${value === undefined ? '' : `\`${JSON.stringify(value)}\``} | ${description} |`,
+    )
+    expect(section.match(/^\| `.*$/gm), name).toEqual(rows)
+  }
 })
 
 test('docs/errors.md has every code, and no other', () => {

@@ -74,6 +74,8 @@ export const sizeOf = ({ definition, json }, { plan, quantizedSizes, defaultTarg
     dtype: /** @type {const} */ ('bf16'),
     parameters,
     trainable,
+    // Both moments of AdamW.
+    optimizerState: 8 * trainable,
     method: { activationsPerToken: (adapted * rank) / shape.layers },
     tokens: Math.min(tokens, shape.maxPositions ?? tokens),
     trainedTokens: Math.min(tokens, shape.maxPositions ?? tokens),

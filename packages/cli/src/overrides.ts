@@ -30,7 +30,7 @@ function assign(target: Record<string, unknown>, path: string, value: unknown): 
 }
 
 const known = new Map(optionRows().map((row) => [row.path, row]))
-const isOption = (name: string) => known.has(name) || name === 'peft.method' || name.startsWith('peft.')
+const isOption = (name: string) => known.has(name) || /^(peft|train\.optimizer)\./.test(name)
 
 /** Flags of the command line itself. */
 const general = ['config', 'help', 'version']

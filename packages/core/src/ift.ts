@@ -26,6 +26,7 @@ import { modelRecord, openModel, type OpenModel, type OpenOptions } from './sess
 import { modelInputs } from './session/run-inputs.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, type Training, type TrainingOptions } from './session/training.js'
+import { builtinOptimizers } from './train/optimizer/index.js'
 import { releaseLocks } from './train/run-lock.js'
 
 export interface LoadOptions extends SessionRequest {
@@ -39,6 +40,8 @@ export interface LoadOptions extends SessionRequest {
 function overlay(base: unknown, over: unknown): unknown {
   const plain = (value: unknown): value is Record<string, unknown> =>
     typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  // Where a name stands for an object that has it, options are those of what is named.
+  if (typeof base === 'string' && plain(over) && !('name' in over)) return { name: base, ...over }
   if (!plain(base) || !plain(over)) return over
   const out: Record<string, unknown> = { ...base }
   for (const [key, value] of Object.entries(over)) out[key] = key in out ? overlay(out[key], value) : value
@@ -71,6 +74,7 @@ export class Ift extends PluginSession {
     this.config = config
     this.configPath = configPath
     this.#lost.catch(() => undefined)
+    for (const optimizer of builtinOptimizers) this.hooks.optimizer.provide(optimizer.name, optimizer)
   }
 
   /** Reads and checks the config, applies its plugins and lets them change it. */

@@ -23,6 +23,7 @@ export {
   defineBackend,
   defineDataset,
   defineModel,
+  defineOptimizer,
   definePeft,
   definePlugin,
   defineTemplate,

@@ -4,7 +4,7 @@ import { bytes, compact } from '../ui/format.js'
 
 /** The plan of a run as rows of a table. */
 export function planRows(training: Training): [string, string][] {
-  const { plan, open, data, trainable, parameters, trainer, microBatchTokens } = training
+  const { plan, open, data, trainable, parameters, trainer, microBatchTokens, optimizer } = training
   const asked = open.config.train.microBatchTokens
   const rows: [string, string][] = [
     [
@@ -26,7 +26,7 @@ export function planRows(training: Training): [string, string][] {
         ]
       : []),
     ['weights', bytes(plan.weights)],
-    ['optimiser', bytes(plan.training)],
+    ['optimiser', `${optimizer}, ${bytes(plan.training)} with gradients`],
     [
       'activations',
       `${bytes(plan.activations)}${plan.recomputeLayers ? `, ${plan.recomputeLayers} layers recomputed` : ''}`,

@@ -7,10 +7,15 @@ const isOfMethod = (path: string) => path.startsWith('peft.') && path !== 'peft.
 
 function read(schema: z.ZodType, flags: readonly (readonly [path: string, words: readonly string[]])[]) {
   const options: Record<string, unknown> = {}
-  for (const [path, words] of flags) {
-    const keys = path.split('.')
+  const paths = flags.map(([path, words]) => [path.split('.'), words] as const)
+  // What is named comes before its options: --train.optimizer.beta2 0.98 --train.optimizer lion
+  for (const [keys, words] of paths.sort(([a], [b]) => a.length - b.length)) {
     let at = options
-    for (const key of keys.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
+    for (const key of keys.slice(0, -1)) {
+      const value = (at[key] ??= {})
+      // A name stands for an object that has it.
+      at = at[key] = (typeof value === 'string' ? { name: value } : value) as Record<string, unknown>
+    }
     at[keys.at(-1)!] = readWords(schema, keys, words)
   }
   return options

@@ -73,9 +73,9 @@ export const trainSchema = strict({
     .describe('Tokens that pass through the model at once; a longer sequence passes alone.'),
   learningRate: positive.default(3e-4).describe('Peak learning rate.'),
   schedule: z
-    .enum(['linear', 'cosine', 'constant'])
+    .enum(['linear', 'cosine', 'constant', 'wsd'])
     .default('linear')
-    .describe('Course of the learning rate after the warm-up.'),
+    .describe('Course of the learning rate after the warm-up; wsd stays at the peak and decays at the end.'),
   warmupSteps: z
     .number()
     .int()
@@ -83,10 +83,25 @@ export const trainSchema = strict({
     .optional()
     .describe('Steps of linear warm-up, the first at learningRate / warmupSteps; wins over warmupRatio.'),
   warmupRatio: fraction.default(0.03).describe('Share of all steps that warm up.'),
+  decaySteps: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Steps at the end in which wsd decays; wins over decayRatio.'),
+  decayRatio: fraction.optional().describe('Share of all steps in which wsd decays; 0.1 when absent.'),
+  decayShape: z
+    .enum(['linear', 'cosine', 'sqrt'])
+    .optional()
+    .describe('Form of the decay of wsd, linear when absent; sqrt is 1 - sqrt (Hägele et al. 2024).'),
   minLearningRateRatio: fraction.default(0).describe('Learning rate at the end as a share of the peak.'),
-  beta1: fraction.default(0.9).describe('Decay of the first moment.'),
-  beta2: fraction.default(0.999).describe('Decay of the second moment.'),
-  epsilon: positive.default(1e-8).describe('Added to the root of the second moment.'),
+  optimizer: z
+    .union([z.string(), z.looseObject({ name: z.string() })])
+    .default('adamw')
+    .describe('adamw, lion, adafactor or a package; with its options: { name: "lion", beta2: 0.98 }.'),
+  beta1: fraction.optional().describe('Short for train.optimizer.beta1.'),
+  beta2: fraction.optional().describe('Short for train.optimizer.beta2.'),
+  epsilon: positive.optional().describe('Short for train.optimizer.epsilon.'),
   weightDecay: z.number().min(0).default(0).describe('Decoupled weight decay of matrices.'),
   clipNorm: z.number().min(0).default(1).describe('Clips the gradient to this norm; 0 is off.'),
   recompute: z

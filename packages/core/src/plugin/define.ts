@@ -2,6 +2,7 @@ import type {
   BackendDefinition,
   DatasetDefinition,
   ModelDefinition,
+  OptimizerDefinition,
   PeftMethod,
   Plugin,
   PromptTemplate,
@@ -53,6 +54,9 @@ export const definePeft: <O>(method: PeftMethod<O>) => IftPlugin = definer<PeftM
   'peft',
   (hooks) => hooks.peft,
 )
+/** An optimizer. */
+export const defineOptimizer: <O>(definition: OptimizerDefinition<O>) => IftPlugin =
+  definer<OptimizerDefinition>('optimizer', (hooks) => hooks.optimizer)
 /** An instruction dataset. */
 export const defineDataset = definer<DatasetDefinition>('dataset', (hooks) => hooks.dataset)
 /** A prompt template. */

@@ -24,6 +24,7 @@ import type {
   BackendDefinition,
   DatasetDefinition,
   ModelDefinition,
+  OptimizerDefinition,
   PeftMethod,
   PromptTemplate,
   TokenizerDefinition,
@@ -82,10 +83,11 @@ function named<H extends AnyHook>(name: string, hook: H): H {
   return hook
 }
 
-/** A registry: the first tap that answers for a key wins, and `stage` lets a user's plugin come before a built-in. */
+/** A registry: the first tap that answers for a key wins, and any tap comes before what is built in. */
 export class Registry<D> extends HookMap<SyncBailHook<[], D>> {
-  /** Registered names, oldest first. */
+  /** Names that plugins registered, oldest first. */
   readonly added: string[] = []
+  readonly #builtin = new Map<string, D>()
 
   constructor(kind: string) {
     super((key) => named(`${kind}:${String(key)}`, new SyncBailHook<[], D>([])), kind)
@@ -97,14 +99,19 @@ export class Registry<D> extends HookMap<SyncBailHook<[], D>> {
     })
   }
 
-  /** The definition of a name, without making the name known. */
-  find(name: string): D | undefined {
-    return this.get(name)?.call()
+  /** Makes a definition of core known, for want of a plugin's. */
+  provide(name: string, definition: D): void {
+    this.#builtin.set(name, definition)
   }
 
-  /** Names that somebody registered. */
+  /** The definition of a name, without making the name known. */
+  find(name: string): D | undefined {
+    return this.get(name)?.call() ?? this.#builtin.get(name)
+  }
+
+  /** Names that somebody registered, or that are built in. */
   names(): string[] {
-    return [...this.added].sort()
+    return [...new Set([...this.added, ...this.#builtin.keys()])].sort()
   }
 }
 
@@ -120,6 +127,7 @@ export const createSessionHooks = () =>
     model: new Registry<ModelDefinition>('model'),
     peft: new Registry<PeftMethod>('peft'),
     dataset: new Registry<DatasetDefinition>('dataset'),
+    optimizer: new Registry<OptimizerDefinition>('optimizer'),
     template: new Registry<PromptTemplate>('template'),
     tokenizer: new Registry<TokenizerDefinition>('tokenizer'),
     verb: new Registry<Verb>('verb'),

@@ -43,6 +43,7 @@ export const providesSchema = z.strictObject({
       size: z.strictObject({ count: z.number().int().min(0), unit: word }).optional(),
     }),
   ),
+  optimizer: words.default([]),
   template: words.default([]),
   tokenizer: words.default([]),
   backend: named(

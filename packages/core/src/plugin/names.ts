@@ -9,6 +9,7 @@ export const infixes: readonly (readonly [Noun, string])[] = [
   ['model', 'model'],
   ['peft', 'peft'],
   ['dataset', 'dataset'],
+  ['optimizer', 'optimizer'],
   ['template', 'template'],
   ['tokenizer', 'tokenizer'],
   ['backend', 'kernels'],

@@ -53,6 +53,7 @@ describe('names', () => {
     expect(candidates('model', '@acme/x')).toEqual(['@acme/ift-plugin-model-x', '@acme/x'])
     expect(candidates('plugin', 'wandb')).toEqual(['ift-plugin-wandb'])
     expect(candidates('backend', 'metal')).toEqual(['@ift/kernels-metal', 'ift-plugin-kernels-metal'])
+    expect(candidates('optimizer', 'sgd')).toEqual(['@ift/optimizer-sgd', 'ift-plugin-optimizer-sgd'])
     expect(candidates('verb', 'serve')).toEqual([])
     expect(candidates('dataset', './mine.js')).toEqual(['./mine.js'])
   })
@@ -210,6 +211,16 @@ describe('hooks', () => {
       }),
     )
     expect((await session.dataset('d')).license).toBe('mine')
+  })
+
+  test('what core provides is listed, and any plugin of the name comes before it', () => {
+    const { hooks } = new PluginSession('/')
+    const [own, theirs] = [dataset('x'), dataset('x')]
+    hooks.dataset.provide('x', own)
+    expect([hooks.dataset.find('x'), hooks.dataset.names(), hooks.dataset.added]).toEqual([own, ['x'], []])
+    hooks.dataset.for('x').tap('third', () => theirs)
+    expect(hooks.dataset.find('x')).toBe(theirs)
+    expect(hooks.dataset.names()).toEqual(['x'])
   })
 
   test('the same plugin twice is once; two of one name are refused', () => {

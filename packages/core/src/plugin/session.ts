@@ -3,6 +3,7 @@ import type {
   BackendDefinition,
   DatasetDefinition,
   ModelDefinition,
+  OptimizerDefinition,
   PeftMethod,
   PromptTemplate,
   TokenizerDefinition,
@@ -99,6 +100,10 @@ export class PluginSession implements PluginHost {
 
   dataset(name: string): Promise<DatasetDefinition> {
     return this.#lookup('dataset', name, this.hooks.dataset)
+  }
+
+  optimizer(name: string): Promise<OptimizerDefinition> {
+    return this.#lookup('optimizer', name, this.hooks.optimizer)
   }
 
   template(name: string): Promise<PromptTemplate> {

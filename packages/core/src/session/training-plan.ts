@@ -1,8 +1,10 @@
 import { freemem } from 'node:os'
 import { QuantizedParameter } from '@ift/tensor'
 import type { ResolvedConfig } from '../config/schema.js'
+import type { ChosenOptimizer } from '../train/optimizer/optimizer.js'
 import { plan, type Plan } from '../train/plan.js'
 import type { RemedyInput } from '../train/remedies.js'
+import { stateBytes } from '../train/trainable-chunk.js'
 import type { RunData } from './open-data.js'
 import type { OpenModel } from './open-model.js'
 
@@ -28,7 +30,12 @@ export const microBatchTokens = ({ train }: ResolvedConfig, { longest }: RunData
   Math.max(train.microBatchTokens, longest)
 
 /** What a plan is made from, for this configuration, this model and this data. */
-export function planInput(config: ResolvedConfig, open: OpenModel, data: RunData): RemedyInput {
+export function planInput(
+  config: ResolvedConfig,
+  open: OpenModel,
+  data: RunData,
+  { definition, options }: ChosenOptimizer,
+): RemedyInput {
   let parameters = 0
   const quantized = { elements: 0, bytes: 0, largest: 0 }
   for (const [, parameter] of open.model.namedParameters()) {
@@ -46,6 +53,10 @@ export function planInput(config: ResolvedConfig, open: OpenModel, data: RunData
     dtype: open.dtype,
     parameters,
     trainable,
+    optimizerState: stateBytes(
+      open.trainable.map(({ parameter }) => parameter.shape),
+      (shape) => definition.state(shape, options),
+    ),
     quantized,
     method: open.peft?.memory?.() ?? null,
     tokens,

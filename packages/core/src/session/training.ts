@@ -13,6 +13,7 @@ import type { Plan } from '../train/plan.js'
 import type { ReportSample } from '../train/report/report.js'
 import { checkResumable, decisive, RunFolder, versionsOf, type Manifest } from '../train/run-folder.js'
 import { RunLock } from '../train/run-lock.js'
+import { zeroRateNote } from '../train/schedule/zero-rate.js'
 import type { RunGuard } from '../train/run-guard.js'
 import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../contract/train.js'
@@ -23,6 +24,7 @@ import { explainLostFile } from './lost-file.js'
 import { outputDir } from './output-dir.js'
 import { inputsOf } from './run-inputs.js'
 import type { OpenModel } from './open-model.js'
+import { openOptimizer, recordedConfig } from './open-optimizer.js'
 import { explainMemory } from './out-of-memory.js'
 import { writeRunReport } from './run-report.js'
 import { saveOutput } from './save-output.js'
@@ -54,6 +56,8 @@ export interface Training {
   /** Elements that are trained, and of the whole model. */
   readonly trainable: number
   readonly parameters: number
+  /** Name of the optimizer. */
+  readonly optimizer: string
   run(signal?: AbortSignal): Promise<TrainResult>
   /** Writes report.html with these samples; called at the end of a run, and again when there is more to show. */
   writeReport(samples: readonly ReportSample[], result?: TrainResult): Promise<string>
@@ -123,6 +127,7 @@ async function openIn(
   link: RankLink | null,
 ): Promise<Training> {
   const { planOnly = false, resume } = options
+  const optimizer = await openOptimizer(session, config)
   if (lock && !resume && (await folder.holdsRun()))
     throw new IftError(
       'IFT_RUN_EXISTS',
@@ -147,10 +152,7 @@ async function openIn(
     started: new Date().toISOString(),
     device: open.backend.device.description,
     family: open.definition.name,
-    config: JSON.parse(JSON.stringify({ ...config, plugins: config.plugins.map(pluginName) })) as Record<
-      string,
-      unknown
-    >,
+    config: recordedConfig(config, optimizer),
     recipe: open.recipe,
     dataHash: data.hash,
     identity: modelIdentity(open),
@@ -241,7 +243,7 @@ async function openIn(
       ? { samplesPerStep: train.batchSize }
       : { tokensPerStep: train.tokensPerStep }),
   }
-  const planned = planInput(config, open, data)
+  const planned = planInput(config, open, data, optimizer)
   const memory = planTraining(config, planned)
   const { validation } = data
   const trainer = new Trainer({
@@ -259,6 +261,7 @@ async function openIn(
         }
       : null,
     config: train,
+    optimizer,
     folder,
     recomputeLayers: memory.recomputeLayers,
     guard,
@@ -268,6 +271,8 @@ async function openIn(
       return saveOutput(config, open, folder)
     },
   })
+  const zeroRate = zeroRateNote(trainer.schedule)
+  if (zeroRate !== null) notes.push(zeroRate)
   if (lock) await folder.create()
   if (resumedFrom !== null) await trainer.resume(resumedFrom)
   if (lock && (resumedFrom === null || !existsSync(folder.manifest))) await folder.writeManifest(manifest)
@@ -288,10 +293,11 @@ async function openIn(
     notes,
     trainable,
     parameters,
+    optimizer: optimizer.definition.name,
     async run(signal) {
       const training = trainer.train(signal).catch((error: unknown) => {
         throw (
-          explainMemory(error, memory, planInput(config, open, data), budget(config, open)) ??
+          explainMemory(error, memory, planInput(config, open, data, optimizer), budget(config, open)) ??
           explainLostFile(error) ??
           error
         )
@@ -316,6 +322,3 @@ async function openIn(
     },
   }
 }
-
-const pluginName = (plugin: ResolvedConfig['plugins'][number]) =>
-  typeof plugin === 'object' ? plugin.name : plugin

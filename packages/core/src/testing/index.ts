@@ -6,6 +6,7 @@ export {
 } from './dataset.js'
 export { logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
 export { greedyIds } from './greedy.js'
+export { optimizerConformance, optimizersOf, type OptimizerConformanceOptions } from './optimizer.js'
 export { TrainingSteps, type TrainingStepsOptions } from './training-steps.js'
 export { manifestConformance } from './manifest.js'
 export { wordTokenizer, type WordTokenizerOptions } from './tokenizer.js'

@@ -2,8 +2,9 @@ import { backward, ops, withRandom, type Backend, type CausalLM } from '@ift/ten
 import type { Sample } from '../contract/data.js'
 import type { PeftHandle } from '../contract/peft.js'
 import { packSamples } from '../data/pack.js'
-import { AdamWOptimizer } from '../train/adamw.js'
 import { withDeviceBatch } from '../train/forward.js'
+import { adamw } from '../train/optimizer/adamw.js'
+import { Optimizer } from '../train/optimizer/optimizer.js'
 
 export interface TrainingStepsOptions {
   readonly backend: Backend
@@ -27,14 +28,14 @@ export interface TrainingStepsOptions {
  */
 export class TrainingSteps {
   readonly #options: TrainingStepsOptions
-  readonly #optimizer: AdamWOptimizer
+  readonly #optimizer: Optimizer
   #step = 0
 
   constructor(options: TrainingStepsOptions) {
     this.#options = options
     const { backend, peft, epsilon = 1e-8, weightDecay = 0, clipNorm = 1 } = options
-    const settings = { beta1: 0.9, beta2: 0.999, epsilon, weightDecay, clipNorm }
-    this.#optimizer = new AdamWOptimizer(backend, [...peft.trainable()], settings)
+    const settings = { definition: adamw, options: adamw.options.parse({ epsilon }), weightDecay, clipNorm }
+    this.#optimizer = new Optimizer(backend, [...peft.trainable()], settings)
   }
 
   /**
@@ -62,7 +63,7 @@ export class TrainingSteps {
 
   /** Updates what is trained and drops its gradients, of which it gives the squared norm before clipping. */
   async update(learningRate: number): Promise<number> {
-    const norm = this.#optimizer.update(learningRate)
+    const norm = await this.#optimizer.update(learningRate)
     const [squared] = await norm.read()
     norm.release()
     this.#step++

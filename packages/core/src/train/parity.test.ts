@@ -13,9 +13,11 @@ import { openCpu } from '@ift/kernels-cpu'
 import { llama } from '@ift/model-llama'
 import { lora } from '@ift/peft-lora'
 import { backward, ops, withRandom, type Backend, type CausalLM } from '@ift/tensor'
-import { AdamWOptimizer } from './adamw.js'
+import { adamw } from './optimizer/adamw.js'
+import { Optimizer } from './optimizer/optimizer.js'
 import { withDeviceBatch } from './forward.js'
-import { learningRate } from './schedule.js'
+import { linear } from './schedule/linear.js'
+import { learningRate } from './schedule/schedule.js'
 import { packSamples } from '../data/pack.js'
 
 interface Curve {
@@ -52,15 +54,14 @@ async function follow(
   trainable: readonly TrainableParameter[],
 ): Promise<void> {
   const { lr, beta1, beta2, eps, weight_decay: weightDecay } = curve.optimizer
-  const optimizer = new AdamWOptimizer(backend, trainable, {
-    beta1,
-    beta2,
-    epsilon: eps,
+  const optimizer = new Optimizer(backend, trainable, {
+    definition: adamw,
+    options: { beta1, beta2, epsilon: eps },
     weightDecay,
     clipNorm: curve.clip_norm,
   })
   const schedule = {
-    kind: 'linear',
+    course: linear,
     peak: lr,
     totalSteps: curve.schedule.steps,
     warmupSteps: curve.schedule.warmup_steps,
@@ -91,7 +92,7 @@ async function follow(
     const rate = curve.lr[step]!
     const behind = step < schedule.warmupSteps ? 1 : 0
     expect(learningRate(schedule, step)).toBeCloseTo(curve.lr[step + behind]!, 12)
-    const norm = optimizer.update(rate)
+    const norm = await optimizer.update(rate)
     expect(loss, `loss of step ${step}`).toBeCloseTo(curve.loss[step]!, 4)
     expect(Math.sqrt((await norm.read())[0]!), `norm of step ${step}`).toBeCloseTo(curve.grad_norm[step]!, 3)
     norm.release()

@@ -8,6 +8,8 @@ export interface PlanInput {
   /** Elements of all parameters of the model, and of those that are trained. */
   readonly parameters: number
   readonly trainable: number
+  /** Bytes of the optimizer's state for what is trained. */
+  readonly optimizerState: number
   /** Those of the parameters that are held in few bits: how many, the bytes they take, and how many the largest has. */
   readonly quantized?:
     { readonly elements: number; readonly bytes: number; readonly largest: number } | undefined
@@ -23,7 +25,7 @@ export interface PlanInput {
 /** Bytes of a training run on its device. */
 export interface Plan {
   readonly weights: number
-  /** f32 masters, gradients and moments of what is trained. */
+  /** f32 masters and gradients of what is trained, and the optimizer's state. */
   readonly training: number
   /** Saved for the backward pass, all layers kept. */
   readonly activationsPerLayer: number
@@ -57,7 +59,7 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const { quantized } = input
   const weights = (input.parameters - (quantized?.elements ?? 0)) * item + (quantized?.bytes ?? 0)
   const master = dtype === 'f32' ? 0 : 4
-  const training = input.trainable * (master + 4 + 8)
+  const training = input.trainable * (master + 4) + input.optimizerState
   const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
   // A quantised matrix is written out for its product, one at a time.
   const writtenOut = (quantized?.largest ?? 0) * item

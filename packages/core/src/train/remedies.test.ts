@@ -17,6 +17,7 @@ const base: RemedyInput = {
   dtype: 'bf16',
   parameters: 6_738_415_616,
   trainable: 4_194_304,
+  optimizerState: 8 * 4_194_304,
   method: { activationsPerToken: 16 },
   tokens: 8192,
   trainedTokens: 8192,

@@ -55,10 +55,9 @@ export function remedies(input: RemedyInput, planned: Plan, limit: number): Reme
     // Of rank 8 on every linear layer.
     const { hidden, heads, kvHeads, headDim, intermediate, layers: count } = input.shape
     const sides = 4 * hidden + (2 * heads + 2 * kvHeads) * headDim + 3 * (hidden + intermediate)
-    offer('--peft.method lora', {
-      trainable: 8 * sides * count,
-      method: { activationsPerToken: 7 * 8 },
-    })
+    const trainable = 8 * sides * count
+    const optimizerState = (input.optimizerState / input.trainable) * trainable
+    offer('--peft.method lora', { trainable, optimizerState, method: { activationsPerToken: 7 * 8 } })
   } else if (!input.quantized?.elements) offer('--quantize nf4', { quantized: inNf4(input) })
   if (input.dtype === 'f32') offer('--dtype bf16', { dtype: 'bf16' })
   return found.sort((a, b) => Number(b.fits) - Number(a.fits) || b.saves - a.saves)

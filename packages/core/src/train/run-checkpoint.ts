@@ -10,7 +10,7 @@ import { readStored } from '../checkpoint/stored.js'
 import type { Ranks } from '../distributed/ranks.js'
 import type { PackCursor } from '../data/pack.js'
 import type { PeftHandle } from '../contract/index.js'
-import type { AdamWOptimizer } from './adamw.js'
+import type { Optimizer } from './optimizer/optimizer.js'
 import type { Manifest, RunFolder } from './run-folder.js'
 import type { EvalResult, TrainState } from '../contract/train.js'
 
@@ -18,6 +18,8 @@ import type { EvalResult, TrainState } from '../contract/train.js'
 export interface CheckpointState {
   readonly state: TrainState
   readonly cursor: PackCursor
+  /** Name of the optimizer whose state this is. */
+  readonly optimizer: string
   readonly optimizerStep: number
   readonly best: EvalResult | null
   /** Evaluations since the best one. */
@@ -36,12 +38,12 @@ const needed = [stateFile, parametersFile, optimizerFile]
 const entries = (tensors: Iterable<readonly [string, Tensor]>) =>
   [...tensors].map(([name, tensor]) => fromTensor(name, tensor))
 
-/** Writes a checkpoint that counts only when it is whole: f32 parameters, moments, state, adapter, the run's record, hashes. */
+/** Writes a checkpoint that counts only when it is whole: f32 parameters, state of the optimizer, counters, adapter, the run's record, hashes. */
 export async function writeCheckpoint(
   folder: RunFolder,
   record: Manifest,
   state: CheckpointState,
-  optimizer: AdamWOptimizer,
+  optimizer: Optimizer,
   peft: PeftHandle | null,
 ): Promise<string> {
   const dir = folder.checkpoint(state.state.step)
@@ -82,11 +84,7 @@ async function load(backend: Backend, path: string, targets: ReadonlyMap<string,
 }
 
 /** Puts a checkpoint's values into the parameters alone. */
-export async function restoreParameters(
-  dir: string,
-  backend: Backend,
-  optimizer: AdamWOptimizer,
-): Promise<void> {
+export async function restoreParameters(dir: string, backend: Backend, optimizer: Optimizer): Promise<void> {
   await verifyFolder(dir, needed)
   await load(
     backend,
@@ -100,22 +98,32 @@ export async function restoreParameters(
 export async function readCheckpoint(
   dir: string,
   backend: Backend,
-  optimizer: AdamWOptimizer,
+  optimizer: Optimizer,
 ): Promise<CheckpointState> {
+  await verifyFolder(dir, needed)
+  // Before optimizers had names there was one.
+  const stored = JSON.parse(await readFile(join(dir, stateFile), 'utf8')) as Partial<CheckpointState>
+  const state = { optimizer: 'adamw', ...stored } as CheckpointState
+  const { name } = optimizer.settings.definition
+  if (state.optimizer !== name)
+    throw new IftError(
+      'IFT_CHECKPOINT_MISMATCH',
+      `${dir} holds the state of the optimizer "${state.optimizer}", and this run trains with "${name}".`,
+      `Go on with the same one: --train.optimizer ${state.optimizer}`,
+    )
   await restoreParameters(dir, backend, optimizer)
-  const state = JSON.parse(await readFile(join(dir, stateFile), 'utf8')) as CheckpointState
   await load(backend, join(dir, optimizerFile), new Map(optimizer.state()))
   optimizer.step = state.optimizerStep
   return state
 }
 
 /**
- * A checkpoint that rank 0 has read, on every rank: parameters, moments and state. `state` is null on the others.
+ * A checkpoint that rank 0 has read, on every rank: parameters, the optimizer's state and counters. `state` is null on the others.
  */
 export async function shareCheckpoint(
   ranks: Ranks,
   state: CheckpointState | null,
-  optimizer: AdamWOptimizer,
+  optimizer: Optimizer,
 ): Promise<CheckpointState> {
   const shared = JSON.parse(await ranks.fromFirst(state && JSON.stringify(state))) as CheckpointState
   for (const [, tensor] of optimizer.state()) ranks.shareFromFirst([tensor])

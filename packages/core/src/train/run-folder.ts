@@ -80,6 +80,14 @@ const subjects: Readonly<Record<string, string>> = {
   template: 'the prompt template is not the same',
 }
 
+/** A recorded config in today's form: before optimizers had names, the options of AdamW stood in `train`. */
+function withOptimizer(config: Manifest['config']): Manifest['config'] {
+  const train = config['train'] as Record<string, unknown> | undefined
+  if (train === undefined || 'optimizer' in train) return config
+  const { beta1, beta2, epsilon, ...rest } = train
+  return { ...config, train: { ...rest, optimizer: { name: 'adamw', beta1, beta2, epsilon } } }
+}
+
 /** What differs between two identities; a part that is missing equals none. */
 function differencesOf(before: Partial<RunIdentity>, now: RunIdentity): string[] {
   const [old, current] = [before, now].map((identity) => new Map<string, string>(Object.entries(identity)))
@@ -110,7 +118,7 @@ export function versionsOf(before: Manifest, now: Manifest): string[] {
 /** Refuses to go on with a run whose result would change, naming every field that differs. */
 export function checkResumable(before: Manifest, now: Manifest, dir: string): void {
   const [old, current] = [new Map<string, string>(), new Map<string, string>()]
-  flatten(before.config, '', old)
+  flatten(withOptimizer(before.config), '', old)
   flatten(now.config, '', current)
   const differences = [...new Set([...old.keys(), ...current.keys()])]
     .filter((path) => old.get(path) !== current.get(path))

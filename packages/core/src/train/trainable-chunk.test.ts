@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import { backward, full, ops, Parameter, scope, tensor, type Backend } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import type { TrainableParameter } from '../contract/index.js'
-import { AdamWOptimizer } from './adamw.js'
+import { adamw } from './optimizer/adamw.js'
+import { Optimizer } from './optimizer/optimizer.js'
 import { TrainableChunk } from './trainable-chunk.js'
 
-const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, clipNorm: 1 }
+const settings = { definition: adamw, options: adamw.options.parse({}), weightDecay: 0.1, clipNorm: 1 }
 
 function parameters(backend: Backend): TrainableParameter[] {
   return [3, 40, 1].map((size, i) => {
@@ -31,17 +32,19 @@ function run(of: readonly TrainableParameter[]) {
 test('one stretch for all gradients; none for a parameter without, which then stays as it is', async () => {
   const backend = referenceBackend()
   const all = parameters(backend)
-  const optimizer = new AdamWOptimizer(backend, all, settings)
+  const optimizer = new Optimizer(backend, all, settings)
   const [chunk] = optimizer.chunks
   const sizes = () => {
     const found: number[] = []
-    chunk!.forSpans(({ values }) => found.push(values.size))
+    scope(() => {
+      for (const { size } of chunk!.spans({ learningRate: 0.1, weightDecay: 0.1 })) found.push(size)
+    })
     return found
   }
   expect(sizes()).toEqual([])
   run(all)
   expect(sizes()).toEqual([32 + 64 + 32])
-  const norm = optimizer.update(0.1)
+  const norm = await optimizer.update(0.1)
   expect((await norm.read())[0]).toBe(44)
   norm.release()
   expect(sizes()).toEqual([])
@@ -50,7 +53,7 @@ test('one stretch for all gradients; none for a parameter without, which then st
   expect(sizes()).toEqual([32, 32])
   const before = await all[1]!.parameter.value.read()
   const others = await all[2]!.parameter.value.read()
-  optimizer.update(0.1).release()
+  ;(await optimizer.update(0.1)).release()
   expect(await all[1]!.parameter.value.read()).toEqual(before)
   expect(await all[2]!.parameter.value.read()).not.toEqual(others)
 
@@ -68,7 +71,7 @@ test('one stretch for all gradients; none for a parameter without, which then st
 test('what is updated at another rate or without decay has a chunk of its own', () => {
   const backend = referenceBackend()
   const [a, b, c] = parameters(backend)
-  const chunks = TrainableChunk.of(backend, [a!, { ...b!, decay: false }, c!])
+  const chunks = TrainableChunk.of(backend, [a!, { ...b!, decay: false }, c!], () => ({}))
   expect(chunks.map(({ parameters }) => parameters.map(({ name }) => name))).toEqual([['p0', 'p2'], ['p1']])
   for (const chunk of chunks) chunk.release()
   for (const one of [a!, b!, c!]) one.parameter.release()

@@ -1,11 +1,19 @@
-import { keep, scope, zeros, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
-import type { TrainableParameter } from '../contract/index.js'
+import { keep, zeros, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
+import type {
+  OptimizerSpan,
+  OptimizerState,
+  SteppedParameter,
+  TrainableParameter,
+} from '../contract/index.js'
 
 /** Where a parameter begins is a multiple of this many elements: 64 bytes in 16 bits, which vector loads want. */
 const alignment = 32
 
 /** Elements of a chunk at most, unless one parameter has more: a quarter of a GiB in f32. */
 const largest = 2 ** 26
+
+/** What an optimizer keeps for a parameter of a shape. */
+export type StateOf = (shape: readonly number[]) => OptimizerState
 
 /** Parameters that are updated at the same rate, with and without decay alike. */
 interface Kind {
@@ -20,29 +28,26 @@ const kindOf = ({ parameter, lrScale, decay }: TrainableParameter): Kind => ({
   decay,
 })
 
-/** What an update works on: f32 [n] each, and the values [n] in the model's dtype, or null where the masters are the values. */
-export interface Span {
-  readonly values: Tensor
-  readonly masters: Tensor | null
-  readonly gradients: Tensor
-  readonly m: Tensor
-  readonly v: Tensor
+/** Rates of a step for what has an `lrScale` of 1 and is not exempt from decay. */
+export interface StepRates {
+  readonly learningRate: number
+  readonly weightDecay: number
 }
 
 /**
- * Parameters of one kind end to end: values, masters, gradients and moments in one buffer each, so that a step is a handful
- * of kernels however many parameters there are, and ranks sum the gradients where they lie. What lies between parameters is
- * zero and stays so.
+ * Parameters of one kind end to end: values, masters, gradients and each state in one buffer, so that a step is a handful of
+ * kernels however many parameters there are, and ranks sum the gradients where they lie. What lies between parameters is zero
+ * and stays so.
  */
 export class TrainableChunk {
   readonly gradients: Tensor
-  /** First and second moment of each parameter, f32 [n]. */
-  readonly moments: readonly { readonly m: Tensor; readonly v: Tensor }[]
+  /** State of each parameter by name: f32, its elements as a vector. */
+  readonly state: readonly Readonly<Record<string, Tensor>>[]
   readonly #values: Tensor
   /** The values themselves in f32. */
   readonly #masters: Tensor
-  readonly #m: Tensor
-  readonly #v: Tensor
+  /** State by name, and whether it lies as the parameters do. */
+  readonly #state: ReadonlyMap<string, { readonly flat: Tensor; readonly parallel: boolean }>
   readonly #starts: readonly number[]
   readonly #size: number
 
@@ -50,29 +55,38 @@ export class TrainableChunk {
     backend: Backend,
     readonly parameters: readonly TrainableParameter[],
     readonly kind: Kind,
+    stateOf: StateOf,
   ) {
-    let size = 0
-    this.#starts = parameters.map(({ parameter }) => {
-      const start = size
-      size += aligned(parameter.value.size)
-      return start
-    })
+    const sizes = parameters.map(({ parameter }) => parameter.value.size)
+    const { starts, size } = endToEnd(sizes)
+    this.#starts = starts
     this.#size = size
     this.#values = keep(zeros(backend, [size], kind.dtype))
     this.#masters = kind.dtype === 'f32' ? this.#values : keep(zeros(backend, [size], 'f32'))
     for (const [i, { parameter }] of parameters.entries()) {
-      const master = kind.dtype === 'f32' ? null : this.#part(this.#masters, i)
-      parameter.moveInto(this.#part(this.#values, i), master)
+      const master = kind.dtype === 'f32' ? null : part(this.#masters, starts[i]!, sizes[i]!)
+      parameter.moveInto(part(this.#values, starts[i]!, sizes[i]!), master)
     }
     this.gradients = keep(zeros(backend, [size], 'f32'))
-    for (const [i, { parameter }] of parameters.entries()) parameter.gradientIn(this.#part(this.gradients, i))
-    this.#m = keep(zeros(backend, [size], 'f32'))
-    this.#v = keep(zeros(backend, [size], 'f32'))
-    this.moments = parameters.map((_, i) => ({ m: this.#part(this.#m, i), v: this.#part(this.#v, i) }))
+    for (const [i, { parameter }] of parameters.entries())
+      parameter.gradientIn(part(this.gradients, starts[i]!, sizes[i]!))
+    const declared = parameters.map(({ parameter }) => stateOf(parameter.shape))
+    const parts = parameters.map((): Record<string, Tensor> => ({}))
+    const state = new Map<string, { flat: Tensor; parallel: boolean }>()
+    for (const name of new Set(declared.flatMap(Object.keys))) {
+      const parallel = declared.every((of, i) => of[name]?.join() === parameters[i]!.parameter.shape.join())
+      const of = declared.map((shapes) => (shapes[name] ? elements(shapes[name]) : 0))
+      const { starts, size } = endToEnd(of)
+      const flat = keep(zeros(backend, [size], 'f32'))
+      state.set(name, { flat, parallel })
+      for (const [i, count] of of.entries()) if (count > 0) parts[i]![name] = part(flat, starts[i]!, count)
+    }
+    this.#state = state
+    this.state = parts
   }
 
   /** Chunks for all of them: of one kind each, in the order given, none much larger than a quarter of a GiB in f32. */
-  static of(backend: Backend, parameters: readonly TrainableParameter[]): TrainableChunk[] {
+  static of(backend: Backend, parameters: readonly TrainableParameter[], stateOf: StateOf): TrainableChunk[] {
     const open = new Map<string, { kind: Kind; members: TrainableParameter[]; size: number }>()
     const all: { kind: Kind; members: TrainableParameter[]; size: number }[] = []
     for (const one of parameters) {
@@ -88,47 +102,80 @@ export class TrainableChunk {
       chunk.members.push(one)
       chunk.size += size
     }
-    return all.map(({ kind, members }) => new TrainableChunk(backend, members, kind))
+    return all.map(({ kind, members }) => new TrainableChunk(backend, members, kind, stateOf))
   }
 
-  #part(flat: Tensor, index: number): Tensor {
-    const start = this.#starts[index]!
-    return keep(flat.rows(start, start + this.parameters[index]!.parameter.value.size))
-  }
-
-  /** Calls `each` for every stretch of parameters that have a gradient: once, unless some have none. */
-  forSpans(each: (span: Span) => void): void {
-    const { parameters } = this
+  /**
+   * Every stretch of parameters that have a gradient: one, unless some have none. The spans are views, for the caller's scope.
+   */
+  *spans({ learningRate, weightDecay }: StepRates): Iterable<OptimizerSpan> {
+    const { parameters, kind } = this
     for (let from = 0; from < parameters.length; from++) {
       let to = from
       while (to < parameters.length && parameters[to]!.parameter.settleGradient()) to++
       if (to === from) continue
       const [start, end] = [this.#starts[from]!, this.#starts[to] ?? this.#size]
-      scope(() => {
-        const part = (flat: Tensor) => flat.rows(start, end)
-        const values = part(this.#values)
-        each({
-          values,
-          masters: this.#masters === this.#values ? null : part(this.#masters),
-          gradients: part(this.gradients),
-          m: part(this.#m),
-          v: part(this.#v),
-        })
-      })
+      const cut = (flat: Tensor) => flat.rows(start, end)
+      const parallel = [...this.#state].filter(([, { parallel }]) => parallel)
+      const members = { from, to }
+      yield {
+        size: end - start,
+        dtype: kind.dtype,
+        learningRate: learningRate * kind.lrScale,
+        weightDecay: kind.decay ? weightDecay : 0,
+        values: cut(this.#values),
+        masters: this.#masters === this.#values ? null : cut(this.#masters),
+        gradients: cut(this.gradients),
+        state: Object.fromEntries(parallel.map(([name, { flat }]) => [name, cut(flat)])),
+        parameters: () => this.#stepped(members),
+      }
       from = to
+    }
+  }
+
+  *#stepped({ from, to }: { readonly from: number; readonly to: number }): Iterable<SteppedParameter> {
+    for (let i = from; i < to; i++) {
+      const { name, parameter } = this.parameters[i]!
+      const { value, master, shape } = parameter
+      yield {
+        name,
+        shape,
+        value,
+        master: master === value ? null : master,
+        gradient: parameter.gradient(),
+        state: this.state[i]!,
+      }
     }
   }
 
   /** The parameters keep their values. */
   release(): void {
     for (const { parameter } of this.parameters) parameter.gradientIn(null)
-    for (const { m, v } of this.moments) {
-      m.release()
-      v.release()
-    }
-    for (const flat of new Set([this.#values, this.#masters, this.gradients, this.#m, this.#v]))
-      flat.release()
+    for (const parts of this.state) for (const tensor of Object.values(parts)) tensor.release()
+    const state = [...this.#state.values()].map(({ flat }) => flat)
+    for (const flat of new Set([this.#values, this.#masters, this.gradients, ...state])) flat.release()
   }
 }
 
+/** Bytes of the state of parameters of these shapes, as chunks hold it. */
+export const stateBytes = (shapes: Iterable<readonly number[]>, stateOf: StateOf): number => {
+  let size = 0
+  for (const shape of shapes) for (const of of Object.values(stateOf(shape))) size += aligned(elements(of))
+  return 4 * size
+}
+
 const aligned = (size: number) => Math.ceil(size / alignment) * alignment
+const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
+
+/** Where each of these numbers of elements begins, and how many elements all of them take. */
+function endToEnd(sizes: readonly number[]): { starts: number[]; size: number } {
+  let size = 0
+  const starts = sizes.map((of) => {
+    const start = size
+    size += aligned(of)
+    return start
+  })
+  return { starts, size }
+}
+
+const part = (flat: Tensor, start: number, size: number): Tensor => keep(flat.rows(start, start + size))

@@ -17,7 +17,7 @@ import { GradientSum } from './gradient-sum.js'
 import type { Ranks } from '../distributed/ranks.js'
 import type { PeftHandle, TrainableParameter } from '../contract/index.js'
 import { createTrainerHooks, type TrainerHandle, type TrainerHooks } from '../plugin/hooks.js'
-import { AdamWOptimizer } from './adamw.js'
+import { Optimizer, type ChosenOptimizer } from './optimizer/optimizer.js'
 import {
   pruneCheckpoints,
   readCheckpoint,
@@ -32,7 +32,7 @@ import { requireFinite } from './finite.js'
 import type { RunFolder } from './run-folder.js'
 import type { RunGuard } from './run-guard.js'
 import { RunLog } from './run-log.js'
-import { learningRate, warmupSteps, type Schedule } from './schedule.js'
+import { createSchedule, learningRate, type Schedule } from './schedule/schedule.js'
 import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
 import type {
   EvalResult,
@@ -57,6 +57,7 @@ export interface TrainerParts {
   /** Micro-batches of the validation split, the same every time; null when there is none. */
   readonly validation: (() => Iterable<PackedBatch>) | null
   readonly config: TrainConfig
+  readonly optimizer: ChosenOptimizer
   readonly folder: RunFolder
   /** Layers, from the first, whose activations are recomputed in the backward pass. */
   readonly recomputeLayers: number
@@ -83,9 +84,9 @@ export class Trainer implements TrainerHandle {
   readonly model: CausalLM
   readonly trained: TrainedModel
   readonly totalSteps: number
+  readonly schedule: Schedule
   readonly #parts: TrainerParts
-  readonly #optimizer: AdamWOptimizer
-  readonly #schedule: Schedule
+  readonly #optimizer: Optimizer
   readonly #sum: GradientSum | null
   #state: TrainState
   #best: EvalResult | null = null
@@ -111,14 +112,8 @@ export class Trainer implements TrainerHandle {
     this.model = model
     this.trained = { peft, trainable }
     this.totalSteps = config.maxSteps ?? Math.max(1, packer.steps(config.epochs))
-    this.#schedule = {
-      kind: config.schedule,
-      peak: config.learningRate,
-      totalSteps: this.totalSteps,
-      warmupSteps: warmupSteps(this.totalSteps, config.warmupSteps, config.warmupRatio),
-      minRatio: config.minLearningRateRatio,
-    }
-    this.#optimizer = new AdamWOptimizer(backend, trainable, config)
+    this.schedule = createSchedule(config, this.totalSteps)
+    this.#optimizer = new Optimizer(backend, trainable, { ...config, ...parts.optimizer })
     this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
     this.#sum = parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, wishCount)
     if (parts.recomputeLayers > 0) {
@@ -227,7 +222,7 @@ export class Trainer implements TrainerHandle {
       }
       await this.hooks.beforeTrain.promise(this.#state)
       while (this.#state.step < this.totalSteps) {
-        pending.push(this.#step(mine))
+        pending.push(await this.#step(mine))
         await settle(stepsAhead - 1)
         if (wishes[knownCount] === ranks?.worldSize) await guard.agree()
         const { step } = this.#state
@@ -282,8 +277,8 @@ export class Trainer implements TrainerHandle {
     }
   }
 
-  /** Queues one optimiser step; `mine` is what this rank wants. Nothing waits for the device here. */
-  #step(mine: readonly number[]): QueuedStep {
+  /** Queues one optimiser step; `mine` is what this rank wants. The device is waited for where the optimizer asks for it. */
+  async #step(mine: readonly number[]): Promise<QueuedStep> {
     const { backend, model, peft, config, packer, ranks } = this.#parts
     const { microBatches: micros, trainedTokens, tokens, next } = packer.step()
     const step = this.#state.step
@@ -305,8 +300,8 @@ export class Trainer implements TrainerHandle {
     }
     const sums = this.#sum?.reduce({ loss, counts: mine })
     this.hooks.gradients.call(this.trained, this.#state)
-    const rate = learningRate(this.#schedule, step)
-    const squaredNorm = this.#optimizer.update(rate)
+    const rate = learningRate(this.schedule, step)
+    const squaredNorm = await this.#optimizer.update(rate)
     this.#state = {
       step: step + 1,
       totalSteps: this.totalSteps,
@@ -375,6 +370,7 @@ export class Trainer implements TrainerHandle {
     const state: CheckpointState = {
       state: this.#state,
       cursor: packer.cursor,
+      optimizer: this.#parts.optimizer.definition.name,
       optimizerStep: this.#optimizer.step,
       best: this.#best,
       sinceBest: this.#sinceBest,
