@@ -25,6 +25,7 @@ test('the plan of a run holds it, for every layer that is not recomputed', () =>
     dtype: 'bf16' as const,
     parameters: 1000,
     trainable: 10,
+    optimizerState: 80,
     tokens: 7,
     trainedTokens: 7,
     budget: null,
