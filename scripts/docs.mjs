@@ -1,11 +1,20 @@
 // @ts-check
-// Writes docs/configuration.md from the declarations of the options (packages/core/src/config/schema.ts).
+// Writes docs/configuration.md from the declarations of the options (packages/core/src/config/schema.ts), and the renderings
+// in docs/templates.md from the templates.
 //   npm run build && node scripts/docs.mjs
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { configurationPage } from './docs/configuration.mjs'
+import { namedTemplates, templatesPage } from './docs/templates.mjs'
 
-const { optionRows } = await import('@ift/core')
-const file = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
-writeFileSync(file, configurationPage(optionRows()))
-console.log(file)
+const core = await import('@ift/core')
+const pageOf = (/** @type {string} */ name) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url))
+/** @param {string} name @param {string} text */
+const write = (name, text) => {
+  writeFileSync(pageOf(name), text)
+  console.log(pageOf(name))
+}
+
+write('configuration.md', configurationPage(core.optionRows()))
+const templates = await namedTemplates(core, (family) => import(`@ift/${family}`))
+write('templates.md', templatesPage(readFileSync(pageOf('templates.md'), 'utf8'), templates))

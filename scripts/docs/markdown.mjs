@@ -77,3 +77,28 @@ export function anchors(page) {
     }),
   )
 }
+
+/** The text of each section by its heading, without those below it. @param {string} page @returns {Map<string, string>} */
+export function sections(page) {
+  const plain = prose(page)
+  const found = new Map()
+  let heading = ''
+  for (const [i, line] of page.split('\n').entries()) {
+    const match = plain[i] === '' ? null : /^#{1,6} (.*)$/.exec(line)
+    if (match) found.set((heading = match[1] ?? ''), '')
+    else found.set(heading, `${found.get(heading) ?? ''}${line}\n`)
+  }
+  return found
+}
+
+/** Rows of tables, one list of cells each; an escaped bar is part of its cell. @param {string} text @returns {string[][]} */
+export const cells = (text) =>
+  text
+    .split('\n')
+    .filter((line) => /^\|.*\|$/.test(line) && !/^[|\s:-]+$/.test(line))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim()),
+    )

@@ -1,0 +1,109 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import {
+  configJsonSchema,
+  dataFiles,
+  formatNames,
+  loadConfigFile,
+  readExamples,
+  resolveConfig,
+  sniffFormat,
+  type Example,
+} from '@ift/core'
+import { cells, fences, sections } from './markdown.mjs'
+
+// What docs/data.md says of forms, fields and files is tried on the readers.
+
+const page = readFileSync(fileURLToPath(new URL('../../docs/data.md', import.meta.url)), 'utf8')
+const parts = sections(page)
+const section = (heading: string) => {
+  const text = parts.get(heading)
+  if (text === undefined) throw new Error(`docs/data.md has no section "${heading}"`)
+  return text
+}
+const codes = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
+
+const dir = mkdtempSync(join(tmpdir(), 'ift-docs-data-'))
+afterAll(() => {
+  rmSync(dir, { recursive: true, force: true })
+})
+
+async function exampleOf(record: unknown): Promise<Example> {
+  const file = join(dir, 'record.json')
+  writeFileSync(file, JSON.stringify(record))
+  for await (const { example } of readExamples(file)) return example
+  throw new Error('no example')
+}
+
+test('every example is a record of its form', async () => {
+  for (const name of formatNames) {
+    const blocks = fences(section(`\`${name}\``))
+    expect(blocks.length, name).toBeGreaterThan(0)
+    for (const { text } of blocks) {
+      const record = JSON.parse(text) as Record<string, unknown>
+      expect(sniffFormat(record), text).toBe(name)
+      await exampleOf(record)
+    }
+  }
+})
+
+test('the forms stand in the order in which a record is asked', () => {
+  expect(
+    [...parts.keys()].filter((heading) => formatNames.some((name) => heading === `\`${name}\``)),
+  ).toEqual(formatNames.map((name) => `\`${name}\``))
+})
+
+test('field names of published sets', async () => {
+  const rows = cells(section('`alpaca`')).filter((row) => row.length === 4 && row[0] !== 'instruction')
+  const names = rows.map(([instruction, input, output]) =>
+    [instruction, input, output].map((cell) => codes(cell!)[0]),
+  )
+  expect(names.length).toBe(8)
+  for (const [instruction, input, output] of names) {
+    const record = { [instruction!]: 'q', ...(input && { [input]: 'i' }), [output!]: 'a' }
+    expect(await exampleOf(record)).toEqual({ instruction: 'q', input: input ? 'i' : '', output: 'a' })
+  }
+})
+
+test('roles', async () => {
+  const roleRow = (form: string, field: string) =>
+    codes(cells(section(form)).find(([name]) => name!.includes(field))![1]!)
+  for (const role of roleRow('`messages`', 'messages[].role'))
+    expect(await exampleOf({ messages: [{ role, content: 'x' }] })).toHaveProperty('messages')
+  for (const from of roleRow('`sharegpt`', '.from'))
+    expect(await exampleOf({ conversations: [{ from, value: 'x' }] })).toHaveProperty('messages')
+})
+
+test('fields of an entry are those of the schema', () => {
+  const rows = cells(section('Data')).filter(([name]) => /^`\w+`$/.test(name!))
+  const declared = JSON.stringify(configJsonSchema())
+  const found = /"data":.*?"properties":(\{"name".*?"limit":\{.*?\}\})/.exec(declared)![1]!
+  expect(rows.map(([name]) => codes(name!)[0])).toEqual(
+    expect.arrayContaining(Object.keys(JSON.parse(found) as object)),
+  )
+  expect(rows).toHaveLength(Object.keys(JSON.parse(found) as object).length)
+})
+
+test('configs can be read', async () => {
+  const blocks = fences(page).filter(({ language }) => language === 'yaml')
+  expect(blocks.length).toBeGreaterThan(2)
+  for (const { text } of blocks) {
+    writeFileSync(join(dir, 'ift.config.yaml'), text)
+    const { config } = await loadConfigFile(dir)
+    expect(resolveConfig(config, 'docs/data.md').data).not.toEqual([])
+  }
+})
+
+test('files of a held-out split are not trained on', async () => {
+  const words = /held-out split \(([^)]+)\)/.exec(page.replaceAll('\n', ' '))![1]!
+  const folder = join(dir, 'splits')
+  mkdirSync(folder)
+  for (const name of [...codes(words), 'train', 'more']) writeFileSync(join(folder, `${name}-0.jsonl`), '')
+  expect((await dataFiles(folder, 'training')).map((file) => basename(file))).toEqual([
+    'more-0.jsonl',
+    'train-0.jsonl',
+  ])
+})
