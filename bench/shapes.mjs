@@ -63,7 +63,7 @@ export const shapes = {
   },
 }
 
-/** Longest sequence measured: what is longer than a model's positions is cut. */
+/** Longest measured sequence; a length beyond the model's positions is cut. */
 const longest = 4096
 
 /** @param {Shape} shape @returns {[name: string, shape: number[]][]} tensors of a LLaMA checkpoint, [out, in] */

@@ -72,7 +72,7 @@ const newest = (output) =>
     ...list(join(dir, output, 'checkpoints')).map((name) => Number(/^step-(\d+)$/.exec(name)?.[1] ?? 0)),
   )
 
-/** What a finished run must not have. @param {string} output */
+/** Files that a finished run must not have. @param {string} output */
 const leftovers = (output) =>
   [...list(join(dir, output)), ...list(join(dir, output, 'checkpoints'))].filter(
     (name) => name.startsWith('.') || name.includes('.lock') || name.endsWith('.tmp'),

@@ -1,6 +1,5 @@
-// @ts-check
-// Writes docs/models.md: what each family is measured and planned to be (scripts/docs/models.mjs).
-//   npm run build && node scripts/models.mjs
+// @ts-check Writes docs/models.md: measured errors and planned memory of each family (scripts/docs/models.mjs).   npm
+// run build && node scripts/models.mjs
 import { readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { plan } from '@ift/core'

@@ -1,5 +1,5 @@
-// The commands of the repository: npm run quickstart, npm test and npm run build.
-// Plain Node with nothing installed: this is what a fresh clone runs first.
+// The commands of the repository: npm run quickstart, npm test and npm run build. Plain Node with nothing installed:
+// a fresh clone runs this file first.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -112,7 +112,7 @@ function checkGpuKernels() {
   if (emulates) run('checking the GPU kernels', 'node', [script, '--modes', 'address,race,nvcc'])
 }
 
-/** Names for IFT_SKIP of what the tests of the kernels want and do without here. */
+/** Names for IFT_SKIP: requirements of the kernel tests that this machine lacks. */
 function allowedSkips() {
   if (process.env.IFT_CUDA_LIB || existsSync(join(root, '.cuda-libraries'))) return {}
   skip('cuBLASLt', 'it describes no product without its library (scripts/cuda-libraries)')

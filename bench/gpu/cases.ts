@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 
-/** One thing to try by itself; what it returns goes into its line. */
+/** One case; its result goes into its line. */
 export interface Case {
   readonly name: string
   readonly run: () => Promise<object | undefined>

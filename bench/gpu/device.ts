@@ -4,7 +4,7 @@ import type { Backend } from '@ift/tensor'
 import type { IftPlugin } from '@ift/core'
 import { openEmulated } from '../../packages/kernels-cuda/src/emulated.fixture.js'
 
-/** What is measured: a GPU, the processor beside it, or the emulation of a GPU for a dry run. */
+/** The measured device: a GPU, the processor beside it, or an emulated GPU for a dry run. */
 export type DeviceName = 'cuda' | 'cpu' | 'emulated'
 
 export function deviceName(text: string): DeviceName {

@@ -160,7 +160,7 @@ async function attention(timing: Timing, backend: Backend, sizes: Sizes): Promis
         const { p, lse, q, k, v, out } = operands()
         return () => backend.attention(out, lse, q, k, v, p)
       })
-      // By convention 2.5 times the forward, whatever is recomputed.
+      // By convention 2.5 times the forward, recomputation not counted.
       await timing.time('attentionBackward', shape, { flop: 2.5 * flop }, () => {
         const { p, lse, q, k, v, out } = operands()
         const [dq, dk, dv, dout] = [queries(), keys(), keys(), queries()]

@@ -41,7 +41,7 @@ const { values, positionals } = parseArgs({
   },
 })
 
-/** Weights of the linear layers, the head included: what a token is multiplied by. */
+/** Weights of the linear layers that multiply a token, the head included. */
 function parameters(model: string): number {
   const shape = shapes[model]
   if (!shape) return 0

@@ -20,7 +20,7 @@ export function profiled(backend: object): Profiled {
   return backend
 }
 
-/** What a step has of each kernel, the longest first. */
+/** Time of a step by kernel, the longest first. */
 export function perStep(times: readonly KernelTime[], steps: number): KernelTime[] {
   const each = (value: number) => Number((value / steps).toPrecision(4))
   return times

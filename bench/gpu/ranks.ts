@@ -15,7 +15,10 @@ async function floats(backend: CudaBackend, buf: Buf, n: number): Promise<Float3
   return values
 }
 
-/** What every rank gets from each collective, where rank r brings (r + 1) i at place i; names of those that are wrong. */
+/**
+ * Checks each collective, where rank r contributes (r + 1) i at place i; returns the names of those with a wrong
+ * result.
+ */
 async function wrong({ backend, comm, rank }: Rank): Promise<string[]> {
   const { worldSize } = comm
   const n = 1000

@@ -34,7 +34,7 @@ export function smokeCases(device: DeviceName): Case[] {
     { name: 'launch', run: () => launch(open()) },
     { name: 'copies', run: () => copies(open()) },
   ]
-  // What is found is worth knowing most where nothing opens.
+  // Findings matter most where no device opens.
   if (device === 'cuda')
     cases.unshift({ name: 'probe', run: () => Promise.resolve({ findings: probeCuda() }) })
   for (const dtype of dtypes)
@@ -153,7 +153,7 @@ async function recorded(backend: Backend): Promise<object | undefined> {
   backend.write(a, encode(new Float32Array(size * size).fill(1), 'bf16'))
   const p = { m: size, n: size, k: size, transA: false, transB: true, alpha: 1, beta: 0 } as const
   const call = () => backend.gemm(y, a, a, null, { ...p, dtype: 'bf16', outDtype: 'f32' })
-  // Outside first: what a library prepares once is not for a recording.
+  // Outside first: one-time preparations of a library must not be recorded.
   call()
   await backend.synchronize()
   const recording = backend.record(call)

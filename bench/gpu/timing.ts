@@ -95,7 +95,7 @@ export class Timing {
       this.#bytes = 0
       const calls = [make(), make()]
       while (this.#bytes < this.#sizes.rotate && calls.length < mostSets) calls.push(make())
-      // Once outside: what a library prepares at a first call is not timed and not recorded.
+      // Once outside: preparations of a library at the first call are neither timed nor recorded.
       for (const call of calls) call()
       await this.#backend.synchronize()
       const { perCall, ...how } = await this.#sampled(calls)

@@ -104,7 +104,7 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
     })
     const counting = options.profile ? profiled(training.open.backend) : undefined
     let busy = 0
-    // A step begins with its batch: what was queued before belongs to the warm-up.
+    // A step begins with its batch: earlier work belongs to the warm-up.
     training.trainer.hooks.batch.tap('bench', (packed, { step }) => {
       if (step === warmup) {
         counting?.startProfile()
@@ -116,7 +116,7 @@ export async function train(device: DeviceName, options: TrainOptions): Promise<
     let jsMs = 0
     training.trainer.hooks.step.tapPromise('bench', async (result) => {
       if (result.step !== total) return
-      // What comes after it writes the adapter.
+      // Later work writes the adapter.
       await result.loss()
       jsMs = (performance.eventLoopUtilization().active - busy) / steps
       if (counting) kernels = perStep(counting.stopProfile(), steps)

@@ -13,7 +13,7 @@ const { positionals, values } = parseArgs({
 })
 const { transformers, tokens, rows } = JSON.parse(readFileSync(positionals[0], 'utf8'))
 
-/** What published tokenizers have as special tokens, of what stands in the template. */
+/** Texts in the template that are special tokens in published tokenizers. */
 const specialsIn = (source) =>
   new Map(
     [

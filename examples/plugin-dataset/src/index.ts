@@ -10,7 +10,7 @@ import {
 const columns = ['topic', 'question', 'passage', 'answer'] as const
 type Row = Record<(typeof columns)[number], string>
 
-/** What is asked when the answer lies in a passage; the seed chooses. */
+/** Wordings of a question about a passage; the seed chooses one. */
 const readings = [
   (question: string) => question,
   (question: string) => `Read the text and answer: ${question}`,

@@ -18,7 +18,7 @@ export interface SplitLine {
   readonly flags: Flags
   /** Options that flags of the original stand for, nested as the config file writes them. */
   readonly overrides: Readonly<Record<string, unknown>>
-  /** What the user should know about flags that were translated. */
+  /** Notes for the user about flags that were translated. */
   readonly notes: readonly string[]
 }
 

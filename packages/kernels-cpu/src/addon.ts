@@ -5,11 +5,11 @@ export interface Opened {
   device: number
   threads: number
   isa: string
-  /** What the user of this processor should know and would not see otherwise. */
+  /** Notes about this processor for the user. */
   note?: string
 }
 
-/** What the machine can do at most. */
+/** Peak rates of the machine. */
 export interface Roofs {
   /** GFLOP/s of products whose operands lie in the first-level cache. */
   peak: number

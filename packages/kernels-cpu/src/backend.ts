@@ -40,7 +40,7 @@ export class CpuBackend extends NativeBackend<Addon> {
     raise(this.native.startProfile(this.number))
   }
 
-  /** What was counted; `synchronize` first, or kernels that still wait are not in it. */
+  /** The counts so far; call `synchronize` first to include kernels that still wait. */
   stopProfile(): KernelTime[] {
     return valueOf(this.native.stopProfile(this.number))
   }

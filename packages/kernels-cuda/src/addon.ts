@@ -22,12 +22,12 @@ export interface Finding {
   text: string
 }
 
-/** A kernel of the add-on as it was built for the device; what is measured of it is 0 where it is emulated. */
+/** A kernel of the add-on as it was built for the device; its measurements are 0 where it is emulated. */
 export interface KernelFacts {
   name: string
   /** Registers of a thread. */
   registers: number
-  /** Bytes of a thread in local memory: what spills, and arrays that are indexed. */
+  /** Bytes of a thread in local memory: spilled registers and indexed arrays. */
   localBytes: number
   /** Bytes of a block in shared memory that the kernel declares. */
   sharedBytes: number
@@ -40,11 +40,11 @@ export interface KernelFacts {
   error: string | null
 }
 
-/** What both add-ons of this package can do. `library` is a file of NCCL, or null. */
+/** Functions of both add-ons of this package. `library` is a file of NCCL, or null. */
 export interface RankAddon extends NativeAddon, CommAddon, ProfileAddon {
   /** Every kernel that the add-on launches. */
   inventory(device: number): KernelFacts[] | Failure
-  /** What rank 0 makes for all. */
+  /** Id that rank 0 makes for all ranks. */
   commId(library: string | null): Uint8Array | Failure
   /** Gives the id of rank 0 to all over the MPI that started them. */
   commShare(

@@ -19,7 +19,7 @@ export interface RankOptions {
   exchange(bytes: Uint8Array | null): Promise<Uint8Array>
 }
 
-/** Bytes of what NCCL begins with. */
+/** Bytes of the id that NCCL begins with. */
 const idBytes = 128
 
 /**

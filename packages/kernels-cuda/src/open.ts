@@ -15,8 +15,9 @@ const addon = (): Addon =>
   load('kernels-cuda', 'pnpm --filter @ift/kernels-cuda run build:native', true) as Addon
 
 /**
- * What this machine has of NVIDIA's: kernels, driver, GPUs with compute capability and memory, cuBLASLt and NCCL with their
- * versions and files. What is missing is a finding too. Throws `IFT_BACKEND_UNAVAILABLE` only without the add-on.
+ * NVIDIA's software and devices on this machine: kernels, driver, GPUs with compute capability and memory, cuBLASLt
+ * and NCCL with their versions and files. A missing part is a finding too. Throws `IFT_BACKEND_UNAVAILABLE` only
+ * without the add-on.
  */
 export const probeCuda = (): Finding[] => addon().probe()
 

@@ -22,7 +22,7 @@ export interface MemoryInfo {
   buffers: number
 }
 
-/** What a backend says about the device it runs on. */
+/** Facts about the device of a backend. */
 export interface DeviceInfo {
   readonly kind: 'cpu' | 'cuda' | 'reference'
   readonly index: number
@@ -53,10 +53,10 @@ export interface Backend extends Kernels {
   read(src: Buf, dst: ArrayBufferView, byteOffset?: number): Promise<void>
   synchronize(): Promise<void>
   /**
-   * Writes down what `work` enqueues, kernels and writes, instead of doing it; for devices on which a replay costs less than
-   * the calls (a CUDA graph, a list of checked kernels), absent on others. `work` does not read, map files or wait:
-   * `IFT_RECORDING`. Memory that it frees belongs to the recording; what it leaves behind is for the caller, who keeps it as
-   * long.
+   * Records the kernels and writes that `work` enqueues instead of running them, for devices on which a replay costs
+   * less than the calls (a CUDA graph, a list of checked kernels); absent on others. `work` must not read, map files
+   * or wait: `IFT_RECORDING`. Memory that it frees belongs to the recording; buffers that it leaves belong to the
+   * caller, who keeps them as long as the recording.
    */
   record?(work: () => void): Recording
   memory(): MemoryInfo

@@ -63,7 +63,7 @@ export interface QuantizedSizes {
   readonly bytes: number
 }
 
-/** What a quantised matrix [rows, cols] takes. */
+/** Sizes of a quantised matrix [rows, cols]. */
 export function quantizedSizes(format: QuantFormat, rows: number, cols: number): QuantizedSizes {
   const n = rows * cols
   if (!Number.isSafeInteger(n) || rows < 0 || cols < 0) {

@@ -13,13 +13,13 @@ type Names = Readonly<Partial<Record<SpecialName, string | undefined>>>
 const named = (names: Names): Partial<Record<SpecialName, string>> =>
   Object.fromEntries(Object.entries(names).filter(([, text]) => Boolean(text)))
 
-/** What a tokenizer is made of, whichever file it came from. */
+/** Parts of a tokenizer, from any kind of file. */
 export interface TokenizerParts {
   readonly json: TokenizerJson
   /** File that errors name. */
   readonly file: string
   readonly settings?: TokenizerSettings
-  /** What the tokenizer's own file says; the settings win where they name a token that exists. */
+  /** Values of the tokenizer's own file; the settings win where they name a token that exists. */
   readonly own?: {
     readonly bosId?: number | null
     readonly eosId?: number | null

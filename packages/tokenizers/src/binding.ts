@@ -13,8 +13,9 @@ import {
 type Rename = (token: string) => string
 
 /**
- * The binding gives an added token that is not in the model's vocabulary the next free id, whatever the file says.
- * With the token in the vocabulary it keeps the id of the file; the model itself never produces it, because no merge does.
+ * The binding gives an added token that is not in the model's vocabulary the next free id and ignores the id of the
+ * file. With the token in the vocabulary it keeps the id of the file; the model itself never produces it, because no
+ * merge does.
  */
 function withAddedTokens(model: MapModelJson, added: readonly AddedTokenJson[]): MapModelJson {
   const missing = added.filter(({ content }) => !Object.hasOwn(model.vocab, content))

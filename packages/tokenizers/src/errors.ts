@@ -19,7 +19,7 @@ export const unsupported = (file: string, field: string, problem: string, hint?:
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** What a value is, for messages. */
+/** Kind of a value, for messages. */
 export const kindOf = (value: unknown): string =>
   value === null
     ? 'null'

@@ -30,7 +30,7 @@ const stepsOf = (normalizer: ComponentJson | null): readonly ComponentJson[] =>
  * the tokenizers library cannot do: they happen here, before the library is given the text, and `rest` is left to it.
  */
 export class Normalization {
-  /** What is left to the library. */
+  /** The part that the library does. */
   readonly rest: ComponentJson | null
   readonly #map: CharsMap
   readonly #spelled: ReadonlyMap<string, Spelling>

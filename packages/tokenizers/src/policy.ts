@@ -12,7 +12,7 @@ export interface Policy {
 
 const nothing: Policy = { addBos: false, addEos: false, first: null, last: null }
 
-/** What a tokenizer.json's post-processor adds around a single text; null when it says nothing about that. */
+/** Tokens that the post-processor of a tokenizer.json adds around a single text; null when it does not define them. */
 export function policyOfPostProcessor(processor: ComponentJson | null): Policy | null {
   switch (processor?.type) {
     case 'TemplateProcessing': {
@@ -57,7 +57,7 @@ interface Family {
   readonly reserved?: RegExp
 }
 
-/** What transformers' tokenizer classes add when their config leaves it open. */
+/** Tokens that transformers' tokenizer classes add by default. */
 const families: Readonly<Record<string, Family>> = {
   LlamaTokenizer: { addBos: true, addEos: false },
   // The name in conversions of early 2023.

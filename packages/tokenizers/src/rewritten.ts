@@ -12,7 +12,10 @@ export interface Rewritten {
   original(offsets: Int32Array): Int32Array
 }
 
-/** Applies edits in the order of their places, which do not overlap. A replaced part stands for the whole of what was there. */
+/**
+ * Applies edits in the order of their places, which do not overlap. A replacement maps to the whole part that it
+ * replaced.
+ */
 export function rewrite(before: string, edits: readonly Edit[]): Rewritten {
   if (edits.length === 0) return { text: before, original: (offsets) => offsets }
   const parts: string[] = []

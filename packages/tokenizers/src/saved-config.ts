@@ -10,7 +10,7 @@ export interface SavedConfig {
   readonly addBos: boolean
   readonly addEos: boolean
   readonly chatTemplate: string | null
-  /** What the tokenizer's own file says of it; the settings win. */
+  /** Values of the tokenizer's own file; the settings win. */
   readonly maxLength?: number | undefined
 }
 

@@ -28,7 +28,7 @@ export function parseObject(bytes: Uint8Array, path: string): Record<string, unk
   return value
 }
 
-/** What the files beside a tokenizer say about it. */
+/** Settings of a tokenizer from the files beside it. */
 export interface TokenizerSettings {
   /** File that errors about these settings name. */
   readonly file: string
@@ -86,7 +86,7 @@ function booleanOf(config: Record<string, unknown>, field: string, path: string)
   return value
 }
 
-/** One template, or a list of named ones of which "default" is taken. */
+/** One template, or a list of named templates; "default" is taken. */
 function templateOf(value: unknown, path: string): string | null {
   if (value === undefined || value === null || typeof value === 'string') return value ?? null
   if (

@@ -110,7 +110,7 @@ export class TiedMerges {
       const left = first % places
       if (gone[left]) continue
       const rule = ruleAt(left)
-      // What was offered may have changed since; then it was offered again.
+      // An offer may be out of date; the changed pair was offered again.
       if (rule?.rank !== (first - left) / places) continue
       const right = next[left]!
       ids[left] = rule.id

@@ -39,8 +39,9 @@ export function parseTiktoken(bytes: Uint8Array, file: string): string[] {
 }
 
 /**
- * The tokenizer.json that gives the ids of tiktoken with these ranks and cl100k_base's way to split text. A pair is merged
- * in the order of the rank of what it gives, so every split of a token into two others is a merge of that order.
+ * The tokenizer.json that gives the ids of tiktoken with these ranks and cl100k_base's way to split text. Pairs are
+ * merged in the order of the rank of their result, so every split of a token into two tokens is a merge with its
+ * rank.
  */
 export function tiktokenJson(tokens: readonly string[], added: readonly AddedTokenJson[]): TokenizerJson {
   const vocab = Object.create(null) as Record<string, number>

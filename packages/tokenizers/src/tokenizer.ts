@@ -124,7 +124,7 @@ export class BoundTokenizer implements Tokenizer {
   async save(dir: string): Promise<string[]> {
     const files = new Map(this.#options.files)
     if (!files.has('tokenizer.json')) {
-      // What is generated here holds all that the files beside the original said.
+      // The generated file holds all settings of the files beside the original.
       for (const name of [
         'tokenizer_config.json',
         'special_tokens_map.json',

@@ -3,7 +3,7 @@ import { compute, MAX } from '../../../examples/quickstart/problems/arithmetic.m
 
 /** @typedef {import('../../../examples/quickstart/problems/arithmetic.mjs').Operator} Operator */
 
-/** What makes the comparison fair: see the README's list of what is never in the corpus. */
+/** Rules that keep the comparison fair; the README lists everything that is never in the corpus. */
 const FORBIDDEN = [
   {
     name: 'the header of the Alpaca template',

@@ -12,8 +12,8 @@ import {
 import { dataFiles, exactJson, IftError, refuseInputs, writeFailed } from '@ift/core'
 
 /**
- * A file of JSON lines that a command writes over a long time. Lines go to `FILE.partial`, which takes the place of FILE when
- * all are there: what FILE held stays until then, and a command that ends early leaves the lines that it had.
+ * A file of JSON lines that a command writes over a long time. Lines go to `FILE.partial`, which replaces FILE when
+ * all are there. FILE keeps its content until then, and a command that ends early leaves its lines in `FILE.partial`.
  */
 export class AnswerFile {
   readonly #target: string
@@ -31,8 +31,8 @@ export class AnswerFile {
   }
 
   /**
-   * Looks whether the file may be written; nothing is touched yet. `IFT_USAGE` where it exists and `overwrite` was not said,
-   * `IFT_FOLDER_IN_USE` where it is what the command reads.
+   * Checks that the file may be written, without touching it. `IFT_USAGE` when it exists and `overwrite` is not set,
+   * `IFT_FOLDER_IN_USE` when the command reads it.
    */
   static async plan(path: string, input: string, overwrite: boolean): Promise<AnswerFile> {
     const file = new AnswerFile(existsSync(path) ? realpathSync(path) : path, overwrite)
@@ -98,7 +98,7 @@ export class AnswerFile {
   }
 }
 
-/** What a line says of a record that could not be worked on. */
+/** Fields of the line for a record that was refused. */
 export const refusal = (where: string, { code, message }: IftError) => ({
   error: { code, message: `${where}: ${message}` },
 })

@@ -21,7 +21,7 @@ export function sameProgram(argv: readonly string[] = process.argv): Program {
   return { command: argv[0]!, args: [...process.execArgv, ...args] }
 }
 
-/** Output only: the terminal's input belongs to nobody when there are several. */
+/** Output only: several ranks cannot share the terminal's input. */
 const stdio: StdioOptions = ['ignore', 'inherit', 'inherit']
 
 /** Time that ranks have to end by themselves once one has failed. */

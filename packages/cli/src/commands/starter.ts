@@ -12,8 +12,8 @@ export const namedStarter = (): NodeJS.ProcessEnv => ({
 })
 
 /**
- * Ends this rank when the process that started it is gone: nobody could stop it any more, and a run that goes on from its
- * checkpoints would meet it in the folder. The launcher between the two need not pass anything on.
+ * Ends this rank when the process that started it is gone: nothing could stop the rank any more, and a resumed run
+ * would meet it in the same folder. This does not depend on the launcher between the two.
  */
 export function watchStarter(
   onGone: () => void,

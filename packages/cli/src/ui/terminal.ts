@@ -167,7 +167,7 @@ export class Terminal implements VerbTerminal {
     for (const [name, value] of aligned(rows)) this.err(`  ${this.style('dim', name)}  ${value}\n`)
   }
 
-  /** Ends the output; what could not be written is known afterwards. */
+  /** Ends the output; afterwards `lost` is final. */
   async close(): Promise<void> {
     this.clear()
     // The error of a write arrives behind it.

@@ -24,8 +24,9 @@ const ours = (name: string) =>
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|template)\b.*\.(json|txt|model|jinja)$/.test(name)
 
 /**
- * Writes an adapter as Hugging Face PEFT does: adapter_config.json and adapter_model.safetensors, with `extras` beside them. What was
- * written is opened and compared with the tensors, byte for byte, before it takes the place of an older adapter.
+ * Writes an adapter as Hugging Face PEFT does: adapter_config.json and adapter_model.safetensors, with `extras`
+ * beside them. The new files are opened and compared with the tensors, byte for byte, before they replace an older
+ * adapter.
  */
 export async function writeAdapter(
   dir: string,

@@ -49,8 +49,8 @@ const mostHeader = 1 << 30
 class NeedsMore extends Error {}
 
 /**
- * Reads the header of a GGUF file, version 2 or 3, little-endian. Every length is checked against the file; what does not fit is
- * `IFT_FILE_CORRUPT`.
+ * Reads the header of a GGUF file, version 2 or 3, little-endian. Every length is checked against the file; one that
+ * does not fit is `IFT_FILE_CORRUPT`.
  */
 export async function openGguf(path: string): Promise<GgufFile> {
   const size = await fileSize(path)

@@ -11,7 +11,7 @@ export class Persistent {
   constructor(readonly id: PickleValue) {}
 }
 
-/** What an allowed call made that is no plain value. */
+/** Result of an allowed call that is no plain value. */
 export class Made<T extends object = object> {
   constructor(readonly value: T) {}
 }
@@ -31,7 +31,7 @@ export type PickleValue =
   | Persistent
   | Made
 
-/** What stands for a name of Python when it is called; everything not in the table is refused where it is named. */
+/** Functions in place of the callables of Python. A name that is not in the table is refused when it occurs. */
 export type AllowedGlobals = ReadonlyMap<string, ((args: PickleValue[]) => PickleValue) | null>
 
 const mark = Symbol('mark')

@@ -25,7 +25,7 @@ export interface SaveModelOptions {
   /** Names of the tensors in the files by parameter path, where they differ: what `loadWeights` returned for the base. */
   readonly names?: ReadonlyMap<string, string> | undefined
   readonly generationConfig?: Readonly<Record<string, unknown>> | undefined
-  /** What ift.json is to say: how the model was trained. */
+  /** Content of ift.json: how the model was trained. */
   readonly record?: Readonly<Record<string, unknown>> | undefined
   readonly tokenizer?: Pick<Tokenizer, 'save'> | undefined
   readonly maxShardBytes?: number | undefined
@@ -33,7 +33,7 @@ export interface SaveModelOptions {
 
 const torchTypes = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const
 
-/** Beside an adapter or a model: what training knew and nothing else in the folder says. */
+/** File beside an adapter or a model with facts of its training that no other file of the folder has. */
 export const recordFile = 'ift.json'
 
 /** Files of a model folder that the next version of it may lack. */

@@ -17,13 +17,13 @@ export class WeightSource {
     readonly path: string,
     readonly format: CheckpointFormat,
     readonly tensors: ReadonlyMap<string, StoredTensor>,
-    /** What a GGUF file says about the model. */
+    /** Metadata of a GGUF file. */
     readonly metadata: ReadonlyMap<string, unknown> = new Map(),
     /** Whether a GGUF file's tensors were given the names of the family (`mapGguf`). */
     readonly isMapped = false,
   ) {}
 
-  /** What a GGUF file says it is; null for other formats. */
+  /** Metadata of a GGUF file; null for other formats. */
   get gguf(): { readonly architecture: string; readonly metadata: ReadonlyMap<string, unknown> } | null {
     if (this.format !== 'gguf') return null
     const architecture = this.metadata.get('general.architecture')

@@ -117,7 +117,7 @@ export async function loadWeights<C>(
   }
   await assignAll(parameters, (path, parameter) => {
     const stored = source.info(places.get(path)!)
-    // What is quantised is quantised from the numbers of the file, not from rounded ones.
+    // Weights are quantised from the numbers of the file, not from rounded ones.
     const wanted = parameter instanceof QuantizedParameter ? (deviceType(stored.dtype) ?? 'f32') : dtype
     return loadStored(isTurned(path) ? transposed(stored) : stored, backend, wanted)
   })

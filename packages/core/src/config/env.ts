@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { expandHome } from '../files/paths.js'
 
-/** Where the hub is, what to send it, and where its files are kept. */
+/** Address of the hub, token, and folder of its files. */
 export interface HubSettings {
   /** Without a slash at the end. */
   readonly endpoint: string
@@ -25,12 +25,12 @@ function tokenIn(file: string): string | null {
   try {
     return readFileSync(file, 'utf8').trim() || null
   } catch {
-    // Nobody is logged in.
+    // No login.
     return null
   }
 }
 
-/** What the environment says about the hub, with the names and the precedence of Python's huggingface_hub. */
+/** Settings of the hub from the environment, with the names and the precedence of Python's huggingface_hub. */
 export function hubSettings(
   env: Readonly<Record<string, string | undefined>> = process.env,
   home: string = homedir(),

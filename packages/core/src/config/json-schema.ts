@@ -35,7 +35,7 @@ export interface OptionRow {
   readonly description: string
 }
 
-/** Every option of the config with type, default and sentence: what help texts and the docs table are made of. */
+/** Every option of the config with type, default and description, for help texts and the table in the docs. */
 export function optionRows(): OptionRow[] {
   const rows: OptionRow[] = []
   const walk = (node: JsonNode, path: string) => {

@@ -25,7 +25,7 @@ export interface DeviceRequest {
 export interface MachineFinding {
   readonly name: string
   readonly found: boolean
-  /** What was found and where; or why it is not there and what to install. */
+  /** Place and version of the find, or the reason why it is missing and the package to install. */
   readonly text: string
 }
 
@@ -34,6 +34,6 @@ export interface BackendDefinition {
   /** 'cpu', 'cuda', … as the config's `device` writes it. */
   readonly name: string
   open(request: DeviceRequest): Promise<Backend>
-  /** What the machine has of what the devices need; opens none of them. */
+  /** Drivers, libraries and devices that were found or are missing; opens no device. */
   look?(): readonly MachineFinding[]
 }

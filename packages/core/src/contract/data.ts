@@ -18,8 +18,8 @@ export interface Message {
   /** Calls of an assistant in OpenAI's form; a chat template sees them as `tool_calls`. */
   readonly toolCalls?: readonly unknown[]
   /**
-   * What else the record says of the message (name, tool_call_id, reasoning_content and so on), which a chat template sees. A
-   * content that is null, and a role of another name, stand here as they were.
+   * Other fields of the message in the record (name, tool_call_id, reasoning_content and so on), for chat templates.
+   * A content of null and a role under another name are kept here as well.
    */
   readonly fields?: Readonly<Record<string, unknown>>
   /** False for an answer that its author keeps as context: nothing of it is learned, whatever `trainOn` says. */
@@ -43,7 +43,7 @@ export interface TokenizedExample {
   readonly labels?: readonly number[]
 }
 
-/** What a dataset yields. */
+/** An example of any form, as datasets yield them. */
 export type Example = InstructionExample | MessagesExample | TextExample | TokenizedExample
 
 export const isInstruction = (example: Example): example is InstructionExample => 'instruction' in example
@@ -51,7 +51,7 @@ export const isMessages = (example: Example): example is MessagesExample => 'mes
 export const isText = (example: Example): example is TextExample => 'text' in example
 export const isTokenized = (example: Example): example is TokenizedExample => 'ids' in example
 
-/** Text of one role as a template lays it out; concatenated, segments are the whole of what the model reads. */
+/** Text of one role in the layout of a template. The model reads the segments one after another, and nothing else. */
 export interface Segment {
   readonly role: Role | 'template'
   readonly text: string
@@ -83,11 +83,11 @@ export interface PackedBatch {
   /** Rows of each sequence, without those that it shares. */
   readonly lengths: readonly number[]
   /**
-   * Of each sequence the index of the one whose rows stand before its own, or -1: samples that begin alike have their
+   * For each sequence, the index of the sequence that holds its beginning, or -1. Samples that begin alike have this
    * beginning in the batch once. Absent when nothing is shared.
    */
   readonly prefixes?: readonly number[]
-  /** Of each sequence the part that is read in both directions; absent when the model reads in one. */
+  /** For each sequence, the part that is read in both directions; absent for models that read in one direction. */
   readonly prompts?: readonly PromptSpan[]
   /** Positions with a target. */
   readonly trainedTokens: number

@@ -57,8 +57,8 @@ export interface PeftHandle {
   /** For the plan of a run; absent where the method keeps nothing for the backward pass. */
   memory?(): PeftMemory
   /**
-   * Virtual tokens or a key/value prefix enter here, before every forward pass. What it puts before a sequence it also puts
-   * before what `prompts` says of it, for models that read prompts in both directions.
+   * Called before every forward pass: adds virtual tokens or a key/value prefix to each sequence. For models that
+   * read prompts in both directions, `prompts` grows by the same rows.
    */
   prepare?(input: ForwardInput): ForwardInput
   /** In Hugging Face PEFT's names. Valid until the handle is released; tensors belong to the handle. */

@@ -1,6 +1,6 @@
 /**
- * A plugin as a config holds it. What `apply` is given is the `PluginHost` of the session, whose hooks carry the config: the
- * config's own type therefore leaves it open.
+ * A plugin as a config holds it. `apply` gets the `PluginHost` of the session. Its hooks carry the config, so the
+ * type of the config itself leaves the parameter open.
  */
 export interface Plugin<Host = never> {
   readonly name: string

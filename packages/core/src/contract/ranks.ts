@@ -38,7 +38,7 @@ export interface LocalRanks {
   readonly runId: string
 }
 
-/** What the environment says of ranks: this process alone, one of several, or one that has others to start. */
+/** Role of this process by its environment: alone, one rank of several, or the starter of the ranks of its machine. */
 export type Placement =
   | { readonly kind: 'single' }
   | { readonly kind: 'rank'; readonly place: RankPlace }

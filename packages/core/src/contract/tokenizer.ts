@@ -9,7 +9,7 @@ export interface Encoding {
 export interface DecodeStream {
   /** Text that became certain with this id; '' while a character is incomplete. */
   push(id: number): Promise<string>
-  /** What is left, with U+FFFD for a character that never completed. */
+  /** The rest of the text, with U+FFFD for a character that was never completed. */
   end(): Promise<string>
 }
 
@@ -43,8 +43,8 @@ export interface Tokenizer {
   readonly addBos: boolean
   readonly addEos: boolean
   /**
-   * Ids that the checkpoint's tokenizer puts around what a model is to go on from, where it is more than bos: GLM's
-   * [gMASK] and sop stand before it, or behind it in the first version.
+   * Ids that the checkpoint's tokenizer puts around a prompt, besides bos: GLM's [gMASK] and sop stand before the
+   * prompt, in the first version behind it.
    */
   readonly frame?: PromptFrame
   /** Jinja source of the checkpoint's chat template. */

@@ -31,7 +31,7 @@ export interface EvalResult {
   /** Mean loss over all trained tokens of the validation split, in nats. */
   readonly loss: number
   readonly tokens: number
-  /** What plugins measured besides. */
+  /** Further metrics, from plugins. */
   readonly metrics: Readonly<Record<string, number>>
 }
 
@@ -61,11 +61,11 @@ export interface TrainResult {
   readonly seconds: number
   /** Folder of the adapter, or of the model when the model itself was trained. */
   readonly output: string
-  /** What the run had to do without, such as lines of its log. */
+  /** Failures that did not stop the run, such as a log that could not be written. */
   readonly warnings: readonly string[]
 }
 
-/** What a trained model is made of, for hooks that look at it. */
+/** Parts of a trained model, for hooks that read them. */
 export interface TrainedModel {
   readonly peft: PeftHandle | null
   readonly trainable: readonly TrainableParameter[]

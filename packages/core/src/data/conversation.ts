@@ -7,7 +7,7 @@ import {
   type MessagesExample,
 } from '../contract/data.js'
 
-/** What a message says; an assistant that only calls functions says its calls as JSON. */
+/** Text of a message; calls of functions without a text are written as JSON. */
 export const messageText = (message: Message): string =>
   message.content === '' && message.toolCalls && message.toolCalls.length > 0
     ? exactJson(message.toolCalls)
@@ -45,7 +45,7 @@ export function promptMessages(example: InstructionExample | MessagesExample): r
   return messages
 }
 
-/** Messages without what follows the last answer, which nobody answered; all of them when there is no answer. */
+/** Messages up to the last answer; all of them when there is no answer. */
 export function toLastAnswer(messages: readonly Message[]): readonly Message[] {
   const last = messages.findLastIndex(({ role }) => role === 'assistant')
   return last < 0 ? messages : messages.slice(0, last + 1)
@@ -61,12 +61,12 @@ export interface Conversation {
   readonly output: string
   /** Whether there is an answer to the last question. */
   readonly answered: boolean
-  /** Of each answer, the last one included, whether it is learned. */
+  /** For each answer, the last one included, whether it is learned. */
   readonly learned: readonly boolean[]
 }
 
 /**
- * Messages as rounds of one question and one answer. What tools return counts as the user's side; system messages are
+ * Messages as rounds of one question and one answer. Results of tools count as the user's side; system messages are
  * joined; several messages of one side in a row are joined by a line break.
  */
 export function toRounds(example: MessagesExample): Conversation {

@@ -77,7 +77,7 @@ export function convertExample(example: Example, target: ConvertTarget): Record<
   }
 }
 
-/** What a message has beside role and content, for a form in which these have other names. */
+/** Fields of a message besides role and content, for a form with other names for these two. */
 function otherFields({ fields, learned }: Message): Record<string, unknown> {
   const { role: _role, content: _content, ...others } = fields ?? {}
   return learned === false ? { ...others, weight: 0 } : others

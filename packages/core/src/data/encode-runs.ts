@@ -89,7 +89,7 @@ async function encodeTexts(texts: readonly Text[], tokenizer: Tokenizer): Promis
   })
 }
 
-/** What a text may stand behind so that it is encoded as the middle of one. */
+/** Characters in front of a text that make the tokenizer encode it as the middle of a text. */
 const contexts = ['\n', 'a', '.', '0']
 
 /** Encodes texts as what follows other text: nothing is added in front. Null where every context grows into the text. */

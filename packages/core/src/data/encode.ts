@@ -16,10 +16,10 @@ import {
 export const ignoredLabel = -100
 
 /**
- * What gives way in a sample longer than `maxLength`; the config's default is 'right'.
- * 'right': the end of the last answer that fits in part; its end token stays, so the model still learns to stop, and a
- * turn of the user that would end the text is left out. 'left': the start of the text behind bos, never part of an
- * answer. 'drop': the whole sample. A sample of which no answer would remain is dropped whatever the choice.
+ * Part of a sample longer than `maxLength` that is removed; the config's default is 'right'. 'right': the end of the
+ * last answer that fits in part; its end token stays, so the model still learns to stop, and a turn of the user that
+ * would end the text is left out. 'left': the start of the text behind bos, never part of an answer. 'drop': the
+ * whole sample. A sample that would lose every answer is always dropped.
  */
 export type Truncation = 'right' | 'left' | 'drop'
 
@@ -34,7 +34,7 @@ export interface EncodeOptions {
 export type DropReason = 'long' | 'untrained'
 
 export type Encoded =
-  | { readonly sample: Sample; /** Tokens that gave way. */ readonly cut: number }
+  | { readonly sample: Sample; /** Tokens that were cut. */ readonly cut: number }
   | { readonly dropped: DropReason }
 
 type Piece = Run | { readonly id: number; readonly trained: boolean }
@@ -181,7 +181,7 @@ function beginning(ids: Int32Array, { bosId, frame }: Tokenizer): number {
 
 function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptions): Encoded {
   const { maxLength, truncation } = options
-  // The first token of a text is nobody's target.
+  // The first token of a text is never a target.
   const learns = (from: number, to: number) =>
     labels.subarray(Math.max(1, from), to).some((label) => label !== ignoredLabel)
   if (!learns(0, ids.length)) return { dropped: 'untrained' }

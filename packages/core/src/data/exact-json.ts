@@ -99,7 +99,7 @@ export class DuplicateKey extends Error {
 export function parseExactJson(text: string): unknown {
   const plain: unknown = JSON.parse(text)
   const { keys, exact } = scan(text)
-  // Of a flat record, as most are, nobody has to look into the fields.
+  // Most records are flat: their fields need no further visit.
   const flat =
     typeof plain === 'object' && plain !== null && !Array.isArray(plain) && keys === Object.keys(plain).length
   if (exact && (flat || keys === countKeys([plain]))) return plain

@@ -27,7 +27,7 @@ export async function inspectSample(
       id,
       token: name ?? tokenizer.token(id) ?? `#${id}`,
       text: name ?? (await stream.push(id)),
-      // The first token is nobody's target.
+      // The first token is never a target.
       trained: i > 0 && labels[i] !== ignoredLabel,
       special: name !== undefined,
     })

@@ -80,7 +80,7 @@ const sameIds = (a: Int32Array, b: Int32Array) => a.length === b.length && a.eve
 
 /** Numbers of the samples whose tokens did not occur before, over all parts in order. */
 function withoutDuplicates(parts: readonly MixturePart[]): Int32Array[] {
-  // Of each hash the places that have it; more than one only when hashes collide.
+  // Places by hash; several only when hashes collide.
   const seen = new Map<number, number | number[]>()
   const starts = [0]
   for (const { samples } of parts) starts.push(starts.at(-1)! + samples.count)

@@ -5,7 +5,7 @@ import { IftError } from '@ift/tensor'
 import { ignoredLabel } from './encode.js'
 import type { Sample } from '../contract/data.js'
 
-/** Samples by number, whatever holds them. */
+/** Samples by number. */
 export interface SampleSource {
   readonly count: number
   /** Tokens of a sample. */
@@ -15,7 +15,7 @@ export interface SampleSource {
   sample(index: number): Sample
 }
 
-/** What became of the examples that a store was made of. */
+/** Counts of the examples that went into a store. */
 export interface StoreCounts {
   readonly examples: number
   /** Samples that lost tokens, and how many. */
@@ -183,7 +183,7 @@ export class SampleStore implements SampleSource {
   }
 }
 
-/** Milliseconds after which an unfinished file is nobody's any more. */
+/** Milliseconds after which an unfinished file counts as abandoned. */
 const abandoned = 24 * 3600 * 1000
 
 /** Removes what processes that were killed while they wrote have left. */

@@ -20,7 +20,7 @@ export interface ValidationReport {
   readonly problems: readonly DataProblem[]
 }
 
-/** What makes an example useless although it can be read. */
+/** Reason why an example that can be read teaches nothing, or null. */
 function warningOf(example: Example): string | null {
   if (isInstruction(example)) {
     if (example.output.trim() === '') return 'the output is empty: nothing but the end would be learned.'
@@ -64,7 +64,7 @@ export async function validateData(
       if (warning !== null) note('warning', where, 'IFT_DATA_WARNING', warning)
     }
   } catch (problem) {
-    // What breaks the file as a whole ends the list.
+    // A fault of the whole file ends the list.
     if (!(problem instanceof IftError) || problem.code.startsWith('IFT_SOURCE')) throw problem
     onProblem(problem)
   }

@@ -5,7 +5,7 @@ import type { LocalRanks, MasterAddress, MpiKind, Placement, RankPlace } from '.
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** One launcher: what its variables mean. */
+/** One launcher with its variables. */
 interface Launcher {
   readonly name: string
   /** Whether the variables are there. */
@@ -183,7 +183,7 @@ const launchers: readonly Launcher[] = [
   },
 ]
 
-/** The MPI library that a process was started by, whatever else the environment says. */
+/** The MPI library that started a process, from its variables alone. */
 function mpiOf(env: Environment, rank: number, launcher: string): MpiKind | null {
   const rows = [
     ['OMPI_COMM_WORLD_RANK', 'openmpi'],
@@ -204,8 +204,8 @@ function mpiOf(env: Environment, rank: number, launcher: string): MpiKind | null
 }
 
 /**
- * What the environment says of this process's place among ranks: the table of launchers, first match first. A single rank
- * is no rank. Throws `IFT_RANKS_ENVIRONMENT` for values that are missing, malformed or at odds.
+ * Place of this process among ranks, from its environment: the first launcher of the table that matches. A run of one
+ * rank has no ranks. Throws `IFT_RANKS_ENVIRONMENT` for values that are missing, malformed or at odds.
  */
 export function placement(env: Environment): Placement {
   const launcher = launchers.find(({ present }) => present(env))

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError } from '@ift/tensor'
 import type { RankPlace } from '../contract/ranks.js'
 
-/** First word of every connection: what does not say it is no rank of ours. */
+/** First word of every connection; a connection without it comes from another program. */
 const magic = 'ift-ranks-1'
 /** A line of the protocol is an id of a library or a message of an error, in JSON. */
 const longestLine = 1 << 20
@@ -23,7 +23,7 @@ const quiet = 10_000
 
 const send = (socket: Socket, line: Line) => socket.write(`${JSON.stringify(line)}\n`)
 
-/** Calls `take` with each line that arrives; what is no line of ours ends the connection. */
+/** Calls `take` with each line that arrives; a line in another format ends the connection. */
 function lines(socket: Socket, take: (line: Line) => void): void {
   let rest = ''
   socket.setEncoding('utf8')
@@ -73,7 +73,7 @@ export class RankLink {
   private constructor(place: RankPlace) {
     this.#place = place
     this.lost = new Promise<never>((_, reject) => (this.#lose = reject))
-    // Whoever waits gets it; nobody has to.
+    // A rejection that is not awaited must not end the process.
     this.lost.catch(() => undefined)
     this.#received = new Promise((resolve) => (this.#bytes = resolve))
   }
@@ -235,7 +235,7 @@ export class RankLink {
         if (left <= 0)
           throw new IftError(
             'IFT_RANK_MISSING',
-            `rank 0 of ${worldSize} did not come: rank ${rank} called ${host}:${ports.join(', ')} for ${timeout} s (${last}).`,
+            `rank 0 of ${worldSize} did not come: it did not answer rank ${rank}, which called ${host}:${ports.join(', ')} for ${timeout} s (${last}).`,
             'Look at what rank 0 wrote last, check that its address can be reached, or wait longer: ranks.timeout.',
           )
         const answer = await this.#call(host, port, left, { magic, runId, rank, worldSize })
@@ -246,7 +246,7 @@ export class RankLink {
     }
   }
 
-  /** One call: true when rank 0 welcomes this one, why not when nobody like it is there; a refusal throws. */
+  /** Calls rank 0 once: true when it accepts this rank, the reason when it cannot be reached. A refusal throws. */
   #call(host: string, port: number, milliseconds: number, hello: Line): Promise<true | string> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: quiet })
@@ -280,7 +280,7 @@ export class RankLink {
     })
   }
 
-  /** What a rank says after it was welcomed. */
+  /** Handles a line from a rank that was accepted. */
   #take(rank: number, line: Line): void {
     if ('bytes' in line) {
       this.#bytes(new Uint8Array(Buffer.from(line.bytes, 'base64')))

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { IftError, type Backend, type Communicator, type Tensor } from '@ift/tensor'
 
-/** What ranks must have in common, by subject and field; values are compared and shown as they are. */
+/** Facts that all ranks must agree on, by subject and field; values are compared and shown as they are. */
 export type Facts = Readonly<Record<string, Readonly<Record<string, string | number>>>>
 
 /** Longest value of a fact that travels whole; of others the beginning and a hash. */

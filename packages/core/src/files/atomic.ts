@@ -6,7 +6,7 @@ import { IftError } from '@ift/tensor'
 import { corrupt, readFailed, writeFailed } from './errors.js'
 import { fileSize } from './read-bytes.js'
 
-/** What a file will hold: all of it, or a function that writes it. */
+/** Content of a file: all bytes, or a function that writes them. */
 export type Content = string | Uint8Array | ((file: FileHandle) => Promise<void>)
 
 const besides = (path: string, kind: string) =>
@@ -24,8 +24,9 @@ async function syncFolder(dir: string): Promise<void> {
 }
 
 /**
- * Writes a file under a temporary name beside it, flushes it and renames it: whoever reads `path` sees the old content or
- * the new, never a part. Folders are made. `IFT_DISK_FULL` and `IFT_FILE_UNWRITABLE` leave the old file as it was.
+ * Writes a file under a temporary name beside it, flushes it and renames it: a reader of `path` sees the old content
+ * or the new one, never a part. Folders are made. `IFT_DISK_FULL` and `IFT_FILE_UNWRITABLE` leave the old file as it
+ * was.
  */
 export async function writeFileAtomic(path: string, content: Content): Promise<void> {
   const temporary = besides(path, 'tmp')
@@ -62,7 +63,7 @@ const kinds = {
 export type FolderKind = keyof typeof kinds
 
 export interface ReplaceOptions {
-  /** What is written: a folder of another kind is not replaced. */
+  /** Kind of folder that is written; a folder of another kind is not replaced. */
   readonly kind?: FolderKind
   /** Files without which a folder that is there was not written by us, and is not replaced. */
   readonly marks?: readonly string[]
@@ -73,9 +74,10 @@ export interface ReplaceOptions {
 }
 
 /**
- * Writes a folder and its hashes.json under a temporary name beside it and renames it into place. A folder that is there is replaced only
- * when it is of the same kind and everything in it is written again, is listed in its own hashes.json, or is `ours`: anything else is
- * somebody's, and `IFT_FOLDER_IN_USE` names it. A process killed between the two renames leaves the old folder as `.NAME.old-…`.
+ * Writes a folder and its hashes.json under a temporary name beside it and renames it into place. A folder that is
+ * there is replaced only when it is of the same kind and everything in it is written again, is listed in its own
+ * hashes.json, or is `ours`. `IFT_FOLDER_IN_USE` names any other file, which belongs to the user. A process killed
+ * between the two renames leaves the old folder as `.NAME.old-…`.
  */
 export async function replaceDir(
   dir: string,
@@ -153,7 +155,7 @@ function refuseOtherKinds(dir: string, before: readonly string[], { kind, marks 
     )
 }
 
-/** Throws `IFT_FOLDER_IN_USE` where `replaceDir` would because of what kind of folder is there; before any work is done. */
+/** Throws the `IFT_FOLDER_IN_USE` that `replaceDir` would throw for the kind of the folder, before any work is done. */
 export async function checkReplaceable(dir: string, options: ReplaceOptions): Promise<void> {
   const before = await namesIn(dir)
   if (before !== null) refuseOtherKinds(dir, before, options)
@@ -176,8 +178,8 @@ async function refuseStrangers(
 }
 
 /**
- * Removes what killed processes left in a folder of the files and folders that `ours` says; an old one whose new one never came
- * goes back to its place. Only for who alone writes there.
+ * Removes temporary files and folders that killed processes left; `ours` selects them by name. An old folder without
+ * its successor gets its name back. The caller is the only process that writes there.
  */
 export async function removeLeftovers(dir: string, ours: (name: string) => boolean): Promise<void> {
   for (const entry of (await namesIn(dir)) ?? []) {

@@ -41,7 +41,7 @@ export function isDiskFull(error: unknown): boolean {
   return typeof errno === 'number' && Math.abs(errno) === constants.errno.EDQUOT
 }
 
-/** An error of the file system while writing `path`; what was there before is untouched. */
+/** An error of the file system while writing `path`; the former content is untouched. */
 export function writeFailed(path: string, cause: unknown): unknown {
   if (cause instanceof IftError) return cause
   if (isDiskFull(cause)) {

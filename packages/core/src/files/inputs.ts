@@ -12,7 +12,7 @@ export interface Input {
 
 interface Place {
   readonly path: string
-  /** Device and number of what is there; null when nothing is. */
+  /** Device and inode of a file or folder; null when it does not exist. */
   readonly id: string | null
 }
 

@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /**
- * When a process of this machine started, in words of the system's own: with the id it tells one process from another that got
- * the id later. Null when there is no such process; empty when there is one and the system does not say more.
+ * Start of a process of this machine, in the system's own notation. Together with the id it tells a process from a
+ * later one with the same id. Null when the process does not exist; empty when the system does not tell its start.
  */
 export function processStart(pid: number): string | null {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // Somebody else's process exists as well.
+    // EPERM: the process exists and belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return null
   }
   try {

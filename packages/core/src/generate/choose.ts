@@ -41,7 +41,7 @@ export async function choose(
   for (const [i, choice] of choices.entries()) {
     const found = tooShort(choice) ? without(highest[i]!, ends) : highest[i]!
     const kept = doSample ? candidates(found, settings, count === scores.vocab) : found
-    // Equal scores, or a flat distribution, may reach further than what was read.
+    // Equal scores, or a flat distribution, may extend beyond the scores that were read.
     if (kept === null) chosen.push(pick(choice, await scores.row(i)))
     else chosen.push(kept.ids[doSample ? choice.random.pick(softmax(kept.scores)) : 0]!)
   }
@@ -49,8 +49,8 @@ export async function choose(
 }
 
 /**
- * How many of the highest scores decide in all likelihood, when up to `heldBack` of them do not count; null when every score
- * counts.
+ * Number of highest scores that almost always suffice for the choice, of which up to `heldBack` are excluded; null
+ * when every score may count.
  */
 function highestNeeded(
   { doSample, topK, topP, repetitionPenalty, noRepeatNgramSize }: DecodeSettings,
@@ -61,11 +61,11 @@ function highestNeeded(
   if (!doSample) return Math.min(vocab, 1 + heldBack)
   // As many again, for those that are equal to the k-th.
   if (topK > 0) return within(vocab, 2 * topK + heldBack)
-  // What is held back is part of the sum over the vocabulary.
+  // Excluded tokens are part of the sum over the vocabulary.
   return topP < 1 && heldBack === 0 ? within(vocab, shortlist) : null
 }
 
-/** As many of a vocabulary as a device finds, or null. */
+/** `count`, at most the vocabulary; null when a device cannot find so many. */
 function within(vocab: number, count: number): number | null {
   const wanted = Math.min(vocab, count)
   return wanted <= mostTop ? wanted : null
@@ -80,13 +80,13 @@ const idsAt = (ids: Int32Array, places: readonly number[]) => Int32Array.from(pl
 const scoresAt = (scores: Float32Array, places: readonly number[]) =>
   Float32Array.from(places, (i) => scores[i]!)
 
-/** Tokens that may be drawn with their scores, in the order of the vocabulary, from which draws are made. */
+/** Tokens that may be drawn, with their scores, in the order of the vocabulary. */
 interface Candidates {
   readonly ids: Int32Array
   readonly scores: Float32Array
 }
 
-/** What temperature, top-k and top-p leave; null when that depends on scores below the highest. */
+/** Candidates after temperature, top-k and top-p; null when they depend on scores that were not read. */
 function candidates(
   { scores: highest, ids, logSum }: Highest,
   { temperature, topK, topP }: DecodeSettings,

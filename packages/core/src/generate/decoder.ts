@@ -25,7 +25,7 @@ export interface Feed {
 export class Decoder {
   readonly #cache: PagedKvCache
   readonly #recorded: RecordedSteps | null = null
-  /** Of each sequence what is read in both directions, for models that read so. */
+  /** For each sequence, the part that is read in both directions, for models with `promptOf`. */
   readonly #prompts = new Map<number, PromptSpan>()
 
   constructor(
@@ -42,7 +42,7 @@ export class Decoder {
       dtype,
       pages: 64,
     })
-    // What a method puts before a sequence, and what is read in both directions, differ from step to step.
+    // Rows that a method adds, and prompts that are read in both directions, differ from step to step.
     if (model.promptOf === undefined && peft?.prepare === undefined)
       this.#recorded = RecordedSteps.of(backend, model, this.#cache, (input) => this.#logits(input))
   }
@@ -99,7 +99,7 @@ export class Decoder {
     return model.lmHead.call(model.call(input))
   }
 
-  /** What is read in both directions, found when a sequence begins. */
+  /** The part that is read in both directions, found when a sequence begins. */
   #promptsOf(feeds: readonly Feed[]): PromptSpan[] | undefined {
     const { model } = this
     if (!model.promptOf) return undefined

@@ -37,7 +37,7 @@ export function keepTopK(scores: Float32Array, k: number): void {
  */
 export function keepTopP(scores: Float32Array, p: number): void {
   const logTotal = logSumExp(scores)
-  // All tokens below this share of what is left out are left out together: few remain to be sorted.
+  // Tokens below this share of the removed probability are removed together, so few remain to be sorted.
   const least = logTotal + Math.log((1 - p) / scores.length)
   const likely = scores
     .filter((score) => score >= least)

@@ -48,7 +48,7 @@ export function decodeSettings(options: GenerateOptions): DecodeSettings {
   return settings
 }
 
-/** What changes scores from outside: the `logits` hook. */
+/** The `logits` hook, which may change scores. */
 export type LogitsTap = (scores: Float32Array, context: LogitsContext) => void
 
 /**

@@ -29,7 +29,7 @@ export class StopScanner {
     return out
   }
 
-  /** What was held back, when the text ends without a stop. */
+  /** The text that was held back, when it ends without a stop. */
   end(): string {
     const out = this.#held
     this.#held = ''

@@ -98,7 +98,7 @@ export class RepoCache {
     return found !== null && found.isFile() && found.size === size
   }
 
-  /** The list of all files of a commit; a commit never changes. Null when nobody asked for it, or when it is damaged. */
+  /** The list of all files of a commit; a commit never changes. Null when it was never fetched, or is damaged. */
   async readTree(commit: string): Promise<HubFile[] | null> {
     const text = await readFile(this.#tree(commit), 'utf8').catch(() => null)
     if (text === null) return null

@@ -77,7 +77,7 @@ async function claimPart(blob: string, size: number): Promise<string> {
   for (const part of await partsOf(blob))
     if (claimed || part.size > size) await rm(part.path, { force: true })
     else
-      // Where it fails, somebody else took it.
+      // When this fails, another process has taken it.
       claimed = await rename(part.path, own).then(
         () => true,
         () => false,
@@ -108,7 +108,7 @@ async function append(
     try {
       const { from, body } = await hub.open(commit, file.path, received, idle.signal)
       if (from !== received) {
-        // The server cannot continue from here: what is there is of no use.
+        // The server cannot continue from here: the part is useless.
         if (present) await rm(path, { force: true })
         if (from !== 0) throw new BrokenRequest(`${file.path} cannot be continued at byte ${received}`)
         received = 0

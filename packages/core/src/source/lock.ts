@@ -8,8 +8,9 @@ const heartbeatMs = 2000
 const staleMs = 5 * heartbeatMs
 
 /**
- * Runs a function while no other process runs one for the same path. The lock is a file that its holder keeps fresh, so
- * one left by a killed process ends by itself. It saves double work; what is guarded must be safe without it.
+ * Runs a function while no other process runs one for the same path. The lock is a file that its holder keeps fresh,
+ * so one left by a killed process ends by itself. It only saves double work: the guarded operation must be safe
+ * without it.
  */
 export async function withFileLock<T>(path: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   await mkdir(dirname(path), { recursive: true })
@@ -24,7 +25,7 @@ export async function withFileLock<T>(path: string, run: () => Promise<T>, signa
     }
     const found = await stat(path).catch(() => null)
     if (found && Date.now() - found.mtimeMs > staleMs) {
-      // Of several that see it, one succeeds in moving it away.
+      // Several processes may see it; one succeeds in moving it away.
       const away = `${path}.${randomUUID().slice(0, 8)}`
       await rename(path, away).then(
         () => rm(away, { force: true }),

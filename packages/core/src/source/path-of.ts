@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ResolvedSource } from './types.js'
 
-/** Path of what a source names: the file when the spec named one, else the folder. */
+/** Path of a source: the file when the spec named one, else the folder. */
 export const pathOf = ({ dir, files }: ResolvedSource, spec: string): string =>
   files.length === 1 && spec.endsWith(files[0]!) ? join(dir, files[0]!) : dir

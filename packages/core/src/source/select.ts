@@ -94,8 +94,8 @@ export function selectPaths(
 }
 
 /**
- * What is missing of a repository of which only the cached files are known, not the whole list: the files that an index
- * names, and the kinds of file that nothing can do without.
+ * Missing files of a repository when only the cached files are known, not the whole list: files that an index names,
+ * and the kinds of file that every source of its kind needs.
  */
 export function missingFrom(
   paths: readonly string[],

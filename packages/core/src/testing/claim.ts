@@ -1,11 +1,11 @@
 import { IftError } from '@ift/tensor'
 
-/** What a conformance kit finds wrong. */
+/** A fault that a conformance kit found. */
 export function claim(condition: boolean, message: string): asserts condition {
   if (!condition) throw new IftError('IFT_CONFORMANCE', message)
 }
 
-/** Fails unless every value is within `tolerance` · (1 + |expected|) of what is expected. */
+/** Fails unless every value is within `tolerance` · (1 + |expected|) of the expected one. */
 export function claimClose(
   what: string,
   found: ArrayLike<number>,

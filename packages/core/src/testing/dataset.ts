@@ -26,7 +26,10 @@ export function datasetsOf(plugin: IftPlugin): DatasetDefinition[] {
   return session.hooks.dataset.names().map((name) => session.hooks.dataset.find(name)!)
 }
 
-/** What every dataset must keep, as cases to run: `for (const { name, run } of datasetConformance(…)) test(name, run)`. */
+/**
+ * Requirements of every dataset, as cases to run: `for (const { name, run } of datasetConformance(…)) test(name,
+ * run)`.
+ */
 export function datasetConformance(
   dataset: DatasetDefinition,
   { folder, limit = Infinity }: DatasetConformanceOptions,

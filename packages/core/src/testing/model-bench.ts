@@ -31,7 +31,7 @@ export interface Subject {
   readonly config: unknown
 }
 
-/** What the cases of a model have in common. */
+/** Common parts of the cases of a model. */
 export class ModelBench {
   readonly tolerance: number
 

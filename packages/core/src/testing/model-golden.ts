@@ -106,7 +106,10 @@ export interface GoldenErrors {
   readonly gradients: number
 }
 
-/** What `goldenLogits` and `goldenGradients` bound, measured on a device in f32; `golden` as in ModelConformanceOptions. */
+/**
+ * The errors that `goldenLogits` and `goldenGradients` bound, measured on a device in f32; `golden` as in
+ * ModelConformanceOptions.
+ */
 export async function goldenErrors(
   definition: ModelDefinition,
   golden: string,

@@ -48,7 +48,7 @@ export async function sizes(bench: ModelBench): Promise<void> {
       needed++
       continue
     }
-    // What is left out has a default.
+    // A field that is left out has a default.
     claim(typeof found === typeof right, `Without ${field} the config is ${String(found)}.`)
   }
   claim(needed > 0, 'A config without any of its sizes is taken.')

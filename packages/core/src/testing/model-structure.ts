@@ -198,7 +198,7 @@ export async function refusals(bench: ModelBench): Promise<void> {
   }
   const { shape } = tensorOf
   const other = [...shape, 3]
-  // What the message must name beside the file: the tensor, what was expected and what was found.
+  // Texts that the message must contain besides the file: tensor, expected, found.
   const cases: readonly (readonly [code: string, source: WeightSource, named: readonly string[]])[] = [
     ['IFT_WEIGHTS_MISSING', change((t) => t.delete(path)), [path]],
     [

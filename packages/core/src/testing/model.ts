@@ -24,7 +24,10 @@ export function modelsOf(plugin: IftPlugin): ModelDefinition[] {
   return session.hooks.model.names().map((name) => session.hooks.model.find(name)!)
 }
 
-/** What every model family must keep, as cases to run: `for (const { name, run } of modelConformance(…)) test(name, run)`. */
+/**
+ * Requirements of every model family, as cases to run: `for (const { name, run } of modelConformance(…)) test(name,
+ * run)`.
+ */
 export function modelConformance(
   subject: IftPlugin | ModelDefinition,
   options: ModelConformanceOptions,

@@ -13,8 +13,8 @@ export interface TokenizerConformanceOptions {
   /** Texts to try besides the kit's own. */
   readonly texts?: readonly string[]
   /**
-   * What decoding an encoded text gives, where the tokenizer's normalisation changes texts; the text itself by default.
-   * Null where nothing can be said, such as characters outside the vocabulary.
+   * The text after encoding and decoding, where the tokenizer's normalisation changes texts; the text itself by
+   * default. Null where the result is undefined, such as for characters outside the vocabulary.
    */
   readonly decoded?: (text: string) => string | null
 }
@@ -75,7 +75,10 @@ function checkOffsets(text: string, { ids, offsets }: Encoding): void {
     )
 }
 
-/** What every tokenizer must keep, as cases to run: `for (const { name, run } of tokenizerConformance(…)) test(name, run)`. */
+/**
+ * Requirements of every tokenizer, as cases to run: `for (const { name, run } of tokenizerConformance(…)) test(name,
+ * run)`.
+ */
 export function tokenizerConformance(
   name: string,
   open: () => Tokenizer | Promise<Tokenizer>,

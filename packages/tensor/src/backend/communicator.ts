@@ -18,7 +18,7 @@ export interface Communicator {
   allGather(dst: Buf, src: Buf, n: number, dtype: DType): void
   /** buf [n] of every rank becomes that of `root`. */
   broadcast(buf: Buf, n: number, dtype: DType, root: number): void
-  /** What is queued behind it runs when every rank has come here. */
+  /** Later kernels run when every rank has reached this point. */
   barrier(): void
   /** Waits for every rank and ends the communicator: the good end of a run. */
   leave(): Promise<void>

@@ -10,7 +10,7 @@ export interface CrossEntropy {
   gradDtype: FloatDType
 }
 
-/** The highest k that `topRows` takes: what a block of a GPU sorts in its shared memory. */
+/** The largest k of `topRows`, which a block of a GPU can sort in its shared memory. */
 export const mostTop = 1024
 
 /** The highest entries of rows. */

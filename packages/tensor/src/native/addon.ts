@@ -1,8 +1,8 @@
-/** What an add-on reports instead of throwing; `raise` makes an `IftError` of it. */
+/** An error as an add-on reports it; `raise` makes an `IftError` of it. */
 export interface Failure {
   code: string
   message: string
-  /** What to do, where the add-on knows better than the code tells. */
+  /** Hint of the add-on, where it is more specific than that of the code. */
   hint?: string
 }
 
@@ -10,8 +10,8 @@ export interface Failure {
 export type Outcome = Failure | null
 
 /**
- * What the native add-ons of all backends export. Dtypes are codes, buffers their ids, devices their numbers; the order of
- * arguments is that of `Backend`.
+ * Exports of the native add-ons of all backends. Dtypes are codes, buffers their ids, devices their numbers; the
+ * order of arguments is that of `Backend`.
  */
 export interface NativeAddon {
   alloc(device: number, bytes: number): number | Failure

@@ -60,7 +60,7 @@ function setGradient(numbers: Float64Array, at: number, to: Gradient | null): vo
   numbers[at + 2] = to === null ? 0 : dtypes[to.dtype]
 }
 
-/** Closes what nobody closed and nobody holds. */
+/** Closes devices that are unreachable and were not closed. */
 const forgotten = new FinalizationRegistry<() => void>((close) => {
   close()
 })
@@ -80,7 +80,7 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
   readonly #lowRank = new Float64Array(16)
   readonly #lowRankGradients = new Float64Array(25)
 
-  /** `number` is the device's in the add-on; it is closed when nobody holds this object any more. */
+  /** `number` is the device's number in the add-on; the device is closed when this object becomes unreachable. */
   protected constructor(native: A, number: number) {
     this.native = native
     this.number = number

@@ -3,7 +3,7 @@ import type { Failure, Outcome } from './addon.js'
 /** Calls of one kernel since the profile was started, and the time they took. */
 export interface KernelTime {
   kernel: string
-  /** What sets these calls apart from others of the kernel: the shape of a product. */
+  /** The shape of a product, which distinguishes calls of one kernel. */
   detail: string
   calls: number
   ms: number

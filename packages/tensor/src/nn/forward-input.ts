@@ -16,19 +16,19 @@ export interface InputRows {
   readonly step?: PagedStep
   /** [N]: place of each row in its sequence; counted from 0 when absent. */
   readonly positions?: Int32Array
-  /** Of each sequence the index of the one whose rows stand before its own, or -1. */
+  /** For each sequence, the index of the sequence that holds its beginning, or -1. */
   readonly prefixes?: readonly number[] | undefined
-  /** What attention attends to, where it is neither the pages of `step` nor the rows themselves. */
+  /** Source of keys and values, where it is neither the pages of `step` nor the rows themselves. */
   readonly kv?: KvSource | undefined
   /** [M]: rows whose hidden states are wanted; all when absent. */
   readonly outputRows?: ArrayLike<number>
-  /** Of each sequence the part that is read in both directions, for models with `promptOf`. */
+  /** For each sequence, the part that is read in both directions, for models with `promptOf`. */
   readonly prompts?: readonly PromptSpan[] | undefined
   /** Rows that each sequence had before, for `prompts`; none when absent. */
   readonly starts?: readonly number[]
 }
 
-/** What is read in both directions of whole sequences; undefined for a model that reads in one. */
+/** Parts of whole sequences that are read in both directions; undefined for a model that reads in one. */
 export const promptsOf = (
   model: Pick<CausalLM, 'promptOf'>,
   sequences: readonly ArrayLike<number>[],

@@ -24,8 +24,9 @@ export class PackedKv implements KvSource {
 }
 
 /**
- * Sequences of which some go on from the rows of another: sequence s attends to the rows of sequence prefixes[s] (none
- * when -1), then to its own. What several have in common is computed once, and its gradient is the sum over all of them.
+ * Sequences that may continue the rows of another one: sequence s attends to the rows of sequence prefixes[s] (none
+ * when -1), then to its own. A common beginning is computed once, and its gradient is the sum over all sequences that
+ * share it.
  */
 export class SharedPrefixKv implements KvSource {
   readonly #q: Segments

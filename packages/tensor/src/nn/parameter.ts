@@ -36,7 +36,7 @@ export class Parameter {
     return this.#value
   }
 
-  /** What layers multiply by: the value, or a frozen matrix in few bits. Throws `IFT_PARAMETER_UNASSIGNED`. */
+  /** The operand of products: the value, or a frozen matrix in few bits. Throws `IFT_PARAMETER_UNASSIGNED`. */
   get operand(): Weight {
     return this.value
   }

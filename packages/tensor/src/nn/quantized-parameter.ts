@@ -6,8 +6,8 @@ import { describe, type Tensor } from '../tensor/tensor.js'
 import { Parameter } from './parameter.js'
 
 /**
- * A frozen matrix [rows, cols] that is held in few bits: `assign` quantises and lets go of what it was given, so a model is
- * never held twice. It has no plain `value` and no gradient.
+ * A frozen matrix [rows, cols] that is held in few bits: `assign` quantises its argument and releases it, so a model
+ * is never held twice. It has no plain `value` and no gradient.
  */
 export class QuantizedParameter extends Parameter {
   #quantized: QuantizedTensor | null = null

@@ -2,8 +2,8 @@ import type { Child } from './module.js'
 import { Module } from './module.js'
 
 /**
- * Puts `wrap(module, path)` in the place of every module below `root` that matches, and gives their paths. A module that
- * stands in two places is wrapped once. What a wrapper brings along is not searched again.
+ * Puts `wrap(module, path)` in the place of every module below `root` that matches, and gives their paths. A module
+ * that stands in two places is wrapped once. Modules inside a wrapper are not searched again.
  */
 export function replaceModules(
   root: Module,

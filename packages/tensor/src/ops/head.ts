@@ -2,7 +2,7 @@ import { IftError } from '../errors.js'
 import { describe, type Tensor } from '../tensor/tensor.js'
 import { expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 
-/** What a loss needs of a language-model head; every `LinearLike` is one. */
+/** The part of a language-model head that a loss needs; every `LinearLike` has it. */
 export interface Head {
   readonly inFeatures: number
   readonly outFeatures: number
@@ -25,7 +25,7 @@ export function expectHead(op: string, hidden: Tensor, head: Head, labels: Tenso
   return rows
 }
 
-/** Rows per chunk: as asked for, or even shares of which each fits 64 MiB of f32 logits, unless that is below 64 rows. */
+/** Rows per chunk: the number asked for, or even shares of at most 64 MiB of f32 logits and at least 64 rows. */
 export function chunkOf(op: string, asked: number | undefined, vocab: number, rows: number): number {
   if (asked === undefined) {
     const most = Math.max(64, Math.floor(logitsBudget / (vocab * 4)))

@@ -10,7 +10,7 @@ import { nt, tn } from './products.js'
 export interface LowRankOptions extends Pick<LinearOptions, 'bias' | 'addTo'> {
   /** Factor of the low-rank part. */
   readonly scale: number
-  /** [N, K], what the low-rank part reads in the place of x: x with dropout. */
+  /** [N, K], input of the low-rank part in place of x: x with dropout. */
   readonly dropped?: Tensor | undefined
 }
 

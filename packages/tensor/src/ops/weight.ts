@@ -10,8 +10,8 @@ import { expectDevice, expectDType, expectRank } from './check.js'
 export type Weight = Tensor | QuantizedTensor
 
 /**
- * Rows up to which a quantised weight is multiplied as it is, without being written out: in decoding. A training step, of which
- * a micro-batch may be as short, is that on the written-out values to the last bit.
+ * Rows up to which a quantised weight is multiplied as it is, without being written out: in decoding. A training step
+ * with such short micro-batches still uses the written-out values, bit for bit.
  */
 const fusedRows = 16
 

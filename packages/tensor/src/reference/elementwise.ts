@@ -23,7 +23,7 @@ export function axpby(
 ): void {
   const xv = memory.floats(x, n, dtype, 'axpby', 'x')
   const zv = memory.floats(z, n, dtype, 'axpby', 'z')
-  // A factor of 0 drops its input, whatever it holds.
+  // A factor of 0 drops its input, NaN included.
   for (let i = 0; i < n; i++) xv[i] = (a === 0 ? 0 : a * xv[i]!) + (b === 0 ? 0 : b * zv[i]!)
   memory.store(y, xv, dtype, 'axpby', 'y')
 }

@@ -53,7 +53,7 @@ export class Memory {
     }
     this.#allocated += bytes
     this.#peak = Math.max(this.#peak, this.#allocated)
-    // What a kernel did not write must not look like zeros.
+    // Elements that a kernel did not write must not look like zeros.
     data.fill(0xc5)
     return this.#add({
       block: { bytes: data, exact: null, mapped: false, holders: 0 },

@@ -1,6 +1,6 @@
-/** What a scope can own. */
+/** An object that a scope can own. */
 export interface Owned {
-  /** `owned` by whoever made or kept it, by a `scope`, or `released`. */
+  /** `owned` by its maker or keeper, by a `scope`, or `released`. */
   state: 'owned' | 'scope' | 'released'
   release(): void
 }

@@ -1,6 +1,6 @@
 import { IftError } from '../errors.js'
 
-/** What the random numbers of one forward pass depend on, besides the order of its operations. */
+/** Key of the random numbers of one forward pass; besides it only the order of operations counts. */
 export interface RandomKey {
   readonly seed: number
   /** Optimiser step. */

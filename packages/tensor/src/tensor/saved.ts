@@ -1,7 +1,7 @@
 import type { Backend, Buf } from '../backend.js'
 import { Storage } from './storage.js'
 
-/** What a node of the tape keeps for its backward: memory, or the means to fill it again. */
+/** A value that a node of the tape keeps for its backward: memory, or the means to fill it again. */
 export interface Saved {
   refs: number
   readonly buf: Buf

@@ -4,8 +4,8 @@ import { Tensor } from './tensor.js'
 
 /**
  * Runs `fn` and releases every tensor made inside that it does not return, alone or deeply inside arrays and plain
- * objects. What it returns belongs to the scope around, or to the caller when there is none. After an error everything
- * is released. `fn` is synchronous; it may return the promise of a `read()`.
+ * objects. Its result belongs to the surrounding scope, or to the caller when there is none. After an error
+ * everything is released. `fn` is synchronous; it may return the promise of a `read()`.
  */
 export function scope<T>(fn: () => T): T {
   const start = enter()

@@ -65,7 +65,7 @@ export class Storage {
     return this.#buf
   }
 
-  /** Whether whoever holds it may write into it without anybody noticing. */
+  /** Whether its only holder may write into it. */
   get exclusive(): boolean {
     return this.refs === 1 && !this.readOnly && this.base === null
   }

@@ -5,7 +5,10 @@ import type { Saved } from './saved.js'
 import { Storage } from './storage.js'
 import type { Tensor } from './tensor.js'
 
-/** What the tape does with an operation: nothing, note it, or only mark its result (inside `recompute`'s forward). */
+/**
+ * Treatment of an operation by the tape: nothing, a note, or only a mark on its result (inside `recompute`'s
+ * forward).
+ */
 type Mode = 'off' | 'record' | 'probe'
 
 let mode: Mode = 'record'
@@ -161,7 +164,7 @@ export class GradNode {
     }
     if (pending === null) return
     this.refs++
-    // Almost always the youngest is what comes next.
+    // The youngest is almost always the next one.
     let i = pending.push(this) - 1
     for (; i > 0 && pending[i - 1]!.sequence > this.sequence; i--) pending[i] = pending[i - 1]!
     pending[i] = this
@@ -310,8 +313,8 @@ export function runBackward(root: GradNode, seed: Storage, dtype: FloatDType): v
 }
 
 /**
- * Adds the gradient of `loss` (f32 [1]) to `Parameter.grad` of every trainable parameter it depends on. Operations run
- * in reverse order of creation; what one had saved is released as soon as it has run.
+ * Adds the gradient of `loss` (f32 [1]) to `Parameter.grad` of every trainable parameter it depends on. Operations
+ * run in reverse order of creation; the values that one saved are released as soon as it has run.
  */
 export function backward(loss: Tensor): void {
   if (loss.size !== 1 || loss.dtype !== 'f32') {

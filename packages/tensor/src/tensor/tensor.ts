@@ -180,7 +180,7 @@ export class Tensor implements Owned {
     if (--this.#holds === 0 && this.#releaseWanted) this.release()
   }
 
-  /** @internal Whether somebody waits to read it again. */
+  /** @internal Whether a later read is expected. */
   get held(): boolean {
     return this.#holds > 0
   }

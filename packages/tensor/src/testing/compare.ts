@@ -167,7 +167,7 @@ function expectResults<K extends string>(
   found: Results<K>,
   expected: Results<K>,
 ): void {
-  // What cancels to exactly nothing keeps the rounding of what it was made from.
+  // A sum that cancels to zero keeps the rounding of its terms.
   const floor = Math.max(
     0,
     ...Object.values<Operand>(operands).map(({ values, out, dtype }) =>

@@ -27,9 +27,9 @@ export interface ConformanceCase {
 const dtypes: readonly FloatDType[] = ['f32', 'bf16', 'f16']
 
 /**
- * What every backend must do: each kernel in each float dtype at awkward sizes agrees with the reference, the same call
- * gives the same bits, inputs stay as they are, no buffer is left, and wrong handles, short or freed buffers are refused
- * with an IftError. Every case opens a backend and closes it.
+ * Requirements of every backend: each kernel in each float dtype at awkward sizes agrees with the reference, the same
+ * call gives the same bits, inputs stay as they are, no buffer is left, and wrong handles, short or freed buffers are
+ * refused with an IftError. Every case opens a backend and closes it.
  */
 export function backendConformance(open: () => Promise<Backend> | Backend): ConformanceCase[] {
   const cases: KernelCase[] = [...memoryCases(), ...recordingCases()]

@@ -48,8 +48,8 @@ export interface ConvertOptions {
   /** Overrides the model's own choice to put a space in front. */
   readonly prefixSpace?: boolean | null
   /**
-   * What the tokenizer's own code spells as a piece before it encodes, and puts back behind: [text, piece], in the order in
-   * which they are replaced. User-defined pieces are then found in the normalised text.
+   * Texts that the tokenizer's own code replaces by pieces before encoding and restores after decoding: [text,
+   * piece], in the order of replacement. User-defined pieces are then found in the normalised text.
    */
   readonly spelled?: readonly (readonly [text: string, piece: string])[]
   /** Pieces that are special whatever kind the model gives them. */

@@ -79,8 +79,8 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
 }
 
 /**
- * The left half of the last merge that makes a piece, null where merges do not lead to it. What stands around a piece in a text
- * has no part in that: had it taken a character, the piece would not come about.
+ * The left half of the last merge that makes a piece; null where no merges make it. The text around a piece does not
+ * matter: if it had merged with a character of the piece, the piece would not arise.
  */
 function lastLeft(piece: string, scores: ReadonlyMap<string, number>): string | null {
   const symbols = Array.from(piece)

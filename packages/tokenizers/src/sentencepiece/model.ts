@@ -10,7 +10,7 @@ export interface Piece {
   readonly type: number
 }
 
-/** What sentencepiece_model.proto's ModelProto says, as far as encoding needs it. */
+/** The fields of sentencepiece_model.proto's ModelProto that encoding needs. */
 export interface SentencePieceModel {
   readonly pieces: readonly Piece[]
   readonly type: 'unigram' | 'bpe' | 'word' | 'char'

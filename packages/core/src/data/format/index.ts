@@ -13,7 +13,7 @@ import { answerFields, unansweredRecord } from './unanswered.js'
 export type { RecordFormat } from './format.js'
 export type FormatName = RecordFormat['name']
 
-/** In the order in which a record is asked: what is more particular comes first, `text` (often a rendering) last. */
+/** In the order in which they are tried: specific forms first, `text` (often a rendering of the other fields) last. */
 const formats: readonly RecordFormat[] = [tokenized, messages, sharegpt, completion, alpaca, text]
 
 export const formatNames: readonly FormatName[] = formats.map(({ name }) => name)
@@ -27,7 +27,7 @@ export interface FormatOptions {
   readonly format?: FormatName
   /** Field names of the form mapped to those of the file. */
   readonly columns?: Readonly<Record<string, string>>
-  /** Takes records that ask and have no answer too, as with an empty one: what is to be answered rather than learned. */
+  /** Also accepts records without an answer, for prediction; their answer is empty. */
   readonly unanswered?: boolean
 }
 
@@ -76,7 +76,7 @@ export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) =
   }
 }
 
-/** Token ids beside a text: sets keep both when they are tokenised, and nobody but their owner knows which of them count. */
+/** Token ids beside a text: tokenised datasets often keep both, and only their owner knows which of the two counts. */
 function refuseBoth({ record, where }: RawRecord): void {
   if (!tokenized.matches(record)) return
   const other = formats.find((candidate) => candidate !== tokenized && candidate.matches(record))

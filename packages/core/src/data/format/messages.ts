@@ -15,7 +15,7 @@ const roles = new Map<string, Role>(
   } as const),
 )
 
-/** Content is a text or OpenAI's list of parts, of which only texts can be read. */
+/** Content is a text or OpenAI's list of parts; only parts of type text are read. */
 function contentOf(raw: RawRecord, field: string, content: unknown): string {
   if (typeof content === 'string') return content
   if (Array.isArray(content))

@@ -14,7 +14,7 @@ const roles = new Map<string, Role>(
     bing: 'assistant',
     bard: 'assistant',
     assistant: 'assistant',
-    // What the model says when it calls a function is the model's own text.
+    // A call of a function is text that the model writes.
     function_call: 'assistant',
     observation: 'tool',
     tool: 'tool',

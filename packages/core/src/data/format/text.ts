@@ -1,7 +1,7 @@
 import type { TextExample } from '../../contract/data.js'
 import { textField, wrongField, type RecordFormat } from './format.js'
 
-/** {text}: a document, every token of which is trained. */
+/** {text}: a document; every token is trained. */
 export const text: RecordFormat = {
   name: 'text',
   fields: ['text'],

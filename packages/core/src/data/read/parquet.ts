@@ -7,7 +7,7 @@ type Convert = (value: unknown) => unknown
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Text of a column; bytes that are no text stay bytes, and whoever needs a text refuses them. */
+/** Text of a column. Bytes that are no UTF-8 stay bytes, and the form refuses them where it needs a text. */
 function textOf(bytes: Uint8Array | undefined): unknown {
   if (!bytes) return bytes
   try {
@@ -65,9 +65,9 @@ const decimalOf =
     decimal(value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number | bigint), scale)
 
 /**
- * What turns a column's values into what JSON would say. A field of a structure that is null is not there: columns are typed,
- * so every row has every field, and null is how the format writes those that a row lacks. Nulls in lists, as values of a map and
- * in JSON texts are values that somebody wrote.
+ * Converts a column's values to those of JSON. A null field of a structure is treated as absent: columns are typed,
+ * so every row has every field, and the format writes absent ones as null. Nulls in lists, in maps and in JSON texts
+ * are values.
  */
 function converter({ element, children }: SchemaTree): Convert {
   const own = ownConverter(element, children)

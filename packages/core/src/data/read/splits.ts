@@ -1,7 +1,7 @@
 import { relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
 
-/** Words by which names of files and folders tell their split, as Hugging Face's datasets reads them. */
+/** Words in names of files and folders that tell their split, as Hugging Face's datasets reads them. */
 const words: Readonly<Record<string, readonly string[]>> = {
   train: ['train', 'training'],
   validation: ['validation', 'valid', 'val', 'dev'],

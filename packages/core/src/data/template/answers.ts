@@ -15,11 +15,11 @@ export interface Answer extends Span {
   readonly message: number
 }
 
-/** What a template writes around answers, told from a short conversation. */
+/** Texts that a template writes around answers, found from a short conversation. */
 export interface TurnShape {
-  /** What it asks with: the text that it adds to a question when the model is to answer. */
+  /** The generation prompt: text behind a question that asks the model to answer. */
   readonly header: string
-  /** What closes an answer that another question follows; null when that cannot be told. */
+  /** Text that closes an answer before another question; null when it is unknown. */
   readonly closing: string | null
   /** Special tokens that end a turn. */
   readonly enders: ReadonlySet<string>
@@ -35,7 +35,7 @@ export interface AnswerContext {
   readonly specials: () => RegExp
   /** The text that asks for the answer of this message, for templates that always ask. */
   readonly promptOf: (message: number) => string | null
-  /** What stands behind the answer of this message when nothing follows it. */
+  /** Text behind the answer of this message when it is the last message. */
   readonly closingOf: (message: number) => string | null
 }
 
@@ -71,8 +71,8 @@ export function spansOf(marks: readonly Mark[]): ReadonlyMap<number, readonly Ma
 }
 
 /**
- * What a template writes around answers, of three renderings: a question and its answer, the same with another question
- * behind it, and what is added to a question when the model is asked.
+ * Finds the texts around answers from three renderings: a question with its answer, the same with another question
+ * behind it, and the generation prompt.
  */
 export function turnShape(
   answered: Rendering,
@@ -90,7 +90,7 @@ export function turnShape(
   const [first, before, next] = places(followed, 0, 1, 2)
   let closing: string | null = null
   if (followed && first && before && next) {
-    // What stands before every question belongs to the question.
+    // Text in front of every question belongs to the question.
     const head = followed.text.slice(0, first.start)
     const between = followed.text.slice(before.end, next.start)
     let shared = 0
@@ -114,7 +114,7 @@ export function turnShape(
   return { header, closing, enders }
 }
 
-/** Length of what two texts begin with, not ending inside a special token. */
+/** Length of the common beginning of two texts, not ending inside a special token. */
 export function commonLength(a: string, b: string, specials: RegExp): number {
   let length = 0
   while (length < a.length && length < b.length && a[length] === b[length]) length++
@@ -147,7 +147,7 @@ function beginOf(text: string, from: number, span: Span, message: number, contex
   const own = span.start
   const behind = headerEnd(text, { from, own, limit: span.end }, message, context)
   if (behind !== null) return behind
-  // A prompt that opens a block which answers go without: what both begin with.
+  // The prompt may open a block that answers lack: their common beginning counts.
   const region = text.slice(from, own)
   for (let length = Math.min(header.length - 1, longestOpening); length > 0; length--) {
     const part = header.slice(0, length)
@@ -182,7 +182,7 @@ function endOf(
       const length = commonLength(tail, alone, specials())
       const within = found.findLast(({ end }) => end <= own + length)
       if (within) return within.end
-      // Where the two go different ways inside a line, what they share of it is by chance.
+      // A common beginning that ends inside a line is shared by chance in that line.
       const shared =
         length < alone.length && length < tail.length ? tail.lastIndexOf('\n', length - 1) + 1 : length
       return own + shared
@@ -226,8 +226,8 @@ export function findAnswers(
       from = end
       continue
     }
-    // Numbers, keys and parts of texts have no marks. Whatever stands behind what asks for this answer is of it, when the
-    // message makes calls or says it; a text that the template has instead is not the author's.
+    // Numbers, keys and parts of texts have no marks. Text behind the generation prompt belongs to the answer when
+    // the message makes calls or contains that text; other text comes from the template, not from the author.
     if (messages[next]?.role === 'assistant') continue
     const start = headerEnd(text, { from, own: limit, limit }, i, context)
     if (start === null) continue
@@ -240,7 +240,7 @@ export function findAnswers(
   return answers
 }
 
-/** Parts between a template's own marks of what the model says, each with the message that it belongs to. */
+/** Spans between a template's `generation` marks, each with its message. */
 export function generatedSpans({ text, marks }: Rendering): Answer[] {
   const spans: Answer[] = []
   let depth = 0

@@ -6,7 +6,7 @@ import { CallArguments, fromJson, guards, hasMarks, marked, type Value } from '.
 
 // Messages as a chat template gets them: as the record has them, as transformers' apply_chat_template gives them.
 
-/** What is done to every text of a message on its way into a template. */
+/** Changes to every text of a message on its way into a template. */
 type Change = (text: string) => string
 
 function changed(value: unknown, change: Change): unknown {

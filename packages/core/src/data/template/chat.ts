@@ -44,8 +44,8 @@ const fixedDate = (format: string): string =>
   )
 
 /**
- * What a template is given when it refuses a conversation as it is: OpenAI writes null for the content of a call, and a call's
- * arguments as a text, and not every template knows what to do with them.
+ * Other forms of a conversation, for a template that refuses the original: OpenAI writes null for the content of a
+ * call and a text for its arguments, and some templates accept neither.
  */
 const otherForms = [
   { texts: true, objects: false },
@@ -56,7 +56,7 @@ const otherForms = [
 const isVaried = ({ fields, toolCalls }: Message): boolean =>
   fields?.['content'] === null || toolCalls !== undefined
 
-/** What a template sees beside the conversation: special tokens by their names, and a date. */
+/** Variables of a template besides the conversation: special tokens by name, and a date. */
 function surroundings(tokenizer: ChatTokenizer, source: string): (readonly [string, Value])[] {
   const { specials, named = new Map<string, string>() } = tokenizer
   const texts = new Map([...specials].map(([text, id]) => [id, text]))
@@ -84,11 +84,11 @@ const toolsOf = (example: InstructionExample | MessagesExample) =>
   isInstruction(example) ? undefined : example.tools
 
 /**
- * The checkpoint's own Jinja `chat_template`. The text of a conversation is what the template makes of the whole of it, in one
- * rendering, and every answer is found in that: what templates write of earlier turns may depend on later ones. Where a
- * template says itself what the model generates (`{% generation %}`), that is learned and nothing else. Special tokens that
- * the template writes go in as ids; the same characters inside a message stay plain text. Templates that write today's date
- * get a fixed one, so that a text is the same on every day.
+ * The checkpoint's own Jinja `chat_template`. A conversation is rendered as a whole, once, and every answer is found
+ * in this text, because the rendering of earlier turns may depend on later ones. Where a template marks generated
+ * text itself (`{% generation %}`), exactly that is learned. Special tokens that the template writes go in as ids;
+ * the same characters inside a message stay plain text. Templates that write today's date get a fixed one, so that a
+ * text is the same on every day.
  *
  * Throws IFT_TEMPLATE_MISSING without a chat template, IFT_TEMPLATE_FAILED when the template refuses a conversation,
  * IFT_TEMPLATE_UNSTABLE when no answer can be found in what it writes.
@@ -173,7 +173,7 @@ export function createChatTemplate(
     }
   }
 
-  /** What the template writes of a short conversation; null when it refuses it. */
+  /** Rendering of a short conversation; null when the template refuses it. */
   const probe = (parts: boolean): TurnShape | null => {
     const user = (content: string): Message => ({ role: 'user', content })
     const messages = [user('q'), { role: 'assistant', content: 'a' } as const, user('r')]
@@ -189,7 +189,7 @@ export function createChatTemplate(
     if (!answered) return null
     const open = attempt(1, true)?.text ?? ''
     const bare = attempt(1, false)?.text ?? open
-    // What it writes when nobody is asked may end in something else.
+    // Without a generation prompt the text may end differently.
     const header = open.slice(commonLength(open, bare, tokens.pattern()))
     return turnShape(answered, attempt(3, false), header, { eos, specials: tokens.pattern })
   }

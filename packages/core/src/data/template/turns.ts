@@ -21,7 +21,7 @@ export const special = (text: string, trained = false, role: Segment['role'] = '
 export const exclude = (segments: readonly Segment[]): readonly Segment[] =>
   segments.map((segment) => (segment.trained ? { ...segment, trained: false, excluded: true } : segment))
 
-/** The segments of what a message says: its author may keep an answer from being learned. */
+/** Segments of an answer; its author may exclude it from learning. */
 export const answerOf = (message: Message, segments: readonly Segment[]): readonly Segment[] =>
   message.learned === false ? exclude(segments) : segments
 
@@ -44,13 +44,13 @@ export function learn(segments: readonly Segment[], trainOn: TrainOn): readonly 
 export const given = (segments: readonly Segment[]): readonly Segment[] =>
   segments.map((segment) => (segment.trained ? { ...segment, trained: false } : segment))
 
-/** What a turn-by-turn template writes. */
+/** Parts of a template that writes turn by turn. */
 export interface TurnWriter {
   /** Before everything; gets the system message or ''. */
   begin(system: string): readonly Segment[]
   /** A whole turn of the user or of a tool; `round` counts the user's turns from 0. */
   user(message: Message, round: number, system: string): readonly Segment[]
-  /** What stands before an answer and is given when the model is to answer. */
+  /** Text before an answer; the generation prompt. */
   open: readonly Segment[]
   /** The answer with its end token, all trained. */
   answer(text: string): readonly Segment[]

@@ -15,7 +15,7 @@ const some = /[\uFDD0-\uFDEF]/
 const all = /[\uFDD0-\uFDEF]/g
 const place = /([\uFDD0\uFDD1])([\uFDD8-\uFDE1]+)\uFDD2|[\uFDD3\uFDD4]/g
 
-/** What may be put into a special token's text so that it is none. */
+/** Characters that split the text of a special token, so that it stays plain text. */
 export const guards: readonly string[] = Array.from({ length: 8 }, (_, i) =>
   String.fromCharCode(first + 24 + i),
 )
@@ -61,7 +61,7 @@ export function takeMarks(text: string): { readonly text: string; readonly marks
   return { text: marks.length === 0 ? text : plain + text.slice(end), marks }
 }
 
-/** Cuts texts at places of what is visible; marks at either end of a piece stay with it. */
+/** Cuts texts at positions in the visible text; marks at either end of a piece stay with it. */
 export function cutter(text: string): (start: number, end: number) => string {
   if (!hasMarks(text)) return (start, end) => text.slice(start, end)
   const places: number[] = []

@@ -29,7 +29,7 @@ import {
   type Value,
 } from './values.js'
 
-/** What a template has written so far. */
+/** Output of a template so far. */
 export class Output {
   text = ''
 
@@ -154,7 +154,7 @@ function compileFor({ loopvar, iterable, body, defaultBlock }: For): Run {
     for (const [i, item] of items.entries()) {
       spend(cost)
       loop.index0 = i
-      // What one round sets, the next one does not see.
+      // Variables set in one round are not visible in the next one.
       const inner = new Scope(scope)
       inner.set('loop', loop)
       set(inner, item)

@@ -5,8 +5,8 @@ import { visible } from './marks.js'
 import { repr } from './repr.js'
 import { firstIn } from './search.js'
 
-// Values of a template are those of Python, because templates are written against Jinja2: a str is a string, an int a whole
-// number or a bigint, a list an array, a dict a Map, None null. What JavaScript has no value for has a class here.
+// Values of a template are those of Python, because templates are written against Jinja2: a str is a string, an int a
+// whole number or a bigint, a list an array, a dict a Map, None null. Values that JavaScript lacks have a class here.
 
 export type Value =
   | string
@@ -50,12 +50,12 @@ export class Undefined {
   constructor(readonly message: string) {}
 }
 
-/** What has attributes that a template made, or the engine. */
+/** An object with attributes, made by a template or by the engine. */
 export abstract class Attributes {
   abstract get(name: string): Value | undefined
 }
 
-/** What `namespace()` makes. */
+/** Result of `namespace()`. */
 export class Namespace extends Attributes {
   readonly fields = new Map<string, Value>()
   override get(name: string): Value | undefined {
@@ -96,10 +96,10 @@ export const none: Keywords = new Map()
 export const isInt = (value: Value): value is number | bigint =>
   typeof value === 'number' || typeof value === 'bigint'
 
-/** What `value` is where a list or a dict is expected. */
+/** `value` in a place that expects a list or a dict. */
 export const asObject = (value: Value): Value => (value instanceof CallArguments ? value.object : value)
 
-/** What `value` is where a text is expected. */
+/** `value` in a place that expects a text. */
 export const asText = (value: Value): Value => (value instanceof CallArguments ? value.text : value)
 
 /** As it was given. */

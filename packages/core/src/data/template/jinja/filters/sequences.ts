@@ -26,7 +26,7 @@ const sorted = (items: readonly Value[], key: (item: Value) => Value, reverse: b
   return keyed.map(([, item]) => item)
 }
 
-/** What map, select and their like go through: nothing where Jinja2 does not look at the value, None included. */
+/** Items for map, select and similar filters; none for a false value or None, which Jinja2 does not read. */
 const sequenceOf = (value: Value): readonly Value[] => (truth(value) ? itemsOf(value) : [])
 
 export const selecting = (name: string, wanted: boolean, byAttribute: boolean): Filter => {
