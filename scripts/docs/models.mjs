@@ -159,8 +159,8 @@ Every size whose published shape is in \`fixtures/published\`, one row each.
 * **LoRA bf16**, **LoRA NF4**: planned GiB for rank ${rank} on the default targets and a micro-batch of ${tokens} tokens (or the
   model's limit, where that is less): with all activations kept / recomputed. NF4: the
   matrices of the decoder layers in 4 bits with their scales, everything else as in bf16. \`npx ift plan\` does the same sum for a config.
-* **template**: where the checkpoint brings no chat template of its own.
-* **targets**: what LoRA adapts where \`targetModules\` is not set.
+* **template**: used when the checkpoint has no chat template.
+* **targets**: modules that LoRA adapts when \`targetModules\` is not set.
 
 Made by \`npm run build && node scripts/models.mjs\`; a test compares it with what the sources give.
 
@@ -168,15 +168,15 @@ Made by \`npm run build && node scripts/models.mjs\`; a test compares it with wh
 |---|---|--:|--:|--:|--:|--:|---|---|
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
-Not here, and refused by name: Gemma 2, whose scores and logits are soft-capped; text beyond a sliding window (Mistral v0.1,
-Phi-3-mini, Gemma 3); mixtures of experts; models that see pictures; GPTQ and int4 releases; the first release of ChatGLM-6B, with
+Not supported, and refused by name: Gemma 2 (soft-capped scores and logits); text beyond a sliding window (Mistral v0.1,
+Phi-3-mini, Gemma 3); mixtures of experts; multimodal models; GPTQ and int4 releases; the first release of ChatGLM-6B, with
 150,528 rows.
 
 ## Recipes
 
-What training takes where the config says nothing: what the original platform trained the family with, where that is not what
-the options' own defaults say. \`npx ift plan\` and the manifest of a run name what was taken. Options of a method are taken
-together, or not at all where the config sets one of them.
+Values that the original platform trained a family with, where they differ from the defaults of the options. A run uses them unless the
+config sets these options. \`npx ift plan\` and the manifest of a run name the values in use. Options of a method are used together, or
+not at all when the config sets one of them.
 
 | family | values |
 |---|---|
