@@ -37,7 +37,11 @@ const symptoms: readonly Symptom[] = [
     right: ['plan', ...rows],
   },
   { code: 'IFT_CONFIG_INVALID', wrong: ['plan', '-c', 'misspelt/ift.config.json'], says: /"tran".*"train"/ },
-  { code: 'IFT_PLUGIN_NOT_FOUND', wrong: ['plan', ...model, '--data', 'nowhere'], says: /npm install/ },
+  {
+    code: 'IFT_PLUGIN_NOT_FOUND',
+    wrong: ['plan', ...model, '--data', 'nowhere'],
+    says: /No dataset plugin provides/,
+  },
   { code: 'IFT_SOURCE_NOT_FOUND', wrong: ['plan', '--weights', './nothing', '--data', 'rows.jsonl'] },
   { code: 'IFT_SOURCE_SPEC', wrong: ['plan', '--weights', 'model-7b', '--data', 'rows.jsonl'] },
   { code: 'IFT_SOURCE_OFFLINE', wrong: ['plan', '--weights', 'org/name', '--data', 'rows.jsonl'] },

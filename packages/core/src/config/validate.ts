@@ -105,13 +105,13 @@ export function check<S extends z.ZodType>(
   throw new IftError(
     'IFT_CONFIG_INVALID',
     `${where} is not valid:\n${lines.map((line) => `  - ${line}`).join('\n')}`,
-    'Every option with its default: npx ift init --help, or docs/reference/config.md',
+    'Every option with its default: npx ift init --list',
   )
 }
 
 const written = new WeakMap<ResolvedConfig, unknown>()
 
-/** What a config was resolved from: without the defaults. */
+/** The config as it was written, without the defaults. */
 export const writtenOf = (config: ResolvedConfig): unknown => written.get(config)
 
 /** A config with every default filled in. */

@@ -32,12 +32,12 @@ export interface PackerOptions {
   readonly tokensPerStep?: number | undefined
 }
 
-/** What one optimiser step reads. The numbers without `local` are over all ranks, and the same on each. */
+/** Micro-batches of one optimiser step. Numbers without `local` are sums over all ranks, the same on each. */
 export interface PackedStep {
   readonly epoch: number
   readonly samples: number
   readonly tokens: number
-  /** Tokens with a target: what the loss of the step is divided by. */
+  /** Tokens with a target: the divisor of the loss of the step. */
   readonly trainedTokens: number
   readonly localSamples: number
   /** Of this rank; empty when a small last step has fewer samples than ranks. */
@@ -112,7 +112,7 @@ export class Packer implements IterableIterator<PackedStep> {
       throw new IftError(
         'IFT_DATA_EMPTY',
         'There is no sample to train on.',
-        'See what was dropped with `ift data stats`; raise maxLength if the samples are too long.',
+        'See what was dropped: npx ift data stats. Raise maxLength if the samples are too long.',
       )
     for (let i = 0; i < samples.count; i++)
       if (samples.length(i) > microBatchTokens)

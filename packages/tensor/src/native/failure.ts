@@ -3,7 +3,7 @@ import type { Failure } from './addon.js'
 
 const hints: Readonly<Record<string, string>> = {
   IFT_OUT_OF_MEMORY:
-    'lower microBatchTokens or maxLength, switch recomputation on, or free tensors; ift plan shows what fits',
+    'lower microBatchTokens or maxLength, switch recomputation on, or free tensors; npx ift plan shows what fits',
   IFT_BUFFER_INVALID: 'the tensor was released: keep(t) lets it outlive its scope',
   IFT_LIBRARY_MISSING:
     'CPU ranks: apt-get install openmpi-bin (dnf install openmpi, brew install open-mpi), or name the file: ranks.mpi in the config. GPU ranks: pip install nvidia-nccl-cu13, or ranks.nccl',

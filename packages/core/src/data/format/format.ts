@@ -26,7 +26,7 @@ export const wrongField = (
   new IftError(
     'IFT_DATA_RECORD',
     `${where}: field "${field}": expected ${expected}, found ${found === undefined ? 'nothing' : kindOf(found)}.`,
-    hint ?? 'Mend or delete the record; `ift data validate` lists every broken one.',
+    hint ?? 'Mend or delete the record; `npx ift data validate` lists every broken one.',
   )
 
 /** Text of a field; booleans are written out, and numbers with the digits of the file. */

@@ -27,7 +27,7 @@ export interface ReadOptions {
   readonly onProblem?: (problem: IftError) => void
 }
 
-/** Bytes to a line or record number; the excerpt is what a reader recognises the place by. */
+/** The beginning of a text on one line, by which a reader of a message recognises the place. */
 export function excerpt(text: string, length = 80): string {
   const flat = text.replace(/\s+/g, ' ').trim()
   return flat.length <= length ? flat : `${flat.slice(0, length)}…`
@@ -65,7 +65,7 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
         : new IftError(
             'IFT_DATA_SYNTAX',
             `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
-            'Mend or delete the record; `ift data validate` lists every broken one.',
+            'Mend or delete the record; `npx ift data validate` lists every broken one.',
             { cause },
           ),
       options,
@@ -84,7 +84,7 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
   return null
 }
 
-/** Which of two values is meant, nobody knows; taking the last one would lose the other without a word. */
+/** Either value may be meant; taking one of them would lose the other silently. */
 const twice = (cause: DuplicateKey, where: string, text: string): IftError =>
   new IftError(
     'IFT_DATA_RECORD',
