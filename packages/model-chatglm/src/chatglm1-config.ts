@@ -9,9 +9,9 @@ export interface ChatGlm1Config {
   readonly heads: number
   readonly eps: number
   readonly maxPositions: number
-  /** `<sop>`: what is behind its predecessors is written, they are read. */
+  /** `<sop>`: starts the generated part; all tokens before it are the prompt, read in both directions. */
   readonly startId: number
-  /** `[gMASK]` and `[MASK]`, one of which stands for what is written. */
+  /** `[gMASK]` and `[MASK]`: one of them in the prompt marks the place of the generated part. */
   readonly gmaskId: number
   readonly maskId: number
 }

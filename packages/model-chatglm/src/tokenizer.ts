@@ -58,7 +58,7 @@ export const spelled: readonly (readonly [text: string, piece: string])[] = [
   ),
 ]
 
-/** A JSON file of the folder, {} when there is none or it is none: other readers say what is wrong with it. */
+/** A JSON file of the folder; {} when it is missing or not JSON, which other readers report. */
 async function readJson(dir: string, name: string): Promise<Record<string, unknown>> {
   try {
     return JSON.parse(await readFile(join(dir, name), 'utf8')) as Record<string, unknown>

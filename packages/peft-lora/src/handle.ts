@@ -174,16 +174,16 @@ export class LoraHandle implements PeftHandle {
   #config(): Record<string, unknown> {
     const { options, context, layers, initial } = this.#parts
     const widened = initial.size ? 2 : 1
-    // Twice the rank at the same scale.
-    const louder = initial.size ? (options.rslora ? Math.SQRT2 : 2) : 1
+    // The rank is doubled, so alpha grows by the factor that keeps the scale.
+    const alphaFactor = initial.size ? (options.rslora ? Math.SQRT2 : 2) : 1
     const { targetModules, layersToTransform } = options
-    // PEFT takes indices beside a list alone: then the layers themselves are the list.
+    // PEFT accepts layer indices only beside a list of names, so the list names the layers themselves.
     const byPath = typeof targetModules === 'string' && layersToTransform !== undefined
     const names = [...layers.keys()].map((path) => (byPath ? path : path.split('.').at(-1)!))
     const times = (table: Readonly<Record<string, number>>, factor: number) =>
       Object.fromEntries(Object.entries(table).map(([key, value]) => [key, value * factor]))
     return {
-      alpha_pattern: times(options.alphaPattern, louder),
+      alpha_pattern: times(options.alphaPattern, alphaFactor),
       auto_mapping: null,
       base_model_name_or_path: context.baseModel,
       bias: options.bias,
@@ -194,7 +194,7 @@ export class LoraHandle implements PeftHandle {
       init_lora_weights: true,
       layers_pattern: byPath ? null : (options.layersPattern ?? null),
       layers_to_transform: byPath ? null : (layersToTransform ?? null),
-      lora_alpha: options.alpha * louder,
+      lora_alpha: options.alpha * alphaFactor,
       lora_dropout: options.dropout,
       modules_to_save: options.modulesToSave.length ? options.modulesToSave : null,
       peft_type: 'LORA',

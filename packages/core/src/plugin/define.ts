@@ -16,7 +16,7 @@ import type { Registry, SessionHooks } from './hooks.js'
 /** Version of the plugin contract; it changes only when a plugin must change. */
 export const PLUGIN_API = 1
 
-/** What a plugin sees of the session that uses it. */
+/** The part of a session that a plugin uses. */
 export interface PluginHost {
   readonly hooks: SessionHooks
   /** Folder of the config file. */

@@ -161,7 +161,7 @@ export const createTrainerHooks = () =>
     /** A reason to stop after this step, or nothing. */
     shouldStop: named('shouldStop', new SyncBailHook<[TrainState], string | undefined>(['state'])),
     log: named('log', new SyncHook<[LogRecord]>(['record'])),
-    /** Something went wrong that the run goes on without: a log that cannot be written. */
+    /** A failure that does not stop the run, such as a log that cannot be written. */
     warning: named('warning', new SyncHook<[string]>(['warning'])),
     done: named('done', new AsyncSeriesHook<[TrainResult]>(['result'])),
     failed: named('failed', new SyncHook<[unknown]>(['error'])),

@@ -1,8 +1,8 @@
 import type { Generation } from '../contract/generate.js'
 
 /**
- * The text of an answer: white space that a model writes between the template's prompt and its first word is left out, in the pieces
- * of a stream as in the whole. The continuation of a bare text keeps it.
+ * The text of an answer: leading white space of a model is removed, in the pieces of a stream and in the whole. The
+ * continuation of a bare text keeps it.
  */
 export class AnswerText {
   #begun: boolean

@@ -1,14 +1,14 @@
 import { IftError } from '@ift/tensor'
 import type { ModelShape, Tokenizer } from '../contract/index.js'
 
-/** Tables smaller than this are somebody's experiment, whose tokenizer may leave any part of them unused. */
+/** Smaller tables belong to experiments, whose tokenizer may leave any part of them unused. */
 const published = 4096
 
 /**
- * Refuses the tokenizer of another model: one with ids that the embedding has no rows for, or one that leaves more than a
- * quarter of the rows of a published size unused. Tables are padded by a few rows only, and special tokens that lie beyond
- * the table (those for pictures, in text models) are never written by a text. A tokenizer that the config names itself
- * (`chosen`) may leave what it likes unused.
+ * Refuses the tokenizer of another model: one with ids that the embedding has no rows for, or one that leaves more
+ * than a quarter of the rows of a published size unused. Tables are padded by a few rows only, and special tokens
+ * that lie beyond the table (those for pictures, in text models) are never written by a text. A tokenizer that the
+ * config names itself (`chosen`) may leave any number of rows unused.
  */
 export function checkTokenizer(
   tokenizer: Pick<Tokenizer, 'vocabSize' | 'specials'>,

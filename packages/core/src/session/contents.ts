@@ -40,7 +40,7 @@ interface Opened {
 const settled = 2_000_000_000n
 
 /**
- * Files that something was loaded from, held open so that it is these that are hashed and watched, whatever their names lead to
+ * Loaded files, held open so that they are hashed and checked themselves, even when their names lead to other files
  * later.
  */
 export class FileContents {
@@ -78,15 +78,15 @@ export class FileContents {
   hash(): Promise<string> {
     if (this.#hash === null) {
       this.#hash = this.#compute()
-      // Whoever asks gets the error.
+      // A later read gets the error.
       this.#hash.catch(() => undefined)
     }
     return this.#hash
   }
 
   /**
-   * `IFT_FILE_CHANGED` when one of the files holds something else than when it was opened. A new file under the same name is none of
-   * them, and one that was only touched is read once more.
+   * `IFT_FILE_CHANGED` when one of the files holds something else than when it was opened. A new file under the same
+   * name does not count; a file with only new times is read again.
    */
   async check(): Promise<void> {
     for (const file of this.#files) {

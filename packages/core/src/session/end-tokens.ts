@@ -40,8 +40,8 @@ function endOf(learned: readonly Segment[]): string | null {
 }
 
 /**
- * Ids that a model learns to end its answers with under a template: what stands last behind the answers of a rendering. On base
- * models this is not the tokenizer's end token when a chat template ends turns with one of its own.
+ * Ids that a model learns to end its answers with under a template: the last token behind the answers of a rendering.
+ * On base models this is not the tokenizer's end token when a chat template ends turns with one of its own.
  */
 export function turnEnds(
   template: PromptTemplate,
@@ -49,7 +49,7 @@ export function turnEnds(
 ): ReadonlySet<number> {
   const plain = learnedOf(template, answer) ?? []
   const names = new Set([endOf(plain), ...others.map((example) => endOf(learnedOf(template, example) ?? []))])
-  // What an answer has inside does not end it.
+  // Special tokens inside an answer do not end it.
   const inside = plain.filter(({ special }) => special).map(({ text }) => text)
   for (const text of inside.slice(0, endOf(plain) === null ? undefined : -1)) names.delete(text)
   const ids = [...names].map((text) => (text === 'eos' ? eosId : text === null ? null : specials.get(text)))
@@ -61,7 +61,7 @@ const listed = (value: unknown, { vocabSize }: Tokenizer): number[] =>
     (id): id is number => typeof id === 'number' && id >= 0 && id < vocabSize,
   )
 
-/** What a generation of a model ends at, and what its folder is to say about it. */
+/** Tokens that end a generation, and the generation_config.json that records them. */
 export interface EndTokens {
   /** The tokenizer's end token, those of generation_config.json, and `learned`. */
   readonly ends: ReadonlySet<number>
@@ -71,7 +71,7 @@ export interface EndTokens {
   readonly generationConfig: Fields | undefined
 }
 
-/** `recorded` is what the record of an adapter or model says that it learned to end answers with. */
+/** `recorded` holds the end tokens in the record of an adapter or model. */
 export function endTokens(
   checkpoint: { readonly json: Fields; readonly generationConfig: Fields | undefined },
   tokenizer: Tokenizer,

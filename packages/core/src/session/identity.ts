@@ -81,7 +81,7 @@ export function modelIdentity(
   }
 }
 
-/** What ranks must have in common of a model, which their own files decide. */
+/** Facts about a model from the files of each rank that all ranks must agree on. */
 export function modelFacts({ definition, shape, dtype, quantize, fingerprint, trainable }: OpenModel) {
   const trained = trainable.map(({ name, parameter }) => `${name} ${parameter.shape.join('x')}`)
   return {

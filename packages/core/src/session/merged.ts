@@ -6,7 +6,7 @@ import type { OpenModel } from './open-model.js'
 export interface Merged {
   /** The folder. */
   readonly dir: string
-  /** How the base was held that the adapter was folded into, as plain numbers. */
+  /** Format of the base that the adapter was folded into. */
   readonly quantize: Quantize
   /** Type of the merged weights. */
   readonly dtype: FloatDType

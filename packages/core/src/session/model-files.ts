@@ -19,7 +19,7 @@ import { findDefinition, findGgufMapping } from './find-family.js'
 /** How frozen weights are held. */
 export type Quantize = NonNullable<ResolvedConfig['quantize']>
 
-/** What is written beside an adapter so that everything after training reads it the way training did. */
+/** Record beside an adapter, so that later commands read it as training did. */
 export interface AdapterRecord {
   readonly template: string
   readonly trainOn: string
@@ -53,7 +53,7 @@ async function openTokenizer(
   preferred: string,
 ): Promise<Tokenizer> {
   const { added } = session.hooks.tokenizer
-  // What a tokenizer.json says is complete, files beside it may be what it was made from; then as they were registered.
+  // tokenizer.json first: it is complete, and files beside it may be its sources. Then in the order of registration.
   const ordered = [...new Set(['tokenizer.json', preferred, ...added])].filter((name) => added.includes(name))
   for (const place of places)
     for (const name of ordered) {

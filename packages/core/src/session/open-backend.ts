@@ -20,7 +20,7 @@ export interface Joining {
   readonly exchange: RankRequest['exchange']
 }
 
-/** What a device of this kind needs to join the ranks; CPU ranks without MPI are refused with the line to type. */
+/** Options for a device of this kind to join the ranks; CPU ranks without MPI are refused with the command to use. */
 function rankRequest(kind: string, { place, exchange }: Joining, { ranks }: ResolvedConfig): RankRequest {
   if (kind === 'cpu' && place.mpi === null)
     throw new IftError(

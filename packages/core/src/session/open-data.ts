@@ -26,7 +26,7 @@ import type { OpenModel } from './open-model.js'
 export interface RunDataset {
   readonly name: string
   readonly store: SampleStore
-  /** Files of its folder that are not read because their names say that they are held out. */
+  /** Files of its folder that are not read because their names mark a held-out split. */
   readonly leftOut: readonly string[]
 }
 
@@ -37,21 +37,21 @@ export interface RunData {
   readonly datasets: readonly RunDataset[]
   /** Samples that `dedup` took out. */
   readonly duplicates: number
-  /** Tokens of a sample at most, and what says so: the option, or the positions of the model. */
+  /** Maximum tokens of a sample, and the source of this limit: the option, or the positions of the model. */
   readonly limit: { readonly tokens: number; readonly by: 'maxLength' | 'model' }
   /** Tokens of the longest sample, of those held out too. */
   readonly longest: number
   /** sha256 of everything that decides the samples and their order in the data. */
   readonly hash: string
-  /** What is worth knowing and stops nothing: a cache that cannot be written. */
+  /** Notes that stop nothing: a cache that cannot be written. */
   readonly notes: readonly string[]
 }
 
-/** A dataset found: its name, its examples, and a key of what they are (null when that cannot be told). */
+/** A dataset with its examples and a cache key of their source (null when there is none). */
 interface Found {
   readonly name: string
   readonly weight: number | undefined
-  /** Files of the folder that are held out by their names, and nobody said to take. */
+  /** Files of the folder that their names mark as held out, when no split is set. */
   readonly leftOut: readonly string[]
   readonly examples: () => AsyncIterable<LocatedExample>
   readonly key: string | null
@@ -151,7 +151,7 @@ export async function findDatasets(
   return found
 }
 
-/** Loads, renders, tokenises and mixes what the config names. */
+/** Loads, renders, tokenises and mixes the data of a config. */
 export async function openData(
   session: PluginSession,
   config: ResolvedConfig,
@@ -164,7 +164,7 @@ export async function openData(
   const { hooks, rootDir } = session
   const { seed } = config.train
   const maxLength = Math.min(config.maxLength, open.shape.maxPositions ?? Infinity)
-  // A plugin that rewrites examples or samples may do anything: nothing is cached then.
+  // Plugins that rewrite examples or samples are not part of the key: nothing is cached then.
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   // A cache saves time, and nothing depends on it.
   const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)

@@ -19,7 +19,7 @@ import { layoutOf, ModelContents } from './identity.js'
 import { openModelFiles, type AdapterRecord, type ModelFiles, type Quantize } from './model-files.js'
 import { chooseDtype } from './open-backend.js'
 
-/** What is written beside a whole model: the template that it was trained with. */
+/** Record beside a whole model: the template that it was trained with. */
 export const modelRecord = ({
   template,
   learned,
@@ -60,7 +60,7 @@ export interface OpenModel {
   /** Ids that end a generation, and those of them that answers are ended with in training. */
   readonly ends: ReadonlySet<number>
   readonly learned: readonly number[]
-  /** Names, types and places of all tensors: what can be told of the weights without reading them. */
+  /** Hash of the names, types and places of all tensors, known without reading the weights. */
   readonly fingerprint: string
   /** A hash of some of the values of the weights; empty when the model starts from random ones. */
   readonly sampleWeights: () => Promise<string>

@@ -6,8 +6,8 @@ const size = (bytes: number) =>
   bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`
 
 /**
- * An error of a full device with what the plan had said, and the three settings that would help most; null for other errors.
- * `limit` is what the device has, or null where nobody knows.
+ * An error of a full device with what the plan had said, and the three settings that would help most; null for other
+ * errors. `limit` is the memory of the device, or null where it is unknown.
  */
 export function explainMemory(
   error: unknown,

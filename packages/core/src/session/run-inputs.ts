@@ -3,7 +3,7 @@ import { localPath } from '../files/paths.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { dataFiles } from '../data/read/index.js'
 
-/** What the config names of a model. */
+/** Paths of a model in the config. */
 export const modelInputs = (
   rootDir: string,
   { weights, adapter, tokenizer }: Pick<ResolvedConfig, 'weights' | 'adapter' | 'tokenizer'>,
@@ -19,7 +19,7 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
   for (const entry of [config.data, config.validation.data ?? []].flat()) {
     const path = typeof entry === 'string' ? entry : entry.path
     if (path === undefined) continue
-    // What cannot be read is refused where it is read.
+    // Unreadable files are refused where they are read.
     for (const file of await dataFiles(at(path)).catch(() => [])) inputs.push({ what: 'data', path: file })
   }
   return inputs

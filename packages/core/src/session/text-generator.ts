@@ -9,7 +9,7 @@ import { scoreTokens } from '../generate/score-tokens.js'
 import { AnswerText } from './answer-text.js'
 import type { OpenModel } from './open-model.js'
 
-/** What to answer: text as it is, an instruction with its system text and history, or a conversation with its tools. */
+/** A prompt: plain text, an instruction with its system text and history, or a conversation with its tools. */
 export type Prompt = string | Omit<InstructionExample, 'output'> | MessagesExample
 
 /** A model that answers, through the template it was trained with. */
@@ -24,7 +24,7 @@ export class TextGenerator {
     this.#generator = new Generator({
       decoder: this.#decoder,
       tokenizer: open.tokenizer,
-      // Special tokens are not shown as text, so those that end an answer are told by their ids.
+      // Special tokens do not appear in the text, so end tokens are recognised by their ids.
       ends: new Set([
         ...open.ends,
         ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
@@ -35,10 +35,7 @@ export class TextGenerator {
     })
   }
 
-  /**
-   * Ids that the model is given: the training prompt of the template, or the bare text after bos, or between the tokens that
-   * stand around a prompt.
-   */
+  /** Input ids: the training prompt of the template, or plain text behind bos or inside the frame of the tokenizer. */
   async encode(prompt: Prompt): Promise<Int32Array> {
     const { tokenizer, template } = this.#open
     if (typeof prompt === 'string') {
@@ -52,7 +49,7 @@ export class TextGenerator {
     return encodePrompt(example, template, tokenizer)
   }
 
-  /** Ids of a text that is itself looked at, as by `score`: what stands around a prompt all stands before it. */
+  /** Ids of a text to be scored: all tokens of the frame come before the text. */
   async encodeText(text: string): Promise<Int32Array> {
     const { tokenizer } = this.#open
     const { frame } = tokenizer

@@ -35,7 +35,7 @@ export interface TrainingOptions {
   readonly resume?: boolean | string
   /** Only plan: the output folder is neither looked at nor made. */
   readonly planOnly?: boolean
-  /** Place among the ranks of a run; null to train alone, and what the environment says when absent. */
+  /** Place among the ranks of a run; null to train alone; taken from the environment when absent. */
   readonly ranks?: RankPlace | null
 }
 
@@ -51,7 +51,7 @@ export interface Training {
   readonly broken: readonly BrokenCheckpoint[]
   /** Tokens of a micro-batch: more than the config says where a sample is longer. */
   readonly microBatchTokens: number
-  /** What is worth knowing before the run begins. */
+  /** Notes for the user before the run begins. */
   readonly notes: readonly string[]
   /** Elements that are trained, and of the whole model. */
   readonly trainable: number
@@ -116,7 +116,7 @@ export async function openTraining(
   }
 }
 
-/** `lock` is null for who writes nothing: a plan, and all ranks but the first. */
+/** `lock` is null for a plan and for all ranks but the first, which write nothing. */
 async function openIn(
   folder: RunFolder,
   lock: RunLock | null,
@@ -221,7 +221,7 @@ async function openIn(
     agree,
     async confirm() {
       await complete()
-      // Weights that were converted on their way lie in memory: nothing can happen to them.
+      // Weights that were converted while loading are in memory and cannot change.
       if (open.backend.memory().mapped > 0) await open.contents?.check()
       await lock?.confirm()
       if (!recorded) await folder.writeManifest(manifest)

@@ -5,7 +5,7 @@ import type { PeftHandle } from '../contract/index.js'
 /** A micro-batch on the device. */
 export interface DeviceBatch {
   readonly input: ForwardInput
-  /** i32 [trained tokens]: what each of `input.outputRows` must predict. */
+  /** i32 [trained tokens]: the id that each of `input.outputRows` must predict. */
   readonly targets: Tensor
 }
 

@@ -21,14 +21,14 @@ export class MetricsFile {
     }
   }
 
-  /** All records. A line that is not one, as a killed run or a full disk may leave, is passed over. */
+  /** All records. A broken line, as a killed run or a full disk may leave, is skipped. */
   read(): LogRecord[] {
     // A pipe or a device that somebody put there has no end.
     const isFile = statSync(this.path, { throwIfNoEntry: false })?.isFile() === true
     return isFile ? parseMetrics(readFileSync(this.path, 'utf8')) : []
   }
 
-  /** Forgets what came after a step: a run that goes on from there writes those lines again. */
+  /** Removes the lines after a step: a run that is resumed there writes them again. */
   async rewindTo(step: number): Promise<void> {
     if (!existsSync(this.path)) return
     const kept = this.read().filter((record) => record.step <= step)

@@ -9,7 +9,7 @@ export interface Remedy {
   readonly fits: boolean
 }
 
-/** What of the configuration the remedies start from. */
+/** Facts of the configuration that remedies change. */
 export interface RemedyInput extends PlanInput {
   readonly maxLength: number
   /** Whether the weights themselves are trained, all of them. */
@@ -19,7 +19,7 @@ export interface RemedyInput extends PlanInput {
 /** Bytes of a weight in NF4 with its scales, which are quantised in turn (QLoRA, Dettmers et al. 2023). */
 const nf4Bytes = 0.516
 
-/** What the linear layers of the decoder would be in NF4. */
+/** The linear layers of the decoder, held in NF4. */
 function inNf4({ shape, parameters }: PlanInput): NonNullable<PlanInput['quantized']> {
   const { hidden, intermediate, heads, kvHeads, headDim, layers } = shape
   const largest = hidden * Math.max(intermediate, heads * headDim)

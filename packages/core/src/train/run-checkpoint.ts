@@ -14,7 +14,7 @@ import type { Optimizer } from './optimizer/optimizer.js'
 import type { Manifest, RunFolder } from './run-folder.js'
 import type { EvalResult, TrainState } from '../contract/train.js'
 
-/** Everything besides tensors that the rest of a run depends on. Randomness is keyed by step and has no state. */
+/** State besides tensors that the rest of a run depends on. Randomness is keyed by step and has no state. */
 export interface CheckpointState {
   readonly state: TrainState
   readonly cursor: PackCursor
@@ -61,7 +61,7 @@ export async function writeCheckpoint(
   return dir
 }
 
-/** What a checkpoint says of its run; null for one of a version that did not write it. */
+/** The manifest in a checkpoint; null in checkpoints of versions that did not write it. */
 export async function readRecord(dir: string): Promise<Manifest | null> {
   const path = join(dir, recordFile)
   return existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as Manifest) : null
@@ -131,7 +131,7 @@ export async function shareCheckpoint(
   return shared
 }
 
-/** What was wrong with a checkpoint that could not be used. */
+/** A checkpoint that could not be used, with the reason. */
 export interface BrokenCheckpoint {
   readonly dir: string
   readonly error: unknown

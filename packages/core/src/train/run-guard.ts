@@ -1,13 +1,13 @@
 import type { Manifest } from './run-folder.js'
 
-/** What must be sure before anything of a run counts, and takes longer than its first steps: what it was begun with. */
+/** Checks of the inputs of a run that take longer than its first steps and must end before its first result counts. */
 export interface RunGuard {
-  /** Begins to find out; called behind the first step. */
+  /** Starts the check; called after the first step. */
   begin(): void
   /** Whether this rank knows. */
   readonly known: boolean
-  /** Makes sure, once, that all ranks found the same; every rank calls it at the same step. */
+  /** Compares, once, the findings of all ranks; every rank calls it at the same step. */
   agree(): Promise<void>
-  /** Waits until it is known, makes sure that nothing has changed since, and returns what a checkpoint says of its run. */
+  /** Waits for the result, checks that no input has changed since, and returns the manifest for a checkpoint. */
   confirm(): Promise<Manifest>
 }

@@ -42,7 +42,10 @@ interface Found {
   readonly touched: number
 }
 
-/** A holder touches its lock so often; one whose process cannot be looked at counts as gone when it was silent so long. */
+/**
+ * Interval at which a holder touches its lock, and silence after which a holder counts as gone when its process
+ * cannot be checked.
+ */
 const heartbeat = 5_000
 const silence = 120_000
 
@@ -71,9 +74,9 @@ export function releaseLocks(): void {
 }
 
 /**
- * The right to write in a run's folder: a file `run.lock` that names machine, process and start. It is made whole in one step,
- * so of two that come at once one gets it. A killed process leaves it behind; it is known by its process being gone, or by a
- * silence of two minutes where that process is out of sight, and taken over.
+ * The right to write in a run's folder: a file `run.lock` that names machine, process and start. It is created in one
+ * step, so only one of two concurrent processes gets it. A lock that a killed process left behind is taken over: its
+ * process no longer exists or, where that cannot be checked, was silent for two minutes.
  */
 export class RunLock {
   readonly #path: string
@@ -117,7 +120,8 @@ export class RunLock {
     if (held.size === 0) process.on('exit', releaseLocks)
     held.add(this)
     this.#file = openSync(this.#path, 'r+')
-    // The same bytes once more: the file system's clock says when, and whoever took the lock over is not written to.
+    // Writes the same bytes again: the file system's clock sets the time, and a lock that another process took over
+    // is not changed.
     this.#timer ??= setInterval(() => {
       write(this.#file, this.#text, 0, () => undefined)
     }, heartbeat).unref()
@@ -186,8 +190,8 @@ function isGone({ holder, touched }: Found, now: number): boolean {
 }
 
 /**
- * Makes the file `path` with `text` when there is none, or when the one who made it is gone. Those who find it left behind
- * decide among themselves by a lock beside it, so that none replaces what another has just made.
+ * Creates the file `path` with `text` when it does not exist, or when its maker is gone. Processes that find it left
+ * behind use a second lock beside it, so that none replaces the new lock of another.
  */
 async function take(path: string, text: string, patience = 0): Promise<void> {
   const temporary = join(dirname(path), `.run.lock.tmp-${randomBytes(6).toString('hex')}`)

@@ -5,8 +5,8 @@ import { TensorBoardWriter } from './tensorboard.js'
 import type { LogRecord } from '../contract/train.js'
 
 /**
- * Where the numbers of a run go: metrics.jsonl, and a file of events for TensorBoard. A run is worth more than its log: what cannot
- * be written is told to `warn`, once for each of the two, and the run goes on.
+ * Where the numbers of a run go: metrics.jsonl, and a file of events for TensorBoard. A log that cannot be written
+ * does not stop the run: `warn` is told once for each of the two.
  */
 export class RunLog {
   readonly #metrics: MetricsFile
@@ -22,7 +22,7 @@ export class RunLog {
     this.#warn = warn
   }
 
-  /** Opens the log of a run that goes on from `step`: what was logged of later steps is forgotten. */
+  /** Opens the log of a run that continues from `step`: entries of later steps are removed. */
   static async open(folder: RunFolder, step: number, warn: (warning: string) => void): Promise<RunLog> {
     const log = new RunLog(folder, warn)
     await log.#metrics.rewindTo(step).catch((error: unknown) => {

@@ -89,8 +89,9 @@ export class TensorBoardWriter {
   readonly #fd: number
 
   /**
-   * Starts a new event file in `dir`, which must exist, for a run that goes on from `step`. TensorBoard joins the files of a
-   * folder and drops what earlier ones say of later steps; those of a run that began at step 0 are removed with step 0.
+   * Starts a new event file in `dir`, which must exist, for a run that goes on from `step`. TensorBoard joins the
+   * files of a folder and drops entries of earlier files for later steps; those of a run that began at step 0 are
+   * removed with step 0.
    */
   constructor(dir: string, step = 0, now = Date.now()) {
     if (step === 0)

@@ -173,7 +173,7 @@ export class Trainer implements TrainerHandle {
     const started = performance.now()
     const seconds = () => this.#secondsBefore + (performance.now() - started) / 1000
     const pending: QueuedStep[] = []
-    /** What the steps that are settled say of the wishes of all ranks. */
+    /** Wishes of all ranks, from the steps whose numbers have arrived. */
     let wishes: readonly number[] = [0, 0, 0]
     let mine = [0, 0, 0]
     let lastSettled = performance.now()
@@ -238,7 +238,7 @@ export class Trainer implements TrainerHandle {
         if (saveEvery && step % saveEvery === 0 && saved !== step) await save()
         stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
         mine = [stoppedBy === undefined ? 0 : 1, signal?.aborted ? 1 : 0, guard.known ? 1 : 0]
-        // Ranks end at one step: what each wants goes round with the gradients of the next one.
+        // All ranks end at the same step: their wishes are summed with the gradients of the next one.
         const { [stopCount]: stop, [interruptCount]: interrupt } = ranks ? wishes : mine
         if (stop! > 0) {
           reason = 'stopped'
@@ -312,7 +312,7 @@ export class Trainer implements TrainerHandle {
     const lossValue = readOnce(loss).then(first)
     const normValue = readOnce(squaredNorm).then(first)
     const wishes = sums ? readOnce(sums).then((values) => [...values]) : Promise.resolve(mine)
-    // Whoever asks gets the error; a run that ends before that must not end the process.
+    // A later read gets the error; a rejection that is never read must not end the process.
     lossValue.catch(() => undefined)
     normValue.catch(() => undefined)
     wishes.catch(() => undefined)

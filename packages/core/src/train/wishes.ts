@@ -1,6 +1,6 @@
 /**
- * What each rank says at a step, as numbers that go round with its gradients and are summed: how many were asked to stop, were
- * interrupted, and know what they began with. Ranks end, and compare what they began with, at one step.
+ * Flags of each rank at a step, summed over ranks with the gradients: asked to stop, interrupted, inputs hashed. All
+ * ranks end, and compare their inputs, at the same step.
  */
 export const stopCount = 0
 export const interruptCount = 1

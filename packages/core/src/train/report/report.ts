@@ -2,7 +2,7 @@ import type { LogRecord, TrainResult } from '../../contract/train.js'
 import { chart, escapeHtml, smooth, type Series } from './chart.js'
 import { style } from './style.js'
 
-/** A prompt with what the model wrote to it. */
+/** A prompt with the answer of the model. */
 export interface ReportSample {
   readonly prompt: string
   readonly output: string
