@@ -20,7 +20,7 @@ export interface ModelShape {
   readonly bidirectionalPrompt?: boolean
 }
 
-/** What a checkpoint's files say about how it was tuned. */
+/** Facts about a checkpoint that tell how it was tuned. */
 export interface CheckpointFacts {
   /** config.json */
   readonly json: Readonly<Record<string, unknown>>
@@ -132,6 +132,6 @@ export interface ModelDefinition<C = any> {
    * Face PEFT has such exceptions, and adapters should be exchangeable with it.
    */
   readonly targetRoles?: Readonly<Record<string, readonly ModuleRole[]>>
-  /** What the original platform trained the family with, where that is not what the config's own defaults say. */
+  /** Values that the original platform trained the family with, where they differ from the defaults of the config. */
   readonly recipe?: Recipe
 }

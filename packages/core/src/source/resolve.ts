@@ -64,7 +64,7 @@ export async function resolveSource(spec: string, options: ResolveOptions): Prom
   try {
     await fetchAll(hub, cache, commit, wanted, options)
     if (!known) await cache.writeTree(commit, tree)
-    // Last, so that a branch never points to a commit of which nothing is here.
+    // Last, so that a branch never points to a commit without files in the cache.
     await cache.writeRef(revision, commit)
   } catch (cause) {
     throw fileError(cause, cache.dir)
@@ -100,7 +100,7 @@ const nothingWanted = (
   )
 }
 
-/** What the cache holds of a commit. */
+/** Files of a commit that are in the cache. */
 async function cachedFiles(
   cache: RepoCache,
   commit: string,
@@ -114,7 +114,7 @@ async function cachedFiles(
     for (const file of wanted) if (!(await cache.has(commit, file))) missing.push(file.path)
     return { files: wanted.map(({ path }) => path), missing }
   }
-  // Somebody else filled the cache, and did not write down what there is.
+  // Another program filled the cache without a list of all files.
   const present = await cache.filesOf(commit)
   const shards: string[] = []
   for (const index of ['model.safetensors.index.json', 'pytorch_model.bin.index.json']) {

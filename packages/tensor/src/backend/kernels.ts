@@ -9,10 +9,10 @@ import type { QuantizedMatrix, QuantizedProduct } from './quantized.js'
 export type Unary = 'geluTanh' | 'geluErf' | 'silu' | 'relu' | 'tanh' | 'sigmoid'
 
 /**
- * The kernels of a device. Destination first; kernels never allocate what a caller can see; a call only enqueues.
- * Outputs must not overlap inputs unless the text of a kernel allows it, and then begin where the input does; a native backend
- * refuses other operands with `IFT_ARGUMENT`. Results are deterministic: the same call on the
- * same data gives the same bits, whatever the number of threads.
+ * The kernels of a device. Destination first. Kernels allocate no buffers for the caller. A call only enqueues.
+ * Outputs must not overlap inputs unless the text of a kernel allows it, and then begin where the input does; a
+ * native backend refuses other operands with `IFT_ARGUMENT`. Results are deterministic: the same call on the same
+ * data gives the same bits with any number of threads.
  */
 export interface Kernels {
   // products
