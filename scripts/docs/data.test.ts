@@ -10,8 +10,8 @@ import {
   loadConfigFile,
   readExamples,
   resolveConfig,
-  sniffFormat,
   type Example,
+  type FormatName,
 } from '@ift/core'
 import { cells, fences, sections } from './markdown.mjs'
 
@@ -31,10 +31,10 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function exampleOf(record: unknown): Promise<Example> {
+async function exampleOf(record: unknown, options: { format?: FormatName } = {}): Promise<Example> {
   const file = join(dir, 'record.json')
   writeFileSync(file, JSON.stringify(record))
-  for await (const { example } of readExamples(file)) return example
+  for await (const { example } of readExamples(file, options)) return example
   throw new Error('no example')
 }
 
@@ -43,9 +43,8 @@ test('every example is a record of its form', async () => {
     const blocks = fences(section(`\`${name}\``))
     expect(blocks.length, name).toBeGreaterThan(0)
     for (const { text } of blocks) {
-      const record = JSON.parse(text) as Record<string, unknown>
-      expect(sniffFormat(record), text).toBe(name)
-      await exampleOf(record)
+      const record: unknown = JSON.parse(text)
+      expect(await exampleOf(record), text).toEqual(await exampleOf(record, { format: name }))
     }
   }
 })

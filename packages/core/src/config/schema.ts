@@ -38,8 +38,8 @@ export const dataSourceSchema = strict({
 export const dataEntrySchema = z.union([z.string(), dataSourceSchema])
 
 export const generateSchema = strict({
-  maxNewTokens: count.default(512).describe('Tokens to generate at most.'),
-  minNewTokens: z.number().int().min(0).default(0).describe('Tokens before the end token is allowed.'),
+  maxNewTokens: count.default(512).describe('Maximum number of new tokens.'),
+  minNewTokens: z.number().int().min(0).default(0).describe('Minimum number of new tokens.'),
   doSample: z.boolean().default(false).describe('Sample instead of taking the likeliest token.'),
   temperature: positive.default(1).describe('Divides the scores before sampling.'),
   topK: z.number().int().min(0).default(0).describe('Sample among the k likeliest tokens; 0 is off.'),
@@ -65,9 +65,9 @@ export const generateSchema = strict({
 
 export const trainSchema = strict({
   epochs: positive.max(1e6).default(3).describe('Passes over the data.'),
-  maxSteps: count.optional().describe('Optimiser steps at most; wins over epochs.'),
+  maxSteps: count.optional().describe('Maximum optimiser steps; overrides epochs.'),
   batchSize: count.default(128).describe('Sequences in an optimiser step, over all micro-batches and ranks.'),
-  tokensPerStep: count.optional().describe('Tokens in an optimiser step; wins over batchSize.'),
+  tokensPerStep: count.optional().describe('Tokens in an optimiser step; overrides batchSize.'),
   microBatchTokens: count
     .default(4096)
     .describe('Tokens that pass through the model at once; a longer sequence passes alone.'),
@@ -81,7 +81,7 @@ export const trainSchema = strict({
     .int()
     .min(0)
     .optional()
-    .describe('Steps of linear warm-up, the first at learningRate / warmupSteps; wins over warmupRatio.'),
+    .describe('Steps of linear warm-up, the first at learningRate / warmupSteps; overrides warmupRatio.'),
   warmupRatio: fraction.default(0.03).describe('Share of all steps that warm up.'),
   decaySteps: z
     .number()
@@ -107,14 +107,16 @@ export const trainSchema = strict({
   recompute: z
     .enum(['auto', 'none', 'all'])
     .default('auto')
-    .describe('Recompute layers in the backward pass: only what does not fit (auto), nothing, everything.'),
+    .describe('Layers to recompute in the backward pass: as many as memory requires (auto), none, or all.'),
   sharePrefixes: z
     .enum(['auto', 'always', 'never'])
     .default('auto')
     .describe(
-      'Compute what samples of a micro-batch begin with once: where it changes nothing but the rounding (auto: no dropout), with one dropout mask for all of them (always), or never.',
+      'Compute the common beginning of samples in a micro-batch once: when only rounding changes, that is without dropout (auto), also with one dropout mask for all of them (always), or never.',
     ),
-  memory: positive.optional().describe('GiB that recompute: auto may use; the free memory when absent.'),
+  memory: positive
+    .optional()
+    .describe('Memory limit in GiB for recompute: auto; the free memory when absent.'),
   shuffle: z
     .boolean()
     .default(true)
@@ -132,12 +134,14 @@ export const trainSchema = strict({
     .min(0)
     .optional()
     .describe('Steps between checkpoints; a tenth of the run when absent, 0 only at the end.'),
-  keepCheckpoints: count.default(3).describe('Newest checkpoints to keep; the best one is kept besides.'),
+  keepCheckpoints: count
+    .default(3)
+    .describe('Number of newest checkpoints to keep; the best one is kept too.'),
   logEvery: count.default(1).describe('Steps between lines of metrics.jsonl.'),
   loadBestAtEnd: z
     .boolean()
     .default(false)
-    .describe('Give out the weights of the best validation loss instead of the last ones.'),
+    .describe('Save the weights of the best validation loss as the result, instead of the last ones.'),
   earlyStopping: count.optional().describe('Stop after this many evaluations without a better loss.'),
 })
 
@@ -149,19 +153,22 @@ export const configSchema = strict({
     .boolean()
     .default(false)
     .describe('Start from random values: weights names a folder with config.json and tokenizer only.'),
-  tokenizer: z.string().optional().describe('Tokenizer folder, when it is not that of the weights.'),
+  tokenizer: z.string().optional().describe('Folder of the tokenizer, if it is not that of the weights.'),
   adapter: z.string().optional().describe('Adapter to start from or to use: folder or hub id.'),
-  device: z.string().default('auto').describe('cpu, cuda, cuda:1, or auto for the fastest there is.'),
+  device: z
+    .string()
+    .default('auto')
+    .describe('cpu, cuda, cuda:1, or auto: the fastest device of the machine.'),
   threads: count.max(4096).optional().describe('Threads of the CPU device; all cores when absent.'),
   dtype: z
     .enum(['auto', 'f32', 'bf16', 'f16'])
     .default('auto')
-    .describe('Type of weights and activations; auto takes what is fastest without loss on the device.'),
+    .describe('Type of weights and activations; auto takes the type that the device prefers.'),
   quantize: z
     .enum(['none', 'nf4', 'int8'])
     .optional()
     .describe(
-      'Hold the frozen weights of linear layers in 4 bits (nf4) or 8 (int8), with an adapter on top; none when absent, or what the adapter was trained on.',
+      'Keep the frozen weights of linear layers in 4 bits (nf4) or 8 bits (int8) under the adapter; when absent, the format that the adapter was trained on, else none.',
     ),
   peft: z
     .looseObject({
@@ -179,8 +186,8 @@ export const configSchema = strict({
   mix: z
     .enum(['shuffled', 'sequential'])
     .default('shuffled')
-    .describe('Order of several datasets: seeded through each other, or one after the other.'),
-  dedup: z.boolean().default(false).describe('Drop examples that occurred before, word for word.'),
+    .describe('Order of several datasets: shuffled into each other by the seed, or one after another.'),
+  dedup: z.boolean().default(false).describe('Drop examples whose tokens occurred before.'),
   validation: strict({
     size: z
       .number()
@@ -190,7 +197,7 @@ export const configSchema = strict({
     data: z
       .union([dataEntrySchema, z.array(dataEntrySchema)])
       .optional()
-      .describe('Or data of its own.'),
+      .describe('Separate validation data, in place of size.'),
     seed: z.number().int().min(0).default(42).describe('Seed of the split.'),
   })
     .prefault({})
@@ -200,15 +207,15 @@ export const configSchema = strict({
       // Timers hold 2^31 milliseconds.
       .max(2e6)
       .default(600)
-      .describe('Seconds that a rank waits for another one before it gives up, naming it.'),
+      .describe('Seconds that a rank waits for another one before the run ends with its name.'),
     mpi: z
       .string()
       .optional()
-      .describe('File of the MPI library of CPU ranks, when it is not found by itself.'),
+      .describe('File of the MPI library for CPU ranks, if it is not found automatically.'),
     nccl: z
       .string()
       .optional()
-      .describe('File of the NCCL library of GPU ranks, when it is not found by itself.'),
+      .describe('File of the NCCL library for GPU ranks, if it is not found automatically.'),
   })
     .prefault({})
     .describe('A run over several processes; see docs/distributed.md.'),
@@ -220,12 +227,12 @@ export const configSchema = strict({
     .enum(['assistant', 'last', 'all'])
     .default('assistant')
     .describe('Turns that are learned: every assistant turn, the last one, or all text.'),
-  maxLength: count.default(512).describe('Tokens of a sequence at most.'),
+  maxLength: count.default(512).describe('Maximum tokens of a sequence.'),
   truncation: z
     .enum(['right', 'left', 'drop'])
     .default('right')
     .describe(
-      'What gives way in a longer one: the end of the answer, the start of the prompt, or the whole example.',
+      'Part of a longer sequence that is removed: the end of the answer, the start of the prompt, or the whole example.',
     ),
   train: trainSchema.prefault({}).describe('The training run.'),
   generate: generateSchema.prefault({}).describe('Decoding in generate, chat, predict and samples.'),
