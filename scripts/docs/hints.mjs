@@ -53,7 +53,11 @@ export function faults(text, known) {
   const wrong = []
   const anyVerb = new Set([...known.verbs.values()].flatMap((flags) => [...flags]))
   const isFlag = (/** @type {string} */ name, /** @type {ReadonlySet<string>} */ own) =>
-    own.has(name) || known.options.has(name) || parts.includes(name)
+    own.has(name) ||
+    known.options.has(name) ||
+    parts.includes(name) ||
+    // Options of the optimizer that is named.
+    name.startsWith('train.optimizer.')
   const flagsOf = (/** @type {string} */ line) =>
     [...line.matchAll(/(?<![\w-])--([a-zA-Z][\w.-]*\w|[a-zA-Z])/g)].map(([, name]) => name ?? '')
   for (const line of text.replaceAll(foreign, ' ').split('\n')) {

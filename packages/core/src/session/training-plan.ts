@@ -13,7 +13,7 @@ const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
 /** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
 const usable = 0.94
 
-/** Bytes that a run may use; null when nobody knows. */
+/** Bytes that a run may use; null when unknown. */
 export const budget = (config: ResolvedConfig, open: OpenModel): number | null => {
   if (config.train.memory !== undefined) return config.train.memory * 2 ** 30
   const { memory } = open.backend.device
@@ -25,11 +25,11 @@ export const budget = (config: ResolvedConfig, open: OpenModel): number | null =
     : null
 }
 
-/** Tokens of a micro-batch: what the config says, or the longest sample, which is never cut. */
+/** Tokens of a micro-batch: the option, or the longest sample, which is never cut. */
 export const microBatchTokens = ({ train }: ResolvedConfig, { longest }: RunData): number =>
   Math.max(train.microBatchTokens, longest)
 
-/** What a plan is made from, for this configuration, this model and this data. */
+/** Input of the plan for this configuration, model and data. */
 export function planInput(
   config: ResolvedConfig,
   open: OpenModel,
@@ -67,7 +67,7 @@ export function planInput(
   }
 }
 
-/** What the run will hold in memory, and how many layers it must recompute. */
+/** Plan of the memory of the run and of the layers to recompute. */
 export function planTraining({ train }: ResolvedConfig, input: RemedyInput): Plan {
   const { recompute } = train
   return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? input.shape.layers : 0)

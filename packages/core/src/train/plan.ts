@@ -1,7 +1,7 @@
 import { itemSize, type FloatDType } from '@ift/tensor'
 import type { ModelShape, PeftMemory } from '../contract/index.js'
 
-/** What a memory plan is made from. */
+/** Input of a memory plan. */
 export interface PlanInput {
   readonly shape: ModelShape
   readonly dtype: FloatDType

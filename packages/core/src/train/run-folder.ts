@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { removeLeftovers, writeFileAtomic } from '../files/atomic.js'
 
-/** What decides a run beside its config and its data: sha256 of contents, or names. */
+/** Inputs of a run besides its config and data: sha256 of contents, or names. */
 export interface RunIdentity {
   readonly 'config.json': string
   readonly 'generation_config.json': string
@@ -18,7 +18,7 @@ export interface RunIdentity {
   readonly adapter?: string
 }
 
-/** What makes a run repeatable: written at its start and into each checkpoint, compared at a resume. */
+/** Facts that make a run repeatable; written at its start and into each checkpoint, compared at a resume. */
 export interface Manifest {
   readonly ift: string
   readonly node: string
@@ -65,14 +65,14 @@ function flatten(value: unknown, path: string, out: Map<string, string>): void {
   else if (value !== undefined) out.set(path, JSON.stringify(value))
 }
 
-/** What a config says of the result of a run, without what may differ: the JSON of each field by its path. */
+/** Options of a config that affect the result of a run: the JSON of each field by its path. */
 export function decisive(config: Readonly<Record<string, unknown>>): Record<string, string> {
   const fields = new Map<string, string>()
   flatten(config, '', fields)
   return Object.fromEntries(fields)
 }
 
-/** What the parts of an identity are in a message. */
+/** Names of the parts of an identity in messages. */
 const subjects: Readonly<Record<string, string>> = {
   weights: 'the base model is not the same',
   adapter: 'the adapter to start from is not the same',
@@ -88,7 +88,7 @@ function withOptimizer(config: Manifest['config']): Manifest['config'] {
   return { ...config, train: { ...rest, optimizer: { name: 'adamw', beta1, beta2, epsilon } } }
 }
 
-/** What differs between two identities; a part that is missing equals none. */
+/** Differences between two identities; a missing part equals none. */
 function differencesOf(before: Partial<RunIdentity>, now: RunIdentity): string[] {
   const [old, current] = [before, now].map((identity) => new Map<string, string>(Object.entries(identity)))
   const short = (value: string | undefined) =>
@@ -165,7 +165,7 @@ export class RunFolder {
     return join(this.checkpoints, `step-${step}`)
   }
 
-  /** What the run writes, for who must not find something else there. */
+  /** Folders and files that the run writes and that must not be inputs. */
   get written(): string[] {
     return [
       this.manifest,
@@ -178,7 +178,7 @@ export class RunFolder {
     ]
   }
 
-  /** Work of a run that is there: checkpoints, or what a run ends with. */
+  /** Work of a run in the folder: checkpoints or a result. */
   async holdsRun(): Promise<boolean> {
     return existsSync(this.adapter) || existsSync(this.model) || (await this.steps()).length > 0
   }
@@ -187,7 +187,7 @@ export class RunFolder {
     await mkdir(this.checkpoints, { recursive: true })
   }
 
-  /** Removes what killed processes left of saving. Only for who holds the lock of the folder. */
+  /** Removes leftovers of killed processes. Requires the lock of the folder. */
   async removeLeftovers(): Promise<void> {
     const names = new Set([...this.written.map((path) => basename(path)), 'run.lock'])
     await removeLeftovers(this.dir, (name) => names.has(name))

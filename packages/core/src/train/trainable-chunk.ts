@@ -35,9 +35,9 @@ export interface StepRates {
 }
 
 /**
- * Parameters of one kind end to end: values, masters, gradients and each state in one buffer, so that a step is a handful of
- * kernels however many parameters there are, and ranks sum the gradients where they lie. What lies between parameters is zero
- * and stays so.
+ * Parameters of one kind end to end: values, masters, gradients and each state in one buffer, so that a step takes a
+ * few kernels for any number of parameters, and ranks sum the gradients in place. Padding between parameters is
+ * always zero.
  */
 export class TrainableChunk {
   readonly gradients: Tensor
