@@ -24,7 +24,8 @@ export const registered = <D>(registry: Registry<D>): D[] =>
 
 /**
  * The first definition that fits: one in use, or one of an installed package that says so; packages that do not describe
- * themselves are loaded to see, last. A package that cannot be loaded is passed over, since nobody named it.
+ * themselves are loaded to see, last. A package that cannot be loaded is passed over, since nobody named it; throws its error
+ * where it says that it has what is looked for and no other package does.
  */
 export async function searchPlugins<D>(session: PluginSession, wanted: Wanted<D>): Promise<Searched<D>> {
   const inUse = () => registered(wanted.registry).find(wanted.fits)
@@ -32,16 +33,20 @@ export async function searchPlugins<D>(session: PluginSession, wanted: Wanted<D>
   let found = inUse()
   if (found) return { found, failures }
   const packages = session.packages()
-  const silent = ({ described, provides }: InstalledPackage) =>
-    !described && namesOf(provides, wanted.kind).length > 0
-  for (const one of [...packages.filter(wanted.says), ...packages.filter(silent)]) {
+  const said = packages.filter(wanted.says)
+  const silent = packages.filter((one) => !one.described && namesOf(one.provides, wanted.kind).length > 0)
+  let needed: Error | undefined
+  for (const one of [...said, ...silent]) {
     try {
       await session.usePackage(one)
-    } catch (error) {
-      failures.push(error instanceof Error ? error : new Error(String(error)))
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      failures.push(error)
+      if (said.includes(one)) needed ??= error
     }
     found = inUse()
-    if (found) break
+    if (found) return { found, failures }
   }
+  if (needed) throw needed
   return { found, failures }
 }

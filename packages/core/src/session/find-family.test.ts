@@ -143,6 +143,14 @@ describe('the family of a checkpoint', () => {
         /Passed over:\n.*a-throws.*boom\n.*API 0.*\n.*c-manifest\/package\.json.*\n  - ift\.provides\.model: /,
       ) as string,
     })
+    // The only one that says it reads a checkpoint is the one that is needed.
+    install(here, 'ift-plugin-model-e-only', 'throw new TypeError("stale")', says('only', 'OnlyForCausalLM'))
+    await expect(
+      findDefinition(new PluginSession(here), 'auto', { architectures: ['OnlyForCausalLM'] }, here),
+    ).rejects.toMatchObject({
+      code: 'IFT_PLUGIN_LOAD',
+      message: expect.stringMatching(/e-only.*stale/) as string,
+    })
     // Whoever names one hears what is wrong with it.
     await expect(session.model('a-throws')).rejects.toMatchObject({ code: 'IFT_PLUGIN_LOAD' })
     await expect(session.model('b-old')).rejects.toMatchObject({ code: 'IFT_PLUGIN_API' })

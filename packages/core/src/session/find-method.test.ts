@@ -65,6 +65,7 @@ test('a kind that nobody reads, and one whose only package cannot be loaded', as
     hint: expect.stringMatching(/^Did you mean "OFT"\?\nKnown: /) as string,
   })
   await expect(findMethod(session(), adapter('BROKEN'))).rejects.toMatchObject({
-    hint: expect.stringMatching(/Passed over: .*broken.*boom/) as string,
+    code: 'IFT_PLUGIN_LOAD',
+    message: expect.stringMatching(/ift-plugin-peft-broken.*boom/) as string,
   })
 })
