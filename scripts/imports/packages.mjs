@@ -18,6 +18,7 @@ const byNoun = {
   template: ['@ift/core'],
   model: ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   peft: ['@ift/core', '@ift/tensor'],
+  optimizer: ['@ift/core', '@ift/tensor'],
   dataset: ['@ift/core'],
   verb: ['@ift/core', '@ift/tensor'],
 }

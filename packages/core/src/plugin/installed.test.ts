@@ -84,6 +84,8 @@ describe('packages are found', () => {
       ['ift-plugin-model-gpt2', '1.1.0'],
     ])
     expect(namesOf(found(inner)[0]!.provides, 'dataset')).toEqual(['@acme/faq'])
+    const optimizer = project({ 'ift-plugin-optimizer-sophia': {} })
+    expect(namesOf(found(optimizer)[0]!.provides, 'optimizer')).toEqual(['sophia'])
   })
 
   test('a dependency of a folder lies in the node_modules of a folder above it', () => {

@@ -86,7 +86,7 @@ function look(modules: string, name: string): InstalledPackage | null {
 }
 
 const only = (kind: Noun, name: string): Provides =>
-  providesSchema.parse({ [kind]: kind === 'template' || kind === 'tokenizer' ? [name] : { [name]: {} } })
+  providesSchema.parse({ [kind]: Array.isArray(nothing[kind]) ? [name] : { [name]: {} } })
 
 const rank = ({ package: name }: InstalledPackage) => `${name.startsWith('@ift/') ? 0 : 1}${name}`
 
