@@ -1,9 +1,10 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError, type Backend } from '@ift/tensor'
 import { checkReplaceable } from './files/atomic.js'
 import { refuseInputs } from './files/inputs.js'
 import { localPath } from './files/paths.js'
+import { refuseUnwritable } from './files/writable.js'
 import { modelKind, saveModel } from './checkpoint/save-model.js'
 import type { SessionRequest } from './contract/verb.js'
 import { loadConfigFile } from './config/load.js'
@@ -25,7 +26,7 @@ import { openModelFiles, type ModelFiles } from './session/model-files.js'
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { modelInputs } from './session/run-inputs.js'
 import { TextGenerator } from './session/text-generator.js'
-import { openTraining, type Training, type TrainingOptions } from './session/training.js'
+import { openTraining, runDir, type Training, type TrainingOptions } from './session/training.js'
 import { builtinOptimizers } from './train/optimizer/index.js'
 import { releaseLocks } from './train/run-lock.js'
 
@@ -164,6 +165,7 @@ export class Ift extends PluginSession {
   async createTraining(options: TrainingOptions & Partial<OpenOptions> = {}): Promise<Training> {
     if (!options.planOnly) {
       const place = this.#place(options.ranks)
+      if ((place?.rank ?? 0) === 0) await refuseUnwritable(runDir(this.rootDir, this.config, options, ''))
       const backend = await Promise.race([this.openBackend(place), this.#lost])
       if (place && !backend.comm)
         throw new IftError(
@@ -237,6 +239,7 @@ export class Ift extends PluginSession {
    */
   async merge(out: string): Promise<Merged> {
     const dir = localPath(this.rootDir, out)
+    await refuseUnwritable(dirname(dir))
     await refuseInputs(dir, modelInputs(this.rootDir, this.config))
     await checkReplaceable(dir, modelKind(true))
     const open = await this.openModel()

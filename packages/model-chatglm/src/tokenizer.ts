@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IftError, type Tokenizer, type TokenizerDefinition } from '@ift/core'
+import { IftError, jsonObject, readJson, type Tokenizer, type TokenizerDefinition } from '@ift/core'
 import {
   addedToken,
   convertSentencePiece,
@@ -59,18 +58,18 @@ export const spelled: readonly (readonly [text: string, piece: string])[] = [
 ]
 
 /** A JSON file of the folder; {} when it is missing or not JSON, which other readers report. */
-async function readJson(dir: string, name: string): Promise<Record<string, unknown>> {
+async function optionalJson(dir: string, name: string): Promise<Record<string, unknown>> {
   try {
-    return JSON.parse(await readFile(join(dir, name), 'utf8')) as Record<string, unknown>
+    return await readJson(join(dir, name), jsonObject)
   } catch {
     return {}
   }
 }
 
 async function isChatGlm(dir: string): Promise<boolean> {
-  const { tokenizer_class: tokenizerClass } = await readJson(dir, 'tokenizer_config.json')
+  const { tokenizer_class: tokenizerClass } = await optionalJson(dir, 'tokenizer_config.json')
   if (typeof tokenizerClass === 'string') return classes.includes(tokenizerClass)
-  return (await readJson(dir, 'config.json'))['model_type'] === 'chatglm'
+  return (await optionalJson(dir, 'config.json'))['model_type'] === 'chatglm'
 }
 
 /** ChatGLM-6B: blanks and line ends have pieces of their own, [gMASK] and <sop> stand behind a prompt. */
@@ -104,7 +103,7 @@ async function loadFirst(dir: string, bytes: Uint8Array, settings: TokenizerSett
     },
     files: new Map([[firstFile, bytes]]),
   })
-  const images = (await readJson(dir, 'tokenizer_config.json'))['num_image_tokens'] ?? 0
+  const images = (await optionalJson(dir, 'tokenizer_config.json'))['num_image_tokens'] ?? 0
   if (typeof images !== 'number' || !Number.isSafeInteger(images) || images < 0)
     throw new IftError(
       'IFT_FILE_CORRUPT',
@@ -120,7 +119,7 @@ async function loadFirst(dir: string, bytes: Uint8Array, settings: TokenizerSett
 async function hasRoles(dir: string): Promise<boolean> {
   const code = await readOptional(join(dir, 'tokenization_chatglm.py'))
   if (code) return Buffer.from(code).includes('<|observation|>')
-  const files = [await readJson(dir, 'tokenizer_config.json'), await readJson(dir, 'config.json')]
+  const files = [await optionalJson(dir, 'tokenizer_config.json'), await optionalJson(dir, 'config.json')]
   const names = files.flatMap((json) => [json['name_or_path'], json['_name_or_path']])
   return !/(chatglm2|codegeex2)/i.test(`${names.filter((name) => typeof name === 'string').join(' ')} ${dir}`)
 }

@@ -36,6 +36,7 @@ export {
   type SequenceId,
 } from './nn/paged-kv-cache.js'
 export { Parameter } from './nn/parameter.js'
+export { limitParameters } from './nn/parameter-limit.js'
 export { promptLayout, type PromptLayout, type PromptSpan } from './nn/prompt-layout.js'
 export { QuantizedLinear, quantizeLinears } from './nn/quantized-linear.js'
 export { QuantizedParameter } from './nn/quantized-parameter.js'

@@ -83,8 +83,10 @@ const padLeft = /^(Llama|LLaMA|CodeLlama|Gemma|Cohere|ChatGLM|ChatGLM4)Tokenizer
 export const paddingSideOfFamily = (tokenizerClass: string | null): 'left' | 'right' =>
   padLeft.test(tokenizerClass ?? '') ? 'left' : 'right'
 
+const familyOf = (name: string): Family | null => (Object.hasOwn(families, name) ? families[name]! : null)
+
 export const policyOfFamily = (tokenizerClass: string | null) =>
-  tokenizerClass === null ? null : (families[tokenizerClass.replace(/Fast$/, '')] ?? null)
+  tokenizerClass === null ? null : familyOf(tokenizerClass.replace(/Fast$/, ''))
 
 interface Special {
   readonly id: number

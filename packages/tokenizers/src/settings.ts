@@ -1,32 +1,25 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { IftError } from '@ift/core'
-import { corrupt, kindOf, messageOf } from './errors.js'
+import { IftError, jsonObject, mostVocabularyBytes, parseJson, readRegular } from '@ift/core'
+import { corrupt, kindOf } from './errors.js'
 import type { AddedTokenJson } from './tokenizer-json.js'
 
-/** Bytes of a file, or null when there is none. */
-export async function readOptional(path: string): Promise<Buffer | null> {
+/** Bytes of a file of a vocabulary's size at most, or null when there is none. */
+export async function readOptional(path: string): Promise<Uint8Array | null> {
   try {
-    return await readFile(path)
+    return await readRegular(path, mostVocabularyBytes)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new IftError('IFT_FILE_READ', `${path}: ${messageOf(cause)}`, undefined, { cause })
+    if (cause instanceof IftError && cause.code === 'IFT_FILE_NOT_FOUND') return null
+    throw cause
   }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-export function parseObject(bytes: Uint8Array, path: string): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw corrupt(path, '', `not valid JSON: ${messageOf(cause)}`, cause)
-  }
-  if (!isRecord(value)) throw corrupt(path, '', `expected a JSON object, found ${kindOf(value)}.`)
-  return value
-}
+export const parseObject = (bytes: Uint8Array, path: string): Record<string, unknown> =>
+  parseJson(path, bytes, jsonObject, {
+    hint: 'Fetch the file again, or take the tokenizer files of the original model.',
+  })
 
 /** Settings of a tokenizer from the files beside it. */
 export interface TokenizerSettings {

@@ -9,7 +9,8 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { dataFiles, exactJson, IftError, refuseInputs, writeFailed } from '@ift/core'
+import { dirname } from 'node:path'
+import { dataFiles, exactJson, IftError, refuseInputs, refuseUnwritable, writeFailed } from '@ift/core'
 
 /**
  * A file of JSON lines that a command writes over a long time. Lines go to `FILE.partial`, which replaces FILE when
@@ -36,6 +37,14 @@ export class AnswerFile {
    */
   static async plan(path: string, input: string, overwrite: boolean): Promise<AnswerFile> {
     const file = new AnswerFile(existsSync(path) ? realpathSync(path) : path, overwrite)
+    const folder = dirname(file.#partial)
+    if (!existsSync(folder))
+      throw new IftError(
+        'IFT_FILE_UNWRITABLE',
+        `${path} cannot be written: there is no folder ${folder}.`,
+        `mkdir -p ${folder}`,
+      )
+    if (file.#partial !== file.#target) await refuseUnwritable(folder)
     const inputs = (await dataFiles(input)).map((path) => ({ what: 'the input', path }))
     for (const [place, why] of [
       [file.#target, 'exists.'],

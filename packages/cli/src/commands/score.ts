@@ -1,6 +1,5 @@
-import { createReadStream, existsSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { Ift, IftError, localPath, verb } from '@ift/core'
+import { existsSync } from 'node:fs'
+import { decodeUtf8, Ift, IftError, localPath, parseExactJson, readLines, verb } from '@ift/core'
 import { AnswerFile, refusal } from './answer-file.js'
 
 export const score = verb({
@@ -21,10 +20,9 @@ export const score = verb({
       if (!existsSync(input)) throw new IftError('IFT_SOURCE_NOT_FOUND', `There is no file ${input}.`)
       const scores = await AnswerFile.plan(output, input, options.overwrite)
       const texts: { readonly text: string | Int32Array; readonly where: string }[] = []
-      let line = 0
-      for await (const text of createInterface({ input: createReadStream(input), crlfDelay: Infinity })) {
-        const where = `${input}:${++line}`
-        if (text.trim()) texts.push({ text: textOf(text, where), where })
+      for await (const { bytes, line } of readLines(input)) {
+        const where = `${input}:${line}`
+        texts.push({ text: textOf(decodeUtf8(bytes, where).trim(), where), where })
       }
       const generator = await ift.createGenerator()
       let refused = 0
@@ -60,14 +58,14 @@ export const score = verb({
 
 /** A text, or ids as they are. */
 function textOf(line: string, where: string): string | Int32Array {
-  let record: { text?: unknown; ids?: unknown }
+  let record: { text?: unknown; ids?: unknown } | null
   try {
-    record = JSON.parse(line.replace(/^\uFEFF/, '')) as typeof record
+    record = parseExactJson(line) as typeof record
   } catch (cause) {
     throw new IftError('IFT_DATA_SYNTAX', `${where} is not JSON: ${line.slice(0, 80)}`, undefined, { cause })
   }
-  if (typeof record.text === 'string') return record.text
-  if (Array.isArray(record.ids) && record.ids.every((id) => Number.isInteger(id)))
+  if (typeof record?.text === 'string') return record.text
+  if (Array.isArray(record?.ids) && record.ids.every((id) => Number.isInteger(id)))
     return Int32Array.from(record.ids as number[])
   throw new IftError(
     'IFT_DATA_RECORD',

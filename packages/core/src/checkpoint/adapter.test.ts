@@ -94,7 +94,7 @@ test('says what is missing', async () => {
   )
   await expect(openAdapter(folder)).rejects.toThrow(/expected a JSON object/)
   await writeFile(join(folder, 'adapter_config.json'), '{')
-  await expect(openAdapter(folder)).rejects.toThrow(/is not JSON/)
+  await expect(openAdapter(folder)).rejects.toThrow(/not valid JSON/)
   const source = await openAdapter(fixture('lora'))
   expect(() => source.shape('nothing')).toThrow(expect.objectContaining({ code: 'IFT_WEIGHTS_MISSING' }))
 })

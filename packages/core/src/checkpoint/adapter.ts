@@ -4,7 +4,7 @@ import { IftError, type Tensor } from '@ift/tensor'
 import type { AdapterFiles, AdapterSource } from '../contract/peft.js'
 import { hashList, replaceDir, writeFileAtomic } from '../files/atomic.js'
 import { corrupt, readFailed } from '../files/errors.js'
-import { readText } from '../files/text.js'
+import { jsonObject, readJson } from '../files/read-json.js'
 import { storedType } from './numbers.js'
 import { fromTensor, openSafetensors, writeSafetensors } from './safetensors.js'
 import { readStored, type StoredTensor } from './stored.js'
@@ -70,13 +70,14 @@ async function compare(path: string, expected: ReadonlyMap<string, Tensor>): Pro
  */
 export async function openAdapter(dirOrFile: string): Promise<AdapterSource> {
   let isFolder: boolean
+  let names: string[]
   try {
     isFolder = (await stat(dirOrFile)).isDirectory()
+    names = await readdir(isFolder ? dirOrFile : dirname(dirOrFile))
   } catch (error) {
     throw readFailed(dirOrFile, error)
   }
   const dir = isFolder ? dirOrFile : dirname(dirOrFile)
-  const names = await readdir(dir)
   const asked = isFolder || dirOrFile.endsWith('.json') ? undefined : dirOrFile
   const known = [modelName, torchName].find((name) => names.includes(name))
   const path = asked ?? (known === undefined ? undefined : join(dir, known))
@@ -95,19 +96,16 @@ export async function openAdapter(dirOrFile: string): Promise<AdapterSource> {
   return new StoredAdapter(path, config, tensors)
 }
 
-async function readConfig(path: string): Promise<Readonly<Record<string, unknown>>> {
-  let config: unknown
-  try {
-    config = JSON.parse(await readText(path))
-  } catch (error) {
-    if (error instanceof SyntaxError) throw corrupt(path, `is not JSON: ${error.message}`, undefined, error)
-    throw readFailed(path, error)
-  }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw corrupt(path, 'expected a JSON object')
-  }
-  return config as Record<string, unknown>
-}
+/** Its fields are checked by the method that reads the adapter. */
+const readConfig = (path: string): Promise<Readonly<Record<string, unknown>>> =>
+  readJson(path, jsonObject, {
+    wrong: (problem) =>
+      new IftError(
+        'IFT_ADAPTER_CONFIG',
+        `${path}: ${problem}.`,
+        'Take the file from where the adapter was made.',
+      ),
+  })
 
 class StoredAdapter implements AdapterSource {
   readonly #source: WeightSource

@@ -1,4 +1,5 @@
 import type { GgufMapping } from '../contract/model.js'
+import { mostGgufHeaderBytes, mostGgufKeys, mostJsonValues, mostTensorsInFile } from '../files/bounds.js'
 import { corrupt, unsupported } from '../files/errors.js'
 import { blockSize, isPlain, storedBytes, type StoredDType } from './numbers.js'
 import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
@@ -43,7 +44,6 @@ const unreadTypes: Readonly<Record<number, string>> = {
 
 /** Bytes read at first; token lists make headers of some megabytes. */
 const firstRead = 1 << 24
-const mostHeader = 1 << 30
 
 /** The header goes on behind what was read. */
 class NeedsMore extends Error {}
@@ -54,7 +54,7 @@ class NeedsMore extends Error {}
  */
 export async function openGguf(path: string): Promise<GgufFile> {
   const size = await fileSize(path)
-  for (let length = Math.min(size, firstRead); ; length = Math.min(size, length * 4)) {
+  for (let length = Math.min(size, firstRead); ; length = Math.min(size, length * 4, mostGgufHeaderBytes)) {
     const bytes = await readBytes(path, 0, length)
     refusePointer(path, bytes)
     try {
@@ -62,7 +62,8 @@ export async function openGguf(path: string): Promise<GgufFile> {
     } catch (error) {
       if (!(error instanceof NeedsMore)) throw error
       if (length === size) throw corrupt(path, `its header does not end within its ${size} bytes`)
-      if (length > mostHeader) throw corrupt(path, `its header has more than ${mostHeader} bytes`)
+      if (length >= mostGgufHeaderBytes)
+        throw corrupt(path, `its header has more than ${mostGgufHeaderBytes} bytes`)
     }
   }
 }
@@ -73,6 +74,8 @@ class HeaderReader {
   readonly #view: DataView
   readonly #size: number
   #at = 0
+  /** Elements of arrays so far. */
+  #values = 0
 
   constructor(path: string, bytes: Uint8Array, size: number) {
     this.#path = path
@@ -92,8 +95,8 @@ class HeaderReader {
     if (version !== 2 && version !== 3) {
       throw unsupported(this.#path, `has GGUF version ${version}; known are 2 and 3`, 'Convert it again.')
     }
-    const tensorCount = this.#count('tensors', 24)
-    const pairCount = this.#count('metadata', 13)
+    const tensorCount = this.#count('tensors', 24, mostTensorsInFile)
+    const pairCount = this.#count('metadata', 13, mostGgufKeys)
     const metadata = new Map<string, unknown>()
     for (let i = 0; i < pairCount; i++) {
       const key = this.#string()
@@ -189,7 +192,10 @@ class HeaderReader {
       case 9: {
         if (depth === 4) throw corrupt(this.#path, 'its metadata has arrays within arrays within arrays')
         const itemType = this.#u32()
-        const length = this.#count('elements of an array', 1)
+        const length = this.#count('elements of an array', 1, mostJsonValues)
+        this.#values += length
+        if (this.#values > mostJsonValues)
+          throw corrupt(this.#path, `its metadata hold more than ${mostJsonValues} values`)
         const values: unknown[] = []
         for (let i = 0; i < length; i++) values.push(this.#value(itemType, depth + 1))
         return values
@@ -212,10 +218,11 @@ class HeaderReader {
   }
 
   /** A number of things that take at least `each` bytes: more than the file has room for is an error at once. */
-  #count(what: string, each: number): number {
+  #count(what: string, each: number, most = this.#size): number {
     const count = this.#u64()
     if (!(count * each <= this.#size))
       throw corrupt(this.#path, `would have ${count} ${what}, in ${this.#size} bytes`)
+    if (count > most) throw corrupt(this.#path, `would have ${count} ${what}, more than ${most}`)
     return count
   }
 

@@ -1,4 +1,5 @@
 // One virtual machine: its opcodes share the stack, the memo and the reader, and are read best beside each other.
+import { leastPickleMemory, mostPickleMemory, pickleFactor } from '../files/bounds.js'
 import { corrupt, hostile } from '../files/errors.js'
 
 /** A name that a pickle refers to, like `torch.FloatStorage`. */
@@ -57,6 +58,21 @@ export function unpickle(path: string, bytes: Uint8Array, start: number, allowed
   return new Machine(path, bytes, start, allowed).run()
 }
 
+function sizeOf(value: PickleValue): number {
+  if (typeof value === 'string') return objectBytes + 2 * value.length
+  if (typeof value === 'bigint') return objectBytes
+  if (typeof value !== 'object' || value === null) return 0
+  if (Array.isArray(value)) return objectBytes + elementBytes * value.length
+  if (value instanceof Uint8Array) return 2 * objectBytes + value.length
+  if (value instanceof Map || value instanceof Set) return 2 * objectBytes + entryBytes * value.size
+  return 2 * objectBytes
+}
+
+/** Bytes that objects take in memory, roughly: the object itself, an element of a list, an entry of a dict or set. */
+const objectBytes = 64
+const elementBytes = 8
+const entryBytes = 48
+
 class Machine {
   readonly #path: string
   readonly #bytes: Uint8Array
@@ -65,6 +81,8 @@ class Machine {
   #at: number
   readonly #stack: Slot[] = []
   readonly #memo = new Map<number, PickleValue>()
+  /** Bytes that may still be made. */
+  #budget: number
 
   constructor(path: string, bytes: Uint8Array, start: number, allowed: AllowedGlobals) {
     this.#path = path
@@ -72,6 +90,10 @@ class Machine {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#at = start
     this.#allowed = allowed
+    this.#budget = Math.min(
+      mostPickleMemory,
+      Math.max(leastPickleMemory, pickleFactor * (bytes.length - start)),
+    )
   }
 
   run(): Unpickled {
@@ -117,31 +139,31 @@ class Machine {
           this.#push(line === '01')
           return
         }
-        this.#push(this.#integer(line))
+        this.#made(this.#integer(line))
         return
       }
       case 'L': {
-        this.#push(this.#integer(this.#line().replace(/L$/, '')))
+        this.#made(this.#integer(this.#line().replace(/L$/, '')))
         return
       }
       case 'J': {
-        this.#push(view.getInt32(this.#skip(4), true))
+        this.#made(view.getInt32(this.#skip(4), true))
         return
       }
       case 'K': {
-        this.#push(view.getUint8(this.#skip(1)))
+        this.#made(view.getUint8(this.#skip(1)))
         return
       }
       case 'M': {
-        this.#push(view.getUint16(this.#skip(2), true))
+        this.#made(view.getUint16(this.#skip(2), true))
         return
       }
       case '\x8a': {
-        this.#push(this.#long(view.getUint8(this.#skip(1))))
+        this.#made(this.#long(view.getUint8(this.#skip(1))))
         return
       }
       case '\x8b': {
-        this.#push(this.#long(view.getInt32(this.#skip(4), true)))
+        this.#made(this.#long(view.getInt32(this.#skip(4), true)))
         return
       }
       case 'F': {
@@ -149,11 +171,11 @@ class Machine {
         const value = Number(line)
         if (line === '' || (Number.isNaN(value) && line !== 'nan'))
           throw this.#damaged(`${line} is no number`)
-        this.#push(value)
+        this.#made(value)
         return
       }
       case 'G': {
-        this.#push(view.getFloat64(this.#skip(8), false))
+        this.#made(view.getFloat64(this.#skip(8), false))
         return
       }
       // Strings and bytes
@@ -162,109 +184,113 @@ class Machine {
         const quoted = /^(['"])(.*)\1$/.exec(line)
         if (quoted === null || quoted[2]!.includes('\\'))
           throw this.#damaged('a string is not quoted as expected')
-        this.#push(quoted[2]!)
+        this.#made(quoted[2]!)
         return
       }
       case 'V': {
         const line = this.#line()
-        this.#push(
+        this.#made(
           line.replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
         )
         return
       }
       case 'T': {
-        this.#push(Buffer.from(this.#take(this.#length32())).toString('latin1'))
+        this.#made(Buffer.from(this.#take(this.#length32())).toString('latin1'))
         return
       }
       case 'U': {
-        this.#push(Buffer.from(this.#take(view.getUint8(this.#skip(1)))).toString('latin1'))
+        this.#made(Buffer.from(this.#take(view.getUint8(this.#skip(1)))).toString('latin1'))
         return
       }
       case 'X': {
-        this.#push(this.#text(this.#length32()))
+        this.#made(this.#text(this.#length32()))
         return
       }
       case '\x8c': {
-        this.#push(this.#text(view.getUint8(this.#skip(1))))
+        this.#made(this.#text(view.getUint8(this.#skip(1))))
         return
       }
       case '\x8d': {
-        this.#push(this.#text(this.#length64()))
+        this.#made(this.#text(this.#length64()))
         return
       }
       case 'B': {
-        this.#push(this.#take(this.#length32()).slice())
+        this.#made(this.#take(this.#length32()).slice())
         return
       }
       case 'C': {
-        this.#push(this.#take(view.getUint8(this.#skip(1))).slice())
+        this.#made(this.#take(view.getUint8(this.#skip(1))).slice())
         return
       }
       case '\x8e':
       case '\x96': {
-        this.#push(this.#take(this.#length64()).slice())
+        this.#made(this.#take(this.#length64()).slice())
         return
       }
       // Collections
       case ')': {
-        this.#push([])
+        this.#made([])
         return
       }
       case ']': {
-        this.#push([])
+        this.#made([])
         return
       }
       case '}': {
-        this.#push(new Map())
+        this.#made(new Map())
         return
       }
       case '\x8f': {
-        this.#push(new Set())
+        this.#made(new Set())
         return
       }
       case '\x85': {
-        this.#push([this.#pop()])
+        this.#made([this.#pop()])
         return
       }
       case '\x86': {
         const b = this.#pop()
-        this.#push([this.#pop(), b])
+        this.#made([this.#pop(), b])
         return
       }
       case '\x87': {
         const c = this.#pop()
         const b = this.#pop()
-        this.#push([this.#pop(), b, c])
+        this.#made([this.#pop(), b, c])
         return
       }
       case 't':
       case 'l': {
-        this.#push(this.#marked())
+        this.#made(this.#marked())
         return
       }
       case 'd': {
-        this.#push(this.#setItems(new Map(), this.#marked()))
+        this.#made(this.#setItems(new Map(), this.#marked()))
         return
       }
       case 'a': {
         const value = this.#pop()
+        this.#spend(elementBytes)
         this.#list().push(value)
         return
       }
       case 'e': {
         const values = this.#marked()
         const list = this.#list()
+        this.#spend(elementBytes * values.length)
         for (const value of values) list.push(value)
         return
       }
       case 's': {
         const value = this.#pop()
         const key = this.#pop()
+        this.#spend(entryBytes)
         this.#setItems(this.#dict(), [key, value])
         return
       }
       case 'u': {
         const items = this.#marked()
+        this.#spend(entryBytes * items.length)
         this.#setItems(this.#dict(), items)
         return
       }
@@ -272,25 +298,26 @@ class Machine {
         const values = this.#marked()
         const set = this.#peek()
         if (!(set instanceof Set)) throw this.#damaged('adds to something that is no set')
+        this.#spend(entryBytes * values.length)
         for (const value of values) set.add(value)
         return
       }
       case '\x91': {
-        this.#push(new Set(this.#marked()))
+        this.#made(new Set(this.#marked()))
         return
       }
       // Memo
       case 'p':
-        this.#memo.set(Number(this.#line()), this.#peek())
+        this.#remember(Number(this.#line()))
         return
       case 'q':
-        this.#memo.set(view.getUint8(this.#skip(1)), this.#peek())
+        this.#remember(view.getUint8(this.#skip(1)))
         return
       case 'r':
-        this.#memo.set(this.#length32(), this.#peek())
+        this.#remember(this.#length32())
         return
       case '\x94':
-        this.#memo.set(this.#memo.size, this.#peek())
+        this.#remember(this.#memo.size)
         return
       case 'g': {
         this.#push(this.#remembered(Number(this.#line())))
@@ -307,14 +334,14 @@ class Machine {
       // Names, calls, references
       case 'c': {
         const module = this.#line()
-        this.#push(this.#global(module, this.#line()))
+        this.#made(this.#global(module, this.#line()))
         return
       }
       case '\x93': {
         const name = this.#pop()
         const module = this.#pop()
         if (typeof name !== 'string' || typeof module !== 'string') throw this.#damaged('a name is no string')
-        this.#push(this.#global(module, name))
+        this.#made(this.#global(module, name))
         return
       }
       case 'R': {
@@ -335,11 +362,11 @@ class Machine {
         throw this.#refused('sets the state of an object')
       }
       case 'P': {
-        this.#push(new Persistent(this.#line()))
+        this.#made(new Persistent(this.#line()))
         return
       }
       case 'Q': {
-        this.#push(new Persistent(this.#pop()))
+        this.#made(new Persistent(this.#pop()))
         return
       }
       case 'i': {
@@ -379,6 +406,11 @@ class Machine {
       throw this.#refused('calls something that is no function')
     const make = this.#allowed.get(target.name)
     if (make === undefined || make === null) throw this.#refused(`calls ${target.name}`)
+    // What is made is made of them.
+    this.#spend(2 * objectBytes)
+    for (const arg of args)
+      if (Array.isArray(arg)) this.#spend(entryBytes * arg.length)
+      else this.#spend(sizeOf(arg))
     return make(args)
   }
 
@@ -407,6 +439,22 @@ class Machine {
     this.#stack.push(value)
   }
 
+  /** A value that takes memory of its own. */
+  #made(value: PickleValue): void {
+    this.#spend(sizeOf(value))
+    this.#push(value)
+  }
+
+  #spend(bytes: number): void {
+    this.#budget -= bytes
+    if (this.#budget < 0)
+      throw hostile(
+        this.#path,
+        `its pickle makes far more than it holds, by byte ${this.#at}`,
+        'No file of tensors does so. Nothing of it was used.',
+      )
+  }
+
   #pop(): PickleValue {
     const value = this.#stack.pop()
     if (value === undefined || value === mark) throw this.#damaged('takes from an empty stack')
@@ -426,6 +474,11 @@ class Machine {
     const values = this.#stack.splice(at)
     values.shift()
     return values as PickleValue[]
+  }
+
+  #remember(index: number): void {
+    this.#spend(entryBytes)
+    this.#memo.set(index, this.#peek())
   }
 
   #remembered(index: number): PickleValue {

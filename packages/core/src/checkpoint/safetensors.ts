@@ -1,8 +1,10 @@
 import { itemSize, type FloatDType, type Tensor } from '@ift/tensor'
 import { writeAll, writeFileAtomic } from '../files/atomic.js'
+import { mostTensorsInFile } from '../files/bounds.js'
 import { corrupt, unsupported } from '../files/errors.js'
 import { isPlain, itemBytes, storedType, type PlainDType } from './numbers.js'
 import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
+import { boundJson, JsonBound } from '../files/read-json.js'
 import { sizeOf, type StoredTensor } from './stored.js'
 
 /** Longest header that any reader of the format accepts. */
@@ -37,8 +39,11 @@ export async function openSafetensors(path: string): Promise<Safetensors> {
   let header: unknown
   try {
     json = text.decode(await readBytes(path, 8, length))
+    boundJson(json)
     header = JSON.parse(json)
   } catch (cause) {
+    if (cause instanceof JsonBound)
+      throw corrupt(path, `its header is none: ${cause.message}`, undefined, cause)
     if (cause instanceof SyntaxError || cause instanceof TypeError) {
       throw corrupt(path, 'its header is not JSON', undefined, cause)
     }
@@ -50,6 +55,8 @@ export async function openSafetensors(path: string): Promise<Safetensors> {
   const entries = Object.entries(header as Record<string, unknown>)
   // JSON.parse keeps the last of equal names, which would hide a tensor.
   if (memberCount(json) !== entries.length) throw corrupt(path, 'its header has a name twice')
+  if (entries.length > mostTensorsInFile)
+    throw corrupt(path, `its header has ${entries.length} entries, more than ${mostTensorsInFile}`)
   const metadata = new Map<string, string>()
   const found: [name: string, tensor: StoredTensor][] = []
   const dataStart = 8 + length

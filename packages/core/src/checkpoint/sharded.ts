@@ -1,10 +1,14 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { looseObject, record, string } from 'zod'
 import { writeFileAtomic } from '../files/atomic.js'
-import { corrupt, hostile, readFailed } from '../files/errors.js'
-import { readText } from '../files/text.js'
+import { mostTensors } from '../files/bounds.js'
+import { corrupt, hostile } from '../files/errors.js'
+import { readJson } from '../files/read-json.js'
 import { itemBytes } from './numbers.js'
 import { writeSafetensors, type TensorToWrite } from './safetensors.js'
 import { sizeOf, type StoredTensor } from './stored.js'
+
+const indexShape = looseObject({ weight_map: record(string(), string()) })
 
 /** Opens one shard. */
 export type ShardReader = (path: string) => Promise<{ readonly tensors: ReadonlyMap<string, StoredTensor> }>
@@ -14,20 +18,13 @@ export type ShardReader = (path: string) => Promise<{ readonly tensors: Readonly
  * folder of the index: an index that points elsewhere is `IFT_FILE_HOSTILE`.
  */
 export async function openSharded(index: string, open: ShardReader): Promise<Map<string, StoredTensor>> {
-  let json: unknown
-  try {
-    json = JSON.parse(await readText(index))
-  } catch (error) {
-    if (error instanceof SyntaxError) throw corrupt(index, 'is not JSON', undefined, error)
-    throw readFailed(index, error)
-  }
-  const weightMap = (json as { weight_map?: unknown } | null)?.weight_map
-  if (typeof weightMap !== 'object' || weightMap === null || Array.isArray(weightMap)) {
-    throw corrupt(index, 'expected {"weight_map": {TENSOR: FILE}}')
-  }
+  const { weight_map: weightMap } = await readJson(index, indexShape)
+  const placed = Object.entries(weightMap)
+  if (placed.length > mostTensors)
+    throw corrupt(index, `weight_map has ${placed.length} tensors, more than ${mostTensors}`)
   const shards = new Map<string, string[]>()
-  for (const [name, file] of Object.entries(weightMap as Record<string, unknown>)) {
-    if (typeof file !== 'string' || file === '') throw corrupt(index, `weight_map.${name} is not a file name`)
+  for (const [name, file] of placed) {
+    if (file === '') throw corrupt(index, `weight_map.${name} is not a file name`)
     const parts = file.split(/[\\/]/)
     if (isAbsolute(file) || /^[A-Za-z]:/.test(file) || parts.includes('..') || file.includes('\0')) {
       throw hostile(

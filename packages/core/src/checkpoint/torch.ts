@@ -1,7 +1,8 @@
+import { mostPickleBytes, mostRepeated, mostTensorsInFile } from '../files/bounds.js'
 import { corrupt, unsupported } from '../files/errors.js'
 import { itemBytes, type PlainDType } from './numbers.js'
 import { Global, Made, Persistent, unpickle, type AllowedGlobals, type PickleValue } from './pickle.js'
-import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
+import { fileSize, readBytes, refusePointer, withFile } from '../files/read-bytes.js'
 import { isRowMajor, sizeOf, type StoredTensor } from './stored.js'
 import { openZip } from './zip.js'
 
@@ -34,8 +35,8 @@ class TensorView {
   ) {}
 }
 
-/** Pickles larger than this hold more than the description of tensors. */
-const mostPickle = 1 << 28
+/** No program makes tensors of more. */
+const mostDimensions = 16
 
 const isCount = (value: PickleValue | undefined): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
@@ -45,6 +46,9 @@ const counts = (value: PickleValue | undefined): number[] | null =>
 /** The names that files of tensors use, and what calling them gives. */
 function allowedIn(path: string): AllowedGlobals {
   const tensor = ([storage, start, size, stride]: PickleValue[]): PickleValue => {
+    // Before anybody walks through them: one list may be the shape of many tensors.
+    if ([size, stride].some((list) => Array.isArray(list) && list.length > mostDimensions))
+      throw corrupt(path, `a tensor has more than ${mostDimensions} dimensions`)
     const shape = counts(size)
     const strides = counts(stride)
     if (!(storage instanceof Persistent) || !isCount(start) || shape?.length !== strides?.length) {
@@ -136,11 +140,13 @@ async function openZipped(path: string): Promise<TorchFile> {
       'torch.save writes such archives.',
     )
   }
-  if (pickle.bytes > mostPickle) throw corrupt(path, `its pickle has ${pickle.bytes} bytes`)
+  if (pickle.bytes > mostPickleBytes)
+    throw corrupt(path, `its pickle has ${pickle.bytes} bytes, more than ${mostPickleBytes}`)
   const root = pickle.name.slice(0, -'data.pkl'.length)
   const order = entries.get(`${root}byteorder`)
   if (
     order !== undefined &&
+    order.bytes === 3 &&
     Buffer.from(await readBytes(path, order.offset, order.bytes)).toString() === 'big'
   ) {
     throw unsupported(path, 'was written on a big-endian machine', 'Save it on a little-endian one.')
@@ -153,7 +159,7 @@ const legacyMagic = 0x1950a86a20f9469cfc6cn
 
 /** Pickles of a magic number, the version, the system, the object and the storage keys; then every storage with its length. */
 async function openLegacy(path: string, size: number): Promise<TorchFile> {
-  const bytes = await readBytes(path, 0, Math.min(size, mostPickle))
+  const bytes = await readBytes(path, 0, Math.min(size, mostPickleBytes))
   const allowed = allowedIn(path)
   const magic = unpickle(path, bytes, 0, allowed)
   if (magic.value !== legacyMagic) throw corrupt(path, 'is a pickle, but none that torch.save wrote')
@@ -174,19 +180,23 @@ async function openLegacy(path: string, size: number): Promise<TorchFile> {
   }
   const storages = new Map<string, { offset: number; bytes: number }>()
   let at = keys.end
-  for (const key of keys.value) {
-    if (typeof key !== 'string') throw corrupt(path, 'its list of storages holds something that is no key')
-    const item = items.get(key)
-    if (item === undefined) throw corrupt(path, `storage ${key} belongs to no tensor`)
-    const view = new DataView((await readBytes(path, at, 8)).buffer)
-    const elements = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
-    const length = elements * item
-    if (!(at + 8 + length <= size)) {
-      throw corrupt(path, `storage ${key} would end at byte ${at + 8 + length}, the file has ${size}`)
+  const listed = keys.value
+  await withFile(path, async (read) => {
+    for (const key of listed) {
+      if (typeof key !== 'string') throw corrupt(path, 'its list of storages holds something that is no key')
+      const item = items.get(key)
+      if (item === undefined) throw corrupt(path, `storage ${key} belongs to no tensor`)
+      if (storages.has(key)) throw corrupt(path, `storage ${key} is listed twice`)
+      const view = new DataView((await read(at, 8)).buffer)
+      const elements = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
+      const length = elements * item
+      if (!(at + 8 + length <= size)) {
+        throw corrupt(path, `storage ${key} would end at byte ${at + 8 + length}, the file has ${size}`)
+      }
+      storages.set(key, { offset: at + 8, bytes: length })
+      at += 8 + length
     }
-    storages.set(key, { offset: at + 8, bytes: length })
-    at += 8 + length
-  }
+  })
   return collect(path, object.value, (key) => storages.get(key))
 }
 
@@ -236,12 +246,14 @@ const viewIn = (value: PickleValue | undefined): TensorView | null =>
 
 type Dict = ReadonlyMap<PickleValue, PickleValue>
 
-function stateDict(value: PickleValue | undefined, depth = 0): Dict | null {
-  if (!(value instanceof Map)) return null
+function stateDict(value: PickleValue | undefined, depth = 0, seen = new Set<PickleValue>()): Dict | null {
+  if (!(value instanceof Map) || seen.has(value)) return null
+  // A dict may hold itself.
+  seen.add(value)
   for (const member of value.values()) if (viewIn(member) !== null) return value
   if (depth === 4) return null
   for (const key of usualKeys) {
-    const found = stateDict(value.get(key), depth + 1)
+    const found = stateDict(value.get(key), depth + 1, seen)
     if (found !== null) return found
   }
   return null
@@ -262,6 +274,7 @@ function collect(path: string, root: PickleValue, storages: Storages): TorchFile
     // Counters and flags beside the tensors.
     if (view === null || typeof name !== 'string') continue
     tensors.set(name, storedOf(path, name, view, storages))
+    if (tensors.size > mostTensorsInFile) throw corrupt(path, `has more than ${mostTensorsInFile} tensors`)
   }
   return { path, tensors: withoutWrapper(tensors) }
 }
@@ -280,7 +293,7 @@ function storedOf(path: string, name: string, view: TensorView, storages: Storag
   const size = sizeOf(shape)
   const storage = storages(key)
   if (storage === undefined) throw corrupt(path, `storage ${key} of tensor ${name} is missing`)
-  if (!Number.isSafeInteger(size) || shape.length > 16) {
+  if (!Number.isSafeInteger(size)) {
     throw corrupt(path, `tensor ${name} would have the shape [${shape.join(', ')}]`)
   }
   // Elements from the first to the last that it touches.
@@ -290,6 +303,13 @@ function storedOf(path: string, name: string, view: TensorView, storages: Storag
       path,
       `tensor ${name} would need elements ${view.start} to ${view.start + extent} of a storage of ` +
         `${Math.min(elements, Math.floor(storage.bytes / item))}`,
+    )
+  }
+  if (size > extent + mostRepeated) {
+    throw unsupported(
+      path,
+      `tensor ${name} of shape [${shape.join(', ')}] repeats the ${extent} elements that are stored`,
+      'Save a whole copy of it: tensor.clone().',
     )
   }
   const offset = storage.offset + (start + view.start) * item

@@ -1,5 +1,6 @@
+import { mostZipDirectoryBytes, mostZipEntries } from '../files/bounds.js'
 import { corrupt, unsupported } from '../files/errors.js'
-import { fileSize, readBytes } from '../files/read-bytes.js'
+import { fileSize, readBytes, withFile, type Read } from '../files/read-bytes.js'
 
 /** A file inside a zip archive. */
 export interface ZipEntry {
@@ -17,8 +18,6 @@ const localSignature = 0x04034b50
 const endBytes = 22
 /** Longest comment that may follow the end record. */
 const mostComment = 65535
-/** Directories larger than this hold no checkpoint. */
-const mostDirectory = 1 << 28
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
@@ -61,22 +60,25 @@ export async function openZip(path: string): Promise<Map<string, ZipEntry>> {
       directory = u64(record, 48)
     }
   }
-  if (directory + directoryBytes > size || directoryBytes > mostDirectory) {
+  if (directory + directoryBytes > size || directoryBytes > mostZipDirectoryBytes) {
     throw corrupt(
       path,
       `its zip directory would have bytes ${directory} to ${directory + directoryBytes} of ${size}`,
     )
   }
+  if (count > mostZipEntries) throw corrupt(path, `would have ${count} entries, more than ${mostZipEntries}`)
   const central = viewOf(await readBytes(path, directory, directoryBytes))
   const entries = new Map<string, ZipEntry>()
   let next = 0
-  for (let i = 0; i < count; i++) {
-    const entry = centralEntry(path, central, next)
-    next = entry.next
-    if (entries.has(entry.name)) throw corrupt(path, `has two entries named ${entry.name}`)
-    const offset = await contentStart(path, size, entry)
-    entries.set(entry.name, { name: entry.name, offset, bytes: entry.bytes })
-  }
+  await withFile(path, async (read) => {
+    for (let i = 0; i < count; i++) {
+      const entry = centralEntry(path, central, next)
+      next = entry.next
+      if (entries.has(entry.name)) throw corrupt(path, `has two entries named ${entry.name}`)
+      const offset = await contentStart(path, size, read, entry)
+      entries.set(entry.name, { name: entry.name, offset, bytes: entry.bytes })
+    }
+  })
   return entries
 }
 
@@ -133,10 +135,11 @@ function centralEntry(path: string, view: DataView, at: number): CentralEntry {
 async function contentStart(
   path: string,
   size: number,
+  read: Read,
   { name, header, bytes }: CentralEntry,
 ): Promise<number> {
   if (header + 30 > size) throw corrupt(path, `entry ${name} would start at byte ${header} of ${size}`)
-  const local = viewOf(await readBytes(path, header, 30))
+  const local = viewOf(await read(header, 30))
   if (local.getUint32(0, true) !== localSignature) throw corrupt(path, `entry ${name} has no header`)
   const offset = header + 30 + local.getUint16(26, true) + local.getUint16(28, true)
   if (offset + bytes > size) {

@@ -8,14 +8,18 @@ export {
   boolean,
   custom,
   enum,
+  int,
   literal,
   looseObject,
+  nonnegative,
   number,
   prettifyError,
   record,
+  regex,
   strictObject,
   string,
   toJSONSchema,
   union,
+  unknown,
 } from 'zod'
 export type { core, input, output, ZodRawShape, ZodType } from 'zod'

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { IftError } from '@ift/tensor'
 import type { PromptTemplate } from '../contract/template.js'
 import type { Tokenizer } from '../contract/tokenizer.js'
+import { streamRegular } from '../files/regular-file.js'
 import { encodeExamples, type EncodeOptions } from './encode.js'
 import { isExampleRecord, recordConverter, type FormatOptions } from './format/index.js'
+import { dataFailed } from './read/bytes.js'
 import { readRecords, type ReadOptions } from './read/index.js'
 import { SampleStore, SampleStoreBuilder, type StoreCounts } from './store.js'
 import type { Example, Sample } from '../contract/data.js'
@@ -73,12 +74,9 @@ export async function hashFiles(paths: readonly string[]): Promise<string> {
   for (const path of paths) {
     const file = createHash('sha256')
     try {
-      for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }))
-        file.update(chunk as Uint8Array)
+      for await (const chunk of streamRegular(path)) file.update(chunk)
     } catch (cause) {
-      throw new IftError('IFT_SOURCE_NOT_FOUND', `${path}: ${(cause as Error).message}`, 'Check the path.', {
-        cause,
-      })
+      throw dataFailed(path, cause)
     }
     hash.update(file.digest())
   }

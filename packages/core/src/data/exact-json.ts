@@ -1,3 +1,4 @@
+import { boundJson } from '../files/read-json.js'
 import { isLosslessNumber, LosslessNumber, parse, stringify } from 'lossless-json'
 
 /**
@@ -93,10 +94,11 @@ export class DuplicateKey extends Error {
 }
 
 /**
- * JSON.parse that keeps the digits of numbers (`ExactNumber`). Throws SyntaxError, and DuplicateKey where JSON.parse would
+ * JSON.parse that keeps the digits of numbers (`ExactNumber`). Throws SyntaxError, JsonBound for what is too deep or too much, and DuplicateKey where JSON.parse would
  * keep the last of two values. Texts without such numbers and keys, nearly all, cost one look over what is between strings.
  */
 export function parseExactJson(text: string): unknown {
+  boundJson(text)
   const plain: unknown = JSON.parse(text)
   const { keys, exact } = scan(text)
   // Most records are flat: their fields need no further visit.

@@ -39,7 +39,9 @@ export {
 export { DataRandom } from './random.js'
 export {
   dataFiles,
+  decodeUtf8,
   readCsv,
+  readLines,
   readRecords,
   type RawRecord,
   type ReadOptions,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { openRegular } from '../files/regular-file.js'
 import { ignoredLabel } from './encode.js'
 import type { Sample } from '../contract/data.js'
 
@@ -139,14 +140,14 @@ export class SampleStore implements SampleSource {
 
   /** Reads what `save` wrote; null when there is none or when it is not whole, so that it is made again. */
   static async load(dir: string, key: string): Promise<SampleStore | null> {
-    let file
+    let opened
     try {
-      file = await open(join(dir, `${key}.samples`), 'r')
+      opened = await openRegular(join(dir, `${key}.samples`))
     } catch {
       return null
     }
+    const { file, size } = opened
     try {
-      const { size } = await file.stat()
       const head = Buffer.alloc(Math.min(size, 4096))
       await file.read(head, 0, head.length, 0)
       const line = head.indexOf('\n', magic.length)

@@ -1,10 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { corrupt, readFailed, writeFailed } from './errors.js'
+import { number, object, record, string } from 'zod'
 import { fileSize } from './read-bytes.js'
+import { readJson } from './read-json.js'
+import { streamRegular } from './regular-file.js'
 
 /** Content of a file: all bytes, or a function that writes them. */
 export type Content = string | Uint8Array | ((file: FileHandle) => Promise<void>)
@@ -157,7 +160,12 @@ function refuseOtherKinds(dir: string, before: readonly string[], { kind, marks 
 
 /** Throws the `IFT_FOLDER_IN_USE` that `replaceDir` would throw for the kind of the folder, before any work is done. */
 export async function checkReplaceable(dir: string, options: ReplaceOptions): Promise<void> {
-  const before = await namesIn(dir)
+  let before: string[] | null
+  try {
+    before = await namesIn(dir)
+  } catch (error) {
+    throw writeFailed(dir, error)
+  }
   if (before !== null) refuseOtherKinds(dir, before, options)
 }
 
@@ -182,30 +190,34 @@ async function refuseStrangers(
  * its successor gets its name back. The caller is the only process that writes there.
  */
 export async function removeLeftovers(dir: string, ours: (name: string) => boolean): Promise<void> {
-  for (const entry of (await namesIn(dir)) ?? []) {
-    const [, name, kind] = /^\.(.+)\.(tmp|old)-[0-9a-f]+$/.exec(entry) ?? []
-    if (name === undefined || !ours(name)) continue
-    const path = join(dir, entry)
-    if (kind === 'old' && !existsSync(join(dir, name))) await rename(path, join(dir, name))
-    else await rm(path, { recursive: true, force: true })
+  try {
+    for (const entry of (await namesIn(dir)) ?? []) {
+      const [, name, kind] = /^\.(.+)\.(tmp|old)-[0-9a-f]+$/.exec(entry) ?? []
+      if (name === undefined || !ours(name)) continue
+      const path = join(dir, entry)
+      if (kind === 'old' && !existsSync(join(dir, name))) await rename(path, join(dir, name))
+      else await rm(path, { recursive: true, force: true })
+    }
+  } catch (error) {
+    throw writeFailed(dir, error)
   }
 }
 
 /** Removes a folder; a process killed meanwhile leaves it under a temporary name, and never a part of it under its own. */
 export async function removeDir(dir: string): Promise<void> {
   const temporary = besides(dir, 'tmp')
-  await rename(dir, temporary)
-  await rm(temporary, { recursive: true, force: true })
+  try {
+    await rename(dir, temporary)
+    await rm(temporary, { recursive: true, force: true })
+  } catch (error) {
+    throw writeFailed(dir, error)
+  }
 }
 
 /** sha256 of a file, in hexadecimal. */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256')
-  try {
-    for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer)
-  } catch (error) {
-    throw readFailed(path, error)
-  }
+  for await (const piece of streamRegular(path)) hash.update(piece)
   return hash.digest('hex')
 }
 
@@ -233,12 +245,13 @@ export async function writeHashes(dir: string): Promise<void> {
   await writeFileAtomic(join(dir, hashList), JSON.stringify({ files }, null, 2) + '\n')
 }
 
+const hashesShape = object({ files: record(string(), object({ bytes: number(), sha256: string() })) })
+
 async function readHashes(dir: string): Promise<Record<string, FileHash>> {
-  const path = join(dir, hashList)
-  let text: string
   try {
-    text = await readFile(path, 'utf8')
+    return (await readJson(join(dir, hashList), hashesShape, { hint: 'Use an earlier folder.' })).files
   } catch (cause) {
+    if (!(cause instanceof IftError) || cause.code !== 'IFT_FILE_NOT_FOUND') throw cause
     throw new IftError(
       'IFT_FOLDER_INCOMPLETE',
       `${dir} does not count: it has no ${hashList}, so that it was not written to its end.`,
@@ -246,19 +259,6 @@ async function readHashes(dir: string): Promise<Record<string, FileHash>> {
       { cause },
     )
   }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (cause) {
-    throw corrupt(path, 'is not JSON', 'Use an earlier folder.', cause)
-  }
-  const files = (parsed as { files?: unknown } | null)?.files
-  const valid = (entry: unknown): entry is FileHash =>
-    typeof entry === 'object' && entry !== null && 'bytes' in entry && 'sha256' in entry
-  if (typeof files !== 'object' || files === null || !Object.values(files).every(valid)) {
-    throw corrupt(path, 'expected {"files": {NAME: {"bytes", "sha256"}}}', 'Use an earlier folder.')
-  }
-  return files as Record<string, FileHash>
 }
 
 /**

@@ -9,4 +9,8 @@ export {
 export { isDiskFull, writeFailed } from './errors.js'
 export { refuseInputs, type Input } from './inputs.js'
 export { localPath } from './paths.js'
+export { mostVocabularyBytes } from './bounds.js'
 export { processStart } from './process.js'
+export { jsonObject, parseJson, readJson, type JsonOptions, type Shape } from './read-json.js'
+export { readRegular, streamRegular } from './regular-file.js'
+export { refuseUnwritable } from './writable.js'

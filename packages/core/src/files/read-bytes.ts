@@ -1,5 +1,6 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { corrupt, readFailed } from './errors.js'
+import { readFlags, refuseOthers } from './regular-file.js'
 
 /** Largest single read; systems refuse more than 2 GiB at once. */
 const mostAtOnce = 256 * 1024 * 1024
@@ -8,7 +9,7 @@ const mostAtOnce = 256 * 1024 * 1024
 export async function fileSize(path: string): Promise<number> {
   try {
     const info = await stat(path)
-    if (!info.isFile()) throw corrupt(path, 'expected a file, found a folder or a device', 'Check the path.')
+    refuseOthers(path, info)
     return info.size
   } catch (error) {
     throw readFailed(path, error)
@@ -27,20 +28,29 @@ async function fill(file: FileHandle, path: string, offset: number, target: Uint
   }
 }
 
-/** `bytes` bytes of a file from `offset`; `IFT_FILE_CORRUPT` when it ends before. */
-export async function readBytes(path: string, offset: number, bytes: number): Promise<Uint8Array> {
+/** `bytes` bytes of an open file from `offset`. */
+export type Read = (offset: number, bytes: number) => Promise<Uint8Array>
+
+/** Many reads of one file, which is opened once; `IFT_FILE_CORRUPT` when it ends before what is read. */
+export async function withFile<T>(path: string, use: (read: Read) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined
   try {
-    file = await open(path, 'r')
-    const target = new Uint8Array(bytes)
-    await fill(file, path, offset, target)
-    return target
+    const opened = (file = await open(path, readFlags))
+    return await use(async (offset, bytes) => {
+      const target = new Uint8Array(bytes)
+      await fill(opened, path, offset, target)
+      return target
+    })
   } catch (error) {
     throw readFailed(path, error)
   } finally {
     await file?.close()
   }
 }
+
+/** `bytes` bytes of a file from `offset`; `IFT_FILE_CORRUPT` when it ends before. */
+export const readBytes = (path: string, offset: number, bytes: number): Promise<Uint8Array> =>
+  withFile(path, (read) => read(offset, bytes))
 
 const lfsPointer = 'version https://git-lfs'
 

@@ -1,24 +1,43 @@
 import { IftError } from '@ift/tensor'
+import { mostHeads, mostLayers, mostSize } from '../files/bounds.js'
 
 /** config.json, or an object inside it. */
 export type ConfigJson = Readonly<Record<string, unknown>>
+
+const excerpt = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
 /** `IFT_MODEL_CONFIG`: field of config.json, what was expected, what was found. */
 export const configError = (field: string, expected: string, found: unknown, hint?: string): IftError =>
   new IftError(
     'IFT_MODEL_CONFIG',
-    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}.`,
+    `config.json: ${field} expected ${expected}, found ${found === undefined ? 'nothing' : excerpt(JSON.stringify(found))}.`,
     hint,
   )
 
 /** Whether a field is there and not null. */
 export const given = (json: ConfigJson, field: string): boolean => (json[field] ?? null) !== null
 
-/** A positive integer. `name` is how errors call the field, its path where it lies inside an object. */
+/** Largest values of fields of which something is built one by one, by the names that families give them. */
+const most: readonly (readonly [RegExp, number])[] = [
+  [/^(n_layers?|num_layers|num_hidden_layers)$/, mostLayers],
+  [
+    /^(n_head|num_(attention|key_value)_heads|num_(local_)?experts|n_routed_experts|multi_query_group_num)$/,
+    mostHeads,
+  ],
+]
+
+const mostOf = (field: string) => most.find(([names]) => names.test(field))?.[1] ?? mostSize
+
+/**
+ * A positive integer, no larger than any model needs (`files/bounds.ts`). `name` is how errors call the field, its path where it lies
+ * inside an object.
+ */
 export function integer(json: ConfigJson, field: string, fallback?: number, name = field): number {
   const value = json[field] ?? fallback
   if (!Number.isSafeInteger(value) || (value as number) < 1)
     throw configError(name, 'a positive integer', json[field] ?? fallback)
+  const limit = mostOf(field)
+  if ((value as number) > limit) throw configError(name, `at most ${limit}`, value)
   return value as number
 }
 

@@ -23,15 +23,19 @@ const globals: Readonly<Record<string, string>> = {
   'output.weight': 'lm_head.weight',
 }
 
+/** Names come from a file: `constructor` is none of a table's. */
+const own = (table: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined
+
 /** Where a tensor of a GGUF file belongs in a family with LLaMA's layout; `part` is llama.cpp's name of its module. */
 export function ggufPlace(
   name: string,
   others: Readonly<Record<string, string>> = {},
 ): { readonly path: string; readonly part: string | null } {
-  const global = globals[name]
+  const global = own(globals, name)
   if (global !== undefined) return { path: global, part: null }
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? []
-  const module = part === undefined ? undefined : (others[part] ?? modules[part])
+  const module = part === undefined ? undefined : (own(others, part) ?? own(modules, part))
   if (part === undefined || module === undefined) return { path: name, part: null }
   return { path: `model.layers.${layer!}.${module}.${kind!}`, part }
 }

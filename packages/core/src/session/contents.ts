@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, type BigIntStats } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { IftError } from '@ift/tensor'
 import { writeFileAtomic } from '../files/atomic.js'
 import { readFailed } from '../files/errors.js'
+import { jsonObject, readJson } from '../files/read-json.js'
+import { readFlags } from '../files/regular-file.js'
 import { cacheFolder } from '../config/env.js'
 
 /** Hashes open files, by descriptor and size, in a thread of its own: plain Node, since it is started from its text. */
@@ -59,7 +61,7 @@ export class FileContents {
     const files: Opened[] = []
     try {
       for (const path of paths) {
-        const file = openSync(path, 'r')
+        const file = openSync(path, readFlags)
         files.push({ path, file, stat: fstatSync(file, { bigint: true }), at: Date.now(), sha256: null })
       }
     } catch (error) {
@@ -173,11 +175,8 @@ const keyOf = ({ path, stat }: Opened) =>
 
 async function readKnown(file: Opened): Promise<string | null> {
   try {
-    const known = JSON.parse(await readFile(placeOf(file.path), 'utf8')) as {
-      key?: unknown
-      sha256?: unknown
-    }
-    return known.key === keyOf(file) && typeof known.sha256 === 'string' ? known.sha256 : null
+    const known = await readJson(placeOf(file.path), jsonObject)
+    return known['key'] === keyOf(file) && typeof known['sha256'] === 'string' ? known['sha256'] : null
   } catch {
     return null
   }

@@ -6,10 +6,11 @@ import { recordFile } from '../checkpoint/save-model.js'
 import { openCheckpoint } from '../checkpoint/source.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
 import { hubSettings } from '../config/env.js'
+import * as z from '../config/options.js'
 import type { ResolvedConfig } from '../config/schema.js'
-import { readText } from '../files/text.js'
 import type { ModelDefinition, ModelShape, PromptTemplate, Tokenizer } from '../contract/index.js'
 import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
+import { jsonObject, readJson, type Shape } from '../files/read-json.js'
 import type { PluginSession } from '../plugin/session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import { baseNotFound, baseOfAdapter } from './base-model.js'
@@ -31,19 +32,34 @@ export interface AdapterRecord {
   readonly ift: string
 }
 
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  try {
-    return JSON.parse(await readText(path)) as Record<string, unknown>
-  } catch (cause) {
-    throw new IftError('IFT_FILE_CORRUPT', `${path} is not JSON: ${(cause as Error).message}`, undefined, {
-      cause,
-    })
-  }
-}
+/** config.json; its fields are the family's to check. */
+const readConfigJson = (path: string): Promise<Record<string, unknown>> =>
+  readJson(path, jsonObject, {
+    wrong: (problem) =>
+      new IftError(
+        'IFT_MODEL_CONFIG',
+        `${path}: ${problem}.`,
+        'Take the file from where the model was published.',
+      ),
+  })
 
-async function readRecord(dir: string): Promise<AdapterRecord | null> {
+/** Of other versions, or of another program, fields may be there that nobody here knows. */
+const recordShape = z.looseObject({
+  // A name, never a path: the file may come from anywhere, and a path would lead to a program.
+  template: z
+    .string()
+    .check(z.regex(/^[^/\\]+$/, 'expected the name of a template'))
+    .optional(),
+  quantize: z.enum(['none', 'nf4', 'int8']).optional(),
+  eos_token_id: z.array(z.int().check(z.nonnegative())).optional(),
+})
+
+async function readRecord(dir: string): Promise<Partial<AdapterRecord> | null> {
   const path = join(dir, recordFile)
-  return existsSync(path) ? ((await readJson(path)) as unknown as AdapterRecord) : null
+  if (!existsSync(path)) return null
+  return readJson(path, recordShape as Shape<Partial<AdapterRecord>>, {
+    hint: 'It was written beside the weights when they were trained: copy it again, or delete it and name the template.',
+  })
 }
 
 /** The tokenizer of the first of `places` that has one. */
@@ -151,7 +167,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     const path = join(source.dir, 'config.json')
     if (!existsSync(path))
       throw new IftError('IFT_SOURCE_NOT_FOUND', `${source.dir} has no config.json.`, 'Is it a model folder?')
-    json = await readJson(path)
+    json = await readConfigJson(path)
   }
   const definition = await findDefinition(session, config.model, json, source.dir)
   const parsed: unknown = definition.parseConfig(json)
@@ -167,7 +183,7 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
   checkTokenIds(tokenizer, definition.tokenIds?.(parsed) ?? [], source.dir)
   const generationPath = join(source.dir, 'generation_config.json')
-  const generationConfig = existsSync(generationPath) ? await readJson(generationPath) : undefined
+  const generationConfig = existsSync(generationPath) ? await readJson(generationPath, jsonObject) : undefined
   const trained = record ?? (await readRecord(source.dir))
   const own = { name: weights, json, generation: generationConfig ?? {}, tokenizer }
   const name =

@@ -1,4 +1,13 @@
-import { IftError, quantizeLinears, type Backend, type CausalLM, type FloatDType } from '@ift/tensor'
+import { totalmem } from 'node:os'
+import {
+  IftError,
+  itemSize,
+  limitParameters,
+  quantizeLinears,
+  type Backend,
+  type CausalLM,
+  type FloatDType,
+} from '@ift/tensor'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { withRecipe } from '../config/recipe.js'
 import type { ResolvedConfig } from '../config/schema.js'
@@ -10,6 +19,7 @@ import type {
   Tokenizer,
   TrainableParameter,
 } from '../contract/index.js'
+import { mostParameters } from '../files/bounds.js'
 import type { PluginSession } from '../plugin/session.js'
 import { version } from '../version.js'
 import { attachMethod, trainWhole } from './attach-method.js'
@@ -98,6 +108,33 @@ export async function openModel(
   }
 }
 
+/** The modules of a config, which may come from anywhere: no more of them than any model has. */
+const buildModel = (definition: ModelDefinition, parsed: unknown): CausalLM =>
+  limitParameters(
+    mostParameters,
+    () =>
+      new IftError(
+        'IFT_MODEL_CONFIG',
+        `config.json: its sizes make a model of more than ${mostParameters} parameters.`,
+        'Check the numbers of layers and experts.',
+      ),
+    () => definition.build(parsed),
+  )
+
+/** Before a model that starts from random values is written into memory: the system gives memory out that it does not have. */
+function refuseBeyondMemory(model: CausalLM, dtype: FloatDType, { device }: Backend): void {
+  let needed = 0
+  for (const [, { shape }] of model.namedParameters())
+    needed += shape.reduce((product, d) => product * d, itemSize(dtype))
+  const there = device.memory ?? totalmem()
+  if (needed <= there) return
+  throw new IftError(
+    'IFT_OUT_OF_MEMORY',
+    `The weights take ${needed} bytes in ${dtype}, and there are ${there}.`,
+    'Check the sizes in config.json.',
+  )
+}
+
 async function loadModel(
   session: PluginSession,
   config: ResolvedConfig,
@@ -115,11 +152,14 @@ async function loadModel(
       `quantize: ${quantize} holds the weights in steps that training cannot move, and peft.method: none trains them.`,
       'Train an adapter: peft: { method: lora }. Or leave out quantize.',
     )
-  const model = definition.build(parsed)
+  const model = buildModel(definition, parsed)
   if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
   let names: ReadonlyMap<string, string> = new Map()
   if (checkpoint) names = await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
-  else await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
+  else {
+    refuseBeyondMemory(model, dtype, backend)
+    await initializeWeights(model, definition, parsed, { backend, dtype, seed: config.train.seed })
+  }
   await session.hooks.modelLoaded.promise(model, config)
 
   const name = files.weights

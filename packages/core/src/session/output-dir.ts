@@ -35,14 +35,14 @@ export function outputDir(config: ResolvedConfig, rootDir: string, family: strin
     .flat()
     .map((entry) => (typeof entry === 'string' ? entry : (entry.name ?? entry.path ?? 'data')))
     .map((name) => lastPart(name).replace(/\.[a-z]+(\.gz|\.zst)?$/i, ''))
-  const values: Readonly<Record<string, string>> = {
-    model: shortened(lastPart(config.weights ?? '') || family),
-    data: dataName(names) || 'data',
-    method: shortened(lastPart(config.peft.method)),
-  }
+  const values = new Map([
+    ['model', shortened(lastPart(config.weights ?? '') || family)],
+    ['data', dataName(names) || 'data'],
+    ['method', shortened(lastPart(config.peft.method))],
+  ])
   // Before the placeholders: one of them may begin with "~".
   return resolve(
     rootDir,
-    expandHome(config.output).replaceAll(/\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole),
+    expandHome(config.output).replaceAll(/\{(\w+)\}/g, (whole, key: string) => values.get(key) ?? whole),
   )
 }

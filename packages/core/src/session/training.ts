@@ -90,6 +90,17 @@ async function findResumable(
   )
 }
 
+/** The folder of a run: that of the run it goes on with, or of the config. `family` stands for a model without weights. */
+export const runDir = (
+  rootDir: string,
+  config: ResolvedConfig,
+  { resume }: Pick<TrainingOptions, 'resume'>,
+  family: string,
+): string =>
+  typeof resume === 'string'
+    ? localPath(rootDir, resume).replace(/[\\/]checkpoints[\\/]step-\d+[\\/]?$/, '')
+    : outputDir(config, rootDir, family)
+
 /** Opens a run: data, plan, packer, trainer, and its folder when it goes on. */
 export async function openTraining(
   session: PluginSession,
@@ -98,11 +109,7 @@ export async function openTraining(
   options: TrainingOptions,
   link: RankLink | null = null,
 ): Promise<Training> {
-  const folder = new RunFolder(
-    typeof options.resume === 'string'
-      ? localPath(session.rootDir, options.resume).replace(/[\\/]checkpoints[\\/]step-\d+[\\/]?$/, '')
-      : outputDir(config, session.rootDir, open.definition.name),
-  )
+  const folder = new RunFolder(runDir(session.rootDir, config, options, open.definition.name))
   const writes = Ranks.of(open.backend)?.isFirst ?? true
   if (options.planOnly || !writes) return openIn(folder, null, session, config, open, options, link)
   const inputs = await inputsOf(session.rootDir, config, open.dir)

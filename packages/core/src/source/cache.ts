@@ -1,18 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import {
-  copyFile,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, lstat, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { looseObject, number, record, string } from 'zod'
+import { readJson, type Shape } from '../files/read-json.js'
+import { readRegular } from '../files/regular-file.js'
 import type { HubFile, SourceKind } from './types.js'
 
 const treeVersion = 1
@@ -27,6 +20,23 @@ interface TreeFile {
     >
   >
 }
+
+const treeShape: Shape<TreeFile> = looseObject({
+  format_version: number(),
+  files: record(
+    string(),
+    looseObject({
+      size: number(),
+      blob_id: string(),
+      lfs_sha256: string().optional(),
+      lfs_size: number().optional(),
+      xet_hash: string().optional(),
+    }),
+  ),
+})
+
+/** A ref holds a commit. */
+const mostRefBytes = 1024
 
 export const isCommit = (text: string): boolean => /^[0-9a-f]{40}$/.test(text)
 
@@ -71,8 +81,9 @@ export class RepoCache {
   /** Commit that a branch or tag pointed to when it was last asked for. */
   async commitOf(revision: string): Promise<string | null> {
     if (isCommit(revision)) return revision
-    const text = await readFile(join(this.dir, 'refs', revision), 'utf8').catch(() => '')
-    return isCommit(text.trim()) ? text.trim() : null
+    const bytes = await readRegular(join(this.dir, 'refs', revision), mostRefBytes).catch(() => null)
+    const commit = bytes?.toString('utf8').trim() ?? ''
+    return isCommit(commit) ? commit : null
   }
 
   async writeRef(revision: string, commit: string): Promise<void> {
@@ -100,10 +111,9 @@ export class RepoCache {
 
   /** The list of all files of a commit; a commit never changes. Null when it was never fetched, or is damaged. */
   async readTree(commit: string): Promise<HubFile[] | null> {
-    const text = await readFile(this.#tree(commit), 'utf8').catch(() => null)
-    if (text === null) return null
+    if (!existsSync(this.#tree(commit))) return null
     try {
-      const { format_version: version, files } = JSON.parse(text) as TreeFile
+      const { format_version: version, files } = await readJson(this.#tree(commit), treeShape)
       if (version !== treeVersion) return null
       return Object.entries(files).map(([path, info]) => {
         checkFileName(path, this.id)

@@ -1,12 +1,17 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { looseObject, record, string } from 'zod'
+import { readJson } from '../files/read-json.js'
 import { checkFileName, isCommit, RepoCache } from './cache.js'
 import { checkSpace, downloadBlob, fileError } from './download.js'
 import { Hub } from './hub.js'
 import { missingFrom, selectFiles, selectPaths } from './select.js'
 import { parseSource } from './spec.js'
 import type { HubFile, ResolvedSource, ResolveOptions } from './types.js'
+
+/** An index of shards, {"weight_map": {tensor: file}}. */
+const indexShape = looseObject({ weight_map: record(string(), string()) })
 
 /** Files that are fetched at the same time. */
 const parallel = 4
@@ -120,10 +125,8 @@ async function cachedFiles(
   for (const index of ['model.safetensors.index.json', 'pytorch_model.bin.index.json']) {
     if (!present.includes(index) || shards.length > 0) continue
     try {
-      const { weight_map: map } = JSON.parse(await readFile(join(cache.snapshot(commit), index), 'utf8')) as {
-        weight_map?: Record<string, string>
-      }
-      for (const shard of new Set(Object.values(map ?? {}))) {
+      const { weight_map: map } = await readJson(join(cache.snapshot(commit), index), indexShape)
+      for (const shard of new Set(Object.values(map))) {
         checkFileName(shard, cache.id)
         shards.push(shard)
       }

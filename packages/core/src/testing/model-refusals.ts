@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { IftError } from '@ift/tensor'
+import { IftError, limitParameters } from '@ift/tensor'
+import { mostParameters } from '../files/bounds.js'
 import { Decoder } from '../generate/decoder.js'
 import { Generator } from '../generate/generator.js'
 import { checkTokenizer } from '../session/check-tokenizer.js'
@@ -28,6 +29,36 @@ export async function fields(bench: ModelBench): Promise<void> {
         `${field}: ${JSON.stringify(wrong)} makes another model and is not refused.`,
       )
     }
+}
+
+/**
+ * A size beyond any model's is refused by name, or builds nothing for each of its units: a file says it, and must not take all memory.
+ */
+export async function bounds(bench: ModelBench): Promise<void> {
+  const json = await bench.json()
+  for (const [field, right] of Object.entries(json)) {
+    if (!Number.isSafeInteger(right)) continue
+    for (const size of [1_000_000, 2 ** 31 - 1, Number.MAX_SAFE_INTEGER]) {
+      const start = performance.now()
+      let found: unknown = null
+      try {
+        const parsed: unknown = bench.definition.parseConfig({ ...json, [field]: size })
+        limitParameters(
+          mostParameters,
+          () => new IftError('IFT_MODEL_CONFIG', field),
+          () => bench.definition.build(parsed),
+        )
+      } catch (error) {
+        found = error
+      }
+      claim(
+        found === null || (found instanceof IftError && found.code === 'IFT_MODEL_CONFIG'),
+        `${field}: ${size}: expected IFT_MODEL_CONFIG, found ${String(found)}.`,
+      )
+      const seconds = (performance.now() - start) / 1000
+      claim(seconds < 5, `${field}: ${size} is looked at for ${seconds.toFixed(1)} s.`)
+    }
+  }
 }
 
 /** Without its sizes a config is refused, and the field is named. */

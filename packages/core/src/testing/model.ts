@@ -14,7 +14,7 @@ import {
   rows,
   sharing,
 } from './model-numerics.js'
-import { fields, lengths, sizes, tokenizers } from './model-refusals.js'
+import { bounds, fields, lengths, sizes, tokenizers } from './model-refusals.js'
 import { roles } from './model-roles.js'
 import { builds, loading, names, refusals, saving, shapes, starts } from './model-structure.js'
 
@@ -61,6 +61,7 @@ function casesOf(definition: ModelDefinition, options: ModelConformanceOptions):
     named('PyTorch files, one or sharded, load to the same values', () => loading(bench)),
     named('missing, left over and misshapen tensors are named', () => refusals(bench)),
     named('a wrong field of config.json is refused by name', () => fields(bench)),
+    named('a size beyond any model takes neither time nor memory', () => bounds(bench)),
     named('a config without its sizes is refused', () => sizes(bench)),
     named('a tokenizer of another model is refused', () => tokenizers(bench)),
     named('a prompt over the limit is refused', () => lengths(bench)),

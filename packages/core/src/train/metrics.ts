@@ -1,6 +1,8 @@
-import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { writeFileAtomic } from '../files/atomic.js'
+import { mostMetricsBytes } from '../files/bounds.js'
+import { readRegularSync } from '../files/regular-file.js'
 import type { LogRecord } from '../contract/train.js'
 
 /** metrics.jsonl: one line per logged step, appended at once so that a killed run keeps what it wrote. */
@@ -23,9 +25,9 @@ export class MetricsFile {
 
   /** All records. A broken line, as a killed run or a full disk may leave, is skipped. */
   read(): LogRecord[] {
-    // A pipe or a device that somebody put there has no end.
+    // Somebody may have put something else there.
     const isFile = statSync(this.path, { throwIfNoEntry: false })?.isFile() === true
-    return isFile ? parseMetrics(readFileSync(this.path, 'utf8')) : []
+    return isFile ? parseMetrics(readRegularSync(this.path, mostMetricsBytes).toString('utf8')) : []
   }
 
   /** Removes the lines after a step: a run that is resumed there writes them again. */
@@ -38,11 +40,17 @@ export class MetricsFile {
   }
 }
 
+const isNumbers = (values: unknown): boolean =>
+  typeof values === 'object' &&
+  values !== null &&
+  // What is no number in JSON, such as an infinite loss, is null there.
+  Object.values(values).every((value) => typeof value === 'number' || value === null)
+
 function parseMetrics(text: string): LogRecord[] {
   return text.split('\n').flatMap((line) => {
     try {
       const record = JSON.parse(line) as Partial<LogRecord> | null
-      const whole = typeof record?.step === 'number' && typeof record.values === 'object'
+      const whole = typeof record?.step === 'number' && isNumbers(record.values)
       return whole ? [record as LogRecord] : []
     } catch {
       return []

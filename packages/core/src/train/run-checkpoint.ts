@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError, type Backend, type Tensor } from '@ift/tensor'
 import { writeAdapter } from '../checkpoint/adapter.js'
+import * as z from '../config/options.js'
 import { removeDir, replaceDir, verifyFolder } from '../files/atomic.js'
+import { readJson, type Shape } from '../files/read-json.js'
 import { fromTensor, openSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
 import { storedType } from '../checkpoint/numbers.js'
 import { readStored } from '../checkpoint/stored.js'
@@ -11,7 +13,7 @@ import type { Ranks } from '../distributed/ranks.js'
 import type { PackCursor } from '../data/pack.js'
 import type { PeftHandle } from '../contract/index.js'
 import type { Optimizer } from './optimizer/optimizer.js'
-import type { Manifest, RunFolder } from './run-folder.js'
+import { readManifest, type Manifest, type RunFolder } from './run-folder.js'
 import type { EvalResult, TrainState } from '../contract/train.js'
 
 /** State besides tensors that the rest of a run depends on. Randomness is keyed by step and has no state. */
@@ -27,6 +29,30 @@ export interface CheckpointState {
   /** Seconds of training so far. */
   readonly seconds: number
 }
+
+const count = z.int().check(z.nonnegative())
+const stateShape = z.looseObject({
+  optimizer: z.string().optional(),
+  state: z.looseObject({
+    step: count,
+    totalSteps: count,
+    epoch: z.number(),
+    tokens: count,
+    trainedTokens: count,
+  }),
+  cursor: z.looseObject({ epoch: count, position: count }),
+  optimizerStep: count,
+  best: z
+    .looseObject({
+      step: count,
+      loss: z.number().nullable(),
+      tokens: count,
+      metrics: z.record(z.string(), z.unknown()),
+    })
+    .nullable(),
+  sinceBest: count,
+  seconds: z.number(),
+})
 
 const stateFile = 'state.json'
 const parametersFile = 'trainable.safetensors'
@@ -64,7 +90,7 @@ export async function writeCheckpoint(
 /** The manifest in a checkpoint; null in checkpoints of versions that did not write it. */
 export async function readRecord(dir: string): Promise<Manifest | null> {
   const path = join(dir, recordFile)
-  return existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as Manifest) : null
+  return existsSync(path) ? readManifest(path) : null
 }
 
 async function load(backend: Backend, path: string, targets: ReadonlyMap<string, Tensor>): Promise<void> {
@@ -102,7 +128,13 @@ export async function readCheckpoint(
 ): Promise<CheckpointState> {
   await verifyFolder(dir, needed)
   // Before optimizers had names there was one.
-  const stored = JSON.parse(await readFile(join(dir, stateFile), 'utf8')) as Partial<CheckpointState>
+  const stored = await readJson(
+    join(dir, stateFile),
+    stateShape as unknown as Shape<Partial<CheckpointState>>,
+    {
+      hint: 'Resume from an earlier checkpoint.',
+    },
+  )
   const state = { optimizer: 'adamw', ...stored } as CheckpointState
   const { name } = optimizer.settings.definition
   if (state.optimizer !== name)

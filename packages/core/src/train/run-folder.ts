@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import * as z from '../config/options.js'
 import { removeLeftovers, writeFileAtomic } from '../files/atomic.js'
+import { readFailed, writeFailed } from '../files/errors.js'
+import { readJson, type Shape } from '../files/read-json.js'
 
 /** Inputs of a run besides its config and data: sha256 of contents, or names. */
 export interface RunIdentity {
@@ -38,6 +41,22 @@ export interface Manifest {
   /** Versions of the packages that names in the config lead to. */
   readonly packages: Readonly<Record<string, string>>
 }
+
+/** What a resume relies on; older versions wrote less. */
+const manifestShape = z.looseObject({
+  ift: z.string(),
+  config: z.record(z.string(), z.unknown()),
+  dataHash: z.string(),
+  recipe: z.array(z.string()).optional(),
+  identity: z.record(z.string(), z.string()).optional(),
+  packages: z.record(z.string(), z.string()).optional(),
+})
+
+/** Reads what `writeManifest` or a checkpoint wrote. */
+export const readManifest = (path: string): Promise<Manifest> =>
+  readJson(path, manifestShape as unknown as Shape<Manifest>, {
+    hint: 'Start a new run folder, or resume from an earlier checkpoint.',
+  })
 
 /** Options that may differ between a run and its resumption because no weight depends on them. */
 const free = new Set([
@@ -184,7 +203,11 @@ export class RunFolder {
   }
 
   async create(): Promise<void> {
-    await mkdir(this.checkpoints, { recursive: true })
+    try {
+      await mkdir(this.checkpoints, { recursive: true })
+    } catch (error) {
+      throw writeFailed(this.checkpoints, error)
+    }
   }
 
   /** Removes leftovers of killed processes. Requires the lock of the folder. */
@@ -197,7 +220,12 @@ export class RunFolder {
   /** Steps of the checkpoints there are, newest first; whether they are whole is not looked at. */
   async steps(): Promise<number[]> {
     if (!existsSync(this.checkpoints)) return []
-    const names = await readdir(this.checkpoints)
+    let names: string[]
+    try {
+      names = await readdir(this.checkpoints)
+    } catch (error) {
+      throw readFailed(this.checkpoints, error)
+    }
     return names
       .map((name) => /^step-(\d+)$/.exec(name)?.[1])
       .filter((step) => step !== undefined)
@@ -206,14 +234,7 @@ export class RunFolder {
   }
 
   async readManifest(): Promise<Manifest | null> {
-    if (!existsSync(this.manifest)) return null
-    try {
-      return JSON.parse(await readFile(this.manifest, 'utf8')) as Manifest
-    } catch (cause) {
-      throw new IftError('IFT_FILE_CORRUPT', `${this.manifest} is not JSON.`, 'Start a new run folder.', {
-        cause,
-      })
-    }
+    return existsSync(this.manifest) ? readManifest(this.manifest) : null
   }
 
   writeManifest(manifest: Manifest): Promise<void> {

@@ -18,6 +18,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError } from '@ift/tensor'
 import { writeFailed } from '../files/errors.js'
+import { readRegularSync } from '../files/regular-file.js'
 import { processStart } from '../files/process.js'
 
 /** Who writes in a folder. */
@@ -48,6 +49,8 @@ interface Found {
  */
 const heartbeat = 5_000
 const silence = 120_000
+/** A lock is one line. */
+const mostLockBytes = 1 << 16
 
 const readOr = <T>(read: () => T, other: T): T => {
   try {
@@ -165,12 +168,13 @@ export class RunLock {
 
 function look(path: string): Found | null {
   try {
-    const text = readFileSync(path, 'utf8')
+    const text = readRegularSync(path, mostLockBytes).toString('utf8')
     const { mtimeMs } = statSync(path)
     const parsed = readOr(() => JSON.parse(text) as Partial<Holder> | null, null)
     const holder = typeof parsed?.pid === 'number' && typeof parsed.host === 'string' ? parsed : null
     return { text, holder: holder as Holder | null, touched: mtimeMs }
   } catch (error) {
+    if (error instanceof IftError && error.code === 'IFT_FILE_NOT_FOUND') return null
     if (codeOf(error) === 'ENOENT') return null
     throw error
   }

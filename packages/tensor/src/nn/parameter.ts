@@ -1,4 +1,5 @@
 import { asFloat } from '../dtype.js'
+import { countParameter } from './parameter-limit.js'
 import { IftError } from '../errors.js'
 import type { Weight } from '../ops/weight.js'
 import { leaf, type GradNode } from '../tensor/tape.js'
@@ -17,6 +18,7 @@ export class Parameter {
   #grad: Tensor | null = null
 
   constructor(shape: readonly number[]) {
+    countParameter()
     this.shape = shape
   }
 

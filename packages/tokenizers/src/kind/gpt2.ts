@@ -46,13 +46,16 @@ export function parseMerges(
 }
 
 /** Splits of families whose files are those of GPT-2 and whose words are not, by transformers' class. */
-const splits: Readonly<Record<string, { readonly pattern: string; readonly normalizer: ComponentJson }>> = {
-  Qwen2Tokenizer: {
-    pattern:
-      "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-    normalizer: { type: 'NFC' },
-  },
-}
+const splits = new Map<string, { readonly pattern: string; readonly normalizer: ComponentJson }>([
+  [
+    'Qwen2Tokenizer',
+    {
+      pattern:
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+      normalizer: { type: 'NFC' },
+    },
+  ],
+])
 
 /** GPT-2's vocab.json and merges.txt, which later families took over. */
 export const gpt2: TokenizerDefinition = {
@@ -69,7 +72,7 @@ export const gpt2: TokenizerDefinition = {
     if (!mergeBytes) throw missing(dir, ['merges.txt'])
     const vocab = parseVocab(vocabBytes, vocabFile)
     const end = '<|endoftext|>'
-    const split = splits[settings.tokenizerClass?.replace(/Fast$/, '') ?? '']
+    const split = splits.get(settings.tokenizerClass?.replace(/Fast$/, '') ?? '')
     const prefix = settings.addPrefixSpace ?? false
     const json = byteLevelJson({
       vocab,

@@ -1,7 +1,10 @@
 import { TextDecoder } from 'node:util'
-import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { IftError } from '@ift/tensor'
+import { mostZstdWork } from '../../files/bounds.js'
+import { corrupt as corruptFile, readFailed, unsupported } from '../../files/errors.js'
+import { streamRegular } from '../../files/regular-file.js'
+import { zstdBlocks } from './zstd-blocks.js'
 
 type Chunks = AsyncIterable<Uint8Array>
 
@@ -9,35 +12,50 @@ const utf8 = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8'])
 
 async function* fromFile(path: string): Chunks {
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) yield chunk as Uint8Array
+    yield* streamRegular(path)
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new IftError(
-      missing ? 'IFT_SOURCE_NOT_FOUND' : 'IFT_SOURCE_UNREADABLE',
-      missing ? `${path}: no such file.` : `${path}: ${(cause as Error).message}`,
-      missing ? 'Check the path; relative paths start at the folder of the config file.' : undefined,
-      { cause },
-    )
+    throw dataFailed(path, cause)
   }
 }
 
+/** An error of the file system while data are read; relative paths of data begin elsewhere than those of other files. */
+export function dataFailed(path: string, cause: unknown): unknown {
+  const error = readFailed(path, cause)
+  if (!(error instanceof IftError)) return error
+  if (error.code === 'IFT_FILE_NOT_FOUND')
+    return new IftError(
+      'IFT_SOURCE_NOT_FOUND',
+      `${path}: no such file or folder.`,
+      'Check the path; relative paths start at the folder of the config file.',
+      { cause: error.cause },
+    )
+  if (error.code === 'IFT_FILE_UNREADABLE')
+    return new IftError('IFT_SOURCE_UNREADABLE', error.message, 'Check who may read it.', {
+      cause: error.cause,
+    })
+  return error
+}
+
 const corrupt = (path: string, kind: string, cause: unknown) =>
-  new IftError(
-    'IFT_FILE_CORRUPT',
-    `${path}: broken ${kind} data: ${cause instanceof Error ? cause.message : String(cause)}`,
+  corruptFile(
+    path,
+    `broken ${kind} data: ${cause instanceof Error ? cause.message : String(cause)}`,
     'Fetch or compress the file again; it may have been cut off.',
-    { cause },
+    cause,
   )
 
 async function* gunzip(path: string, input: Chunks): Chunks {
   const stream = createGunzip()
   // Errors of the input are thrown by this pump, errors of the data by the loop below.
   const pump = (async () => {
-    for await (const chunk of input)
+    for await (const chunk of input) {
       if (!stream.write(chunk) && !stream.destroyed)
         await new Promise<void>((done) => {
           stream.once('drain', done).once('close', done)
         })
+      // Nobody reads on, and the file may be long.
+      if (stream.destroyed) return
+    }
     stream.end()
   })()
   pump.catch((cause: unknown) => stream.destroy(cause as Error))
@@ -52,7 +70,7 @@ async function* gunzip(path: string, input: Chunks): Chunks {
 
 async function* unzstd(path: string, input: Chunks): Chunks {
   const { Decompress } = await import('fzstd')
-  const ready: Uint8Array[] = []
+  let ready: Uint8Array[] = []
   const frame = { ended: false }
   const stream = new Decompress((data, final) => {
     if (data.length > 0) ready.push(data)
@@ -64,9 +82,23 @@ async function* unzstd(path: string, input: Chunks): Chunks {
     } catch (cause) {
       throw corrupt(path, 'zstd', cause)
     }
-    return ready.splice(0)
+    const made = ready
+    ready = []
+    return made
   }
-  for await (const chunk of input) yield* push(chunk, false)
+  let wasted = 0
+  for await (const { bytes, work } of zstdBlocks(path, input)) {
+    const made = push(bytes, false)
+    const length = made.reduce((sum, part) => sum + part.length, 0)
+    if (length * 1000 < work) wasted += work
+    if (wasted > mostZstdWork)
+      throw unsupported(
+        path,
+        'its zstd data is cut into blocks of a few bytes, which take too long to read',
+        'Compress the file again: zstd -d < FILE.zst | zstd > NEW.zst',
+      )
+    yield* made
+  }
   yield* push(new Uint8Array(0), true)
   if (!frame.ended) throw corrupt(path, 'zstd', new Error('unexpected end of data'))
 }

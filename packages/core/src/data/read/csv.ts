@@ -1,24 +1,42 @@
+import { isUtf8 } from 'node:buffer'
 import type { CsvError, Info } from 'csv-parse'
 import { IftError } from '@ift/tensor'
+import { mostRecordBytes } from '../../files/bounds.js'
 import { decodeUtf8, openBytes } from './bytes.js'
+import { RecordBound } from './record-bound.js'
 import { excerpt, report, type RawRecord, type ReadOptions } from './record.js'
 
 /** Whole lines of valid UTF-8, so that the line of a wrong byte is known. */
 async function* checked(path: string, encoding: string | undefined): AsyncGenerator<Uint8Array> {
   let line = 1
-  let rest: Uint8Array = new Uint8Array(0)
+  let pending: Uint8Array[] = []
+  const bound = new RecordBound(path)
   for await (const chunk of openBytes(path, encoding)) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    const end = bytes.lastIndexOf(0x0a) + 1
-    line = check(path, bytes.subarray(0, end), line)
-    if (end > 0) yield bytes.subarray(0, end)
-    rest = bytes.subarray(end)
+    const end = chunk.lastIndexOf(0x0a) + 1
+    if (end > 0) {
+      const bytes = Buffer.concat([...pending, chunk.subarray(0, end)])
+      line = check(path, bytes, line)
+      bound.add(end, line)
+      if (bytes.some(isText)) bound.end()
+      yield bytes
+      pending = []
+    }
+    pending.push(chunk.slice(end))
+    bound.add(chunk.length - end, line)
   }
+  const rest = Buffer.concat(pending)
   check(path, rest, line)
   if (rest.length > 0) yield rest
 }
 
+const isText = (byte: number) => byte !== 0x0a && byte !== 0x0d && byte !== 0x20
+
+/** The line behind the bytes, of which the first begins line `line`. */
 function check(path: string, bytes: Uint8Array, line: number): number {
+  if (isUtf8(bytes)) {
+    for (const byte of bytes) if (byte === 0x0a) line++
+    return line
+  }
   let start = 0
   for (let end = bytes.indexOf(0x0a); ; end = bytes.indexOf(0x0a, start)) {
     decodeUtf8(bytes.subarray(start, end < 0 ? bytes.length : end), `${path}:${line}`)
@@ -58,6 +76,8 @@ export async function* readCsv(
     skip_empty_lines: true,
     skip_records_with_error: options.onProblem !== undefined,
     encoding: 'utf8',
+    // Lines inside quotes belong to one record.
+    max_record_size: mostRecordBytes,
   })
   const problem = (cause: Error & { lines?: unknown }) =>
     new IftError(
@@ -73,11 +93,13 @@ export async function* readCsv(
   })
   const source = checked(path, options.encoding)
   const pump = (async () => {
-    for await (const bytes of source)
+    for await (const bytes of source) {
       if (!parser.write(bytes) && !parser.destroyed)
         await new Promise<void>((done) => {
           parser.once('drain', done).once('close', done)
         })
+      if (parser.destroyed) return
+    }
     parser.end()
   })()
   pump.catch((cause: unknown) => parser.destroy(cause as Error))

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { withoutCompression } from './bytes.js'
+import { dataFailed, withoutCompression } from './bytes.js'
 import { readCsv } from './csv.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
@@ -9,7 +9,9 @@ import { readParquet } from './parquet.js'
 import type { RawRecord, ReadOptions } from './record.js'
 import { filesOf, type Split } from './splits.js'
 
+export { decodeUtf8 } from './bytes.js'
 export { readCsv } from './csv.js'
+export { readLines } from './jsonl.js'
 export type { RawRecord, ReadOptions } from './record.js'
 export type { Split } from './splits.js'
 
@@ -32,15 +34,15 @@ export async function dataFiles(path: string, split: Split = 'all'): Promise<rea
   try {
     info = await stat(path)
   } catch (cause) {
-    throw new IftError(
-      'IFT_SOURCE_NOT_FOUND',
-      `${path}: no such file or folder.`,
-      'Check the path; relative paths start at the folder of the config file.',
-      { cause },
-    )
+    throw dataFailed(path, cause)
   }
   if (!info.isDirectory()) return [path]
-  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  let entries
+  try {
+    entries = await readdir(path, { recursive: true, withFileTypes: true })
+  } catch (cause) {
+    throw dataFailed(path, cause)
+  }
   const files = entries
     .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && containerOf(entry.name) !== undefined)
     .map((entry) => join(entry.parentPath, entry.name))

@@ -1,6 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { decodeUtf8, openBytes } from './bytes.js'
 import { readJsonl } from './jsonl.js'
+import { RecordBound } from './record-bound.js'
 import { isRecord, parseRecord, type RawRecord, type ReadOptions } from './record.js'
 
 const quote = 0x22
@@ -32,6 +33,7 @@ async function* splitValues(
   let pending: Uint8Array[] = []
   // In an array, whether an element is due (after '[' or ','), or a separator.
   let elementDue = true
+  const bound = new RecordBound(path)
 
   const broken = (what: string, at = line) =>
     new IftError(
@@ -43,11 +45,13 @@ async function* splitValues(
   const finish = (last: Uint8Array) => {
     const bytes = pending.length === 0 ? last : Buffer.concat([...pending, last])
     pending = []
+    bound.end()
     const where = `${path}:${startLine}`
     return { text: decodeUtf8(bytes, where), where, inArray }
   }
 
   for await (const chunk of openBytes(path, encoding)) {
+    let ended = 0
     if (start >= 0) start = 0
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i]!
@@ -88,20 +92,25 @@ async function* splitValues(
           // The array ends right behind a bare value.
           yield finish(chunk.subarray(start, i))
           start = -1
+          ended = i
           closed = true
           continue
         }
         if (--depth === 0) {
           yield finish(chunk.subarray(start, i + 1))
           start = -1
+          ended = i
         }
       } else if (depth === 0 && (byte === comma || isSpace(byte))) {
         yield finish(chunk.subarray(start, i))
         start = -1
+        ended = i
         elementDue = byte === comma
       }
     }
     if (start >= 0) pending.push(chunk.slice(start))
+    // What of the chunk belongs to no record that ended in it.
+    bound.add(start >= 0 ? chunk.length - start : chunk.length - ended, line)
   }
   if (start >= 0) {
     if (inArray || depth > 0 || inString)
@@ -111,27 +120,36 @@ async function* splitValues(
   if (inArray && !closed) throw broken('the file ends before the array does; it may have been cut off.')
 }
 
+/** Longest first line that is looked at to tell JSONL: a lone object behind it is read as what it is anyway. */
+const longestFirstLine = 16 << 20
+
 /** Whether the first line with text is a whole object and others follow: then the file is JSONL whatever its name says. */
 async function isJsonl(path: string, encoding: string | undefined): Promise<boolean> {
-  const limit = 16 << 20
-  let head: Uint8Array = new Uint8Array(0)
+  const line: Uint8Array[] = []
+  let length = 0
   let whole = false
+  const bound = new RecordBound(path)
   for await (const chunk of openBytes(path, encoding)) {
-    if (whole) {
-      if (!chunk.every(isSpace)) return true
-      continue
+    bound.add(chunk.length, 1)
+    let rest: Uint8Array = chunk
+    if (!whole) {
+      if (length === 0) {
+        let begin = 0
+        while (begin < rest.length && isSpace(rest[begin]!)) begin++
+        if (begin === rest.length) continue
+        if (rest[begin] !== openBrace) return false
+        rest = rest.subarray(begin)
+      }
+      const end = rest.indexOf(newline)
+      line.push(end < 0 ? rest.slice() : rest.subarray(0, end))
+      length += line.at(-1)!.length
+      if (end < 0 && length < longestFirstLine) continue
+      if (end < 0 || !isWhole(Buffer.concat(line))) return false
+      whole = true
+      rest = rest.subarray(end)
     }
-    head = head.length === 0 ? chunk : Buffer.concat([head, chunk])
-    let begin = 0
-    while (begin < head.length && isSpace(head[begin]!)) begin++
-    if (begin === head.length) continue
-    if (head[begin] !== openBrace) return false
-    const end = head.indexOf(newline, begin)
-    if (end < 0 && head.length < limit) continue
-    if (end < 0 || !isWhole(head.subarray(begin, end))) return false
     // White space behind a value means nothing (RFC 8259, section 2).
-    if (!head.subarray(end).every(isSpace)) return true
-    whole = true
+    if (!rest.every(isSpace)) return true
   }
   return false
 }

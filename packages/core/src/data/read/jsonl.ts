@@ -1,15 +1,17 @@
 import { decodeUtf8, openBytes } from './bytes.js'
+import { RecordBound } from './record-bound.js'
 import { parseRecord, type RawRecord, type ReadOptions } from './record.js'
 
 const newline = 0x0a
 
-/** Non-empty lines of a file with their numbers, without line ends. Splits bytes, so a line may be of any length. */
+/** Non-empty lines of a file with their numbers, without line ends. A line has at most `mostRecordBytes`. */
 export async function* readLines(
   path: string,
   encoding?: string,
 ): AsyncGenerator<{ bytes: Uint8Array; line: number }> {
   let line = 1
   let pending: Uint8Array[] = []
+  const bound = new RecordBound(path)
   const take = (last: Uint8Array): Uint8Array | null => {
     const bytes = pending.length === 0 ? last : Buffer.concat([...pending, last])
     pending = []
@@ -18,12 +20,24 @@ export async function* readLines(
   for await (const chunk of openBytes(path, encoding)) {
     let start = 0
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      bound.add(end + 1 - start, line)
       const bytes = take(chunk.subarray(start, end))
-      if (bytes) yield { bytes, line }
+      if (bytes) {
+        bound.end()
+        yield { bytes, line }
+      }
       line++
       start = end + 1
+      // Blank lines, of which there may be millions.
+      const blank = start
+      while (chunk[start] === newline) start++
+      line += start - blank
+      bound.add(start - blank, line)
     }
-    if (start < chunk.length) pending.push(chunk.slice(start))
+    if (start < chunk.length) {
+      bound.add(chunk.length - start, line)
+      pending.push(chunk.slice(start))
+    }
   }
   const bytes = take(new Uint8Array(0))
   if (bytes) yield { bytes, line }

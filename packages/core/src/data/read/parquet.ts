@@ -1,37 +1,12 @@
 import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet'
 import { IftError } from '@ift/tensor'
+import { mostParquetGroupBytes, mostParquetRows } from '../../files/bounds.js'
 import { ExactNumber, exactNumber, parseExactJson } from '../exact-json.js'
+import { dataFailed } from './bytes.js'
+import { ParquetFile } from './parquet-worker.js'
 import type { RawRecord } from './record.js'
 
 type Convert = (value: unknown) => unknown
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Text of a column. Bytes that are no UTF-8 stay bytes, and the form refuses them where it needs a text. */
-function textOf(bytes: Uint8Array | undefined): unknown {
-  if (!bytes) return bytes
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return bytes
-  }
-}
-
-/** A time in UTC, `perMilli` units to a millisecond; the library's own parsers stop at milliseconds. */
-const time =
-  (digits: 6 | 9, perMilli: bigint) =>
-  (units: bigint): string => {
-    const part = ((units % perMilli) + perMilli) % perMilli
-    const iso = new Date(Number((units - part) / perMilli)).toISOString()
-    return part === 0n ? iso : iso.replace('Z', `${String(part).padStart(digits - 3, '0')}Z`)
-  }
-
-const parsers = {
-  stringFromBytes: textOf,
-  jsonFromBytes: (bytes: Uint8Array | undefined) => bytes && parseExactJson(utf8.decode(bytes)),
-  timestampFromMicroseconds: time(6, 1000n),
-  timestampFromNanoseconds: time(9, 1_000_000n),
-}
 
 /** A signed integer, highest byte first. */
 function bigEndian(bytes: Uint8Array): bigint {
@@ -59,6 +34,8 @@ const plain: Convert = (value) => {
 const isDecimal = ({ converted_type: converted, logical_type: logical }: SchemaElement) =>
   converted === 'DECIMAL' || logical?.type === 'DECIMAL'
 
+const isJson = ({ converted_type: converted }: SchemaElement) => converted === 'JSON'
+
 const decimalOf =
   (scale: number): Convert =>
   (value) =>
@@ -78,7 +55,12 @@ function converter({ element, children }: SchemaTree): Convert {
 }
 
 function ownConverter(element: SchemaElement, children: readonly SchemaTree[]): Convert {
-  if (children.length === 0) return isDecimal(element) ? decimalOf(element.scale ?? 0) : plain
+  if (children.length === 0) {
+    if (isDecimal(element)) return decimalOf(element.scale ?? 0)
+    return isJson(element)
+      ? (value) => (typeof value === 'string' ? parseExactJson(value) : plain(value))
+      : plain
+  }
   const inner = children[0]!
   if (element.converted_type === 'LIST' && children.length === 1) {
     const item = converter(
@@ -144,6 +126,16 @@ function checkFooter({ num_rows: rows, row_groups: groups, schema }: FileMetaDat
         `column "${name}" is a ${logical.type} and is marked as ${converted ?? 'nothing known'}`,
       )
   }
+  for (const [i, { num_rows: count, columns }] of groups.entries()) {
+    if (count > BigInt(mostParquetRows))
+      throw new Error(`row group ${i} would have ${count} rows, more than ${mostParquetRows}`)
+    const bytes = columns.reduce(
+      (total, { meta_data: meta }) => total + (meta?.total_uncompressed_size ?? 0n),
+      0n,
+    )
+    if (bytes > BigInt(mostParquetGroupBytes))
+      throw new Error(`row group ${i} would have ${bytes} bytes, more than ${mostParquetGroupBytes}`)
+  }
   const leaves = schema.filter(({ num_children: children }) => !children).length
   for (const [i, { columns }] of groups.entries())
     if (columns.length !== leaves)
@@ -152,33 +144,22 @@ function checkFooter({ num_rows: rows, row_groups: groups, schema }: FileMetaDat
 
 /** Rows of a Parquet file, one row group in memory at a time. */
 export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
-  // Loaded by the first Parquet file: a run on other data starts without them.
-  const [{ asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema }, { compressors }] =
-    await Promise.all([import('hyparquet'), import('hyparquet-compressors')])
+  let file: ParquetFile | undefined
   try {
-    const file = await asyncBufferFromFile(path)
-    // Nothing here reads places on maps, and a broken footer makes the search for them endless.
-    const footer = await parquetMetadataAsync(file, { geoparquet: false })
+    // Loaded by the first Parquet file: a run on other data starts without it.
+    const { parquetSchema } = await import('hyparquet')
+    file = await ParquetFile.open(path)
+    const footer = await file.footer()
     checkFooter(footer)
     const marked = withMarks(footer)
     const columns = parquetSchema(marked).children.map(
       (child) => [child.element.name, converter(child)] as const,
     )
     const metadata = withoutDecimals(marked)
+    await file.use(metadata)
     let row = 0
-    for (const group of metadata.row_groups) {
-      const rows = Number(group.num_rows)
-      const records = await parquetReadObjects({
-        file,
-        metadata,
-        compressors,
-        parsers: parsers,
-        rowStart: row,
-        rowEnd: row + rows,
-      })
-      if (records.length !== rows)
-        throw new Error(`${rows} rows from row ${row + 1} on are said to be there, ${records.length} are`)
-      for (const record of records) {
+    for (const { num_rows: count } of metadata.row_groups) {
+      for await (const record of file.rows(row, row + Number(count))) {
         row++
         yield {
           record: Object.fromEntries(columns.map(([name, convert]) => [name, convert(record[name])])),
@@ -187,15 +168,14 @@ export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
       }
     }
   } catch (cause) {
-    if (cause instanceof IftError) throw cause
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    if (cause instanceof IftError) throw dataFailed(path, cause)
     throw new IftError(
-      missing ? 'IFT_SOURCE_NOT_FOUND' : 'IFT_FILE_CORRUPT',
-      missing
-        ? `${path}: no such file.`
-        : `${path}: broken Parquet file: ${cause instanceof Error ? cause.message : String(cause)}`,
-      missing ? 'Check the path.' : 'Fetch the file again; it may have been cut off.',
+      'IFT_FILE_CORRUPT',
+      `${path}: broken Parquet file: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Fetch the file again; it may have been cut off.',
       { cause },
     )
+  } finally {
+    await file?.close()
   }
 }

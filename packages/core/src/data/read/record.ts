@@ -1,4 +1,5 @@
 import { IftError } from '@ift/tensor'
+import { JsonBound } from '../../files/read-json.js'
 import { DuplicateKey, isExactNumber, parseExactJson } from '../exact-json.js'
 import type { Split } from './splits.js'
 
@@ -62,12 +63,16 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
     report(
       cause instanceof DuplicateKey
         ? twice(cause, where, text)
-        : new IftError(
-            'IFT_DATA_SYNTAX',
-            `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
-            'Mend or delete the record; `npx ift data validate` lists every broken one.',
-            { cause },
-          ),
+        : cause instanceof JsonBound
+          ? new IftError('IFT_DATA_RECORD', `${where}: ${cause.message}.`, 'Cut it into several records.', {
+              cause,
+            })
+          : new IftError(
+              'IFT_DATA_SYNTAX',
+              `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
+              'Mend or delete the record; `npx ift data validate` lists every broken one.',
+              { cause },
+            ),
       options,
     )
     return null

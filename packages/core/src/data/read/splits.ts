@@ -2,17 +2,17 @@ import { relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
 
 /** Words in names of files and folders that tell their split, as Hugging Face's datasets reads them. */
-const words: Readonly<Record<string, readonly string[]>> = {
-  train: ['train', 'training'],
-  validation: ['validation', 'valid', 'val', 'dev'],
-  test: ['test', 'testing', 'eval', 'evaluation'],
-}
+const words = new Map([
+  ['train', ['train', 'training']],
+  ['validation', ['validation', 'valid', 'val', 'dev']],
+  ['test', ['test', 'testing', 'eval', 'evaluation']],
+])
 
 /** A word in a path, with nothing but signs, digits and path separators beside it: data/test-00000-of-00001.parquet. */
 const holds = (path: string, word: string) =>
   new RegExp(`(^|[-._/ \\d])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}([-._/ \\d]|$)`, 'i').test(path)
 
-const isOf = (path: string, split: string) => (words[split] ?? [split]).some((word) => holds(path, word))
+const isOf = (path: string, split: string) => (words.get(split) ?? [split]).some((word) => holds(path, word))
 
 /**
  * Which files of a folder are read. 'all': every one. 'training': those that are not said to be held out. 'validation': those for
