@@ -59,7 +59,7 @@ export const mostRepeated = MiB
 
 /** The directory of a zip archive: an entry for each tensor. */
 export const mostZipDirectoryBytes = 64 * MiB
-export const mostZipEntries = mostTensorsInFile
+export const mostZipEntries = 1 << 18
 
 /**
  * What a zstd frame may ask to keep of its output: the limit of the zstd program. The window is moved for each block: for so many
