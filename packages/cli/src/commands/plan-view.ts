@@ -1,6 +1,6 @@
-import type { Training } from '@ift/core'
+import type { Speed, Training } from '@ift/core'
 import { lossRows } from '../ui/data-view.js'
-import { bytes, compact } from '../ui/format.js'
+import { bytes, compact, duration } from '../ui/format.js'
 
 /** The plan of a run as rows of a table. */
 export function planRows(training: Training): [string, string][] {
@@ -37,3 +37,14 @@ export function planRows(training: Training): [string, string][] {
   for (const one of data.datasets) rows.push(...lossRows(one, data.limit, open.config.maxLength))
   return rows
 }
+
+/** How long a run takes, evaluation and checkpoints apart. */
+export const timeRows = (speed: Speed | null, steps: number): [string, string][] =>
+  speed === null
+    ? []
+    : [
+        [
+          'time',
+          `about ${duration(speed.secondsPerStep * steps)}: ${speed.secondsPerStep.toPrecision(2)} s a step, measured here (${compact(speed.rowsPerSecond)} tokens/s)`,
+        ],
+      ]

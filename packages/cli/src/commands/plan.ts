@@ -1,5 +1,5 @@
 import { Ift, verb } from '@ift/core'
-import { planRows } from './plan-view.js'
+import { planRows, timeRows } from './plan-view.js'
 
 export const plan = verb({
   name: 'plan',
@@ -19,10 +19,15 @@ export const plan = verb({
     'device',
     'dtype',
   ],
-  options: { json: { type: 'boolean', description: 'print the plan as JSON' } },
-  run({ terminal, session, options: { json } }) {
+  options: {
+    json: { type: 'boolean', description: 'print the plan as JSON' },
+    unmeasured: { type: 'boolean', description: 'do not measure how long a step takes' },
+  },
+  run({ terminal, session, options: { json, unmeasured } }) {
     return Ift.using(session, async (ift) => {
       const training = await ift.planTraining()
+      const { totalSteps } = training.trainer
+      const speed = training.plan.fits && !unmeasured ? await training.measure() : null
       if (json)
         terminal.json({
           ...training.plan,
@@ -32,10 +37,11 @@ export const plan = verb({
           steps: training.trainer.totalSteps,
           sequences: training.data.train.count,
           heldOut: training.data.validation?.count ?? 0,
+          ...(speed && { ...speed, seconds: speed.secondsPerStep * totalSteps }),
           limit: training.data.limit,
           microBatchTokens: training.microBatchTokens,
         })
-      else terminal.table(planRows(training))
+      else terminal.table([...planRows(training), ...timeRows(speed, totalSteps)])
       for (const note of training.notes) terminal.note(note)
       return training.plan.fits ? 0 : 1
     })

@@ -19,6 +19,7 @@ import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../contract/train.js'
 import { version } from '../version.js'
 import { openData, type RunData } from './open-data.js'
+import { measureSpeed, type Speed } from './measure.js'
 import { modelFacts, modelIdentity } from './identity.js'
 import { explainLostFile } from './lost-file.js'
 import { outputDir } from './output-dir.js'
@@ -58,6 +59,8 @@ export interface Training {
   readonly parameters: number
   /** Name of the optimizer. */
   readonly optimizer: string
+  /** Measures forward and backward of the first step; nothing is trained. */
+  measure(): Promise<Speed>
   run(signal?: AbortSignal): Promise<TrainResult>
   /** Writes report.html with these samples; called at the end of a run, and again when there is more to show. */
   writeReport(samples: readonly ReportSample[], result?: TrainResult): Promise<string>
@@ -301,6 +304,7 @@ async function openIn(
     trainable,
     parameters,
     optimizer: optimizer.definition.name,
+    measure: () => measureSpeed(open, data, packing),
     async run(signal) {
       const training = trainer.train(signal).catch((error: unknown) => {
         throw (
