@@ -47,7 +47,7 @@ export function optionRows(): OptionRow[] {
         rows.push({
           path: at,
           type: typeOf(child),
-          default: child.default,
+          default: defaultOf(child),
           description: child.description ?? '',
         })
     }
@@ -64,6 +64,13 @@ interface JsonNode {
   default?: unknown
   description?: string
   properties?: Record<string, JsonNode>
+}
+
+/** Of an object the defaults of what stands in it. */
+function defaultOf({ default: own, properties }: JsonNode): unknown {
+  if (!properties) return own
+  const inner = Object.entries(properties).map(([key, node]) => [key, defaultOf(node)] as const)
+  return Object.fromEntries(inner.filter(([, value]) => value !== undefined))
 }
 
 function typeOf(node: JsonNode): string {

@@ -1,7 +1,7 @@
 import type { Registry } from './hooks.js'
 import type { InstalledPackage } from './installed.js'
 import { namesOf } from './manifest.js'
-import type { PluginSession } from './session.js'
+import type { PluginSession } from './plugin-session.js'
 
 /** What is looked for by a fact that a config does not name: the architecture of a checkpoint, the kind of an adapter. */
 export interface Wanted<D> {

@@ -3,7 +3,7 @@ import { openAdapter } from '../checkpoint/adapter.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { check } from '../config/validate.js'
 import type { PeftContext, PeftHandle, TrainableParameter } from '../contract/index.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 import { findMethod } from './find-method.js'
 
 /** The method of the config attached for training, or the adapter it names, or nothing. */

@@ -2,7 +2,7 @@ import { IftError } from '@ift/tensor'
 import type { GgufMapping, ModelDefinition } from '../contract/index.js'
 import type { Provides } from '../plugin/manifest.js'
 import { registered, searchPlugins, type Searched } from '../plugin/search.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 
 type Facts = Provides['model'][string]
 

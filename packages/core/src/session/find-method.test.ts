@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import type { AdapterSource } from '../contract/index.js'
 import { readProvides } from '../plugin/manifest.js'
-import { PluginSession } from '../plugin/session.js'
+import { PluginSession } from '../plugin/plugin-session.js'
 import { findMethod } from './find-method.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-method-'))

@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type { AdapterSource, PeftMethod } from '../contract/index.js'
 import { registered, searchPlugins } from '../plugin/search.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 import { suggest } from '../suggest.js'
 
 /** Finds the method that reads a kind of adapter, by the `peft_type` of its adapter_config.json. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { resolveConfig } from '../config/validate.js'
-import { PluginSession } from '../plugin/session.js'
+import { PluginSession } from '../plugin/plugin-session.js'
 import { openBackend } from './open-backend.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-devices-'))

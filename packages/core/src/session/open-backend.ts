@@ -3,7 +3,7 @@ import type { RankPlace } from '../contract/ranks.js'
 import type { RankRequest } from '../contract/index.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { expandHome } from '../files/paths.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 
 /** Kinds of devices that `auto` tries, best first: what packages say of themselves, then what is registered without one. */
 function preferred(session: PluginSession): string[] {

@@ -18,7 +18,7 @@ import { mixSamples } from '../data/mixture.js'
 import { dataFiles, type Split } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
 import { tapped } from '../plugin/hooks.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 import { pathOf, resolveSource } from '../source/index.js'
 import type { OpenModel } from './open-model.js'
 

@@ -20,7 +20,7 @@ import type {
   TrainableParameter,
 } from '../contract/index.js'
 import { mostParameters } from '../files/bounds.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 import { version } from '../version.js'
 import { attachMethod, trainWhole } from './attach-method.js'
 import { endTokens } from './end-tokens.js'

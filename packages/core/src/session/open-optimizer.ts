@@ -1,7 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type { ResolvedConfig } from '../config/schema.js'
 import { check } from '../config/validate.js'
-import type { PluginSession } from '../plugin/session.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
 import type { ChosenOptimizer } from '../train/optimizer/optimizer.js'
 
 /** Options of optimizers that also have a place of their own in `train`. */

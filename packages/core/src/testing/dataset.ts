@@ -4,7 +4,7 @@ import { IftError } from '@ift/tensor'
 import { isInstruction, isMessages, isText, type Example } from '../contract/data.js'
 import type { DatasetContext, DatasetDefinition } from '../contract/dataset.js'
 import type { IftPlugin } from '../plugin/define.js'
-import { PluginSession } from '../plugin/session.js'
+import { PluginSession } from '../plugin/plugin-session.js'
 import { claim } from './claim.js'
 
 /** One check of a conformance kit; any test runner can run it. */

@@ -4,7 +4,7 @@ import { namesOf, nothing, nouns, readManifest, type Noun, type Provides } from 
 import { installedPackages } from '../plugin/installed.js'
 import type { IftPlugin } from '../plugin/define.js'
 import type { SessionHooks } from '../plugin/hooks.js'
-import { PluginSession } from '../plugin/session.js'
+import { PluginSession } from '../plugin/plugin-session.js'
 import { claim } from './claim.js'
 import type { ConformanceCase } from './dataset.js'
 

@@ -1,6 +1,6 @@
 import type { ModelDefinition } from '../contract/model.js'
 import type { IftPlugin } from '../plugin/define.js'
-import { PluginSession } from '../plugin/session.js'
+import { PluginSession } from '../plugin/plugin-session.js'
 import type { ConformanceCase } from './dataset.js'
 import { ModelBench, type ModelConformanceOptions } from './model-bench.js'
 import { goldenGradients, goldenLogits } from './model-golden.js'

@@ -2,7 +2,7 @@ import { keep, Parameter, tensor, type Backend, type FloatDType } from '@ift/ten
 import { referenceBackend } from '@ift/tensor/reference'
 import type { OptimizerDefinition, TrainableParameter } from '../contract/index.js'
 import type { IftPlugin } from '../plugin/define.js'
-import { PluginSession } from '../plugin/session.js'
+import { PluginSession } from '../plugin/plugin-session.js'
 import { Optimizer } from '../train/optimizer/optimizer.js'
 import { stateBytes } from '../train/trainable-chunk.js'
 import { claim, claimClose, claimSame } from './claim.js'

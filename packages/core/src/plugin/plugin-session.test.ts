@@ -7,7 +7,7 @@ import { defineDataset, definePlugin } from './define.js'
 import { createTrainerHooks } from './hooks.js'
 import { readProvides } from './manifest.js'
 import { candidates } from './names.js'
-import { PluginSession } from './session.js'
+import { PluginSession } from './plugin-session.js'
 
 const dataset = (name: string): DatasetDefinition => ({
   name,
