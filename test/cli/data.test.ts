@@ -69,7 +69,6 @@ test('results go to stdout, what is said meanwhile to stderr, and a reader that 
   for (const verb of [['plan'], ['plugins'], ['doctor'], ['data', 'list']]) {
     const { stdout } = folder.ift(verb)
     expect(stdout.length, verb.join(' ')).toBeGreaterThan(40)
-    // eslint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/\u001b/)
   }
   const { child, ended } = folder.start(['init', '--list'])

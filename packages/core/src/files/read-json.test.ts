@@ -46,3 +46,12 @@ test('the key __proto__ is a key, or is left out', () => {
 test('a byte order mark is no part of the text', () => {
   expect(parseJson('f.json', Buffer.from('\ufeff{"a": 1}'), jsonObject)).toEqual({ a: 1 })
 })
+
+test('a byte order mark tells the encoding', () => {
+  const bytes = Buffer.from('\uFEFF{"a":"é"}', 'utf16le')
+  expect(parseJson('config.json', bytes, jsonObject)).toEqual({ a: 'é' })
+  expect(parseJson('config.json', Buffer.from('\uFEFF{"a":"é"}'), jsonObject)).toEqual({ a: 'é' })
+  expect(() => parseJson('config.json', Uint8Array.of(0x7b, 0xff, 0x7d), jsonObject)).toThrow(
+    'not valid JSON',
+  )
+})

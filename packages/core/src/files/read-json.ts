@@ -3,6 +3,7 @@ import type { core } from 'zod'
 import { mostJsonDepth, mostJsonValues, mostSettingsBytes } from './bounds.js'
 import { corrupt } from './errors.js'
 import { readRegular } from './regular-file.js'
+import { decodeText } from './text.js'
 
 /** A JSON text that is deeper, or holds more values, than one may. */
 export class JsonBound extends Error {}
@@ -58,8 +59,6 @@ export interface JsonOptions {
   /** What to do about a file that is no JSON. */
   readonly hint?: string
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing'
@@ -119,7 +118,7 @@ export function parseJson<T>(
 ): T {
   let value: unknown
   try {
-    const text = typeof content === 'string' ? content : utf8.decode(content)
+    const text = typeof content === 'string' ? content : decodeText(content)
     boundJson(text)
     value = JSON.parse(text)
   } catch (cause) {

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-
 // Notepad and PowerShell put a byte order mark in front of what they save (UTF-8, or UTF-16 of little endian), which is no
 // part of the text (RFC 8259, section 8.1; Unicode, section 23.8).
 
@@ -9,11 +7,10 @@ const marks: readonly (readonly [mark: readonly number[], encoding: string])[] =
   [[0xfe, 0xff], 'utf-16be'],
 ]
 
-/** A text without its byte order mark, in the encoding that the mark tells; UTF-8 without one. */
+/**
+ * A text without its byte order mark, in the encoding that the mark tells; UTF-8 without one. Throws a TypeError for bytes that are no text.
+ */
 export function decodeText(bytes: Uint8Array): string {
   const known = marks.find(([mark]) => mark.every((byte, i) => bytes[i] === byte))
-  return new TextDecoder(known?.[1] ?? 'utf-8').decode(bytes)
+  return new TextDecoder(known?.[1] ?? 'utf-8', { fatal: true }).decode(bytes)
 }
-
-/** The text of a file that people may have written. */
-export const readText = async (path: string): Promise<string> => decodeText(await readFile(path))
