@@ -1,3 +1,5 @@
+// Over 400 lines: the signature of every function that an add-on exports, one after the other.
+
 /** An error as an add-on reports it; `raise` makes an `IftError` of it. */
 export interface Failure {
   code: string
