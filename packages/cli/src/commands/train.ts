@@ -167,7 +167,7 @@ async function trainHere(
   terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
   terminal.facts([
     ['steps', String(result.steps)],
-    ['loss', result.finalLoss.toFixed(4)],
+    ['loss', Number.isNaN(result.finalLoss) ? 'no step was left' : result.finalLoss.toFixed(4)],
     [
       'tokens',
       `${compact(result.tokens)} in ${duration(result.seconds)} (${compact(result.tokens / result.seconds)}/s)`,

@@ -6,7 +6,6 @@
 //! and ends the process. The handler allocates nothing, takes no lock and does not unwind.
 //!
 //! Over 400 lines: decoding and carrying out are one reading of the reference, and every unsafe part says what makes it sound.
-//! Over 400 lines: decoding, the tiles and the handler are one machine.
 
 mod tests;
 
