@@ -208,7 +208,9 @@ fn two_devices_of_one_thread() {
         for (number, device) in &devices {
             let id = device.alloc(bytes).unwrap();
             device.write(id, &vec![*number as u8 + 1; bytes], 0).unwrap();
-            expect(cast(*number, id, id, 10.0, F32, F32));
+            let copy = device.alloc(bytes).unwrap();
+            expect(cast(*number, copy, id, 10.0, F32, F32));
+            device.free(copy).unwrap();
             ids.push((device, id));
         }
     }
