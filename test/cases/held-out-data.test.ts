@@ -49,7 +49,7 @@ test('a share of a single sample is refused with the numbers', () => {
 
 test('of a set with splits, what is not held out is trained on, and the plan says so', () => {
   expect(planned('--data', './hub').sequences).toBe(6)
-  expect(printed('--data', './hub').stderr).toMatch(
+  expect(printed('--data', './hub').stdout).toMatch(
     /held out by their names and not read: test-00000-of-00001\.jsonl, validation-00000-of-00001\.jsonl/,
   )
   expect(planned('--data', './named').sequences).toBe(2)

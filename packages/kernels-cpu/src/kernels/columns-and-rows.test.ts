@@ -42,8 +42,9 @@ onEachInstructionSet(({ backend, put, empty, get }) => {
       backend.squaredNorm(norms, bx, n, dtype, 1)
       const total = 2 * x.reduce((a, v) => a + v * v, 0)
       close(await get(norms, 1, 'f32'), [total], 'f32')
-      backend.clipFactor(norms, norms, 3)
-      close(await get(norms, 1, 'f32'), [3 / Math.sqrt(total)], 'f32')
+      const factor = empty(1, 'f32')
+      backend.clipFactor(factor, norms, 3)
+      close(await get(factor, 1, 'f32'), [3 / Math.sqrt(total)], 'f32')
 
       const ids = [7, 0, 149, 7]
       const bi = put(ids, 'i32')

@@ -96,7 +96,7 @@ class Frames {
       throw unsupported(
         this.#path,
         `a frame of its zstd data needs a window of ${this.#window} bytes, more than ${mostZstdWindow}`,
-        'Compress the file again, as a stream and without --ultra or --long: zstd -9 < FILE > FILE.zst',
+        'Compress the file again, as a stream of an ordinary level: zstd -9 < FILE > FILE.zst',
       )
     this.#hasChecksum = (descriptor & 4) !== 0
     this.#next = 'block'
