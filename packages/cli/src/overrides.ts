@@ -1,4 +1,4 @@
-import { IftError, optionRows, rankPlacement, suggest, type Flags } from '@ift/core'
+import { IftError, optionRows, rankPlacement, suggest, type Flags, type OptionRow } from '@ift/core'
 import { SeedBatch } from './seed/batch.js'
 import { isSeedScript, seedFlags, seedWords, translateSeedFlag } from './seed/flags.js'
 
@@ -29,8 +29,11 @@ function assign(target: Record<string, unknown>, path: string, value: unknown): 
   here[keys.at(-1)!] = value
 }
 
-const known = new Map(optionRows().map((row) => [row.path, row]))
-const isOption = (name: string) => known.has(name) || /^(peft|train\.optimizer)\./.test(name)
+let rows: ReadonlyMap<string, OptionRow> | undefined
+/** Options of the config by their paths: made when a flag asks for them, as it takes as long as the rest of a short command. */
+const known = () => (rows ??= new Map(optionRows().map((row) => [row.path, row])))
+
+const isOption = (name: string) => known().has(name) || /^(peft|train\.optimizer)\./.test(name)
 
 /** Flags of the command line itself. */
 const general = ['config', 'help', 'version']
@@ -39,7 +42,7 @@ const looksLikeFlag = (word: string | undefined) => word === undefined || /^--?[
 
 /** How many words may stand behind a flag of the config. */
 function mostWords(name: string, verb: LineVerb | undefined): number {
-  const type = known.get(name)?.type
+  const type = known().get(name)?.type
   if (type === undefined) return verb && !verb.hasOperands ? Infinity : 1
   return type.includes('[]') ? Infinity : 1
 }
@@ -75,7 +78,7 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
       while (words.length < most && !looksLikeFlag(argv[i + 1])) words.push(argv[++i]!)
       return words
     }
-    if (verb?.flags.has(name)) {
+    if (verb?.flags.has(name) || general.includes(name)) {
       rest.push(word)
       continue
     }
@@ -90,12 +93,12 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
       continue
     }
     if (isOption(name)) {
-      if (known.get(name)?.type === 'boolean')
+      if (known().get(name)?.type === 'boolean')
         flags[name] = inline === undefined && !/^(true|false)$/.test(argv[i + 1] ?? '') ? [] : take(1)
       else flags[name] = take(mostWords(name, verb))
       continue
     }
-    if (verb && !general.includes(name)) throw unknownFlag(name, verb)
+    if (verb) throw unknownFlag(name, verb)
     rest.push(word)
   }
   const size = batch.size(processes ?? processesHere())
@@ -111,7 +114,7 @@ function processesHere(): number {
 }
 
 function unknownFlag(name: string, verb: LineVerb): IftError {
-  const near = suggest(name, [...known.keys(), ...verb.flags, ...seedFlags(verb.name), ...general])
+  const near = suggest(name, [...known().keys(), ...verb.flags, ...seedFlags(verb.name), ...general])
   return new IftError(
     'IFT_USAGE',
     `There is no option --${name}.`,
