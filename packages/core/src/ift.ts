@@ -21,6 +21,7 @@ import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './contract/ranks.js'
 import { openBackend } from './session/open-backend.js'
 import { openData, type RunData } from './session/open-data.js'
+import { newestAdapter } from './session/find-run.js'
 import { probeLogits, type Merged } from './session/merged.js'
 import { openModelFiles, type ModelFiles } from './session/model-files.js'
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
@@ -219,6 +220,13 @@ export class Ift extends PluginSession {
   async openData(): Promise<ModelFiles & { readonly data: RunData }> {
     const files = await openModelFiles(this, this.config)
     return { ...files, data: await openData(this, this.config, files) }
+  }
+
+  /** The adapter that was trained last on the data of the config; null without one, and where the config names an adapter. */
+  newestAdapter(): Promise<string | null> {
+    return this.config.adapter === undefined
+      ? newestAdapter(this.rootDir, this.config)
+      : Promise.resolve(null)
   }
 
   /** A generator over the model of the config, or over one that is open. */

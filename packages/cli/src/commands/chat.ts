@@ -2,7 +2,7 @@ import { Ift, IftError, verb, type OpenModel, type VerbTerminal } from '@ift/cor
 import { runCommand } from '../chat/commands.js'
 import { Conversation } from '../chat/conversation.js'
 import { messagesFrom } from '../chat/lines.js'
-import { modelLine } from '../ui/model-line.js'
+import { noteModel } from '../ui/model-line.js'
 
 export const chat = verb({
   name: 'chat',
@@ -17,7 +17,8 @@ export const chat = verb({
       const open = await ift.openModel()
       const talk = await Talk.begin(ift, open, terminal)
       if (options.system !== undefined) talk.conversation.system = options.system
-      terminal.note(`${modelLine(open)}. /help lists the commands, /exit ends.`)
+      await noteModel(ift, open, terminal)
+      terminal.note('/help lists the commands, /exit ends.')
       const lines = messagesFrom(process.stdin, terminal.stderr, terminal.style('bold', '> '))
       lines.onInterrupt(() => {
         if (!talk.stop()) lines.close()
@@ -30,6 +31,8 @@ export const chat = verb({
         if (text.startsWith('/') && !text.includes('\n')) outcome = await runCommand(text, state)
         else if (text !== '') talk.conversation.ask(text)
         if (outcome === 'exit') break
+        if (outcome === 'answer' && text === '/retry' && !ift.config.generate.doSample)
+          terminal.note('Without sampling the answer is the same: --generate.doSample gives others.')
         if (outcome === 'answer') await talk.answer()
         lines.prompt()
       }

@@ -1,6 +1,6 @@
 import { Ift, verb, type OpenModel, type VerbContext } from '@ift/core'
 import { messagesFrom } from '../chat/lines.js'
-import { modelLine } from '../ui/model-line.js'
+import { noteModel } from '../ui/model-line.js'
 
 const options = {
   input: { type: 'string', default: '', description: 'input that belongs to the instruction' },
@@ -20,7 +20,8 @@ export const generate = verb({
     return Ift.using(session, async (ift) => {
       const open = await ift.openModel()
       // Which one it is was found out, not said.
-      if (ift.config.weights === undefined) terminal.note(modelLine(open))
+      if (ift.config.weights === undefined || operands.text === undefined)
+        await noteModel(ift, open, terminal)
       const answer = await answerer(ift, open, context.untilInterrupted)
       const show = async (text: string) => {
         const prompt = options.raw ? text : { instruction: text, input: options.input }

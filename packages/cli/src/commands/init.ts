@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
-import { Ift, IftError, loadConfigFile, optionRows, verb, writeFileAtomic } from '@ift/core'
+import { builtinTemplates, Ift, IftError, loadConfigFile, optionRows, verb, writeFileAtomic } from '@ift/core'
 import { lookAround } from '../init/look.js'
 import { questions, type Ask, type Question } from '../init/questions.js'
 import { version } from '../version.js'
@@ -95,7 +95,7 @@ async function chosen(ift: Ift, cwd: string, ask: Ask): Promise<Record<string, u
     (await ask({
       text: 'Prompt template',
       usual: own,
-      choices: [own, ...ift.names('template')],
+      choices: [own, ...builtinTemplates.map(({ name }) => name), ...ift.names('template')],
     }))
   return {
     $schema: schemaFrom(cwd),
