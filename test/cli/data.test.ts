@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { caseFolder, quickstartModel, rows, type CaseFolder } from '../cases/ift.fixture.js'
 
@@ -54,6 +55,21 @@ test('validate reads the files of the config and names what is of no use', () =>
   expect(stderr).toContain('6 examples can be read')
 })
 
+test('what validate reads is what a run would read: hub ids, splits, forms', () => {
+  begun()
+  const repository = folder.path('hub/datasets--org--rows')
+  const snapshot = join(repository, 'snapshots/0123456789abcdef0123456789abcdef01234567')
+  mkdirSync(join(repository, 'refs'), { recursive: true })
+  mkdirSync(snapshot, { recursive: true })
+  writeFileSync(join(repository, 'refs/main'), '0123456789abcdef0123456789abcdef01234567')
+  writeFileSync(join(snapshot, 'train.jsonl'), rows(3))
+  writeFileSync(join(snapshot, 'test.jsonl'), 'held out, and no JSON\n')
+  const env = { HF_HUB_CACHE: folder.path('hub'), HF_HUB_OFFLINE: '1' }
+  const { code, stderr } = folder.ift(['data', 'validate', '--data', 'org/rows'], { env })
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain('3 examples can be read')
+})
+
 test('inspect marks what is learned without colours, and says why nothing is left', () => {
   begun()
   const { stdout, stderr } = folder.ift(['inspect'])
@@ -62,6 +78,21 @@ test('inspect marks what is learned without colours, and says why nothing is lef
   const none = folder.ift(['inspect', '--data', './mixed.jsonl', '--maxLength', '4'])
   expect(none.code).toBe(1)
   expect(none.stderr).toContain('longer than maxLength (4 tokens)')
+})
+
+test('a plan says how long the run takes, and not where it is told not to', () => {
+  begun()
+  const planned = (...flags: string[]) =>
+    JSON.parse(folder.output('plan', '--json', ...flags)) as {
+      secondsPerStep?: number
+      seconds?: number
+      steps: number
+    }
+  const { secondsPerStep, seconds, steps } = planned()
+  expect(secondsPerStep).toBeGreaterThan(0)
+  expect(seconds).toBeCloseTo(secondsPerStep! * steps)
+  expect(planned('--unmeasured').secondsPerStep).toBeUndefined()
+  expect(folder.output('plan')).toMatch(/time +about .* s a step, measured here/)
 })
 
 test('results go to stdout, what is said meanwhile to stderr, and a reader that leaves is no crash', async () => {

@@ -55,6 +55,17 @@ describe('a run', () => {
     expect(metricsOf(join(dir, 'straight')).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6])
   })
 
+  test('measured before it begins, it ends in the same bytes', async () => {
+    await session(config('measured'), async (ift) => {
+      const training = await ift.createTraining()
+      const { secondsPerStep, rowsPerSecond } = await training.measure()
+      expect(secondsPerStep).toBeGreaterThan(0)
+      expect(rowsPerSecond).toBeGreaterThan(0)
+      await training.run()
+    })
+    expect(adapter('measured')).toEqual(adapter('straight'))
+  })
+
   test('interrupted and resumed it ends in the same bytes', async () => {
     expect((await train(config('cut'), { stopAfter: 2 })).reason).toBe('interrupted')
     expect((await train(config('cut'), { resume: true })).reason).toBe('done')

@@ -20,8 +20,9 @@ import type { IftPlugin } from './plugin/define.js'
 import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './contract/ranks.js'
 import { openBackend } from './session/open-backend.js'
-import { openData, type RunData } from './session/open-data.js'
+import { openData, recordSources, type RunData } from './session/open-data.js'
 import { newestAdapter } from './session/find-run.js'
+import type { RecordSource } from './session/record-source.js'
 import { probeLogits, type Merged } from './session/merged.js'
 import { openModelFiles, type ModelFiles } from './session/model-files.js'
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
@@ -214,6 +215,11 @@ export class Ift extends PluginSession {
   /** What a run would need and do; nothing is written. */
   planTraining(): Promise<Training> {
     return this.createTraining({ planOnly: true })
+  }
+
+  /** The files of records that the config's data names, found and fetched. */
+  recordSources(): Promise<RecordSource[]> {
+    return recordSources(this, this.config.data)
   }
 
   /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. */

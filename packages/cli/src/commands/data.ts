@@ -12,7 +12,7 @@ import {
   refuseInputs,
   validateData,
   verb,
-  type FormatName,
+  type RecordSource,
   type SessionRequest,
   type VerbContext,
 } from '@ift/core'
@@ -98,26 +98,21 @@ const configStats = (session: SessionRequest, terminal: VerbContext['terminal'],
 
 /** Validates every file that the config names. */
 const validateConfig = (session: SessionRequest, terminal: VerbContext['terminal'], json: boolean) =>
-  Ift.using(session, async ({ config, rootDir }) => {
-    const files = [config.data].flat().flatMap((entry) => {
-      const path =
-        typeof entry === 'string' ? (/[\\/]|\.[a-z]+$/i.test(entry) ? entry : undefined) : entry.path
-      const format = typeof entry === 'string' ? undefined : entry.format
-      return path === undefined ? [] : [{ path: localPath(rootDir, path), ...(format && { format }) }]
-    })
-    if (!files.length)
+  Ift.using(session, async (ift) => {
+    const sources = await ift.recordSources()
+    if (!sources.length)
       throw new IftError('IFT_USAGE', 'The config names no file of records.', 'npx ift data validate FILE')
     let worst = 0
-    for (const { path, ...source } of files) {
-      if (files.length > 1) terminal.note(path)
-      worst = Math.max(worst, await validate(path, source, terminal, json))
+    for (const { path, options } of sources) {
+      if (sources.length > 1) terminal.note(path)
+      worst = Math.max(worst, await validate(path, options, terminal, json))
     }
     return worst
   })
 
 async function validate(
   path: string,
-  source: { readonly format?: FormatName },
+  source: RecordSource['options'],
   terminal: VerbContext['terminal'],
   json: boolean,
 ): Promise<number> {

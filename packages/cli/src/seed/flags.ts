@@ -77,7 +77,7 @@ const renamed =
 
 /** Flags that several of the original's scripts share. */
 const common: Flags = {
-  model_type: renamed('model', { chatglm2: 'chatglm', auto: 'auto' }),
+  model_type: renamed('model', { chatglm2: 'chatglm' }),
   model_name_or_path: text('weights'),
   model_path: text('weights'),
   size: nothing('the size follows from the weights'),

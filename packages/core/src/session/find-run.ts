@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ResolvedConfig } from '../config/schema.js'
+import { localPath } from '../files/paths.js'
 import { RunFolder } from '../train/run-folder.js'
+import { sourcesOf } from './record-source.js'
 
 /** Entries of `data` in a form in which equal ones are equal. */
-const entriesOf = (data: unknown): string =>
-  JSON.stringify([data].flat().map((entry) => (typeof entry === 'string' ? { name: entry } : entry)))
+const entriesOf = (data: unknown): string => JSON.stringify(sourcesOf(data as ResolvedConfig['data']))
 
 /** Folders that runs of a config may lie in: `output` up to its first placeholder. */
 async function runFolders(rootDir: string, output: string): Promise<string[]> {
   const fixed = /^[^{]*/.exec(output)![0]
-  if (fixed === output) return [resolve(rootDir, output)]
-  const parent = resolve(rootDir, /[\\/]$/.test(fixed) ? fixed : dirname(fixed))
+  if (fixed === output) return [localPath(rootDir, output)]
+  const parent = localPath(rootDir, /[\\/]$/.test(fixed) ? fixed : dirname(fixed))
   if (!existsSync(parent)) return []
   const entries = await readdir(parent, { withFileTypes: true })
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(parent, name))

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { hubSettings } from '../config/env.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import {
   buildSampleStore,
@@ -15,12 +14,11 @@ import {
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
 import { mixSamples } from '../data/mixture.js'
-import { dataFiles, type Split } from '../data/read/index.js'
 import type { SampleSource, SampleStore } from '../data/store.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
-import { pathOf, resolveSource } from '../source/index.js'
 import type { OpenModel } from './open-model.js'
+import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
 
 /** One dataset of a run, tokenised. */
 export interface RunDataset {
@@ -57,13 +55,6 @@ interface Found {
   readonly key: string | null
 }
 
-const asSource = (entry: DataEntry): DataSource =>
-  typeof entry !== 'string'
-    ? entry
-    : /[\\/]|\.[a-z]+$/i.test(entry)
-      ? { path: entry, encoding: 'utf-8' }
-      : { name: entry, encoding: 'utf-8' }
-
 /**
  * The original's converted file in place of a dataset whose package is not installed: of a composite the one file of all parts, or
  * those of the parts.
@@ -87,25 +78,14 @@ function withConverted(session: PluginSession, source: DataSource): readonly Dat
 /** Finds every dataset that entries name; composites become what they contain. */
 export async function findDatasets(
   session: PluginSession,
-  entries: DataEntry | readonly DataEntry[],
+  entries: DataEntry | DataEntry[],
   seed: number,
   purpose: 'training' | 'validation' = 'training',
 ): Promise<Found[]> {
   const { rootDir } = session
   const found: Found[] = []
-  const list = Array.isArray(entries) ? (entries as readonly DataEntry[]) : [entries as DataEntry]
-  for (const source of list.flatMap((entry) => withConverted(session, asSource(entry)))) {
+  for (const source of sourcesOf(entries).flatMap((one) => withConverted(session, one))) {
     const { name, path, limit, weight } = source
-    const local = async (spec: string, patterns?: readonly string[]) =>
-      pathOf(
-        await resolveSource(spec, {
-          kind: 'dataset',
-          rootDir,
-          ...hubSettings(),
-          ...(patterns ? { patterns } : {}),
-        }),
-        spec,
-      )
     if (name === undefined) {
       if (path === undefined)
         throw new IftError(
@@ -113,20 +93,14 @@ export async function findDatasets(
           'An entry of data names neither a dataset nor a path.',
           'Set name: or path:.',
         )
-      const file = await local(path)
-      const split: Split =
-        source.split === undefined ? purpose : source.split === 'all' ? 'all' : { named: source.split }
-      const [files, all] = [await dataFiles(file, split), await dataFiles(file)]
-      const options = {
-        split,
-        ...(source.format ? { format: source.format } : {}),
-        ...(source.columns ? { columns: source.columns } : {}),
-        ...(limit === undefined ? {} : { limit }),
-        encoding: source.encoding,
-      }
+      const {
+        path: place,
+        files,
+        leftOut,
+        options,
+      } = await findRecords(rootDir, { ...source, path }, purpose)
       const key = JSON.stringify([await hashFiles(files), options])
-      const leftOut = source.split === undefined ? all.filter((one) => !files.includes(one)) : []
-      found.push({ name: path, weight, leftOut, examples: () => readExamples(file, options), key })
+      found.push({ name: path, weight, leftOut, examples: () => readExamples(place, options), key })
       continue
     }
     if (!session.provides('dataset', name))
@@ -136,8 +110,8 @@ export async function findDatasets(
       rootDir,
       seed,
       file: async (wanted: string) => {
-        const base = await local(path ?? definition.hub ?? wanted, [wanted])
-        return base.endsWith(wanted) ? base : local(join(base, wanted))
+        const base = await locateDataset(rootDir, path ?? definition.hub ?? wanted, [wanted])
+        return base.endsWith(wanted) ? base : locateDataset(rootDir, join(base, wanted))
       },
     }
     found.push({
@@ -150,6 +124,21 @@ export async function findDatasets(
   }
   return found
 }
+
+/** The files of records that `data` names; datasets of packages have none of their own. */
+export const recordSources = (
+  session: PluginSession,
+  entries: DataEntry | DataEntry[],
+): Promise<RecordSource[]> =>
+  Promise.all(
+    sourcesOf(entries)
+      .flatMap((one) => withConverted(session, one))
+      .flatMap((source) =>
+        source.path === undefined || source.name !== undefined
+          ? []
+          : [findRecords(session.rootDir, { ...source, path: source.path })],
+      ),
+  )
 
 /** Loads, renders, tokenises and mixes the data of a config. */
 export async function openData(

@@ -1,0 +1,65 @@
+import { hubSettings } from '../config/env.js'
+import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
+import type { SourceOptions } from '../data/build.js'
+import { dataFiles, type Split } from '../data/read/index.js'
+import { pathOf, resolveSource } from '../source/index.js'
+
+/** Files of records that an entry of `data` names, found. */
+export interface RecordSource {
+  /** The file or folder, on this machine. */
+  readonly path: string
+  readonly files: readonly string[]
+  /** Files of the folder that their names mark as held out, when no split is set. */
+  readonly leftOut: readonly string[]
+  readonly options: SourceOptions
+}
+
+/** An entry of `data` in full: text with a separator or an extension is a path, other text the name of a dataset. */
+export const asSource = (entry: DataEntry): DataSource =>
+  typeof entry !== 'string'
+    ? entry
+    : /[\\/]|\.[a-z]+$/i.test(entry)
+      ? { path: entry, encoding: 'utf-8' }
+      : { name: entry, encoding: 'utf-8' }
+
+/** All entries of `data` in full. */
+export const sourcesOf = (data: ResolvedConfig['data']): DataSource[] => [data].flat().map(asSource)
+
+/** Place of a dataset's files on this machine: a path, or a hub id whose files are fetched. */
+export const locateDataset = async (
+  rootDir: string,
+  spec: string,
+  patterns?: readonly string[],
+): Promise<string> =>
+  pathOf(
+    await resolveSource(spec, {
+      kind: 'dataset',
+      rootDir,
+      ...hubSettings(),
+      ...(patterns ? { patterns } : {}),
+    }),
+    spec,
+  )
+
+/** Finds the files of an entry with a path, and how they are to be read. */
+export async function findRecords(
+  rootDir: string,
+  { path, split: named, format, columns, limit, encoding }: DataSource & { readonly path: string },
+  purpose: 'training' | 'validation' = 'training',
+): Promise<RecordSource> {
+  const place = await locateDataset(rootDir, path)
+  const split: Split = named === undefined ? purpose : named === 'all' ? 'all' : { named }
+  const [files, all] = [await dataFiles(place, split), await dataFiles(place)]
+  return {
+    path: place,
+    files,
+    leftOut: named === undefined ? all.filter((one) => !files.includes(one)) : [],
+    options: {
+      split,
+      ...(format ? { format } : {}),
+      ...(columns ? { columns } : {}),
+      ...(limit === undefined ? {} : { limit }),
+      encoding,
+    },
+  }
+}
