@@ -8,6 +8,7 @@ import { plugin as lora } from '@ift/peft-lora'
 import { compileCpp, cppIsThere } from '../../packages/kernels-cuda/src/compiler.fixture.js'
 import { openEmulated } from '../../packages/kernels-cuda/src/emulated.fixture.js'
 import { quickstart } from '../fixture/files.js'
+import { penalisedPlugin, type Calls } from '../fixture/penalised-lora.js'
 import { adaptersApart, freePort } from '../fixture/ranks.js'
 import { quickstartConfig } from '../fixture/quickstart.js'
 import { sessionsIn } from '../fixture/session.js'
@@ -43,31 +44,65 @@ const emulated = defineBackend({
   },
 })
 
-const session = sessionsIn(dir, [emulated, llama, lora])
+const calls: Calls = { updates: [], penalties: 0 }
+const session = sessionsIn(dir, [emulated, llama, lora, penalisedPlugin(calls)])
 const steps = 3
 
-async function train(output: string, place: RankPlace | null) {
+interface TrainOptions {
+  readonly method?: string
+  readonly maxSteps?: number
+  /** Interrupts the run behind this step. */
+  readonly stopAfter?: number
+  readonly resume?: boolean
+}
+
+async function train(
+  output: string,
+  place: RankPlace | null,
+  { method = 'lora', maxSteps = steps, stopAfter = Infinity, resume = false }: TrainOptions = {},
+) {
   const config: IftConfig = {
     ...quickstartConfig,
     weights: dir,
     device: 'cuda',
     data: [{ path: quickstart('data/bilingual.jsonl'), limit: 12 }],
     maxLength: 64,
-    peft: { method: 'lora', r: 2, dropout: 0 },
+    peft: { method, r: 2, dropout: 0 },
     validation: { size: 3 },
-    train: { batchSize: 3, maxSteps: steps, evalEvery: 3, microBatchTokens: 128, learningRate: 0.01 },
+    train: { batchSize: 3, maxSteps, evalEvery: 3, microBatchTokens: 128, learningRate: 0.01 },
     ranks: { nccl: library, timeout: 30 },
     output,
   }
   return session(config, async (ift) => {
-    const training = await ift.createTraining({ ranks: place })
+    const training = await ift.createTraining({ ranks: place, resume })
+    const controller = new AbortController()
     const losses: number[] = []
+    const penalties: (number | undefined)[] = []
     training.trainer.hooks.step.tapPromise('test', async (step) => {
       losses.push(await step.loss())
+      penalties.push(await step.penalty?.())
+      if (step.step >= stopAfter) controller.abort()
     })
-    const result = await training.run()
-    return { losses, evaluation: result.bestEval!.loss }
+    const result = await training.run(controller.signal)
+    return { losses, penalties, evaluation: result.bestEval?.loss, reason: result.reason }
   })
+}
+
+/** Two ranks that meet at a port of their own. */
+async function trainTwo(output: string, options: TrainOptions = {}) {
+  const master = { host: '127.0.0.1', ports: [await freePort()] }
+  const place = (rank: number): RankPlace => ({
+    launcher: 'test',
+    rank,
+    worldSize: 2,
+    localRank: rank,
+    localSize: 2,
+    device: rank,
+    mpi: null,
+    master,
+    runId: 'test',
+  })
+  return Promise.all([0, 1].map((rank) => train(`${output}-${rank}`, place(rank), options)))
 }
 
 test.skipIf(!ready)(
@@ -75,28 +110,41 @@ test.skipIf(!ready)(
   async () => {
     const alone = await train('alone', null)
     expect(alone.losses).toHaveLength(steps)
-    const master = { host: '127.0.0.1', ports: [await freePort()] }
-    const place = (rank: number): RankPlace => ({
-      launcher: 'test',
-      rank,
-      worldSize: 2,
-      localRank: rank,
-      localSize: 2,
-      device: rank,
-      mpi: null,
-      master,
-      runId: 'test',
-    })
-    const ranks = await Promise.all([0, 1].map((rank) => train(`rank-${rank}`, place(rank))))
+    const ranks = await trainTwo('rank')
     for (const { losses, evaluation } of ranks) {
       for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(alone.losses[i]!, 4)
-      expect(evaluation).toBeCloseTo(alone.evaluation, 4)
+      expect(evaluation).toBeCloseTo(alone.evaluation!, 4)
     }
     // The first one alone writes.
     expect(existsSync(join(dir, 'rank-1'))).toBe(false)
     const apart = await adaptersApart(join(dir, 'rank-0/adapter'), join(dir, 'alone/adapter'))
     expect(apart.largest).toBeGreaterThan(0.01)
     expect(apart.worst).toBeLessThan(1e-3)
+  },
+  120_000,
+)
+
+test.skipIf(!ready)(
+  'what a method adds to the loss counts once, and its state is that of the first rank',
+  async () => {
+    // Enough for two steps behind the one that a run is cut at.
+    const [method, maxSteps] = ['penalised-lora', 6]
+    const alone = await train('own-alone', null, { method, maxSteps })
+    const ranks = await trainTwo('own', { method, maxSteps })
+    for (const { losses, penalties } of ranks) {
+      for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(alone.losses[i]!, 4)
+      for (const [i, penalty] of penalties.entries()) expect(penalty).toBeCloseTo(alone.penalties[i]!, 5)
+    }
+    expect(alone.penalties[0]).toBeGreaterThan(0.05)
+    const apart = await adaptersApart(join(dir, 'own-0/adapter'), join(dir, 'own-alone/adapter'))
+    expect(apart.largest).toBeGreaterThan(0.01)
+    expect(apart.worst).toBeLessThan(1e-3)
+    // The second rank has no folder, so what it goes on with is what the first one reads.
+    for (const { reason } of await trainTwo('own-cut', { method, maxSteps, stopAfter: 1 }))
+      expect(reason).toBe('interrupted')
+    await trainTwo('own-cut', { method, maxSteps, resume: true })
+    const resumed = await adaptersApart(join(dir, 'own-cut-0/adapter'), join(dir, 'own-0/adapter'))
+    expect(resumed.worst).toBe(0)
   },
   120_000,
 )

@@ -33,6 +33,7 @@ export class Progress {
     const facts = [
       `step ${step}/${this.totalSteps}`,
       `loss ${values['loss']!.toFixed(4)}`,
+      ...(values['penalty'] === undefined ? [] : [`penalty ${values['penalty'].toFixed(4)}`]),
       `${compact(this.#rate)} tok/s`,
       bytes(this.memory()),
       `${duration(left)} left`,

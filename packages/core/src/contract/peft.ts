@@ -51,6 +51,15 @@ export interface PeftMemory {
   readonly activationsPerToken: number
 }
 
+/** An optimiser step that has changed the parameters and not yet cleared their gradients. */
+export interface PeftUpdate {
+  /** Counts from 1, over resumed runs. */
+  readonly step: number
+  readonly totalSteps: number
+  /** f32 [1]: what the update multiplied the gradients by to clip them; in memory they are as they were. */
+  readonly gradientScale: Tensor
+}
+
 /** A method attached to one model. */
 export interface PeftHandle {
   trainable(): Iterable<TrainableParameter>
@@ -61,6 +70,21 @@ export interface PeftHandle {
    * read prompts in both directions, `prompts` grows by the same rows.
    */
   prepare?(input: ForwardInput): ForwardInput
+  /**
+   * Called once per optimiser step, after the update and while the gradients are there; not for a step whose gradient is not
+   * finite. With ranks every one calls it with the same numbers.
+   */
+  afterUpdate?(update: PeftUpdate): void | Promise<void>
+  /**
+   * A term of the loss that depends on the parameters alone: f32 [1] with its gradient. Asked for once per optimiser step,
+   * whatever the number of micro-batches and ranks; validation leaves it out.
+   */
+  penalty?(): Tensor
+  /**
+   * What the method carries from step to step besides its parameters. Names and shapes never change; a checkpoint stores the
+   * values and a resumed run writes them back.
+   */
+  state?(): Iterable<readonly [name: string, tensor: Tensor]>
   /** In Hugging Face PEFT's names. Valid until the handle is released; tensors belong to the handle. */
   save(): Promise<AdapterFiles>
   /** Replaces the values by an adapter's; IFT_ADAPTER_* errors name tensor, expected and found. */

@@ -20,8 +20,10 @@ export interface StepResult {
   readonly tokens: number
   readonly trainedTokens: number
   readonly microBatches: number
-  /** Mean loss over the trained tokens of the step, in nats. */
+  /** Mean loss over the trained tokens of the step, in nats, and the penalty. */
   loss(): Promise<number>
+  /** The method's own part of the loss, where it has one. */
+  penalty?(): Promise<number>
   /** Euclidean norm of the gradient before clipping. */
   gradientNorm(): Promise<number>
 }

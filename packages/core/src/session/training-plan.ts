@@ -1,5 +1,5 @@
 import { freemem } from 'node:os'
-import { QuantizedParameter } from '@ift/tensor'
+import { itemSize, QuantizedParameter } from '@ift/tensor'
 import type { ResolvedConfig } from '../config/schema.js'
 import type { ChosenOptimizer } from '../train/optimizer/optimizer.js'
 import { plan, type Plan } from '../train/plan.js'
@@ -59,6 +59,10 @@ export function planInput(
     ),
     quantized,
     method: open.peft?.memory?.() ?? null,
+    methodState: [...(open.peft?.state?.() ?? [])].reduce(
+      (sum, [, { size, dtype }]) => sum + size * itemSize(dtype),
+      0,
+    ),
     tokens,
     trainedTokens: tokens,
     budget: budget(config, open),

@@ -4,8 +4,8 @@ import type { Ranks } from '../distributed/ranks.js'
 
 /** Numbers that travel behind the gradients. */
 export interface StepNumbers {
-  /** f32 [1]: the rank's share of the loss; becomes that of the step. */
-  readonly loss: Tensor
+  /** Of the loss and the penalty, each f32 [1]: the rank's share; becomes that of the step. */
+  readonly shares: readonly Tensor[]
   /** What this rank counts, such as its wish to stop. */
   readonly counts: readonly number[]
 }
@@ -17,13 +17,14 @@ export class GradientSum {
   constructor(
     readonly ranks: Ranks,
     readonly chunks: readonly TrainableChunk[],
+    readonly shares: number,
     readonly counts: number,
   ) {
-    this.#numbers = keep(zeros(ranks.backend, [1 + counts], 'f32'))
+    this.#numbers = keep(zeros(ranks.backend, [shares + counts], 'f32'))
   }
 
-  /** Queues the sum over ranks of gradients, loss and counts; the counts are f32 [counts], for the caller to release. */
-  reduce({ loss, counts }: StepNumbers): Tensor {
+  /** Queues the sum over ranks of gradients, shares and counts; the counts are f32 [counts], for the caller to release. */
+  reduce({ shares, counts }: StepNumbers): Tensor {
     const { backend, comm } = this.ranks
     for (const { parameters, gradients } of this.chunks) {
       // A parameter that no sample of this rank has reached may have a gradient on another.
@@ -33,16 +34,17 @@ export class GradientSum {
       }
       comm.allReduce(gradients.buf, gradients.size, 'f32', 'sum')
     }
-    const copy = (to: Tensor, from: Tensor, offset: number, n: number) => {
-      backend.copy2d(to.buf, 0, n, from.buf, offset, n, 1, n, 'f32', 0)
-    }
     const numbers = this.#numbers
-    copy(numbers, loss, 0, 1)
-    backend.write(numbers.buf, Float32Array.from(counts), 4)
+    for (const [i, share] of shares.entries())
+      backend.copy2d(numbers.buf, i, 1, share.buf, 0, 1, 1, 1, 'f32', 0)
+    backend.write(numbers.buf, Float32Array.from(counts), 4 * shares.length)
     comm.allReduce(numbers.buf, numbers.size, 'f32', 'sum')
-    copy(loss, numbers, 0, 1)
+    const take = (to: Tensor, offset: number) => {
+      backend.copy2d(to.buf, 0, to.size, numbers.buf, offset, to.size, 1, to.size, 'f32', 0)
+    }
+    for (const [i, share] of shares.entries()) take(share, i)
     const sums = keep(zeros(backend, [this.counts], 'f32'))
-    copy(sums, numbers, 1, this.counts)
+    take(sums, shares.length)
     return sums
   }
 

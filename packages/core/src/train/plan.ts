@@ -15,6 +15,8 @@ export interface PlanInput {
     { readonly elements: number; readonly bytes: number; readonly largest: number } | undefined
   /** Null when the model itself is trained. */
   readonly method: PeftMemory | null
+  /** Bytes of the state that the method carries from step to step; none when absent. */
+  readonly methodState?: number
   /** Tokens in a micro-batch, and at most how many of them are trained. */
   readonly tokens: number
   readonly trainedTokens: number
@@ -25,7 +27,7 @@ export interface PlanInput {
 /** Bytes of a training run on its device. */
 export interface Plan {
   readonly weights: number
-  /** f32 masters and gradients of what is trained, and the optimizer's state. */
+  /** f32 masters and gradients of what is trained, and the state of optimizer and method. */
   readonly training: number
   /** Saved for the backward pass, all layers kept. */
   readonly activationsPerLayer: number
@@ -59,7 +61,7 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const { quantized } = input
   const weights = (input.parameters - (quantized?.elements ?? 0)) * item + (quantized?.bytes ?? 0)
   const master = dtype === 'f32' ? 0 : 4
-  const training = input.trainable * (master + 4) + input.optimizerState
+  const training = input.trainable * (master + 4) + input.optimizerState + (input.methodState ?? 0)
   const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
   // A quantised matrix is written out for its product, one at a time.
   const writtenOut = (quantized?.largest ?? 0) * item

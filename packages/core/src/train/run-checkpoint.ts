@@ -57,6 +57,7 @@ const stateShape = z.looseObject({
 const stateFile = 'state.json'
 const parametersFile = 'trainable.safetensors'
 const optimizerFile = 'optimizer.safetensors'
+const methodFile = 'method.safetensors'
 const recordFile = 'run.json'
 /** Without one of these a checkpoint is none. */
 const needed = [stateFile, parametersFile, optimizerFile]
@@ -64,7 +65,7 @@ const needed = [stateFile, parametersFile, optimizerFile]
 const entries = (tensors: Iterable<readonly [string, Tensor]>) =>
   [...tensors].map(([name, tensor]) => fromTensor(name, tensor))
 
-/** Writes a checkpoint that counts only when it is whole: f32 parameters, state of the optimizer, counters, adapter, the run's record, hashes. */
+/** Writes a checkpoint that counts only when it is whole: f32 parameters, state of the optimizer and of the method, counters, adapter, the run's record, hashes. */
 export async function writeCheckpoint(
   folder: RunFolder,
   record: Manifest,
@@ -79,6 +80,8 @@ export async function writeCheckpoint(
       entries(optimizer.parameters.map(({ name, parameter }) => [name, parameter.master] as const)),
     )
     await writeSafetensors(join(temporary, optimizerFile), entries(optimizer.state()))
+    const ofMethod = entries(peft?.state?.() ?? [])
+    if (ofMethod.length) await writeSafetensors(join(temporary, methodFile), ofMethod)
     if (peft) await writeAdapter(join(temporary, 'adapter'), await peft.save())
     await writeFile(join(temporary, recordFile), `${JSON.stringify(record, null, 2)}\n`)
     await writeFile(join(temporary, stateFile), `${JSON.stringify(state, null, 2)}\n`)
@@ -94,9 +97,11 @@ export async function readRecord(dir: string): Promise<Manifest | null> {
 }
 
 async function load(backend: Backend, path: string, targets: ReadonlyMap<string, Tensor>): Promise<void> {
-  const { tensors } = await openSafetensors(path)
+  if (targets.size === 0) return
+  // A method may have had no state when the checkpoint was written.
+  const tensors = existsSync(path) ? (await openSafetensors(path)).tensors : null
   for (const [name, target] of targets) {
-    const stored = tensors.get(name)
+    const stored = tensors?.get(name)
     if (stored?.dtype !== storedType(target.dtype) || stored.shape.join() !== target.shape.join())
       throw new IftError(
         'IFT_CHECKPOINT_MISMATCH',
@@ -109,8 +114,13 @@ async function load(backend: Backend, path: string, targets: ReadonlyMap<string,
   }
 }
 
-/** Puts a checkpoint's values into the parameters alone. */
-export async function restoreParameters(dir: string, backend: Backend, optimizer: Optimizer): Promise<void> {
+/** Puts a checkpoint's values into the parameters and the state of the method alone. */
+export async function restoreParameters(
+  dir: string,
+  backend: Backend,
+  optimizer: Optimizer,
+  peft: PeftHandle | null,
+): Promise<void> {
   await verifyFolder(dir, needed)
   await load(
     backend,
@@ -118,13 +128,15 @@ export async function restoreParameters(dir: string, backend: Backend, optimizer
     new Map(optimizer.parameters.map(({ name, parameter }) => [name, parameter.master])),
   )
   for (const { parameter } of optimizer.parameters) parameter.roundFromMaster()
+  await load(backend, join(dir, methodFile), new Map(peft?.state?.()))
 }
 
-/** Puts a checkpoint's values into the parameters and the optimiser and returns its state. */
+/** Puts a checkpoint's values into the parameters, the method and the optimiser and returns its state. */
 export async function readCheckpoint(
   dir: string,
   backend: Backend,
   optimizer: Optimizer,
+  peft: PeftHandle | null,
 ): Promise<CheckpointState> {
   await verifyFolder(dir, needed)
   // Before optimizers had names there was one.
@@ -143,22 +155,24 @@ export async function readCheckpoint(
       `${dir} holds the state of the optimizer "${state.optimizer}", and this run trains with "${name}".`,
       `Go on with the same one: --train.optimizer ${state.optimizer}`,
     )
-  await restoreParameters(dir, backend, optimizer)
+  await restoreParameters(dir, backend, optimizer, peft)
   await load(backend, join(dir, optimizerFile), new Map(optimizer.state()))
   optimizer.step = state.optimizerStep
   return state
 }
 
 /**
- * A checkpoint that rank 0 has read, on every rank: parameters, the optimizer's state and counters. `state` is null on the others.
+ * A checkpoint that rank 0 has read, on every rank: parameters, the state of the optimizer and of the method, and counters. `state` is null on the others.
  */
 export async function shareCheckpoint(
   ranks: Ranks,
   state: CheckpointState | null,
   optimizer: Optimizer,
+  peft: PeftHandle | null,
 ): Promise<CheckpointState> {
   const shared = JSON.parse(await ranks.fromFirst(state && JSON.stringify(state))) as CheckpointState
   for (const [, tensor] of optimizer.state()) ranks.shareFromFirst([tensor])
+  for (const [, tensor] of peft?.state?.() ?? []) ranks.shareFromFirst([tensor])
   optimizer.step = shared.optimizerStep
   return shared
 }

@@ -29,19 +29,14 @@ import {
 import { evaluateLoss } from './evaluate.js'
 import { withDeviceBatch } from './forward.js'
 import { requireFinite } from './finite.js'
+import { addPenalty } from './penalty.js'
+import { queuedStep, type QueuedStep } from './queued-step.js'
 import type { RunFolder } from './run-folder.js'
 import type { RunGuard } from './run-guard.js'
 import { RunLog } from './run-log.js'
 import { createSchedule, learningRate, type Schedule } from './schedule/schedule.js'
 import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
-import type {
-  EvalResult,
-  LogRecord,
-  StepResult,
-  TrainedModel,
-  TrainResult,
-  TrainState,
-} from '../contract/train.js'
+import type { EvalResult, LogRecord, TrainedModel, TrainResult, TrainState } from '../contract/train.js'
 
 export interface TrainerParts {
   readonly backend: Backend
@@ -68,12 +63,6 @@ export interface TrainerParts {
 
 /** Steps whose numbers may still be on their way when the next one is queued. */
 const stepsAhead = 2
-
-/** One step as the loop knows it: its numbers, and how many ranks want to end. */
-interface QueuedStep {
-  readonly result: StepResult
-  readonly wishes: Promise<readonly number[]>
-}
 
 /**
  * Trains: micro-batches, one update a step, evaluation, checkpoints. With ranks every one computes the same update from
@@ -115,7 +104,8 @@ export class Trainer implements TrainerHandle {
     this.schedule = createSchedule(config, this.totalSteps)
     this.#optimizer = new Optimizer(backend, trainable, { ...config, ...parts.optimizer })
     this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
-    this.#sum = parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, wishCount)
+    this.#sum =
+      parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, peft?.penalty ? 2 : 1, wishCount)
     if (parts.recomputeLayers > 0) {
       const chosen = new Set<unknown>(model.layers.slice(0, parts.recomputeLayers))
       recomputeModules(model, (_path, module) => chosen.has(module))
@@ -138,9 +128,9 @@ export class Trainer implements TrainerHandle {
 
   /** Continues from a checkpoint, which the first rank reads: weights, optimiser, schedule, order of the data, counters. */
   async resume(dir: string): Promise<void> {
-    const { backend, packer, ranks } = this.#parts
-    const own = this.#writes ? await readCheckpoint(dir, backend, this.#optimizer) : null
-    const saved = ranks ? await shareCheckpoint(ranks, own, this.#optimizer) : own!
+    const { backend, packer, peft, ranks } = this.#parts
+    const own = this.#writes ? await readCheckpoint(dir, backend, this.#optimizer, peft) : null
+    const saved = ranks ? await shareCheckpoint(ranks, own, this.#optimizer, peft) : own!
     packer.seek(saved.cursor)
     this.#state = { ...saved.state, totalSteps: this.totalSteps }
     this.#best = saved.best
@@ -186,6 +176,7 @@ export class Trainer implements TrainerHandle {
         const queued = pending.shift()!
         const { result } = queued
         const [loss, gradientNorm] = [await result.loss(), await result.gradientNorm()]
+        const penalty = await result.penalty?.()
         const now = performance.now()
         const tokensPerSecond = (result.tokens * 1000) / Math.max(1e-3, now - lastSettled)
         lastSettled = now
@@ -197,6 +188,7 @@ export class Trainer implements TrainerHandle {
         if (result.step % config.logEvery && result.step !== this.totalSteps) continue
         const values = {
           loss,
+          ...(penalty === undefined ? {} : { penalty }),
           gradientNorm,
           learningRate: result.learningRate,
           tokens: result.tokens,
@@ -256,7 +248,12 @@ export class Trainer implements TrainerHandle {
         reason !== 'interrupted' &&
         this.#writes
       )
-        await restoreParameters(folder.checkpoint(this.#best.step), this.#parts.backend, this.#optimizer)
+        await restoreParameters(
+          folder.checkpoint(this.#best.step),
+          this.#parts.backend,
+          this.#optimizer,
+          peft,
+        )
       const output = await this.#parts.saveOutput()
       const result: TrainResult = {
         steps: this.#state.step,
@@ -298,34 +295,27 @@ export class Trainer implements TrainerHandle {
         })
       })
     }
-    const sums = this.#sum?.reduce({ loss, counts: mine })
+    const penalty = addPenalty(backend, peft, loss, ranks)
+    const sums = this.#sum?.reduce({ shares: penalty ? [loss, penalty] : [loss], counts: mine })
     this.hooks.gradients.call(this.trained, this.#state)
     const rate = learningRate(this.schedule, step)
-    const squaredNorm = await this.#optimizer.update(rate)
+    const { totalSteps } = this
+    const squaredNorm = await this.#optimizer.update(
+      rate,
+      peft?.afterUpdate &&
+        ((gradientScale) => peft.afterUpdate!({ step: step + 1, totalSteps, gradientScale })),
+    )
     this.#state = {
       step: step + 1,
-      totalSteps: this.totalSteps,
+      totalSteps,
       epoch: next.epoch + next.position / this.#parts.samples,
       tokens: this.#state.tokens + tokens,
       trainedTokens: this.#state.trainedTokens + trainedTokens,
     }
-    const lossValue = readOnce(loss).then(first)
-    const normValue = readOnce(squaredNorm).then(first)
-    const wishes = sums ? readOnce(sums).then((values) => [...values]) : Promise.resolve(mine)
-    // A later read gets the error; a rejection that is never read must not end the process.
-    lossValue.catch(() => undefined)
-    normValue.catch(() => undefined)
-    wishes.catch(() => undefined)
-    const result: StepResult = {
-      step: step + 1,
-      learningRate: rate,
-      tokens,
-      trainedTokens,
-      microBatches: micros.length,
-      loss: () => lossValue,
-      gradientNorm: async () => Math.sqrt(await normValue),
-    }
-    return { result, wishes }
+    return queuedStep(
+      { step: step + 1, learningRate: rate, tokens, trainedTokens, microBatches: micros.length },
+      { loss, penalty, squaredNorm, wishes: sums ?? mine },
+    )
   }
 
   #log(record: LogRecord, log: RunLog | null): void {
@@ -385,16 +375,5 @@ export class Trainer implements TrainerHandle {
   release(): void {
     this.#sum?.release()
     this.#optimizer.release()
-  }
-}
-
-const first = (values: Float32Array): number => values[0]!
-
-/** Values of an f32 tensor, asked for now so that they are queued before later kernels; frees the tensor. */
-async function readOnce(tensor: Tensor): Promise<Float32Array> {
-  try {
-    return await tensor.read()
-  } finally {
-    tensor.release()
   }
 }

@@ -38,9 +38,13 @@ export class Optimizer {
   /**
    * Updates every parameter that has a gradient and drops the gradients; a gradient that is not finite changes nothing.
    * Returns the squared norm of the gradient before clipping, f32 [1] on the device; the caller releases it. Waits for the
-   * device only where the optimizer does not look at the scale of the gradient itself.
+   * device only where the optimizer does not look at the scale of the gradient itself, or for `afterUpdate`, which is called
+   * before the gradients are dropped, with the factor f32 [1] that clips them.
    */
-  async update(learningRate: number): Promise<Tensor> {
+  async update(
+    learningRate: number,
+    afterUpdate?: (gradientScale: Tensor) => void | Promise<void>,
+  ): Promise<Tensor> {
     const { backend } = this
     const { definition, options, weightDecay, clipNorm } = this.settings
     backend.fill(this.#sumSquares.buf, 0, 1, 'f32')
@@ -54,12 +58,13 @@ export class Optimizer {
         backend.squaredNorm(this.#sumSquares.buf, gradients.buf, size, 'f32', 1)
     })
     backend.clipFactor(this.#scale.buf, this.#sumSquares.buf, clipNorm > 0 ? clipNorm : Infinity)
-    const isFinite = definition.skipsNonFinite === true || Number.isFinite((await this.#sumSquares.read())[0])
-    if (isFinite) {
+    const unseen = definition.skipsNonFinite === true && !afterUpdate
+    if (unseen || Number.isFinite((await this.#sumSquares.read())[0])) {
       this.step++
       eachSpan((spans) => {
         definition.update({ backend, options, step: this.step, gradientScale: this.#scale, spans })
       })
+      await afterUpdate?.(this.#scale)
     }
     for (const { parameter } of this.parameters) parameter.zeroGrad()
     const norm = keep(zeros(backend, [1], 'f32'))

@@ -83,7 +83,8 @@ export const renderReport = (report: Report): string => `<!doctype html>
 <section class="charts">${lossChart(report.metrics)}
 ${single(report.metrics, 'tokensPerSecond', 'Throughput (tokens/s)')}
 ${single(report.metrics, 'learningRate', 'Learning rate')}
-${single(report.metrics, 'gradientNorm', 'Gradient norm before clipping')}</section>
+${single(report.metrics, 'gradientNorm', 'Gradient norm before clipping')}
+${single(report.metrics, 'penalty', 'Penalty of the method, part of the loss of a step')}</section>
 ${samplesSection(report.samples)}
 <section><h2>Config</h2><pre>${escapeHtml(report.config)}</pre></section>
 </body></html>
