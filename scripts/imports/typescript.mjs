@@ -29,6 +29,7 @@ export const layers = {
     'generate',
     'distributed',
     'config',
+    'peft',
     'plugin',
     'train',
     'session',

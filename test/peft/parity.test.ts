@@ -151,7 +151,7 @@ describe('the head and the embedding', () => {
     [{ targetModules: '(.*)*(.*)*(.*)*x' }, 'llama-tiny', /peft\.targetModules matched nothing/],
     [{ targetModules: ['embed_tokens'], dora: true }, 'llama-tiny', /dora is for linear layers/],
     [{ targetModules: ['embed_tokens'], init: 'pissa' as const }, 'llama-tiny', /pissa is for linear layers/],
-    [{ targetModules: ['norm'] }, 'llama-tiny', /model\.norm, which is neither a linear layer nor/],
+    [{ targetModules: ['norm'] }, 'llama-tiny', /model\.norm, which is not a linear layer or an embedding/],
     [
       { targetModules: ['lm_head'], modulesToSave: ['lm_head'] },
       'llama-tiny',

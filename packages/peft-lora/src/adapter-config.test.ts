@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
-import { fromAdapterConfig } from './adapter-config.js'
+import { lora } from './lora.js'
 
-const lora = { peft_type: 'LORA', r: 4, lora_alpha: 8, target_modules: ['q_proj'] }
+const fromAdapterConfig = (config: Readonly<Record<string, unknown>>) => lora.fromAdapterConfig(config)
+
+const base = { peft_type: 'LORA', r: 4, lora_alpha: 8, target_modules: ['q_proj'] }
 
 test.each([
   [{ target_modules: '(((' }, /target_modules has "\(\(\(", .*missing \)/],
@@ -32,7 +34,7 @@ test.each([
   [{ field_of_next_year: 'yes' }, /sets field_of_next_year/],
   [{ enable_lora: [true, false] }, /sets enable_lora/],
 ])('%o is refused by name', (fields, message) => {
-  expect(() => fromAdapterConfig({ ...lora, ...fields })).toThrow(
+  expect(() => fromAdapterConfig({ ...base, ...fields })).toThrow(
     expect.objectContaining({
       code: 'IFT_ADAPTER_CONFIG',
       message: expect.stringMatching(message) as string,
@@ -53,5 +55,5 @@ test.each([
   [{ init_lora_weights: 'eva', eva_config: { rho: 2 }, velora_config: { a: 1 } }, { init: 'kaiming' }],
   [{ field_of_next_year: null, another: false, third: [], fourth: {} }, {}],
 ])('%o', (fields, expected) => {
-  expect(fromAdapterConfig({ ...lora, ...fields })).toMatchObject(expected)
+  expect(fromAdapterConfig({ ...base, ...fields })).toMatchObject(expected)
 })

@@ -1,3 +1,4 @@
+import { normal, zeros, type AdaptedLayer, type AdapterTensor, type MergedWeights } from '@ift/core/peft'
 import { Module, ops, Parameter, type Embedding, type Tensor } from '@ift/tensor'
 import type { LoraSettings } from './lora-linear.js'
 
@@ -6,7 +7,9 @@ import type { LoraSettings } from './lora-linear.js'
  * its rows scales what is added to them, as PEFT does. Adapter files hold A as [r, V]; here it is [V, r], so that only the
  * rows of the ids are read and learned. No dropout, as in PEFT.
  */
-export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
+export class LoraEmbedding extends Module<[ids: Tensor], Tensor> implements AdaptedLayer {
+  training = false
+  enabled = true
   /** [V, r] */
   readonly lora_embedding_A: Parameter
   /** [C, r] */
@@ -14,7 +17,7 @@ export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
 
   constructor(
     readonly base_layer: Embedding,
-    readonly settings: Pick<LoraSettings, 'r' | 'scale'>,
+    readonly settings: Pick<LoraSettings, 'r' | 'scale' | 'loraPlusRatio'>,
   ) {
     super()
     this.lora_embedding_A = new Parameter([base_layer.count, settings.r])
@@ -34,7 +37,17 @@ export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
     return this.base_layer.weight
   }
 
+  /** PEFT's start of an embedding's: A zero, B N(0, 1). */
+  tensors(): readonly AdapterTensor[] {
+    const { loraPlusRatio: lrScale } = this.settings
+    return [
+      { name: 'lora_embedding_A', parameter: this.lora_embedding_A, start: zeros, turned: true },
+      { name: 'lora_embedding_B', parameter: this.lora_embedding_B, start: normal(1), lrScale },
+    ]
+  }
+
   protected forward(ids: Tensor): Tensor {
+    if (!this.enabled) return this.base_layer.call(ids)
     const low = ops.embedding(this.lora_embedding_A, ids)
     const up = this.lora_embedding_B.value
     const alpha = this.settings.scale * this.base_layer.scale
@@ -45,5 +58,9 @@ export class LoraEmbedding extends Module<[ids: Tensor], Tensor> {
   delta(): Tensor {
     const [a, b] = [this.lora_embedding_A.value, this.lora_embedding_B.value]
     return ops.matmul(ops.cast(a, 'f32'), ops.cast(b, 'f32'), { transB: true, alpha: this.settings.scale })
+  }
+
+  merged(): MergedWeights {
+    return { weight: ops.add(ops.cast(this.weight.value, 'f32'), this.delta()) }
   }
 }

@@ -1,15 +1,13 @@
 import {
-  full,
-  Linear,
-  Module,
-  noGrad,
-  ops,
-  Parameter,
-  QuantizedTensor,
-  scope,
-  type LinearLike,
-  type Tensor,
-} from '@ift/tensor'
+  AdaptedLinear,
+  kaimingUniform,
+  normal,
+  zeros,
+  type AdapterTensor,
+  type MergedWeights,
+} from '@ift/core/peft'
+import { full, keep, Linear, noGrad, ops, Parameter, scope, tensor, type Tensor } from '@ift/tensor'
+import { startPrincipal, type InitialFactors } from './pissa.js'
 
 export interface LoraSettings {
   readonly r: number
@@ -19,6 +17,11 @@ export interface LoraSettings {
   readonly dora: boolean
   /** Whether B has a bias, which the factor scales too. */
   readonly bias: boolean
+  readonly init: 'kaiming' | 'gaussian' | 'pissa'
+  /** Learning rate of B over that of A. */
+  readonly loraPlusRatio: number
+  /** Of the random numbers that a start draws. */
+  readonly seed: number
 }
 
 /**
@@ -27,32 +30,61 @@ export interface LoraSettings {
  * With DoRA (Liu et al. 2024, arXiv:2402.09353) the rows of W + scale · B A have the trained length m:
  * y = m / ‖W + scale · B A‖ ⊙ (W + scale · B A) x + b; the norm counts as a constant in the gradient (§4.3 of the paper).
  */
-export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> implements LinearLike {
+export class LoraLinear extends AdaptedLinear {
   readonly lora_A: Linear
   readonly lora_B: Linear
   readonly lora_magnitude_vector: Parameter | undefined
-  /** Whether dropout is on. */
-  training = false
+  /** A and B at the start, where part of W moved into them. */
+  initial: InitialFactors | undefined
 
   constructor(
-    readonly base_layer: Linear,
+    base_layer: Linear,
+    readonly path: string,
     readonly settings: LoraSettings,
   ) {
-    super()
+    super(base_layer)
     this.lora_A = new Linear(base_layer.inFeatures, settings.r)
     this.lora_B = new Linear(settings.r, base_layer.outFeatures, { bias: settings.bias })
     this.lora_magnitude_vector = settings.dora ? new Parameter([base_layer.outFeatures]) : undefined
   }
 
-  get inFeatures(): number {
-    return this.base_layer.inFeatures
+  /** PEFT's starts: A Kaiming-uniform or Gaussian with deviation 1/r; B zero. */
+  tensors(): readonly AdapterTensor[] {
+    const { r, init, loraPlusRatio: lrScale } = this.settings
+    const a = init === 'gaussian' ? normal(1 / r) : kaimingUniform(this.inFeatures)
+    return [
+      { name: 'lora_A.weight', parameter: this.lora_A.weight, start: a },
+      { name: 'lora_B.weight', parameter: this.lora_B.weight, start: zeros, lrScale },
+      ...(this.lora_B.bias
+        ? [{ name: 'lora_B.bias', parameter: this.lora_B.bias, start: zeros, lrScale, decay: false }]
+        : []),
+      ...(this.lora_magnitude_vector
+        ? [{ name: 'lora_magnitude_vector', parameter: this.lora_magnitude_vector, start: zeros }]
+        : []),
+    ]
   }
 
-  get outFeatures(): number {
-    return this.base_layer.outFeatures
+  get activationsPerToken(): number {
+    return this.settings.r
   }
 
-  protected forward(x: Tensor, addTo?: Tensor): Tensor {
+  get stochastic(): boolean {
+    return this.settings.dropout > 0
+  }
+
+  get unmergeable(): string | null {
+    return this.lora_B.bias && !this.base_layer.bias
+      ? `The adapter has a bias for "${this.path}" (loraBias), which has none to fold it into.`
+      : null
+  }
+
+  async begin(stream: number): Promise<void> {
+    if (this.settings.init === 'pissa') this.initial = await startPrincipal(this, stream)
+    if (!this.lora_magnitude_vector) return
+    this.lora_magnitude_vector.assign(noGrad(() => scope(() => this.norms())))
+  }
+
+  protected adapted(x: Tensor, addTo?: Tensor): Tensor {
     const { scale, dropout } = this.settings
     const dropped = this.training && dropout > 0 ? ops.dropout(x, dropout) : x
     const up = this.lora_B.weight.value
@@ -97,10 +129,19 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
     })
   }
 
-  /** W, f32 [out, in]: as it was trained on, which for a quantised layer are the values of its codes. */
-  frozen(): Tensor {
-    const { operand } = this.base_layer.weight
-    return operand instanceof QuantizedTensor ? operand.dequantize('f32') : ops.cast(operand, 'f32')
+  /** The layer as it was before its weights were changed. */
+  protected override plain(x: Tensor, addTo?: Tensor): Tensor {
+    if (!this.initial) return super.plain(x, addTo)
+    const { weight, bias } = this.base_layer
+    const { scale } = this.settings
+    const [a, b] = this.#initialTensors()
+    return ops.lowRankLinear(x, weight.operand, a, b, { scale, bias: bias?.value, addTo, dropped: x })
+  }
+
+  #initialTensors(): readonly [a: Tensor, b: Tensor] {
+    const of = ({ value }: Parameter, values: Float32Array) =>
+      tensor(value.backend, values, value.shape, value.dtype)
+    return [of(this.lora_A.weight, this.initial!.a), of(this.lora_B.weight, this.initial!.b)]
   }
 
   /** Row norms of W + scale · B A, f32 [out]; a constant for the gradient. */
@@ -132,5 +173,58 @@ export class LoraLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
         return inverse
       }),
     )
+  }
+
+  /** W + scale · B A, or with DoRA m / ‖W + scale · B A‖ ⊙ (W + scale · B A) by rows. */
+  async merged(): Promise<MergedWeights> {
+    const weight = keep(ops.add(this.frozen(), this.delta()))
+    const bias = this.lora_B.bias ? keep(ops.scale(this.bias()!, 1)) : undefined
+    if (this.lora_magnitude_vector) await this.#lengthen(weight)
+    return { weight, bias }
+  }
+
+  /** Gives the rows of W + scale · B A the trained lengths. */
+  async #lengthen(sum: Tensor): Promise<void> {
+    const [out, input] = sum.shape as [number, number]
+    const norms = keep(this.norms())
+    try {
+      const values = await sum.read()
+      const lengths = await norms.read()
+      const magnitudes = await this.lora_magnitude_vector!.value.read()
+      for (let i = 0; i < out; i++) {
+        const factor = magnitudes[i]! / lengths[i]!
+        for (let j = 0; j < input; j++) values[i * input + j]! *= factor
+      }
+      sum.backend.write(sum.buf, values)
+    } finally {
+      norms.release()
+    }
+  }
+
+  /**
+   * PiSSA moved part of W into A and B, so its update scale · (B A - B0 A0) is written as a plain LoRA of rank 2r:
+   * [B, -B0] · [A; A0].
+   */
+  async saved(): Promise<ReadonlyMap<string, Tensor>> {
+    const { initial } = this
+    if (!initial) return new Map()
+    const { r } = this.settings
+    const [input, out] = [this.inFeatures, this.outFeatures]
+    const a = await this.lora_A.weight.master.read()
+    const b = await this.lora_B.weight.master.read()
+    const wideA = new Float32Array(2 * r * input)
+    wideA.set(a)
+    wideA.set(initial.a, r * input)
+    const wideB = new Float32Array(out * 2 * r)
+    for (let i = 0; i < out; i++)
+      for (let c = 0; c < r; c++) {
+        wideB[i * 2 * r + c] = b[i * r + c]!
+        wideB[i * 2 * r + r + c] = -initial.b[i * r + c]!
+      }
+    const { backend } = this.lora_A.weight.value
+    return new Map([
+      ['lora_A.weight', tensor(backend, wideA, [2 * r, input], 'f32')],
+      ['lora_B.weight', tensor(backend, wideB, [out, 2 * r], 'f32')],
+    ])
   }
 }

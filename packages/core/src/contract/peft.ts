@@ -1,6 +1,7 @@
 import type { Backend, CausalLM, FloatDType, ForwardInput, Parameter, Tensor } from '@ift/tensor'
 import type { z } from 'zod'
 import type { ModelDefinition, ModelRoles, ModelShape, ModuleRole } from './model.js'
+import type { Tokenizer } from './tokenizer.js'
 
 /** A parameter that the optimiser updates. */
 export interface TrainableParameter {
@@ -41,6 +42,8 @@ export interface PeftContext {
   readonly seed: number
   /** Recorded as base_model_name_or_path. */
   readonly baseModel: string
+  /** For methods that start from a text; absent where a model is adapted outside of a session. */
+  readonly tokenizer?: Tokenizer | undefined
   /** The adapter that `load` is called with next; absent where the method starts anew. */
   readonly adapter?: AdapterSource | undefined
 }
@@ -49,6 +52,8 @@ export interface PeftContext {
 export interface PeftMemory {
   /** Elements, of the type of the activations, that a decoder layer keeps for its backward pass, for each token. */
   readonly activationsPerToken: number
+  /** Bytes that it holds besides: copies of weights, tensors that are not trained; none when absent. */
+  readonly bytes?: number
 }
 
 /** An optimiser step that has changed the parameters and not yet cleared their gradients. */
@@ -100,6 +105,8 @@ export interface PeftHandle {
   readonly stochastic?: boolean
   /** Switches dropout and the like. */
   setTraining(on: boolean): void
+  /** Off, the model computes what it does without the method; nothing that was learned is lost. On at first. */
+  setEnabled(on: boolean): void
   release(): void
 }
 

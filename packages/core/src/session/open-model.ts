@@ -164,7 +164,8 @@ async function loadModel(
 
   const name = files.weights
   const roles = definition.roles(parsed)
-  const context = { definition, shape, roles, backend, dtype, seed: config.train.seed, baseModel: name }
+  const { seed } = config.train
+  const context = { definition, shape, roles, backend, dtype, seed, baseModel: name, tokenizer }
   const { config: filled, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
   const used = Object.freeze({ ...filled, weights: name })
   const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)

@@ -27,7 +27,7 @@ export interface PlanInput {
 /** Bytes of a training run on its device. */
 export interface Plan {
   readonly weights: number
-  /** f32 masters and gradients of what is trained, and the state of optimizer and method. */
+  /** f32 masters and gradients of what is trained, the state of optimizer and method, and what the method holds besides. */
   readonly training: number
   /** Saved for the backward pass, all layers kept. */
   readonly activationsPerLayer: number
@@ -61,7 +61,8 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const { quantized } = input
   const weights = (input.parameters - (quantized?.elements ?? 0)) * item + (quantized?.bytes ?? 0)
   const master = dtype === 'f32' ? 0 : 4
-  const training = input.trainable * (master + 4) + input.optimizerState + (input.methodState ?? 0)
+  const heldByMethod = (input.methodState ?? 0) + (input.method?.bytes ?? 0)
+  const training = input.trainable * (master + 4) + input.optimizerState + heldByMethod
   const chunk = Math.min(logitsChunk, input.trainedTokens) * shape.vocab * (4 + item)
   // A quantised matrix is written out for its product, one at a time.
   const writtenOut = (quantized?.largest ?? 0) * item

@@ -1,6 +1,6 @@
-import { IftError, type PeftContext } from '@ift/core'
-import { type CausalLM } from '@ift/tensor'
-import type { LoraOptions } from './options.js'
+import { IftError, type CausalLM } from '@ift/tensor'
+import type { PeftContext } from '../contract/index.js'
+import type { ModuleOptions } from './options.js'
 import { tiedHead } from './tied.js'
 
 /** Names of embeddings and heads that PEFT's ensure_weight_tying knows. */
@@ -19,7 +19,7 @@ export interface SavedModules {
  */
 export function savedModules(
   model: CausalLM,
-  { modulesToSave, ensureWeightTying }: LoraOptions,
+  { modulesToSave = [], ensureWeightTying = false }: ModuleOptions,
   { definition, adapter }: PeftContext,
 ): SavedModules {
   const modules = [...model.namedModules()].map(([path]) => path)

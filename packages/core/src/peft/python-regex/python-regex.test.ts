@@ -9,7 +9,7 @@ interface Row {
 }
 
 const { texts, patterns } = JSON.parse(
-  readFileSync(new URL('../../../../fixtures/peft-lora/python-regex.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../../../fixtures/peft-lora/python-regex.json', import.meta.url), 'utf8'),
 ) as {
   texts: string[]
   patterns: Row[]

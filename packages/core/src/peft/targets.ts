@@ -1,7 +1,7 @@
-import { IftError, type ModuleRole, type PeftContext } from '@ift/core'
-import { defaultTargets } from '@ift/core/model'
-import { Embedding, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
-import type { LoraOptions } from './options.js'
+import { Embedding, IftError, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
+import type { PeftContext, PeftMethod } from '../contract/index.js'
+import { defaultTargets } from '../model/index.js'
+import type { ModuleOptions } from './options.js'
 import { fullMatcher } from './python-regex/index.js'
 
 // How Hugging Face PEFT 0.21 finds the layers that a config means: peft/tuners/tuners_utils.py, check_target_module_exists, and
@@ -9,8 +9,21 @@ import { fullMatcher } from './python-regex/index.js'
 
 type Matches = (path: string) => boolean
 
-/** What LoRA adapts where nothing names it (Hu et al. 2021, section 7.1), as PEFT does. */
-export const targetRoles: readonly ModuleRole[] = ['query', 'value']
+/** Modules that a method can be put on. */
+export interface TargetKind {
+  /** In an error: `a linear layer`. */
+  readonly name: string
+  accepts(module: Module): boolean
+}
+
+const isLinear = (module: Module) => module instanceof Linear || module instanceof TiedLinear
+
+export const linearLayers: TargetKind = { name: 'a linear layer', accepts: isLinear }
+
+export const linearLayersAndEmbeddings: TargetKind = {
+  name: 'a linear layer or an embedding',
+  accepts: (module) => isLinear(module) || module instanceof Embedding,
+}
 
 /** Every linear layer but the head, as PEFT writes it; it compares without case. */
 export const isAllLinear = (names: unknown): boolean =>
@@ -24,7 +37,7 @@ export function matcher(names: string | readonly string[]): Matches {
   return (path) => whole.has(path) || endings.some((ending) => path.endsWith(ending))
 }
 
-/** A name of modulesToSave keeps LoRA off the module of that name and off all in it. */
+/** A name of modulesToSave keeps the method off the module of that name and off all in it. */
 const savedPattern = (name: string) => `(?:^|.*\\.)${name}(?:$|\\..*)`
 
 /** A key of a pattern table: a whole name, or what stands behind a dot. */
@@ -38,10 +51,10 @@ const listPattern = (pattern: string) => `(?:^|.*?\\.)(?:${pattern})`
  * option it stands in, the pattern, and what is wrong with it.
  */
 export function checkPatterns(
-  options: LoraOptions,
-  refuse: (option: keyof LoraOptions, pattern: string, why: string) => IftError,
+  options: ModuleOptions,
+  refuse: (option: keyof ModuleOptions, pattern: string, why: string) => IftError,
 ): void {
-  const check = (option: keyof LoraOptions, pattern: string, whole = pattern) => {
+  const check = (option: keyof ModuleOptions, pattern: string, whole = pattern) => {
     try {
       fullMatcher(whole)
     } catch (error) {
@@ -54,15 +67,16 @@ export function checkPatterns(
     if (typeof names === 'string' && !isAllLinear(names)) check(option, names)
   }
   for (const option of ['rankPattern', 'alphaPattern'] as const)
-    for (const key of Object.keys(options[option])) check(option, key, keyPattern(key))
+    for (const key of Object.keys(options[option] ?? {})) check(option, key, keyPattern(key))
   for (const pattern of listsOf(options)) check('layersPattern', pattern, listPattern(pattern))
-  for (const name of options.modulesToSave) check('modulesToSave', name, savedPattern(name))
+  for (const name of options.modulesToSave ?? []) check('modulesToSave', name, savedPattern(name))
 }
 
-const listsOf = ({ layersPattern }: LoraOptions) => [layersPattern ?? []].flat().filter((name) => name !== '')
+const listsOf = ({ layersPattern }: ModuleOptions) =>
+  [layersPattern ?? []].flat().filter((name) => name !== '')
 
 /** Index of the decoder layer that a module lies in; null outside of them. */
-function layerIndexOf(options: LoraOptions): (path: string) => number | null {
+function layerIndexOf(options: ModuleOptions): (path: string) => number | null {
   const lists = listsOf(options).map((pattern) => fullMatcher(listPattern(pattern)))
   return (path) => {
     const parts = path.split('.')
@@ -82,20 +96,9 @@ export function patternTable<T>(table: Readonly<Record<string, T>>, otherwise: T
   return (path) => rows.find(([matches]) => matches(path))?.[1] ?? otherwise
 }
 
-/** Layers that LoRA can be put on, by name. */
-export type Adaptable = Linear | TiedLinear | Embedding
-
-function adaptable(model: CausalLM): Map<string, Adaptable> {
-  const layers = new Map<string, Adaptable>()
-  for (const [path, module] of model.namedModules())
-    if (module instanceof Linear || module instanceof TiedLinear || module instanceof Embedding)
-      layers.set(path, module)
-  return layers
-}
-
 /** Whether PEFT adapts a layer of this name: `include` finds it, and nothing leaves it out. */
-export function selector(options: LoraOptions, include: Matches): Matches {
-  const { excludeModules, layersToTransform, modulesToSave } = options
+export function selector(options: ModuleOptions, include: Matches): Matches {
+  const { excludeModules, layersToTransform, modulesToSave = [] } = options
   const left = [
     ...(excludeModules?.length ? [matcher(excludeModules)] : []),
     ...modulesToSave.map((name) => fullMatcher(savedPattern(name))),
@@ -109,34 +112,38 @@ export function selector(options: LoraOptions, include: Matches): Matches {
   }
 }
 
+/** What `targets` reads of a method. */
+export type TargetRule = Pick<PeftMethod, 'name' | 'targetRoles'> & { readonly targets: TargetKind }
+
 /**
- * Names of the layers that the options mean, those of modulesToSave left out. When there is none, `IFT_PEFT_TARGET` lists what
- * there is; of an adapter's config it is `IFT_ADAPTER_CONFIG`.
+ * The modules that the options mean by their paths, those of modulesToSave left out. When there is none, `IFT_PEFT_TARGET` lists
+ * what there is; of an adapter's config it is `IFT_ADAPTER_CONFIG`.
  */
-export function targetPaths(
+export function targets(
   model: CausalLM,
-  options: LoraOptions,
+  options: ModuleOptions,
   context: Pick<PeftContext, 'definition' | 'roles' | 'adapter'>,
-): Set<string> {
+  rule: TargetRule,
+): Map<string, Module> {
   const { adapter } = context
-  const defaults = defaultTargets({ name: 'lora', targetRoles }, context)
+  const defaults = defaultTargets(rule, context)
   const wanted = options.targetModules ?? defaults
-  const layers = adaptable(model)
+  const modules = [...model.namedModules()]
+  const layers = new Map(modules.filter(([, module]) => rule.targets.accepts(module)))
   const include: Matches = isAllLinear(wanted)
     ? (path) => layers.get(path) instanceof Linear && layers.get(path) !== (model.lmHead as Module)
     : matcher(wanted)
-  const chosen = [...layers.keys()].filter(selector(options, include))
-  if (chosen.length) return new Set(chosen)
+  const isChosen = selector(options, include)
+  const chosen = [...layers].filter(([path]) => isChosen(path))
+  if (chosen.length) return new Map(chosen)
   const few = (paths: readonly string[]) => paths.slice(0, 3).join(', ')
-  const others = [...model.namedModules()]
-    .map(([path]) => path)
-    .filter((path) => include(path) && !layers.has(path))
+  const others = modules.map(([path]) => path).filter((path) => include(path) && !layers.has(path))
   const left = [...layers.keys()].filter(include)
   const option = adapter ? `${adapter.path}: target_modules of its config` : 'peft.targetModules'
   throw new IftError(
     adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_TARGET',
     others.length
-      ? `${option} matches ${few(others)}, which is neither a linear layer nor an embedding.`
+      ? `${option} matches ${few(others)}, which is not ${rule.targets.name}, as ${rule.name} takes them.`
       : left.length
         ? `${option} matches ${few(left)}, which excludeModules, modulesToSave or layersToTransform leave out.`
         : `${option} matched nothing: ${JSON.stringify(wanted)}.`,
@@ -147,4 +154,4 @@ export function targetPaths(
 }
 
 const listing = (layers: ReadonlyMap<string, unknown>) =>
-  `Layers of this model that can be adapted: ${[...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].join(', ')}`
+  `Modules of this model that can be adapted: ${[...new Set([...layers.keys()].map((path) => path.split('.').at(-1)!))].join(', ')}`

@@ -1,0 +1,169 @@
+import {
+  Embedding,
+  IftError,
+  Linear,
+  replaceModules,
+  TiedLinear,
+  type CausalLM,
+  type Module,
+  type Parameter,
+} from '@ift/tensor'
+import type { PeftContext } from '../contract/index.js'
+import type { AdaptedLayer, AdapterTensor } from './adapted-layer.js'
+import { ModuleHandle, type ModuleParts } from './module-handle.js'
+import type { ModuleMethod } from './module-method.js'
+import type { ModuleOptions } from './options.js'
+import { savedModules, type SavedModules } from './saved-modules.js'
+import { startTensor } from './start.js'
+import { checkPatterns, linearLayers, targets } from './targets.js'
+import { ownTable, tiedHead, untied, type TiedHead } from './tied.js'
+import { writeAdapterConfig } from './write-config.js'
+
+/** Freezes the model, puts a layer of the method on every target, and starts its tensors. */
+export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
+  method: ModuleMethod<O, L>,
+  model: CausalLM,
+  options: O,
+  context: PeftContext,
+): Promise<ModuleHandle<O, L>> {
+  method.check?.(options, context, model)
+  checkPatterns(
+    options,
+    (option, pattern, why) =>
+      new IftError(
+        'IFT_PEFT_TARGET',
+        `peft.${option}: "${pattern}" is not a regular expression that can be used: ${why}`,
+        "Write it as Python's re reads it, or give a list of layer names, such as ['q_proj', 'v_proj'].",
+      ),
+  )
+  for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
+  const tied = tiedHead(model)
+  const saved = savedModules(model, options, context)
+  if (tied && !saved.tied && (saved.paths.has(tied.path) || saved.paths.has(tied.embeddingPath)))
+    untie(model, tied)
+
+  const rule = { name: method.name, targetRoles: method.targetRoles, targets: method.targets ?? linearLayers }
+  const modules = method.targets === null ? new Map<string, Module>() : targets(model, options, context, rule)
+  refuseBoth(modules, saved, tied, options, context)
+  const shared = (await method.shared?.(modules, options, context)) ?? []
+  const layers = placeLayers(method, model, modules, { options, context, shared })
+  await startTensors(shared, layers, context)
+  const whole = new Map([
+    ...besideParameters(model, options, saved.paths, layers),
+    ...(method.whole?.(modules, model, options) ?? []),
+  ])
+  const parts: ModuleParts<O, L> = {
+    ...{ model, options, context, layers, shared, whole },
+    config: () => writeAdapterConfig(method, { options, context, layers, modules }),
+  }
+  const handle = method.handle?.(parts) ?? new ModuleHandle(parts)
+  for (const parameter of whole.values()) parameter.setTrainable(true)
+  return handle
+}
+
+/** PEFT trains a copy of the module that is named; the other one keeps the table of the base. */
+function untie(model: CausalLM, { path, head }: TiedHead): void {
+  const own = untied(head, ownTable(head.embedding))
+  replaceModules(
+    model,
+    (at) => at === path,
+    () => own,
+  )
+}
+
+/** Throws for a module that would be trained in two ways. */
+function refuseBoth(
+  modules: ReadonlyMap<string, Module>,
+  saved: SavedModules,
+  tied: TiedHead | null,
+  options: ModuleOptions,
+  { adapter }: PeftContext,
+): void {
+  if (
+    tied &&
+    !saved.tied &&
+    options.ensureWeightTying &&
+    (modules.has(tied.path) || modules.has(tied.embeddingPath))
+  )
+    throw new IftError(
+      adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_OPTIONS',
+      'ensure_weight_tying with the tied embedding or head among the adapted layers is one update for both, which is not built.',
+      'Name the embedding in modulesToSave instead; or merge the adapter with the tool that made it.',
+    )
+  for (const path of saved.paths)
+    for (const target of modules.keys())
+      if (`${target}.`.startsWith(`${path}.`))
+        throw new IftError(
+          'IFT_PEFT_TARGET',
+          `peft.modulesToSave trains "${path}" whole, and peft.targetModules adapts "${target}" in it.`,
+          'Name one of them alone.',
+        )
+}
+
+function placeLayers<O extends ModuleOptions, L extends AdaptedLayer>(
+  { layer: makeLayer }: Pick<ModuleMethod<O, L>, 'layer'>,
+  model: CausalLM,
+  modules: ReadonlyMap<string, Module>,
+  place: Pick<ModuleParts<O, L>, 'options' | 'context' | 'shared'>,
+): Map<string, L> {
+  const layers = new Map<string, L>()
+  if (!makeLayer) return layers
+  replaceModules(
+    model,
+    (path) => modules.has(path),
+    (module, path) => {
+      const sharesTable = module instanceof TiedLinear
+      const base: Module = sharesTable ? untied(module, module.embedding.weight) : module
+      // Chosen by kind, it is what the layer of the method takes.
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+      const layer = makeLayer(base as Linear & Embedding, { ...place, path, sharesTable })
+      layers.set(path, layer)
+      return layer
+    },
+  )
+  return layers
+}
+
+/** Gives every tensor of the adapter its start, from the seed and its place alone. */
+async function startTensors(
+  shared: readonly AdapterTensor[],
+  layers: ReadonlyMap<string, AdaptedLayer>,
+  context: PeftContext,
+): Promise<void> {
+  // Two streams of random numbers for each layer; where a layer draws more, they lie behind those of all layers.
+  const stream = (layer: number, at: number) => 2 * layer + (at & 1) + (at >> 1) * 2 ** 20
+  const startAll = async (tensors: readonly AdapterTensor[], layer: number) => {
+    for (const [at, { parameter, start, trained = true }] of tensors.entries()) {
+      parameter.assign(await startTensor(start, parameter.shape, context, stream(layer, at)))
+      parameter.setTrainable(trained)
+    }
+  }
+  await startAll(shared, 0)
+  let index = 0
+  for (const layer of layers.values()) {
+    await startAll(layer.tensors(), ++index)
+    await layer.begin?.(stream(index, 0))
+  }
+}
+
+/** Parameters trained whole: those of modulesToSave and the biases asked for, under PEFT's paths. */
+function besideParameters(
+  model: CausalLM,
+  { bias }: ModuleOptions,
+  saved: ReadonlySet<string>,
+  layers: ReadonlyMap<string, AdaptedLayer>,
+): Map<string, Parameter> {
+  const whole = new Map<string, Parameter>()
+  const own = new Set(
+    [...layers.values()].flatMap((layer) => layer.tensors().map(({ parameter }) => parameter)),
+  )
+  for (const [path, parameter] of model.namedParameters())
+    if ([...saved].some((module) => path.startsWith(`${module}.`))) whole.set(path, parameter)
+  if (bias === 'lora_only')
+    for (const [path, { base_layer }] of layers)
+      if (base_layer.bias) whole.set(`${path}.base_layer.bias`, base_layer.bias)
+  if (bias === 'all')
+    for (const [path, parameter] of model.namedParameters())
+      if (path.endsWith('.bias') && !own.has(parameter)) whole.set(path, parameter)
+  return whole
+}

@@ -1,0 +1,17 @@
+export { AdaptedLinear } from './adapted-linear.js'
+export type { AdaptedLayer, AdapterTensor, MergedWeights } from './adapted-layer.js'
+export { modulePrefix, sharedPrefix } from './names.js'
+export { ModuleHandle, type ModuleParts } from './module-handle.js'
+export { moduleMethod, type LayerPlace, type ModuleMethod } from './module-method.js'
+export {
+  besideFields,
+  besideOptions,
+  patternFields,
+  patternOptions,
+  targetFields,
+  targetOptions,
+  type ModuleOptions,
+} from './options.js'
+export { constant, kaimingUniform, normal, ones, uniform, values, zeros, type Start } from './start.js'
+export { linearLayers, linearLayersAndEmbeddings, patternTable, type TargetKind } from './targets.js'
+export { fanInFanOut } from './write-config.js'

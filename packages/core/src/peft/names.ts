@@ -1,0 +1,5 @@
+/** Prefix of the name of every tensor of a module in an adapter file of Hugging Face PEFT. */
+export const modulePrefix = 'base_model.model.'
+
+/** Prefix of a tensor that belongs to the whole adapter. */
+export const sharedPrefix = 'base_model.'

@@ -1,0 +1,128 @@
+import { IftError, type AdapterSource, type PeftMethod } from '@ift/core'
+import {
+  besideFields,
+  fanInFanOut,
+  linearLayersAndEmbeddings,
+  ModuleHandle,
+  moduleMethod,
+  patternFields,
+  patternTable,
+  targetFields,
+  type LayerPlace,
+} from '@ift/core/peft'
+import { Embedding, QuantizedLinear, type Linear } from '@ift/tensor'
+import { ignoredFields, readStart } from './adapter-config.js'
+import { LoraEmbedding } from './lora-embedding.js'
+import { LoraLinear } from './lora-linear.js'
+import { loraOptions, type LoraOptions } from './options.js'
+
+type LoraLayer = LoraLinear | LoraEmbedding
+
+const hasInitial = (layer: LoraLayer) => layer instanceof LoraLinear && layer.initial !== undefined
+
+class LoraHandle extends ModuleHandle<LoraOptions, LoraLayer> {
+  override async load(source: AdapterSource): Promise<void> {
+    if ([...this.parts.layers.values()].some(hasInitial) && source.config['init_lora_weights'] !== 'pissa')
+      throw new IftError(
+        'IFT_ADAPTER_PISSA',
+        `${source.path} cannot be loaded into layers started with init: pissa, whose base weights were changed.`,
+        'Remove peft.init: an adapter brings its own values.',
+      )
+    await super.load(source)
+  }
+}
+
+/**
+ * LoRA (Hu et al. 2021, arXiv:2106.09685) with rsLoRA, DoRA, LoRA+ and PiSSA; adapters in the format of Hugging Face
+ * PEFT, both ways.
+ */
+export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer>({
+  name: 'lora',
+  peftType: 'LORA',
+  // Section 7.1 of the paper, and PEFT.
+  targetRoles: ['query', 'value'],
+  targets: linearLayersAndEmbeddings,
+  options: loraOptions,
+  fields: {
+    ...targetFields,
+    ...besideFields,
+    ...patternFields,
+    r: 'r',
+    lora_alpha: 'alpha',
+    lora_dropout: 'dropout',
+    use_rslora: 'rslora',
+    use_dora: 'dora',
+    lora_bias: 'loraBias',
+  },
+  ignoredFields,
+  readConfig: readStart,
+  check(options) {
+    const { loraBias, dora, init } = options
+    const refuse = (first: string, second: string) =>
+      new IftError(
+        'IFT_PEFT_OPTIONS',
+        `peft.${first} cannot be combined with peft.${second}.`,
+        'Choose one of them.',
+      )
+    if (loraBias && (dora || init !== 'kaiming')) throw refuse('loraBias', dora ? 'dora' : `init: ${init}`)
+    if (init === 'pissa' && dora) throw refuse('init: pissa', 'dora')
+  },
+  layer: makeLayer,
+  handle: (parts) => new LoraHandle(parts),
+  writeConfig({ options, context, layers }) {
+    const widened = [...layers.values()].some(hasInitial)
+    // The rank is doubled, so alpha grows by the factor that keeps the scale.
+    const alphaFactor = widened ? (options.rslora ? Math.SQRT2 : 2) : 1
+    const rankFactor = widened ? 2 : 1
+    const times = (table: Readonly<Record<string, number>>, factor: number) =>
+      Object.fromEntries(Object.entries(table).map(([key, value]) => [key, value * factor]))
+    return {
+      fan_in_fan_out: fanInFanOut(context, layers),
+      init_lora_weights: true,
+      r: options.r * rankFactor,
+      lora_alpha: options.alpha * alphaFactor,
+      rank_pattern: times(options.rankPattern, rankFactor),
+      alpha_pattern: times(options.alphaPattern, alphaFactor),
+    }
+  },
+})
+
+function makeLayer(base: Linear & Embedding, place: LayerPlace<LoraOptions>): LoraLayer {
+  const { path, options, context } = place
+  const { dropout, dora, loraBias: bias, init, loraPlusRatio, rslora } = options
+  const r = patternTable(options.rankPattern, options.r)(path)
+  const scale = patternTable(options.alphaPattern, options.alpha)(path) / (rslora ? Math.sqrt(r) : r)
+  const module: unknown = base
+  if (module instanceof Embedding) {
+    if (dora || bias || init === 'pissa') throw linearOnly(path, options)
+    return new LoraEmbedding(module, { r, scale, loraPlusRatio })
+  }
+  if (init === 'pissa') refuseFixed(base, place)
+  const { seed } = context
+  return new LoraLinear(base, path, { r, scale, dropout, dora, bias, init, loraPlusRatio, seed })
+}
+
+function linearOnly(path: string, { dora, loraBias }: LoraOptions): IftError {
+  const option = dora ? 'dora' : loraBias ? 'loraBias' : 'init: pissa'
+  return new IftError(
+    'IFT_PEFT_OPTIONS',
+    `peft.${option} is for linear layers; peft.targetModules also names the embedding "${path}".`,
+    `Leave out ${path.split('.').at(-1)!}, or peft.${option.split(':')[0]!}.`,
+  )
+}
+
+/** Throws for weights that a start cannot change. */
+function refuseFixed(base: Linear, { path, sharesTable }: LayerPlace<LoraOptions>): void {
+  if (base instanceof QuantizedLinear)
+    throw new IftError(
+      'IFT_PEFT_OPTIONS',
+      `peft.init: pissa changes the base weights, and "${path}" is held in ${base.weight.format}.`,
+      'Leave out peft.init, or quantize.',
+    )
+  if (sharesTable)
+    throw new IftError(
+      'IFT_PEFT_OPTIONS',
+      `peft.init: pissa changes the base weights, and "${path}" shares them with the embedding.`,
+      'Leave out peft.init, or this layer.',
+    )
+}
