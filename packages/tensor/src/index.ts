@@ -24,7 +24,7 @@ export * from './ops/index.js'
 export type { CausalLM, ForwardInput } from './nn/causal-lm.js'
 export { Embedding, type EmbeddingOptions } from './nn/embedding.js'
 export { forwardInput, promptsOf, type InputRows } from './nn/forward-input.js'
-export { PackedKv, SharedPrefixKv, type KvSource } from './nn/kv.js'
+export { PackedKv, SharedPrefixKv, type KeysAndValues, type KvSource } from './nn/kv.js'
 export { LayerNorm } from './nn/layer-norm.js'
 export { Linear, type LinearLayerOptions } from './nn/linear.js'
 export { Module, type Child, type LinearLike } from './nn/module.js'
@@ -37,10 +37,20 @@ export {
 } from './nn/paged-kv-cache.js'
 export { Parameter } from './nn/parameter.js'
 export { limitParameters } from './nn/parameter-limit.js'
-export { promptLayout, type PromptLayout, type PromptSpan } from './nn/prompt-layout.js'
+export { promptLayout, type KeysAhead, type PromptLayout, type PromptSpan } from './nn/prompt-layout.js'
 export { QuantizedLinear, quantizeLinears } from './nn/quantized-linear.js'
 export { QuantizedParameter } from './nn/quantized-parameter.js'
 export { Recompute, recomputeModules } from './nn/recompute-layers.js'
 export { replaceModules } from './nn/replace-modules.js'
 export { RMSNorm } from './nn/rms-norm.js'
 export { TiedLinear } from './nn/tied-linear.js'
+export {
+  behindVirtualTokens,
+  embedBehind,
+  keysAhead,
+  placesTaken,
+  type VirtualKeys,
+  type VirtualRows,
+  type VirtualTokens,
+  type WholeSequences,
+} from './nn/virtual-tokens.js'

@@ -16,10 +16,12 @@ const listed = (files: readonly string[]) =>
     .join(', ')}${files.length > 3 ? ` and ${files.length - 3} more` : ''}`
 
 /** What limits the length of a sample. */
-const limitOf = ({ tokens, by }: RunData['limit'], maxLength: number): string =>
-  by === 'maxLength'
-    ? `maxLength (${tokens} tokens)`
-    : `the model's limit (${tokens} tokens; maxLength says ${maxLength})`
+function limitOf({ tokens, by, virtual }: RunData['limit'], maxLength: number): string {
+  const behind = virtual === 0 ? '' : ` behind ${virtual} virtual ones`
+  return by === 'maxLength'
+    ? `maxLength (${tokens} tokens${behind})`
+    : `the model's limit (${tokens} tokens${behind}; maxLength says ${maxLength})`
+}
 
 /** What of a dataset is not learned, and why: dropped, cut, held out by the names of its files. */
 export function lossRows(

@@ -89,6 +89,11 @@ export interface PackedBatch {
   readonly prefixes?: readonly number[]
   /** For each sequence, the part that is read in both directions; absent for models that read in one direction. */
   readonly prompts?: readonly PromptSpan[]
-  /** Positions with a target. */
+  /**
+   * For each sequence, the first id of its sample where virtual rows must predict it, or -1; absent without virtual rows, where nothing
+   * predicts a first token.
+   */
+  readonly firstTargets?: Int32Array
+  /** Targets, those in `firstTargets` too. */
   readonly trainedTokens: number
 }

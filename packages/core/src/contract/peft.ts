@@ -1,4 +1,4 @@
-import type { Backend, CausalLM, FloatDType, ForwardInput, Parameter, Tensor } from '@ift/tensor'
+import type { Backend, CausalLM, FloatDType, Parameter, Tensor, VirtualTokens } from '@ift/tensor'
 import type { z } from 'zod'
 import type { ModelDefinition, ModelRoles, ModelShape, ModuleRole } from './model.js'
 import type { Tokenizer } from './tokenizer.js'
@@ -48,6 +48,13 @@ export interface PeftContext {
   readonly adapter?: AdapterSource | undefined
 }
 
+/**
+ * Virtual tokens in front of every sequence: `rows()` in the place of embedded tokens, or `keysAndValues()` of every layer. They are asked
+ * for once in each micro-batch of training, and once for all sequences that are generated together; layout, positions, masks, caches and
+ * limits are not the method's business. Virtual tokens count as tokens of the sequence wherever a length has a limit.
+ */
+export type PeftPrefix = VirtualTokens
+
 /** What a method adds to the memory of a run, besides its trainable parameters. */
 export interface PeftMemory {
   /** Elements, of the type of the activations, that a decoder layer keeps for its backward pass, for each token. */
@@ -70,11 +77,8 @@ export interface PeftHandle {
   trainable(): Iterable<TrainableParameter>
   /** For the plan of a run; absent where the method keeps nothing for the backward pass. */
   memory?(): PeftMemory
-  /**
-   * Called before every forward pass: adds virtual tokens or a key/value prefix to each sequence. For models that
-   * read prompts in both directions, `prompts` grows by the same rows.
-   */
-  prepare?(input: ForwardInput): ForwardInput
+  /** What stands in front of every sequence; absent where nothing does, also while the method is switched off. */
+  readonly prefix?: PeftPrefix | undefined
   /**
    * Called once per optimiser step, after the update and while the gradients are there; not for a step whose gradient is not
    * finite. With ranks every one calls it with the same numbers.

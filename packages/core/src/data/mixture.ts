@@ -50,6 +50,10 @@ export class SampleView implements SampleSource {
     return this.#source(index).trained(this.#index[index]!)
   }
 
+  learnsFirst(index: number): boolean {
+    return this.#source(index).learnsFirst(this.#index[index]!)
+  }
+
   sample(index: number): Sample {
     return this.#source(index).sample(this.#index[index]!)
   }

@@ -21,6 +21,8 @@ export interface PackerOptions {
   readonly sharePrefixes?: boolean
   /** The part of a sample that the model reads in both directions, for such a model. */
   readonly promptOf?: ((ids: ArrayLike<number>) => PromptSpan) | undefined
+  /** Rows that a method puts in front of the samples; they count as tokens of a micro-batch. */
+  readonly virtualRows?: VirtualRowsOf | undefined
   readonly seed: number
   /** A new seeded order every epoch; otherwise the order of the samples. */
   readonly shuffle: boolean
@@ -30,6 +32,13 @@ export interface PackerOptions {
   readonly samplesPerStep?: number | undefined
   /** Or tokens of an optimiser step over all ranks at most, and at least one sample. */
   readonly tokensPerStep?: number | undefined
+}
+
+/** Virtual rows of a micro-batch. */
+export interface VirtualRowsOf {
+  readonly rows: number
+  /** Whether all sequences go on from one copy, or each has its own. */
+  readonly copies: 'one' | 'each'
 }
 
 /** Micro-batches of one optimiser step. Numbers without `local` are sums over all ranks, the same on each. */
@@ -49,22 +58,24 @@ export interface PackedStep {
 /**
  * Lays samples end to end: positions begin anew with each, targets stay inside each. With `sharePrefixes` samples that
  * begin alike stand behind one copy of their beginning, and the order of the samples is another. `promptOf` finds what a
- * model reads in both directions.
+ * model reads in both directions. With `learnFirst` virtual rows stand in front and predict the first token.
  */
 export function packSamples(
   samples: readonly Sample[],
   sharePrefixes = false,
   promptOf?: (ids: ArrayLike<number>) => PromptSpan,
+  learnFirst = false,
 ): PackedBatch {
   const groups = sharePrefixes
     ? prefixGroups(samples)
     : samples.map((sample) => ({ samples: [sample], shared: 0 }))
   /** Sequences of the batch: rows `from` up to `to` of a sample, behind the rows of another sequence. */
-  const parts: { sample: Sample; from: number; to: number; prefix: number }[] = []
+  const parts: { sample: Sample; from: number; to: number; prefix: number; whole: boolean }[] = []
   for (const { samples, shared } of groups) {
     const prefix = shared > 0 ? parts.length : -1
-    if (shared > 0) parts.push({ sample: samples[0]!, from: 0, to: shared, prefix: -1 })
-    for (const sample of samples) parts.push({ sample, from: shared, to: sample.ids.length, prefix })
+    if (shared > 0) parts.push({ sample: samples[0]!, from: 0, to: shared, prefix: -1, whole: false })
+    for (const sample of samples)
+      parts.push({ sample, from: shared, to: sample.ids.length, prefix, whole: true })
   }
   const lengths = parts.map(({ from, to }) => to - from)
   const total = lengths.reduce((sum, length) => sum + length, 0)
@@ -83,12 +94,17 @@ export function packSamples(
       trainedTokens++
     }
   }
+  const firstTargets = Int32Array.from(parts, ({ sample: { labels }, whole }) =>
+    learnFirst && whole && labels[0] !== ignoredLabel ? labels[0]! : -1,
+  )
+  trainedTokens += firstTargets.filter((target) => target >= 0).length
   const batch: PackedBatch = {
     ids,
     positions,
     targets,
     lengths,
     trainedTokens,
+    ...(learnFirst && { firstTargets }),
     ...(promptOf && { prompts: parts.map(({ sample }) => promptOf(sample.ids)) }),
   }
   return groups.some(({ shared }) => shared > 0)
@@ -114,11 +130,12 @@ export class Packer implements IterableIterator<PackedStep> {
         'There is no sample to train on.',
         'See what was dropped: npx ift data stats. Raise maxLength if the samples are too long.',
       )
+    const virtual = options.virtualRows?.rows ?? 0
     for (let i = 0; i < samples.count; i++)
-      if (samples.length(i) > microBatchTokens)
+      if (samples.length(i) + virtual > microBatchTokens)
         throw new IftError(
           'IFT_PACK_BUDGET',
-          `Sample ${i} has ${samples.length(i)} tokens, a micro-batch takes ${microBatchTokens}.`,
+          `Sample ${i} has ${samples.length(i)} tokens${virtual ? ` and ${virtual} virtual ones` : ''}, a micro-batch takes ${microBatchTokens}.`,
           'Raise train.microBatchTokens to at least maxLength, or lower maxLength.',
         )
     this.#samples = samples
@@ -166,6 +183,7 @@ export class Packer implements IterableIterator<PackedStep> {
 
   /** The step at the cursor, which moves on; epochs follow each other without end. */
   step(): PackedStep {
+    const { sharePrefixes, promptOf, virtualRows } = this.#options
     const { epoch, position } = this.#cursor
     const end = this.#stepEnd(epoch, position)
     const indexes = this.#epochOrder(epoch).subarray(position, end)
@@ -175,13 +193,15 @@ export class Packer implements IterableIterator<PackedStep> {
     for (const index of indexes) {
       tokens += this.#samples.length(index)
       trainedTokens += this.#samples.trained(index)
+      if (virtualRows !== undefined && this.#samples.learnsFirst(index)) trainedTokens++
     }
     const groups = this.#divide(indexes)
     const microBatches = groups.map((group) =>
       packSamples(
         group.map((index) => this.#samples.sample(index)),
-        this.#options.sharePrefixes,
-        this.#options.promptOf,
+        sharePrefixes,
+        promptOf,
+        virtualRows !== undefined,
       ),
     )
     this.#cursor = next
@@ -241,8 +261,10 @@ export class Packer implements IterableIterator<PackedStep> {
    * (no rank has more than 4/3 of the best possible, Graham 1969) and there into the first micro-batch with room.
    */
   #divide(indexes: Int32Array): number[][] {
-    const { rank, worldSize, microBatchTokens, maxSequences = Infinity } = this.#options
-    const length = (index: number) => this.#samples.length(index)
+    const { rank, worldSize, microBatchTokens, maxSequences = Infinity, virtualRows } = this.#options
+    const once = virtualRows?.copies === 'one' ? virtualRows.rows : 0
+    const each = virtualRows?.copies === 'each' ? virtualRows.rows : 0
+    const length = (index: number) => this.#samples.length(index) + each
     const byLength = Array.from(indexes, (index, order) => ({ index, order })).sort(
       (a, b) => length(b.index) - length(a.index) || a.order - b.order,
     )
@@ -256,7 +278,7 @@ export class Packer implements IterableIterator<PackedStep> {
       let bin = bins.find(
         ({ tokens, samples }) => tokens + length(index) <= microBatchTokens && samples.length < maxSequences,
       )
-      if (!bin) bins.push((bin = { tokens: 0, samples: [] }))
+      if (!bin) bins.push((bin = { tokens: once, samples: [] }))
       bin.tokens += length(index)
       bin.samples.push(index)
     }

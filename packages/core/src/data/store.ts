@@ -13,6 +13,8 @@ export interface SampleSource {
   length(index: number): number
   /** Tokens of it that are learned: those with a label behind the first position. */
   trained(index: number): number
+  /** Whether its first token has a label, which virtual rows in front of it can predict. */
+  learnsFirst(index: number): boolean
   sample(index: number): Sample
 }
 
@@ -77,6 +79,10 @@ export class SampleStore implements SampleSource {
 
   trained(index: number): number {
     return this.#trained[index]!
+  }
+
+  learnsFirst(index: number): boolean {
+    return this.#bit(this.#starts[index]!)
   }
 
   sample(index: number): Sample {

@@ -6,6 +6,7 @@ import type { Decoder, Feed } from './decoder.js'
 import { Random } from './random.js'
 import { decodeSettings, processScores, type DecodeSettings, type LogitsTap } from './settings.js'
 import { StopScanner } from './stop.js'
+import { saidVirtual } from '../data/virtual-tokens.js'
 import type { FinishReason, GenerateOptions, Generation } from '../contract/generate.js'
 
 export interface GeneratorParts {
@@ -15,7 +16,10 @@ export interface GeneratorParts {
   readonly ends: ReadonlySet<number>
   /** Stop texts of the prompt template. */
   readonly stop: readonly string[]
+  /** Positions that prompt and answer may take; null when nothing limits them. */
   readonly maxPositions: number | null
+  /** Virtual tokens in front of them, for errors to name. */
+  readonly virtualTokens?: number
   /** Processes scores last. */
   readonly tap: LogitsTap | null
 }
@@ -104,12 +108,17 @@ export class Generator {
       results[index] = generation
       await onDone?.(generation, index)
     }
-    if (settings.numBeams > 1) {
-      for (const [index, prompt] of prompts.entries())
-        if (prompt) await finish(index, await this.#beams(Array.from(prompt), settings, index, stream))
-      return results
+    // While it is there, virtual tokens of a method stay in the cache from one prompt to the next.
+    const { decoder } = this.#parts
+    const empty = decoder.add()
+    try {
+      if (settings.numBeams === 1) await this.#tracks(prompts, settings, batch, stream, finish)
+      else
+        for (const [index, prompt] of prompts.entries())
+          if (prompt) await finish(index, await this.#beams(Array.from(prompt), settings, index, stream))
+    } finally {
+      decoder.remove(empty)
     }
-    await this.#tracks(prompts, settings, batch, stream, finish)
     return results
   }
 
@@ -119,7 +128,7 @@ export class Generator {
   }
 
   #checkLength(promptTokens: number, settings: DecodeSettings, index: number): void {
-    const { maxPositions } = this.#parts
+    const { maxPositions, virtualTokens = 0 } = this.#parts
     if (promptTokens === 0)
       throw new IftError(
         'IFT_GENERATE_EMPTY',
@@ -129,7 +138,7 @@ export class Generator {
     if (maxPositions !== null && promptTokens >= maxPositions)
       throw new IftError(
         'IFT_SEQUENCE_TOO_LONG',
-        `Prompt ${index} has ${promptTokens} tokens; the model's limit is ${maxPositions} with the answer.`,
+        `Prompt ${index} has ${promptTokens} tokens; the model's limit is ${maxPositions} with the answer${saidVirtual(virtualTokens, ', behind ')}.`,
         `Shorten it to ${maxPositions - Math.min(settings.maxNewTokens, maxPositions - 1)} tokens or fewer.`,
       )
   }

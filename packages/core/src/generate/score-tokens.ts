@@ -1,4 +1,14 @@
-import { forwardInput, noGrad, ops, promptsOf, scope, tensor, type Backend, type CausalLM } from '@ift/tensor'
+import {
+  behindVirtualTokens,
+  forwardInput,
+  noGrad,
+  ops,
+  promptsOf,
+  scope,
+  tensor,
+  type Backend,
+  type CausalLM,
+} from '@ift/tensor'
 import type { PeftHandle } from '../contract/index.js'
 
 /** log p(id | before) in nats of every token of a sequence; the first has none and is null. */
@@ -12,12 +22,14 @@ export async function scoreTokens(
   if (n < 2) return Array.from({ length: n }, () => null)
   const logProbs = noGrad(() =>
     scope(() => {
-      const input = forwardInput(backend, {
+      const whole = {
         ids: Array.from(ids).slice(0, -1),
         lengths: [n - 1],
         prompts: promptsOf(model, [ids]),
-      })
-      const hidden = model.call(peft?.prepare?.(input) ?? input)
+      }
+      const hidden = model.call(
+        forwardInput(backend, behindVirtualTokens(backend, model, peft?.prefix, whole)),
+      )
       return ops.logProbs(hidden, model.lmHead, tensor(backend, Array.from(ids).slice(1), [n - 1], 'i32'))
     }),
   )

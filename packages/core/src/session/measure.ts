@@ -1,7 +1,7 @@
 import { backward, ops, withRandom, type Tensor } from '@ift/tensor'
 import type { PackedBatch } from '../contract/data.js'
 import { createPacker, type PackerOptions } from '../data/pack.js'
-import { withDeviceBatch } from '../train/forward.js'
+import { forwardBatch } from '../train/forward.js'
 import type { RunData } from './open-data.js'
 import type { OpenModel } from './open-model.js'
 
@@ -26,8 +26,8 @@ export async function measureSpeed(open: OpenModel, data: RunData, packing: Pack
     await backend.synchronize()
     const started = performance.now()
     withRandom({ seed: packing.seed, step: 0, micro: 0 }, () => {
-      withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
-        const loss: Tensor = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, {
+      forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) => {
+        const loss: Tensor = ops.linearCrossEntropy(hidden, model.lmHead, targets, {
           gradScale: 1 / batch.trainedTokens,
         })
         backward(loss)
@@ -39,7 +39,8 @@ export async function measureSpeed(open: OpenModel, data: RunData, packing: Pack
   const { microBatches } = createPacker(data.train, packing).step()
   const batches = microBatches.filter(({ trainedTokens }) => trainedTokens > 0)
   const rows = batches.reduce((sum, { ids }) => sum + ids.length, 0)
-  const one = createPacker(data.train, { ...packing, microBatchTokens: data.longest }).step().microBatches[0]!
+  const longest = data.longest + (packing.virtualRows?.rows ?? 0)
+  const one = createPacker(data.train, { ...packing, microBatchTokens: longest }).step().microBatches[0]!
   peft?.setTraining(true)
   try {
     let seconds = await secondsOf(one)

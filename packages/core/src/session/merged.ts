@@ -1,6 +1,15 @@
-import { forwardInput, noGrad, promptsOf, scope, zeros, type FloatDType } from '@ift/tensor'
+import {
+  behindVirtualTokens,
+  forwardInput,
+  noGrad,
+  promptsOf,
+  scope,
+  zeros,
+  type FloatDType,
+} from '@ift/tensor'
 import type { Quantize } from './model-files.js'
 import type { OpenModel } from './open-model.js'
+import { positionsLeft } from '../data/virtual-tokens.js'
 
 /** A merged model on disk, and how far it is from the adapter on its base. */
 export interface Merged {
@@ -25,11 +34,13 @@ export async function probeLogits(
 ): Promise<Float32Array> {
   const { backend, model, peft, tokenizer, shape } = open
   const encoded = await tokenizer.encode(text)
-  const ids = encoded.ids.subarray(0, Math.min(64, shape.maxPositions ?? 64))
+  const ids = encoded.ids.subarray(0, Math.min(64, positionsLeft({ peft, shape }) ?? 64))
   const logits = noGrad(() =>
     scope(() => {
-      const input = forwardInput(backend, { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) })
-      const hidden = model.call(peft?.prepare?.(input) ?? input)
+      const whole = { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) }
+      const hidden = model.call(
+        forwardInput(backend, behindVirtualTokens(backend, model, peft?.prefix, whole)),
+      )
       const to = zeros(backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32')
       return model.lmHead.call(hidden, to)
     }),

@@ -19,6 +19,7 @@ import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { OpenModel } from './open-model.js'
 import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
+import { sampleLimit, virtualTokens } from '../data/virtual-tokens.js'
 
 /** One dataset of a run, tokenised. */
 export interface RunDataset {
@@ -35,8 +36,11 @@ export interface RunData {
   readonly datasets: readonly RunDataset[]
   /** Samples that `dedup` took out. */
   readonly duplicates: number
-  /** Maximum tokens of a sample, and the source of this limit: the option, or the positions of the model. */
-  readonly limit: { readonly tokens: number; readonly by: 'maxLength' | 'model' }
+  /**
+   * Maximum tokens of a sample, and the source of this limit: the option, or the positions of the model; less the virtual tokens that
+   * stand in front of every sample.
+   */
+  readonly limit: { readonly tokens: number; readonly by: 'maxLength' | 'model'; readonly virtual: number }
   /** Tokens of the longest sample, of those held out too. */
   readonly longest: number
   /** sha256 of everything that decides the samples and their order in the data. */
@@ -144,7 +148,7 @@ export const recordSources = (
 export async function openData(
   session: PluginSession,
   config: ResolvedConfig,
-  open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
+  open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'> & Partial<Pick<OpenModel, 'peft'>>,
   {
     keep = true,
   }: { /** Whether samples are kept in the cache for the next time. */ readonly keep?: boolean } = {},
@@ -152,7 +156,8 @@ export async function openData(
   const notes = new Set<string>()
   const { hooks, rootDir } = session
   const { seed } = config.train
-  const maxLength = Math.min(config.maxLength, open.shape.maxPositions ?? Infinity)
+  const { peft = null, shape } = open
+  const limit = { ...sampleLimit({ peft, shape }, config.maxLength), virtual: virtualTokens(peft) }
   // Plugins that rewrite examples or samples are not part of the key: nothing is cached then.
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   // A cache saves time, and nothing depends on it.
@@ -162,7 +167,7 @@ export async function openData(
     const options: BuildOptions = {
       template: open.template,
       tokenizer: open.tokenizer,
-      maxLength,
+      maxLength: limit.tokens,
       trainOn: config.trainOn,
       truncation: config.truncation,
       ...(tapped(hooks.example) ? { onExample: (example) => hooks.example.call(example, context) } : {}),
@@ -222,7 +227,7 @@ export async function openData(
     validation: held.count ? held : null,
     datasets,
     duplicates: mixed.duplicates,
-    limit: { tokens: maxLength, by: maxLength < config.maxLength ? 'model' : 'maxLength' },
+    limit,
     longest,
     hash: hash.digest('hex'),
     notes: [...notes],

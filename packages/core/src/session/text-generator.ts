@@ -8,6 +8,7 @@ import type { InstructionExample, MessagesExample } from '../contract/data.js'
 import { scoreTokens } from '../generate/score-tokens.js'
 import { AnswerText } from './answer-text.js'
 import type { OpenModel } from './open-model.js'
+import { positionsLeft, saidVirtual, virtualTokens } from '../data/virtual-tokens.js'
 
 /** A prompt: plain text, an instruction with its system text and history, or a conversation with its tools. */
 export type Prompt = string | Omit<InstructionExample, 'output'> | MessagesExample
@@ -30,7 +31,8 @@ export class TextGenerator {
         ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
       ]),
       stop: open.template.stop,
-      maxPositions: open.shape.maxPositions,
+      maxPositions: positionsLeft(open),
+      virtualTokens: virtualTokens(open.peft),
       tap,
     })
   }
@@ -106,11 +108,12 @@ export class TextGenerator {
 
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
   async score(ids: ArrayLike<number>): Promise<(number | null)[]> {
-    const { backend, model, peft, shape } = this.#open
-    if (shape.maxPositions !== null && ids.length > shape.maxPositions)
+    const { backend, model, peft } = this.#open
+    const left = positionsLeft(this.#open)
+    if (left !== null && ids.length > left)
       throw new IftError(
         'IFT_SEQUENCE_TOO_LONG',
-        `The text has ${ids.length} tokens; the model's limit is ${shape.maxPositions}.`,
+        `The text has ${ids.length} tokens; the model's limit is ${left}${saidVirtual(virtualTokens(peft), ' behind ')}.`,
         'Score it in pieces.',
       )
     return scoreTokens(backend, model, peft, ids)

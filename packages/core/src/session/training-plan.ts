@@ -7,6 +7,7 @@ import type { RemedyInput } from '../train/remedies.js'
 import { stateBytes } from '../train/trainable-chunk.js'
 import type { RunData } from './open-data.js'
 import type { OpenModel } from './open-model.js'
+import { virtualRows, virtualTokens } from '../data/virtual-tokens.js'
 
 const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
 
@@ -25,9 +26,27 @@ export const budget = (config: ResolvedConfig, open: OpenModel): number | null =
     : null
 }
 
-/** Tokens of a micro-batch: the option, or the longest sample, which is never cut. */
-export const microBatchTokens = ({ train }: ResolvedConfig, { longest }: RunData): number =>
-  Math.max(train.microBatchTokens, longest)
+/** Tokens of a micro-batch, virtual rows included: the option, or the longest sample, which is never cut. */
+export const microBatchTokens = (
+  { train }: ResolvedConfig,
+  { peft, model }: Pick<OpenModel, 'peft' | 'model'>,
+  { longest }: RunData,
+): number => Math.max(train.microBatchTokens, longest + (virtualRows(peft, model)?.rows ?? 0))
+
+/**
+ * Keys of virtual tokens that a layer keeps for a micro-batch of `tokens`: a copy for each sample, of which there are as many as
+ * samples of average length.
+ */
+function virtualKeys({ train }: ResolvedConfig, { peft, model }: OpenModel, data: RunData, tokens: number) {
+  const virtual = virtualTokens(peft)
+  const rows = virtualRows(peft, model)
+  if (virtual === 0 || rows?.copies === 'each') return 0
+  const { count } = data.train
+  let all = 0
+  for (let i = 0; i < count; i++) all += data.train.length(i)
+  const samples = Math.max(1, Math.floor((tokens - (rows?.rows ?? 0)) / (all / count)))
+  return virtual * Math.min(samples, count, train.tokensPerStep === undefined ? train.batchSize : Infinity)
+}
 
 /** Input of the plan for this configuration, model and data. */
 export function planInput(
@@ -47,7 +66,7 @@ export function planInput(
     quantized.largest = Math.max(quantized.largest, size)
   }
   const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
-  const tokens = microBatchTokens(config, data)
+  const tokens = microBatchTokens(config, open, data)
   return {
     shape: open.shape,
     dtype: open.dtype,
@@ -64,6 +83,7 @@ export function planInput(
       0,
     ),
     tokens,
+    virtualKeys: virtualKeys(config, open, data, tokens),
     trainedTokens: tokens,
     budget: budget(config, open),
     maxLength: data.limit.tokens,

@@ -30,6 +30,7 @@ import { explainMemory } from './out-of-memory.js'
 import { writeRunReport } from './run-report.js'
 import { saveOutput } from './save-output.js'
 import { budget, microBatchTokens, planInput, planTraining } from './training-plan.js'
+import { virtualRows } from '../data/virtual-tokens.js'
 
 export interface TrainingOptions {
   /** Go on with the run in the output folder, or from the checkpoint or run that is named. */
@@ -67,9 +68,9 @@ export interface Training {
   release(): void
 }
 
-/** A method that adds rows or keys of its own cannot follow rows that several samples share. */
+/** Rows of prompts that are read in both directions belong to one sample; dropout is drawn for every sample, unless the config says so. */
 function sharesPrefixes(wanted: 'auto' | 'always' | 'never', { peft, shape }: OpenModel): boolean {
-  const possible = shape.bidirectionalPrompt !== true && peft?.prepare === undefined
+  const possible = shape.bidirectionalPrompt !== true
   return possible && (wanted === 'always' || (wanted === 'auto' && peft?.stochastic !== true))
 }
 
@@ -242,7 +243,8 @@ async function openIn(
 
   const { train } = config
   const packing = {
-    microBatchTokens: microBatchTokens(config, data),
+    microBatchTokens: microBatchTokens(config, open, data),
+    virtualRows: virtualRows(open.peft, open.model),
     seed: train.seed,
     shuffle: train.shuffle,
     sharePrefixes: sharesPrefixes(train.sharePrefixes, open),

@@ -4,7 +4,7 @@ export {
   type ConformanceCase,
   type DatasetConformanceOptions,
 } from './dataset.js'
-export { logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
+export { inputBehind, logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
 export { greedyIds } from './greedy.js'
 export { optimizerConformance, optimizersOf, type OptimizerConformanceOptions } from './optimizer.js'
 export { TrainingSteps, type TrainingStepsOptions } from './training-steps.js'

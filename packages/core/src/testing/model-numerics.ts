@@ -14,7 +14,7 @@ import { assertNoLeaks } from '@ift/tensor/testing'
 import { ignoredLabel } from '../data/encode.js'
 import { packSamples } from '../data/pack.js'
 import type { Sample } from '../contract/data.js'
-import { withDeviceBatch } from '../train/forward.js'
+import { forwardBatch } from '../train/forward.js'
 import { claim, claimClose, claimSame } from './claim.js'
 import { logitsOf, lossAndGradients, lossOf, packedInput } from './forward.js'
 import type { ModelBench } from './model-bench.js'
@@ -158,8 +158,8 @@ export async function sharing(bench: ModelBench): Promise<void> {
         }))
         bench.train(model)
         const batch = packSamples(samples, share && possible, model.promptOf?.bind(model))
-        const loss = withDeviceBatch(backend, batch, null, ({ input, targets }) => {
-          const sum = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale: 0.25 })
+        const loss = forwardBatch({ backend, model, peft: null }, batch, ({ hidden, targets }) => {
+          const sum = ops.linearCrossEntropy(hidden, model.lmHead, targets, { gradScale: 0.25 })
           backward(sum)
           return sum
         })

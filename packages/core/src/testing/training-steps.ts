@@ -2,7 +2,7 @@ import { backward, ops, withRandom, type Backend, type CausalLM } from '@ift/ten
 import type { Sample } from '../contract/data.js'
 import type { PeftHandle } from '../contract/peft.js'
 import { packSamples } from '../data/pack.js'
-import { withDeviceBatch } from '../train/forward.js'
+import { forwardBatch } from '../train/forward.js'
 import { adamw } from '../train/optimizer/adamw.js'
 import { Optimizer } from '../train/optimizer/optimizer.js'
 
@@ -44,13 +44,16 @@ export class TrainingSteps {
    */
   async backward(micros: readonly (readonly Sample[])[]): Promise<number[]> {
     const { backend, model, peft, seed = 0 } = this.#options
-    const batches = micros.map((samples) => packSamples(samples, false, model.promptOf?.bind(model)))
+    const { prefix } = peft
+    const learnFirst = prefix !== undefined && 'rows' in prefix
+    const promptOf = model.promptOf?.bind(model)
+    const batches = micros.map((samples) => packSamples(samples, false, promptOf, learnFirst))
     const gradScale = 1 / batches.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0)
     const losses: number[] = []
     for (const [micro, batch] of batches.entries()) {
       const loss = withRandom({ seed, step: this.#step, micro }, () =>
-        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
-          const sum = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale })
+        forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) => {
+          const sum = ops.linearCrossEntropy(hidden, model.lmHead, targets, { gradScale })
           backward(sum)
           return sum
         }),

@@ -1,8 +1,8 @@
-import { noGrad, ops, scope, type Backend, type CausalLM } from '@ift/tensor'
+import { noGrad, ops, type Backend, type CausalLM } from '@ift/tensor'
 import type { PackedBatch } from '../contract/data.js'
 import type { Ranks } from '../distributed/ranks.js'
 import type { PeftHandle } from '../contract/index.js'
-import { withDeviceBatch } from './forward.js'
+import { forwardBatch } from './forward.js'
 
 /** Mean loss in nats over all targets of the batches, and the tokens read; of all ranks, each with its own batches. */
 export async function evaluateLoss(
@@ -18,8 +18,8 @@ export async function evaluateLoss(
   for (const batch of batches) {
     if (batch.trainedTokens === 0) continue
     const loss = noGrad(() =>
-      withDeviceBatch(backend, batch, peft, ({ input, targets }) =>
-        scope(() => ops.linearCrossEntropy(model.call(input), model.lmHead, targets, { gradScale: 1 })),
+      forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) =>
+        ops.linearCrossEntropy(hidden, model.lmHead, targets, { gradScale: 1 }),
       ),
     )
     sum += (await loss.read())[0]!

@@ -1,33 +1,64 @@
-import { forwardInput, scope, tensor, type Backend, type ForwardInput, type Tensor } from '@ift/tensor'
+import {
+  behindVirtualTokens,
+  forwardInput,
+  ops,
+  scope,
+  tensor,
+  type Backend,
+  type CausalLM,
+  type InputRows,
+  type Tensor,
+} from '@ift/tensor'
 import type { PackedBatch } from '../contract/data.js'
 import type { PeftHandle } from '../contract/index.js'
 
-/** A micro-batch on the device. */
-export interface DeviceBatch {
-  readonly input: ForwardInput
-  /** i32 [trained tokens]: the id that each of `input.outputRows` must predict. */
+/** A model on its device, with the method that is on it. */
+export interface ModelOnDevice {
+  readonly backend: Backend
+  readonly model: CausalLM
+  readonly peft: PeftHandle | null
+}
+
+/** A micro-batch that has passed through the model. */
+export interface ForwardBatch {
+  /** [trained tokens, C]: hidden states of the rows that predict, and of no others. */
+  readonly hidden: Tensor
+  /** i32 [trained tokens]: the id that each of them must predict. */
   readonly targets: Tensor
 }
 
-/** Moves a packed batch to the device; hidden states are asked for at the positions that have a target, and no others. */
-export function deviceBatch(backend: Backend, batch: PackedBatch, peft: PeftHandle | null): DeviceBatch {
-  const rows = new Int32Array(batch.trainedTokens)
-  const targets = new Int32Array(batch.trainedTokens)
-  let n = 0
-  for (let i = 0; i < batch.targets.length; i++) {
-    if (batch.targets[i]! < 0) continue
-    rows[n] = i
-    targets[n++] = batch.targets[i]!
-  }
-  const { ids, positions, lengths, prefixes, prompts } = batch
-  const input = forwardInput(backend, { ids, positions, lengths, prefixes, prompts, outputRows: rows })
-  return { input: peft?.prepare?.(input) ?? input, targets: tensor(backend, targets, [n], 'i32') }
-}
+/** Runs `fn` with the hidden states of a micro-batch and frees everything that was made but its result. */
+export const forwardBatch = <T>(on: ModelOnDevice, batch: PackedBatch, fn: (forward: ForwardBatch) => T): T =>
+  scope(() => {
+    const { backend, model, peft } = on
+    const prefix = peft?.prefix
+    const beginnings: number[] = []
+    const rows: number[] = []
+    const targets: number[] = []
+    if (prefix !== undefined && 'rows' in prefix)
+      for (const [sequence, target] of batch.firstTargets?.entries() ?? []) {
+        if (target < 0) continue
+        beginnings.push(sequence)
+        targets.push(target)
+      }
+    for (const [row, target] of batch.targets.entries()) {
+      if (target < 0) continue
+      rows.push(row)
+      targets.push(target)
+    }
+    const { ids, positions, lengths, prefixes, prompts } = batch
+    const sequences = { ids, positions, lengths, prefixes, prompts, outputRows: rows, beginnings }
+    const hidden = hiddenStates(on, behindVirtualTokens(backend, model, prefix, sequences))
+    return fn({ hidden, targets: tensor(backend, targets, [targets.length], 'i32') })
+  })
 
-/** Runs `fn` with the batch on the device and frees everything it made but its result. */
-export const withDeviceBatch = <T>(
-  backend: Backend,
-  batch: PackedBatch,
-  peft: PeftHandle | null,
-  fn: (batch: DeviceBatch) => T,
-): T => scope(() => fn(deviceBatch(backend, batch, peft)))
+/** Hidden states of `outputRows`, of which some may be wanted several times: the sum of their gradients is rounded once. */
+function hiddenStates({ backend, model }: ModelOnDevice, rows: InputRows): Tensor {
+  const wanted = Array.from(rows.outputRows!)
+  const distinct = [...new Set(wanted)]
+  const hidden = model.call(forwardInput(backend, { ...rows, outputRows: distinct }))
+  if (distinct.length === wanted.length) return hidden
+  const places = new Map(distinct.map((row, i) => [row, i]))
+  const index = wanted.map((row) => places.get(row)!)
+  return ops.gatherRepeatedRows(hidden, tensor(backend, index, [index.length], 'i32'))
+}

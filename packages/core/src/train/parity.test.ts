@@ -15,7 +15,7 @@ import { lora } from '@ift/peft-lora'
 import { backward, ops, withRandom, type Backend, type CausalLM } from '@ift/tensor'
 import { adamw } from './optimizer/adamw.js'
 import { Optimizer } from './optimizer/optimizer.js'
-import { withDeviceBatch } from './forward.js'
+import { forwardBatch } from './forward.js'
 import { linear } from './schedule/linear.js'
 import { learningRate } from './schedule/schedule.js'
 import { packSamples } from '../data/pack.js'
@@ -77,8 +77,8 @@ async function follow(
     let loss = 0
     for (const [micro, batch] of batches.entries()) {
       const part = withRandom({ seed: 0, step, micro }, () =>
-        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
-          const result = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, {
+        forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) => {
+          const result = ops.linearCrossEntropy(hidden, model.lmHead, targets, {
             gradScale: 1 / trained,
           })
           backward(result)

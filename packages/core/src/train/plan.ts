@@ -17,7 +17,9 @@ export interface PlanInput {
   readonly method: PeftMemory | null
   /** Bytes of the state that the method carries from step to step; none when absent. */
   readonly methodState?: number
-  /** Tokens in a micro-batch, and at most how many of them are trained. */
+  /** Keys that a layer keeps besides those of the tokens: copies of virtual ones, one for each sequence. None when absent. */
+  readonly virtualKeys?: number
+  /** Tokens in a micro-batch, virtual rows included, and at most how many of them are trained. */
   readonly tokens: number
   readonly trainedTokens: number
   /** Bytes that may be used; null when nothing limits them. */
@@ -45,8 +47,8 @@ export const logitsChunk = 512
 
 /**
  * Bytes that a run will hold, from the sizes alone. A decoder layer keeps for its backward pass: its input, two norms, q,
- * k, v, the attention's output, the residual, gate, up and their product, plus what the method keeps; a layer that is
- * recomputed keeps its input only.
+ * k, v, the attention's output, the residual, gate, up and their product, plus what the method keeps, and k and v of virtual
+ * tokens; a layer that is recomputed keeps its input only.
  */
 export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan {
   const { shape, dtype, tokens } = input
@@ -56,7 +58,7 @@ export function plan(input: PlanInput, layersRecomputed: number | 'auto'): Plan 
   const ofMethod = input.method?.activationsPerToken ?? 0
   const perToken =
     (4 * shape.hidden + 2 * q + 2 * kv + 3 * shape.intermediate + ofMethod) * item + (shape.heads + 2) * 4
-  const perLayer = perToken * tokens
+  const perLayer = perToken * tokens + (input.virtualKeys ?? 0) * 2 * kv * item
   const kept = shape.hidden * item * tokens
   const { quantized } = input
   const weights = (input.parameters - (quantized?.elements ?? 0)) * item + (quantized?.bytes ?? 0)

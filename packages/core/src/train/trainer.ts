@@ -27,7 +27,7 @@ import {
   type CheckpointState,
 } from './run-checkpoint.js'
 import { evaluateLoss } from './evaluate.js'
-import { withDeviceBatch } from './forward.js'
+import { forwardBatch } from './forward.js'
 import { requireFinite } from './finite.js'
 import { addPenalty } from './penalty.js'
 import { queuedStep, type QueuedStep } from './queued-step.js'
@@ -286,8 +286,8 @@ export class Trainer implements TrainerHandle {
       // Ranks draw from streams of their own.
       const stream = ranks ? micro * ranks.worldSize + ranks.rank : micro
       withRandom({ seed: config.seed, step, micro: stream }, () => {
-        withDeviceBatch(backend, batch, peft, ({ input, targets }) => {
-          const part: Tensor = ops.linearCrossEntropy(model.call(input), model.lmHead, targets, {
+        forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) => {
+          const part: Tensor = ops.linearCrossEntropy(hidden, model.lmHead, targets, {
             gradScale: 1 / trainedTokens,
           })
           backend.axpby(loss.buf, 1, loss.buf, 1, part.buf, 1, 'f32')

@@ -7,7 +7,7 @@ import { tensor } from '../tensor/create.js'
 import { keep } from '../tensor/scope.js'
 import { segments, type Segments } from '../tensor/segments.js'
 import { empty, describe, type Tensor } from '../tensor/tensor.js'
-import type { KvSource } from './kv.js'
+import type { KeysAndValues, KvSource } from './kv.js'
 
 export interface PagedKvCacheOptions {
   readonly layers: number
@@ -25,6 +25,8 @@ export type SequenceId = number
 
 interface Sequence {
   length: number
+  /** Rows at its start that take no position. */
+  unplaced: number
   readonly pages: number[]
 }
 
@@ -32,7 +34,7 @@ interface Sequence {
 export interface PagedLayout {
   /** New rows of each sequence. */
   readonly rows: readonly number[]
-  /** [N]: place of each new row in its sequence. */
+  /** [N]: place of each new row in its sequence, rows that take no position left out. */
   readonly positions: Int32Array
   /** [N]: row of the pool for each new row. */
   readonly slots: Int32Array
@@ -97,7 +99,7 @@ export class PagedKvCache {
 
   /** A new, empty sequence. */
   add(): SequenceId {
-    this.#sequences.set(this.#nextId, { length: 0, pages: [] })
+    this.#sequences.set(this.#nextId, { length: 0, unplaced: 0, pages: [] })
     return this.#nextId++
   }
 
@@ -113,7 +115,7 @@ export class PagedKvCache {
     }
     const shared = Math.floor(from.length / this.pageSize)
     for (let i = 0; i < shared; i++) this.#holders[pages[i]!]!++
-    this.#sequences.set(this.#nextId, { length: from.length, pages })
+    this.#sequences.set(this.#nextId, { length: from.length, unplaced: from.unplaced, pages })
     return this.#nextId++
   }
 
@@ -128,9 +130,17 @@ export class PagedKvCache {
     return this.#sequence(id).length
   }
 
-  /** Writes rows into a sequence without attending: a learned prefix. Per layer k and v [n, kvHeads, headDim]. */
-  append(id: SequenceId, layers: readonly { readonly k: Tensor; readonly v: Tensor }[]): void {
+  /**
+   * Writes rows into a sequence without attending: keys and values that a method has learned, [n, kvHeads, headDim] for each layer. Where
+   * they take no positions, the next row stands where it would without them; only the start of a sequence can be so.
+   */
+  append(
+    id: SequenceId,
+    layers: readonly KeysAndValues[],
+    { positions = true }: { /** Yes when omitted. */ readonly positions?: boolean } = {},
+  ): void {
     const { layers: expected } = this.#options
+    const sequence = this.#sequence(id)
     const n = layers[0]?.k.dim(0) ?? 0
     if (layers.length !== expected || n === 0) {
       throw new IftError(
@@ -138,7 +148,13 @@ export class PagedKvCache {
         `PagedKvCache.append: expected rows of ${expected} layers, found ${layers.length}`,
       )
     }
+    if (!positions && sequence.length > 0)
+      throw new IftError(
+        'IFT_ARGUMENT',
+        `PagedKvCache.append: rows without positions expected an empty sequence, found ${sequence.length} rows`,
+      )
     const slots = tensor(this.#backend, this.#extend([[id, n]]), [n], 'i32')
+    if (!positions) sequence.unplaced = n
     try {
       for (const [layer, { k, v }] of layers.entries()) this.#write(layer, k, v, slots)
     } finally {
@@ -148,7 +164,7 @@ export class PagedKvCache {
 
   /** Makes room for new rows of some sequences, in this order, and says where they are. */
   layout(sequences: readonly (readonly [id: SequenceId, rows: number])[]): PagedLayout {
-    const starts = sequences.map(([id]) => this.length(id))
+    const starts = sequences.map(([id]) => this.length(id) - this.#sequence(id).unplaced)
     const slots = this.#extend(sequences)
     const now = sequences.map(([id]) => this.#sequence(id))
     const most = now.reduce((most, s) => Math.max(most, s.pages.length), 1)
@@ -167,7 +183,7 @@ export class PagedKvCache {
       lengths: Int32Array.from(now, (s) => s.length),
       pageTable,
       width,
-      maxPosition: now.reduce((most, s) => Math.max(most, s.length), 0),
+      maxPosition: now.reduce((most, s) => Math.max(most, s.length - s.unplaced), 0),
     }
   }
 

@@ -6,7 +6,7 @@ import { cast } from './cast.js'
 import { concatRows } from './concat-rows.js'
 import { custom } from './custom.js'
 import { dropout } from './dropout.js'
-import { embedding, gatherRows } from './gather-rows.js'
+import { embedding, gatherRepeatedRows, gatherRows } from './gather-rows.js'
 import { layerNorm } from './layer-norm.js'
 import { linear } from './linear.js'
 import { linearCrossEntropy } from './linear-cross-entropy.js'
@@ -34,6 +34,7 @@ export const ops = {
   custom,
   dropout,
   embedding,
+  gatherRepeatedRows,
   gatherRows,
   gelu,
   layerNorm,

@@ -1,0 +1,124 @@
+// Generation behind virtual tokens, on the CPU and on the kernels for NVIDIA GPUs, emulated on the processor: what a cache gives is
+// what a pass over the whole gives, written out.
+import { describe, expect, test } from 'vitest'
+import { openCpu } from '@ift/kernels-cpu'
+import type { Tokenizer } from '@ift/core'
+import type { Backend } from '@ift/tensor'
+import { families, kinds, openTiny, plainLogits, textOf, type Tiny } from '../train/virtual-tokens.fixture.js'
+import { emulatedIsBuilt, openEmulated } from '../../../kernels-cuda/src/emulated.fixture.js'
+import { Decoder } from './decoder.js'
+import { Generator } from './generator.js'
+import { scoreTokens } from './score-tokens.js'
+
+/** Ids are what is compared: texts play no part. */
+const tokenizer = {
+  decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
+} as unknown as Tokenizer
+
+const emulated = emulatedIsBuilt()
+if (!emulated) console.log('skipped: generation on a GPU needs the emulated build')
+const devices: readonly (readonly [name: string, ready: boolean, open: () => Backend])[] = [
+  ['CPU', true, () => openCpu({ threads: 2 })],
+  ['GPU', emulated, () => openEmulated()],
+]
+
+const decoderOf = ({ backend, model, peft, shape }: Tiny) => new Decoder(backend, model, peft, shape, 'f32')
+const generatorOf = (decoder: Decoder) =>
+  new Generator({ decoder, tokenizer, ends: new Set(), stop: [], maxPositions: null, tap: null })
+
+const promptsOf = (tiny: Tiny) => [[5, 9, 2, 11], [7], [3, 1, 4, 1, 5, 9, 2]].map((ids) => textOf(tiny, ids))
+
+const logSoftmax = (scores: Float32Array): number[] => {
+  const most = Math.max(...scores)
+  const sum = Math.log(scores.reduce((total, x) => total + Math.exp(x - most), 0)) + most
+  return Array.from(scores, (x) => x - sum)
+}
+
+const largest = (scores: Float32Array) => scores.indexOf(Math.max(...scores))
+
+/** Greedy search that computes everything again for every token. */
+async function plainGreedy(tiny: Tiny, prompt: readonly number[], tokens: number): Promise<number[]> {
+  const ids = [...prompt]
+  while (ids.length < prompt.length + tokens) ids.push(largest((await plainLogits(tiny, ids)).at(-1)!))
+  return ids.slice(prompt.length)
+}
+
+/** Beam search without ends, that computes everything again for every token. */
+async function plainBeams(tiny: Tiny, prompt: readonly number[], tokens: number, beams: number) {
+  let live = [{ ids: [...prompt], score: 0 }]
+  for (let i = 0; i < tokens; i++) {
+    const next: typeof live = []
+    for (const { ids, score } of live)
+      for (const [id, log] of logSoftmax((await plainLogits(tiny, ids)).at(-1)!).entries())
+        next.push({ ids: [...ids, id], score: score + log })
+    live = next.sort((a, b) => b.score - a.score).slice(0, beams)
+  }
+  return live[0]!.ids.slice(prompt.length)
+}
+
+for (const [device, ready, openDevice] of devices)
+  describe.skipIf(!ready).each(families)(`${device}, %s`, (_name, definition, folder) => {
+    test.each(kinds)('%s: greedy, three at a time, beams and scores', async (kind) => {
+      const backend = openDevice()
+      const tiny = await openTiny(backend, definition, folder, kind)
+      const prompts = promptsOf(tiny)
+      const before = backend.memory().buffers
+      const decoder = decoderOf(tiny)
+      const generator = generatorOf(decoder)
+
+      const expected: number[][] = []
+      for (const prompt of prompts) expected.push(await plainGreedy(tiny, prompt, 10))
+      const options = { maxNewTokens: 10, doSample: false } as const
+      for (const batch of [1, 3]) {
+        const found = await generator.generateAll(prompts, options, batch)
+        expect(found.map(({ ids }) => [...ids])).toEqual(expected)
+      }
+
+      const beams = await generator.generate(prompts[0]!, { maxNewTokens: 4, doSample: false, numBeams: 3 })
+      expect([...beams.ids]).toEqual(await plainBeams(tiny, prompts[0]!, 4, 3))
+
+      const text = textOf(tiny, [5, 9, 2], [11, 30, 8])
+      const scores = await scoreTokens(backend, tiny.model, tiny.peft, text)
+      const logits = await plainLogits(tiny, text)
+      expect(scores[0]).toBeNull()
+      for (let i = 1; i < text.length; i++)
+        expect(scores[i]).toBeCloseTo(logSoftmax(logits[i - 1]!)[text[i]!]!, 4)
+
+      decoder.release()
+      expect(backend.memory().buffers).toBe(before)
+      tiny.release()
+      backend.close()
+    })
+
+    test.each(kinds)('%s: a sequence goes on from another one, fed in pieces', async (kind) => {
+      const backend = openDevice()
+      const tiny = await openTiny(backend, definition, folder, kind)
+      const decoder = decoderOf(tiny)
+      const last = async (feeds: Parameters<Decoder['feed']>[0]) => {
+        const scores = decoder.feed(feeds)
+        return scores.rows().finally(() => {
+          scores.release()
+        })
+      }
+      const expectClose = (found: Float32Array, expected: Float32Array) => {
+        const most = expected.reduce((sum, x) => Math.max(sum, Math.abs(x)), 0)
+        for (const [i, x] of expected.entries()) expect(Math.abs(found[i]! - x) / most).toBeLessThan(2e-5)
+      }
+      const prompt = textOf(tiny, [5, 9, 2, 11, 6])
+      const [a, b] = [decoder.add(), decoder.add()]
+      const [first] = await last([{ sequence: a, ids: prompt }])
+      expectClose(first!, (await plainLogits(tiny, prompt)).at(-1)!)
+      const c = decoder.fork(a)
+      // One goes on, one goes on otherwise, one begins.
+      const found = await last([
+        { sequence: a, ids: [8] },
+        { sequence: c, ids: [3, 7] },
+        { sequence: b, ids: prompt.slice(1) },
+      ])
+      const whole = [[...prompt, 8], [...prompt, 3, 7], prompt.slice(1)]
+      for (const [i, ids] of whole.entries()) expectClose(found[i]!, (await plainLogits(tiny, ids)).at(-1)!)
+      decoder.release()
+      tiny.release()
+      backend.close()
+    })
+  })
