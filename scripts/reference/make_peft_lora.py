@@ -3,7 +3,7 @@
     python scripts/reference/make_llama.py
     python scripts/reference/make_peft_lora.py
 
-Every adapter but pissa's is filled with random numbers (so B is not zero). In golden.safetensors the names after `grad.` are
+Every adapter but those of pissa and olora is filled with random numbers (so B is not zero). In golden.safetensors the names after `grad.` are
 those of adapter_model.safetensors.
 """
 
@@ -162,23 +162,23 @@ def make_merged() -> None:
     write_tensors(OUT / 'merged' / 'golden.safetensors', {**tensors, **merged})
 
 
-def make_pissa() -> None:
-    """pissa/: right after the initialisation, where the logits are the base's. pissa-trained/: A and B moved, as training
+def make_from_weight(start: str, seed: int) -> None:
+    """START/: right after the initialisation, where the logits are the base's. START-trained/: A and B moved, as training
     would, and that adapter converted by PEFT to a plain one of rank 2r for the untouched base."""
     with torch.no_grad():
         base_logits = golden(load_model(TINY), sequences(160))['logits']
-    torch.manual_seed(60)
-    model = get_peft_model(load_model(TINY), lora_config(target_modules=['q_proj', 'v_proj'], init_lora_weights='pissa')).eval()
-    initial = OUT / 'pissa'
+    torch.manual_seed(seed)
+    model = get_peft_model(load_model(TINY), lora_config(target_modules=['q_proj', 'v_proj'], init_lora_weights=start)).eval()
+    initial = OUT / start
     # PEFT's conversion wants the initial adapter saved under another init_lora_weights, so that loading it runs no SVD.
     model.peft_config['default'].init_lora_weights = True
-    save_adapter(model, OUT / 'pissa-initial')
-    model.peft_config['default'].init_lora_weights = 'pissa'
+    save_adapter(model, OUT / f'{start}-initial')
+    model.peft_config['default'].init_lora_weights = start
     save_adapter(model, initial)
     tensors = golden(model, sequences(160))
     difference = (tensors['logits'] - base_logits).abs().max().item()
     if difference > 1e-4:
-        sys.exit(f'PiSSA changed the logits of the base by {difference}')
+        sys.exit(f'{start} changed the logits of the base by {difference}')
     residual = {
         'residual.' + name.removeprefix('base_model.model.').replace('.base_layer', ''): p
         for name, p in model.named_parameters()
@@ -186,16 +186,16 @@ def make_pissa() -> None:
     }
     write_tensors(initial / 'golden.safetensors', {**tensors, **adapter_gradients(model), **residual})
 
-    generator = torch.Generator().manual_seed(61)
+    generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    trained = OUT / 'pissa-trained'
+    trained = OUT / f'{start}-trained'
     save_adapter(model, trained)
     expected = write_golden(model, trained)
-    save_adapter(model, trained / 'converted', path_initial_model_for_weight_conversion=str(OUT / 'pissa-initial'))
-    shutil.rmtree(OUT / 'pissa-initial')
+    save_adapter(model, trained / 'converted', path_initial_model_for_weight_conversion=str(OUT / f'{start}-initial'))
+    shutil.rmtree(OUT / f'{start}-initial')
     check_reload(TINY, trained / 'converted', expected['logits'])
 
 
@@ -208,4 +208,5 @@ if __name__ == '__main__':
         make_variant(name, base, seed, {'target_modules': ['q_proj'], **settings})
     make_variant('tied-brought', BIAS, 90, {'target_modules': ['q_proj']}, other_table=True)
     make_merged()
-    make_pissa()
+    make_from_weight('pissa', 60)
+    make_from_weight('olora', 62)

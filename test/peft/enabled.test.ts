@@ -20,9 +20,9 @@ test.each(variants)('%s, switched off and on', async (variant) => {
   })
 })
 
-test('PiSSA, switched off, computes what the changed weights and the first factors make', async () => {
+test.each(['pissa', 'olora'] as const)('%s, switched off, is the model before it', async (init) => {
   const data = await readGolden(fixture('llama-tiny', 'golden.safetensors'))
-  await withLora('llama-tiny', { init: 'pissa', r: 4, dropout: 0 }, async (adapted) => {
+  await withLora('llama-tiny', { init, r: 4, dropout: 0 }, async (adapted) => {
     const { peft, backend } = adapted
     for (const { parameter } of peft.trainable())
       backend.fill(parameter.master.buf, 0.1, parameter.master.size, 'f32')

@@ -15,7 +15,7 @@ const turned = (values: Float32Array, rows: number, cols: number) =>
 const plain = [...variants, 'tied-brought']
 
 // PEFT writes the biases of saved-biases three times, under names that are read and not written.
-describe.each([...plain, 'saved-biases', 'pissa', 'pissa-trained'])(
+describe.each([...plain, 'saved-biases', 'pissa', 'pissa-trained', 'olora', 'olora-trained'])(
   '%s, made by Hugging Face PEFT',
   (variant) => {
     const dir = fixture('peft-lora', variant)

@@ -19,7 +19,7 @@ test.each([
   [{ r: 'four' }, /at r/],
   [{ lora_alpha: -1 }, /at lora_alpha/],
   [{ rank_pattern: { q_proj: 1.5 } }, /at rank_pattern\.q_proj/],
-  [{ init_lora_weights: 'olora' }, /init_lora_weights "olora"/],
+  [{ init_lora_weights: 'corda' }, /init_lora_weights "corda"/],
   [{ init_lora_weights: 'of-next-year' }, /init_lora_weights "of-next-year"/],
   [{ alora_invocation_tokens: [1, 2] }, /sets alora_invocation_tokens/],
   [{ kasa_config: { beta: 1e-4 } }, /sets kasa_config/],

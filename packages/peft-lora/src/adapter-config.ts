@@ -15,11 +15,11 @@ export const ignoredFields: readonly string[] = [
   'velora_config',
 ]
 
-/** Starts that leave the base weights as they are; PiSSA's share of them can be found again. */
-const plainStarts = new Set([true, false, 'gaussian', 'eva', 'orthogonal', 'mica', 'pissa'])
+/** Starts that leave the base weights as they are; the shares of PiSSA and OLoRA can be found again. */
+const plainStarts = new Set([true, false, 'gaussian', 'eva', 'orthogonal', 'mica', 'pissa', 'olora'])
 
 /** The option that a start of an adapter_config.json means. Throws IFT_ADAPTER_CONFIG for what is not this method's. */
-export function readStart(config: Readonly<Record<string, unknown>>): { readonly init?: 'pissa' } {
+export function readStart(config: Readonly<Record<string, unknown>>): { readonly init?: 'pissa' | 'olora' } {
   if (Array.isArray(config['enable_lora']))
     throw new IftError(
       'IFT_ADAPTER_CONFIG',
@@ -34,5 +34,5 @@ export function readStart(config: Readonly<Record<string, unknown>>): { readonly
       `adapter_config.json has init_lora_weights ${JSON.stringify(start)}: the adapter belongs to changed base weights, which it does not hold.`,
       'Save it once more in PEFT with path_initial_model_for_weight_conversion, which makes it fit the original base.',
     )
-  return start === 'pissa' ? { init: 'pissa' } : {}
+  return start === 'pissa' || start === 'olora' ? { init: start } : {}
 }

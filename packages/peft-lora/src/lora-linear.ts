@@ -6,8 +6,10 @@ import {
   type AdapterTensor,
   type MergedWeights,
 } from '@ift/core/peft'
-import { full, keep, Linear, noGrad, ops, Parameter, scope, tensor, type Tensor } from '@ift/tensor'
-import { startPrincipal, type InitialFactors } from './pissa.js'
+import { full, keep, Linear, noGrad, ops, Parameter, random, scope, tensor, type Tensor } from '@ift/tensor'
+import { orthonormalFactors } from './olora.js'
+import { principalFactors, testColumns } from './pissa.js'
+import { startFromWeight, type InitialFactors } from './start-from-weight.js'
 
 export interface LoraSettings {
   readonly r: number
@@ -17,7 +19,7 @@ export interface LoraSettings {
   readonly dora: boolean
   /** Whether B has a bias, which the factor scales too. */
   readonly bias: boolean
-  readonly init: 'kaiming' | 'gaussian' | 'pissa'
+  readonly init: 'kaiming' | 'gaussian' | 'pissa' | 'olora'
   /** Learning rate of B over that of A. */
   readonly loraPlusRatio: number
   /** Of the random numbers that a start draws. */
@@ -79,7 +81,9 @@ export class LoraLinear extends AdaptedLinear {
   }
 
   async begin(stream: number): Promise<void> {
-    if (this.settings.init === 'pissa') this.initial = await startPrincipal(this, stream)
+    const { init, r } = this.settings
+    if (init === 'pissa') this.initial = await startFromWeight(this, (w) => this.#principal(w, stream))
+    if (init === 'olora') this.initial = await startFromWeight(this, (w) => orthonormalFactors(w, r))
     if (!this.lora_magnitude_vector) return
     this.lora_magnitude_vector.assign(noGrad(() => scope(() => this.norms())))
   }
@@ -127,6 +131,18 @@ export class LoraLinear extends AdaptedLinear {
     return ops.matmul(ops.cast(this.lora_B.weight.value, 'f32'), ops.cast(this.lora_A.weight.value, 'f32'), {
       alpha: this.settings.scale,
     })
+  }
+
+  /** The principal components of W, scale · B A of which is what W loses. */
+  async #principal(w: Tensor, stream: number): Promise<InitialFactors> {
+    const { r, scale, seed } = this.settings
+    const columns = testColumns(r, this.outFeatures, this.inFeatures)
+    const draw = random(w.backend, [this.inFeatures, columns], 'normal', { seed, stream })
+    const test = await draw.read()
+    draw.release()
+    const { a, b } = await principalFactors(w, r, test)
+    const scaled = (values: Float32Array) => values.map((value) => value / Math.sqrt(scale))
+    return { a: scaled(a), b: scaled(b) }
   }
 
   /** The layer as it was before its weights were changed. */
@@ -202,7 +218,7 @@ export class LoraLinear extends AdaptedLinear {
   }
 
   /**
-   * PiSSA moved part of W into A and B, so its update scale · (B A - B0 A0) is written as a plain LoRA of rank 2r:
+   * A start from the weight moved part of W into A and B, so its update scale · (B A - B0 A0) is written as a plain LoRA of rank 2r:
    * [B, -B0] · [A; A0].
    */
   async saved(): Promise<ReadonlyMap<string, Tensor>> {

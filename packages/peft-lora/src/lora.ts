@@ -10,7 +10,7 @@ import {
   targetFields,
   type LayerPlace,
 } from '@ift/core/peft'
-import { Embedding, QuantizedLinear, type Linear } from '@ift/tensor'
+import { Embedding, QuantizedParameter, type Linear } from '@ift/tensor'
 import { ignoredFields, readStart } from './adapter-config.js'
 import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
@@ -18,14 +18,18 @@ import { loraOptions, type LoraOptions } from './options.js'
 
 type LoraLayer = LoraLinear | LoraEmbedding
 
+/** Starts that move part of the weights into A and B. */
+const changesWeights = (init: LoraOptions['init']) => init === 'pissa' || init === 'olora'
+
 const hasInitial = (layer: LoraLayer) => layer instanceof LoraLinear && layer.initial !== undefined
 
 class LoraHandle extends ModuleHandle<LoraOptions, LoraLayer> {
   override async load(source: AdapterSource): Promise<void> {
-    if ([...this.parts.layers.values()].some(hasInitial) && source.config['init_lora_weights'] !== 'pissa')
+    const { init } = this.parts.options
+    if ([...this.parts.layers.values()].some(hasInitial) && source.config['init_lora_weights'] !== init)
       throw new IftError(
-        'IFT_ADAPTER_PISSA',
-        `${source.path} cannot be loaded into layers started with init: pissa, whose base weights were changed.`,
+        'IFT_ADAPTER_START',
+        `${source.path} cannot be loaded into layers started with init: ${init}, whose base weights were changed.`,
         'Remove peft.init: an adapter brings its own values.',
       )
     await super.load(source)
@@ -33,7 +37,7 @@ class LoraHandle extends ModuleHandle<LoraOptions, LoraLayer> {
 }
 
 /**
- * LoRA (Hu et al. 2021, arXiv:2106.09685) with rsLoRA, DoRA, LoRA+ and PiSSA; adapters in the format of Hugging Face
+ * LoRA (Hu et al. 2021, arXiv:2106.09685) with rsLoRA, DoRA, LoRA+, PiSSA and OLoRA; adapters in the format of Hugging Face
  * PEFT, both ways.
  */
 export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer>({
@@ -65,7 +69,7 @@ export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer
         'Choose one of them.',
       )
     if (loraBias && (dora || init !== 'kaiming')) throw refuse('loraBias', dora ? 'dora' : `init: ${init}`)
-    if (init === 'pissa' && dora) throw refuse('init: pissa', 'dora')
+    if (changesWeights(init) && dora) throw refuse(`init: ${init}`, 'dora')
   },
   layer: makeLayer,
   handle: (parts) => new LoraHandle(parts),
@@ -94,16 +98,16 @@ function makeLayer(base: Linear & Embedding, place: LayerPlace<LoraOptions>): Lo
   const scale = patternTable(options.alphaPattern, options.alpha)(path) / (rslora ? Math.sqrt(r) : r)
   const module: unknown = base
   if (module instanceof Embedding) {
-    if (dora || bias || init === 'pissa') throw linearOnly(path, options)
+    if (dora || bias || changesWeights(init)) throw linearOnly(path, options)
     return new LoraEmbedding(module, { r, scale, loraPlusRatio })
   }
-  if (init === 'pissa') refuseFixed(base, place)
+  if (changesWeights(init)) refuseFixed(base, r, place)
   const { seed } = context
   return new LoraLinear(base, path, { r, scale, dropout, dora, bias, init, loraPlusRatio, seed })
 }
 
-function linearOnly(path: string, { dora, loraBias }: LoraOptions): IftError {
-  const option = dora ? 'dora' : loraBias ? 'loraBias' : 'init: pissa'
+function linearOnly(path: string, { dora, loraBias, init }: LoraOptions): IftError {
+  const option = dora ? 'dora' : loraBias ? 'loraBias' : `init: ${init}`
   return new IftError(
     'IFT_PEFT_OPTIONS',
     `peft.${option} is for linear layers; peft.targetModules also names the embedding "${path}".`,
@@ -112,17 +116,20 @@ function linearOnly(path: string, { dora, loraBias }: LoraOptions): IftError {
 }
 
 /** Throws for weights that a start cannot change. */
-function refuseFixed(base: Linear, { path, sharesTable }: LayerPlace<LoraOptions>): void {
-  if (base instanceof QuantizedLinear)
-    throw new IftError(
-      'IFT_PEFT_OPTIONS',
-      `peft.init: pissa changes the base weights, and "${path}" is held in ${base.weight.format}.`,
-      'Leave out peft.init, or quantize.',
-    )
+function refuseFixed(
+  { weight, inFeatures, outFeatures }: Linear,
+  r: number,
+  { path, options, sharesTable }: LayerPlace<LoraOptions>,
+): void {
+  const refuse = (why: string, hint: string) =>
+    new IftError('IFT_PEFT_OPTIONS', `peft.init: ${options.init} changes the base weights, and ${why}.`, hint)
+  if (weight instanceof QuantizedParameter)
+    throw refuse(`"${path}" is held in ${weight.format}`, 'Leave out peft.init, or quantize.')
   if (sharesTable)
-    throw new IftError(
-      'IFT_PEFT_OPTIONS',
-      `peft.init: pissa changes the base weights, and "${path}" shares them with the embedding.`,
-      'Leave out peft.init, or this layer.',
+    throw refuse(`"${path}" shares them with the embedding`, 'Leave out peft.init, or this layer.')
+  if (r > Math.min(inFeatures, outFeatures))
+    throw refuse(
+      `"${path}" [${outFeatures}, ${inFeatures}] has no ${r} components to take`,
+      `Set peft.r to ${Math.min(inFeatures, outFeatures)} or less, or leave out peft.init.`,
     )
 }

@@ -24,9 +24,11 @@ export const loraOptions = z.strictObject({
     .default(1)
     .describe('Learning rate of B over that of A (LoRA+, Hayou et al. 2024, arXiv:2402.12354).'),
   init: z
-    .enum(['kaiming', 'gaussian', 'pissa'])
+    .enum(['kaiming', 'gaussian', 'pissa', 'olora'])
     .default('kaiming')
-    .describe('Start of A and B; pissa takes the principal components (Meng et al. 2024, arXiv:2404.02948).'),
+    .describe(
+      'Start of A and B; pissa takes the principal components of the weights (Meng et al. 2024, arXiv:2404.02948), olora their QR decomposition (Büyükakyüz 2024, arXiv:2406.01775).',
+    ),
 })
 
 export type LoraOptions = z.output<typeof loraOptions>

@@ -1,5 +1,5 @@
-import { noGrad, ops, random, scope, tensor, type Parameter, type Tensor } from '@ift/tensor'
-import type { LoraLinear } from './lora-linear.js'
+import { noGrad, ops, scope, tensor, type Tensor } from '@ift/tensor'
+import type { InitialFactors } from './start-from-weight.js'
 import { orthonormalize, singularValues } from './svd.js'
 
 /** Columns drawn besides the r wanted, so that the r-th converges as fast as the first. */
@@ -9,52 +9,12 @@ const mostIterations = 64
 /** Sum of the squared sines of the angles between two r-dimensional spaces below which they are the same one. */
 const sameSpace = 1e-12
 
-/** A and B of a layer at the start of training, kept because its adapter is relative to the original weights. */
-export interface InitialFactors {
-  readonly a: Float32Array
-  readonly b: Float32Array
-}
-
-/** A and B from the principal components of W, which keeps the rest: W ← W - scale · B A. */
-export async function startPrincipal(layer: LoraLinear, stream: number): Promise<InitialFactors> {
-  const { weight } = layer.base_layer
-  const { r, scale, seed } = layer.settings
-  const { backend } = weight.value
-  const columns = testColumns(r, layer.outFeatures, layer.inFeatures)
-  const draw = random(backend, [layer.inFeatures, columns], 'normal', { seed, stream })
-  const start = await draw.read()
-  draw.release()
-  const w = noGrad(() => scope(() => ops.cast(weight.value, 'f32')))
-  try {
-    const { a, b } = await principalFactors(w, r, start)
-    const share = 1 / Math.sqrt(scale)
-    const round = async (values: Float32Array, parameter: Parameter) => {
-      const scaled = values.map((value) => value * share)
-      parameter.assign(tensor(backend, scaled, parameter.shape, parameter.value.dtype))
-      return parameter.value.read()
-    }
-    const initial = { a: await round(a, layer.lora_A.weight), b: await round(b, layer.lora_B.weight) }
-    const { dtype } = weight.value
-    weight.assign(noGrad(() => scope(() => ops.cast(ops.sub(w, layer.delta()), dtype as 'f32'))))
-    return initial
-  } finally {
-    w.release()
-  }
-}
-
-export interface PrincipalFactors {
-  /** f32 [r, in]: √S Vᵀ. */
-  readonly a: Float32Array
-  /** f32 [out, r]: U √S. */
-  readonly b: Float32Array
-}
-
 /**
- * The r strongest components of w [out, in] by randomised subspace iteration (Halko, Martinsson & Tropp 2011,
+ * PiSSA's start (Meng et al. 2024, arXiv:2404.02948): A = √S Vᵀ and B = U √S of the r strongest components of w [out, in], by randomised subspace iteration (Halko, Martinsson & Tropp 2011,
  * arXiv:0909.4061, algorithm 4.4) until the space no longer turns, products on the device, the rest on the host in f64. `start` is a Gaussian
  * [in, r + 8] test matrix, row-major.
  */
-export async function principalFactors(w: Tensor, r: number, start: Float32Array): Promise<PrincipalFactors> {
+export async function principalFactors(w: Tensor, r: number, start: Float32Array): Promise<InitialFactors> {
   const [out, input] = w.shape as [number, number]
   const k = Math.min(r + oversampling, out, input)
   const product = async (left: Float32Array, rows: number, transpose: boolean): Promise<Float64Array> => {
