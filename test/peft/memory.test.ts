@@ -33,6 +33,9 @@ test('the plan of a run holds it, for every layer that is not recomputed', () =>
   const without = plan({ ...input, method: null }, 0)
   const with8 = plan({ ...input, method: { activationsPerToken: 8 } }, 0)
   expect(with8.activations - without.activations).toBe(3 * 7 * 8 * 2)
+  // Keys and values of 20 virtual tokens in front of 3 sequences.
+  const virtual = plan({ ...input, method: null, virtualKeys: 60 }, 0)
+  expect(virtual.activations - without.activations).toBe(3 * 60 * 2 * 64 * 2)
   const recomputed = (method: { activationsPerToken: number } | null) =>
     plan({ ...input, method }, 3).activations
   expect(recomputed({ activationsPerToken: 8 })).toBe(recomputed(null))

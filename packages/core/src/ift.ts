@@ -13,12 +13,14 @@ import { configOfFlags, hasMethodFlags, methodOptionsOfFlags } from './config/fl
 import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
 import { rankPlacement } from './config/ranks.js'
+import { withRecipe } from './config/recipe.js'
 import { tapped } from './plugin/hooks.js'
 import { checkPlugin } from './plugin/resolve.js'
 import { PluginSession } from './plugin/plugin-session.js'
 import type { IftPlugin } from './plugin/define.js'
 import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './contract/ranks.js'
+import { plannedVirtualTokens } from './session/attach-method.js'
 import { openBackend } from './session/open-backend.js'
 import { openData, recordSources, type RunData } from './session/open-data.js'
 import { newestAdapter } from './session/find-run.js'
@@ -225,7 +227,12 @@ export class Ift extends PluginSession {
   /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. */
   async openData(): Promise<ModelFiles & { readonly data: RunData }> {
     const files = await openModelFiles(this, this.config)
-    return { ...files, data: await openData(this, this.config, files) }
+    const { config } = withRecipe(this.config, files.definition.recipe)
+    const tokens = await plannedVirtualTokens(this, config, files.adapterDir)
+    return {
+      ...files,
+      data: await openData(this, this.config, files, { virtual: { tokens, places: tokens } }),
+    }
   }
 
   /** The adapter that was trained last on the data of the config; null without one, and where the config names an adapter. */

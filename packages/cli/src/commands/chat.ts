@@ -102,7 +102,9 @@ class Talk {
 
   #limit(): string {
     const { maxNewTokens } = this.ift.config.generate
-    return `The answer ended at a limit: ${maxNewTokens} new tokens (--generate.maxNewTokens), or the ${this.open.shape.maxPositions ?? 'unbounded'} positions of the model.`
+    const { shape, peft } = this.open
+    const virtual = peft?.prefix ? `, ${peft.prefix.length} of them of virtual tokens` : ''
+    return `The answer ended at a limit: ${maxNewTokens} new tokens (--generate.maxNewTokens), or the ${shape.maxPositions ?? 'unbounded'} positions of the model${virtual}.`
   }
 
   #wayOn({ code, hint }: IftError): string | undefined {

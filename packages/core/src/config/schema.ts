@@ -227,7 +227,7 @@ export const configSchema = strict({
     .enum(['assistant', 'last', 'all'])
     .default('assistant')
     .describe('Turns that are learned: every assistant turn, the last one, or all text.'),
-  maxLength: count.default(512).describe('Maximum tokens of a sequence.'),
+  maxLength: count.default(512).describe('Maximum tokens of a sequence, virtual ones of a method included.'),
   truncation: z
     .enum(['right', 'left', 'drop'])
     .default('right')

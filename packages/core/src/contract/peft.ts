@@ -123,6 +123,8 @@ export interface PeftMethod<O = any> {
   readonly targetRoles?: readonly ModuleRole[]
   /** Options as the config writes them, `method` left out. */
   readonly options: z.ZodType<O>
+  /** Virtual tokens in front of every sequence with these options, known before a model is loaded; absent where there are never any. */
+  virtualTokens?(options: O): number
   /** Options equal to those that made an adapter. */
   fromAdapterConfig(config: Readonly<Record<string, unknown>>): O
   attach(model: CausalLM, options: O, context: PeftContext): Promise<PeftHandle>

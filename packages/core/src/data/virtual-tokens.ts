@@ -2,21 +2,24 @@ import { IftError, placesTaken, type CausalLM } from '@ift/tensor'
 import type { ModelShape, PeftHandle } from '../contract/index.js'
 import type { VirtualRowsOf } from './pack.js'
 
-/** A model with the method on it, as far as lengths go. */
-interface Behind {
-  readonly peft: PeftHandle | null
-  readonly shape: ModelShape
+/** How long the virtual tokens in front of every sequence are. */
+export interface VirtualLength {
+  readonly tokens: number
+  /** Positions that they take from the tokens behind them. */
+  readonly places: number
 }
 
-/** A sequence of fewer tokens has nothing to predict. */
-const fewest = 2
+export const noVirtualTokens: VirtualLength = { tokens: 0, places: 0 }
 
-/** Virtual tokens in front of every sequence. */
-export const virtualTokens = (peft: PeftHandle | null): number => peft?.prefix?.length ?? 0
+/** Those of a method as it is now. */
+export function virtualLength(peft: PeftHandle | null): VirtualLength {
+  const prefix = peft?.prefix
+  return prefix === undefined ? noVirtualTokens : { tokens: prefix.length, places: placesTaken(prefix) }
+}
 
-/** "20 virtual tokens", in front of which `before` stands; nothing where there are none. */
-export const saidVirtual = (virtual: number, before: string): string =>
-  virtual === 0 ? '' : `${before}${virtual} virtual token${virtual === 1 ? '' : 's'}`
+/** "20 virtual tokens", behind `before`; nothing where there are none. */
+export const saidVirtual = (tokens: number, before: string): string =>
+  tokens === 0 ? '' : `${before}${tokens} virtual token${tokens === 1 ? '' : 's'}`
 
 /** Rows that a micro-batch has besides those of its samples; undefined where it has none. */
 export function virtualRows(
@@ -29,40 +32,41 @@ export function virtualRows(
 }
 
 /** Positions that are left for the tokens of a sequence; null when nothing limits them. */
-export function positionsLeft({ peft, shape: { maxPositions } }: Behind): number | null {
-  if (maxPositions === null) return null
-  const prefix = peft?.prefix
-  return maxPositions - (prefix === undefined ? 0 : placesTaken(prefix))
+export const positionsLeft = ({ places }: VirtualLength, { maxPositions }: ModelShape): number | null =>
+  maxPositions === null ? null : maxPositions - places
+
+/** A sequence of fewer tokens has nothing to predict. */
+const fewest = 2
+
+/** The most tokens of a sample, and the limit that decides. */
+export interface SampleLimit {
+  readonly tokens: number
+  /** The option, or the positions of the model. */
+  readonly by: 'maxLength' | 'model'
+  /** Virtual tokens in front of every sample, which both limits count. */
+  readonly virtual: number
 }
 
-/** Most tokens of a sample under `maxLength`, and the limit that decides. */
-export function sampleLimit(
-  behind: Behind,
-  maxLength: number,
-): { readonly tokens: number; readonly by: 'maxLength' | 'model' } {
-  const virtual = virtualTokens(behind.peft)
-  const left = positionsLeft(behind) ?? Infinity
-  const own = maxLength - virtual
-  if (virtual > 0 && own < fewest)
-    throw noRoom(virtual, maxLength - fewest, `the ${maxLength} tokens of maxLength`)
-  return { tokens: Math.min(own, left), by: left < own ? 'model' : 'maxLength' }
+/** Throws `IFT_PEFT_NO_ROOM` where virtual tokens leave no sample. */
+export function sampleLimit(virtual: VirtualLength, shape: ModelShape, maxLength: number): SampleLimit {
+  const own = maxLength - virtual.tokens
+  if (virtual.tokens > 0 && own < fewest)
+    throw noRoom(virtual.tokens, maxLength, `the ${maxLength} tokens of maxLength`)
+  const left = requireRoom(virtual, shape) ?? Infinity
+  return { tokens: Math.min(own, left), by: left < own ? 'model' : 'maxLength', virtual: virtual.tokens }
 }
 
-/** Refuses virtual tokens that leave no position for a text. */
-export function requireRoom(behind: Behind): void {
-  const left = positionsLeft(behind)
-  const virtual = virtualTokens(behind.peft)
-  if (virtual > 0 && left !== null && left < fewest)
-    throw noRoom(
-      virtual,
-      behind.shape.maxPositions! - fewest,
-      `the ${behind.shape.maxPositions} positions of the model`,
-    )
+/** `positionsLeft`, which must be enough for a text: throws `IFT_PEFT_NO_ROOM` where they are not. */
+export function requireRoom(virtual: VirtualLength, shape: ModelShape): number | null {
+  const left = positionsLeft(virtual, shape)
+  if (virtual.places > 0 && left !== null && left < fewest)
+    throw noRoom(virtual.tokens, shape.maxPositions!, `the ${shape.maxPositions} positions of the model`)
+  return left
 }
 
-const noRoom = (found: number, most: number, of: string) =>
+const noRoom = (found: number, limit: number, of: string) =>
   new IftError(
     'IFT_PEFT_NO_ROOM',
-    `peft.numVirtualTokens expected at most ${Math.max(0, most)}, which leaves ${fewest} of ${of}, found ${found}.`,
+    `peft.numVirtualTokens expected at most ${Math.max(0, limit - fewest)}, which leaves ${fewest} of ${of}, found ${found}.`,
     'Take fewer virtual tokens (peft.numVirtualTokens), or a longer limit.',
   )

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest'
 import { openCpu } from '@ift/kernels-cpu'
 import type { Tokenizer } from '@ift/core'
-import type { Backend } from '@ift/tensor'
+import { random, type Backend } from '@ift/tensor'
+import { llama } from '@ift/model-llama'
 import { families, kinds, openTiny, plainLogits, textOf, type Tiny } from '../train/virtual-tokens.fixture.js'
 import { emulatedIsBuilt, openEmulated } from '../../../kernels-cuda/src/emulated.fixture.js'
 import { Decoder } from './decoder.js'
@@ -56,7 +57,7 @@ async function plainBeams(tiny: Tiny, prompt: readonly number[], tokens: number,
   return live[0]!.ids.slice(prompt.length)
 }
 
-for (const [device, ready, openDevice] of devices)
+for (const [device, ready, openDevice] of devices) {
   describe.skipIf(!ready).each(families)(`${device}, %s`, (_name, definition, folder) => {
     test.each(kinds)('%s: greedy, three at a time, beams and scores', async (kind) => {
       const backend = openDevice()
@@ -90,35 +91,82 @@ for (const [device, ready, openDevice] of devices)
       backend.close()
     })
 
-    test.each(kinds)('%s: a sequence goes on from another one, fed in pieces', async (kind) => {
+    // A page of the cache has 16 rows.
+    const lengths = kinds.flatMap((kind) => [5, 16, 19].map((length) => ({ kind, length })))
+    test.each(lengths)(
+      '$length $kind: a sequence goes on from another one, fed in pieces',
+      async ({ kind, length }) => {
+        const backend = openDevice()
+        const tiny = await openTiny(backend, definition, folder, kind, { length })
+        const decoder = decoderOf(tiny)
+        const last = async (feeds: Parameters<Decoder['feed']>[0]) => {
+          const scores = decoder.feed(feeds)
+          return scores.rows().finally(() => {
+            scores.release()
+          })
+        }
+        const expectClose = (found: Float32Array, expected: Float32Array) => {
+          const most = expected.reduce((sum, x) => Math.max(sum, Math.abs(x)), 0)
+          for (const [i, x] of expected.entries()) expect(Math.abs(found[i]! - x) / most).toBeLessThan(2e-5)
+        }
+        const prompt = textOf(tiny, [5, 9, 2, 11, 6])
+        const [a, b] = [decoder.add(), decoder.add()]
+        const [first] = await last([{ sequence: a, ids: prompt }])
+        expectClose(first!, (await plainLogits(tiny, prompt)).at(-1)!)
+        const c = decoder.fork(a)
+        // One goes on, one goes on otherwise, one begins.
+        const found = await last([
+          { sequence: a, ids: [8] },
+          { sequence: c, ids: [3, 7] },
+          { sequence: b, ids: prompt.slice(1) },
+        ])
+        const whole = [[...prompt, 8], [...prompt, 3, 7], prompt.slice(1)]
+        for (const [i, ids] of whole.entries()) expectClose(found[i]!, (await plainLogits(tiny, ids)).at(-1)!)
+        decoder.release()
+        tiny.release()
+        backend.close()
+      },
+    )
+  })
+
+  test.skipIf(!ready).each(kinds)(
+    `${device}: %s: steps are written down, and what is learned is asked for anew`,
+    async (kind) => {
       const backend = openDevice()
-      const tiny = await openTiny(backend, definition, folder, kind)
+      const tiny = await openTiny(backend, llama, 'llama-tiny', kind)
+      let replayed = 0
+      const record = backend.record!.bind(backend)
+      backend.record = (work) => {
+        const recording = record(work)
+        return {
+          replay: () => {
+            replayed++
+            recording.replay()
+          },
+          release: () => {
+            recording.release()
+          },
+        }
+      }
       const decoder = decoderOf(tiny)
-      const last = async (feeds: Parameters<Decoder['feed']>[0]) => {
-        const scores = decoder.feed(feeds)
-        return scores.rows().finally(() => {
-          scores.release()
-        })
+      const generator = generatorOf(decoder)
+      const [prompt] = promptsOf(tiny)
+      const options = { maxNewTokens: 20, doSample: false } as const
+      const greedy = async () => [...(await generator.generate(prompt!, options)).ids]
+      const first = await greedy()
+      expect(first).toEqual(await plainGreedy(tiny, prompt!, 20))
+      expect(replayed).toBeGreaterThan(12)
+      for (const parameter of tiny.parameters.values()) {
+        const other = random(backend, parameter.shape, 'normal', { seed: 4, stream: parameter.shape[0]! })
+        backend.copy2d(parameter.value.buf, 0, other.size, other.buf, 0, other.size, 1, other.size, 'f32', 0)
+        other.release()
       }
-      const expectClose = (found: Float32Array, expected: Float32Array) => {
-        const most = expected.reduce((sum, x) => Math.max(sum, Math.abs(x)), 0)
-        for (const [i, x] of expected.entries()) expect(Math.abs(found[i]! - x) / most).toBeLessThan(2e-5)
-      }
-      const prompt = textOf(tiny, [5, 9, 2, 11, 6])
-      const [a, b] = [decoder.add(), decoder.add()]
-      const [first] = await last([{ sequence: a, ids: prompt }])
-      expectClose(first!, (await plainLogits(tiny, prompt)).at(-1)!)
-      const c = decoder.fork(a)
-      // One goes on, one goes on otherwise, one begins.
-      const found = await last([
-        { sequence: a, ids: [8] },
-        { sequence: c, ids: [3, 7] },
-        { sequence: b, ids: prompt.slice(1) },
-      ])
-      const whole = [[...prompt, 8], [...prompt, 3, 7], prompt.slice(1)]
-      for (const [i, ids] of whole.entries()) expectClose(found[i]!, (await plainLogits(tiny, ids)).at(-1)!)
+      const second = await greedy()
+      expect(second).not.toEqual(first)
+      expect(second).toEqual(await plainGreedy(tiny, prompt!, 20))
       decoder.release()
       tiny.release()
       backend.close()
-    })
-  })
+    },
+  )
+}

@@ -2,9 +2,42 @@ import type { CausalLM } from '@ift/tensor'
 import { openAdapter } from '../checkpoint/adapter.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { check } from '../config/validate.js'
-import type { PeftContext, PeftHandle, TrainableParameter } from '../contract/index.js'
+import type {
+  AdapterSource,
+  PeftContext,
+  PeftHandle,
+  PeftMethod,
+  TrainableParameter,
+} from '../contract/index.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { findMethod } from './find-method.js'
+
+/** A method with its options, and the adapter that it goes on from. */
+interface ChosenMethod {
+  readonly method: PeftMethod
+  readonly options: unknown
+  readonly adapter?: AdapterSource
+}
+
+/** The method of the config for training, or that of the adapter it names, or nothing. */
+async function chooseMethod(
+  session: PluginSession,
+  config: ResolvedConfig,
+  adapterDir: string | null,
+  training: boolean,
+): Promise<ChosenMethod | null> {
+  const { method: methodName, ...options } = config.peft
+  if (adapterDir !== null) {
+    const adapter = await openAdapter(adapterDir)
+    const method = await findMethod(session, adapter)
+    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
+    const checked: unknown = check(method.options, merged, 'The adapter with the options of peft', 'peft')
+    return { method, options: checked, adapter }
+  }
+  if (!training || methodName === 'none') return null
+  const method = await session.peft(methodName)
+  return { method, options: check(method.options, options, 'The config', 'peft') }
+}
 
 /** The method of the config attached for training, or the adapter it names, or nothing. */
 export async function attachMethod(
@@ -15,19 +48,25 @@ export async function attachMethod(
   context: PeftContext,
   training: boolean,
 ): Promise<PeftHandle | null> {
-  const { method: methodName, ...options } = config.peft
-  if (adapterDir !== null) {
-    const adapter = await openAdapter(adapterDir)
-    const method = await findMethod(session, adapter)
-    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
-    const checked: unknown = check(method.options, merged, 'The adapter with the options of peft', 'peft')
-    const peft = await method.attach(model, checked, { ...context, adapter })
-    await peft.load(adapter)
-    return peft
-  }
-  if (!training || methodName === 'none') return null
-  const method = await session.peft(methodName)
-  return method.attach(model, check(method.options, options, 'The config', 'peft'), context)
+  const chosen = await chooseMethod(session, config, adapterDir, training)
+  if (chosen === null) return null
+  const { method, options, adapter } = chosen
+  if (adapter === undefined) return method.attach(model, options, context)
+  const peft = await method.attach(model, options, { ...context, adapter })
+  await peft.load(adapter)
+  return peft
+}
+
+/** Virtual tokens that stand in front of every sample in training; none where the method's package is not there. */
+export async function plannedVirtualTokens(
+  session: PluginSession,
+  config: ResolvedConfig,
+  adapterDir: string | null,
+): Promise<number> {
+  const { method } = config.peft
+  if (adapterDir === null && method !== 'none' && !session.provides('peft', method)) return 0
+  const chosen = await chooseMethod(session, config, adapterDir, true)
+  return chosen?.method.virtualTokens?.(chosen.options) ?? 0
 }
 
 /** Full-parameter training: every parameter, decay on matrices only. */

@@ -9,7 +9,7 @@ import {
 } from '@ift/tensor'
 import type { Quantize } from './model-files.js'
 import type { OpenModel } from './open-model.js'
-import { positionsLeft } from '../data/virtual-tokens.js'
+import { positionsLeft, virtualLength } from '../data/virtual-tokens.js'
 
 /** A merged model on disk, and how far it is from the adapter on its base. */
 export interface Merged {
@@ -34,7 +34,7 @@ export async function probeLogits(
 ): Promise<Float32Array> {
   const { backend, model, peft, tokenizer, shape } = open
   const encoded = await tokenizer.encode(text)
-  const ids = encoded.ids.subarray(0, Math.min(64, positionsLeft({ peft, shape }) ?? 64))
+  const ids = encoded.ids.subarray(0, Math.min(64, positionsLeft(virtualLength(peft), shape) ?? 64))
   const logits = noGrad(() =>
     scope(() => {
       const whole = { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) }

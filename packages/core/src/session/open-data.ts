@@ -19,7 +19,7 @@ import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { OpenModel } from './open-model.js'
 import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
-import { sampleLimit, virtualTokens } from '../data/virtual-tokens.js'
+import { noVirtualTokens, sampleLimit, type SampleLimit, type VirtualLength } from '../data/virtual-tokens.js'
 
 /** One dataset of a run, tokenised. */
 export interface RunDataset {
@@ -36,11 +36,8 @@ export interface RunData {
   readonly datasets: readonly RunDataset[]
   /** Samples that `dedup` took out. */
   readonly duplicates: number
-  /**
-   * Maximum tokens of a sample, and the source of this limit: the option, or the positions of the model; less the virtual tokens that
-   * stand in front of every sample.
-   */
-  readonly limit: { readonly tokens: number; readonly by: 'maxLength' | 'model'; readonly virtual: number }
+  /** The most tokens of a sample, and the limit that decides. */
+  readonly limit: SampleLimit
   /** Tokens of the longest sample, of those held out too. */
   readonly longest: number
   /** sha256 of everything that decides the samples and their order in the data. */
@@ -144,20 +141,24 @@ export const recordSources = (
       ),
   )
 
+export interface OpenDataOptions {
+  /** Whether samples are kept in the cache for the next time; yes when omitted. */
+  readonly keep?: boolean
+  /** What stands in front of every sample; nothing when omitted. */
+  readonly virtual?: VirtualLength
+}
+
 /** Loads, renders, tokenises and mixes the data of a config. */
 export async function openData(
   session: PluginSession,
   config: ResolvedConfig,
-  open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'> & Partial<Pick<OpenModel, 'peft'>>,
-  {
-    keep = true,
-  }: { /** Whether samples are kept in the cache for the next time. */ readonly keep?: boolean } = {},
+  open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
+  { keep = true, virtual = noVirtualTokens }: OpenDataOptions = {},
 ): Promise<RunData> {
   const notes = new Set<string>()
   const { hooks, rootDir } = session
   const { seed } = config.train
-  const { peft = null, shape } = open
-  const limit = { ...sampleLimit({ peft, shape }, config.maxLength), virtual: virtualTokens(peft) }
+  const limit = sampleLimit(virtual, open.shape, config.maxLength)
   // Plugins that rewrite examples or samples are not part of the key: nothing is cached then.
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   // A cache saves time, and nothing depends on it.

@@ -28,7 +28,7 @@ import { newestAdapter } from './find-run.js'
 import { layoutOf, ModelContents } from './identity.js'
 import { openModelFiles, type AdapterRecord, type ModelFiles, type Quantize } from './model-files.js'
 import { chooseDtype } from './open-backend.js'
-import { requireRoom } from '../data/virtual-tokens.js'
+import { requireRoom, virtualLength } from '../data/virtual-tokens.js'
 
 /** Record beside a whole model: the template that it was trained with. */
 export const modelRecord = ({
@@ -172,7 +172,7 @@ async function loadModel(
   const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)
   const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
   peft?.setTraining(false)
-  requireRoom({ peft, shape })
+  requireRoom(virtualLength(peft), shape)
   return {
     definition,
     json: files.json,

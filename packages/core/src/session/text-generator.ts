@@ -8,7 +8,7 @@ import type { InstructionExample, MessagesExample } from '../contract/data.js'
 import { scoreTokens } from '../generate/score-tokens.js'
 import { AnswerText } from './answer-text.js'
 import type { OpenModel } from './open-model.js'
-import { positionsLeft, saidVirtual, virtualTokens } from '../data/virtual-tokens.js'
+import { positionsLeft, saidVirtual, virtualLength } from '../data/virtual-tokens.js'
 
 /** A prompt: plain text, an instruction with its system text and history, or a conversation with its tools. */
 export type Prompt = string | Omit<InstructionExample, 'output'> | MessagesExample
@@ -21,6 +21,7 @@ export class TextGenerator {
 
   constructor(open: OpenModel, tap: LogitsTap | null) {
     this.#open = open
+    const virtual = virtualLength(open.peft)
     this.#decoder = new Decoder(open.backend, open.model, open.peft, open.shape, open.dtype)
     this.#generator = new Generator({
       decoder: this.#decoder,
@@ -31,8 +32,8 @@ export class TextGenerator {
         ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
       ]),
       stop: open.template.stop,
-      maxPositions: positionsLeft(open),
-      virtualTokens: virtualTokens(open.peft),
+      maxPositions: positionsLeft(virtual, open.shape),
+      virtualTokens: virtual.tokens,
       tap,
     })
   }
@@ -108,12 +109,13 @@ export class TextGenerator {
 
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
   async score(ids: ArrayLike<number>): Promise<(number | null)[]> {
-    const { backend, model, peft } = this.#open
-    const left = positionsLeft(this.#open)
+    const { backend, model, peft, shape } = this.#open
+    const virtual = virtualLength(peft)
+    const left = positionsLeft(virtual, shape)
     if (left !== null && ids.length > left)
       throw new IftError(
         'IFT_SEQUENCE_TOO_LONG',
-        `The text has ${ids.length} tokens; the model's limit is ${left}${saidVirtual(virtualTokens(peft), ' behind ')}.`,
+        `The text has ${ids.length} tokens; the model's limit is ${left}${saidVirtual(virtual.tokens, ' behind ')}.`,
         'Score it in pieces.',
       )
     return scoreTokens(backend, model, peft, ids)

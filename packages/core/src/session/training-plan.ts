@@ -7,7 +7,7 @@ import type { RemedyInput } from '../train/remedies.js'
 import { stateBytes } from '../train/trainable-chunk.js'
 import type { RunData } from './open-data.js'
 import type { OpenModel } from './open-model.js'
-import { virtualRows, virtualTokens } from '../data/virtual-tokens.js'
+import { virtualLength, virtualRows } from '../data/virtual-tokens.js'
 
 const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
 
@@ -38,7 +38,7 @@ export const microBatchTokens = (
  * samples of average length.
  */
 function virtualKeys({ train }: ResolvedConfig, { peft, model }: OpenModel, data: RunData, tokens: number) {
-  const virtual = virtualTokens(peft)
+  const virtual = virtualLength(peft).tokens
   const rows = virtualRows(peft, model)
   if (virtual === 0 || rows?.copies === 'each') return 0
   const { count } = data.train
@@ -86,7 +86,7 @@ export function planInput(
     virtualKeys: virtualKeys(config, open, data, tokens),
     trainedTokens: tokens,
     budget: budget(config, open),
-    maxLength: data.limit.tokens,
+    maxLength: data.limit.tokens + data.limit.virtual,
     full: open.peft === null,
   }
 }

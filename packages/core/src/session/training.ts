@@ -30,7 +30,7 @@ import { explainMemory } from './out-of-memory.js'
 import { writeRunReport } from './run-report.js'
 import { saveOutput } from './save-output.js'
 import { budget, microBatchTokens, planInput, planTraining } from './training-plan.js'
-import { virtualRows } from '../data/virtual-tokens.js'
+import { virtualLength, virtualRows } from '../data/virtual-tokens.js'
 
 export interface TrainingOptions {
   /** Go on with the run in the output folder, or from the checkpoint or run that is named. */
@@ -149,7 +149,10 @@ async function openIn(
     )
   if (lock) await folder.removeLeftovers()
   const found = lock && resume ? await findResumable(folder, session, resume) : null
-  const data = await openData(session, config, open, { keep: !planOnly })
+  const data = await openData(session, config, open, {
+    keep: !planOnly,
+    virtual: virtualLength(open.peft),
+  })
   if (data.train.count === 0)
     throw new IftError(
       'IFT_DATA_EMPTY',

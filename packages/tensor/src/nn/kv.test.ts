@@ -1,8 +1,41 @@
 import { describe, expect, it } from 'vitest'
-import { noGrad, PagedKvCache, scope, type Backend } from '../index.js'
+import { noGrad, PagedKvCache, random, scope, type Backend } from '../index.js'
 import { referenceBackend } from '../reference/index.js'
 import { assertNoLeaks } from '../testing/index.js'
 import { Decoder, fill, ints, packed, sequences, sizes } from './decoder.fixture.js'
+
+describe('rows that are written into a cache', () => {
+  const cacheOf = (backend: Backend) =>
+    new PagedKvCache(backend, { layers: 1, kvHeads: 1, headDim: 2, dtype: 'f32', pageSize: 4, pages: 2 })
+  const layersOf = (backend: Backend, rows: number) => {
+    const x = random(backend, [rows, 1, 2], 'normal', { seed: 1 })
+    return [{ k: x, v: x }]
+  }
+
+  it('take positions, or leave them to what comes behind', () => {
+    const backend = referenceBackend()
+    const cache = cacheOf(backend)
+    const [placed, unplaced] = [cache.add(), cache.add()]
+    cache.append(placed, layersOf(backend, 3))
+    cache.append(unplaced, layersOf(backend, 3), { positions: false })
+    const fork = cache.fork(unplaced)
+    expect([placed, unplaced, fork].map((id) => cache.length(id))).toEqual([3, 3, 3])
+    const { positions, lengths, maxPosition } = cache.layout([
+      [unplaced, 2],
+      [fork, 1],
+    ])
+    expect([...positions]).toEqual([0, 1, 0])
+    expect([...lengths]).toEqual([5, 4])
+    expect(maxPosition).toBe(2)
+    expect([...cache.layout([[placed, 2]]).positions]).toEqual([3, 4])
+    expect([...cache.layout([[unplaced, 1]]).positions]).toEqual([2])
+    // Without positions only the start of a sequence can be.
+    expect(() => {
+      cache.append(placed, layersOf(backend, 1), { positions: false })
+    }).toThrow(/rows without positions expected an empty sequence, found 5 rows/)
+    cache.release()
+  })
+})
 
 describe('sequences', () => {
   const hiddenOf = (model: Decoder, backend: Backend, of: readonly (readonly number[])[]) =>
