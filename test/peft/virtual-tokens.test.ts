@@ -13,7 +13,7 @@ import { copyModel, smallSizes } from '../fixture/small-model.js'
 import { lossesOf, sessionsIn } from '../fixture/session.js'
 
 interface SoftOptions {
-  readonly numVirtualTokens: number
+  readonly virtualTokens: number
   readonly keys: boolean
 }
 
@@ -22,12 +22,12 @@ const soft: PeftMethod<SoftOptions> = {
   name: 'soft',
   peftTypes: ['SOFT'],
   options: z.strictObject({
-    numVirtualTokens: z.int().positive(),
+    virtualTokens: z.int().positive(),
     keys: z.boolean().default(false),
   }),
-  virtualTokens: ({ numVirtualTokens }) => numVirtualTokens,
-  fromAdapterConfig: () => ({ numVirtualTokens: 1, keys: false }),
-  attach(_model, { numVirtualTokens: length, keys }, { backend, shape, dtype, seed }) {
+  virtualTokens: ({ virtualTokens }) => virtualTokens,
+  fromAdapterConfig: () => ({ virtualTokens: 1, keys: false }),
+  attach(_model, { virtualTokens: length, keys }, { backend, shape, dtype, seed }) {
     const parameters: Parameter[] = []
     const add = (...size: number[]) => {
       const parameter = new Parameter(size)
@@ -74,7 +74,7 @@ afterAll(() => {
 
 const session = sessionsIn(dir, [cpu, llama, definePeft(soft)])
 const config = (
-  options: { numVirtualTokens: number; keys?: boolean },
+  options: { virtualTokens: number; keys?: boolean },
   more: Partial<IftConfig> = {},
 ): IftConfig => ({
   ...{ weights: './small', initialize: true, data: './rows.jsonl', template: 'plain', dtype: 'f32' },
@@ -87,7 +87,7 @@ const both = [false, true]
 
 test.each(both)('a sample and what stands in front of it are at most maxLength (keys: %s)', async (keys) => {
   const limitOf = (maxLength: number, virtual: number) =>
-    session(config({ numVirtualTokens: virtual, keys }, { maxLength, data: './long.jsonl' }), async (ift) => {
+    session(config({ virtualTokens: virtual, keys }, { maxLength, data: './long.jsonl' }), async (ift) => {
       const { data, plan } = await ift.planTraining()
       // The same without the model.
       expect((await ift.openData()).data.limit).toEqual(data.limit)
@@ -101,21 +101,21 @@ test.each(both)('a sample and what stands in front of it are at most maxLength (
 
 test.each(both)('no room for a text is refused (keys: %s)', async (keys) => {
   const open = (virtual: number, more: Partial<IftConfig>) =>
-    session(config({ numVirtualTokens: virtual, keys }, more), (ift) => ift.planTraining())
+    session(config({ virtualTokens: virtual, keys }, more), (ift) => ift.planTraining())
   await expect(open(63, { maxLength: 500 })).rejects.toMatchObject({
     code: 'IFT_PEFT_NO_ROOM',
     message:
-      'peft.numVirtualTokens expected at most 62, which leaves 2 of the 64 positions of the model, found 63.',
+      'peft.virtualTokens expected at most 62, which leaves 2 of the 64 positions of the model, found 63.',
   })
   await expect(open(31, { maxLength: 32 })).rejects.toMatchObject({
     code: 'IFT_PEFT_NO_ROOM',
     message:
-      'peft.numVirtualTokens expected at most 30, which leaves 2 of the 32 tokens of maxLength, found 31.',
+      'peft.virtualTokens expected at most 30, which leaves 2 of the 32 tokens of maxLength, found 31.',
   })
 })
 
 test.each(both)('micro-batches, plan and answers count them (keys: %s)', async (keys) => {
-  await session(config({ numVirtualTokens: 10, keys }, { output: `run-${keys}` }), async (ift) => {
+  await session(config({ virtualTokens: 10, keys }, { output: `run-${keys}` }), async (ift) => {
     const training = await ift.createTraining()
     const { open, data } = training
     expect(training.microBatchTokens).toBe(data.longest + (keys ? 0 : 10))

@@ -67,6 +67,6 @@ export function requireRoom(virtual: VirtualLength, shape: ModelShape): number |
 const noRoom = (found: number, limit: number, of: string) =>
   new IftError(
     'IFT_PEFT_NO_ROOM',
-    `peft.numVirtualTokens expected at most ${Math.max(0, limit - fewest)}, which leaves ${fewest} of ${of}, found ${found}.`,
-    'Take fewer virtual tokens (peft.numVirtualTokens), or a longer limit.',
+    `peft.virtualTokens expected at most ${Math.max(0, limit - fewest)}, which leaves ${fewest} of ${of}, found ${found}.`,
+    'Take fewer virtual tokens (peft.virtualTokens), or a longer limit.',
   )

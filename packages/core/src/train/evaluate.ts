@@ -18,13 +18,13 @@ export async function evaluateLoss(
   for (const batch of batches) {
     if (batch.trainedTokens === 0) continue
     const loss = noGrad(() =>
-      forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) =>
-        ops.linearCrossEntropy(hidden, model.lmHead, targets, { gradScale: 1 }),
-      ),
+      forwardBatch({ backend, model, peft }, batch, ({ hidden, targets }) => {
+        trained += targets.size
+        return ops.linearCrossEntropy(hidden, model.lmHead, targets, { gradScale: 1 })
+      }),
     )
     sum += (await loss.read())[0]!
     loss.release()
-    trained += batch.trainedTokens
     tokens += batch.ids.length
   }
   if (ranks) [sum, trained, tokens] = (await ranks.sum([sum, trained, tokens])) as [number, number, number]

@@ -1,10 +1,12 @@
 // Training behind virtual tokens: packed, with what samples share computed once, is one sequence at a time.
 import { expect, describe, test } from 'vitest'
 import { openCpu } from '@ift/kernels-cpu'
+import { llama } from '@ift/model-llama'
 import { backward, ops, recomputeModules, scope, tensor } from '@ift/tensor'
 import { ignoredLabel } from '../data/encode.js'
 import { packSamples } from '../data/pack.js'
 import type { Sample } from '../contract/data.js'
+import type { PeftHandle } from '../contract/index.js'
 import { inputBehind, logitsOf, packedInput } from '../testing/forward.js'
 import { evaluateLoss } from './evaluate.js'
 import { forwardBatch } from './forward.js'
@@ -138,4 +140,38 @@ describe.each(families)('%s', (_name, definition, folder) => {
     tiny.release()
     backend.close()
   })
+})
+
+test('a row that predicts the first token of many texts has a gradient that is rounded once', async () => {
+  const gradient = async (dtype: 'f32' | 'bf16') => {
+    const backend = openCpu({ threads: 2 })
+    const tiny = await openTiny(backend, llama, 'llama-tiny', 'rows', { dtype })
+    const samples = Array.from({ length: 1000 }, (): Sample => {
+      const ids = Int32Array.of(7, 5)
+      return { ids, labels: Int32Array.of(ids[0]!, ignoredLabel) }
+    })
+    const { gradients, batch } = await packed(tiny, samples, false, 1 / samples.length)
+    expect(batch.trainedTokens).toBe(1000)
+    tiny.release()
+    backend.close()
+    return gradients.get('rows')!
+  }
+  const [exact, half] = [await gradient('f32'), await gradient('bf16')]
+  const norm = (x: Float32Array) => Math.hypot(...x)
+  const off = norm(half.map((x, i) => x - exact[i]!)) / norm(exact)
+  expect(off).toBeLessThan(0.03)
+})
+
+test('evaluation with the method switched off has no first tokens', async () => {
+  const backend = openCpu({ threads: 2 })
+  const tiny = await openTiny(backend, llama, 'llama-tiny', 'rows')
+  const { model, peft } = tiny
+  const loss = async (handle: PeftHandle | null, learnFirst: boolean) =>
+    (await evaluateLoss(backend, model, handle, [packSamples(samplesOf(tiny), false, undefined, learnFirst)]))
+      .loss
+  const off = { ...peft, prefix: undefined }
+  expect(await loss(off, true)).toBe(await loss(null, false))
+  expect(await loss(peft, true)).not.toBe(await loss(null, false))
+  tiny.release()
+  backend.close()
 })
