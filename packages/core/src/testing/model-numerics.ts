@@ -1,12 +1,14 @@
 import {
   backward,
   forwardInput,
+  keep,
   noGrad,
   ops,
   PagedKvCache,
   recomputeModules,
   scope,
   tensor,
+  type KeysAndValues,
   type KvSource,
 } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
@@ -14,9 +16,10 @@ import { assertNoLeaks } from '@ift/tensor/testing'
 import { ignoredLabel } from '../data/encode.js'
 import { packSamples } from '../data/pack.js'
 import type { Sample } from '../contract/data.js'
+import type { PeftPrefix } from '../contract/index.js'
 import { forwardBatch } from '../train/forward.js'
 import { claim, claimClose, claimSame } from './claim.js'
-import { logitsOf, lossAndGradients, lossOf, packedInput } from './forward.js'
+import { inputBehind, logitsOf, lossAndGradients, lossOf, packedInput } from './forward.js'
 import type { ModelBench } from './model-bench.js'
 
 /** Sequences laid end to end do not see each other. */
@@ -173,6 +176,42 @@ export async function sharing(bench: ModelBench): Promise<void> {
   claimClose('loss', shared.loss, whole.loss, 1e-5)
   for (const [path, gradient] of whole.gradients)
     claimClose(`gradient of ${path}`, shared.gradients.get(path)!, gradient, 1e-5)
+}
+
+/**
+ * Rows of embedded tokens as virtual rows, and the keys and values that layers make of them as virtual ones, are those tokens in front:
+ * what follows is placed and masked behind them.
+ */
+export function virtualTokens(bench: ModelBench): Promise<void> {
+  return bench.with(async ({ backend, model, config }) => {
+    const { vocab } = bench.definition.shape(config)
+    const sequences = bench.sequences(config, [5, 4])
+    const before = [1, 2, 3]
+    const { length } = before
+    const expected: number[] = []
+    for (const sequence of sequences) {
+      const whole = await logitsOf(model, () => packedInput(backend, model, [[...before, ...sequence]]))
+      expected.push(...whole.subarray(length * vocab))
+    }
+    const behind = (prefix: PeftPrefix) =>
+      logitsOf(model, () => inputBehind(backend, model, sequences, prefix))
+    const rows = () => model.embeddings.call(tensor(backend, before, [length], 'i32'))
+    claimClose('logits behind virtual rows', await behind({ length, rows }), expected, 1e-5)
+    // What is read in both directions has other keys when something follows.
+    if (model.promptOf !== undefined) return
+    const layers: KeysAndValues[] = []
+    await logitsOf(model, () => {
+      const input = packedInput(backend, model, [before])
+      const attend: KvSource['attend'] = (layer, q, k, v, options) => {
+        layers[layer] = { k: keep(ops.concatRows([k])), v: keep(ops.concatRows([v])) }
+        return input.kv.attend(layer, q, k, v, options)
+      }
+      return { ...input, kv: { attend } }
+    })
+    const found = await behind({ length, keysAndValues: () => layers })
+    claimClose('logits behind virtual keys and values', found, expected, 1e-5)
+    for (const { k, v } of layers) for (const kept of [k, v]) kept.release()
+  })
 }
 
 /** Inference, a training step and an error all give back what they took. */

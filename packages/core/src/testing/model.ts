@@ -13,6 +13,7 @@ import {
   recomputing,
   rows,
   sharing,
+  virtualTokens,
 } from './model-numerics.js'
 import { bounds, fields, lengths, sizes, tokenizers } from './model-refusals.js'
 import { roles } from './model-roles.js'
@@ -56,6 +57,7 @@ function casesOf(definition: ModelDefinition, options: ModelConformanceOptions):
     named('decoding with a cache equals one forward pass', () => decoding(bench)),
     named('recomputed gradients equal kept ones bit for bit', () => recomputing(bench)),
     named('a beginning that samples share is computed once', () => sharing(bench)),
+    named('virtual tokens with the values of tokens are the tokens', () => virtualTokens(bench)),
     named('no buffer outlives a pass, a step or an error', () => leaks(bench)),
     named('what is saved loads to the same values', () => saving(bench)),
     named('PyTorch files, one or sharded, load to the same values', () => loading(bench)),

@@ -7,7 +7,6 @@ import { ignoredLabel } from '../data/encode.js'
 import { packSamples } from '../data/pack.js'
 import type { Sample } from '../contract/data.js'
 import type { PeftHandle } from '../contract/index.js'
-import { inputBehind, logitsOf, packedInput } from '../testing/forward.js'
 import { evaluateLoss } from './evaluate.js'
 import { forwardBatch } from './forward.js'
 import { families, kinds, openTiny, plainInput, textOf, type Tiny } from './virtual-tokens.fixture.js'
@@ -117,26 +116,6 @@ describe.each(families)('%s', (_name, definition, folder) => {
       expectClose(again.gradients.get(name)!, gradient, `${name}, layers computed again`)
     // Gradients have memory of their own from the first pass on.
     expect(backend.memory().buffers).toBeLessThanOrEqual(buffers + tiny.parameters.size)
-    tiny.release()
-    backend.close()
-  })
-
-  test('rows that are those of tokens are the tokens', async () => {
-    const backend = openCpu({ threads: 2 })
-    const tiny = await openTiny(backend, definition, folder, 'rows')
-    const { model, shape } = tiny
-    const [before, text] = [[5, 9, 2], textOf(tiny, [7, 11, 3], [8, 6])]
-    // A scale of the embedding is part of its rows; a norm behind the embedding is not.
-    const rows = () => model.embeddings.call(tensor(backend, before, [before.length], 'i32'))
-    const found = await logitsOf(model, () =>
-      inputBehind(backend, model, [text, text.slice(1)], { length: before.length, rows }),
-    )
-    const expected: number[] = []
-    for (const ids of [text, text.slice(1)]) {
-      const whole = await logitsOf(model, () => packedInput(backend, model, [[...before, ...ids]]))
-      expected.push(...whole.subarray(before.length * shape.vocab))
-    }
-    expectClose(found, Float32Array.from(expected), 'logits')
     tiny.release()
     backend.close()
   })
