@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ignoredLabel } from './encode.js'
-import { createPacker, packSamples, type VirtualRowsOf } from './pack.js'
+import { createPacker, packSamples, type PackerOptions, type VirtualRowsOf } from './pack.js'
 import { SampleStoreBuilder } from './store.js'
 import type { Sample } from '../contract/data.js'
 
@@ -15,11 +15,17 @@ const sample = (id: number, learnsFirst: boolean): Sample => {
 }
 const samples = [sample(50, true), sample(51, false), sample(52, true)]
 
-const packer = (virtualRows: VirtualRowsOf | undefined, microBatchTokens: number, sharePrefixes = false) => {
+const packer = (
+  virtualRows: VirtualRowsOf | undefined,
+  microBatchTokens: number,
+  sharePrefixes = false,
+  ranks: Pick<PackerOptions, 'rank' | 'worldSize'> = {},
+) => {
   const builder = new SampleStoreBuilder()
   for (const one of samples) builder.add(one)
   return createPacker(builder.build(none), {
     ...{ virtualRows, microBatchTokens, sharePrefixes, seed: 1, shuffle: false, samplesPerStep: 3 },
+    ...ranks,
   })
 }
 
@@ -41,6 +47,10 @@ test.each([false, true])('virtual rows predict the first token where it is learn
   expect(step.trainedTokens).toBe(8)
   expect(step.microBatches[0]!.trainedTokens).toBe(8)
   expect(packer(undefined, 1000, share).step().trainedTokens).toBe(6)
+  const ranks = [0, 1].map((rank) => packer(one, 1000, share, { rank, worldSize: 2 }).step())
+  expect(ranks.map(({ trainedTokens }) => trainedTokens)).toEqual([8, 8])
+  const own = ranks.flatMap(({ microBatches }) => microBatches.map(({ trainedTokens }) => trainedTokens))
+  expect(own.reduce((a, b) => a + b, 0)).toBe(8)
 })
 
 test('virtual rows count as tokens of a micro-batch, once or for every sample', () => {
