@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, expect, test } from 'vitest'
+import { keepHistory, readHistory } from './history.js'
 import { messagesFrom } from './lines.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-lines-'))
@@ -66,4 +68,20 @@ test('without a terminal every line is a message', async () => {
   const messages = rest(lines)
   keys.end('a\nb\n')
   expect(await messages).toEqual(['a', 'b'])
+})
+
+test('a history that is no file of lines is an empty one', () => {
+  const sparse = join(dir, 'sparse')
+  writeFileSync(sparse, 'line\n')
+  expect(readHistory(sparse)).toEqual(['line'])
+  truncateSync(sparse, 100 * 2 ** 30)
+  expect(readHistory(sparse)).toEqual([])
+})
+
+test.skipIf(process.platform === 'win32')('a history that is a pipe is not waited for', () => {
+  const pipe = join(dir, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  expect(readHistory(pipe)).toEqual([])
+  keepHistory(pipe, ['line'])
+  expect(statSync(pipe).isFIFO()).toBe(true)
 })

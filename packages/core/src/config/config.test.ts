@@ -1,4 +1,5 @@
-import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -43,6 +44,39 @@ describe('validation', () => {
 })
 
 describe('loading', () => {
+  test
+    .skipIf(process.platform === 'win32')
+    .each(['ift.config.json', '.iftrc', 'ift.config.ts', 'package.json'])(
+    'a pipe called %s, here or above, is not waited for',
+    async (name) => {
+      const dir = folder()
+      execFileSync('mkfifo', [join(dir, name)])
+      mkdirSync(join(dir, 'inner'))
+      for (const cwd of [dir, join(dir, 'inner')])
+        await expect(loadConfigFile(cwd)).rejects.toMatchObject({
+          code: 'IFT_CONFIG_SYNTAX',
+          message: `The config ${join(dir, name)} is neither a file nor a folder.`,
+        })
+      // A nearer config: what lies above is not looked at.
+      writeFileSync(join(dir, 'inner', 'ift.config.json'), '{"weights": "w"}')
+      expect((await loadConfigFile(join(dir, 'inner'))).config).toEqual({ weights: 'w' })
+    },
+  )
+
+  test.each(['ift.config.json', 'ift.config.yaml', '.iftrc', 'package.json'])(
+    'a sparse %s of 100 GB is refused by its length, found or named',
+    async (name) => {
+      const dir = folder()
+      writeFileSync(join(dir, name), '{}')
+      truncateSync(join(dir, name), 100 * 2 ** 30)
+      for (const file of [undefined, name])
+        await expect(loadConfigFile(dir, file)).rejects.toMatchObject({
+          code: 'IFT_CONFIG_INVALID',
+          message: expect.stringContaining('107374182400 bytes, expected at most 1048576') as string,
+        })
+    },
+  )
+
   test.each([
     ['ift.config.json', '{"weights": "w"}'],
     ['ift.config.yaml', 'weights: w\n'],

@@ -1,7 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { truncateSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hubSettings } from './env.js'
 
 test('the defaults are those of huggingface_hub', () => {
@@ -44,4 +46,49 @@ test('the token of the variable, then of the file that logging in wrote', async 
   } finally {
     await rm(dir, { recursive: true })
   }
+})
+
+describe('a file that holds no token', () => {
+  let dir: string
+  beforeEach(async () => (dir = await mkdtemp(join(tmpdir(), 'ift-env-'))))
+  afterEach(() => rm(dir, { recursive: true }))
+  const tokenOf = () => hubSettings({ HF_HOME: dir }).token
+
+  test.each<[string, (path: string) => unknown, RegExp]>([
+    ['a page that was saved in its place', (path) => writeFile(path, '<html>Log in</html>'), /one token/],
+    ['two lines', (path) => writeFile(path, 'hf_abc\nhf_def\n'), /one token/],
+    ['bytes that are no text', (path) => writeFile(path, Buffer.from([0x68, 0xff, 0x00])), /one token/],
+    [
+      'a sparse file of 100 GB',
+      async (path) => {
+        await writeFile(path, '')
+        truncateSync(path, 100 * 2 ** 30)
+      },
+      /at most 16384 bytes, found 107374182400/,
+    ],
+    ['a folder', (path) => mkdir(path), /found a folder/],
+    ...(process.platform === 'win32'
+      ? []
+      : [
+          ['a named pipe', (path: string) => execFileSync('mkfifo', [path]), /found a named pipe/] satisfies [
+            string,
+            (path: string) => unknown,
+            RegExp,
+          ],
+        ]),
+  ])('%s', async (_, make, message) => {
+    await make(join(dir, 'token'))
+    expect(tokenOf).toThrow(
+      expect.objectContaining({
+        code: 'IFT_FILE_CORRUPT',
+        message: expect.stringMatching(message) as string,
+      }) as Error,
+    )
+    expect(tokenOf).toThrow(join(dir, 'token'))
+  })
+
+  test('an empty one is no login', async () => {
+    await writeFile(join(dir, 'token'), '\n')
+    expect(tokenOf()).toBeNull()
+  })
 })

@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { mostTokenBytes } from '../files/bounds.js'
+import { corrupt } from '../files/errors.js'
 import { expandHome } from '../files/paths.js'
+import { readRegularSync } from '../files/regular-file.js'
 
 /** Address of the hub, token, and folder of its files. */
 export interface HubSettings {
@@ -21,16 +24,24 @@ export const cacheFolder = (
 
 const isSet = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? '')
 
+/** Null where nobody has logged in. Throws IFT_FILE_CORRUPT for what holds no token: it would be sent to the hub. */
 function tokenIn(file: string): string | null {
+  let token: string
   try {
-    return readFileSync(file, 'utf8').trim() || null
-  } catch {
-    // No login.
+    token = readRegularSync(file, mostTokenBytes).toString('utf8').trim()
+  } catch (error) {
+    if (error instanceof IftError && error.code === 'IFT_FILE_CORRUPT') throw error
     return null
   }
+  if (/[^\x21-\x7e]/.test(token))
+    throw corrupt(file, 'expected one token without spaces', 'Log in again, or give the token in HF_TOKEN.')
+  return token || null
 }
 
-/** Settings of the hub from the environment, with the names and the precedence of Python's huggingface_hub. */
+/**
+ * Settings of the hub from the environment, with the names and the precedence of Python's huggingface_hub. Throws IFT_FILE_CORRUPT for a file
+ * of a token that holds something else.
+ */
 export function hubSettings(
   env: Readonly<Record<string, string | undefined>> = process.env,
   home: string = homedir(),

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Loader } from 'cosmiconfig'
 import { IftError } from '@ift/tensor'
 import { localPath } from '../files/paths.js'
@@ -18,10 +18,7 @@ const typescript: Loader = async (path: string) => {
 const reading =
   (load: Loader): Loader =>
   async (path) => {
-    const bytes = await readFile(path)
-    if (bytes.length > configLimits.bytes)
-      throw invalidConfig(path, `${bytes.length} bytes, expected at most ${configLimits.bytes}`)
-    const text = decodeText(bytes)
+    const text = decodeText(await readFile(path))
     if (!path.endsWith('.json')) {
       const aliases = text.match(/(?<=[\s,:[{-])\*[^\s,\]}*]+/g)?.length ?? 0
       if (aliases > configLimits.aliases)
@@ -63,6 +60,30 @@ const searchPlaces = [
   'package.json',
 ]
 
+/** Refuses a config that is no file or too long, before cosmiconfig reads it: it would wait for who writes into a pipe. */
+function checkFile(path: string): void {
+  const info = statSync(path)
+  if (!info.isFile())
+    throw new IftError('IFT_CONFIG_SYNTAX', `The config ${path} is neither a file nor a folder.`)
+  if (!/\.[cm]?[jt]s$/.test(path) && info.size > configLimits.bytes)
+    throw invalidConfig(path, `${info.size} bytes, expected at most ${configLimits.bytes}`)
+}
+
+/** `checkFile` of what a search from `start` upwards may read. */
+function checkAbove(start: string): void {
+  let found = false
+  for (let dir = start, parent = ''; dir !== parent && !found; parent = dir, dir = dirname(dir))
+    for (const name of searchPlaces) {
+      const path = join(dir, name)
+      // Folders and what cannot be looked at are passed over there, too.
+      if (!existsSync(path) || statSync(path).isDirectory()) continue
+      checkFile(path)
+      // A package.json seldom holds a config.
+      found ||= name !== 'package.json'
+      if (found) break
+    }
+}
+
 export interface LoadedConfig {
   /** As written, nothing checked yet. */
   readonly config: unknown
@@ -98,13 +119,11 @@ export async function loadConfigFile(cwd: string, file?: string): Promise<Loaded
       `There is no config file at ${named}.`,
       'Make one: npx ift init',
     )
-  if (named !== null && !statSync(named).isDirectory() && !statSync(named).isFile())
-    throw new IftError('IFT_CONFIG_SYNTAX', `The config ${named} is neither a file nor a folder.`)
+  const isFolder = named === null || statSync(named).isDirectory()
+  if (isFolder) checkAbove(named ?? cwd)
+  else checkFile(named)
   try {
-    const found =
-      named === null || statSync(named).isDirectory()
-        ? await explorer.search(named ?? cwd)
-        : await explorer.load(named)
+    const found = isFolder ? await explorer.search(named ?? cwd) : await explorer.load(named)
     if (!found || found.isEmpty) return { config: {}, path: null, rootDir: named ?? cwd }
     return { config: found.config, path: found.filepath, rootDir: dirname(found.filepath) }
   } catch (cause) {

@@ -9,6 +9,12 @@ export const mostSettingsBytes = 64 * MiB
 /** tokenizer.json, vocab.json, merges.txt, tokenizer.model. The largest, of 262,000 tokens, has 35 MB. */
 export const mostVocabularyBytes = 128 * MiB
 
+/** package.json of an installed package: 41 kB in @babel/runtime, which exports each of its files by name. */
+export const mostPackageJsonBytes = MiB
+
+/** The file that logging in to the hub writes: one token of 37 characters. Hubs of other kinds have signed ones, which are longer. */
+export const mostTokenBytes = 16384
+
 /** metrics.jsonl: a line of 300 bytes for each of ten million steps would be more than any run writes. */
 export const mostMetricsBytes = 512 * MiB
 

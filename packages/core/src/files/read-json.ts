@@ -2,7 +2,7 @@ import type { IftError } from '@ift/tensor'
 import type { core } from 'zod'
 import { mostJsonDepth, mostJsonValues, mostSettingsBytes } from './bounds.js'
 import { corrupt } from './errors.js'
-import { readRegular } from './regular-file.js'
+import { readRegular, readRegularSync } from './regular-file.js'
 import { decodeText } from './text.js'
 
 /** A JSON text that is deeper, or holds more values, than one may. */
@@ -140,3 +140,7 @@ export function parseJson<T>(
 export async function readJson<T>(path: string, shape: Shape<T>, options: JsonOptions = {}): Promise<T> {
   return parseJson(path, await readRegular(path, options.most ?? mostSettingsBytes), shape, options)
 }
+
+/** `readJson` at once. */
+export const readJsonSync = <T>(path: string, shape: Shape<T>, options: JsonOptions = {}): T =>
+  parseJson(path, readRegularSync(path, options.most ?? mostSettingsBytes), shape, options)

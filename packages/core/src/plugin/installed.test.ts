@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -6,6 +7,7 @@ import { loadConfigFile } from '../config/load.js'
 import { installedPackages, providedByName } from './installed.js'
 import { namesOf } from './manifest.js'
 import { candidates } from './names.js'
+import { locate } from './resolve.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-installed-'))
 afterAll(() => {
@@ -120,7 +122,13 @@ describe('a description that is wrong', () => {
     [
       'more than a package.json has',
       JSON.stringify({ x: 'x'.repeat(2 ** 20) }),
-      /bytes, at most 1048576 are read/,
+      /package\.json: the package .*\n {2}- expected at most 1048576 bytes, found 10485\d\d/,
+    ],
+    ['a list', '[]', /\n {2}- expected a JSON object, found a list/],
+    [
+      'brackets within each other',
+      `{"x":${'['.repeat(200)}${']'.repeat(200)}}`,
+      /\n {2}- it is more than 128 levels deep/,
     ],
   ])('%s: names file and field, and stops no other package', (_, json, message) => {
     const folder = project({
@@ -138,6 +146,56 @@ describe('a description that is wrong', () => {
     const folder = project({ left: '{' }, { dependencies: { left: '*' } })
     expect(found(folder)).toEqual([])
   })
+})
+
+/** Makes something else of a file. */
+const others: Record<string, (path: string) => unknown> = {
+  'a sparse file of 100 GB': (path) => {
+    truncateSync(path, 100 * 2 ** 30)
+  },
+  'a folder': (path) => {
+    rmSync(path)
+    mkdirSync(path)
+  },
+  ...(process.platform !== 'win32' && {
+    'a named pipe': (path) => {
+      rmSync(path)
+      execFileSync('mkfifo', [path])
+    },
+  }),
+}
+
+describe.each(Object.entries(others))('%s under the name of package.json', (_, exchange) => {
+  const bad = 'ift-plugin-model-bad'
+  test('of a plugin: a problem of that package', () => {
+    const folder = project({ [bad]: {}, 'ift-plugin-model-good': model('good', 'GoodForCausalLM') })
+    exchange(join(folder, 'node_modules', bad, 'package.json'))
+    const [first, second] = found(folder)
+    expect(first).toMatchObject({ package: bad, problem: { code: 'IFT_PLUGIN_MANIFEST' } })
+    expect(first!.problem!.message).toMatch(/\n {2}- expected (at most 1048576 bytes|a file), found /)
+    expect(second).toMatchObject({ package: 'ift-plugin-model-good', problem: null })
+  })
+
+  test('of another dependency, or of the folder itself: nothing', () => {
+    const folder = project({ left: {} }, { dependencies: { left: '*' } })
+    exchange(join(folder, 'node_modules/left/package.json'))
+    expect(found(folder)).toEqual([])
+    exchange(join(folder, 'package.json'))
+    expect(found(folder)).toEqual([])
+  })
+})
+
+test('a package that is located by its exports has a package.json that is read with the same bound', () => {
+  const text = JSON.stringify({ exports: { import: './index.js' }, x: 'x'.repeat(2 ** 20) })
+  const folder = project({ long: text, broken: '{', fits: { exports: { import: './index.js' } } })
+  expect(locate('fits', folder)).toBe(join(folder, 'node_modules/fits/index.js'))
+  for (const name of ['long', 'broken'])
+    expect(() => locate(name, folder)).toThrow(
+      expect.objectContaining({
+        code: 'IFT_FILE_CORRUPT',
+        message: expect.stringContaining(join(folder, 'node_modules', name, 'package.json')) as string,
+      }) as Error,
+    )
 })
 
 test('a package.json that describes a plugin is no config; one with options is', async () => {

@@ -1,7 +1,14 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { IftError } from '@ift/tensor'
-import { nothing, providesSchema, readManifest, type Noun, type Provides } from './manifest.js'
+import {
+  nothing,
+  providesSchema,
+  readManifest,
+  readPackageJson,
+  type Noun,
+  type Provides,
+} from './manifest.js'
 import { infixes } from './names.js'
 
 /** A plugin package that is installed; it is not loaded. */
@@ -52,9 +59,9 @@ function dependencies(dir: string): string[] {
   const path = join(dir, 'package.json')
   if (!existsSync(path)) return []
   try {
-    const json = JSON.parse(readFileSync(path, 'utf8')) as Record<string, object | undefined>
+    const json = readPackageJson(path)
     return ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies'].flatMap((field) =>
-      Object.keys(json[field] ?? {}),
+      Object.keys(Object(json[field]) as object),
     )
   } catch {
     // Somebody else's file: whoever needs it says what is wrong with it.

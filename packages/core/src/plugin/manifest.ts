@@ -1,13 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
 import { IftError } from '@ift/tensor'
 import { describesPackage } from '../config/load.js'
 import * as z from '../config/options.js'
 import { faults } from '../config/validate.js'
+import { mostPackageJsonBytes } from '../files/bounds.js'
+import { jsonObject, readJsonSync } from '../files/read-json.js'
 
 // The field "ift" of a plugin's package.json: what the package provides, for everybody who has not loaded it.
-
-/** Bytes of a package.json that is read. */
-const maxBytes = 2 ** 20
 
 const word = z.string().min(1).max(200)
 const words = z.array(word).max(1000)
@@ -94,17 +92,25 @@ export function readProvides(field: { readonly provides: unknown }, path: string
   throw invalid(path, faults(result.error.issues, providesSchema, field.provides, 'ift.provides'))
 }
 
+/** The fields of a package.json. Throws IFT_FILE_CORRUPT for one that is no file, too long, or no object in JSON. */
+export const readPackageJson = (path: string): Readonly<Record<string, unknown>> =>
+  readJsonSync(path, jsonObject, { most: mostPackageJsonBytes })
+
 /** Reads a package.json, and throws IFT_PLUGIN_MANIFEST where it cannot be read or its field "ift" is wrong. */
 export function readManifest(path: string): PackageManifest {
-  let json: unknown
+  let json: ReturnType<typeof readPackageJson>
   try {
-    const { size } = statSync(path)
-    if (size > maxBytes) throw new Error(`${size} bytes, at most ${maxBytes} are read`)
-    json = JSON.parse(readFileSync(path, 'utf8'))
+    json = readPackageJson(path)
   } catch (cause) {
-    throw invalid(path, [cause instanceof Error ? cause.message : String(cause)], cause)
+    // The path is said once.
+    const reason = (cause as IftError).message
+    throw invalid(
+      path,
+      [reason.startsWith(path) ? reason.slice(path.length).replace(/^:? /, '') : reason],
+      cause,
+    )
   }
-  const { version, ift } = Object(json) as Record<string, unknown>
+  const { version, ift } = json
   return {
     version: typeof version === 'string' ? version : '',
     provides: describesPackage(ift) ? readProvides(ift, path) : null,

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { IftError } from '@ift/tensor'
 import { localPath } from '../files/paths.js'
 import { PLUGIN_API, type IftPlugin } from './define.js'
+import { readPackageJson } from './manifest.js'
 
 /** File of a package or path as seen from a folder, or null when nothing is there. */
 export function locate(specifier: string, rootDir: string): string | null {
@@ -25,8 +26,7 @@ function locateImportOnly(specifier: string, rootDir: string): string | null {
     const folder = join(dir, 'node_modules', specifier)
     const manifest = join(folder, 'package.json')
     if (existsSync(manifest)) {
-      const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports?: unknown }
-      const target = importTarget(exports)
+      const target = importTarget(readPackageJson(manifest)['exports'])
       return target === null ? null : join(folder, target)
     }
     if (dirname(dir) === dir) return null
