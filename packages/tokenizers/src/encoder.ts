@@ -4,6 +4,7 @@ import type { Encoding as BindingEncoding, Tokenizer as Binding } from 'tokenize
 import { openBinding } from './binding.js'
 import { Normalization } from './normalization.js'
 import { utf16Offsets } from './offsets.js'
+import { checkLengths, PatternBounds } from './patterns/bounds.js'
 import { TiedMerges } from './tied-merges.js'
 import { isUnigram, type AddedTokenJson, type TokenizerJson } from './tokenizer-json.js'
 
@@ -18,6 +19,7 @@ export class Encoder {
   readonly #binding: Binding
   readonly #normalization: Normalization | null
   readonly #merges: TiedMerges | null
+  readonly #patterns: PatternBounds
   /** Ids that no merge goes across. */
   readonly #added: ReadonlySet<number>
 
@@ -39,15 +41,14 @@ export class Encoder {
     const ties = isUnigram(model) ? undefined : model['ties']
     this.#merges = isUnigram(model) || ties === undefined ? null : new TiedMerges(model, ties, file)
     this.#added = new Set(json.added_tokens.map(({ id }) => id))
-    this.#binding = openBinding(
-      {
-        ...json,
-        normalizer: this.#normalization ? this.#normalization.rest : json.normalizer,
-        model: this.#merges ? { ...model, merges: [] } : model,
-      },
-      file,
-      names,
-    )
+    const rest: TokenizerJson = {
+      ...json,
+      normalizer: this.#normalization ? this.#normalization.rest : json.normalizer,
+      model: this.#merges ? { ...model, merges: [] } : model,
+    }
+    checkLengths(rest, file)
+    this.#binding = openBinding(rest, file, names)
+    this.#patterns = new PatternBounds(rest, file)
   }
 
   /** A binding that decodes as the tokenizer's own decoder does, or null when names in this one are not the tokenizer's. */
@@ -61,6 +62,7 @@ export class Encoder {
       const part = texts.slice(at, at + batchSize)
       const rewritten = this.#normalization && part.map((text) => this.#normalization!.apply(text))
       const given = rewritten ? rewritten.map(({ text }) => text) : part
+      for (const text of given) this.#patterns.check(text)
       const found = await this.#binding.encodeBatch(given, { addSpecialTokens: false })
       for (const [i, encoding] of found.entries()) {
         const { ids, offsets } = this.#merged(encoding, utf16Offsets(given[i]!, encoding.getOffsets()))

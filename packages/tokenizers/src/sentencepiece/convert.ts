@@ -5,6 +5,15 @@ import { pieceType, type Piece, type SentencePieceModel } from './model.js'
 
 const space = '▁'
 
+/**
+ * Spaces at both ends of a text. Where spaces are written as marks, a mark that stands in the text itself goes at its end, as SentencePiece
+ * sees no difference there. A match begins where its run begins: tried from each place of a long run, it would take hours.
+ */
+export const outerSpaces = {
+  marked: `\\A[ ${space}]+\\z|\\A +|(?<![ ${space}])[ ${space}]+\\z`,
+  plain: '\\A +|(?<! ) +\\z',
+} as const
+
 /** `whole` finds a text that is a piece, which for a user-defined one no merge makes. */
 function modelJson(model: SentencePieceModel, whole: boolean): ModelJson {
   const { pieces, unkId, byteFallback } = model
@@ -85,9 +94,8 @@ export function convertSentencePiece(
       match: 'longest',
     })
   if (model.removeExtraSpaces) {
-    // A mark that stands in the text itself goes at its end, as SentencePiece sees no difference there.
-    const end = model.escapeSpaces ? `[ ${space}]+` : ' +'
-    normalizers.push(replace({ Regex: `\\A +|${end}\\z` }, ''), replace({ Regex: ' {2,}' }, ' '))
+    const outer = model.escapeSpaces ? outerSpaces.marked : outerSpaces.plain
+    normalizers.push(replace({ Regex: outer }, ''), replace({ Regex: ' {2,}' }, ' '))
   }
   if (prefix && legacy) normalizers.push({ type: 'Prepend', prepend: mark })
   if (model.escapeSpaces && (legacy || !prefix)) normalizers.push(replace({ String: ' ' }, space))
