@@ -112,7 +112,10 @@ test('commands in the pages', () => {
     // Verbs that the page shows how to write.
     const own = [...text.matchAll(/name: '([a-z]+)',\n\s+description/g)].map(([, name]) => `npx ift ${name!}`)
     const commands = [
-      ...fences(text).map((block) => block.text.replaceAll(/\\\n\s*/g, ' ')),
+      // Blocks that show what comes of a misspelled command say so.
+      ...fences(text)
+        .filter(({ note }) => note !== 'misspelled')
+        .map((block) => block.text.replaceAll(/\\\n\s*/g, ' ')),
       ...[...text.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!),
     ]
       .flatMap((code) => code.split('\n').filter((line) => line.includes('npx ift ')))

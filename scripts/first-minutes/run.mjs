@@ -90,8 +90,9 @@ function install() {
 
 const chat = />$/
 const text = ['# The first minutes', '']
-/** @param {string} title @param {string} words @param {string} shown */
-const tell = (title, words, shown) => text.push(`## ${title}`, '', words, '', '```text', shown, '```', '')
+/** @param {string} title @param {string} words @param {string} shown @param {string} [note] */
+const tell = (title, words, shown, note = '') =>
+  text.push(`## ${title}`, '', words, '', `\`\`\`text${note}`, shown, '```', '')
 
 const tarballs = install()
 const environment = [
@@ -174,6 +175,7 @@ try {
       await type(['npx ift train --peft.method lroa']),
       await type(['npx ift generate hello --weights ./modle']),
     ].join('\n'),
+    ' misspelled',
   )
 } finally {
   writeFileSync(resolve(root, values.out), text.join('\n'))
