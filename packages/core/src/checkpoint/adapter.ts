@@ -1,12 +1,12 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { IftError, type Tensor } from '@ift/tensor'
+import { IftError } from '@ift/tensor'
 import type { AdapterFiles, AdapterSource } from '../contract/peft.js'
 import { hashList, replaceDir, writeFileAtomic } from '../files/atomic.js'
 import { corrupt, readFailed } from '../files/errors.js'
 import { jsonObject, readJson } from '../files/read-json.js'
 import { storedType } from './numbers.js'
-import { fromTensor, openSafetensors, writeSafetensors } from './safetensors.js'
+import { fromTensor, openSafetensors, withoutElements, writeSafetensors } from './safetensors.js'
 import { readStored, type StoredTensor } from './stored.js'
 import { openTorch } from './torch.js'
 import { WeightSource } from './weight-source.js'
@@ -36,16 +36,17 @@ export async function writeAdapter(
   const write = async (to: string) => {
     await writeFileAtomic(join(to, configName), JSON.stringify(files.config, null, 2) + '\n')
     const tensors = [...files.tensors].map(([name, tensor]) => fromTensor(name, tensor))
-    await writeSafetensors(join(to, modelName), tensors)
+    const empty = [...(files.empty ?? [])].map(([name, shape]) => withoutElements(name, shape))
+    await writeSafetensors(join(to, modelName), [...tensors, ...empty])
     if (typeof extras === 'function') await extras(to)
     else for (const [name, content] of extras) await writeFileAtomic(join(to, name), content)
-    await compare(join(to, modelName), files.tensors)
+    await compare(join(to, modelName), files)
     await openAdapter(to)
   }
   await replaceDir(dir, write, { ours, kind: 'adapter', marks: [hashList] })
 }
 
-async function compare(path: string, expected: ReadonlyMap<string, Tensor>): Promise<void> {
+async function compare(path: string, { tensors: expected, empty }: AdapterFiles): Promise<void> {
   const { tensors } = await openSafetensors(path)
   const differs = (name: string) =>
     corrupt(
@@ -53,8 +54,8 @@ async function compare(path: string, expected: ReadonlyMap<string, Tensor>): Pro
       `tensor ${name} reads back otherwise than it was written`,
       'Check the disk, and save again.',
     )
-  if (tensors.size !== expected.size)
-    throw corrupt(path, `expected ${expected.size} tensors, found ${tensors.size}`)
+  const count = expected.size + (empty?.size ?? 0)
+  if (tensors.size !== count) throw corrupt(path, `expected ${count} tensors, found ${tensors.size}`)
   for (const [name, tensor] of expected) {
     const found = tensors.get(name)
     if (found?.dtype !== storedType(tensor.dtype) || found.shape.join() !== tensor.shape.join())

@@ -176,6 +176,16 @@ export const fromTensor = (name: string, source: Tensor, dtype = source.dtype): 
   },
 })
 
+/** An f32 tensor with a dimension of 0. */
+export const withoutElements = (name: string, shape: readonly number[]): TensorToWrite => ({
+  name,
+  dtype: storedType('f32'),
+  shape,
+  async *bytes() {
+    // There are none.
+  },
+})
+
 const typeOrder = Object.keys(itemBytes)
 // By code points, as Rust compares strings.
 const byName = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))

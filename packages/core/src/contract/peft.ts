@@ -18,6 +18,8 @@ export interface TrainableParameter {
 export interface AdapterFiles {
   readonly config: Readonly<Record<string, unknown>>
   readonly tensors: ReadonlyMap<string, Tensor>
+  /** Shapes of f32 tensors that have no element, which PEFT writes for a layer of rank 0; no device holds them. */
+  readonly empty?: ReadonlyMap<string, readonly number[]>
 }
 
 /** Tensors of an adapter file, read one at a time. The caller releases what it asked for. */
