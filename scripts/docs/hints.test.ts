@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { optionRows } from '@ift/core'
-import { lora } from '@ift/peft-lora'
+import { optionRows, PluginSession } from '@ift/core'
+import { pluginsOf } from '../../test/fixture/models.js'
 import { faults, literals, type Known } from './hints.mjs'
 import { fences } from './markdown.mjs'
 
@@ -38,6 +38,14 @@ const pages = [
   ...readdirSync(root).filter((file) => /^(README.*|CONTRIBUTING|ARCHITECTURE)\.md$/.test(file)),
   ...['docs', 'packages', 'examples', 'bench'].flatMap((folder) => filesIn(folder, /\.md$/)),
 ]
+const session = new PluginSession(root)
+for (const plugin of await pluginsOf(/^peft-/)) session.use(plugin)
+const methodOptions = session.hooks.peft
+  .names()
+  .flatMap((name) =>
+    Object.keys((session.hooks.peft.find(name)!.options as unknown as { shape: object }).shape),
+  )
+
 const known: Known = {
   verbs: new Map(
     names.map((name) => [name, new Set([...common, ...(name === 'help' ? [] : flagsIn(help(name)))])]),
@@ -46,7 +54,7 @@ const known: Known = {
   options: new Set([
     ...optionRows().map(({ path }) => path),
     'peft.method',
-    ...Object.keys((lora.options as unknown as { shape: object }).shape).map((name) => `peft.${name}`),
+    ...methodOptions.map((name) => `peft.${name}`),
   ]),
   packages: new Set(
     filesIn('packages', /package\.json$/).map(

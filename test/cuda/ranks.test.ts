@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defineBackend, type IftConfig, type RankPlace } from '@ift/core'
 import { plugin as llama } from '@ift/model-llama'
+import { plugin as adalora } from '@ift/peft-adalora'
 import { plugin as lora } from '@ift/peft-lora'
 import { compileCpp, cppIsThere } from '../../packages/kernels-cuda/src/compiler.fixture.js'
 import { openEmulated } from '../../packages/kernels-cuda/src/emulated.fixture.js'
-import { quickstart } from '../fixture/files.js'
+import { quickstart, readObject } from '../fixture/files.js'
 import { penalisedPlugin, type Calls } from '../fixture/penalised-lora.js'
 import { adaptersApart, freePort } from '../fixture/ranks.js'
 import { quickstartConfig } from '../fixture/quickstart.js'
@@ -45,11 +46,11 @@ const emulated = defineBackend({
 })
 
 const calls: Calls = { updates: [], penalties: 0 }
-const session = sessionsIn(dir, [emulated, llama, lora, penalisedPlugin(calls)])
+const session = sessionsIn(dir, [emulated, llama, lora, adalora, penalisedPlugin(calls)])
 const steps = 3
 
 interface TrainOptions {
-  readonly method?: string
+  readonly peft?: NonNullable<IftConfig['peft']>
   readonly maxSteps?: number
   /** Interrupts the run behind this step. */
   readonly stopAfter?: number
@@ -59,7 +60,12 @@ interface TrainOptions {
 async function train(
   output: string,
   place: RankPlace | null,
-  { method = 'lora', maxSteps = steps, stopAfter = Infinity, resume = false }: TrainOptions = {},
+  {
+    peft = { method: 'lora', r: 2, dropout: 0 },
+    maxSteps = steps,
+    stopAfter = Infinity,
+    resume = false,
+  }: TrainOptions = {},
 ) {
   const config: IftConfig = {
     ...quickstartConfig,
@@ -67,7 +73,7 @@ async function train(
     device: 'cuda',
     data: [{ path: quickstart('data/bilingual.jsonl'), limit: 12 }],
     maxLength: 64,
-    peft: { method, r: 2, dropout: 0 },
+    peft,
     validation: { size: 3 },
     train: { batchSize: 3, maxSteps, evalEvery: 3, microBatchTokens: 128, learningRate: 0.01 },
     ranks: { nccl: library, timeout: 30 },
@@ -128,9 +134,9 @@ test.skipIf(!ready)(
   'what a method adds to the loss counts once, and its state is that of the first rank',
   async () => {
     // Enough for two steps behind the one that a run is cut at.
-    const [method, maxSteps] = ['penalised-lora', 6]
-    const alone = await train('own-alone', null, { method, maxSteps })
-    const ranks = await trainTwo('own', { method, maxSteps })
+    const own = { peft: { method: 'penalised-lora', r: 2, dropout: 0 }, maxSteps: 6 }
+    const alone = await train('own-alone', null, own)
+    const ranks = await trainTwo('own', own)
     for (const { losses, penalties } of ranks) {
       for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(alone.losses[i]!, 4)
       for (const [i, penalty] of penalties.entries()) expect(penalty).toBeCloseTo(alone.penalties[i]!, 5)
@@ -140,11 +146,30 @@ test.skipIf(!ready)(
     expect(apart.largest).toBeGreaterThan(0.01)
     expect(apart.worst).toBeLessThan(1e-3)
     // The second rank has no folder, so what it goes on with is what the first one reads.
-    for (const { reason } of await trainTwo('own-cut', { method, maxSteps, stopAfter: 1 }))
+    for (const { reason } of await trainTwo('own-cut', { ...own, stopAfter: 1 }))
       expect(reason).toBe('interrupted')
-    await trainTwo('own-cut', { method, maxSteps, resume: true })
+    await trainTwo('own-cut', { ...own, resume: true })
     const resumed = await adaptersApart(join(dir, 'own-cut-0/adapter'), join(dir, 'own-0/adapter'))
     expect(resumed.worst).toBe(0)
+  },
+  120_000,
+)
+
+test.skipIf(!ready)(
+  'two GPU ranks prune the same singular values as one with the whole batch',
+  async () => {
+    const ranks = { initR: 4, targetR: 2, tinit: 1, tfinal: 1 }
+    const options = { peft: { method: 'adalora', ...ranks, dropout: 0 }, maxSteps: 5 }
+    const alone = await train('adalora-alone', null, options)
+    for (const { losses, penalties } of await trainTwo('adalora', options)) {
+      for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(alone.losses[i]!, 4)
+      for (const [i, penalty] of penalties.entries()) expect(penalty).toBeCloseTo(alone.penalties[i]!, 5)
+    }
+    const [one, two] = [join(dir, 'adalora-alone/adapter'), join(dir, 'adalora-0/adapter')]
+    const patterns = [one, two].map((at) => readObject(join(at, 'adapter_config.json'))['rank_pattern'])
+    expect(patterns[0]).not.toBeNull()
+    expect(patterns[1]).toEqual(patterns[0])
+    expect((await adaptersApart(two, one)).worst).toBeLessThan(1e-3)
   },
   120_000,
 )

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { IftConfig } from '@ift/core'
 import { caseFolder, type Running } from '../cases/ift.fixture.js'
 import { quickstartConfig } from '../fixture/quickstart.js'
 
@@ -19,14 +20,26 @@ async function signalAt(run: Running, output: string, step: number, signal: Node
 
 const adapter = (output: string) => readFileSync(folder.path(output, 'adapter/adapter_model.safetensors'))
 
-beforeAll(async () => {
+/** Methods that carry something from step to step besides what is trained, and LoRA, which does not. */
+const methods: Readonly<Record<string, NonNullable<IftConfig['peft']>>> = {
+  lora: quickstartConfig.peft!,
+  // Killed while it prunes.
+  adalora: { method: 'adalora', initR: 4, targetR: 2, tinit: 1, tfinal: 1, deltaT: 2, dropout: 0.1 },
+}
+
+const writeConfig = (peft: IftConfig['peft']) => {
   writeFileSync(
     folder.path('ift.config.json'),
     JSON.stringify({
       ...quickstartConfig,
+      peft,
       train: { ...quickstartConfig.train, maxSteps: steps, saveEvery: 3 },
     }),
   )
+}
+
+beforeAll(async () => {
+  writeConfig(methods['lora'])
   const { code, stderr } = await start('straight').ended
   expect(code, stderr).toBe(0)
 }, 60_000)
@@ -35,18 +48,31 @@ afterAll(() => {
   folder.remove()
 })
 
-test('a run killed at any step and resumed ends byte for byte as one that was not', async () => {
-  // Behind the first checkpoint, so that there is something to go on with.
-  const step = 4 + Math.floor(Math.random() * (steps - 8))
-  const killed = start('killed')
-  const [{ signal }] = await Promise.all([killed.ended, signalAt(killed, 'killed', step, 'SIGKILL')])
-  expect(signal, `killed at step ${step}`).toBe('SIGKILL')
-  expect(existsSync(folder.path('killed/adapter')), `killed at step ${step}`).toBe(false)
-  const { code, stderr } = await start('killed', '--resume').ended
-  expect(code, `killed at step ${step}: ${stderr}`).toBe(0)
-  expect(stderr).toContain('Resuming from')
-  expect(adapter('killed').equals(adapter('straight')), `killed at step ${step}`).toBe(true)
-}, 60_000)
+test.each(Object.keys(methods))(
+  'a run of %s killed at any step and resumed ends byte for byte as one that was not',
+  async (method) => {
+    writeConfig(methods[method])
+    let straight = 'straight'
+    if (method !== 'lora') {
+      straight = `straight-${method}`
+      const { code, stderr } = await start(straight).ended
+      expect(code, stderr).toBe(0)
+    }
+    // Behind the first checkpoint, so that there is something to go on with.
+    const step = 4 + Math.floor(Math.random() * (steps - 8))
+    const output = `killed-${method}`
+    const killed = start(output)
+    const [{ signal }] = await Promise.all([killed.ended, signalAt(killed, output, step, 'SIGKILL')])
+    expect(signal, `killed at step ${step}`).toBe('SIGKILL')
+    expect(existsSync(folder.path(output, 'adapter')), `killed at step ${step}`).toBe(false)
+    const { code, stderr } = await start(output, '--resume').ended
+    expect(code, `killed at step ${step}: ${stderr}`).toBe(0)
+    expect(stderr).toContain('Resuming from')
+    expect(adapter(output).equals(adapter(straight)), `killed at step ${step}`).toBe(true)
+    writeConfig(methods['lora'])
+  },
+  120_000,
+)
 
 test('Ctrl-C writes a checkpoint and exits 130', async () => {
   const stopped = start('stopped')
