@@ -34,7 +34,7 @@ export interface OptimizerSpan {
   readonly values: Tensor
   /** f32 [size]; null where the values are f32 themselves. */
   readonly masters: Tensor | null
-  /** f32 [size]. */
+  /** f32 [size]. An update may multiply them by `gradientScale` in place; methods read them afterwards. */
   readonly gradients: Tensor
   /** f32 [size] of each state that has the shape of its parameter, for every parameter of the span. */
   readonly state: Readonly<Record<string, Tensor>>

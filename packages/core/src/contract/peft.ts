@@ -70,7 +70,7 @@ export interface PeftUpdate {
   /** Counts from 1, over resumed runs. */
   readonly step: number
   readonly totalSteps: number
-  /** f32 [1]: what the update multiplied the gradients by to clip them; in memory they are as they were. */
+  /** f32 [1]: makes the gradients in memory those of the update, which are clipped. */
   readonly gradientScale: Tensor
 }
 

@@ -39,7 +39,8 @@ export class Optimizer {
    * Updates every parameter that has a gradient and drops the gradients; a gradient that is not finite changes nothing.
    * Returns the squared norm of the gradient before clipping, f32 [1] on the device; the caller releases it. Waits for the
    * device only where the optimizer does not look at the scale of the gradient itself, or for `afterUpdate`, which is called
-   * before the gradients are dropped, with the factor f32 [1] that clips them.
+   * before the gradients are dropped. For it they are clipped in memory first, because an optimizer may clip them there or only as
+   * it reads them; the factor f32 [1] that it gets is the one that is left.
    */
   async update(
     learningRate: number,
@@ -61,6 +62,7 @@ export class Optimizer {
     const unseen = definition.skipsNonFinite === true && !afterUpdate
     if (unseen || Number.isFinite((await this.#sumSquares.read())[0])) {
       this.step++
+      if (afterUpdate) this.#clipInMemory(eachSpan)
       eachSpan((spans) => {
         definition.update({ backend, options, step: this.step, gradientScale: this.#scale, spans })
       })
@@ -70,6 +72,15 @@ export class Optimizer {
     const norm = keep(zeros(backend, [1], 'f32'))
     backend.axpby(norm.buf, 1, this.#sumSquares.buf, 0, this.#sumSquares.buf, 1, 'f32')
     return norm
+  }
+
+  #clipInMemory(eachSpan: (work: (spans: readonly OptimizerSpan[]) => void) => void): void {
+    const { backend } = this
+    eachSpan((spans) => {
+      for (const { gradients, size } of spans)
+        backend.scaleColumns(gradients.buf, gradients.buf, this.#scale.buf, size, 1, 'f32')
+    })
+    backend.fill(this.#scale.buf, 1, 1, 'f32')
   }
 
   /** State by name, as a checkpoint stores it: `<state>.<parameter>`. */
