@@ -30,7 +30,12 @@ export function parseChatGlm1(json: ConfigJson): ChatGlm1Config {
       'No published ChatGLM-6B has one-dimensional positions.',
     )
   if (given(json, 'pre_seq_len'))
-    throw configError('pre_seq_len', 'null', json['pre_seq_len'], 'P-tuning v2 checkpoints are not read.')
+    throw configError(
+      'pre_seq_len',
+      'null',
+      json['pre_seq_len'],
+      'A prefix of P-tuning v2 is an adapter: give its base as the model, and its folder as the adapter.',
+    )
   if ((json['quantization_bit'] ?? 0) !== 0)
     throw configError('quantization_bit', '0', json['quantization_bit'], 'Use the checkpoint in float16.')
   const hidden = integer(json, 'hidden_size')

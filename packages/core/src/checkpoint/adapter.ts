@@ -1,46 +1,52 @@
 import { readdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import type { AdapterFiles, AdapterSource } from '../contract/peft.js'
+import type { AdapterFiles } from '../contract/peft.js'
+import { adapterConfig, isAdapterFile } from '../files/adapter-files.js'
 import { hashList, replaceDir, writeFileAtomic } from '../files/atomic.js'
 import { corrupt, readFailed } from '../files/errors.js'
 import { jsonObject, readJson } from '../files/read-json.js'
+import {
+  adapterFormats,
+  writableFormats,
+  type AdapterConfig,
+  type OpenAdapter,
+} from './adapter-formats/index.js'
 import { storedType } from './numbers.js'
 import { fromTensor, openSafetensors, withoutElements, writeSafetensors } from './safetensors.js'
-import { readStored, type StoredTensor } from './stored.js'
-import { openTorch } from './torch.js'
-import { WeightSource } from './weight-source.js'
-
-const configName = 'adapter_config.json'
-const modelName = 'adapter_model.safetensors'
-const torchName = 'adapter_model.bin'
+import { readStored } from './stored.js'
 
 /** Further files of an adapter's folder: contents by name, or a function that writes them (a tokenizer's `save`). */
 export type AdapterExtras = ReadonlyMap<string, string | Uint8Array> | ((dir: string) => Promise<unknown>)
 
-/** Files that PEFT and ift write into such folders, and that may be gone from the next version. */
+const written = Object.values(writableFormats)
+
+/** Files that PEFT, AdapterHub and ift write into such folders, and that may be gone from the next version. */
 const ours = (name: string) =>
-  [configName, modelName, torchName, 'README.md', 'chat_template.jinja'].includes(name) ||
+  [adapterConfig, 'head_config.json', 'README.md', 'chat_template.jinja'].includes(name) ||
+  isAdapterFile(name) ||
   /^(tokenizer|special_tokens_map|added_tokens|vocab|merges|template)\b.*\.(json|txt|model|jinja)$/.test(name)
 
 /**
- * Writes an adapter as Hugging Face PEFT does: adapter_config.json and adapter_model.safetensors, with `extras`
- * beside them. The new files are opened and compared with the tensors, byte for byte, before they replace an older
- * adapter.
+ * Writes an adapter in its format (that of Hugging Face PEFT when it names none): adapter_config.json and a safetensors file, with
+ * `extras` beside them. The new files are opened and compared with the tensors, byte for byte, before they replace an older adapter.
  */
 export async function writeAdapter(
   dir: string,
   files: AdapterFiles,
   extras: AdapterExtras = new Map(),
 ): Promise<void> {
+  const format = writableFormats[files.format ?? 'peft']
   const write = async (to: string) => {
-    await writeFileAtomic(join(to, configName), JSON.stringify(files.config, null, 2) + '\n')
+    const settings = JSON.stringify(format.settings(files.config), null, 2)
+    await writeFileAtomic(join(to, adapterConfig), `${settings}\n`)
     const tensors = [...files.tensors].map(([name, tensor]) => fromTensor(name, tensor))
     const empty = [...(files.empty ?? [])].map(([name, shape]) => withoutElements(name, shape))
-    await writeSafetensors(join(to, modelName), [...tensors, ...empty])
+    const path = join(to, format.written)
+    await writeSafetensors(path, [...tensors, ...empty])
     if (typeof extras === 'function') await extras(to)
     else for (const [name, content] of extras) await writeFileAtomic(join(to, name), content)
-    await compare(join(to, modelName), files)
+    await compare(path, files)
     await openAdapter(to)
   }
   await replaceDir(dir, write, { ours, kind: 'adapter', marks: [hashList] })
@@ -66,10 +72,10 @@ async function compare(path: string, { tensors: expected, empty }: AdapterFiles)
 }
 
 /**
- * Opens an adapter: a folder with adapter_config.json and adapter_model.safetensors (or .bin), or either file of it.
- * `IFT_ADAPTER_NOT_FOUND` says what is missing.
+ * Opens an adapter: a folder in any of `adapterFormats`, or a file of it. Throws `IFT_ADAPTER_NOT_FOUND` that says what is there and what
+ * is read, and `IFT_ADAPTER_CONFIG` for settings of an unknown kind.
  */
-export async function openAdapter(dirOrFile: string): Promise<AdapterSource> {
+export async function openAdapter(dirOrFile: string): Promise<OpenAdapter> {
   let isFolder: boolean
   let names: string[]
   try {
@@ -79,26 +85,47 @@ export async function openAdapter(dirOrFile: string): Promise<AdapterSource> {
     throw readFailed(dirOrFile, error)
   }
   const dir = isFolder ? dirOrFile : dirname(dirOrFile)
-  const asked = isFolder || dirOrFile.endsWith('.json') ? undefined : dirOrFile
-  const known = [modelName, torchName].find((name) => names.includes(name))
-  const path = asked ?? (known === undefined ? undefined : join(dir, known))
-  if (path === undefined || !names.includes(configName)) {
-    throw new IftError(
-      'IFT_ADAPTER_NOT_FOUND',
-      `${dir} holds no adapter: ${path === undefined ? `neither ${modelName} nor ${torchName}` : `no ${configName}`}.`,
-      names.includes('config.json')
-        ? 'It looks like a whole model: give it as the model.'
-        : 'Check the path.',
-    )
+  const config = names.includes(adapterConfig) ? await readConfig(join(dir, adapterConfig)) : null
+  const folder = { dir, names, config }
+  const asked = isFolder || dirOrFile.endsWith('.json') ? undefined : basename(dirOrFile)
+  for (const format of adapterFormats) {
+    if (!(await format.fits(folder))) continue
+    const weights = asked ?? format.weights.find((name) => names.includes(name))
+    if (weights === undefined)
+      throw notFound(
+        dir,
+        names,
+        `its settings are ${format.program}'s, and it has no ${format.weights.join(' or ')}`,
+      )
+    return format.open(folder, join(dir, weights))
   }
-  const config = await readConfig(join(dir, configName))
-  const isTorch = /\.(bin|pt)$/.test(path)
-  const { tensors } = await (isTorch ? openTorch(path) : openSafetensors(path))
-  return new StoredAdapter(path, config, tensors)
+  if (config === null) throw notFound(dir, names, `no ${adapterConfig}`)
+  throw new IftError(
+    'IFT_ADAPTER_CONFIG',
+    `${join(dir, adapterConfig)}: neither "peft_type", as PEFT writes, nor "config", as AdapterHub writes; its fields are ${few(Object.keys(config))}.`,
+    'Take the file from where the adapter was made.',
+  )
+}
+
+const few = (names: readonly string[]): string =>
+  `${names.slice(0, 8).join(', ') || 'none'}${names.length > 8 ? ', …' : ''}`
+
+function notFound(dir: string, names: readonly string[], why: string): IftError {
+  const readable = adapterFormats.map(
+    ({ program, weights }) =>
+      `${weights.join(' or ')} with ${written.some((one) => one.program === program) ? adapterConfig : 'config.json'} (${program})`,
+  )
+  const inside = names.includes('adapter') ? `There is a folder ${join(dir, 'adapter')}: name that. ` : ''
+  const model = names.includes('config.json') ? 'It looks like a whole model: give it as the model. ' : ''
+  return new IftError(
+    'IFT_ADAPTER_NOT_FOUND',
+    `${dir} holds no adapter: ${why}. Found: ${few(names.toSorted())}.`,
+    `${inside}${model}Read are ${readable.join('; ')}.`,
+  )
 }
 
 /** Its fields are checked by the method that reads the adapter. */
-const readConfig = (path: string): Promise<Readonly<Record<string, unknown>>> =>
+const readConfig = (path: string): Promise<AdapterConfig> =>
   readJson(path, jsonObject, {
     wrong: (problem) =>
       new IftError(
@@ -107,27 +134,3 @@ const readConfig = (path: string): Promise<Readonly<Record<string, unknown>>> =>
         'Take the file from where the adapter was made.',
       ),
   })
-
-class StoredAdapter implements AdapterSource {
-  readonly #source: WeightSource
-
-  constructor(
-    readonly path: string,
-    readonly config: Readonly<Record<string, unknown>>,
-    tensors: ReadonlyMap<string, StoredTensor>,
-  ) {
-    this.#source = new WeightSource(path, 'safetensors', tensors)
-  }
-
-  names(): Iterable<string> {
-    return this.#source.names()
-  }
-
-  shape(name: string): readonly number[] {
-    return this.#source.info(name).shape
-  }
-
-  read(name: string): Promise<Float32Array> {
-    return this.#source.read(name)
-  }
-}

@@ -1,7 +1,9 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { isAdapterFile } from '../files/adapter-files.js'
 import { readFailed, unsupported } from '../files/errors.js'
+import { isPrefixEncoder } from './adapter-formats/index.js'
 import { openGguf } from './gguf.js'
 import { openSafetensors } from './safetensors.js'
 import { openSharded } from './sharded.js'
@@ -27,7 +29,14 @@ export async function openCheckpoint(dirOrFile: string): Promise<WeightSource> {
   } catch (error) {
     throw readFailed(dirOrFile, error)
   }
-  return openFile(isFolder ? await findIn(dirOrFile) : dirOrFile)
+  const source = await openFile(isFolder ? await findIn(dirOrFile) : dirOrFile)
+  if (isPrefixEncoder(source.names()))
+    throw unsupported(
+      source.path,
+      "holds the prefix of ChatGLM's P-tuning v2 and no model",
+      'Give its base as the model, and this folder as the adapter.',
+    )
+  return source
 }
 
 async function findIn(dir: string): Promise<string> {
@@ -39,7 +48,7 @@ async function findIn(dir: string): Promise<string> {
   }
   for (const name of known) if (names.includes(name)) return join(dir, name)
   for (const kind of ['.safetensors', '.gguf']) {
-    const found = names.filter((name) => name.endsWith(kind) && !name.startsWith('adapter_'))
+    const found = names.filter((name) => name.endsWith(kind) && !isAdapterFile(name))
     if (found.length === 1) return join(dir, found[0]!)
     if (found.length > 1) {
       throw new IftError(
@@ -49,7 +58,7 @@ async function findIn(dir: string): Promise<string> {
       )
     }
   }
-  const isAdapter = names.some((name) => name.startsWith('adapter_model.'))
+  const isAdapter = names.some(isAdapterFile)
   throw new IftError(
     'IFT_FILE_NOT_FOUND',
     `${dir} holds no weights: none of ${known.join(', ')} and no .gguf file.`,

@@ -14,8 +14,10 @@ export interface TrainableParameter {
   readonly decay: boolean
 }
 
-/** An adapter as files: adapter_config.json and the tensors of adapter_model.safetensors. */
+/** An adapter as files: its settings and its tensors. */
 export interface AdapterFiles {
+  /** How they are laid into a folder: as Hugging Face PEFT does when omitted, or as AdapterHub does. */
+  readonly format?: 'peft' | 'adapter-hub'
   readonly config: Readonly<Record<string, unknown>>
   readonly tensors: ReadonlyMap<string, Tensor>
   /** Shapes of f32 tensors that have no element, which PEFT writes for a layer of rank 0; no device holds them. */
@@ -24,6 +26,7 @@ export interface AdapterFiles {
 
 /** Tensors of an adapter file, read one at a time. The caller releases what it asked for. */
 export interface AdapterSource {
+  /** adapter_config.json, or what says the same in other formats: `peft_type` tells the method. */
   readonly config: Readonly<Record<string, unknown>>
   /** File that errors name. */
   readonly path: string

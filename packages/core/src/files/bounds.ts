@@ -37,6 +37,12 @@ export const mostGgufHeaderBytes = 256 * MiB
 /** Keys of a GGUF file's metadata; published files have 60. */
 export const mostGgufKeys = 1 << 16
 
+/**
+ * pytorch_model.bin of a hub repository that is named as an adapter: with its projection a prefix of ChatGLM-6B has 2 GB. What is larger
+ * is a model.
+ */
+export const mostPrefixBytes = 4096 * MiB
+
 /** Parameters that a model is built of. A mixture of 61 layers with 384 experts has 70,000. */
 export const mostParameters = 1 << 18
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { dirname, join } from 'node:path'
 import { openAdapter } from '../checkpoint/adapter.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
 import { templateFingerprint } from '../data/build.js'
@@ -22,11 +21,10 @@ export class ModelContents {
     adapterDir,
   }: Pick<ModelFiles, 'checkpoint' | 'adapterDir'>): Promise<ModelContents> {
     const weights = checkpoint && [...new Set([...checkpoint.tensors.values()].map(({ file }) => file))]
-    const adapter = adapterDir === null ? null : (await openAdapter(adapterDir)).path
+    const adapter = adapterDir === null ? null : (await openAdapter(adapterDir)).files
     const files = weights && FileContents.open(weights)
     try {
-      const parts = adapter === null ? null : [adapter, join(dirname(adapter), 'adapter_config.json')]
-      return new ModelContents(files, parts && FileContents.open(parts))
+      return new ModelContents(files, adapter && FileContents.open(adapter))
     } catch (error) {
       files?.close()
       throw error

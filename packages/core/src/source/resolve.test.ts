@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { gitHash, sha256 } from './fake-hub.fixture.js'
 import { add, commit, dir, hub, modelFiles, options, repoDir, weights } from './resolve.fixture.js'
+import { missingFrom, selectFiles, selectPaths } from './select.js'
 import { resolveSource } from './resolve.js'
 import type { SourceProgress } from './types.js'
 
@@ -160,6 +161,64 @@ describe('fetching from the hub', () => {
     expect(
       (await resolveSource('org/name', options({ patterns: ['*.md', 'checkpoint-?/*'] }))).files,
     ).toEqual(['README.md', 'checkpoint-5/optimizer.pt'])
+  })
+
+  test.each<[string, string[], string[]]>([
+    [
+      "AdapterHub's, without its head",
+      [
+        'adapter_config.json',
+        'head_config.json',
+        'pytorch_adapter.bin',
+        'pytorch_model_head.bin',
+        'README.md',
+      ],
+      ['adapter_config.json', 'head_config.json', 'pytorch_adapter.bin'],
+    ],
+    [
+      "AdapterHub's in safetensors",
+      ['adapter.safetensors', 'adapter_config.json', 'model_head.safetensors', 'pytorch_adapter.bin'],
+      ['adapter.safetensors', 'adapter_config.json'],
+    ],
+    [
+      "the prefix of ChatGLM's P-tuning v2",
+      ['config.json', 'pytorch_model.bin', 'training_args.bin'],
+      ['config.json', 'pytorch_model.bin'],
+    ],
+  ])('an adapter: %s', async (_, names, expected) => {
+    add({ files: Object.fromEntries(names.map((name) => [name, Buffer.from(name)])), large: [] })
+    const resolve = () => resolveSource('org/name', options({ kind: 'adapter' }))
+    expect((await resolve()).files).toEqual(expected)
+    // From the cache, which knows no list of all files where another program filled it.
+    expect(missingFrom(expected, 'adapter', undefined, [])).toEqual([])
+    for (const name of expected.filter((name) => name !== 'head_config.json'))
+      expect(
+        missingFrom(
+          expected.filter((other) => other !== name),
+          'adapter',
+          undefined,
+          [],
+        ),
+      ).not.toEqual([])
+  })
+
+  test('the weights of a model that is named as an adapter are not fetched', () => {
+    const file = (path: string, size: number) => ({ path, size, etag: path, blobId: path })
+    const repository = (size: number) => [file('config.json', 600), file('pytorch_model.bin', size)]
+    const paths = (size: number) =>
+      selectFiles(repository(size), 'adapter', undefined).map(({ path }) => path)
+    expect(paths(2 ** 31)).toEqual(['config.json', 'pytorch_model.bin'])
+    expect(paths(2 ** 33)).toEqual(['config.json'])
+  })
+
+  test('no file of an adapter is taken for a model', () => {
+    const files = [
+      'adapter_config.json',
+      'adapter.safetensors',
+      'pytorch_adapter.bin',
+      'model_head.safetensors',
+    ]
+    expect(selectPaths(files, 'model', undefined)).toEqual([])
   })
 
   test('progress reaches the sizes of all files', async () => {

@@ -1,3 +1,5 @@
+import { adapterConfig, adapterWeights, isAdapterFile } from '../files/adapter-files.js'
+import { mostPrefixBytes } from '../files/bounds.js'
 import type { HubFile, SourceKind } from './types.js'
 
 /** A shell pattern as Python's fnmatch reads it: '*' and '?' also match '/'. */
@@ -38,21 +40,31 @@ const inRoot = (path: string) => !path.includes('/')
  * it is the only one. Copies of the same weights in other types or layouts stay where they are.
  */
 function weightsOf(paths: readonly string[]): string[] {
-  const root = paths.filter(inRoot)
+  const root = paths.filter((path) => inRoot(path) && !isAdapterFile(path))
   const matching = (pattern: RegExp) => root.filter((path) => pattern.test(path))
   const choices = [
     matching(/^model\.safetensors$/),
     matching(/^model-\d+-of-\d+\.safetensors$/),
-    matching(/^(?!consolidated|adapter_).*\.safetensors$/),
+    matching(/^(?!consolidated).*\.safetensors$/),
     matching(/\.safetensors$/),
     matching(/^pytorch_model\.bin$/),
     matching(/^pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)$/),
-    matching(/^(?!training_args|optimizer|scheduler|adapter_).*\.(bin|pt|pth)$/),
+    matching(/^(?!training_args|optimizer|scheduler).*\.(bin|pt|pth)$/),
   ]
   const found = choices.find((files) => files.some((file) => !file.endsWith('.json')))
   if (found) return found
   const gguf = matching(/\.gguf$/i)
   return gguf.length === 1 ? gguf : []
+}
+
+/** The files with the tensors of an adapter; none where what tells its format is missing. */
+function adapterFiles(paths: readonly string[]): string[] {
+  const first = (names: readonly string[]) => names.filter((name) => paths.includes(name)).slice(0, 1)
+  const { peft, adapterHub, prefixEncoder } = adapterWeights
+  // Which of the two a repository with both means, its settings say.
+  if (paths.includes(adapterConfig)) return [...first(peft), ...first(adapterHub)]
+  // Safetensors of that name are a model's: the trainer of these prefixes writes pickles.
+  return paths.includes('config.json') ? first(prefixEncoder.filter((name) => name.endsWith('.bin'))) : []
 }
 
 /** The files of a repository that a kind of source needs, or that the patterns name. */
@@ -61,9 +73,13 @@ export function selectFiles(
   kind: SourceKind,
   patterns: readonly string[] | undefined,
 ): HubFile[] {
+  // A model that is named as an adapter is told by its files of settings: its weights are not fetched for that.
+  const isModel = ({ path, size }: HubFile) =>
+    adapterWeights.prefixEncoder.some((name) => name === path) && size > mostPrefixBytes
+  const known = kind === 'adapter' ? files.filter((file) => !isModel(file)) : files
   const wanted = new Set(
     selectPaths(
-      files.map(({ path }) => path),
+      known.map(({ path }) => path),
       kind,
       patterns,
     ),
@@ -82,11 +98,12 @@ export function selectPaths(
   }
   if (kind === 'dataset') return paths.filter((path) => dataFile.test(path) && !notData.test(path))
   if (kind === 'adapter') {
-    const safe = paths.includes('adapter_model.safetensors')
-    const weights = safe ? 'adapter_model.safetensors' : 'adapter_model.bin'
+    const weights = adapterFiles(paths)
     return paths.filter(
       (path) =>
-        path === weights || (inRoot(path) && /\.(json|jinja)$/.test(path)) || tokenizerFiles.includes(path),
+        weights.includes(path) ||
+        (inRoot(path) && /\.(json|jinja)$/.test(path)) ||
+        tokenizerFiles.includes(path),
     )
   }
   const weights = new Set(weightsOf(paths))
@@ -112,11 +129,8 @@ export function missingFrom(
   }
   if (kind === 'dataset') return selectPaths(paths, kind, undefined).length > 0 ? [] : ['data files']
   if (kind === 'adapter') {
-    const weights = paths.some((path) => path === 'adapter_model.safetensors' || path === 'adapter_model.bin')
-    return [
-      ...(paths.includes('adapter_config.json') ? [] : ['adapter_config.json']),
-      ...(weights ? [] : ['adapter_model.safetensors']),
-    ]
+    if (adapterFiles(paths).length > 0) return []
+    return [...(paths.includes(adapterConfig) ? [] : [adapterConfig]), adapterWeights.peft[0]]
   }
   const weights = weightsOf(paths).filter((path) => !path.endsWith('.json'))
   if (weights.length === 1 && /\.gguf$/i.test(weights[0]!)) return []
