@@ -40,7 +40,7 @@ FIELDS = {
         ln_before=True, ln_after=True, scaling='channel', reduction_factor={'1': 5, 'default': 16}, non_linearity='gelu'
     ),
     'norm-with-skip': SeqBnConfig(ln_after=True, adapter_residual_before_ln=True, leave_out=[1], non_linearity='leakyrelu'),
-    'parallel-both': ParBnConfig(mh_adapter=True, ln_after=True, scaling='learned', non_linearity='tanh'),
+    'parallel-both': ParBnConfig(mh_adapter=True, ln_after=True, scaling='channel', non_linearity='tanh'),
     'no-stream': BnConfig(
         mh_adapter=False, output_adapter=True, reduction_factor=1.5, non_linearity='gelu_new',
         original_ln_before=True, original_ln_after=False, residual_before_ln=False, scaling=0.5,

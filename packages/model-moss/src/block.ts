@@ -22,9 +22,8 @@ export class MossBlock extends Module<[x: Tensor, step: MossStep, rows?: Tensor]
 
   protected forward(x: Tensor, step: MossStep, rows?: Tensor): Tensor {
     const normed = this.ln_1.call(x)
-    const attended = this.attn.call(normed, step, undefined, rows)
     const [input, residual] =
       rows === undefined ? [normed, x] : [ops.gatherRows(normed, rows), ops.gatherRows(x, rows)]
-    return this.mlp.call(input, ops.add(attended, residual))
+    return this.mlp.call(input, this.attn.call(normed, step, residual, rows))
   }
 }

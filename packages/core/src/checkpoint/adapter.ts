@@ -38,8 +38,7 @@ export async function writeAdapter(
 ): Promise<void> {
   const format = writableFormats[files.format ?? 'peft']
   const write = async (to: string) => {
-    const settings = JSON.stringify(format.settings(files.config), null, 2)
-    await writeFileAtomic(join(to, adapterConfig), `${settings}\n`)
+    await writeFileAtomic(join(to, adapterConfig), settingsText(format.settings(files.config)))
     const tensors = [...files.tensors].map(([name, tensor]) => fromTensor(name, tensor))
     const empty = [...(files.empty ?? [])].map(([name, shape]) => withoutElements(name, shape))
     const path = join(to, format.written)
@@ -51,6 +50,10 @@ export async function writeAdapter(
   }
   await replaceDir(dir, write, { ours, kind: 'adapter', marks: [hashList] })
 }
+
+/** Python programs take a factor that is not the name of one for a float alone, which has a point: `"scaling": 1.0`. */
+const settingsText = (settings: AdapterConfig): string =>
+  `${JSON.stringify(settings, null, 2).replaceAll(/^( *"scaling": -?\d+)(?=,?$)/gm, '$1.0')}\n`
 
 async function compare(path: string, { tensors: expected, empty }: AdapterFiles): Promise<void> {
   const { tensors } = await openSafetensors(path)

@@ -54,6 +54,7 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   ])
   const parts: ModuleParts<O, L> = {
     ...{ model, options, context, layers, shared, whole },
+    ...(method.fileName && { fileName: (name) => method.fileName!(name, context) }),
     config: () => writeAdapterConfig(method, { options, context, layers, modules }),
   }
   const handle = method.handle?.(parts) ?? new ModuleHandle(parts)

@@ -47,6 +47,8 @@ export interface ModuleParts<O extends ModuleOptions = ModuleOptions, L extends 
   readonly shared: readonly AdapterTensor[]
   /** Parameters of the model that are trained, by their names in the adapter file without `base_model.model.`. */
   readonly whole: ReadonlyMap<string, Parameter>
+  /** `ModuleMethod.fileName`; as it is when absent. */
+  readonly fileName?: (name: string) => string
   /** The fields of adapter_config.json. */
   config(): Readonly<Record<string, unknown>>
 }
@@ -123,7 +125,7 @@ export class ModuleHandle<
     }
     for (const [path, layer] of layers) {
       for (const [name, saved] of (await layer.saved?.()) ?? [])
-        tensors.set(`${modulePrefix}${path}.${name}`, this.#own(saved))
+        tensors.set(this.#fileName(`${modulePrefix}${path}.${name}`), this.#own(saved))
       if (savedWithBase.test(path))
         tensors.set(`${modulePrefix}${path}.base_layer.weight`, layer.base_layer.weight.value)
     }
@@ -248,6 +250,10 @@ export class ModuleHandle<
     }
   }
 
+  #fileName(name: string): string {
+    return this.parts.fileName?.(name) ?? name
+  }
+
   async #turn(t: Tensor): Promise<Tensor> {
     const [rows, cols] = t.shape as [number, number]
     return this.#own(tensor(t.backend, turnedValues(await t.read(), rows, cols), [cols, rows], 'f32'))
@@ -265,8 +271,9 @@ export class ModuleHandle<
 }
 
 /** All tensors of an adapter, in the order of its file. */
-function entriesOf({ layers, shared, whole }: ModuleParts): Entry[] {
-  const entry = (name: string, own: AdapterTensor): Entry => {
+function entriesOf({ layers, shared, whole, fileName = (name) => name }: ModuleParts): Entry[] {
+  const entry = (peftName: string, own: AdapterTensor): Entry => {
+    const name = fileName(peftName)
     const { parameter, trained = true, lrScale = 1, decay = true, turned = false } = own
     const { shape } = parameter
     const fileShape = own.fileShape ?? (turned ? [shape[1]!, shape[0]!] : shape)
@@ -281,7 +288,7 @@ function entriesOf({ layers, shared, whole }: ModuleParts): Entry[] {
       const { shape } = parameter
       const decay = shape.length > 1
       const base = { parameter, trained: true, lrScale: 1, decay, turned: false, fileShape: shape }
-      return { name: `${modulePrefix}${name}`, ...base }
+      return { name: fileName(`${modulePrefix}${name}`), ...base }
     }),
   ]
 }

@@ -42,6 +42,8 @@ export interface ModuleMethod<O extends ModuleOptions, L extends AdaptedLayer = 
   ): readonly AdapterTensor[] | Promise<readonly AdapterTensor[]>
   /** Parameters of the model that it trains, by their names in the file without `base_model.model.`. */
   whole?(modules: ReadonlyMap<string, Module>, model: CausalLM, options: O): ReadonlyMap<string, Parameter>
+  /** Name of a tensor in files that are not PEFT's, for the name that PEFT would give it. */
+  fileName?(name: string, context: PeftContext): string
   /** Fields of adapter_config.json beside those of the options. */
   writeConfig?(
     parts: Pick<ModuleParts<O, L>, 'options' | 'context' | 'layers'>,

@@ -163,11 +163,12 @@ export const adapterHubFormat: WritableFormat = {
     config !== null && (config['peft_type'] ?? null) === null && (config['config'] ?? null) !== null,
   async open({ dir, config }, weights) {
     const path = join(dir, adapterConfig)
-    const fields = { ...fieldsOf(path, config!) }
+    const fields: Record<string, unknown> = { ...fieldsOf(path, config!) }
     const tensors = renamed(weights, await openTensors(weights))
     // Adapters of tasks were saved with the invertible adapter of their language named, and without it.
     const names = [...tensors.keys()]
-    if (!names.some((name) => /\binvertible_(?:lang_)?adapters\b/.test(name))) fields['inv_adapter'] = null
+    if (!names.some((name) => /\binvertible_(?:lang_)?adapters\b/.test(name)))
+      Object.assign(fields, { inv_adapter: null, inv_adapter_reduction_factor: null })
     const { config: _nested, model_name: base, ...about } = config!
     const known = typeof base === 'string' && base !== '' ? { base_model_name_or_path: base } : {}
     const settings = { ...about, ...known, ...fields, peft_type: typeOf(fields) }

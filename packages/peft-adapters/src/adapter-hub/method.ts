@@ -1,0 +1,163 @@
+import { IftError, type PeftContext, type PeftMethod } from '@ift/core'
+import { modulesOf } from '@ift/core/model'
+import type * as z from '@ift/core/options'
+import { moduleMethod, type ModuleOptions } from '@ift/core/peft'
+import { forwardInput, noGrad, promptsOf, scope, type CausalLM } from '@ift/tensor'
+import { AdapterHubHandle, fileName, nameOf } from './handle.js'
+import { SublayerAdapter } from './layer.js'
+import {
+  fields,
+  houlsbyOptions,
+  parallelOptions,
+  pfeifferOptions,
+  type HubOptions,
+  type ParallelOptions,
+  type SequentialOptions,
+} from './options.js'
+import { sublayerOf } from './place.js'
+
+/** Fields that describe, and those that have no effect unless a refused one is set. */
+const ignoredFields = [
+  ...[
+    'name',
+    'hidden_size',
+    'model_class',
+    'model_type',
+    'type',
+    'version',
+    'is_parallel',
+    'init_weights_seed',
+  ],
+  ...['inv_adapter_reduction_factor', 'cross_adapter', 'phm_dim', 'factorized_phm_W', 'shared_W_phm'],
+  ...['shared_phm_rule', 'factorized_phm_rule', 'phm_c_init', 'phm_init_range', 'learn_phm'],
+  ...['hypercomplex_nonlinearity', 'phm_rank', 'phm_bias', 'new_attention_norm', 'attention_type'],
+]
+
+/** Fields of adapters that compute what is not built, with what that is. */
+const refused: Readonly<Record<string, string>> = {
+  inv_adapter: 'an invertible adapter behind the embedding (Pfeiffer et al. 2020, MAD-X)',
+  phm_layer: 'hypercomplex layers (Compacter)',
+  use_gating: 'a gate that is the mean over a sequence, which no token knows before the sequence ends',
+  stochastic_depth: 'stochastic depth, of models of images',
+}
+
+interface Kind {
+  readonly name: string
+  /** AdapterHub's name, by which the format of adapters calls it. */
+  readonly peftType: string
+  readonly afterAttention: boolean
+  readonly parallel: boolean
+}
+
+function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): PeftMethod<O> {
+  const { name, peftType, afterAttention, parallel } = kind
+  const sequentialFields = ['original_ln_before', 'residual_before_ln', 'adapter_residual_before_ln']
+  const own = Object.fromEntries(
+    Object.entries(fields).filter(([field]) => !parallel || !sequentialFields.includes(field)),
+  )
+  const method = moduleMethod<O & ModuleOptions, SublayerAdapter>({
+    name,
+    peftType,
+    targetRoles: afterAttention ? ['attentionOutput', 'feedForwardOut'] : ['feedForwardOut'],
+    options,
+    fields: own,
+    ignoredFields: [...ignoredFields, ...Object.keys(refused), ...(parallel ? sequentialFields : [])],
+    readConfig(config) {
+      for (const [field, what] of Object.entries(refused))
+        if (config[field])
+          throw new IftError(
+            'IFT_ADAPTER_CONFIG',
+            `adapter_config.json sets ${field} to ${JSON.stringify(config[field])}: ${what} is not built.`,
+            'Use the adapter in the program that made it.',
+          )
+      return {}
+    },
+    check({ mhAdapter, outputAdapter }) {
+      if (!mhAdapter && !outputAdapter)
+        throw new IftError(
+          'IFT_PEFT_OPTIONS',
+          'peft.mhAdapter and peft.outputAdapter are both false: no place is left for an adapter.',
+          'Set one of them.',
+        )
+    },
+    layer: (base, place) =>
+      new SublayerAdapter(base, sublayerOf(place.path, place.context), place.options, place.context),
+    fileName,
+    writeConfig: ({ context }) => ({
+      hidden_size: context.shape.hidden,
+      is_parallel: parallel,
+      name: nameOf(context),
+    }),
+    handle: (parts) => new AdapterHubHandle(parts),
+  })
+  return {
+    ...method,
+    async attach(model, given, context) {
+      const handle = await method.attach(model, { ...given, ...placesOf(model, given, context) }, context)
+      try {
+        tryOneToken(model, context)
+      } catch (error) {
+        handle.release()
+        throw error
+      }
+      return handle
+    },
+  }
+}
+
+/** The linear layers that sublayers end in, as targets. */
+function placesOf(
+  model: CausalLM,
+  { mhAdapter, outputAdapter, leaveOut }: HubOptions,
+  { roles, adapter }: PeftContext,
+): ModuleOptions {
+  const indices = model.layers.map((_, index) => index)
+  const left = indices.filter((index) => !leaveOut.includes(index))
+  // An adapter's may be those of a family of models.
+  const beyond = adapter ? undefined : leaveOut.find((index) => index >= indices.length)
+  if (beyond !== undefined || !left.length)
+    throw new IftError(
+      'IFT_PEFT_OPTIONS',
+      beyond === undefined
+        ? `peft.leaveOut names all ${indices.length} layers of the model.`
+        : `peft.leaveOut expected indices of layers from 0 to ${indices.length - 1}, found ${beyond}.`,
+      'Name layers that are to have no adapter.',
+    )
+  return {
+    targetModules: [
+      ...(mhAdapter ? modulesOf(roles, 'attentionOutput') : []),
+      ...(outputAdapter ? modulesOf(roles, 'feedForwardOut') : []),
+    ],
+    ...(leaveOut.length ? { layersToTransform: left } : {}),
+  }
+}
+
+/** Whether a family hands the residual to the layers shows when they are called: a token tells before training does. */
+function tryOneToken(model: CausalLM, { backend }: PeftContext): void {
+  const adapters = [...model.namedModules()].map(([, module]) => module)
+  if (!adapters.some((module) => module instanceof SublayerAdapter && module.needsResidual)) return
+  const ids = [0]
+  noGrad(() =>
+    scope(() => {
+      model.call(forwardInput(backend, { ids, lengths: [1], prompts: promptsOf(model, [ids]) }))
+    }),
+  )
+}
+
+/** Adapters after attention and feed-forward (Houlsby et al. 2019, arXiv:1902.00751), as AdapterHub's double_seq_bn. */
+export const houlsby: PeftMethod<SequentialOptions> = hubMethod(
+  { name: 'houlsby', peftType: 'DOUBLE_SEQ_BN', afterAttention: true, parallel: false },
+  houlsbyOptions,
+)
+
+/** Adapters after the feed-forward (Pfeiffer et al. 2020, arXiv:2005.00247), as AdapterHub's seq_bn. */
+export const pfeiffer: PeftMethod<SequentialOptions> = hubMethod(
+  { name: 'pfeiffer', peftType: 'SEQ_BN', afterAttention: false, parallel: false },
+  pfeifferOptions,
+)
+
+/** Adapters beside the feed-forward (He et al. 2021, arXiv:2110.04366), as AdapterHub's par_bn. */
+export const parallel: PeftMethod<ParallelOptions> = hubMethod(
+  { name: 'parallel', peftType: 'PAR_BN', afterAttention: false, parallel: true },
+  parallelOptions,
+)
