@@ -45,6 +45,14 @@ const truth =
   (path: string): Translate =>
   (values, flag) => ({ path, value: values.length === 0 || /^(true|1|yes)$/i.test(one(flag, values)) })
 
+/** A number, or one of the words that stand for none. */
+const numericOr =
+  (path: string, words: readonly string[]): Translate =>
+  (values, flag) => ({
+    path,
+    value: words.includes(values[0] ?? '') ? one(flag, values) : numberOf(flag, values),
+  })
+
 /** A flag of the verb itself. */
 const own =
   (name: string): Translate =>
@@ -111,6 +119,13 @@ const training: Flags = {
   lora_alpha: numeric('peft.alpha'),
   lora_dropout: numeric('peft.dropout'),
   lora_target_modules: list('peft.targetModules'),
+  bottleneck_size: numeric('peft.bottleneckSize'),
+  non_linearity: text('peft.nonLinearity'),
+  adapter_dropout: numeric('peft.dropout'),
+  scaling: numericOr('peft.scaling', ['learned']),
+  use_parallel_adapter: truth('peft.useParallelAdapter'),
+  use_adapterp: truth('peft.useAdapterP'),
+  target_modules: list('peft.targetModules'),
   num_virtual_tokens: numeric('peft.virtualTokens'),
   prompt_encoder_hidden_size: numeric('peft.encoderHidden'),
   adalora_init_r: numeric('peft.initR'),
@@ -185,13 +200,12 @@ export const translateSeedFlag = (verb: string, flag: string): Translate | undef
 /** A word of the original's line that names the script itself. */
 export const isSeedScript = (word: string): boolean => /(^|[\\/])(uniform_)?finetune\.py$/.test(word)
 
+const lists = ['lora_target_modules', 'target_modules', 'data']
+const truths = ['do_sample', 'use_parallel_adapter', 'use_adapterp']
+
 /** How many words a flag of the original takes at most, given the one that follows it. */
 export const seedWords = (flag: string, next: string | undefined): number =>
-  flag === 'lora_target_modules' || flag === 'data'
-    ? Infinity
-    : flag === 'do_sample' && !/^(true|false|[01])$/i.test(next ?? '')
-      ? 0
-      : 1
+  lists.includes(flag) ? Infinity : truths.includes(flag) && !/^(true|false|[01])$/i.test(next ?? '') ? 0 : 1
 
 /** Flags of the script that a verb stands for. */
 export const seedFlags = (verb: string): readonly string[] => Object.keys(flags[verb] ?? {})

@@ -58,8 +58,9 @@ const method = moduleMethod<BottleneckOptions, BottleneckLinear>({
 export const bottleneck: PeftMethod<BottleneckOptions> = {
   ...method,
   attach: (model, options, context) => {
-    const targetModules =
-      options.targetModules ?? rolesOf(options).flatMap((role) => modulesOf(context.roles, role))
+    // One layer may play several roles.
+    const defaults = new Set(rolesOf(options).flatMap((role) => modulesOf(context.roles, role)))
+    const targetModules = options.targetModules ?? [...defaults]
     return method.attach(model, { ...options, targetModules }, context)
   },
 }

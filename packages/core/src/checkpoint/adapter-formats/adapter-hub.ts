@@ -145,6 +145,9 @@ const withoutEffect: AdapterConfig = {
   shared_phm_rule: true,
 }
 
+/** What stands beside the fields of the adapter, besides `model_name` and `version`. */
+const descriptions = ['hidden_size', 'model_class', 'model_type', 'name', 'type']
+
 /** The library whose files are written: those of no version have other names of activations. */
 const version = 'adapters.1.3.0'
 
@@ -179,7 +182,8 @@ export const adapterHubFormat: WritableFormat = {
     const config: Record<string, unknown> = { ...defaults, ...withoutEffect }
     const about: Record<string, unknown> = {}
     for (const [field, value] of Object.entries(settings))
-      (Object.hasOwn(double, field) || Object.hasOwn(withoutEffect, field) ? config : about)[field] = value
+      if (Object.hasOwn(double, field) || Object.hasOwn(withoutEffect, field)) config[field] = value
+      else if (descriptions.includes(field)) about[field] = value
     return sorted({ ...about, config: sorted(config), model_name: base ?? null, version })
   },
 }
