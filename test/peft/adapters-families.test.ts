@@ -23,11 +23,8 @@ const normsBehind = ['chatglm/glm4', 'gemma/gemma3']
 // Functions without an edge, which a difference would step over.
 const kinds: readonly (readonly [name: string, method: PeftMethod, options: object])[] = [
   ['houlsby', houlsby, { reductionFactor: 4 }],
-  [
-    'pfeiffer',
-    pfeiffer,
-    { reductionFactor: 4, mhAdapter: true, scaling: 'learned', nonLinearity: 'quick_gelu' },
-  ],
+  ['sum', houlsby, { reductionFactor: 4, originalLnBefore: true, lnAfter: true }],
+  ['pfeiffer', pfeiffer, { reductionFactor: 4, scaling: 'learned', nonLinearity: 'quick_gelu' }],
   ['parallel', parallel, { mhAdapter: true, lnBefore: true, nonLinearity: 'gelu' }],
   ['bottleneck', bottleneck, { bottleneckSize: 4 }],
   ['bottleneck behind', bottleneck, { bottleneckSize: 4, useAdapterP: true, scaling: 'learned' }],
@@ -106,11 +103,11 @@ test.each(
     peft.setEnabled(false)
     expect(worst(await logitsOf(adapted, data), data.floats.get('logits')!)).toBeLessThan(1e-4)
   })
-  if (normsBehind.includes(folder) && (name === 'pfeiffer' || name === 'parallel'))
+  if (normsBehind.includes(folder) && ['sum', 'pfeiffer', 'parallel'].includes(name))
     await expect(run).rejects.toMatchObject({
       code: 'IFT_PEFT_OPTIONS',
       message: expect.stringMatching(
-        /which this family adds behind a norm.*\(in .*layers\.0\.self_attn\.o_proj\)/s,
+        /which this family adds behind a norm.*\(in .*layers\.0\.(self_attn\.o|mlp\.down)_proj\)/s,
       ) as string,
       hint: expect.stringContaining('houlsby') as string,
     })

@@ -72,7 +72,7 @@ describe('fields of AdapterHub', () => {
 })
 
 test.each<[string, PeftMethod, object, RegExp]>([
-  ['no place', houlsby, { mhAdapter: false, outputAdapter: false }, /mhAdapter and peft\.outputAdapter/],
+  ['no place', parallel, { outputAdapter: false }, /mhAdapter and peft\.outputAdapter/],
   ['no layer', houlsby, { leaveOut: [0, 1, 2] }, /leaveOut names all 3 layers/],
   ['a layer beyond', pfeiffer, { leaveOut: [3] }, /leaveOut expected indices of layers from 0 to 2, found 3/],
   [

@@ -11,7 +11,7 @@ export const plugin = definePlugin('@ift/peft-adapters', (host) =>
 )
 export { SublayerAdapter } from './adapter-hub/layer.js'
 export { houlsby, parallel, pfeiffer } from './adapter-hub/method.js'
-export type { HubOptions, ParallelOptions, SequentialOptions } from './adapter-hub/options.js'
+export type { HoulsbyOptions, HubOptions, ParallelOptions, PfeifferOptions } from './adapter-hub/options.js'
 export { BottleneckLinear, type BranchPlace } from './bottleneck/layer.js'
 export { bottleneck } from './bottleneck/method.js'
 export type { BottleneckOptions } from './bottleneck/options.js'

@@ -73,10 +73,12 @@ export class SublayerAdapter extends AdaptedLinear {
     return this.options.dropout > 0
   }
 
-  /** What a branch keeps besides its bottleneck: what it reads where nothing else has it, and what norms and a trained factor read. */
+  /**
+   * What a branch keeps besides its bottleneck: what it reads where nothing else has it, and what the norm behind it and a trained factor
+   * read. What the norm in front of it gives is computed again.
+   */
   get activationsPerToken(): number {
-    const { lnBefore, lnAfter } = this.options
-    const wide = [!this.#reads.parallel, lnBefore, lnAfter, this.scaling !== undefined]
+    const wide = [!this.#reads.parallel, this.options.lnAfter, this.scaling !== undefined]
     return 2 * this.adapter_down.outFeatures + wide.filter(Boolean).length * this.outFeatures
   }
 

@@ -10,9 +10,10 @@ import {
   houlsbyOptions,
   parallelOptions,
   pfeifferOptions,
+  type HoulsbyOptions,
   type HubOptions,
   type ParallelOptions,
-  type SequentialOptions,
+  type PfeifferOptions,
 } from './options.js'
 import { sublayerOf } from './place.js'
 
@@ -45,23 +46,28 @@ interface Kind {
   readonly name: string
   /** AdapterHub's name, by which the format of adapters calls it. */
   readonly peftType: string
-  readonly afterAttention: boolean
-  readonly parallel: boolean
+  /** What the kind itself says. */
+  readonly fixed: Readonly<Record<string, boolean>>
+  /** Fields that have no effect on it. */
+  readonly without?: readonly string[]
 }
 
+/** After which sublayers an adapter of these options stands. */
+const placesOf = (options: HubOptions, { fixed }: Kind) => ({
+  attention: fixed['mh_adapter'] ?? ('mhAdapter' in options && options.mhAdapter),
+  output: fixed['output_adapter'] ?? ('outputAdapter' in options && options.outputAdapter),
+})
+
 function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): PeftMethod<O> {
-  const { name, peftType, afterAttention, parallel } = kind
-  const sequentialFields = ['original_ln_before', 'residual_before_ln', 'adapter_residual_before_ln']
-  const own = Object.fromEntries(
-    Object.entries(fields).filter(([field]) => !parallel || !sequentialFields.includes(field)),
-  )
+  const { name, peftType, fixed, without = [] } = kind
+  const passed = [...Object.keys(fixed), ...without]
   const method = moduleMethod<O & ModuleOptions, SublayerAdapter>({
     name,
     peftType,
-    targetRoles: afterAttention ? ['attentionOutput', 'feedForwardOut'] : ['feedForwardOut'],
+    targetRoles: fixed['mh_adapter'] ? ['attentionOutput', 'feedForwardOut'] : ['feedForwardOut'],
     options,
-    fields: own,
-    ignoredFields: [...ignoredFields, ...Object.keys(refused), ...(parallel ? sequentialFields : [])],
+    fields: Object.fromEntries(Object.entries(fields).filter(([field]) => !passed.includes(field))),
+    ignoredFields: [...ignoredFields, ...Object.keys(refused), ...passed],
     readConfig(config) {
       for (const [field, what] of Object.entries(refused))
         if (config[field])
@@ -72,8 +78,9 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
           )
       return {}
     },
-    check({ mhAdapter, outputAdapter }) {
-      if (!mhAdapter && !outputAdapter)
+    check(given) {
+      const { attention, output } = placesOf(given, kind)
+      if (!attention && !output)
         throw new IftError(
           'IFT_PEFT_OPTIONS',
           'peft.mhAdapter and peft.outputAdapter are both false: no place is left for an adapter.',
@@ -85,7 +92,7 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
     fileName,
     writeConfig: ({ context }) => ({
       hidden_size: context.shape.hidden,
-      is_parallel: parallel,
+      ...fixed,
       name: nameOf(context),
     }),
     handle: (parts) => new AdapterHubHandle(parts),
@@ -93,7 +100,8 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
   return {
     ...method,
     async attach(model, given, context) {
-      const handle = await method.attach(model, { ...given, ...placesOf(model, given, context) }, context)
+      const targets = targetsOf(model, given, kind, context)
+      const handle = await method.attach(model, { ...given, ...targets }, context)
       try {
         tryOneToken(model, context)
       } catch (error) {
@@ -106,11 +114,14 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
 }
 
 /** The linear layers that sublayers end in, as targets. */
-function placesOf(
+function targetsOf(
   model: CausalLM,
-  { mhAdapter, outputAdapter, leaveOut }: HubOptions,
+  options: HubOptions,
+  kind: Kind,
   { roles, adapter }: PeftContext,
 ): ModuleOptions {
+  const { leaveOut } = options
+  const { attention, output } = placesOf(options, kind)
   const indices = model.layers.map((_, index) => index)
   const left = indices.filter((index) => !leaveOut.includes(index))
   // An adapter's may be those of a family of models.
@@ -125,8 +136,8 @@ function placesOf(
     )
   return {
     targetModules: [
-      ...(mhAdapter ? modulesOf(roles, 'attentionOutput') : []),
-      ...(outputAdapter ? modulesOf(roles, 'feedForwardOut') : []),
+      ...(attention ? modulesOf(roles, 'attentionOutput') : []),
+      ...(output ? modulesOf(roles, 'feedForwardOut') : []),
     ],
     ...(leaveOut.length ? { layersToTransform: left } : {}),
   }
@@ -145,19 +156,28 @@ function tryOneToken(model: CausalLM, { backend }: PeftContext): void {
 }
 
 /** Adapters after attention and feed-forward (Houlsby et al. 2019, arXiv:1902.00751), as AdapterHub's double_seq_bn. */
-export const houlsby: PeftMethod<SequentialOptions> = hubMethod(
-  { name: 'houlsby', peftType: 'DOUBLE_SEQ_BN', afterAttention: true, parallel: false },
+export const houlsby: PeftMethod<HoulsbyOptions> = hubMethod(
+  { name: 'houlsby', peftType: 'DOUBLE_SEQ_BN', fixed: { is_parallel: false, mh_adapter: true } },
   houlsbyOptions,
 )
 
 /** Adapters after the feed-forward (Pfeiffer et al. 2020, arXiv:2005.00247), as AdapterHub's seq_bn. */
-export const pfeiffer: PeftMethod<SequentialOptions> = hubMethod(
-  { name: 'pfeiffer', peftType: 'SEQ_BN', afterAttention: false, parallel: false },
+export const pfeiffer: PeftMethod<PfeifferOptions> = hubMethod(
+  {
+    name: 'pfeiffer',
+    peftType: 'SEQ_BN',
+    fixed: { is_parallel: false, mh_adapter: false, output_adapter: true },
+  },
   pfeifferOptions,
 )
 
 /** Adapters beside the feed-forward (He et al. 2021, arXiv:2110.04366), as AdapterHub's par_bn. */
 export const parallel: PeftMethod<ParallelOptions> = hubMethod(
-  { name: 'parallel', peftType: 'PAR_BN', afterAttention: false, parallel: true },
+  {
+    name: 'parallel',
+    peftType: 'PAR_BN',
+    fixed: { is_parallel: true },
+    without: ['original_ln_before', 'residual_before_ln', 'adapter_residual_before_ln'],
+  },
   parallelOptions,
 )

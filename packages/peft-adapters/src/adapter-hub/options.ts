@@ -11,8 +11,6 @@ const common = {
       'Hidden size over width of the bottleneck: a number, or numbers by layer, such as { "0": 8, default: 16 }.',
     ),
   nonLinearity: z.enum(activationNames).describe('Function of the bottleneck.'),
-  mhAdapter: z.boolean().describe('An adapter after the attention of each layer.'),
-  outputAdapter: z.boolean().default(true).describe('An adapter after the feed-forward of each layer.'),
   originalLnAfter: z
     .boolean()
     .default(true)
@@ -35,6 +33,9 @@ const common = {
     .default(0)
     .describe('Dropout on what the branch adds, while training.'),
 }
+
+const mhAdapter = z.boolean().default(false).describe('An adapter beside the attention of each layer too.')
+const outputAdapter = z.boolean().default(true).describe('An adapter at the feed-forward of each layer.')
 
 const initWeights = z
   .enum(['bert', 'houlsby', 'mam_adapter'])
@@ -60,25 +61,24 @@ const readsSum = (on: boolean) =>
     .default(on)
     .describe("The branch reads the sum of the sublayer's output and the residual; off, the output alone.")
 
-/** AdapterHub's double_seq_bn (Houlsby et al. 2019, arXiv:1902.00751). */
+/** AdapterHub's double_seq_bn, always after attention (Houlsby et al. 2019, arXiv:1902.00751). */
 export const houlsbyOptions = z.strictObject({
   ...common,
   ...behind,
   reductionFactor: common.reductionFactor.default(16),
   nonLinearity: common.nonLinearity.default('swish'),
-  mhAdapter: common.mhAdapter.default(true),
+  outputAdapter,
   originalLnBefore: readsSum(false),
   scaling: common.scaling.default(1),
   initWeights: initWeights.default('bert'),
 })
 
-/** AdapterHub's seq_bn (Pfeiffer et al. 2020, arXiv:2005.00247). */
+/** AdapterHub's seq_bn, after the feed-forward alone (Pfeiffer et al. 2020, arXiv:2005.00247). */
 export const pfeifferOptions = z.strictObject({
   ...common,
   ...behind,
   reductionFactor: common.reductionFactor.default(16),
   nonLinearity: common.nonLinearity.default('relu'),
-  mhAdapter: common.mhAdapter.default(false),
   originalLnBefore: readsSum(true),
   scaling: common.scaling.default(1),
   initWeights: initWeights.default('bert'),
@@ -89,15 +89,17 @@ export const parallelOptions = z.strictObject({
   ...common,
   reductionFactor: common.reductionFactor.default(2),
   nonLinearity: common.nonLinearity.default('relu'),
-  mhAdapter: common.mhAdapter.default(false),
+  mhAdapter,
+  outputAdapter,
   scaling: common.scaling.default(4),
   initWeights: initWeights.default('mam_adapter'),
 })
 
-export type SequentialOptions = z.output<typeof houlsbyOptions>
+export type HoulsbyOptions = z.output<typeof houlsbyOptions>
+export type PfeifferOptions = z.output<typeof pfeifferOptions>
 export type ParallelOptions = z.output<typeof parallelOptions>
-/** Of an adapter of either kind. */
-export type HubOptions = SequentialOptions | ParallelOptions
+/** Of an adapter of any kind. */
+export type HubOptions = HoulsbyOptions | PfeifferOptions | ParallelOptions
 
 /** Options by AdapterHub's fields. */
 export const fields = {
