@@ -18,6 +18,7 @@ import {
   createChatTemplate,
   exactJson,
   Ift,
+  openAdapter,
   openCheckpoint,
   openGguf,
   openSafetensors,
@@ -25,6 +26,7 @@ import {
   readRecords,
   readStored,
 } from '@ift/core'
+import { bottleneck, houlsby, parallel, pfeiffer } from '@ift/peft-adapters'
 import { gpt2, sentencePiece, tokenizerJson } from '@ift/tokenizers'
 import { mutateBytes, mutateGzip, mutateJson, mutateLines, mutateSafetensors } from './mutate.mjs'
 
@@ -237,6 +239,28 @@ export const targets = [
     },
     weight: 3,
     read: (path) => score({ weights: join(path, 'base'), adapter: join(path, 'adapter') }),
+  },
+  {
+    name: 'adapters of other programs',
+    seeds: ['houlsby', 'pfeiffer', 'older', 'norms']
+      .map((name) => `peft-adapters/${name}`)
+      .concat('peft-bottleneck/pfeiffer'),
+    files: {
+      'adapter_config.json': mutateJson,
+      'adapter.safetensors': mutateSafetensors,
+      '.bin': mutateBytes,
+    },
+    weight: 3,
+    read: async (path) => {
+      const adapter = await openAdapter(path)
+      for (const name of adapter.names()) await adapter.read(name)
+      const type = String(adapter.config['peft_type'])
+      const method = [houlsby, pfeiffer, parallel, bottleneck].find(({ peftTypes }) =>
+        peftTypes.includes(type),
+      )
+      method?.fromAdapterConfig(adapter.config)
+      return nothing()
+    },
   },
   {
     name: 'tokenizer.json',

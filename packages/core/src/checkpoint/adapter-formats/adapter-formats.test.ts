@@ -105,6 +105,11 @@ test.each<[string, (json: Record<string, unknown>) => unknown, string]>([
   ['another method', (json) => ({ ...json, config: { architecture: 'lora', r: 8 } }), '"lora" of AdapterHub'],
   ['several methods', (json) => ({ ...json, config: { architecture: 'union' } }), '"union" of AdapterHub'],
   [
+    'half of the fields',
+    (json) => ({ ...json, config: { mh_adapter: true, output_adapter: true } }),
+    'config has no reduction_factor, which every bottleneck adapter of AdapterHub has',
+  ],
+  [
     'no fields',
     (json) => ({ ...json, config: [1] }),
     'config expected the name or the fields of an adapter, found [1]',

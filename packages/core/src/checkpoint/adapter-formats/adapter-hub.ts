@@ -27,6 +27,9 @@ const defaults: AdapterConfig = {
   use_gating: false,
 }
 
+/** What settings do not leave out. */
+const required = ['mh_adapter', 'output_adapter', 'reduction_factor', 'non_linearity']
+
 const sequential = {
   ...defaults,
   mh_adapter: false,
@@ -107,6 +110,12 @@ function fieldsOf(path: string, { config, version }: AdapterConfig): AdapterConf
     fields['inv_adapter'] = older['block_type']
     fields['inv_adapter_reduction_factor'] = older['reduction_factor']
   }
+  for (const field of required)
+    if ((fields[field] ?? null) === null)
+      throw wrong(
+        path,
+        `config has no ${field}, which every bottleneck adapter of AdapterHub has; its fields are ${Object.keys(fields).slice(0, 20).join(', ')}.`,
+      )
   const activation = fields['non_linearity']
   if (version === undefined) fields['non_linearity'] = renamedActivations.get(activation) ?? activation
   return { ...defaults, ...fields }
