@@ -99,7 +99,7 @@ export interface PeftHandle {
    * values and a resumed run writes them back.
    */
   state?(): Iterable<readonly [name: string, tensor: Tensor]>
-  /** In Hugging Face PEFT's names. Valid until the handle is released; tensors belong to the handle. */
+  /** In the names of their format. Valid until the handle is released; tensors belong to the handle. */
   save(): Promise<AdapterFiles>
   /** Replaces the values by an adapter's; IFT_ADAPTER_* errors name tensor, expected and found. */
   load(source: AdapterSource): Promise<void>

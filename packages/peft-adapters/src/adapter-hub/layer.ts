@@ -92,49 +92,47 @@ export class SublayerAdapter extends AdaptedLinear {
     if (!addTo && this.needsResidual) throw this.#withoutResidual()
     const { parallel, sum } = this.#reads
     const { originalLnAfter: after } = this.options
-    if (parallel) {
-      const base = this.base_layer.call(x, after ? addTo!.alias() : undefined)
-      return this.#branch(addTo!, base, false)
-    }
+    if (parallel) return this.#branch(addTo!, this.base_layer.call(x, after ? addTo!.alias() : undefined))
     const residual = 'residualBeforeLn' in this.options && this.options.residualBeforeLn
-    // The branch and what it is added to read the same sum: the linear layer makes it.
+    // The branch and what it is added to are the same sum: the linear layer makes it.
     if (sum && residual && after && !this.adapter_norm_after) {
       const both = this.base_layer.call(x, addTo!.alias())
-      return this.#branch(both, both, false)
+      return this.#branch(both, both)
     }
     const alone = this.base_layer.call(x)
     const read = sum ? ops.add(alone, addTo!) : alone
     const skip = residual ? alone : read
-    if (this.adapter_norm_after) {
-      const normed = this.#branch(read, skip, true)
-      return after && addTo ? ops.add(normed, addTo) : normed
-    }
-    return this.#branch(read, after && addTo ? ops.add(skip, addTo) : skip, false)
+    if (!after || !addTo) return this.#branch(read, skip)
+    // A norm behind the branch may read skip, and not s.
+    return this.adapter_norm_after
+      ? ops.add(this.#branch(read, skip), addTo)
+      : this.#branch(read, ops.add(skip, addTo))
   }
 
-  /** B(z) + rest; with a norm behind it that reads the branch, or where `joined` says so the sum. */
-  #branch(z: Tensor, rest: Tensor, joined: boolean): Tensor {
+  /** B(z) + rest, in a norm where there is one behind the branch. `rest` is given away. */
+  #branch(z: Tensor, rest: Tensor): Tensor {
     const { nonLinearity, scaling, dropout } = this.options
     const read = this.adapter_norm_before?.call(z) ?? z
     const low = activation(nonLinearity)(this.adapter_down.call(read))
     const { weight, bias } = this.adapter_up
     const drops = this.training && dropout > 0
-    if (typeof scaling === 'number') {
-      const u = scaling === 1 ? bias!.value : ops.scale(bias!.value, scaling)
-      const up = { alpha: scaling, bias: u }
-      if (!drops && !this.adapter_norm_after) return ops.linear(low, weight.value, { ...up, addTo: rest })
-      return this.#join(ops.linear(low, weight.value, up), rest, joined)
-    }
-    return this.#join(scaleBy(this.adapter_up.call(low), this.scaling!.value), rest, joined)
+    if (typeof scaling !== 'number')
+      return this.#join(scaleBy(this.adapter_up.call(low), this.scaling!.value), rest)
+    const u = scaling === 1 ? bias!.value : ops.scale(bias!.value, scaling)
+    const up = { alpha: scaling, bias: u }
+    return drops || this.adapter_norm_after
+      ? this.#join(ops.linear(low, weight.value, up), rest)
+      : ops.linear(low, weight.value, { ...up, addTo: rest })
   }
 
-  #join(branch: Tensor, rest: Tensor, joined: boolean): Tensor {
+  #join(branch: Tensor, rest: Tensor): Tensor {
     const { dropout } = this.options
     const dropped = this.training && dropout > 0 ? ops.dropout(branch, dropout) : branch
     const norm = this.adapter_norm_after
     if (!norm) return ops.add(dropped, rest)
-    const first = joined && 'adapterResidualBeforeLn' in this.options && this.options.adapterResidualBeforeLn
-    return first ? norm.call(ops.add(dropped, rest)) : ops.add(norm.call(dropped), rest)
+    return 'adapterResidualBeforeLn' in this.options && this.options.adapterResidualBeforeLn
+      ? norm.call(ops.add(dropped, rest))
+      : ops.add(norm.call(dropped), rest)
   }
 
   get #reads(): { readonly parallel: boolean; readonly sum: boolean } {
