@@ -103,3 +103,10 @@ test("the original's families are found under their names here", () => {
   for (const name of ['chatglm', 'bloom', 'moss', 'baichuan', 'internlm', 'auto'])
     expect(split(`train --model_type ${name}`).overrides).toEqual({ model: name })
 })
+
+test('adapters are named one by one, each by a flag of its own', () => {
+  const { rest, flags } = split('generate --adapter a=./x hello --adapter b=./y')
+  expect(rest).toEqual(['generate', 'hello'])
+  expect(flags).toEqual({ adapter: ['a=./x', 'b=./y'] })
+  expect(split('generate hello --adapter ./x').flags).toEqual({ adapter: ['./x'] })
+})

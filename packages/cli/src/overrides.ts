@@ -35,6 +35,9 @@ const known = () => (rows ??= new Map(optionRows().map((row) => [row.path, row])
 
 const isOption = (name: string) => known().has(name) || /^(peft|train\.optimizer)\./.test(name)
 
+/** Options of which each value has a flag of its own: `--adapter a=DIR --adapter b=DIR`. */
+const repeated: ReadonlySet<string> = new Set(['adapter'])
+
 /** Flags of the command line itself. */
 const general = ['config', 'help', 'version']
 
@@ -95,6 +98,7 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
     if (isOption(name)) {
       if (known().get(name)?.type === 'boolean')
         flags[name] = inline === undefined && !/^(true|false)$/.test(argv[i + 1] ?? '') ? [] : take(1)
+      else if (repeated.has(name)) flags[name] = [...(flags[name] ?? []), ...take(1)]
       else flags[name] = take(mostWords(name, verb))
       continue
     }

@@ -7,6 +7,7 @@ import { localPath } from './files/paths.js'
 import { refuseUnwritable } from './files/writable.js'
 import { modelKind, saveModel } from './checkpoint/save-model.js'
 import type { SessionRequest } from './contract/verb.js'
+import { adaptersOf } from './config/adapters.js'
 import { loadConfigFile } from './config/load.js'
 import { copyConfig } from './config/limits.js'
 import { configOfFlags, hasMethodFlags, methodOptionsOfFlags } from './config/flags.js'
@@ -26,9 +27,10 @@ import { openData, recordSources, type RunData } from './session/open-data.js'
 import { newestAdapter } from './session/find-run.js'
 import type { RecordSource } from './session/record-source.js'
 import { probeLogits, type Merged } from './session/merged.js'
-import { openModelFiles, type ModelFiles } from './session/model-files.js'
+import { adapterDirsOf, openModelFiles, type ModelFiles } from './session/model-files.js'
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { modelInputs } from './session/run-inputs.js'
+import { attachSum, saveSum, sumAdapters, type SumOptions } from './session/sum-adapters.js'
 import { TextGenerator } from './session/text-generator.js'
 import { openTraining, runDir, type Training, type TrainingOptions } from './session/training.js'
 import { builtinOptimizers } from './train/optimizer/index.js'
@@ -49,7 +51,9 @@ function overlay(base: unknown, over: unknown): unknown {
   if (typeof base === 'string' && plain(over) && !('name' in over)) return { name: base, ...over }
   if (!plain(base) || !plain(over)) return over
   const out: Record<string, unknown> = { ...base }
-  for (const [key, value] of Object.entries(over)) out[key] = key in out ? overlay(out[key], value) : value
+  for (const [key, value] of Object.entries(over))
+    // Adapters are a map of the user's names, which is one value.
+    out[key] = key in out && key !== 'adapter' ? overlay(out[key], value) : value
   return out
 }
 
@@ -256,16 +260,21 @@ export class Ift extends PluginSession {
 
   /**
    * Folds the adapter of the config into its base, in f32, and writes the model in Hugging Face's layout. The base is the one
-   * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`.
+   * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`. Of several
+   * adapters their sum is folded in, with the weights that `sum` gives.
    */
-  async merge(out: string): Promise<Merged> {
+  async merge(out: string, sum?: SumOptions): Promise<Merged> {
     const dir = localPath(this.rootDir, out)
     await refuseUnwritable(dirname(dir))
     await refuseInputs(dir, modelInputs(this.rootDir, this.config))
     await checkReplaceable(dir, modelKind(true))
-    const open = await this.openModel()
+    const dirs = await this.#adapterDirs(sum)
+    const added = sum && (await sumAdapters(this, dirs, sum))
+    const opened = await this.openModel()
+    const open = added ? { ...opened, peft: await attachSum(opened, added), adapters: null } : opened
     if (!open.peft)
       throw new IftError('IFT_MERGE_NOTHING', 'There is no adapter to merge.', 'Name one: --adapter DIR')
+    if (added) this.#opened.add(open.peft)
     if (!open.peft.merge)
       throw new IftError(
         'IFT_MERGE_IMPOSSIBLE',
@@ -282,6 +291,35 @@ export class Ift extends PluginSession {
       logitDifference = Math.max(logitDifference, Math.abs(value - after[i]!))
     await saveModel(dir, { ...open, configJson: open.json, record: modelRecord(open) })
     return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
+  }
+
+  /** Writes the sum of the adapters of the config, with weights, as an adapter; no weights of the base are read. */
+  async sumAdapters(out: string, sum: SumOptions): Promise<{ readonly dir: string }> {
+    const dir = localPath(this.rootDir, out)
+    await refuseUnwritable(dirname(dir))
+    await refuseInputs(dir, modelInputs(this.rootDir, this.config))
+    const files = await openModelFiles(this, this.config)
+    await this.#adapterDirs(sum)
+    await saveSum(dir, await sumAdapters(this, files.adapterDirs, sum), files, await this.openBackend())
+    return { dir }
+  }
+
+  /** Folders of the several adapters of the config, which weights add up; IFT_USAGE for one without the other. */
+  async #adapterDirs(sum: SumOptions | undefined): Promise<ReadonlyMap<string, string>> {
+    const several = adaptersOf(this.config)
+    if ((several === null) === (sum === undefined))
+      return several === null ? new Map() : adapterDirsOf(this, this.config)
+    throw sum
+      ? new IftError(
+          'IFT_USAGE',
+          'Weights are for several adapters, and the config does not name several.',
+          'Name them: --adapter NAME=DIR --adapter NAME=DIR',
+        )
+      : new IftError(
+          'IFT_USAGE',
+          `The config names several adapters: ${[...several!.keys()].join(', ')}.`,
+          'Say how they are added up: --mix NAME=WEIGHT,NAME=WEIGHT',
+        )
   }
 
   /** Ends the session: everything opened is released, the device closed. */

@@ -80,6 +80,13 @@ export class LoraLinear extends AdaptedLinear {
       : null
   }
 
+  get added(): ((x: Tensor) => Tensor) | undefined {
+    const { scale, dora, bias } = this.settings
+    if (!this.enabled || dora || bias || this.initial || (this.training && this.stochastic)) return undefined
+    const up = this.lora_B.weight.value
+    return (x) => ops.linear(this.lora_A.call(x), up, { alpha: scale, outDtype: 'f32' })
+  }
+
   async begin(stream: number): Promise<void> {
     const { init, r } = this.settings
     if (init === 'pissa') this.initial = await startFromWeight(this, (w) => this.#principal(w, stream))

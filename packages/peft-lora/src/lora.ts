@@ -12,6 +12,7 @@ import {
 } from '@ift/core/peft'
 import { Embedding, QuantizedParameter, type Linear } from '@ift/tensor'
 import { ignoredFields, readStart } from './adapter-config.js'
+import { combineLora } from './combine.js'
 import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
 import { loraOptions, type LoraOptions } from './options.js'
@@ -72,6 +73,7 @@ export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer
     if (changesWeights(init) && dora) throw refuse(`init: ${init}`, 'dora')
   },
   layer: makeLayer,
+  combine: (adapters, how) => combineLora(adapters, how, (config) => lora.fromAdapterConfig(config)),
   handle: (parts) => new LoraHandle(parts),
   writeConfig({ options, context, layers }) {
     const widened = [...layers.values()].some(hasInitial)

@@ -13,7 +13,7 @@ afterAll(() => {
 function begun() {
   const conversation = new Conversation()
   const notes: string[] = []
-  return { conversation, notes, cwd, note: (text: string) => void notes.push(text) }
+  return { conversation, notes, open: { adapters: null }, cwd, note: (text: string) => void notes.push(text) }
 }
 
 test('a conversation is saved as a record, and nothing that is there is replaced', async () => {

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
 import { copyFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { IftError, suggest, writeFailed } from '@ift/core'
+import { baseName, IftError, suggest, writeFailed, type OpenModel } from '@ift/core'
+import { useAdapter } from '../ui/use-adapter.js'
 import type { Conversation } from './conversation.js'
 
 /** What follows a line that began with a slash. */
@@ -10,6 +11,8 @@ export type Outcome = 'stay' | 'answer' | 'exit'
 /** What a command of a chat works on. */
 export interface ChatState {
   readonly conversation: Conversation
+  /** The model that answers. */
+  readonly open: Pick<OpenModel, 'adapters'>
   /** Folder that /save writes relative to. */
   readonly cwd: string
   readonly note: (text: string) => void
@@ -79,6 +82,20 @@ const commands: Readonly<Record<string, ChatCommand>> = {
         await writeNew(resolve(cwd, rest), conversation.record())
         note(`saved in ${resolve(cwd, rest)}`)
       }
+      return stay
+    },
+  },
+  adapter: {
+    usage: '/adapter NAME',
+    text: `the adapter that answers from now on, or ${baseName}; alone, shows them`,
+    run({ open, note }, rest) {
+      if (rest !== '') useAdapter(open, rest)
+      const { adapters } = open
+      note(
+        adapters === null
+          ? 'The model has not been opened with several adapters: --adapter NAME=DIR --adapter NAME=DIR'
+          : `in use: ${adapters.active ?? baseName}; there are: ${[...adapters.names, baseName].join(', ')}`,
+      )
       return stay
     },
   },

@@ -3,6 +3,7 @@ import { runCommand } from '../chat/commands.js'
 import { Conversation } from '../chat/conversation.js'
 import { messagesFrom } from '../chat/lines.js'
 import { noteModel } from '../ui/model-line.js'
+import { useAdapter, useOption } from '../ui/use-adapter.js'
 
 export const chat = verb({
   name: 'chat',
@@ -11,10 +12,12 @@ export const chat = verb({
   config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
   options: {
     system: { type: 'string', value: 'text', description: 'text that stands before the conversation' },
+    use: useOption,
   },
   run({ terminal, session, cwd, options }) {
     return Ift.using(session, async (ift) => {
       const open = await ift.openModel()
+      useAdapter(open, options.use)
       const talk = await Talk.begin(ift, open, terminal)
       if (options.system !== undefined) talk.conversation.system = options.system
       await noteModel(ift, open, terminal)
@@ -26,7 +29,12 @@ export const chat = verb({
       lines.prompt()
       for await (const line of lines) {
         const text = line.trim()
-        const state = { conversation: talk.conversation, cwd, note: (said: string) => terminal.note(said) }
+        const state = {
+          conversation: talk.conversation,
+          open,
+          cwd,
+          note: (said: string) => terminal.note(said),
+        }
         let outcome = text === '' ? 'stay' : 'answer'
         if (text.startsWith('/') && !text.includes('\n')) outcome = await runCommand(text, state)
         else if (text !== '') talk.conversation.ask(text)

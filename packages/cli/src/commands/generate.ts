@@ -1,11 +1,13 @@
 import { Ift, verb, type OpenModel, type VerbContext } from '@ift/core'
 import { messagesFrom } from '../chat/lines.js'
 import { noteModel } from '../ui/model-line.js'
+import { useAdapter, useOption } from '../ui/use-adapter.js'
 
 const options = {
   input: { type: 'string', default: '', description: 'input that belongs to the instruction' },
   raw: { type: 'boolean', description: 'continue the text as it is, without the template' },
   json: { type: 'boolean', description: 'print the result as JSON' },
+  use: useOption,
 } as const
 
 export const generate = verb({
@@ -19,6 +21,7 @@ export const generate = verb({
     const { terminal, session, options, operands } = context
     return Ift.using(session, async (ift) => {
       const open = await ift.openModel()
+      useAdapter(open, options.use)
       // Which one it is was found out, not said.
       if (ift.config.weights === undefined || operands.text === undefined)
         await noteModel(ift, open, terminal)

@@ -8,9 +8,11 @@ import {
   readExamples,
   verb,
   withoutAnswer,
+  type OpenModel,
   type Prompt,
   localPath,
 } from '@ift/core'
+import { adapterNamed, useAdapter, useOption } from '../ui/use-adapter.js'
 import { AnswerFile, refusal } from './answer-file.js'
 
 export const predict = verb({
@@ -34,6 +36,7 @@ export const predict = verb({
       description: 'form of the records, when it is not to be found out',
     },
     batch: { type: 'integer', min: 1, max: 65_536, default: 16, description: 'sequences at once' },
+    use: useOption,
     overwrite: { type: 'boolean', description: 'replace the output file' },
   },
   run({ terminal, session, options, cwd, untilInterrupted }) {
@@ -43,7 +46,9 @@ export const predict = verb({
       const answers = await AnswerFile.plan(output, input, options.overwrite)
       const { format } = options
       const source = { unanswered: true, ...(format !== undefined && { format }) }
-      const generator = await ift.createGenerator()
+      const open = await ift.openModel()
+      useAdapter(open, options.use)
+      const generator = await ift.createGenerator(open)
       const records: { prompt: Prompt; record: object; where: string }[] = []
       for await (const { example, where, record = example } of readExamples(input, source)) {
         if (isInstruction(example) || isMessages(example))
@@ -67,7 +72,10 @@ export const predict = verb({
         await untilInterrupted('Stopping; the answers so far are kept.', (signal) =>
           generator.generateAll(
             records.map(({ prompt }) => prompt),
-            ift.config.generate,
+            {
+              ...ift.config.generate,
+              adapter: records.map(({ record, where }) => adapterOf(open, record, where)),
+            },
             options.batch,
             ({ text, finish }, index) => {
               put(index, { generate: text, finish })
@@ -92,3 +100,21 @@ export const predict = verb({
     })
   },
 })
+
+/** The adapter that a record names; undefined where it names none, or the model has not several. */
+function adapterOf(open: OpenModel, record: object, where: string): string | null | undefined {
+  const { adapter } = record as { readonly adapter?: unknown }
+  if (open.adapters === null || adapter === undefined || adapter === null) return undefined
+  if (typeof adapter !== 'string')
+    throw new IftError(
+      'IFT_DATA_RECORD',
+      `${where}: adapter expected the name of one, found ${JSON.stringify(adapter)}.`,
+      `There are: ${open.adapters.names.join(', ')}`,
+    )
+  try {
+    return adapterNamed(open, adapter)
+  } catch (error) {
+    if (!(error instanceof IftError)) throw error
+    throw new IftError(error.code, `${where}: ${error.message}`, error.hint)
+  }
+}

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { Ift, OpenModel, VerbTerminal } from '@ift/core'
+import { baseName, type Ift, type OpenModel, type VerbTerminal } from '@ift/core'
 
 /** Remarks on the model that answers: which it is, and an adapter of the last run that it goes without. */
 export async function noteModel(
@@ -8,7 +8,7 @@ export async function noteModel(
   terminal: Pick<VerbTerminal, 'note'>,
 ): Promise<void> {
   terminal.note(modelLine(open))
-  const trained = open.adapterDir === null ? await ift.newestAdapter() : null
+  const trained = open.adapterDir === null && open.adapters === null ? await ift.newestAdapter() : null
   if (trained !== null) terminal.note(`The adapter of the last run is not used: --adapter ${near(trained)}`)
 }
 
@@ -18,10 +18,13 @@ const near = (dir: string, cwd = process.cwd()) => {
 }
 
 /** A model in one line: its name, the adapter on it, and the template that it is spoken to with. */
-function modelLine({ name, adapterDir, template }: OpenModel): string {
+function modelLine({ name, adapterDir, adapters, template }: OpenModel): string {
   return [
     `model: ${name}`,
     ...(adapterDir === null ? [] : [`adapter: ${near(adapterDir)}`]),
+    ...(adapters === null
+      ? []
+      : [`adapters: ${adapters.names.join(' ')}`, `in use: ${adapters.active ?? baseName}`]),
     `template: ${template.name}`,
   ].join(', ')
 }

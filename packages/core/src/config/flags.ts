@@ -1,5 +1,6 @@
 import type { Flags } from '../contract/verb.js'
 import type * as z from './options.js'
+import { adapterOfWords } from './adapters.js'
 import { readWords } from './read-words.js'
 import { configSchema } from './schema.js'
 
@@ -16,7 +17,11 @@ function read(schema: z.ZodType, flags: readonly (readonly [path: string, words:
       // A name stands for an object that has it.
       at = at[key] = (typeof value === 'string' ? { name: value } : value) as Record<string, unknown>
     }
-    at[keys.at(-1)!] = readWords(schema, keys, words)
+    // Paths are no numbers and no JSON; a list replaces what the file says.
+    at[keys.at(-1)!] =
+      keys.join('.') === 'adapter' && words.length > 0
+        ? adapterOfWords(words)
+        : readWords(schema, keys, words)
   }
   return options
 }

@@ -154,7 +154,12 @@ export const configSchema = strict({
     .default(false)
     .describe('Start from random values: weights names a folder with config.json and tokenizer only.'),
   tokenizer: z.string().optional().describe('Folder of the tokenizer, if it is not that of the weights.'),
-  adapter: z.string().optional().describe('Adapter to start from or to use: folder or hub id.'),
+  adapter: z
+    .union([z.string(), z.array(z.string()).min(1), z.record(z.string(), z.string())])
+    .optional()
+    .describe(
+      'Adapter to start from or to use: folder or hub id. Several to be used over one base: a map of names to folders, or a list of folders or NAME=folder.',
+    ),
   device: z
     .string()
     .default('auto')

@@ -1,3 +1,5 @@
+import type { AdapterChoice } from './adapters.js'
+
 /**
  * Settings of a decoder; names, defaults and meaning are those of Hugging Face `generate`, where
  * `maxNewTokens` is required and everything else is off.
@@ -18,6 +20,10 @@ export interface GenerateOptions {
   /** Texts that end a generation; the text itself is not returned. */
   readonly stop?: readonly string[]
   readonly seed?: number
+  /**
+   * Of the adapters of the model, the one that answers, or one for each prompt; null is the base alone. The one in use when absent.
+   */
+  readonly adapter?: AdapterChoice | readonly (AdapterChoice | undefined)[] | undefined
 }
 
 /** Why a generation ended. */

@@ -1,3 +1,4 @@
+export type * from './adapters.js'
 export type * from './backend.js'
 export * from './data.js'
 export type * from './dataset.js'

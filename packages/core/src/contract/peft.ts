@@ -119,6 +119,32 @@ export interface PeftHandle {
   release(): void
 }
 
+/**
+ * How updates are added up, as PEFT's add_weighted_adapter names it. `linear`: the tensors are, for ranks that are equal. `cat`: exactly,
+ * by ranks one behind the other. `svd`: the best sum of a smaller rank.
+ */
+export type Combination = 'linear' | 'cat' | 'svd'
+
+/** An adapter of a sum. */
+export interface WeightedAdapter {
+  /** For errors. */
+  readonly name: string
+  readonly source: AdapterSource
+  readonly weight: number
+}
+
+export interface CombineOptions {
+  readonly combination: Combination
+  /** Of the result, for svd; the largest of the adapters' when absent. */
+  readonly rank?: number | undefined
+}
+
+/** An adapter in memory, in the names of its files. */
+export interface AdapterValues {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>
+}
+
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export interface PeftMethod<O = any> {
   readonly name: string
@@ -133,4 +159,9 @@ export interface PeftMethod<O = any> {
   /** Options equal to those that made an adapter. */
   fromAdapterConfig(config: Readonly<Record<string, unknown>>): O
   attach(model: CausalLM, options: O, context: PeftContext): Promise<PeftHandle>
+  /**
+   * An adapter whose update is the sum of those of several, each times its weight, made from their files. Absent where no adapter of the
+   * method is such a sum; IFT_ADAPTER_COMBINE, naming the adapter, where these have none.
+   */
+  combine?(adapters: readonly WeightedAdapter[], options: CombineOptions): Promise<AdapterValues>
 }

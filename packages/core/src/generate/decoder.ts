@@ -4,8 +4,10 @@ import {
   IftError,
   keysAhead,
   noGrad,
+  ops,
   PagedKvCache,
   scope,
+  tensor,
   type Backend,
   type CausalLM,
   type FloatDType,
@@ -15,7 +17,16 @@ import {
   type Tensor,
   type VirtualRows,
 } from '@ift/tensor'
-import type { ModelShape, PeftHandle, PeftPrefix } from '../contract/index.js'
+import type {
+  AdapterChoice,
+  AdapterRows,
+  ModelShape,
+  PassAdapters,
+  PeftHandle,
+  PeftPrefix,
+  SequenceAdapters,
+} from '../contract/index.js'
+import { passesOf } from './adapter-passes.js'
 import { RecordedSteps } from './recorded-steps.js'
 import { StepLogits } from './step-logits.js'
 
@@ -25,22 +36,47 @@ export interface Feed {
   readonly ids: readonly number[]
 }
 
-/** A model with a paged cache: feed tokens, get the scores of the next one. */
+/** Combinations of adapters in a step that are kept: they change as sequences end and begin. */
+const mostStepRows = 32
+
+/** A sequence of an adapter's virtual tokens alone, from which its sequences go on; there as long as they are. */
+interface Root {
+  sequence: number | null
+  sequences: number
+}
+
+/** Tokens that are fed in one pass. */
+interface Pass {
+  readonly feeds: readonly Feed[]
+  readonly ids: Int32Array
+  readonly layout: PagedLayout
+  /** Rows that each sequence had before. */
+  readonly starts: readonly number[]
+  readonly outputRows: readonly number[]
+}
+
+/**
+ * A model with a paged cache: feed tokens, get the scores of the next one. Sequences of several adapters are fed together; each keeps the
+ * adapter that it began with.
+ */
 export class Decoder {
   readonly #cache: PagedKvCache
   readonly #recorded: RecordedSteps | null = null
   /** For each sequence, the part that is read in both directions, for models with `promptOf`. */
   readonly #prompts = new Map<number, PromptSpan>()
-  /** A sequence of the method's virtual tokens alone, from which the others go on. It is there as long as they are. */
-  #root: number | null = null
-  #sequences = 0
+  readonly #choices = new Map<number, AdapterChoice>()
+  readonly #roots = new Map<AdapterChoice, Root>()
+  /** Rows of steps of one token a sequence, by what they are of: recorded steps go on using them. */
+  readonly #stepRows = new Map<string, AdapterRows>()
 
+  /** `peft` is the method of all sequences; with several `adapters` it is null. */
   constructor(
     readonly backend: Backend,
     readonly model: CausalLM,
     readonly peft: PeftHandle | null,
     readonly shape: ModelShape,
     dtype: FloatDType,
+    readonly adapters: PassAdapters | null = null,
   ) {
     this.#cache = new PagedKvCache(backend, {
       layers: shape.layers,
@@ -54,13 +90,20 @@ export class Decoder {
       this.#recorded = RecordedSteps.of(backend, model, this.#cache, (input) => this.#logits(input))
   }
 
-  /** A sequence without tokens. Behind the method's virtual ones, which are computed for the first of those that are there together. */
-  add(): number {
-    const prefix = this.peft?.prefix
+  /**
+   * A sequence without tokens, of the adapter in use unless another one is named. Behind the method's virtual tokens, which are computed
+   * for the first of those that are there together.
+   */
+  add(adapter: AdapterChoice = this.adapters?.active ?? null): number {
+    const peft = this.#methodOf(adapter)
+    const prefix = peft?.prefix
+    const root = this.#roots.get(adapter) ?? { sequence: null, sequences: 0 }
     let added: number
-    if (prefix === undefined || this.#rowsOfEach() !== undefined) added = this.#cache.add()
-    else added = this.#cache.fork((this.#root ??= this.#fill(prefix)))
-    this.#sequences++
+    if (prefix === undefined || this.#rowsOfEach(peft) !== undefined) added = this.#cache.add()
+    else added = this.#cache.fork((root.sequence ??= this.#fill(prefix, adapter)))
+    this.#roots.set(adapter, root)
+    root.sequences++
+    this.#choices.set(added, adapter)
     return added
   }
 
@@ -69,21 +112,37 @@ export class Decoder {
     const forked = this.#cache.fork(sequence)
     const prompt = this.#prompts.get(sequence)
     if (prompt) this.#prompts.set(forked, prompt)
-    this.#sequences++
+    const adapter = this.#choices.get(sequence)!
+    this.#choices.set(forked, adapter)
+    this.#roots.get(adapter)!.sequences++
     return forked
   }
 
   remove(sequence: number): void {
     this.#cache.remove(sequence)
     this.#prompts.delete(sequence)
-    if (--this.#sequences > 0 || this.#root === null) return
+    const adapter = this.#choices.get(sequence)!
+    const root = this.#roots.get(adapter)!
+    this.#choices.delete(sequence)
+    if (--root.sequences > 0) return
     // What the method has learned until the next sequence begins is not known.
-    this.#cache.remove(this.#root)
-    this.#root = null
+    if (root.sequence !== null) this.#cache.remove(root.sequence)
+    this.#roots.delete(adapter)
+  }
+
+  #methodOf(adapter: AdapterChoice): PeftHandle | null {
+    if (adapter === null) return this.adapters === null ? this.peft : null
+    if (this.adapters === null)
+      throw new IftError(
+        'IFT_ADAPTER_NAME',
+        `There is no adapter "${adapter}": the model has been opened without several.`,
+        'Open it with a map of adapters: adapter: { NAME: DIR }',
+      )
+    return this.adapters.handle(adapter)
   }
 
   /** A sequence of virtual tokens alone. */
-  #fill(prefix: PeftPrefix): number {
+  #fill(prefix: PeftPrefix, adapter: AdapterChoice): number {
     const { backend, model } = this
     const cache = this.#cache
     const root = cache.add()
@@ -95,8 +154,9 @@ export class Decoder {
           else {
             const step = cache.step([[root, prefix.length]])
             const outputRows = [prefix.length - 1]
-            model.call(
-              forwardInput(backend, { embeds: prefix.rows(), lengths: [prefix.length], step, outputRows }),
+            const rows = { embeds: prefix.rows(), lengths: [prefix.length], step, outputRows }
+            this.#within([prefix.length], [adapter], outputRows, () =>
+              model.call(forwardInput(backend, rows)),
             )
           }
         }),
@@ -114,38 +174,114 @@ export class Decoder {
   }
 
   /** Virtual rows of which every sequence has a copy of its own, because they see the prompt behind them. */
-  #rowsOfEach(): VirtualRows | undefined {
-    const prefix = this.peft?.prefix
+  #rowsOfEach(peft: PeftHandle | null): VirtualRows | undefined {
+    const prefix = peft?.prefix
     return this.model.promptOf !== undefined && prefix !== undefined && 'rows' in prefix ? prefix : undefined
   }
 
+  /** Runs what rows of these sequences go through. */
+  #within<T>(
+    lengths: readonly number[],
+    adapters: readonly AdapterChoice[],
+    outputRows: readonly number[],
+    fn: () => T,
+  ): T {
+    const set = this.adapters
+    if (set === null) return fn()
+    const rows = set.rows({ lengths, adapters, outputRows })
+    try {
+      return set.within(rows, fn)
+    } finally {
+      rows.release()
+    }
+  }
+
   /**
-   * Feeds every sequence its tokens in one forward pass, a prompt that is read in both directions at once; returns the scores after
-   * the last token of each, which are valid until they are released or tokens are fed again.
+   * Feeds every sequence its tokens, a prompt that is read in both directions at once; returns the scores after the last token of each,
+   * which are valid until they are released or tokens are fed again. One forward pass does it, wherever the adapters of the sequences
+   * can share one.
    */
   feed(feeds: readonly Feed[]): StepLogits {
+    const choices = feeds.map(({ sequence }) => this.#choices.get(sequence) ?? null)
+    const passes = passesOf(choices, this.adapters, this.model)
+    if (passes.length === 1) {
+      const { logits, owned } = this.#feed(feeds, choices)
+      return new StepLogits(logits, owned)
+    }
+    const parts: Tensor[] = []
+    try {
+      for (const pass of passes) {
+        const { logits, owned } = this.#feed(
+          pass.map((i) => feeds[i]!),
+          pass.map((i) => choices[i]!),
+        )
+        // The next recorded step writes over what a recorded one gave.
+        parts.push(owned ? logits : noGrad(() => scope(() => ops.scale(logits, 1))))
+      }
+      return new StepLogits(this.#inOrder(parts, passes.flat()), true)
+    } finally {
+      for (const part of parts) part.release()
+    }
+  }
+
+  /** Rows of `parts`, one under the other, of the sequences `of`, in the order of the sequences. */
+  #inOrder(parts: readonly Tensor[], of: readonly number[]): Tensor {
+    const order = new Int32Array(of.length)
+    for (const [at, i] of of.entries()) order[i] = at
+    return noGrad(() =>
+      scope(() => ops.gatherRows(ops.concatRows(parts), tensor(this.backend, order, [order.length], 'i32'))),
+    )
+  }
+
+  #feed(feeds: readonly Feed[], adapters: readonly AdapterChoice[]): { logits: Tensor; owned: boolean } {
+    const [adapter = null] = adapters
+    const isUniform = adapters.every((other) => other === adapter)
+    const peft = isUniform ? this.#methodOf(adapter) : null
     const starts = feeds.map(({ sequence }) => this.#cache.length(sequence))
-    const virtual = this.#rowsOfEach()?.length ?? 0
+    const virtual = this.#rowsOfEach(peft)?.length ?? 0
     const layout = this.#cache.layout(
       feeds.map(({ sequence, ids }, i) => [sequence, ids.length + (starts[i] === 0 ? virtual : 0)] as const),
     )
     const ids = Int32Array.from(feeds.flatMap((feed) => feed.ids))
-    const recorded = this.#recorded?.replay(ids, layout) ?? null
-    return recorded !== null
-      ? new StepLogits(recorded, false)
-      : new StepLogits(this.#run(feeds, ids, layout, starts), true)
+    let end = 0
+    const outputRows = layout.rows.map((rows) => (end += rows) - 1)
+    const run = (weights: string) => {
+      const recorded = this.#recorded?.replay(ids, layout, weights) ?? null
+      if (recorded !== null) return { logits: recorded, owned: false }
+      return { logits: this.#run({ feeds, ids, layout, starts, outputRows }, peft), owned: true }
+    }
+    const set = this.adapters
+    if (set === null) return run('')
+    if (this.#recorded === null || layout.rows.some((rows) => rows !== 1))
+      return this.#within(layout.rows, adapters, outputRows, () => run(''))
+    const key = [set.changes, ...adapters.map((name) => name ?? '')].join(' ')
+    return set.within(this.#rowsOfStep(key, { lengths: layout.rows, adapters, outputRows }), () => run(key))
   }
 
-  #run(feeds: readonly Feed[], ids: Int32Array, layout: PagedLayout, starts: readonly number[]): Tensor {
-    const { backend, model, peft } = this
+  /** Rows of a step of one token a sequence, kept for steps that are recorded. */
+  #rowsOfStep(key: string, pass: SequenceAdapters): AdapterRows {
+    let rows = this.#stepRows.get(key)
+    if (rows) return rows
+    if (this.#stepRows.size >= mostStepRows) this.#forgetSteps()
+    this.#stepRows.set(key, (rows = this.adapters!.rows(pass)))
+    return rows
+  }
+
+  #forgetSteps(): void {
+    this.#recorded?.release()
+    for (const rows of this.#stepRows.values()) rows.release()
+    this.#stepRows.clear()
+  }
+
+  /** `peft` is the method of all sequences; null where they differ, and their virtual tokens are in the cache. */
+  #run({ feeds, ids, layout, starts, outputRows }: Pass, peft: PeftHandle | null): Tensor {
+    const { backend, model } = this
     const prefix = peft?.prefix
     const ahead = prefix !== undefined && 'keysAndValues' in prefix ? keysAhead(prefix) : undefined
-    const own = this.#rowsOfEach()
+    const own = this.#rowsOfEach(peft)
     return noGrad(() =>
       scope(() => {
         const step = this.#cache.place(layout)
-        let end = 0
-        const lastRows = layout.rows.map((rows) => (end += rows) - 1)
         const prompts = this.#promptsOf(feeds, own?.length ?? 0)
         const begins = starts.map((start) => own !== undefined && start === 0)
         const sequences = feeds.map(({ ids }, i) => ({ rows: ids.length, begins: begins[i]! }))
@@ -153,7 +289,7 @@ export class Decoder {
           ...(own && begins.includes(true)
             ? { embeds: embedBehind(backend, model.embeddings, own, ids, sequences) }
             : { ids }),
-          ...{ lengths: layout.rows, step, outputRows: lastRows },
+          ...{ lengths: layout.rows, step, outputRows },
           ...{ prompts, starts: starts.map((start) => start - (ahead?.keys ?? 0)), ahead },
         })
         return this.#logits(input)
@@ -181,7 +317,7 @@ export class Decoder {
   }
 
   release(): void {
-    this.#recorded?.release()
+    this.#forgetSteps()
     this.#cache.release()
   }
 }

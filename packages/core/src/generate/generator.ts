@@ -7,6 +7,7 @@ import { Random } from './random.js'
 import { decodeSettings, processScores, type DecodeSettings, type LogitsTap } from './settings.js'
 import { StopScanner } from './stop.js'
 import { saidVirtual } from '../data/virtual-tokens.js'
+import type { AdapterChoice } from '../contract/adapters.js'
 import type { FinishReason, GenerateOptions, Generation } from '../contract/generate.js'
 
 export interface GeneratorParts {
@@ -31,6 +32,12 @@ interface Track extends Choice {
   readonly sequence: number
   readonly text: Writer
   fed: number
+}
+
+/** How the sequence of a prompt begins, and where its generation goes. */
+interface TrackEnds {
+  readonly begin: (index: number) => number
+  readonly finish: (index: number, generation: Generation) => Promise<void>
 }
 
 /** Turns ids into text and watches for stop texts. */
@@ -108,16 +115,25 @@ export class Generator {
       results[index] = generation
       await onDone?.(generation, index)
     }
-    // While it is there, virtual tokens of a method stay in the cache from one prompt to the next.
     const { decoder } = this.#parts
-    const empty = decoder.add()
+    const { adapter } = options
+    const each = typeof adapter === 'object' && adapter !== null ? adapter : null
+    const begin = (index: number) =>
+      decoder.add(each === null ? (adapter as AdapterChoice | undefined) : each[index])
+    // While they are there, virtual tokens of methods stay in the cache from one prompt to the next.
+    const empty: number[] = []
     try {
-      if (settings.numBeams === 1) await this.#tracks(prompts, settings, batch, stream, finish)
+      for (const one of new Set(each ?? [adapter as AdapterChoice | undefined])) empty.push(decoder.add(one))
+      if (settings.numBeams === 1) await this.#tracks(prompts, settings, batch, stream, { begin, finish })
       else
         for (const [index, prompt] of prompts.entries())
-          if (prompt) await finish(index, await this.#beams(Array.from(prompt), settings, index, stream))
+          if (prompt)
+            await finish(
+              index,
+              await this.#beams(Array.from(prompt), settings, { index, first: begin(index) }, stream),
+            )
     } finally {
-      decoder.remove(empty)
+      for (const sequence of empty) decoder.remove(sequence)
     }
     return results
   }
@@ -154,7 +170,7 @@ export class Generator {
     settings: DecodeSettings,
     batch: number,
     stream: StreamOptions,
-    finish: (index: number, generation: Generation) => Promise<void>,
+    { begin, finish }: TrackEnds,
   ): Promise<void> {
     const { decoder, tokenizer, ends, stop, tap } = this.#parts
     const stops = [...stop, ...settings.stop]
@@ -182,7 +198,7 @@ export class Generator {
             index,
             ids,
             promptTokens: ids.length,
-            sequence: decoder.add(),
+            sequence: begin(index),
             random: new Random(settings.seed, index),
             text: new Writer(tokenizer, stops, onText),
             fed: 0,
@@ -224,7 +240,7 @@ export class Generator {
   async #beams(
     prompt: readonly number[],
     settings: DecodeSettings,
-    index: number,
+    { index, first }: { readonly index: number; readonly first: number },
     stream: StreamOptions,
   ): Promise<Generation> {
     const { decoder, tokenizer, ends, stop, tap } = this.#parts
@@ -234,7 +250,6 @@ export class Generator {
       ends,
       new Random(settings.seed, index),
     )
-    const first = decoder.add()
     let sequences = Array.from({ length: settings.numBeams }, (_, i) => (i ? -1 : first))
     try {
       const [start] = await this.#rows([{ sequence: first, ids: prompt }])

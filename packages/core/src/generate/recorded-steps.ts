@@ -65,11 +65,11 @@ export class RecordedSteps {
 
   /**
    * Logits [sequences, vocab] of a step with these ids, valid until the next one; null for a step to be run as it is: of several
-   * tokens a sequence, or the first of its kind.
+   * tokens a sequence, or the first of its kind. `weights` says what computes it, where that changes.
    */
-  replay(ids: Int32Array, layout: PagedLayout): Tensor | null {
+  replay(ids: Int32Array, layout: PagedLayout, weights = ''): Tensor | null {
     if (this.#refused || layout.rows.some((rows) => rows !== 1)) return null
-    const key = [layout.rows.length, layout.width, this.#keyOf(layout.maxPosition)].join(' ')
+    const key = [layout.rows.length, layout.width, this.#keyOf(layout.maxPosition), weights].join(' ')
     // Worth the writing down when it comes again.
     const again = this.#before === key
     this.#before = key

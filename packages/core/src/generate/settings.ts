@@ -9,7 +9,7 @@ import {
 import type { GenerateOptions, LogitsContext } from '../contract/generate.js'
 
 /** Options with every default. */
-export interface DecodeSettings extends Required<Omit<GenerateOptions, 'stop'>> {
+export interface DecodeSettings extends Required<Omit<GenerateOptions, 'stop' | 'adapter'>> {
   readonly stop: readonly string[]
 }
 

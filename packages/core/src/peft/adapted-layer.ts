@@ -27,7 +27,10 @@ export interface MergedWeights {
   readonly bias?: Tensor | undefined
 }
 
-/** A module with the tensors of a method, in the place of the frozen module that it wraps. */
+/**
+ * A module with the tensors of a method, in the place of the frozen module that it wraps. What it computes of a row does not depend on
+ * other rows: where several adapters share a pass, each layer gets its own rows.
+ */
 export interface AdaptedLayer extends Module<never[], Tensor> {
   readonly base_layer: Module<never[], Tensor> & {
     readonly weight: Parameter
@@ -48,6 +51,11 @@ export interface AdaptedLayer extends Module<never[], Tensor> {
   merged?(): MergedWeights | Promise<MergedWeights>
   /** Why this layer cannot be merged although others of the method can; null where it can. */
   readonly unmergeable?: string | null
+  /**
+   * What the layer adds to its module's result for x [N, in]: f32 [N, out]. Rows of several adapters then share one product with the
+   * frozen weights. Undefined where the layer does more than add, as it is now.
+   */
+  readonly added?: ((x: Tensor) => Tensor) | undefined
   /** Whether it draws random numbers while it trains. */
   readonly stochastic?: boolean
   /** Elements of the type of the activations that it keeps for the backward pass, for each token. */

@@ -1,3 +1,4 @@
+export * from './adapters/index.js'
 export { AdaptedLinear } from './adapted-linear.js'
 export type { AdaptedLayer, AdapterTensor, MergedWeights } from './adapted-layer.js'
 export { modulePrefix, sharedPrefix } from './names.js'

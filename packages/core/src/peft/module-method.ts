@@ -20,7 +20,7 @@ export interface LayerPlace<O extends ModuleOptions> {
 
 /** A method that changes what modules compute: its options, a layer, and the tensors of the layer. */
 export interface ModuleMethod<O extends ModuleOptions, L extends AdaptedLayer = AdaptedLayer>
-  extends Pick<PeftMethod<O>, 'name'>, AdapterConfigReader<O> {
+  extends Pick<PeftMethod<O>, 'name' | 'combine'>, AdapterConfigReader<O> {
   /** `peft_type` in adapter_config.json. */
   readonly peftType: string
   /** Roles of the modules that it adapts where the config names none. */
@@ -62,4 +62,5 @@ export const moduleMethod = <O extends ModuleOptions, L extends AdaptedLayer = A
   options: method.options,
   fromAdapterConfig: (config) => readAdapterConfig(method, config),
   attach: (model, options, context) => attach(method, model, options, context),
+  ...(method.combine && { combine: method.combine }),
 })

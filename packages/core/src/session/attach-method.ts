@@ -9,6 +9,7 @@ import type {
   PeftMethod,
   TrainableParameter,
 } from '../contract/index.js'
+import { AdapterSet } from '../peft/adapters/index.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { findMethod } from './find-method.js'
 
@@ -67,6 +68,28 @@ export async function plannedVirtualTokens(
   if (adapterDir === null && method !== 'none' && !session.provides('peft', method)) return 0
   const chosen = await chooseMethod(session, config, adapterDir, true)
   return chosen?.method.virtualTokens?.(chosen.options) ?? 0
+}
+
+/** Several adapters over the model, the first of them in use; null where there are none. */
+export async function loadAdapters(
+  session: PluginSession,
+  dirs: ReadonlyMap<string, string>,
+  model: CausalLM,
+  context: PeftContext,
+): Promise<AdapterSet | null> {
+  if (dirs.size === 0) return null
+  const adapters = new AdapterSet(model, context)
+  try {
+    for (const [name, dir] of dirs) {
+      const source = await openAdapter(dir)
+      await adapters.load(name, { source, method: await findMethod(session, source) })
+    }
+  } catch (error) {
+    adapters.release()
+    throw error
+  }
+  adapters.use(adapters.names[0]!)
+  return adapters
 }
 
 /** Full-parameter training: every parameter, decay on matrices only. */

@@ -13,6 +13,7 @@ import { builtinTemplates, createChatTemplate } from '../data/template/index.js'
 import { jsonObject, readJson, type Shape } from '../files/read-json.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { pathOf, resolveSource } from '../source/index.js'
+import { adaptersOf } from '../config/adapters.js'
 import { baseNotFound, baseOfAdapter } from './base-model.js'
 import { checkTokenIds, checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
@@ -129,6 +130,8 @@ export interface ModelFiles {
   /** Null when the model starts from random values. */
   readonly checkpoint: WeightSource | null
   readonly adapterDir: string | null
+  /** Folders of several adapters by name; empty where the config names one, or none. */
+  readonly adapterDirs: ReadonlyMap<string, string>
   /** generation_config.json as published. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   /** Of the config, or what the adapter was trained on. */
@@ -137,25 +140,47 @@ export interface ModelFiles {
   readonly learned: readonly number[]
 }
 
+const locate = (session: PluginSession, spec: string, kind: 'model' | 'adapter') =>
+  resolveSource(spec, { kind, rootDir: session.rootDir, ...hubSettings() })
+
+/** Folders of the several adapters of a config, by name. */
+export async function adapterDirsOf(
+  session: PluginSession,
+  config: ResolvedConfig,
+): Promise<ReadonlyMap<string, string>> {
+  const dirs = new Map<string, string>()
+  for (const [name, spec] of adaptersOf(config) ?? [])
+    dirs.set(name, (await locate(session, spec, 'adapter')).dir)
+  return dirs
+}
+
 /** Finds family, tokenizer and template of the model that a config names, and opens its files. */
 export async function openModelFiles(session: PluginSession, config: ResolvedConfig): Promise<ModelFiles> {
-  const hub = hubSettings()
-  const locate = (spec: string, kind: 'model' | 'adapter') =>
-    resolveSource(spec, { kind, rootDir: session.rootDir, ...hub })
-  const adapterDir = config.adapter === undefined ? null : (await locate(config.adapter, 'adapter')).dir
+  const adapterDir =
+    typeof config.adapter === 'string' ? (await locate(session, config.adapter, 'adapter')).dir : null
+  const adapterDirs = await adapterDirsOf(session, config)
+  const all = adapterDir === null ? adapterDirs : new Map([['', adapterDir]])
   const weights =
-    config.weights ?? (adapterDir === null ? null : await baseOfAdapter(adapterDir, session.rootDir))
+    config.weights ??
+    (await agreed(
+      all,
+      (dir) => baseOfAdapter(dir, session.rootDir),
+      'was trained on the base',
+      '--weights DIR',
+    )) ??
+    null
   if (weights === null)
     throw new IftError(
       'IFT_CONFIG_INVALID',
       'No model is named.',
       'Set weights: to a model folder or a hub id, or pass --weights. An adapter (--adapter DIR) names its base itself.',
     )
-  const source = await locate(weights, 'model').catch((error: unknown) => {
-    throw config.weights === undefined ? baseNotFound(error, adapterDir!) : error
+  const source = await locate(session, weights, 'model').catch((error: unknown) => {
+    throw config.weights === undefined ? baseNotFound(error, [...all.values()][0]!) : error
   })
   let checkpoint = config.initialize ? null : await openCheckpoint(pathOf(source, weights))
-  const record = adapterDir === null ? null : await readRecord(adapterDir)
+  const records = new Map<string, Partial<AdapterRecord> | null>()
+  for (const [name, dir] of all) records.set(name, await readRecord(dir))
 
   let json: Record<string, unknown>
   if (checkpoint?.format === 'gguf') {
@@ -177,21 +202,37 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     config.tokenizer === undefined
       ? // Files beside a GGUF are the original's and win over what is inside.
         [source.dir, ...(checkpoint?.format === 'gguf' ? [checkpoint.path] : [])]
-      : [pathOf(await locate(config.tokenizer, 'model'), config.tokenizer)],
+      : [pathOf(await locate(session, config.tokenizer, 'model'), config.tokenizer)],
     definition.tokenizer,
   )
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
   checkTokenIds(tokenizer, definition.tokenIds?.(parsed) ?? [], source.dir)
   const generationPath = join(source.dir, 'generation_config.json')
   const generationConfig = existsSync(generationPath) ? await readJson(generationPath, jsonObject) : undefined
-  const trained = record ?? (await readRecord(source.dir))
+  const recorded = [...records.values()].filter((record) => record !== null)
+  const trained = recorded.length ? recorded : [(await readRecord(source.dir)) ?? {}]
   const own = { name: weights, json, generation: generationConfig ?? {}, tokenizer }
   const name =
     config.template ??
-    trained?.template ??
+    (recorded.length
+      ? await agreed(
+          records,
+          (record) => record?.template,
+          'was trained with the template',
+          '--template NAME',
+        )
+      : trained[0]!.template) ??
     (tokenizer.chatTemplate === null ? defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
-  const quantize = config.quantize ?? record?.quantize ?? 'none'
+  const quantize =
+    config.quantize ??
+    (await agreed(
+      records,
+      (record) => record && (record.quantize ?? 'none'),
+      'was trained on a base with quantize',
+      '--quantize FORMAT',
+    )) ??
+    'none'
   return {
     definition,
     json,
@@ -203,8 +244,31 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
     dir: source.dir,
     checkpoint,
     adapterDir,
+    adapterDirs,
     generationConfig,
     quantize,
-    learned: trained?.eos_token_id ?? [],
+    learned: [...new Set(trained.flatMap(({ eos_token_id }) => eos_token_id ?? []))],
   }
+}
+
+/** What adapters over one base have in common, of those that say it. IFT_ADAPTERS_BASE, naming two of them, where they differ. */
+async function agreed<T, V extends string>(
+  adapters: ReadonlyMap<string, T>,
+  valueOf: (adapter: T) => V | null | undefined | Promise<V>,
+  what: string,
+  flag: string,
+): Promise<V | undefined> {
+  let first: { readonly name: string; readonly value: V } | undefined
+  for (const [name, adapter] of adapters) {
+    const value = await valueOf(adapter)
+    if (value === null || value === undefined) continue
+    if (first && first.value !== value)
+      throw new IftError(
+        'IFT_ADAPTERS_BASE',
+        `The adapters do not fit one model: "${first.name}" ${what} ${first.value}, "${name}" ${what} ${value}.`,
+        `Say which one holds for all of them: ${flag}. Or use one adapter alone.`,
+      )
+    first ??= { name, value }
+  }
+  return first?.value
 }

@@ -9,6 +9,7 @@ import {
   type FloatDType,
 } from '@ift/tensor'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
+import { adaptersOf } from '../config/adapters.js'
 import { withRecipe } from '../config/recipe.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import type {
@@ -22,7 +23,8 @@ import type {
 import { mostParameters } from '../files/bounds.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { version } from '../version.js'
-import { attachMethod, trainWhole } from './attach-method.js'
+import type { AdapterSet } from '../peft/adapters/index.js'
+import { attachMethod, loadAdapters, trainWhole } from './attach-method.js'
 import { endTokens } from './end-tokens.js'
 import { newestAdapter } from './find-run.js'
 import { layoutOf, ModelContents } from './identity.js'
@@ -58,8 +60,10 @@ export interface OpenModel {
   /** The config with the family's recipe for what the user left open, and the fields that came from the recipe. */
   readonly config: ResolvedConfig
   readonly recipe: readonly string[]
-  /** Null when no method is attached. */
+  /** Null when no method is attached, and where there are several adapters. */
   readonly peft: PeftHandle | null
+  /** Several adapters by name, the first of them in use; null where the config names one, or none. */
+  readonly adapters: AdapterSet | null
   readonly trainable: readonly TrainableParameter[]
   /** Name in the checkpoint of each parameter; empty when the model starts from random values. */
   readonly names: ReadonlyMap<string, string>
@@ -95,6 +99,12 @@ export async function openModel(
   backend: Backend,
   options: OpenOptions,
 ): Promise<OpenModel> {
+  if (options.training && adaptersOf(config) !== null)
+    throw new IftError(
+      'IFT_CONFIG_INVALID',
+      'Training goes on from one adapter, and the config names several.',
+      'Name one: --adapter DIR. To train on from a sum of them: npx ift merge DIR --mix NAME=1,NAME=1 --as adapter',
+    )
   if (!options.training && config.weights === undefined && config.adapter === undefined) {
     const adapter = await newestAdapter(session.rootDir, config)
     if (adapter !== null) config = Object.freeze({ ...config, adapter })
@@ -169,9 +179,13 @@ async function loadModel(
   const context = { definition, shape, roles, backend, dtype, seed, baseModel: name, tokenizer }
   const { config: filled, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
   const used = Object.freeze({ ...filled, weights: name })
-  const peft = await attachMethod(session, used, files.adapterDir, model, context, options.training)
+  const adapters = await loadAdapters(session, files.adapterDirs, model, context)
+  const peft = adapters
+    ? null
+    : await attachMethod(session, used, files.adapterDir, model, context, options.training)
   const trainable = !options.training ? [] : peft ? [...peft.trainable()] : trainWhole(model)
   peft?.setTraining(false)
+  for (const name of adapters?.names ?? []) requireRoom(virtualLength(adapters!.handle(name)), shape)
   requireRoom(virtualLength(peft), shape)
   return {
     definition,
@@ -186,6 +200,7 @@ async function loadModel(
     config: used,
     recipe: taken,
     peft,
+    adapters,
     trainable,
     names,
     dir: files.dir,
@@ -198,6 +213,7 @@ async function loadModel(
     release() {
       contents?.close()
       peft?.release()
+      adapters?.release()
       model.release()
     },
   }

@@ -1,5 +1,6 @@
 import type { Input } from '../files/inputs.js'
 import { localPath } from '../files/paths.js'
+import { adaptersOf } from '../config/adapters.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { dataFiles } from '../data/read/index.js'
 
@@ -8,9 +9,12 @@ export const modelInputs = (
   rootDir: string,
   { weights, adapter, tokenizer }: Pick<ResolvedConfig, 'weights' | 'adapter' | 'tokenizer'>,
 ): Input[] =>
-  Object.entries({ 'the base model': weights, 'the adapter': adapter, 'the tokenizer': tokenizer }).flatMap(
-    ([what, path]) => (path === undefined ? [] : [{ what, path: localPath(rootDir, path) }]),
-  )
+  [
+    ['the base model', weights] as const,
+    ...(typeof adapter === 'string' ? [['the adapter', adapter] as const] : []),
+    ...[...(adaptersOf({ adapter }) ?? [])].map(([name, path]) => [`the adapter ${name}`, path] as const),
+    ['the tokenizer', tokenizer] as const,
+  ].flatMap(([what, path]) => (path === undefined ? [] : [{ what, path: localPath(rootDir, path) }]))
 
 /** Everything that a run of this config reads from this machine. */
 export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir: string): Promise<Input[]> {

@@ -21,8 +21,11 @@ export class TextGenerator {
 
   constructor(open: OpenModel, tap: LogitsTap | null) {
     this.#open = open
-    const virtual = virtualLength(open.peft)
-    this.#decoder = new Decoder(open.backend, open.model, open.peft, open.shape, open.dtype)
+    const { backend, model, peft, shape, dtype, adapters } = open
+    const handles = [peft, ...(adapters?.names ?? []).map((name) => adapters!.handle(name))]
+    // What has room behind the most virtual tokens has room behind all.
+    const virtual = handles.map(virtualLength).reduce((a, b) => (b.places > a.places ? b : a))
+    this.#decoder = new Decoder(backend, model, peft, shape, dtype, adapters)
     this.#generator = new Generator({
       decoder: this.#decoder,
       tokenizer: open.tokenizer,
@@ -32,7 +35,7 @@ export class TextGenerator {
         ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
       ]),
       stop: open.template.stop,
-      maxPositions: positionsLeft(virtual, open.shape),
+      maxPositions: positionsLeft(virtual, shape),
       virtualTokens: virtual.tokens,
       tap,
     })
@@ -109,7 +112,9 @@ export class TextGenerator {
 
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
   async score(ids: ArrayLike<number>): Promise<(number | null)[]> {
-    const { backend, model, peft, shape } = this.#open
+    const { backend, model, shape, adapters } = this.#open
+    const active = adapters?.active ?? null
+    const peft = active === null ? this.#open.peft : adapters!.handle(active)
     const virtual = virtualLength(peft)
     const left = positionsLeft(virtual, shape)
     if (left !== null && ids.length > left)

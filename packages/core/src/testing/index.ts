@@ -18,3 +18,4 @@ export {
   type GoldenEncoding,
   type TokenizerConformanceOptions,
 } from './tokenizer-conformance.js'
+export { Decoder } from '../generate/decoder.js'

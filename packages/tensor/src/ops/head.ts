@@ -8,6 +8,8 @@ export interface Head {
   readonly outFeatures: number
   /** logits of x [rows, inFeatures], in the dtype of addTo [rows, outFeatures], which they add to. */
   call(x: Tensor, addTo?: Tensor): Tensor
+  /** The head for rows `start` up to `end` of the hidden states, where it treats rows differently. */
+  forRows?(start: number, end: number): Head
 }
 
 const logitsBudget = 64 * 1024 * 1024

@@ -95,7 +95,8 @@ function chunk(
     cut.grad.zero = true
     x.node = cut
   }
-  const logits = head.call(x, zeros(backend, [count, vocab], 'f32'))
+  const part = head.forRows?.(start, start + count) ?? head
+  const logits = part.call(x, zeros(backend, [count, vocab], 'f32'))
   expectLogits('linearCrossEntropy', logits, count, vocab)
   const node = logits.node
   const other = node?.leafOtherThan(cut) ?? null

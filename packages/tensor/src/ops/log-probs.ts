@@ -24,7 +24,8 @@ export function logProbs(
       const count = Math.min(chunkRows, rows - start)
       scope(() => {
         const x = hidden.rows(start, start + count)
-        const logits = head.call(x, zeros(backend, [count, vocab], 'f32'))
+        const part = head.forRows?.(start, start + count) ?? head
+        const logits = part.call(x, zeros(backend, [count, vocab], 'f32'))
         expectLogits('logProbs', logits, count, vocab)
         const loss = y.rows(start, start + count)
         const label = labels.rows(start, start + count)

@@ -1,4 +1,5 @@
 import { abandon, enter, leave } from './lifetime.js'
+import { passState, withPassState } from './pass-state.js'
 import { randomState, withRandomState } from './random.js'
 import { scope } from './scope.js'
 import { isRecording, leaf, record, withMode } from './tape.js'
@@ -6,12 +7,13 @@ import { Tensor } from './tensor.js'
 
 /**
  * y = fn(x) without keeping its activations: the backward pass runs `fn` again (Chen et al. 2016, arXiv:1604.06174),
- * with the same random numbers, and the gradients are those of the plain call bit for bit. Other tensors that `fn`
+ * with the same random numbers and `passState`, and the gradients are those of the plain call bit for bit. Other tensors that `fn`
  * reads must be alive then; those in `alsoReads` are kept alive. Their gradients, and those of parameters, flow as usual.
  */
 export function recompute(fn: (x: Tensor) => Tensor, x: Tensor, alsoReads: Iterable<Tensor> = []): Tensor {
   if (!isRecording()) return scope(() => fn(x.alias()))
   const random = randomState()
+  const state = passState()
   const probed = withMode('probe', () => scope(() => fn(x.alias())))
   // `fn` may hand back x or a tensor from outside itself: y gets an identity of its own before it gets a node.
   const needsGrad = probed.node !== null
@@ -36,7 +38,7 @@ export function recompute(fn: (x: Tensor) => Tensor, x: Tensor, alsoReads: Itera
         again.node = input
       }
       const out = withMode('record', () =>
-        withRandomState(random === null ? null : { ...random }, () => fn(again)),
+        withPassState(state, () => withRandomState(random === null ? null : { ...random }, () => fn(again))),
       )
       // Its nodes are younger than all that wait, so the pass in progress runs them next.
       out.node?.give(dy.retain(), node.dtype)
