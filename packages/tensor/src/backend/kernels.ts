@@ -170,7 +170,7 @@ export interface Kernels {
   ): void
 
   // rows by index; ids i32 [rows], 0 <= id < tableRows (checked when the kernel runs; the error surfaces at the next read)
-  /** y [rows, cols] = table[ids]. */
+  /** y [rows, cols] = table[ids], every element bit for bit: a table of i32 passes for one of f32. */
   gatherRows(
     y: Buf,
     table: Buf,

@@ -26,9 +26,12 @@ export class Embedding extends Module<[ids: Tensor], Tensor> {
   }
 
   protected forward(ids: Tensor): Tensor {
-    const rows = embedding(this.weight, ids)
+    return this.scaled(embedding(this.weight, ids))
+  }
+
+  /** Rows times `scale`, in the type of the table, as models with such a factor were trained; `rows` itself without one. */
+  scaled(rows: Tensor): Tensor {
     if (this.scale === 1) return rows
-    // In the type of the table, as models with such a factor were trained.
     return scale(rows, rows.dtype === 'bf16' ? fromBf16Bits(toBf16Bits(this.scale)) : this.scale)
   }
 }

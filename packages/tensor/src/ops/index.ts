@@ -6,6 +6,8 @@ import { cast } from './cast.js'
 import { concatRows } from './concat-rows.js'
 import { custom } from './custom.js'
 import { dropout } from './dropout.js'
+import { gatherColumns } from './gather-columns.js'
+import { gatherIndices } from './gather-indices.js'
 import { embedding, gatherRepeatedRows, gatherRows } from './gather-rows.js'
 import { layerNorm } from './layer-norm.js'
 import { linear } from './linear.js'
@@ -14,6 +16,7 @@ import { logProbs } from './log-probs.js'
 import { lowRankLinear } from './low-rank-linear.js'
 import { matmul } from './matmul.js'
 import { mul } from './mul.js'
+import { replaceColumns } from './replace-columns.js'
 import { rmsNorm } from './rms-norm.js'
 import { rope } from './rope.js'
 import { rowNorms } from './row-norms.js'
@@ -34,6 +37,8 @@ export const ops = {
   custom,
   dropout,
   embedding,
+  gatherColumns,
+  gatherIndices,
   gatherRepeatedRows,
   gatherRows,
   gelu,
@@ -45,6 +50,7 @@ export const ops = {
   matmul,
   mul,
   relu,
+  replaceColumns,
   rmsNorm,
   rope,
   rowNorms,
@@ -61,6 +67,7 @@ export const ops = {
 
 export type { AttentionOptions, PackedAttentionOptions } from './attention.js'
 export type { PagedAttentionOptions } from './attention-paged.js'
+export { columnRuns, type ColumnRun } from './column-runs.js'
 export type { CustomOp } from './custom.js'
 export type { Head } from './head.js'
 export type { LinearOptions } from './linear.js'

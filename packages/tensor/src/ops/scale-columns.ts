@@ -22,7 +22,7 @@ export function scaleColumns(x: Tensor, s: Tensor): Tensor {
   const ns = s.node
   const node = record('scaleColumns', y, nx, ns)
   if (node !== null) {
-    const xs = x.storage
+    const xs = x.saved
     if (nx !== null) node.save(factors)
     if (ns !== null) node.save(xs)
     node.run = (dy) => {

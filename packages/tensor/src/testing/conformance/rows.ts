@@ -3,6 +3,30 @@ import { IftError } from '../../errors.js'
 import { compare, encode, numbers } from '../compare.js'
 import type { KernelCase } from '../conformance.js'
 
+/** Whole numbers of four bytes, which as f32 are tiny or no numbers. */
+const wholeNumbers: KernelCase = {
+  name: 'gatherRows f32 moves bits',
+  run: async (backend) => {
+    const values = Int32Array.of(0, 1, -1, 2 ** 23 + 5, 77, -2_000_000_001)
+    const picked = Int32Array.of(5, 2, 1, 3)
+    const table = backend.alloc(values.byteLength)
+    const ids = backend.alloc(picked.byteLength)
+    const y = backend.alloc(picked.byteLength)
+    backend.write(table, values)
+    backend.write(ids, picked)
+    backend.gatherRows(y, table, ids, picked.length, 1, values.length, 'f32')
+    const found = new Int32Array(picked.length)
+    await backend.read(y, found)
+    for (const buf of [table, ids, y]) backend.free(buf)
+    const expected = picked.map((id) => values[id]!)
+    if (found.join() !== expected.join())
+      throw new IftError(
+        'IFT_CONFORMANCE',
+        `gatherRows of whole numbers: expected ${expected.join(', ')}, found ${found.join(', ')}`,
+      )
+  },
+}
+
 export const rowCases = (dtype: FloatDType): KernelCase[] => [
   {
     name: `gatherRows ${dtype}`,
@@ -26,6 +50,7 @@ export const rowCases = (dtype: FloatDType): KernelCase[] => [
       }
     },
   },
+  ...(dtype === 'f32' ? [wholeNumbers] : []),
   {
     name: `scatterRows ${dtype}`,
     run: async (backend) => {
