@@ -29,7 +29,8 @@ test.each([
   [{ use_qalora: true }, /sets use_qalora/],
   [{ layer_replication: [[0, 2]] }, /sets layer_replication/],
   [{ target_parameters: ['experts.up'] }, /sets target_parameters/],
-  [{ trainable_token_indices: [1] }, /sets trainable_token_indices/],
+  [{ trainable_token_indices: [] }, /at trainable_token_indices/],
+  [{ trainable_token_indices: { wte: [-1] } }, /at trainable_token_indices/],
   [{ megatron_config: { a: 1 } }, /sets megatron_config/],
   [{ field_of_next_year: 'yes' }, /sets field_of_next_year/],
   [{ enable_lora: [true, false] }, /sets enable_lora/],
@@ -46,6 +47,8 @@ test.each([
   [{ layers_to_transform: 3 }, { layersToTransform: [3] }],
   [{ layers_to_transform: [] }, { layersToTransform: [] }],
   [{ lora_bias: true }, { loraBias: true }],
+  [{ trainable_token_indices: [7, 1] }, { trainableTokenIndices: [7, 1] }],
+  [{ trainable_token_indices: { wte: [1] } }, { trainableTokenIndices: { wte: [1] } }],
   [{ ensure_weight_tying: true }, { ensureWeightTying: true }],
   [
     { use_rslora: true, use_dora: true },

@@ -8,6 +8,7 @@ import {
   patternFields,
   patternTable,
   targetFields,
+  tokenRowsField,
   type LayerPlace,
 } from '@ift/core/peft'
 import { Embedding, QuantizedParameter, type Linear } from '@ift/tensor'
@@ -52,6 +53,7 @@ export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer
     ...targetFields,
     ...besideFields,
     ...patternFields,
+    ...tokenRowsField,
     r: 'r',
     lora_alpha: 'alpha',
     lora_dropout: 'dropout',

@@ -1,5 +1,5 @@
 import * as z from '@ift/core/options'
-import { besideOptions, patternOptions, targetOptions } from '@ift/core/peft'
+import { besideOptions, patternOptions, targetOptions, tokenRowsOption } from '@ift/core/peft'
 
 /** Options of the method as a config writes them. */
 export const loraOptions = z.strictObject({
@@ -9,6 +9,7 @@ export const loraOptions = z.strictObject({
   ...targetOptions,
   ...besideOptions,
   ...patternOptions,
+  ...tokenRowsOption,
   rslora: z
     .boolean()
     .default(false)

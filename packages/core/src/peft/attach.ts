@@ -16,6 +16,8 @@ import type { ModuleOptions } from './options.js'
 import { savedModules, type SavedModules } from './saved-modules.js'
 import { startTensor } from './start.js'
 import { checkPatterns, linearLayers, targets } from './targets.js'
+import { placeTokenRows, type TokenRowsLayer } from './place-token-rows.js'
+import { tokenRowsBeside } from './trainable-token-indices.js'
 import { ownTable, tiedHead, untied, type TiedHead } from './tied.js'
 import { writeAdapterConfig } from './write-config.js'
 
@@ -47,13 +49,15 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   refuseBoth(modules, saved, tied, options, context)
   const shared = (await method.shared?.(modules, options, context)) ?? []
   const layers = placeLayers(method, model, modules, { options, context, shared })
-  await startTensors(shared, layers, context)
+  const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model)
+  const rows = request ? placeTokenRows(model, request, context) : new Map<string, TokenRowsLayer>()
+  await startTensors(shared, new Map<string, AdaptedLayer>([...layers, ...rows]), context)
   const whole = new Map([
     ...besideParameters(model, options, saved.paths, layers),
     ...(method.whole?.(modules, model, options) ?? []),
   ])
   const parts: ModuleParts<O, L> = {
-    ...{ model, options, context, layers, shared, whole },
+    ...{ model, options, context, layers, rows, shared, whole },
     ...(method.fileName && { fileName: (name) => method.fileName!(name, context) }),
     config: () => writeAdapterConfig(method, { options, context, layers, modules }),
   }
@@ -160,7 +164,7 @@ function besideParameters(
   )
   for (const [path, parameter] of model.namedParameters())
     if ([...saved].some((module) => path.startsWith(`${module}.`))) whole.set(path, parameter)
-  if (bias === 'lora_only')
+  if (bias?.endsWith('_only'))
     for (const [path, { base_layer }] of layers)
       if (base_layer.bias) whole.set(`${path}.base_layer.bias`, base_layer.bias)
   if (bias === 'all')

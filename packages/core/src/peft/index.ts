@@ -14,5 +14,8 @@ export {
   type ModuleOptions,
 } from './options.js'
 export { constant, kaimingUniform, normal, ones, uniform, values, zeros, type Start } from './start.js'
+export { fullMatcher } from './python-regex/index.js'
+export type { TokenRowsRequest } from './place-token-rows.js'
+export { tokenRowsField, tokenRowsOption } from './trainable-token-indices.js'
 export { linearLayers, linearLayersAndEmbeddings, patternTable, type TargetKind } from './targets.js'
 export { fanInFanOut } from './write-config.js'

@@ -24,6 +24,7 @@ import type { AdaptedLayer, AdapterTensor } from './adapted-layer.js'
 import { mergeLayer } from './merge-layer.js'
 import { modulePrefix, sharedPrefix } from './names.js'
 import type { ModuleOptions } from './options.js'
+import type { TokenRowsLayer } from './place-token-rows.js'
 import { ownTable, tiedHead, untied } from './tied.js'
 import { WholeParameters } from './whole-parameters.js'
 
@@ -43,6 +44,8 @@ export interface ModuleParts<O extends ModuleOptions = ModuleOptions, L extends 
   readonly context: PeftContext
   /** By the path of the module. */
   readonly layers: ReadonlyMap<string, L>
+  /** Tables of which rows are trained, by the path of the module. */
+  readonly rows: ReadonlyMap<string, TokenRowsLayer>
   /** Tensors of the adapter that belong to no layer. */
   readonly shared: readonly AdapterTensor[]
   /** Parameters of the model that are trained, by their names in the adapter file without `base_model.model.`. */
@@ -67,6 +70,8 @@ export class ModuleHandle<
 > implements PeftHandle {
   readonly parts: ModuleParts<O, L>
   readonly merge: (() => Promise<void>) | null
+  /** Those of the method, and the tables of which rows are trained. */
+  readonly #layers: ReadonlyMap<string, AdaptedLayer>
   readonly #entries: readonly Entry[]
   readonly #whole: WholeParameters
   /** Weights of the base that an adapter brought along, by their names in its file. */
@@ -76,6 +81,7 @@ export class ModuleHandle<
 
   constructor(parts: ModuleParts<O, L>) {
     this.parts = parts
+    this.#layers = new Map<string, AdaptedLayer>([...parts.layers, ...parts.rows])
     this.#entries = entriesOf(parts)
     this.#whole = new WholeParameters(parts.whole)
     const merges = [...parts.layers.values()].every((layer) => 'merged' in layer)
@@ -91,10 +97,13 @@ export class ModuleHandle<
   }
 
   memory(): PeftMemory {
-    const { layers, context, shared } = this.parts
+    const { context, shared } = this.parts
     let activations = 0
     let bytes = this.#whole.bytes
-    for (const layer of layers.values()) activations += layer.activationsPerToken ?? 0
+    for (const layer of this.#layers.values()) {
+      activations += layer.activationsPerToken ?? 0
+      bytes += layer.bytes ?? 0
+    }
     for (const { parameter, trained = true } of shared)
       if (!trained) bytes += parameter.shape.reduce((a, b) => a * b, itemSize(context.dtype))
     return { activationsPerToken: activations / context.shape.layers, bytes }
@@ -105,13 +114,13 @@ export class ModuleHandle<
   }
 
   setEnabled(on: boolean): void {
-    for (const layer of this.parts.layers.values()) layer.enabled = on
+    for (const layer of this.#layers.values()) layer.enabled = on
     this.#whole.setEnabled(on)
   }
 
   /** The adapter as PEFT loads it. What an earlier save returned is freed. */
   async save(): Promise<AdapterFiles> {
-    const { layers, whole } = this.parts
+    const { rows, whole } = this.parts
     this.#free()
     const tensors = new Map<string, Tensor>()
     for (const entry of this.#entries) {
@@ -123,10 +132,12 @@ export class ModuleHandle<
         sameShape(inFile.shape, fileShape) ? inFile : this.#own(noGrad(() => inFile.reshape(...fileShape))),
       )
     }
-    for (const [path, layer] of layers) {
+    for (const [path, layer] of this.#layers) {
       for (const [name, saved] of (await layer.saved?.()) ?? [])
         tensors.set(this.#fileName(`${modulePrefix}${path}.${name}`), this.#own(saved))
-      if (savedWithBase.test(path))
+      for (const [name, parameter] of layer.repeats ?? [])
+        tensors.set(this.#fileName(`${modulePrefix}${path}.${name}`), parameter.master)
+      if (savedWithBase.test(path) && !rows.size)
         tensors.set(`${modulePrefix}${path}.base_layer.weight`, layer.base_layer.weight.value)
     }
     for (const [name, parameter] of this.#brought) tensors.set(name, parameter.value)
@@ -138,12 +149,14 @@ export class ModuleHandle<
   async load(source: AdapterSource): Promise<void> {
     const names = new Set(source.names())
     const known = new Map<string, Entry>()
-    for (const entry of this.#entries)
-      known.set(names.has(entry.name) ? entry.name : olderName(entry.name), entry)
+    for (const entry of this.#entries) {
+      const older = olderName(entry.name)
+      known.set(!names.has(entry.name) && names.has(older) ? older : entry.name, entry)
+    }
     const bases = this.#bases()
-    const repeated = this.#trainedTied()?.name
+    const repeated = this.#repeatedNames()
     for (const name of names)
-      if (!known.has(name) && !bases.has(name) && name !== repeated && !repeatedBias.test(name))
+      if (!known.has(name) && !bases.has(name) && !repeated.has(name) && !repeatedBias.test(name))
         throw unexpected(source, name, known.keys())
     for (const [name, { parameter, turned, trained, fileShape }] of known) {
       if (!names.has(name)) {
@@ -161,7 +174,7 @@ export class ModuleHandle<
     }
     // Weights of the base that the adapter was trained on, which may have been changed before.
     for (const [name, { parameter, turned }] of bases) {
-      if (!names.has(name) || known.has(name) || name === repeated) continue
+      if (!names.has(name) || known.has(name) || repeated.has(name)) continue
       const [rows, cols] = parameter.shape as [number, number]
       checkShape(source, name, turned ? [cols, rows] : parameter.shape)
       const stored = await source.read(name)
@@ -181,7 +194,10 @@ export class ModuleHandle<
   release(): void {
     this.#free()
     this.#whole.release()
-    for (const layer of this.parts.layers.values()) releaseTensors(layer.tensors())
+    for (const layer of this.#layers.values()) {
+      releaseTensors(layer.tensors())
+      layer.releaseTables?.()
+    }
     releaseTensors(this.parts.shared)
   }
 
@@ -190,6 +206,16 @@ export class ModuleHandle<
     const tied = tiedHead(this.parts.model)
     const parameter = tied && this.parts.whole.get(`${tied.embeddingPath}.weight`)
     return tied && parameter ? { name: `${modulePrefix}${tied.path}.weight`, parameter } : null
+  }
+
+  /** Names under which the file has a trained parameter a second time. */
+  #repeatedNames(): Set<string> {
+    const names = new Set<string>()
+    const head = this.#trainedTied()
+    if (head) names.add(head.name)
+    for (const [path, { repeats }] of this.#layers)
+      for (const name of repeats?.keys() ?? []) names.add(this.#fileName(`${modulePrefix}${path}.${name}`))
+    return names
   }
 
   /** Weights of the base by their names in an adapter's file, which PEFT loads into the base when it finds them there. */
@@ -222,7 +248,8 @@ export class ModuleHandle<
 
   /** Folds every layer into its weights. A head that was tied to weights which change no longer is. */
   async #merge(): Promise<void> {
-    const { layers, model, context } = this.parts
+    const { model, context } = this.parts
+    const layers = this.#layers
     if (this.unmergeable !== null)
       throw new IftError(
         'IFT_MERGE_IMPOSSIBLE',
@@ -244,9 +271,14 @@ export class ModuleHandle<
     // A head first: it reads a table that may be folded too.
     const ordered = [...layers].sort((a, b) => Number(isTable(a)) - Number(isTable(b)))
     for (const [path, layer] of ordered) {
+      if (layer.replaced) {
+        replace(path, layer.replaced)
+        continue
+      }
       const shared = !isTable([path, layer]) && tables.has(layer.base_layer.weight)
       replace(path, await mergeLayer(layer, context.dtype, shared))
       releaseTensors(layer.tensors())
+      layer.releaseTables?.()
     }
   }
 
@@ -271,7 +303,7 @@ export class ModuleHandle<
 }
 
 /** All tensors of an adapter, in the order of its file. */
-function entriesOf({ layers, shared, whole, fileName = (name) => name }: ModuleParts): Entry[] {
+function entriesOf({ layers, rows, shared, whole, fileName = (name) => name }: ModuleParts): Entry[] {
   const entry = (peftName: string, own: AdapterTensor): Entry => {
     const name = fileName(peftName)
     const { parameter, trained = true, lrScale = 1, decay = true, turned = false } = own
@@ -281,7 +313,7 @@ function entriesOf({ layers, shared, whole, fileName = (name) => name }: ModuleP
   }
   return [
     ...shared.map((own) => entry(`${sharedPrefix}${own.name}`, own)),
-    ...[...layers].flatMap(([path, layer]) =>
+    ...[...layers, ...rows].flatMap(([path, layer]) =>
       layer.tensors().map((own) => entry(`${modulePrefix}${path}.${own.name}`, own)),
     ),
     ...[...whole].map(([name, parameter]): Entry => {

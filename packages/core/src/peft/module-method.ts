@@ -5,6 +5,7 @@ import { readAdapterConfig, type AdapterConfigReader } from './adapter-config.js
 import { attach } from './attach.js'
 import type { ModuleHandle, ModuleParts } from './module-handle.js'
 import type { ModuleOptions } from './options.js'
+import type { TokenRowsRequest } from './place-token-rows.js'
 import type { TargetKind } from './targets.js'
 
 /** Where a layer is put. */
@@ -44,9 +45,14 @@ export interface ModuleMethod<O extends ModuleOptions, L extends AdaptedLayer = 
   whole?(modules: ReadonlyMap<string, Module>, model: CausalLM, options: O): ReadonlyMap<string, Parameter>
   /** Name of a tensor in files that are not PEFT's, for the name that PEFT would give it. */
   fileName?(name: string, context: PeftContext): string
+  /** Rows of tables that it trains. */
+  tokenRows?(modules: ReadonlyMap<string, Module>, options: O): TokenRowsRequest
   /** Fields of adapter_config.json beside those of the options. */
   writeConfig?(
-    parts: Pick<ModuleParts<O, L>, 'options' | 'context' | 'layers'>,
+    parts: Pick<ModuleParts<O, L>, 'options' | 'context' | 'layers'> & {
+      /** What the file says of the targets. */
+      readonly targetModules: string | readonly string[] | undefined
+    },
   ): Readonly<Record<string, unknown>>
   /** A handle that does more than keep the tensors. */
   handle?(parts: ModuleParts<O, L>): ModuleHandle<O, L>

@@ -67,9 +67,11 @@ export interface ModuleOptions {
   readonly excludeModules?: string | readonly string[] | undefined
   readonly layersToTransform?: readonly number[] | undefined
   readonly layersPattern?: string | readonly string[] | undefined
-  readonly bias?: 'none' | 'all' | 'lora_only'
+  /** `lora_only` and the like: of the adapted layers. */
+  readonly bias?: 'none' | 'all' | `${string}_only`
   readonly modulesToSave?: readonly string[]
   readonly ensureWeightTying?: boolean
+  readonly trainableTokenIndices?: readonly number[] | Readonly<Record<string, readonly number[]>> | undefined
   readonly rankPattern?: Readonly<Record<string, number>>
   readonly alphaPattern?: Readonly<Record<string, number>>
 }

@@ -21,7 +21,7 @@ export function writeAdapterConfig<O extends ModuleOptions, L extends AdaptedLay
   for (const [field, option] of Object.entries(method.fields))
     fields[field] = options[option as keyof O] ?? null
   if ('modules_to_save' in fields && !options.modulesToSave?.length) fields['modules_to_save'] = null
-  if ('target_modules' in fields) Object.assign(fields, targetFieldsOf(options, modules))
+  if ('target_modules' in fields) Object.assign(fields, targetFieldsOf(options, modules, fields))
   const all: Record<string, unknown> = {
     auto_mapping: null,
     base_model_name_or_path: context.baseModel,
@@ -30,10 +30,14 @@ export function writeAdapterConfig<O extends ModuleOptions, L extends AdaptedLay
     revision: null,
     task_type: 'CAUSAL_LM',
     ...fields,
-    ...method.writeConfig?.({ options, context, layers }),
+    ...method.writeConfig?.({
+      ...{ options, context, layers },
+      targetModules: fields['target_modules'] as string | readonly string[] | undefined,
+    }),
   }
   // Older versions warn of fields that they do not know.
   if (all['ensure_weight_tying'] === false) delete all['ensure_weight_tying']
+  if (all['trainable_token_indices'] === null) delete all['trainable_token_indices']
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
@@ -41,16 +45,23 @@ export function writeAdapterConfig<O extends ModuleOptions, L extends AdaptedLay
 export const fanInFanOut = ({ definition }: PeftContext, layers: ReadonlyMap<string, unknown>): boolean =>
   [...layers.keys()].every((path) => definition.transposed?.(`${path}.weight`) === true)
 
+/** `fields` are those that PEFT knows of the method. */
 function targetFieldsOf(
-  { targetModules, layersToTransform, layersPattern }: ModuleOptions,
+  { targetModules, excludeModules, layersToTransform, layersPattern }: ModuleOptions,
   modules: ReadonlyMap<string, unknown>,
+  fields: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  // PEFT accepts layer indices only beside a list of names, so the list names the layers themselves.
-  const byPath = typeof targetModules === 'string' && layersToTransform !== undefined
+  const indexed = 'layers_to_transform' in fields
+  // The list names the modules themselves where no field says the rest; PEFT accepts layer indices only beside a list of names.
+  const byPath =
+    (layersToTransform !== undefined && (!indexed || typeof targetModules === 'string')) ||
+    (excludeModules !== undefined && !('exclude_modules' in fields))
   const names = [...modules.keys()].map((path) => (byPath ? path : path.split('.').at(-1)!))
   return {
     target_modules: (byPath ? undefined : targetModules) ?? [...new Set(names)].sort(),
-    layers_pattern: byPath ? null : (layersPattern ?? null),
-    layers_to_transform: byPath ? null : (layersToTransform ?? null),
+    ...(indexed && {
+      layers_pattern: byPath ? null : (layersPattern ?? null),
+      layers_to_transform: byPath ? null : (layersToTransform ?? null),
+    }),
   }
 }

@@ -1,0 +1,114 @@
+import {
+  Embedding,
+  IftError,
+  Linear,
+  replaceModules,
+  TiedLinear,
+  type CausalLM,
+  type Module,
+} from '@ift/tensor'
+import type { PeftContext } from '../contract/index.js'
+import { tiedHead, untied } from './tied.js'
+import { TokenRows } from './token-rows.js'
+import { TokenRowsHead } from './token-rows-head.js'
+
+/** Rows to train of the tables of embeddings and of heads. */
+export interface TokenRowsRequest {
+  /** Option that errors name: `tokenIndices`. */
+  readonly option: string
+  /** Token ids by the path of the module. */
+  readonly indices: ReadonlyMap<string, readonly number[]>
+  /** End of the names of the tensors in the adapter file. */
+  readonly fileName: string
+  /** Whether a tied head has its rows in the file under its own name too. */
+  readonly repeated: boolean
+  /** Whether other rows of a tied head than of its embedding are refused. */
+  readonly tiedAlone?: boolean
+}
+
+export type TokenRowsLayer = TokenRows | TokenRowsHead
+
+/**
+ * Puts trained rows on embeddings and heads, by their paths. A head that is tied to such an embedding has its rows, unless others are
+ * asked for. Throws IFT_PEFT_TARGET for a module without a table, and IFT_PEFT_OPTIONS for an id that a table does not have; of an
+ * adapter's config it is IFT_ADAPTER_CONFIG.
+ */
+export function placeTokenRows(
+  model: CausalLM,
+  request: TokenRowsRequest,
+  context: Pick<PeftContext, 'adapter' | 'dtype'>,
+): Map<string, TokenRowsLayer> {
+  const { option, indices, fileName } = request
+  const modules = new Map<string, Module>(model.namedModules())
+  const refuse = refusal(option, context)
+  const tied = tiedHead(model)
+  const layers = new Map<string, TokenRowsLayer>()
+  const place = (path: string, layer: TokenRowsLayer) => {
+    layers.set(path, layer)
+    replaceModules(
+      model,
+      (at) => at === path,
+      () => layer,
+    )
+  }
+  for (const [path, ids] of indices) {
+    const module = modules.get(path)
+    if (!(module instanceof Embedding || module instanceof Linear || module instanceof TiedLinear))
+      throw refuse(
+        `means "${path}", which is neither an embedding nor a head with a table of its own.`,
+        'Name an embedding or the head; the method must not adapt it in another way.',
+        'IFT_PEFT_TARGET',
+      )
+    expectRows(ids, module instanceof Embedding ? module.count : module.outFeatures, path, refuse)
+  }
+  for (const [path, ids] of indices) {
+    const module = modules.get(path)
+    if (module instanceof Embedding) place(path, new TokenRows(module, ids, fileName, context.dtype))
+  }
+  const follows = tied && layers.get(tied.embeddingPath)
+  for (const [path, ids] of indices) {
+    const module = modules.get(path)
+    if (path === tied?.path) {
+      if (follows && ids.join() === follows.indices.join()) continue
+      if (follows && request.tiedAlone)
+        throw refuse(
+          `has other ids for "${path}" than for "${tied.embeddingPath}", whose table it reads.`,
+          'Give both the same ids, or leave out peft.ensureWeightTying.',
+        )
+      place(path, new TokenRowsHead(untied(tied.head, tied.head.embedding.weight), ids, fileName))
+    } else if (module instanceof Linear) place(path, new TokenRowsHead(module, ids, fileName))
+  }
+  if (tied && follows instanceof TokenRows && !layers.has(tied.path)) {
+    const { head } = tied
+    const base = untied(head, head.embedding.weight)
+    place(
+      tied.path,
+      new TokenRowsHead(base, follows.indices, fileName, { head, rows: follows, repeated: request.repeated }),
+    )
+  }
+  return layers
+}
+
+type Refuse = (what: string, hint: string, code?: IftError['code']) => IftError
+
+const refusal =
+  (option: string, { adapter }: Pick<PeftContext, 'adapter'>): Refuse =>
+  (what, hint, code = 'IFT_PEFT_OPTIONS') =>
+    new IftError(
+      adapter ? 'IFT_ADAPTER_CONFIG' : code,
+      `${adapter ? `${adapter.path}: its config` : `peft.${option}`} ${what}`,
+      hint,
+    )
+
+function expectRows(ids: readonly number[], count: number, path: string, refuse: Refuse): void {
+  const beyond = ids.find((id) => !(id >= 0 && id < count))
+  if (beyond !== undefined)
+    throw refuse(
+      `has the token id ${beyond}, and the table of "${path}" has the rows 0 to ${count - 1}: rows are trained, none are added.`,
+      `Give the new tokens ids below ${count}, where a checkpoint often has spare rows, or start from a checkpoint with a larger table.`,
+    )
+  const twice = ids.find((id, at) => ids.indexOf(id) !== at)
+  if (twice !== undefined)
+    throw refuse(`has the token id ${twice} twice for "${path}".`, 'Name every token once.')
+  if (!ids.length) throw refuse(`names no token for "${path}".`, 'Name at least one token id.')
+}

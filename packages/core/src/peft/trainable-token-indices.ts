@@ -1,0 +1,61 @@
+import { IftError, type CausalLM } from '@ift/tensor'
+import * as z from '../config/options.js'
+import type { TokenRowsRequest } from './place-token-rows.js'
+import type { ModuleOptions } from './options.js'
+
+const ids = z.array(z.number().int().min(0)).min(1)
+
+/** Rows of tables that a method trains beside the modules it adapts; a method spreads it into its own options. */
+export const tokenRowsOption = {
+  trainableTokenIndices: z
+    .union([ids, z.record(z.string(), ids)])
+    .optional()
+    .describe(
+      'Ids of tokens whose rows of the embedding are trained besides, or such lists by the ends of the names of embeddings and heads.',
+    ),
+}
+
+/** Field of PEFT's adapter_config.json by `tokenRowsOption`. */
+export const tokenRowsField = { trainable_token_indices: 'trainableTokenIndices' } as const
+
+/** What `trainableTokenIndices` asks for. Names are plain ends, as in Hugging Face PEFT. Throws IFT_PEFT_TARGET for one of no module. */
+export function tokenRowsBeside(
+  { trainableTokenIndices: asked, modulesToSave = [], ensureWeightTying = false }: ModuleOptions,
+  model: CausalLM,
+): TokenRowsRequest | undefined {
+  if (asked === undefined) return undefined
+  const modules = [...model.namedModules()]
+  const indices = new Map<string, readonly number[]>()
+  if (isList(asked)) {
+    for (const [path, module] of modules) if (module === model.embeddings) indices.set(path, asked)
+  } else
+    for (const [name, list] of Object.entries(asked)) {
+      const paths = modules.map(([path]) => path).filter((path) => path.endsWith(name))
+      if (!paths.length)
+        throw new IftError(
+          'IFT_PEFT_TARGET',
+          `peft.trainableTokenIndices names "${name}", which no module of this model ends with.`,
+          'Name an embedding or the head, or give a list of ids alone, which is for the embedding.',
+        )
+      for (const path of paths) indices.set(path, list)
+    }
+  for (const path of indices.keys()) {
+    const saved = modulesToSave.find((name) => path.endsWith(name))
+    if (saved !== undefined)
+      throw new IftError(
+        'IFT_PEFT_TARGET',
+        `peft.modulesToSave trains "${path}" whole, and peft.trainableTokenIndices some of its rows.`,
+        'Name it in one of them alone.',
+      )
+  }
+  return {
+    option: 'trainableTokenIndices',
+    indices,
+    fileName: 'token_adapter.trainable_tokens_delta',
+    repeated: false,
+    tiedAlone: ensureWeightTying,
+  }
+}
+
+const isList = (asked: NonNullable<ModuleOptions['trainableTokenIndices']>): asked is readonly number[] =>
+  Array.isArray(asked)
