@@ -278,7 +278,7 @@ export class Ift extends PluginSession {
     if (!open.peft.merge)
       throw new IftError(
         'IFT_MERGE_IMPOSSIBLE',
-        'This kind of adapter has no form inside the weights.',
+        open.peft.unmergeable ?? 'This kind of adapter has no form inside the weights.',
         'Use it beside the base model: --adapter DIR',
       )
     // The base that the adapter names is known only now.

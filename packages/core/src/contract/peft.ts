@@ -105,13 +105,15 @@ export interface PeftHandle {
   load(source: AdapterSource): Promise<void>
   /** Folds the method into the base weights and takes it off the model; null when it cannot be folded. */
   readonly merge: (() => Promise<void>) | null
-  /** Why it cannot be folded into these weights, where only the options or the model say so; said before training. */
+  /** Why it cannot be folded into these weights, or into any; said before training. */
   readonly unmergeable?: string | null
   /**
    * Whether training draws random numbers for every row, as dropout does. Rows that several samples have in common are
    * then not computed once for all of them, unless the config asks for it.
    */
   readonly stochastic?: boolean
+  /** What the user of a run should know before it begins, a sentence each. */
+  readonly notes?: readonly string[]
   /** Switches dropout and the like. */
   setTraining(on: boolean): void
   /** Off, the model computes what it does without the method; nothing that was learned is lost. On at first. */

@@ -1,5 +1,6 @@
 export * from './adapters/index.js'
 export { AdaptedLinear } from './adapted-linear.js'
+export { readAdapterConfig, type AdapterConfigReader } from './adapter-config.js'
 export type { AdaptedLayer, AdapterTensor, MergedWeights } from './adapted-layer.js'
 export { modulePrefix, sharedPrefix } from './names.js'
 export { ModuleHandle, type ModuleParts } from './module-handle.js'
@@ -13,9 +14,19 @@ export {
   targetOptions,
   type ModuleOptions,
 } from './options.js'
-export { constant, kaimingUniform, normal, ones, uniform, values, zeros, type Start } from './start.js'
 export { fullMatcher } from './python-regex/index.js'
 export type { TokenRowsRequest } from './place-token-rows.js'
 export { tokenRowsField, tokenRowsOption } from './trainable-token-indices.js'
+export {
+  constant,
+  kaimingUniform,
+  normal,
+  ones,
+  startTensor,
+  uniform,
+  values,
+  zeros,
+  type Start,
+} from './start.js'
 export { linearLayers, linearLayersAndEmbeddings, patternTable, type TargetKind } from './targets.js'
 export { fanInFanOut } from './write-config.js'

@@ -202,10 +202,11 @@ async function openIn(
       })
     agreed = true
   }
-  const notes = [...data.notes]
+  const notes = [...data.notes, ...(open.peft?.notes ?? [])]
   const unmergeable =
     open.peft &&
-    (open.peft.merge === null ? 'The method has no form inside the weights.' : open.peft.unmergeable)
+    (open.peft.unmergeable ??
+      (open.peft.merge === null ? 'The method has no form inside the weights.' : null))
   if (unmergeable)
     notes.push(`The adapter will not be one to merge: ${unmergeable} It is used beside its base (--adapter).`)
   if (resume) await agree()

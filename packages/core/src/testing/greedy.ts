@@ -1,5 +1,6 @@
 import type { Backend, CausalLM } from '@ift/tensor'
 import type { ModelShape } from '../contract/model.js'
+import type { PeftHandle } from '../contract/peft.js'
 import type { Tokenizer } from '../contract/tokenizer.js'
 import { Decoder } from '../generate/decoder.js'
 import { Generator } from '../generate/generator.js'
@@ -11,7 +12,8 @@ const wordless = {
 
 /**
  * The `count` most likely ids behind a prompt, one after the other, as a session generates them: through the paged cache and
- * with the steps that a device records. For comparison with the greedy `generate` of a reference implementation.
+ * with the steps that a device records, behind what a method puts in front. For comparison with the greedy `generate` of a
+ * reference implementation.
  */
 export async function greedyIds(
   backend: Backend,
@@ -19,8 +21,9 @@ export async function greedyIds(
   shape: ModelShape,
   prompt: readonly number[],
   count: number,
+  peft: PeftHandle | null = null,
 ): Promise<number[]> {
-  const decoder = new Decoder(backend, model, null, shape, 'f32')
+  const decoder = new Decoder(backend, model, peft, shape, 'f32')
   const parts = {
     decoder,
     tokenizer: wordless,
