@@ -39,7 +39,8 @@ def sequences_of(arguments: argparse.Namespace) -> list[list[int]]:
 
 def logits_of(model, sequences: list[list[int]]) -> list[torch.Tensor]:
     with torch.no_grad():
-        return [model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float() for ids in sequences]
+        # Virtual rows in front have logits of their own.
+        return [model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -len(ids) :].float() for ids in sequences]
 
 
 def result(arguments: argparse.Namespace, logits: list[torch.Tensor]) -> dict:

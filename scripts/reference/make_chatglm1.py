@@ -41,6 +41,9 @@ CONFIG = {
 
 
 class Attention(nn.Module):
+    # Keys and values [V, H, D] in front of those of the tokens, which all of them see (P-tuning v2).
+    prefix = None
+
     def __init__(self, hidden, heads):
         super().__init__()
         self.heads = heads
@@ -61,6 +64,9 @@ class Attention(nn.Module):
     def forward(self, x, positions, visible):
         q, k, v = self.query_key_value(x).reshape(len(x), self.heads, -1).chunk(3, -1)
         q, k = self.turned(q, positions), self.turned(k, positions)
+        if self.prefix is not None:
+            k, v = (torch.cat([ahead, own]) for ahead, own in zip(self.prefix, (k, v), strict=True))
+            visible = torch.cat([torch.ones(len(q), len(k) - len(q), dtype=torch.bool), visible], 1)
         scores = torch.einsum('ihd,jhd->hij', q, k) / q.shape[-1] ** 0.5
         weights = scores.masked_fill(~visible, -torch.inf).softmax(-1)
         return self.dense(torch.einsum('hij,jhd->ihd', weights, v).flatten(1))

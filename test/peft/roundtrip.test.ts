@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,7 @@ import { saveModel, writeAdapter } from '@ift/core'
 import { fixture, readObject, root } from '../fixture/files.js'
 import { readGolden, worst } from '../fixture/golden.js'
 import { logitsOf, variants, withAdapter } from '../fixture/peft.js'
+import { withPeftAdapter } from '../fixture/ptuning.js'
 
 // What ift writes, read by the reference implementation. Runs where IFT_PYTHON names a Python that has
 // scripts/reference/requirements.txt.
@@ -67,5 +68,17 @@ describe.skipIf(python === undefined)('written by ift, loaded by peft and transf
       'merged in transformers': show(merged),
     })
     expect(Math.max(here, adapter, merged)).toBeLessThan(1e-4)
+  })
+
+  const virtual = readdirSync(fixture('peft-ptuning')).filter((name) => !name.startsWith('text-'))
+  test.each(virtual)('%s, virtual tokens', { timeout: 300_000 }, async (variant) => {
+    const source = fixture('peft-ptuning', variant)
+    const golden = join(source, 'golden.safetensors')
+    let base = ''
+    await withPeftAdapter(source, async ({ peft }, adapter) => {
+      base = fixture(String(adapter.config['base_model_name_or_path']))
+      await writeAdapter(join(dir, variant), await peft.save())
+    })
+    expect(await check('check_adapter.py', [base, join(dir, variant)], golden)).toBeLessThan(1e-4)
   })
 })
