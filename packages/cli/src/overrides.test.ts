@@ -110,3 +110,27 @@ test('adapters are named one by one, each by a flag of its own', () => {
   expect(flags).toEqual({ adapter: ['a=./x', 'b=./y'] })
   expect(split('generate hello --adapter ./x').flags).toEqual({ adapter: ['./x'] })
 })
+
+test("methods have the original's names and defaults, and flags of other methods do nothing", () => {
+  const peftOf = (line: string) => split(line).overrides['peft']
+  expect(peftOf('train --peft_type p_tuning')).toEqual({ method: 'p-tuning', encoderHidden: 128 })
+  expect(peftOf('train --num_virtual_tokens 8 --prompt_encoder_hidden_size 64 --peft_type p_tuning')).toEqual(
+    { method: 'p-tuning', virtualTokens: 8, encoderHidden: 64 },
+  )
+  expect(peftOf('train --peft_type prefix --prompt_encoder_hidden_size 64')).toEqual({
+    method: 'prefix-tuning',
+    projection: true,
+    encoderHidden: 64,
+  })
+  const { overrides, notes } = split(
+    'train --peft_type prompt --num_virtual_tokens 8 --prompt_encoder_hidden_size 64 --lora_r 8',
+  )
+  expect(overrides).toEqual({ peft: { method: 'prompt-tuning', virtualTokens: 8 } })
+  expect(notes).toEqual([
+    '--prompt_encoder_hidden_size is not needed: --peft_type prompt does nothing with it.',
+    '--lora_r is not needed: --peft_type prompt does nothing with it.',
+  ])
+  expect(peftOf('train --peft_type lora --lora_r 8')).toEqual({ method: 'lora', r: 8 })
+  expect(peftOf('train --lora_r 8')).toEqual({ r: 8 })
+  expect(peftOf('train --epochs 1')).toBeUndefined()
+})

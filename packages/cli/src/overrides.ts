@@ -1,6 +1,7 @@
 import { IftError, optionRows, rankPlacement, suggest, type Flags, type OptionRow } from '@ift/core'
 import { SeedBatch } from './seed/batch.js'
 import { isSeedScript, seedFlags, seedWords, translateSeedFlag } from './seed/flags.js'
+import { SeedPeft } from './seed/method.js'
 
 /** What of a verb decides how its line is read. */
 export interface LineVerb {
@@ -61,6 +62,7 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
   const overrides: Record<string, unknown> = {}
   const notes: string[] = []
   const batch = new SeedBatch()
+  const peft = new SeedPeft()
   let processes: number | undefined
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!
@@ -91,7 +93,7 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
       const { path, value, note, words } = seed(take(seedWords(name, argv[i + 1])), name)
       if (words) rest.push(...words)
       if (words?.[0] === '--nproc') processes = Number(words[1])
-      if (path !== undefined) assign(overrides, path, value)
+      if (path !== undefined && !peft.take(name, path, value)) assign(overrides, path, value)
       if (note !== undefined) notes.push(note)
       continue
     }
@@ -108,6 +110,9 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
   const size = batch.size(processes ?? processesHere())
   if (size) assign(overrides, 'train.batchSize', size.value)
   if (size?.note != null) notes.push(size.note)
+  const method = peft.options()
+  if (Object.keys(method.values).length) overrides['peft'] = method.values
+  notes.push(...method.notes)
   return { rest, flags, overrides, notes }
 }
 

@@ -114,7 +114,7 @@ const training: Flags = {
   cutoff_len: numeric('maxLength'),
   resume_from_checkpoint: (values) => ({ words: ['--resume', ...values] }),
   val_set_size: numeric('validation.size'),
-  peft_type: renamed('peft.method', { p_tuning: 'p-tuning' }),
+  peft_type: text('peft.method'),
   lora_r: numeric('peft.r'),
   lora_alpha: numeric('peft.alpha'),
   lora_dropout: numeric('peft.dropout'),
