@@ -66,8 +66,10 @@ export class LoraLinear extends AdaptedLinear {
     ]
   }
 
+  /** A x, and for DoRA the rows that m lengthens. */
   get activationsPerToken(): number {
-    return this.settings.r
+    const { r, dora } = this.settings
+    return dora ? r + this.outFeatures : r
   }
 
   get stochastic(): boolean {

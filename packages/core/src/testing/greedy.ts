@@ -6,7 +6,7 @@ import { Decoder } from '../generate/decoder.js'
 import { Generator } from '../generate/generator.js'
 
 /** Ids are what is compared: texts play no part. */
-const wordless = {
+export const wordless = {
   decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
 } as unknown as Tokenizer
 

@@ -19,3 +19,7 @@ export {
   type TokenizerConformanceOptions,
 } from './tokenizer-conformance.js'
 export { Decoder } from '../generate/decoder.js'
+export { peftConformance, peftsOf } from './peft.js'
+export type { PeftBase, PeftConformanceOptions, PeftModel } from './peft-bench.js'
+export { peftTrial, type PeftTrial, type PeftTrialOptions } from './peft-trial.js'
+export { peftMechanism, type PeftMechanism } from './peft-mechanism.js'

@@ -6,6 +6,7 @@ import { openCheckpoint } from '../checkpoint/source.js'
 import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import type { ModelDefinition } from '../contract/model.js'
 import { claim } from './claim.js'
+import { randomIds } from './random-ids.js'
 
 export interface ModelConformanceOptions {
   /** config.json of a model small enough for float64 arithmetic in TypeScript; golden/config.json when omitted. */
@@ -73,17 +74,7 @@ export class ModelBench {
   /** Sequences of different lengths that the positions allow. */
   sequences(config: unknown, lengths = [5, 1, 9, 4]): number[][] {
     const { vocab, maxPositions } = this.definition.shape(config)
-    let state = 11
-    const { promptEnd = [] } = this.options
-    return lengths.map((length) => {
-      const ids = Array.from({ length: Math.min(length, maxPositions ?? length) }, () => {
-        state = (Math.imul(state, 1103515245) + 12345) >>> 0
-        return Math.floor((state / 2 ** 32) * vocab)
-      })
-      const at = Math.floor((ids.length - promptEnd.length) / 2)
-      if (at > 0) ids.splice(at, promptEnd.length, ...promptEnd)
-      return ids
-    })
+    return randomIds(vocab, lengths, { maxPositions, within: this.options.promptEnd ?? [] })
   }
 
   /** Makes every parameter trainable. */

@@ -1,4 +1,4 @@
-import { backward, ops, withRandom, type Backend, type CausalLM } from '@ift/tensor'
+import { backward, ops, scope, withRandom, type Backend, type CausalLM } from '@ift/tensor'
 import type { Sample } from '../contract/data.js'
 import type { PeftHandle } from '../contract/peft.js'
 import { packSamples } from '../data/pack.js'
@@ -19,6 +19,8 @@ export interface TrainingStepsOptions {
   readonly clipNorm?: number
   /** Of dropout; 0 when omitted. */
   readonly seed?: number
+  /** Steps that the method is told there will be; 100 when omitted. */
+  readonly totalSteps?: number
 }
 
 /**
@@ -64,12 +66,23 @@ export class TrainingSteps {
     return losses
   }
 
-  /** Updates what is trained and drops its gradients, of which it gives the squared norm before clipping. */
+  /**
+   * Updates what is trained, by the gradients and that of the method's penalty, and drops them; gives their squared norm before
+   * clipping.
+   */
   async update(learningRate: number): Promise<number> {
-    const norm = await this.#optimizer.update(learningRate)
+    const { peft, totalSteps = 100 } = this.#options
+    if (peft.penalty)
+      scope(() => {
+        backward(peft.penalty!())
+      })
+    const step = ++this.#step
+    const norm = await this.#optimizer.update(
+      learningRate,
+      peft.afterUpdate && ((gradientScale) => peft.afterUpdate!({ step, totalSteps, gradientScale })),
+    )
     const [squared] = await norm.read()
     norm.release()
-    this.#step++
     return squared!
   }
 

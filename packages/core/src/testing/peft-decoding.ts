@@ -1,0 +1,148 @@
+import { noGrad } from '@ift/tensor'
+import { ignoredLabel } from '../data/encode.js'
+import { packSamples } from '../data/pack.js'
+import { Decoder, type Feed } from '../generate/decoder.js'
+import { Generator } from '../generate/generator.js'
+import { scoreTokens } from '../generate/score-tokens.js'
+import { StepLogits } from '../generate/step-logits.js'
+import { forwardBatch } from '../train/forward.js'
+import { claim } from './claim.js'
+import { wordless } from './greedy.js'
+import type { PeftBench, Subject } from './peft-bench.js'
+import { logitsOfIds } from './peft-passes.js'
+
+/** What a Generator needs of a decoder. */
+type Decoding = Pick<Decoder, 'add' | 'fork' | 'remove' | 'feed'>
+
+/** A decoder without a cache: every step computes whole sequences, as training does. */
+class WholePasses implements Decoding {
+  readonly #sequences = new Map<number, readonly number[]>()
+  #next = 0
+
+  constructor(readonly subject: Subject) {}
+
+  add(): number {
+    this.#sequences.set(this.#next, [])
+    return this.#next++
+  }
+
+  fork(sequence: number): number {
+    this.#sequences.set(this.#next, this.#sequences.get(sequence)!)
+    return this.#next++
+  }
+
+  remove(sequence: number): void {
+    this.#sequences.delete(sequence)
+  }
+
+  feed(feeds: readonly Feed[]): StepLogits {
+    const { model } = this.subject
+    const samples = feeds.map(({ sequence, ids }) => {
+      const all = [...this.#sequences.get(sequence)!, ...ids]
+      this.#sequences.set(sequence, all)
+      // The last row predicts a token, whichever it is, and is the one that is asked for.
+      const labels = new Int32Array(all.length + 1).fill(ignoredLabel)
+      labels[all.length] = 0
+      return { ids: Int32Array.from([...all, 0]), labels }
+    })
+    const batch = packSamples(samples, false, model.promptOf?.bind(model))
+    const logits = noGrad(() => forwardBatch(this.subject, batch, ({ hidden }) => model.lmHead.call(hidden)))
+    return new StepLogits(logits, true)
+  }
+}
+
+/** Answers of a decoder to some prompts: greedily one at a time and together, and by beams. */
+async function answers(decoder: Decoding, prompts: readonly (readonly number[])[]) {
+  const generator = new Generator({
+    // Its private parts are of no use to a generator.
+    decoder: decoder as Decoder,
+    tokenizer: wordless,
+    ends: new Set<number>(),
+    stop: [],
+    maxPositions: null,
+    tap: null,
+  })
+  const greedy = { doSample: false, maxNewTokens: 5 }
+  const alone: number[][] = []
+  for (const prompt of prompts) alone.push([...(await generator.generate(prompt, greedy)).ids])
+  const together = (await generator.generateAll(prompts, greedy, prompts.length)).map(({ ids }) => [...ids])
+  const beams: number[][] = []
+  for (const prompt of prompts)
+    beams.push([...(await generator.generate(prompt, { ...greedy, numBeams: 3 })).ids])
+  return { greedy: alone, batch: together, beams }
+}
+
+/** With a cache, one prompt at a time, several at once and by beams, the method generates what whole passes give. */
+export function decoding(bench: PeftBench): Promise<void> {
+  return bench.withTrained(async (attached) => {
+    const { backend, model, peft, shape } = attached
+    peft.setTraining(false)
+    const prompts = bench.sequences(attached, [6, 4, 7])
+    const decoder = new Decoder(backend, model, peft, shape, bench.base === 'bf16' ? 'bf16' : 'f32')
+    try {
+      await steps(bench, decoder, new WholePasses(attached), prompts)
+      const [found, expected] = [
+        await answers(decoder, prompts),
+        await answers(new WholePasses(attached), prompts),
+      ]
+      for (const way of ['greedy', 'batch', 'beams'] as const)
+        for (const [i, ids] of expected[way].entries())
+          // Rounding of bf16 decides between tokens that are almost as likely.
+          claim(
+            bench.base === 'bf16'
+              ? found[way][i]!.length === ids.length
+              : found[way][i]!.join() === ids.join(),
+            `${way}, prompt ${i}: whole passes give ${ids.join()}, the cache ${found[way][i]!.join()}.`,
+          )
+    } finally {
+      decoder.release()
+    }
+  })
+}
+
+/** Scores of the next token, step by step and behind a fork. */
+async function steps(
+  bench: PeftBench,
+  cached: Decoding,
+  whole: Decoding,
+  prompts: readonly (readonly number[])[],
+): Promise<void> {
+  const scores = async (decoder: Decoding) => {
+    const found: Float32Array[] = []
+    const feed = async (feeds: readonly Feed[]) => {
+      const logits = decoder.feed(feeds)
+      found.push(...(await logits.rows()).map((row) => row.slice()))
+      logits.release()
+    }
+    const sequences = prompts.map(() => decoder.add())
+    await feed(sequences.map((sequence, i) => ({ sequence, ids: prompts[i]! })))
+    const forked = decoder.fork(sequences[0]!)
+    await feed([...sequences, forked].map((sequence, i) => ({ sequence, ids: [i + 1] })))
+    await feed([...sequences, forked].map((sequence, i) => ({ sequence, ids: [i + 2] })))
+    for (const sequence of [...sequences, forked]) decoder.remove(sequence)
+    return found
+  }
+  const [found, expected] = [await scores(cached), await scores(whole)]
+  bench.near('scores of the next token', joined(found), joined(expected), 1e-4)
+}
+
+const joined = (rows: readonly Float32Array[]) => Float32Array.from(rows.flatMap((row) => [...row]))
+
+/** Scores of the tokens of a text are those of a forward pass. */
+export function scoring(bench: PeftBench): Promise<void> {
+  return bench.withTrained(async (attached) => {
+    const { backend, model, peft, shape } = attached
+    peft.setTraining(false)
+    const [ids] = bench.sequences(attached, [9])
+    const logits = await logitsOfIds(attached, [ids!])
+    const [first, ...found] = await scoreTokens(backend, model, peft, ids!)
+    claim(first === null, `The first token has nothing before it, and the score ${first}.`)
+    const expected = found.map((_, i) => {
+      const row = logits.subarray(i * shape.vocab, (i + 1) * shape.vocab)
+      const most = row.reduce((a, b) => Math.max(a, b))
+      const sum = row.reduce((total, value) => total + Math.exp(value - most), 0)
+      return row[ids![i + 1]!]! - most - Math.log(sum)
+    })
+    bench.near('scores', Float32Array.from(found as number[]), Float32Array.from(expected), 1e-4)
+  })
+}

@@ -1,0 +1,310 @@
+import { IftError, noGrad, quantFormats, recomputeModules, withRandom, type Parameter } from '@ift/tensor'
+import { referenceBackend } from '@ift/tensor/reference'
+import { ignoredLabel } from '../data/encode.js'
+import type { Sample } from '../contract/data.js'
+import { packSamples } from '../data/pack.js'
+import { requireRoom, virtualLength, virtualRows } from '../data/virtual-tokens.js'
+import { forwardBatch } from '../train/forward.js'
+import { plan, type PlanInput } from '../train/plan.js'
+import { claim, claimClose, claimSame } from './claim.js'
+import { norm, PeftBench, type Attached, type PeftSettings, type Subject } from './peft-bench.js'
+import {
+  gradientsOf,
+  learned,
+  logitsOfIds,
+  lossOfIds,
+  lossWithGradients,
+  zeroGradients,
+} from './peft-passes.js'
+import { TrainingSteps } from './training-steps.js'
+
+/** Everything that is trained gets a gradient, and nothing else has one. */
+export function gradients(bench: PeftBench): Promise<void> {
+  return bench.withTrained(async (attached) => {
+    const { model, peft } = attached
+    await lossOfIds(attached, bench.sequences(attached))
+    for (const [name, gradient] of await gradientsOf(attached)) {
+      claim(gradient !== null, `${name} is trained, and has no gradient.`)
+      claim(gradient.every(Number.isFinite), `The gradient of ${name} is not finite.`)
+      claim(
+        gradient.some((value) => value !== 0),
+        `The gradient of ${name} is 0 everywhere.`,
+      )
+    }
+    const own = new Set([...peft.trainable()].map(({ parameter }) => parameter))
+    for (const [path, parameter] of model.namedParameters())
+      claim(own.has(parameter) || parameter.grad === null, `${path} is not trained, and has a gradient.`)
+  })
+}
+
+/** The gradient of all that is trained, along a random direction, is the slope of the loss, in float64. */
+export function differences(bench: PeftBench): Promise<void> {
+  if (bench.options.wholeGradient === false) return Promise.resolve()
+  return bench.withTrained(
+    async (attached) => {
+      const { backend, peft } = attached
+      const samples = bench.sequences(attached).map(learned)
+      peft.setTraining(false)
+      lossWithGradients(attached, samples).release()
+      let state = 9
+      let slope = 0
+      const moves: { to: (values: Float64Array) => void; original: Float64Array; direction: Float64Array }[] =
+        []
+      for (const { parameter } of peft.trainable()) {
+        const { value, grad } = parameter
+        const original = new Float64Array(value.size)
+        await backend.read(value.buf, original)
+        const gradient = new Float64Array(value.size)
+        if (grad !== null) await backend.read(grad.buf, gradient)
+        const direction = gradient.map((g) => {
+          state = (Math.imul(state, 1103515245) + 12345) >>> 0
+          const d = state / 2 ** 31 - 1
+          slope += g * d
+          return d
+        })
+        moves.push({
+          to: (values) => {
+            backend.write(value.buf, values)
+          },
+          original,
+          direction,
+        })
+      }
+      const lossAt = async (step: number): Promise<number> => {
+        for (const { to, original, direction } of moves) to(original.map((w, i) => w + step * direction[i]!))
+        const loss = noGrad(() => lossWithGradients(attached, samples))
+        const found = new Float64Array(1)
+        await backend.read(loss.buf, found)
+        loss.release()
+        return found[0]!
+      }
+      const numericAt = async (h: number) => ((await lossAt(h)) - (await lossAt(-h))) / (2 * h)
+      let numeric = await numericAt(1e-5)
+      // A step across the kink of a relu gives the mean of two slopes; a shorter one stays on its side.
+      for (const h of [1e-6, 1e-7])
+        if (Math.abs(slope - numeric) > 1e-5 * (1 + Math.abs(numeric))) numeric = await numericAt(h)
+      claimClose('slope of the loss along a random direction', [slope], [numeric], 1e-5)
+    },
+    { open: () => referenceBackend({ exact: true }) },
+  )
+}
+
+/** Loss of some sequences before and after steps of the trainer's kind, without dropout. */
+async function lossesAround(bench: PeftBench, attached: Attached, steps: number): Promise<[number, number]> {
+  const { backend, model, peft } = attached
+  const sequences = bench.sequences(attached, [9, 6, 8])
+  const loss = async () => {
+    peft.setTraining(false)
+    return noGrad(() => lossOfIds(attached, sequences))
+  }
+  const before = await loss()
+  const training = new TrainingSteps({ backend, model, peft, seed: 3 })
+  for (let step = 0; step < steps; step++) {
+    peft.setTraining(true)
+    await training.backward([sequences.map(learned)])
+    await training.update(bench.learningRate)
+  }
+  training.release()
+  return [before, await loss()]
+}
+
+function claimLower([before, after]: [number, number], what: string): void {
+  claim(Number.isFinite(after) && after < before, `${what}: the loss goes from ${before} to ${after}.`)
+}
+
+/** Steps of training lower the loss, from the start of the method. */
+export function learning(bench: PeftBench): Promise<void> {
+  return bench.with(async (attached) => {
+    claimLower(await lossesAround(bench, attached, 4), `4 steps over a base in ${bench.base}`)
+  })
+}
+
+/** The same on a base in bf16, whose logits are those of f32 but for rounding. */
+export async function halfPrecision(bench: PeftBench): Promise<void> {
+  const logits = (settings: PeftSettings) =>
+    bench.withTrained((attached) => {
+      attached.peft.setTraining(false)
+      return logitsOfIds(attached, bench.sequences(attached))
+    }, settings)
+  const [full, half] = [await logits({}), await logits({ base: 'bf16' })]
+  const difference = norm(full.map((x, i) => x - half[i]!)) / norm(full)
+  claim(difference < 0.1, `logits in bf16 are ${difference} of their size away from those in f32.`)
+  await learning(new PeftBench(bench.method, bench.subject, bench.options, 'bf16'))
+}
+
+/** On a base in few bits it learns, or is refused with the reason. */
+export async function quantised(bench: PeftBench): Promise<void> {
+  for (const format of quantFormats) {
+    const over = new PeftBench(bench.method, bench.subject, bench.options, format)
+    if ((await refusal(over)) === null) await learning(over)
+  }
+}
+
+/** Why the method cannot be put onto this base; null where it can. What is thrown otherwise is a fault. */
+export function refusal(bench: PeftBench): Promise<string | null> {
+  return bench.withBase(async (base) => {
+    try {
+      const peft = await bench.attach(base)
+      try {
+        requireRoom(virtualLength(peft), base.shape)
+      } finally {
+        peft.release()
+      }
+      return null
+    } catch (error) {
+      claim(
+        error instanceof IftError && /^IFT_PEFT_/.test(error.code),
+        `Over a base in ${bench.base}: expected an IFT_PEFT_… error, found ${String(error)}.`,
+      )
+      return error.message
+    }
+  })
+}
+
+/** Sequences laid end to end do not see each other. */
+export function packing(bench: PeftBench): Promise<void> {
+  return bench.withTrained(async (attached) => {
+    attached.peft.setTraining(false)
+    const sequences = bench.sequences(attached)
+    const together = await logitsOfIds(attached, sequences)
+    let at = 0
+    for (const [i, sequence] of sequences.entries()) {
+      const alone = await logitsOfIds(attached, [sequence])
+      claimClose(`logits of sequence ${i}`, together.subarray(at, at + alone.length), alone, 1e-5)
+      at += alone.length
+    }
+    claim(at === together.length, `${together.length} logits together, ${at} one at a time.`)
+  })
+}
+
+/** Random numbers are drawn in training only, and only where `stochastic` says so. */
+export function randomness(bench: PeftBench): Promise<void> {
+  return bench.withTrained(async (attached) => {
+    const { peft } = attached
+    const sequences = bench.sequences(attached)
+    const loss = (training: boolean, seed: number) => {
+      peft.setTraining(training)
+      return noGrad(() => lossOfIds(attached, sequences, { random: { seed, step: 2, micro: 1 } }))
+    }
+    const still = await loss(false, 1)
+    claimSame('loss without training, with another seed', [await loss(false, 2)], [still])
+    const [first, again, other] = [await loss(true, 1), await loss(true, 1), await loss(true, 2)]
+    claimSame('loss of training with the same seed', [again], [first])
+    if (peft.stochastic === true) claim(first !== other, 'stochastic is true, and no random number is drawn.')
+    else {
+      claimSame('loss of training with another seed, though stochastic is not true', [other], [first])
+      claimSame('loss of training, though stochastic is not true', [first], [still])
+    }
+    claimSame('loss behind training', [await loss(false, 1)], [still])
+  })
+}
+
+type Step = { readonly loss: Float32Array; readonly gradients: Map<string, Float32Array | null> }
+
+async function stepOf(attached: Attached, samples: readonly Sample[], share = false): Promise<Step> {
+  const loss = lossWithGradients(attached, samples, { share })
+  const step = { loss: await loss.read(), gradients: await gradientsOf(attached) }
+  loss.release()
+  zeroGradients(attached)
+  return step
+}
+
+/** Samples that begin alike give the same loss and gradients when their beginning is computed once. */
+export function sharing(bench: PeftBench): Promise<void> {
+  return bench.withTrained(async (attached) => {
+    const { peft, shape } = attached
+    if (shape.bidirectionalPrompt === true) return
+    peft.setTraining(false)
+    const [beginning = [], ...ends] = bench.sequences(attached, [9, 2, 4, 3])
+    const samples = ends.map((end) => ({
+      ids: Int32Array.from([...beginning, ...end]),
+      labels: Int32Array.from([...beginning.map(() => ignoredLabel), ...end]),
+    }))
+    const rows = (share: boolean) => packSamples(samples, share).ids.length
+    claim(rows(true) < rows(false), 'Nothing was shared.')
+    const [whole, shared] = [await stepOf(attached, samples), await stepOf(attached, samples, true)]
+    claimClose('loss', shared.loss, whole.loss, 1e-5)
+    for (const [name, gradient] of whole.gradients)
+      claimClose(`gradient of ${name}`, shared.gradients.get(name)!, gradient!, 1e-4)
+  })
+}
+
+/** Layers that run twice give the same gradients, bit for bit, with dropout too. */
+export async function recomputing(bench: PeftBench): Promise<void> {
+  const step = (recompute: boolean) =>
+    bench.withTrained((attached) => {
+      const { model, peft } = attached
+      if (recompute) {
+        const layers = new Set(model.layers)
+        recomputeModules(model, (_, module) => layers.has(module))
+      }
+      peft.setTraining(true)
+      return stepOf(attached, bench.sequences(attached).map(learned))
+    })
+  const [kept, again] = [await step(false), await step(true)]
+  claimSame('loss', again.loss, kept.loss)
+  for (const [name, gradient] of kept.gradients)
+    claimSame(`gradient of ${name}`, again.gradients.get(name)!, gradient!)
+}
+
+/**
+ * What `memory` and virtual tokens add to the plan is what the allocator holds behind a forward pass, within 10 %. The plan counts all
+ * that a model keeps of which every weight is trained, so the figure must cover what is held over a frozen model and not be more than what
+ * is held over a trained one.
+ */
+export async function memory(bench: PeftBench): Promise<void> {
+  // So many that what a method keeps for each layer, whatever the number of tokens, is little.
+  const lengths = Array.from({ length: 24 }, () => 24)
+  /** Bytes held by a forward pass. */
+  const heldBy = (subject: Subject, sequences: readonly (readonly number[])[]): number => {
+    const { backend, model, peft } = subject
+    peft?.setTraining(true)
+    const batch = packSamples(sequences.map(learned), false, model.promptOf?.bind(model))
+    const before = backend.memory().allocated
+    return withRandom({ seed: 0, step: 0, micro: 0 }, () =>
+      forwardBatch(subject, batch, () => backend.memory().allocated - before),
+    )
+  }
+  const train = (parameters: Iterable<Parameter>) => {
+    for (const parameter of parameters) parameter.setTrainable(true)
+  }
+  await bench.withBase(async (base) => {
+    const { shape, model } = base
+    const parameters = [...model.namedParameters()].map(([, parameter]) => parameter)
+    const attached = { ...base, peft: await bench.attach(base) }
+    const { peft } = attached
+    const sequences = bench.sequences(attached, lengths)
+    const plain = await bench.withBase((other) => {
+      train([...other.model.namedParameters()].map(([, parameter]) => parameter))
+      return Promise.resolve(heldBy(other, sequences))
+    })
+    const tokens = sequences.reduce((sum, { length }) => sum + length, 0)
+    const rows = virtualRows(peft, model)
+    const isEach = rows?.copies === 'each'
+    const all = tokens + (rows?.rows ?? 0) * (isEach ? sequences.length : 1)
+    const activations = (of: Pick<PlanInput, 'method' | 'virtualKeys'>) =>
+      plan(
+        {
+          ...{ shape, dtype: 'f32', parameters: 0, trainable: 0, optimizerState: 0 },
+          ...{ tokens: all, trainedTokens: tokens, budget: null, ...of },
+        },
+        0,
+      ).activations
+    const virtualKeys = isEach ? 0 : virtualLength(peft).tokens * sequences.length
+    const ofMethod =
+      activations({ method: peft.memory?.() ?? null, virtualKeys }) - activations({ method: null })
+    const planned = plain * (all / tokens) + ofMethod
+    const frozen = heldBy(attached, sequences)
+    claim(
+      frozen <= 1.1 * planned,
+      `memory() leads to ${planned} bytes for the backward pass of ${tokens} tokens, and ${frozen} are held.`,
+    )
+    train(parameters.filter(({ isAssigned }) => isAssigned))
+    const trained = heldBy(attached, sequences)
+    claim(
+      planned <= 1.1 * trained,
+      `memory() leads to ${planned} bytes for the backward pass of ${tokens} tokens, and ${trained} are held at most.`,
+    )
+    peft.release()
+  })
+}

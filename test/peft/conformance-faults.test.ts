@@ -1,0 +1,255 @@
+import { expect, test } from 'vitest'
+import type { PeftHandle, PeftMethod, TrainableParameter } from '@ift/core'
+import * as z from '@ift/core/options'
+import { peftConformance, type PeftConformanceOptions } from '@ift/core/testing'
+import { llama } from '@ift/model-llama'
+import { lora } from '@ift/peft-lora'
+import {
+  Linear,
+  Parameter,
+  QuantizedLinear,
+  replaceModules,
+  zeros,
+  ops,
+  type CausalLM,
+  type Tensor,
+} from '@ift/tensor'
+import { fixture } from '../fixture/files.js'
+
+// LoRA with a fault, which the kit has to find.
+
+const method: PeftMethod = lora
+
+/** LoRA whose handle has other parts. */
+const withHandle = (change: (handle: PeftHandle, model: CausalLM) => Partial<PeftHandle>): PeftMethod => ({
+  ...method,
+  attach: async (model, options, context) => {
+    const handle = await method.attach(model, options, context)
+    const changed = change(handle, model)
+    return new Proxy(handle, {
+      get(of, key) {
+        const value: unknown = Object.hasOwn(changed, key)
+          ? Reflect.get(changed, key)
+          : Reflect.get(of, key, of)
+        return typeof value === 'function' ? (value.bind(of) as unknown) : value
+      },
+    })
+  },
+})
+
+/** LoRA that does something else besides when it is attached. */
+const attaching = (change: (handle: PeftHandle, model: CausalLM) => void) =>
+  withHandle((handle, model) => {
+    change(handle, model)
+    return {}
+  })
+
+const write = ({ parameter }: TrainableParameter, value: () => number) => {
+  const { master } = parameter
+  master.backend.write(master.buf, Float32Array.from({ length: master.size }, value))
+  parameter.roundFromMaster()
+}
+
+/** Adds the output of the first row to that of every row. */
+class FirstRow extends Linear {
+  protected override forward(x: Tensor, addTo?: Tensor): Tensor {
+    const first = ops.linear(x.rows(0, 1), this.weight.value).reshape(this.outFeatures)
+    return ops.linear(x, this.weight.value, { bias: first, addTo })
+  }
+}
+
+/** Computes something else every time. */
+class Counting extends Linear {
+  #calls = 0
+  protected override forward(x: Tensor, addTo?: Tensor): Tensor {
+    return ops.linear(x, this.weight.value, { alpha: 1 + this.#calls++, addTo })
+  }
+}
+
+const replacing = (Layer: typeof Linear) =>
+  attaching((_, model) => {
+    replaceModules(
+      model,
+      (path) => path.endsWith('o_proj'),
+      (module) => {
+        const { inFeatures, outFeatures, weight } = module as unknown as Linear
+        return new Layer(inFeatures, outFeatures, { weight })
+      },
+    )
+  })
+
+interface Fault {
+  /** End of the name of the case that finds it. */
+  readonly by: string
+  readonly method: PeftMethod
+  readonly message: RegExp
+  readonly settings?: Partial<PeftConformanceOptions>
+}
+
+const faults: Readonly<Record<string, Fault>> = {
+  'options that are not checked': {
+    by: 'options of another method are refused by name',
+    method: { ...method, options: z.looseObject({}) },
+    message: /expected IFT_CONFIG_INVALID naming peft\.conformance/,
+  },
+  'a trained parameter that is not named': {
+    by: 'what is trained has names, and nothing else is trained',
+    method: withHandle((handle) => ({ trainable: () => [...handle.trainable()].slice(1) })),
+    message: /is trainable, and not in trainable\(\)/,
+  },
+  'a start that moves the logits': {
+    by: 'the start leaves the logits as they are, or is said not to',
+    method: attaching((handle) => {
+      for (const entry of handle.trainable()) write(entry, () => 0.1)
+    }),
+    message: /logits of the method as it starts/,
+  },
+  'a start that is said to move the logits': {
+    by: 'the start leaves the logits as they are, or is said not to',
+    method,
+    settings: { startsAtBase: false },
+    message: /startsAtBase is false/,
+  },
+  'a start without the seed': {
+    by: 'the same seed gives the same start',
+    method: attaching((handle) => {
+      for (const entry of handle.trainable()) write(entry, Math.random)
+    }),
+    message: /start of base_model/,
+  },
+  'a parameter that plays no part': {
+    by: 'all that is trained has a gradient, and nothing else',
+    method: withHandle((handle) => {
+      const entries = [...handle.trainable()]
+      const idle = new Parameter([2])
+      idle.assign(zeros(entries[0]!.parameter.value.backend, [2], 'f32'))
+      idle.setTrainable(true)
+      return { trainable: () => [...entries, { name: 'idle', parameter: idle, lrScale: 1, decay: true }] }
+    }),
+    message: /idle is trained, and has no gradient/,
+  },
+  'a penalty without its gradient': {
+    by: 'gradients agree with finite differences',
+    method: withHandle((handle) => ({
+      penalty: () => {
+        const { value } = [...handle.trainable()][0]!.parameter
+        const first = value.reshape(value.size, 1).rows(0, 1).reshape(1)
+        const copy = zeros(value.backend, [1], 'f32')
+        value.backend.axpby(copy.buf, 1, first.buf, 0, first.buf, 1, 'f32')
+        return copy
+      },
+    })),
+    message: /slope of the loss/,
+  },
+  'a rate of nothing': {
+    by: 'steps of training lower the loss',
+    method: withHandle((handle) => ({
+      trainable: () => [...handle.trainable()].map((entry) => ({ ...entry, lrScale: 1e-30 })),
+    })),
+    message: /the loss goes from/,
+  },
+  'dropout that it does not speak of': {
+    by: 'random numbers are drawn in training only, where it says so',
+    method: withHandle(() => ({ stochastic: false })),
+    settings: { options: { dropout: 0.5 } },
+    message: /though stochastic is not true/,
+  },
+  'dropout that it has not': {
+    by: 'random numbers are drawn in training only, where it says so',
+    method: withHandle(() => ({ stochastic: true })),
+    settings: { options: { dropout: 0 } },
+    message: /no random number is drawn/,
+  },
+  'dropout that stays on': {
+    by: 'random numbers are drawn in training only, where it says so',
+    method: withHandle((handle) => ({
+      setTraining: () => {
+        handle.setTraining(true)
+      },
+    })),
+    settings: { options: { dropout: 0.5 } },
+    message: /without training/,
+  },
+  'rows that see another sequence': {
+    by: 'packed sequences equal one at a time',
+    method: replacing(FirstRow),
+    message: /logits of sequence 1/,
+  },
+  'a layer that does not compute the same twice': {
+    by: 'recomputed gradients equal kept ones bit for bit',
+    method: replacing(Counting),
+    message: /gradient of base_model/,
+  },
+  'a figure of memory that is too small': {
+    by: 'memory() is what a forward pass holds',
+    method: withHandle(() => ({ memory: () => ({ activationsPerToken: 0 }) })),
+    settings: { options: { r: 64, targetModules: 'all-linear' } },
+    message: /bytes for the backward pass/,
+  },
+  'a layer in few bits that it does not know': {
+    by: 'over nf4 and int8 it learns, or is refused with the reason',
+    method: attaching((_, model) => {
+      for (const [, module] of model.namedModules())
+        if (module instanceof QuantizedLinear) throw new TypeError('no weight')
+    }),
+    message: /expected an IFT_PEFT_… error, found TypeError: no weight/,
+  },
+  'a switch that does nothing': {
+    by: 'switched off, the model is the base bit for bit',
+    method: withHandle(() => ({ setEnabled: () => undefined })),
+    message: /logits with the method off/,
+  },
+  'steps that differ from whole passes': {
+    by: 'decoding with a cache equals whole passes: greedy, batch, beams',
+    method: replacing(FirstRow),
+    message: /scores of the next token/,
+  },
+  'a config with another scale': {
+    by: 'what is saved loads to the same bytes and logits',
+    method: withHandle((handle) => ({
+      save: async () => {
+        const { config, tensors } = await handle.save()
+        return { config: { ...config, lora_alpha: 1 }, tensors }
+      },
+    })),
+    message: /logits of what was loaded/,
+  },
+  'a file that is loaded whatever it holds': {
+    by: 'missing, left over and misshapen tensors are named',
+    method: withHandle(() => ({ load: () => Promise.resolve() })),
+    message: /expected an IFT_ADAPTER_… error naming/,
+  },
+  'a merge that forgets the update': {
+    by: 'merged weights give the same logits, or the reason is said',
+    method: withHandle((handle) => ({
+      merge: () => {
+        for (const entry of handle.trainable()) write(entry, () => 0)
+        return handle.merge!()
+      },
+    })),
+    message: /logits of the merged model/,
+  },
+  'a merge that leaves its layers': {
+    by: 'merged weights give the same logits, or the reason is said',
+    method: withHandle(() => ({ merge: () => Promise.resolve() })),
+    message: /stay in the merged model/,
+  },
+  'buffers that outlive it': {
+    by: 'scores equal those of a forward pass',
+    method: withHandle((handle) => {
+      // The model releases what is in it; a tensor beside it is the handle's to release.
+      const { backend } = [...handle.trainable()][0]!.parameter.value
+      const beside = new Parameter([1])
+      beside.assign(zeros(backend, [1], 'f32'))
+      return {}
+    }),
+    message: /1 buffers outlive the method/,
+  },
+}
+
+test.each(Object.entries(faults))('the kit finds %s', async (_, { by, method, message, settings }) => {
+  const models = [{ definition: llama, folder: fixture('llama-variants/plain') }]
+  const cases = peftConformance(method, { models, ...settings })
+  const { run } = cases.find(({ name }) => name.endsWith(`: ${by}`))!
+  await expect(run()).rejects.toThrow(message)
+})
