@@ -47,7 +47,7 @@ for (const name of ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama'
   run('pnpm', ['pack', '--pack-destination', user], { cwd: join(root, 'packages', name) })
 // Plugins of a third party, installed later like any other package.
 const others = mkdtempSync(join(tmpdir(), 'ift-e2e-plugins-'))
-for (const name of ['plugin-model', 'plugin-dataset'])
+for (const name of ['plugin-model', 'plugin-dataset', 'plugin-peft'])
   run('pnpm', ['pack', '--pack-destination', others], { cwd: join(root, 'examples', name) })
 const tarballs = readdirSync(user).filter((name) => name.endsWith('.tgz'))
 expect('seven tarballs', tarballs.length === 7)
@@ -171,8 +171,8 @@ brings({
 })
 run('npm', ['install', '--no-audit', '--no-fund', ...readdirSync(others).map((name) => join(others, name))])
 expect(
-  'a model family, a dataset and a verb of a third party are listed',
-  ['gpt2', 'kitchen', 'words'].every((name) => installed().includes(name)),
+  'a model family, a dataset, a method and a verb of a third party are listed',
+  ['gpt2', 'kitchen', 'serial-adapter', 'words'].every((name) => installed().includes(name)),
 )
 expect('the verb is in the help', run('npx', ['ift', '--help']).stdout.includes('Counts words of the data.'))
 const words = JSON.parse(run('npx', ['ift', 'words', '--least', '3']).stdout)
@@ -200,5 +200,9 @@ expect(
 run('npx', ['ift', 'merge', 'gpt2-merged', ...file, '--adapter', './gpt2-lora/adapter'])
 const foreignAnswer = run('npx', ['ift', 'generate', 'Why?', '--json', ...file, '--weights', './gpt2-merged'])
 expect('and answer', JSON.parse(foreignAnswer.stdout).ids.length > 0)
+run('npx', ['ift', 'train', ...file, '--peft.method', 'serial-adapter', '--output', 'gpt2-serial'])
+const serial = ['--adapter', './gpt2-serial/adapter']
+const adapted = run('npx', ['ift', 'generate', 'Why?', '--json', ...file, ...serial])
+expect('the method of a third party too', JSON.parse(adapted.stdout).ids.length > 0)
 rmSync(user, { recursive: true, force: true })
 rmSync(others, { recursive: true, force: true })
