@@ -1,0 +1,7 @@
+import { defineConfig, mergeConfig } from 'vitest/config'
+import base from '../../vitest.config.js'
+
+export default mergeConfig(
+  { ...base, test: { ...base.test, include: [] } },
+  defineConfig({ test: { include: ['scripts/peft-matrix/run.ts'], testTimeout: 600_000 } }),
+)
