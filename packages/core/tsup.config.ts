@@ -2,6 +2,7 @@ import { packageBuild } from '../../tsup.base.js'
 
 export default packageBuild({
   entry: {
+    collection: 'src/collection.ts',
     index: 'src/index.ts',
     model: 'src/model/index.ts',
     options: 'src/config/options.ts',

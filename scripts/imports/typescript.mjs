@@ -31,6 +31,7 @@ export const layers = {
     'config',
     'peft',
     'plugin',
+    'collection',
     'train',
     'session',
     'ift',

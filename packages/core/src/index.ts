@@ -35,6 +35,7 @@ export {
   type PluginHost,
 } from './plugin/define.js'
 export { type DataContext, type SessionHooks, type TrainerHandle, type TrainerHooks } from './plugin/hooks.js'
+export type { Card } from './plugin/card.js'
 export { catalogue, type CataloguePackage } from './plugin/catalogue.js'
 export type { InstalledPackage } from './plugin/installed.js'
 export { namesOf, nouns, readProvides, type Noun, type Provides } from './plugin/manifest.js'

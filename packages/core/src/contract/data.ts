@@ -1,7 +1,15 @@
 import type { PromptSpan } from '@ift/tensor'
 
+/** What a dataset knows of an example besides its texts. Nothing of it reaches the model. */
+export interface ExampleNotes {
+  /** A worse answer to the last question, for methods that learn preferences. */
+  readonly rejected?: string
+  /** Facts such as the task or the kind of the record, for counting and choosing. */
+  readonly meta?: Readonly<Record<string, string>>
+}
+
 /** One instruction with its answer, the record of the original platform; absent texts are ''. */
-export interface InstructionExample {
+export interface InstructionExample extends ExampleNotes {
   readonly instruction: string
   readonly input: string
   readonly output: string
@@ -27,7 +35,7 @@ export interface Message {
 }
 
 /** A conversation. `tools` is the JSON of callable functions that a chat template may render. */
-export interface MessagesExample {
+export interface MessagesExample extends ExampleNotes {
   readonly messages: readonly Message[]
   readonly tools?: unknown
 }

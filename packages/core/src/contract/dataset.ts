@@ -12,9 +12,11 @@ export interface DatasetContext {
   readonly rootDir: string
   /**
    * Local path of a file of the dataset: `name` inside the folder or file the user gave, or fetched from the hub.
-   * Fails with IFT_SOURCE_NOT_FOUND, naming where it looked.
+   * Fails with IFT_SOURCE_NOT_FOUND, naming where it looked. `hub` is another hub id than that of the definition.
    */
-  file(name: string): Promise<string>
+  file(name: string, hub?: string): Promise<string>
+  /** Told of a record that gives no example: the reason, without anything of the record, and file:line. */
+  dropped?(reason: string, where: string): void
   /** Seeds choices such as templates; the same seed gives the same examples. */
   readonly seed: number
 }

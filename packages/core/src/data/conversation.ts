@@ -1,4 +1,5 @@
 import { IftError } from '@ift/tensor'
+import { speakerSplitter } from './collection/speaker-marks.js'
 import { exactJson } from './exact-json.js'
 import {
   isInstruction,
@@ -103,7 +104,7 @@ export function toRounds(example: MessagesExample): Conversation {
   }
 }
 
-const mark = /^(Human|Assistant)[:：][ \t]*/gm
+const split = speakerSplitter({ user: ['Human:', 'Human：'], assistant: ['Assistant:', 'Assistant：'] })
 
 /**
  * Turns of BELLE's multi-turn records, whose instruction is "Human:…\nAssistant:…\nHuman:…\nAssistant:" and whose output
@@ -112,17 +113,12 @@ const mark = /^(Human|Assistant)[:：][ \t]*/gm
  */
 export function markedTurns(instruction: string, output: string): Message[] | null {
   if (!/^\s*Human[:：]/.test(instruction)) return null
-  const text = instruction.trimStart()
-  const marks = [...text.matchAll(mark)]
-  const messages: Message[] = []
-  for (const [i, match] of marks.entries()) {
-    const role = i % 2 === 0 ? 'user' : 'assistant'
-    if ((match[1] === 'Human') !== (role === 'user')) return null
-    const content = text.slice(match.index + match[0].length, marks[i + 1]?.index ?? text.length).trim()
-    if (i === marks.length - 1)
-      return role === 'assistant' && content === '' ? [...messages, { role, content: output }] : null
-    if (content === '') return null
-    messages.push({ role, content })
-  }
-  return null
+  const turns = split(instruction).turns
+  const open = turns.at(-1)
+  const alternate = turns.every(
+    ({ role, content }, i) =>
+      role === (i % 2 === 0 ? 'user' : 'assistant') && (content !== '') === i < turns.length - 1,
+  )
+  if (!alternate || open?.role !== 'assistant') return null
+  return [...turns.slice(0, -1), { ...open, content: output }]
 }

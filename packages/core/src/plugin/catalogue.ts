@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { packageRoot } from '../version.js'
+import { checkCard, type Card } from './card.js'
 import { namesOf, readProvides, type Provides } from './manifest.js'
 import type { PluginKind } from './names.js'
 
@@ -8,6 +9,8 @@ export interface CataloguePackage {
   readonly package: string
   readonly description: string
   readonly provides: Provides
+  /** What is known of the data, of a package of datasets. */
+  readonly card?: Card
 }
 
 const file = new URL('generated/catalogue.json', packageRoot)
@@ -17,7 +20,11 @@ let known: readonly CataloguePackage[] | undefined
 function read(): readonly CataloguePackage[] {
   if (!existsSync(file)) return []
   const packages = JSON.parse(readFileSync(file, 'utf8')) as CataloguePackage[]
-  return packages.map((one) => ({ ...one, provides: readProvides(one, one.package) }))
+  return packages.map(({ card, ...one }) => ({
+    ...one,
+    provides: readProvides(one, one.package),
+    ...(card && { card: checkCard(card, one.package) }),
+  }))
 }
 
 /**

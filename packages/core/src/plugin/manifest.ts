@@ -11,6 +11,13 @@ const word = z.string().min(1).max(200)
 const words = z.array(word).max(1000)
 const named = <S extends z.ZodType>(facts: S) => z.record(word, facts).default({})
 
+/** The original platform's tags of a dataset: languages, number of tasks, how the data was made. */
+export const tagsSchema = z.strictObject({
+  lang: z.array(z.enum(['EN', 'CN', 'ML'])),
+  task: z.array(z.enum(['MT', 'TS'])),
+  gen: z.array(z.enum(['HG', 'SI', 'MIX', 'COL'])),
+})
+
 /** Nouns with the names of what a package provides; a name carries what must be known of it before it is loaded. */
 export const providesSchema = z.strictObject({
   model: named(
@@ -31,13 +38,7 @@ export const providesSchema = z.strictObject({
     z.strictObject({
       description: z.string().max(1000).optional(),
       license: word.optional(),
-      tags: z
-        .strictObject({
-          lang: z.array(z.enum(['EN', 'CN', 'ML'])),
-          task: z.array(z.enum(['MT', 'TS'])),
-          gen: z.array(z.enum(['HG', 'SI', 'MIX', 'COL'])),
-        })
-        .optional(),
+      tags: tagsSchema.optional(),
       size: z.strictObject({ count: z.number().int().min(0), unit: word }).optional(),
     }),
   ),

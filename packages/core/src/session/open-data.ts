@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import type { DatasetContext } from '../contract/dataset.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import {
   buildSampleStore,
@@ -54,6 +55,8 @@ interface Found {
   readonly leftOut: readonly string[]
   readonly examples: () => AsyncIterable<LocatedExample>
   readonly key: string | null
+  /** Records that gave no example, by reason; filled while the examples are read. */
+  readonly dropped: Map<string, number>
 }
 
 /**
@@ -101,19 +104,23 @@ export async function findDatasets(
         options,
       } = await findRecords(rootDir, { ...source, path }, purpose)
       const key = JSON.stringify([await hashFiles(files), options])
-      found.push({ name: path, weight, leftOut, examples: () => readExamples(place, options), key })
+      const dropped = new Map<string, number>()
+      found.push({ name: path, weight, leftOut, examples: () => readExamples(place, options), key, dropped })
       continue
     }
     if (!session.provides('dataset', name))
       throw session.notFound('dataset', name, [...session.hooks.dataset.names(), ...compositeNames])
     const definition = await session.dataset(name)
-    const context = {
+    const dropped = new Map<string, number>()
+    const context: DatasetContext = {
       rootDir,
       seed,
-      file: async (wanted: string) => {
-        const base = await locateDataset(rootDir, path ?? definition.hub ?? wanted, [wanted])
+      file: async (wanted, hub = definition.hub) => {
+        // Without a folder and a hub id: beside the config.
+        const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
         return base.endsWith(wanted) ? base : locateDataset(rootDir, join(base, wanted))
       },
+      dropped: (reason) => void dropped.set(reason, (dropped.get(reason) ?? 0) + 1),
     }
     found.push({
       name,
@@ -121,6 +128,7 @@ export async function findDatasets(
       leftOut: [],
       examples: () => locateExamples(name, definition.load(context), limit),
       key: null,
+      dropped,
     })
   }
   return found
@@ -163,7 +171,7 @@ export async function openData(
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   // A cache saves time, and nothing depends on it.
   const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)
-  const build = async ({ name, examples, key, leftOut }: Found): Promise<RunDataset> => {
+  const build = async ({ name, examples, key, leftOut, dropped }: Found): Promise<RunDataset> => {
     const context = { dataset: name }
     const options: BuildOptions = {
       template: open.template,
@@ -177,7 +185,10 @@ export async function openData(
         ? { cache: { dir: join(rootDir, '.ift-cache'), key, keep, onFailure } }
         : {}),
     }
-    return { name, leftOut, store: await buildSampleStore(examples(), options) }
+    const store = await buildSampleStore(examples(), options)
+    const reasons = [...dropped].map(([reason, count]) => `${count.toLocaleString('en')} × ${reason}`)
+    if (reasons.length > 0) notes.add(`${name}: records that gave no example: ${reasons.join(', ')}.`)
+    return { name, leftOut, store }
   }
   const buildAll = async (found: readonly Found[]) => {
     const built: (RunDataset & { weight: number | undefined })[] = []

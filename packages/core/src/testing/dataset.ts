@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
 import { isInstruction, isMessages, isText, type Example } from '../contract/data.js'
 import type { DatasetContext, DatasetDefinition } from '../contract/dataset.js'
+import { alpaca, chatml } from '../data/template/index.js'
 import type { IftPlugin } from '../plugin/define.js'
 import { PluginSession } from '../plugin/plugin-session.js'
 import { claim } from './claim.js'
@@ -26,6 +27,63 @@ export function datasetsOf(plugin: IftPlugin): DatasetDefinition[] {
   return session.hooks.dataset.names().map((name) => session.hooks.dataset.find(name)!)
 }
 
+/** What a dataset gets of a session: the files of a folder. `asked` is told of every name, `dropped` of records without an example. */
+export function folderContext(
+  folder: string,
+  seed: number,
+  {
+    asked,
+    dropped,
+  }: { readonly asked?: (name: string) => void; readonly dropped?: DatasetContext['dropped'] } = {},
+): DatasetContext {
+  return {
+    rootDir: folder,
+    seed,
+    async file(name) {
+      asked?.(name)
+      const path = join(folder, name)
+      try {
+        await access(path)
+      } catch (cause) {
+        throw new IftError('IFT_SOURCE_NOT_FOUND', `${path}: no such file.`, undefined, { cause })
+      }
+      return path
+    },
+    ...(dropped && { dropped }),
+  }
+}
+
+/** Fails for an example without a question, an answer or a text. */
+export function claimTexts(example: Example, at: string): void {
+  if (isInstruction(example)) {
+    for (const field of ['instruction', 'input', 'output'] as const)
+      claim(typeof example[field] === 'string', `${at}: ${field} is not a text.`)
+    claim(example.instruction.trim() !== '' || example.input.trim() !== '', `${at}: nothing is asked.`)
+    claim(example.output.trim() !== '', `${at}: nothing is answered.`)
+  } else if (isMessages(example)) {
+    claim(
+      example.messages.every(({ content }) => typeof content === 'string'),
+      `${at}: a message is not a text.`,
+    )
+    claim(
+      example.messages.some(({ role }) => role === 'assistant'),
+      `${at}: no assistant message.`,
+    )
+  } else if (isText(example)) claim(example.text !== '', `${at}: the text is empty.`)
+  else claim(example.ids.length > 0, `${at}: no ids.`)
+}
+
+/** Fails for an example that a template cannot write, or of which nothing would be learned. */
+export function claimRenders(example: Example, at: string): void {
+  if (!isInstruction(example) && !isMessages(example)) return
+  for (const template of [alpaca, chatml]) {
+    const learned = template
+      .render(example, 'assistant')
+      .some(({ trained, text }) => trained && text.trim() !== '')
+    claim(learned, `${at}: the template ${template.name} writes no answer that is learned.`)
+  }
+}
+
 /**
  * Requirements of every dataset, as cases to run: `for (const { name, run } of datasetConformance(…)) test(name,
  * run)`.
@@ -35,20 +93,7 @@ export function datasetConformance(
   { folder, limit = Infinity }: DatasetConformanceOptions,
 ): ConformanceCase[] {
   const asked = new Set<string>()
-  const context = (seed: number): DatasetContext => ({
-    rootDir: folder,
-    seed,
-    async file(name) {
-      asked.add(name)
-      const path = join(folder, name)
-      try {
-        await access(path)
-      } catch (cause) {
-        throw new IftError('IFT_SOURCE_NOT_FOUND', `${path}: no such file.`, undefined, { cause })
-      }
-      return path
-    },
-  })
+  const context = (seed: number) => folderContext(folder, seed, { asked: (name) => asked.add(name) })
   const take = async (seed: number, count: number): Promise<Example[]> => {
     const examples: Example[] = []
     if (count > 0)
@@ -89,25 +134,10 @@ export function datasetConformance(
     named('there are examples, each with its texts', async () => {
       const examples = await take(1, limit)
       claim(examples.length > 0, 'no example.')
-      for (const [i, example] of examples.entries()) {
-        const at = `example ${i + 1}`
-        if (isInstruction(example)) {
-          for (const field of ['instruction', 'input', 'output'] as const)
-            claim(typeof example[field] === 'string', `${at}: ${field} is not a text.`)
-          claim(example.instruction.trim() !== '' || example.input.trim() !== '', `${at}: nothing is asked.`)
-          claim(example.output.trim() !== '', `${at}: nothing is answered.`)
-        } else if (isMessages(example)) {
-          claim(
-            example.messages.every(({ content }) => typeof content === 'string'),
-            `${at}: a message is not a text.`,
-          )
-          claim(
-            example.messages.some(({ role }) => role === 'assistant'),
-            `${at}: no assistant message.`,
-          )
-        } else if (isText(example)) claim(example.text !== '', `${at}: the text is empty.`)
-        else claim(example.ids.length > 0, `${at}: no ids.`)
-      }
+      for (const [i, example] of examples.entries()) claimTexts(example, `example ${i + 1}`)
+    }),
+    named('every example can be written by the templates alpaca and chatml', async () => {
+      for (const [i, example] of (await take(1, limit)).entries()) claimRenders(example, `example ${i + 1}`)
     }),
     named('the same seed gives the same examples in the same order', async () => {
       const [first, second] = [await take(7, limit), await take(7, limit)]

@@ -1,3 +1,4 @@
+export { collectionConformance } from './collection.js'
 export {
   datasetConformance,
   datasetsOf,

@@ -1,0 +1,175 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Part } from '../data/collection/dataset.js'
+import { columns } from '../data/collection/index.js'
+import { datasetsOf, folderContext } from '../testing/dataset.js'
+import { defineCollection } from './collection.js'
+import { PluginSession } from './plugin-session.js'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ift-collection-'))
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const card = {
+  name: 'tea',
+  title: 'Tea',
+  description: 'questions about tea.',
+  datasets: { tea: { description: 'All.' }, 'tea-green': { description: 'Green.', tags: tags('CN') } },
+  tags: tags('EN'),
+  kind: ['instruction'],
+  license: { id: 'MIT' },
+  upstream: [{ url: 'https://example.org/tea' }, { hub: 'tea/green' }],
+  citation: 'Tea 2026',
+}
+function tags(lang: 'EN' | 'CN') {
+  return { lang: [lang], task: ['TS'], gen: ['HG'] }
+}
+
+const read = columns({ instruction: 'q', output: 'a' })
+const one = (part: Partial<Part>) =>
+  datasetsOf(
+    defineCollection(
+      { ...card, datasets: { tea: card.datasets.tea } },
+      { tea: { files: ['data/tea.jsonl'], read, ...part } },
+    ),
+  )[0]!
+
+const write = (name: string, ...records: unknown[]) => {
+  mkdirSync(dirname(join(folder, name)), { recursive: true })
+  writeFileSync(join(folder, name), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+}
+async function load(part: Partial<Part>, seed = 1) {
+  const examples: unknown[] = []
+  const dropped: string[] = []
+  const context = folderContext(folder, seed, {
+    dropped: (reason, where) => dropped.push(`${where.slice(folder.length + 1)} ${reason}`),
+  })
+  for await (const example of one(part).load(context)) examples.push(example)
+  return { examples, dropped }
+}
+const example = (instruction: string, output = 'a') => ({ instruction, input: '', output })
+
+test('datasets have the facts of the card; the first is the one that the package stands for', () => {
+  const part = { files: ['tea.jsonl'], read }
+  const plugin = defineCollection(card, { tea: part, 'tea-green': part })
+  const { dataset } = new PluginSession(folder).use(plugin).hooks
+  const definitions = dataset.added.map((name) => dataset.find(name)!)
+  expect(definitions.map(({ name, tags: of, license, hub }) => [name, of.lang, license, hub])).toEqual([
+    ['tea-green', ['CN'], 'MIT', 'tea/green'],
+    ['tea', ['EN'], 'MIT', 'tea/green'],
+  ])
+  expect(definitions[1]!.source).toBe('https://example.org/tea, tea/green; Tea 2026')
+})
+
+test('a card is read from its file, and faults are named', () => {
+  const file = pathToFileURL(join(folder, 'card.json'))
+  const part = { files: ['tea.jsonl'], read }
+  write('card.json', card)
+  expect(datasetsOf(defineCollection(file, { tea: part, 'tea-green': part }))).toHaveLength(2)
+  write('card.json', { ...card, kind: ['poem'], licence: {}, upstream: [] })
+  const failure = () => defineCollection(file, { tea: part, 'tea-green': part })
+  expect(failure).toThrow(/card\.json: the card does not describe a dataset package:/)
+  expect(failure).toThrow(/kind\.0: .*, found "poem"/)
+  expect(failure).toThrow('unknown option "licence": did you mean "license"?')
+  expect(failure).toThrow(/upstream: /)
+  expect(() => defineCollection(card, { tea: part })).toThrow(
+    'describes the dataset "tea-green", of which there is no part',
+  )
+  expect(() => defineCollection(card, { tea: part, 'tea-green': part, coffee: part })).toThrow(
+    'a part "coffee"',
+  )
+  expect(() => defineCollection({ ...card, datasets: {} }, {})).toThrow('at least one dataset')
+})
+
+test('a file is found by its path or its name; records without an example are told', async () => {
+  write('tea.jsonl', { q: 'b', a: 'a' }, { q: '', a: 'a' }, { q: 'c', a: [] }, { q: 'd', a: 'a' })
+  expect(await load({})).toEqual({
+    examples: [example('b'), example('d')],
+    dropped: ['tea.jsonl:2 no question', 'tea.jsonl:3 no answer'],
+  })
+  write('data/tea.jsonl', { q: 'first', a: 'a' })
+  expect((await load({})).examples).toEqual([example('first')])
+})
+
+test('other names, several files, some of them absent', async () => {
+  write('two.jsonl', { q: '2', a: 'a' })
+  write('three.jsonl', { answer: 'x', q: '3' })
+  const three = { names: ['3.jsonl', 'three.jsonl'], read: columns({ instruction: 'q', output: 'answer' }) }
+  const files = [['one.jsonl', 'two.jsonl'], three, 'four.jsonl']
+  expect((await load({ files, some: true })).examples).toEqual([example('2'), example('3', 'x')])
+  await expect(load({ files })).rejects.toMatchObject({
+    code: 'IFT_SOURCE_NOT_FOUND',
+    message: expect.stringContaining('The dataset tea: a file is missing: four.jsonl.') as string,
+  })
+})
+
+test("where no file is there, the original's converted file is read, under its own hub id", async () => {
+  const asked: (readonly [string, string | undefined])[] = []
+  const converted = ['tea/tea.json', 'tea/tea_data.json']
+  write('tea_data.json', { instruction: 'q', input: 'i', output: 'o' })
+  const context = folderContext(folder, 1)
+  const examples = []
+  for await (const made of one({ converted, keep: () => false }).load({
+    ...context,
+    file: (name, hub) => {
+      asked.push([name, hub])
+      return context.file(name)
+    },
+  }))
+    examples.push(made)
+  expect(examples).toEqual([{ instruction: 'q', input: 'i', output: 'o' }])
+  expect(asked).toEqual([
+    ['data/tea.jsonl', undefined],
+    ['tea.jsonl', undefined],
+    ...['tea/tea.json', 'tea.json', 'tea/tea_data.json', 'tea_data.json'].map((name) => [
+      name,
+      'QingyiSi/Alpaca-CoT',
+    ]),
+  ])
+  rmSync(join(folder, 'tea_data.json'))
+  await expect(load({ converted })).rejects.toThrow(
+    /none of the files was found: data\/tea\.jsonl, tea\/tea\.json, tea\/tea_data\.json\. .*tea\.jsonl: no such file/,
+  )
+})
+
+test('a file of which no record fits is refused with its place, reasons and fields', async () => {
+  write('tea.jsonl', { frage: 'b', antwort: 'a' }, { frage: 'c' }, { q: 'x' })
+  await expect(load({})).rejects.toMatchObject({
+    code: 'IFT_DATA_RECORD',
+    message: `${join(folder, 'tea.jsonl')}:1: no record of the file gives an example of tea (2 no question, 1 no answer); the fields of the first are frage, antwort.`,
+  })
+  write('tea.jsonl')
+  expect(await load({})).toEqual({ examples: [], dropped: [] })
+})
+
+test('records of other datasets in the same file are passed over and not counted', async () => {
+  write('tea.jsonl', { q: 'b', a: 'a', kind: 'x' }, { q: '', kind: 'y' })
+  expect(await load({ keep: ({ kind }) => kind === 'x' })).toEqual({ examples: [example('b')], dropped: [] })
+})
+
+test('an object that holds the records, and an object that is one', async () => {
+  writeFileSync(join(folder, 'tea.json'), JSON.stringify({ title: 't', example: [{ q: 'b', a: 'a' }] }))
+  expect((await load({ files: ['tea.json'] })).examples).toEqual([example('b')])
+  const whole = columns({
+    instruction: 'title',
+    output: (record) => (record as { example?: unknown[] }).example?.length,
+  })
+  expect((await load({ files: ['tea.json'], read: whole })).examples).toEqual([example('t', '1')])
+})
+
+test('choices of a record do not depend on what was read before it', async () => {
+  const drawn = columns({ instruction: 'q', output: (_, { random }) => random('x').bits() })
+  const rows = Array.from({ length: 20 }, (_, i) => ({ q: `${i}`, a: 'a' }))
+  write('tea.jsonl', ...rows)
+  const whole = await load({ read: drawn })
+  expect(new Set(whole.examples.map((made) => (made as { output: string }).output)).size).toBe(20)
+  expect(await load({ read: drawn })).toEqual(whole)
+  expect(await load({ read: drawn }, 2)).not.toEqual(whole)
+})

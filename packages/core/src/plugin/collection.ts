@@ -1,0 +1,45 @@
+import { IftError } from '@ift/tensor'
+import type { DatasetDefinition } from '../contract/dataset.js'
+import { collectionDataset, type Part } from '../data/collection/dataset.js'
+import { readCard, type Card } from './card.js'
+import { defineDataset, definePlugin, type IftPlugin } from './define.js'
+
+/** What a card says of one of its datasets. */
+function factsOf(card: Card, name: string): Omit<DatasetDefinition, 'load'> {
+  const { description, tags, size } = card.datasets[name]!
+  const places = card.upstream.flatMap(({ hub, url }) => url ?? (hub === undefined ? [] : [hub]))
+  const hub = card.upstream.find((one) => one.hub !== undefined)?.hub
+  const counted = size ?? (Object.keys(card.datasets).length === 1 ? card.size : undefined)
+  return {
+    name,
+    license: card.license.id,
+    source: [places.join(', '), card.citation].filter(Boolean).join('; '),
+    description,
+    tags: tags ?? card.tags,
+    ...(counted && { size: counted }),
+    ...(hub !== undefined && { hub }),
+  }
+}
+
+/**
+ * The datasets of a package: what is known of them by its card (an object, or the URL of card.json), and how their files are read.
+ * Throws IFT_PLUGIN_MANIFEST where the card is wrong, or the parts are not those that it names.
+ */
+export function defineCollection(card: object, parts: Readonly<Record<string, Part>>): IftPlugin {
+  const known = readCard(card)
+  const [described, given] = [Object.keys(known.datasets), Object.keys(parts)]
+  const lone = [...described, ...given].find((name) => !described.includes(name) || !given.includes(name))
+  if (lone !== undefined)
+    throw new IftError(
+      'IFT_PLUGIN_MANIFEST',
+      described.includes(lone)
+        ? `The card of ${known.name} describes the dataset "${lone}", of which there is no part.`
+        : `There is a part "${lone}", which the card of ${known.name} does not describe.`,
+      'The card and the parts of defineCollection have the same names.',
+    )
+  const definitions = described.map((name) => collectionDataset(factsOf(known, name), parts[name]!))
+  return definePlugin(`collection:${known.name}`, (host) => {
+    // A package named by its path stands for the dataset that it registers last.
+    for (const definition of definitions.toReversed()) host.use(defineDataset(definition))
+  })
+}
