@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import type { InstructionExample } from '@ift/core'
 import { datasetConformance, datasetsOf, manifestConformance } from '@ift/core/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { kitchen, plugin } from './index.js'
+import { plugin } from './index.js'
+
+const kitchen = datasetsOf(plugin)[0]!
 
 const folder = fileURLToPath(new URL('../data', import.meta.url))
 const broken = mkdtempSync(join(tmpdir(), 'ift-kitchen-'))
@@ -27,10 +29,6 @@ describe('conformance', () => {
   for (const { name, run } of manifestConformance(plugin, own)) test(name, run)
 })
 
-test('the plugin registers the dataset', () => {
-  expect(datasetsOf(plugin)).toEqual([kitchen])
-})
-
 test('rows become examples; the seed words questions about a passage', async () => {
   const examples = await load(1)
   expect(examples).toHaveLength(kitchen.size!.count)
@@ -46,10 +44,22 @@ test('rows become examples; the seed words questions about a passage', async () 
   expect(wordings.size).toBe(3 * examples.filter(({ input }) => input !== '').length)
 })
 
-test.each([
-  ['topic,question,passage,answer\nheat,Why?,,\n', 'kitchen.csv:2: answer is empty'],
-  ['topic,question,answer\nheat,Why?,So.\n', 'expected the columns topic, question, passage, answer'],
-])('a bad row is named: %j', async (text, message) => {
-  writeFileSync(join(broken, 'kitchen.csv'), text)
-  await expect(load(1, broken)).rejects.toThrow(message)
+test('a row without an answer is counted; a table without the columns is refused', async () => {
+  const file = join(broken, 'kitchen.csv')
+  const reasons: string[] = []
+  const context = {
+    rootDir: broken,
+    seed: 1,
+    file: () => Promise.resolve(file),
+    dropped: (reason: string, where: string) => reasons.push(`${where}: ${reason}`),
+  }
+  writeFileSync(file, 'topic,question,passage,answer\nheat,Why?,,\nheat,How?,,So.\n')
+  const examples = []
+  for await (const example of kitchen.load(context)) examples.push(example)
+  expect(examples).toEqual([{ instruction: 'How?', input: '', output: 'So.' }])
+  expect(reasons).toEqual([`${file}:2: no answer`])
+  writeFileSync(file, 'topic,ask,reply\nheat,Why?,So.\n')
+  await expect(load(1, broken)).rejects.toThrow(
+    `${file}:2: no record of the file gives an example of kitchen (1 no question); the fields of the first are topic, ask, reply.`,
+  )
 })
