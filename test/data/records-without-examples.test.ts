@@ -22,6 +22,8 @@ test('records of a dataset package that give no example are counted by reason', 
   const { code, stderr } = planOf({ data: { name: 'alpaca', path: './alpaca' } })
   expect(stderr).toContain('alpaca: records that gave no example: 1 × no answer.')
   expect(code).toBe(0)
+  const { datasets } = JSON.parse(folder.output('data', 'stats', '--json')) as { datasets: unknown[] }
+  expect(datasets).toMatchObject([{ name: 'alpaca', withoutExample: { 'no answer': 1 } }])
 })
 
 test("the original's converted files stand in for absent ones", () => {

@@ -89,7 +89,12 @@ const configStats = (session: SessionRequest, terminal: VerbContext['terminal'],
         heldOut: data.validation?.count ?? 0,
         duplicates: data.duplicates,
         limit: data.limit,
-        datasets: data.datasets.map(({ name, store, leftOut }) => ({ name, leftOut, ...tokenStats(store) })),
+        datasets: data.datasets.map(({ name, store, leftOut, dropped }) => ({
+          name,
+          leftOut,
+          withoutExample: dropped,
+          ...tokenStats(store),
+        })),
       })
     else terminal.table(sampleRows(data, maxLength))
     for (const note of data.notes) terminal.note(note)

@@ -173,3 +173,15 @@ test('choices of a record do not depend on what was read before it', async () =>
   expect(await load({ read: drawn })).toEqual(whole)
   expect(await load({ read: drawn }, 2)).not.toEqual(whole)
 })
+
+test('a converter that throws is named with the place of the record', async () => {
+  write('tea.jsonl', { q: 'b', a: 'a' }, { q: 1, a: 'a' })
+  const careless = columns({ instruction: (record) => (record as { q: string }).q.trim(), output: 'a' })
+  const failed = {
+    code: 'IFT_PLUGIN_FAILED',
+    message: expect.stringContaining('tea.jsonl:2: the dataset tea') as string,
+  }
+  await expect(load({ read: careless })).rejects.toMatchObject(failed)
+  const keep = ({ q }: Readonly<Record<string, unknown>>) => (q as string).trim() !== ''
+  await expect(load({ keep })).rejects.toMatchObject(failed)
+})

@@ -28,6 +28,8 @@ export interface RunDataset {
   readonly store: SampleStore
   /** Files of its folder that are not read because their names mark a held-out split. */
   readonly leftOut: readonly string[]
+  /** Records of a dataset package that gave no example, by reason. */
+  readonly dropped: Readonly<Record<string, number>>
 }
 
 /** Tokenised samples of a run. */
@@ -188,7 +190,7 @@ export async function openData(
     const store = await buildSampleStore(examples(), options)
     const reasons = [...dropped].map(([reason, count]) => `${count.toLocaleString('en')} × ${reason}`)
     if (reasons.length > 0) notes.add(`${name}: records that gave no example: ${reasons.join(', ')}.`)
-    return { name, leftOut, store }
+    return { name, leftOut, store, dropped: Object.fromEntries(dropped) }
   }
   const buildAll = async (found: readonly Found[]) => {
     const built: (RunDataset & { weight: number | undefined })[] = []

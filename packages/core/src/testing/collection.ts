@@ -41,12 +41,13 @@ async function pass(dataset: DatasetDefinition, folder: string): Promise<Pass> {
   return { examples, dropped }
 }
 
-/** The pass, or null where it ends in an IftError; anything else that is thrown is a fault. */
+/** The pass, or null where it ends in an IftError about the file; a converter that throws is a fault. */
 async function passOrRefusal(dataset: DatasetDefinition, folder: string, what: string): Promise<Pass | null> {
   try {
     return await pass(dataset, folder)
   } catch (cause) {
-    claim(cause instanceof IftError, `${what}: expected an IftError, found ${String(cause)}.`)
+    const refused = cause instanceof IftError && cause.code !== 'IFT_PLUGIN_FAILED'
+    claim(refused, `${what}: expected an IftError about the file, found ${String(cause)}.`)
     return null
   }
 }

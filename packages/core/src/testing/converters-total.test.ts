@@ -29,7 +29,7 @@ import { claimRenders, claimTexts } from './dataset.js'
 import { randomJson } from './random-json.js'
 
 const marks = { user: 'Human:', assistant: ['Assistant:', '{x}'], anchored: false, end: ['|', ''] } as const
-const asked = choices({ list: 'conversations', answer: 'value', by: 'index', most: 2 })
+const asked = choices({ list: 'data', answer: 'value', by: 'index', most: 2 })
 const pair = columns({ instruction: 'from', output: 'text' })
 
 /** Every converter, over the same few names of fields. */
@@ -129,7 +129,7 @@ test.each(Object.entries(reads))(
 
 test('tables, queries and texts of any JSON', () => {
   const random = new DataRandom('total tables')
-  for (let i = 0; i < 3000; i++) {
+  for (let i = 0; i < 1500; i++) {
     const cell = () => {
       const text = randomJson(random, keys, 1)
       return random.below(2) ? text : { text, rowSpan: random.below(4), colSpan: random.below(4) }

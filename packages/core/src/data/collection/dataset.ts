@@ -100,6 +100,21 @@ async function findFiles(name: string, part: Part, context: DatasetContext): Pro
   )
 }
 
+/** What a function of a package gives; IFT_PLUGIN_FAILED with the place of the record where it throws. */
+function asked<T>(name: string, where: string, run: () => T): T {
+  try {
+    return run()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new IftError(
+      'IFT_PLUGIN_FAILED',
+      `${where}: the dataset ${name} failed on this record: ${reason}`,
+      'Delete the record, or report it to the author of the package.',
+      { cause },
+    )
+  }
+}
+
 const summary = (reasons: ReadonlyMap<string, number>): string =>
   [...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ')
 
@@ -123,14 +138,14 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
           ...(quotes === undefined ? {} : { quotes }),
         }
     // An object alone in its file may be a record, or hold all of them.
-    const isExample = (record: unknown) => !isDropped(read(record, recordContext(0)))
+    const isExample = (record: unknown) => !isDropped(asked(name, path, () => read(record, recordContext(0))))
     let number = 0
     let given = 0
     const reasons = new Map<string, number>()
     let first: { readonly where: string; readonly fields: string } | undefined
     for await (const { record, where } of readRecords(path, { ...options, isExample })) {
-      if (!isConverted && keep?.(record) === false) continue
-      const made = read(record, recordContext(number++))
+      if (!isConverted && keep && !asked(name, where, () => keep(record))) continue
+      const made = asked(name, where, () => read(record, recordContext(number++)))
       if (!isDropped(made)) {
         for (const example of [made].flat()) {
           given++
