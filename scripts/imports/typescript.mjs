@@ -12,6 +12,7 @@ export const layers = {
     'tensor',
     'ops',
     'nn',
+    'counting',
     'reference',
     'native',
     'testing',

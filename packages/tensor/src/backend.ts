@@ -24,7 +24,8 @@ export interface MemoryInfo {
 
 /** Facts about the device of a backend. */
 export interface DeviceInfo {
-  readonly kind: 'cpu' | 'cuda' | 'reference'
+  /** `counting` holds sizes alone (`@ift/tensor/counting`): nothing on it has values. */
+  readonly kind: 'cpu' | 'cuda' | 'reference' | 'counting'
   readonly index: number
   /** For people: processor or GPU name and the instruction sets in use. */
   readonly description: string

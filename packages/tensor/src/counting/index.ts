@@ -1,0 +1,1 @@
+export { countingBackend } from './backend.js'
