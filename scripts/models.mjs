@@ -2,12 +2,12 @@
 // run build && node scripts/models.mjs
 import { readdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { plan } from '@ift/core'
+import { builtinOptimizers, countMemory, wholeBatch } from '@ift/core'
 import { defaultTargets } from '@ift/core/model'
 import { goldenErrors, modelsOf } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
 import { lora } from '@ift/peft-lora'
-import { quantizedSizes } from '@ift/tensor'
+import { quantizeLinears } from '@ift/tensor'
 import { modelsPage, publishedSizes } from './docs/models.mjs'
 
 const at = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -19,6 +19,14 @@ for (const name of names) {
   definitions.push(...modelsOf(plugin))
 }
 const published = publishedSizes(definitions)
+const planner = {
+  countMemory,
+  wholeBatch,
+  quantizeLinears,
+  defaultTargets,
+  method: lora,
+  optimizers: builtinOptimizers,
+}
 const errors = new Map()
 for (const { golden, definition } of published)
   for (const folder of golden)
@@ -27,8 +35,5 @@ for (const { golden, definition } of published)
         folder,
         await goldenErrors(definition, at(`fixtures/${folder}`), () => openCpu({ threads: 2 })),
       )
-writeFileSync(
-  at('docs/models.md'),
-  modelsPage(published, { plan, quantizedSizes, defaultTargets, method: lora }, errors),
-)
+writeFileSync(at('docs/models.md'), await modelsPage(published, planner, errors))
 console.log(at('docs/models.md'))

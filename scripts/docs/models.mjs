@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 /**
  * @typedef {import('@ift/core').ModelDefinition} ModelDefinition
  * @typedef {import('@ift/core/testing').GoldenErrors} GoldenErrors
- * @typedef {{ plan: typeof import('@ift/core').plan, quantizedSizes: typeof import('@ift/tensor').quantizedSizes, defaultTargets: typeof import('@ift/core/model').defaultTargets, method: import('@ift/core').PeftMethod }} Planner
+ * @typedef {{ countMemory: typeof import('@ift/core').countMemory, wholeBatch: typeof import('@ift/core').wholeBatch, quantizeLinears: typeof import('@ift/tensor').quantizeLinears, defaultTargets: typeof import('@ift/core/model').defaultTargets, method: import('@ift/core').PeftMethod, optimizers: typeof import('@ift/core').builtinOptimizers }} Planner
  * @typedef {{ golden: string[], specials?: string[], config: Record<string, unknown>, sizes: Record<string, Record<string, unknown>> }} Group
  * @typedef {{ package: string, size: string, definition: ModelDefinition, json: Record<string, unknown>, golden: string[], specials: string[] }} Published
  */
@@ -43,49 +43,57 @@ export const publishedSizes = (definitions) => {
 const product = (/** @type {readonly number[]} */ shape) => shape.reduce((a, b) => a * b, 1)
 
 /**
- * Parameters and planned bytes of one size.
+ * Parameters of one size, and the modules that LoRA adapts.
  * @param {Published} published
  * @param {Planner} planner
  */
-export const sizeOf = ({ definition, json }, { plan, quantizedSizes, defaultTargets, method }) => {
+export const sizeOf = ({ definition, json }, { defaultTargets, method }) => {
   const config = definition.parseConfig(json)
-  const model = definition.build(config)
-  const shape = definition.shape(config)
-  const targets = defaultTargets(method, { definition, roles: definition.roles(config) })
-  const parameters = [...model.namedParameters()].reduce((sum, [, { shape }]) => sum + product(shape), 0)
-  let [trainable, adapted] = [0, 0]
-  const quantized = { elements: 0, bytes: 0, largest: 0 }
-  const layers = new Set(model.layers)
-  for (const layer of layers)
-    for (const [path, module] of layer.namedModules()) {
-      if (!('inFeatures' in module)) continue
-      const { inFeatures, outFeatures } = /** @type {import('@ift/tensor').LinearLike} */ (
-        /** @type {unknown} */ (module)
-      )
-      quantized.elements += inFeatures * outFeatures
-      quantized.bytes += quantizedSizes('nf4', outFeatures, inFeatures).bytes
-      quantized.largest = Math.max(quantized.largest, inFeatures * outFeatures)
-      if (!targets.some((target) => path === target || path.endsWith(`.${target}`))) continue
-      adapted++
-      trainable += rank * (inFeatures + outFeatures)
-    }
-  const input = {
-    shape,
-    dtype: /** @type {const} */ ('bf16'),
-    parameters,
-    trainable,
-    // Both moments of AdamW.
-    optimizerState: 8 * trainable,
-    method: { activationsPerToken: (adapted * rank) / shape.layers },
-    tokens: Math.min(tokens, shape.maxPositions ?? tokens),
-    trainedTokens: Math.min(tokens, shape.maxPositions ?? tokens),
-    budget: null,
+  const shapes = [...definition.build(config).namedParameters()].map(([, { shape }]) => shape)
+  return {
+    parameters: shapes.reduce((sum, shape) => sum + product(shape), 0),
+    targets: defaultTargets(method, { definition, roles: definition.roles(config) }),
   }
-  const totals = (/** @type {import('@ift/core').PlanInput} */ one) => [
-    plan(one, 0).total,
-    plan(one, shape.layers).total,
-  ]
-  return { parameters, bf16: totals(input), nf4: totals({ ...input, quantized }), targets }
+}
+
+/**
+ * Planned bytes of one size, with all activations kept and with all recomputed.
+ * @param {Published} published
+ * @param {Planner} planner
+ * @param {'none' | 'nf4'} quantize
+ */
+export const memoryOf = async (
+  published,
+  { countMemory, quantizeLinears, wholeBatch, optimizers, method },
+  quantize,
+) => {
+  const { definition: family, json } = published
+  const adamw = optimizers.find(({ name }) => name === 'adamw')
+  if (!adamw) throw new Error('There is no AdamW.')
+  const config = family.parseConfig(json)
+  const shape = family.shape(config)
+  const dtype = /** @type {const} */ ('bf16')
+  const run = {
+    ...{ device: 'cpu', dtype },
+    optimizer: { definition: adamw, options: adamw.options.parse({}), weightDecay: 0, clipNorm: 1 },
+    batch: wholeBatch(Math.min(tokens, shape.maxPositions ?? tokens), shape.bidirectionalPrompt),
+    build() {
+      const model = family.build(config)
+      if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
+      return model
+    },
+    /** @param {import('@ift/tensor').CausalLM} model @param {import('@ift/tensor').Backend} backend */
+    async attach(model, backend) {
+      const roles = family.roles(config)
+      const context = { definition: family, shape, roles, backend, dtype, seed: 1, baseModel: '' }
+      const peft = await method.attach(model, method.options.parse({ r: rank }), context)
+      return { peft, trainable: [...peft.trainable()] }
+    },
+  }
+  const totals = []
+  for (const recomputeLayers of [0, shape.layers])
+    totals.push((await countMemory({ ...run, recomputeLayers })).peak)
+  return totals
 }
 
 /** The template of a checkpoint without one of its own. */
@@ -126,9 +134,12 @@ const scientific = (/** @type {number} */ value) => value.toExponential(1)
  * @param {Planner} planner
  * @param {ReadonlyMap<string, GoldenErrors>} errors by golden folder
  */
-export const modelsPage = (published, planner, errors) => {
-  const rows = published.map((one) => {
-    const { parameters, bf16, nf4, targets } = sizeOf(one, planner)
+export const modelsPage = async (published, planner, errors) => {
+  const rows = []
+  for (const one of published) {
+    const { parameters, targets } = sizeOf(one, planner)
+    const bf16 = await memoryOf(one, planner, 'none')
+    const nf4 = await memoryOf(one, planner, 'nf4')
     const of = one.golden.map((golden) => {
       const found = errors.get(golden)
       if (!found) throw new Error(`${golden} was not measured`)
@@ -136,7 +147,7 @@ export const modelsPage = (published, planner, errors) => {
     })
     const worst = (/** @type {'logits' | 'gradients'} */ kind) =>
       scientific(Math.max(...of.map((error) => error[kind])))
-    return [
+    rows.push([
       one.size,
       `\`${one.package}\``,
       parameters.toLocaleString('en-US'),
@@ -146,8 +157,8 @@ export const modelsPage = (published, planner, errors) => {
       nf4.map(gib).join(' / '),
       `\`${templateOf(one)}\``,
       targets.map((target) => `\`${target}\``).join(' '),
-    ]
-  })
+    ])
+  }
   return `# Models
 
 Every size whose published shape is in \`fixtures/published\`, one row each.
@@ -158,7 +169,7 @@ Every size whose published shape is in \`fixtures/published\`, one row each.
   this size: logits relative to 1 + |logit|, gradients of every parameter relative to the largest element of each.
 * **LoRA bf16**, **LoRA NF4**: planned GiB for rank ${rank} on the default targets and a micro-batch of ${tokens} tokens (or the
   model's limit, where that is less): with all activations kept / recomputed. NF4: the
-  matrices of the decoder layers in 4 bits with their scales, everything else as in bf16. \`npx ift plan\` does the same sum for a config.
+  matrices of the decoder layers in 4 bits with their scales, everything else as in bf16. \`npx ift plan\` counts the same way for a config.
 * **template**: used when the checkpoint has no chat template.
 * **targets**: modules that LoRA adapts when \`targetModules\` is not set.
 

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { plan, type IftPlugin } from '@ift/core'
+import { builtinOptimizers, countMemory, wholeBatch, type IftPlugin } from '@ift/core'
 import { defaultTargets } from '@ift/core/model'
 import { goldenErrors, modelsOf, type GoldenErrors } from '@ift/core/testing'
 import { openCpu } from '@ift/kernels-cpu'
 import { lora } from '@ift/peft-lora'
-import { quantizedSizes } from '@ift/tensor'
+import { quantizeLinears } from '@ift/tensor'
 import { modelsPage, publishedSizes, sizeOf } from './models.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -18,7 +18,14 @@ const definitions = await Promise.all(
 )
 const published = publishedSizes(definitions.flat())
 
-const planner = { plan, quantizedSizes, defaultTargets, method: lora }
+const planner = {
+  countMemory,
+  wholeBatch,
+  quantizeLinears,
+  defaultTargets,
+  method: lora,
+  optimizers: builtinOptimizers,
+}
 
 /** Columns of logits and gradients. */
 const measured = [3, 4]
@@ -34,7 +41,7 @@ test('docs/models.md is what the sources give (node scripts/models.mjs)', async 
           folder,
           await goldenErrors(definition, `${root}fixtures/${folder}`, () => openCpu({ threads: 2 })),
         )
-  const found = cells(modelsPage(published, planner, errors))
+  const found = cells(await modelsPage(published, planner, errors))
   const written = cells(readFileSync(`${root}docs/models.md`, 'utf8'))
   const others = (rows: string[][]) => rows.map((row) => row.filter((_, i) => !measured.includes(i)))
   expect(others(written)).toEqual(others(found))

@@ -8,6 +8,7 @@ import {
   Linear,
   Parameter,
   QuantizedLinear,
+  recomputeModules,
   replaceModules,
   zeros,
   ops,
@@ -180,10 +181,13 @@ const faults: Readonly<Record<string, Fault>> = {
     method: replacing(Counting),
     message: /gradient of base_model/,
   },
-  'a figure of memory that is too small': {
-    by: 'memory() is what a forward pass holds',
-    method: withHandle(() => ({ memory: () => ({ activationsPerToken: 0 }) })),
-    settings: { options: { r: 64, targetModules: 'all-linear' } },
+  'layers that are another thing where memory is counted': {
+    by: 'the memory plan is what a forward pass holds',
+    method: attaching((handle, model) => {
+      const { backend } = [...handle.trainable()][0]!.parameter.value
+      const chosen = new Set<unknown>(model.layers)
+      if (backend.device.kind === 'counting') recomputeModules(model, (_, module) => chosen.has(module))
+    }),
     message: /bytes for the backward pass/,
   },
   'a layer in few bits that it does not know': {

@@ -53,6 +53,14 @@ export type { OpenModel } from './session/open-model.js'
 export type { RunData } from './session/open-data.js'
 export { TextGenerator, type Prompt } from './session/text-generator.js'
 export type { Training, TrainingOptions } from './session/training.js'
+export {
+  countMemory,
+  wholeBatch,
+  type Attached,
+  type CountedMemory,
+  type CountedRun,
+} from './train/count-memory.js'
+export { builtinOptimizers } from './train/optimizer/index.js'
 export { plan, type Plan, type PlanInput } from './train/plan.js'
 export type { ReportSample } from './train/report/report.js'
 export type { Trainer } from './train/trainer.js'

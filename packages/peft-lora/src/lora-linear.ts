@@ -91,8 +91,12 @@ export class LoraLinear extends AdaptedLinear {
 
   async begin(stream: number): Promise<void> {
     const { init, r } = this.settings
-    if (init === 'pissa') this.initial = await startFromWeight(this, (w) => this.#principal(w, stream))
-    if (init === 'olora') this.initial = await startFromWeight(this, (w) => orthonormalFactors(w, r))
+    // Where memory is counted there is no weight to start from.
+    const counting = this.lora_A.weight.value.backend.device.kind === 'counting'
+    if (init === 'pissa' && !counting)
+      this.initial = await startFromWeight(this, (w) => this.#principal(w, stream))
+    if (init === 'olora' && !counting)
+      this.initial = await startFromWeight(this, (w) => orthonormalFactors(w, r))
     if (!this.lora_magnitude_vector) return
     this.lora_magnitude_vector.assign(noGrad(() => scope(() => this.norms())))
   }

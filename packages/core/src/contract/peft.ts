@@ -60,7 +60,7 @@ export interface PeftContext {
  */
 export type PeftPrefix = VirtualTokens
 
-/** What a method adds to the memory of a run, besides its trainable parameters. */
+/** What a method adds to the memory of a run, besides its trainable parameters. Plans do not need it: they run the method's own layers. */
 export interface PeftMemory {
   /** Elements, of the type of the activations, that a decoder layer keeps for its backward pass, for each token. */
   readonly activationsPerToken: number
@@ -80,7 +80,7 @@ export interface PeftUpdate {
 /** A method attached to one model. */
 export interface PeftHandle {
   trainable(): Iterable<TrainableParameter>
-  /** For the plan of a run; absent where the method keeps nothing for the backward pass. */
+  /** What it holds, by its own account. */
   memory?(): PeftMemory
   /** What stands in front of every sequence; absent where nothing does, also while the method is switched off. */
   readonly prefix?: PeftPrefix | undefined
@@ -160,6 +160,10 @@ export interface PeftMethod<O = any> {
   virtualTokens?(options: O): number
   /** Options equal to those that made an adapter. */
   fromAdapterConfig(config: Readonly<Record<string, unknown>>): O
+  /**
+   * Puts the method on a model. The memory of a run is counted by attaching to modules without values besides: then
+   * `context.backend.device.kind` is `counting`, everything read is zero, and a start that takes long can be left out.
+   */
   attach(model: CausalLM, options: O, context: PeftContext): Promise<PeftHandle>
   /**
    * An adapter whose update is the sum of those of several, each times its weight, made from their files. Absent where no adapter of the

@@ -214,3 +214,46 @@ test('orders are permutations without a pattern', () => {
   // Five standard deviations.
   for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(475)
 })
+
+test('the fullest micro-batch is the one with the most rows of a run', () => {
+  const random = new DataRandom('fullest', 1)
+  for (let round = 0; round < 40; round++) {
+    const store = storeOf(randomSamples(1 + random.below(60), 40, round))
+    const worldSize = 1 + random.below(3)
+    const options = {
+      ...{ seed: round, shuffle: round % 2 === 0, worldSize, rank: random.below(worldSize) },
+      microBatchTokens: 40 + random.below(300),
+      ...(random.below(2) === 0 ? { samplesPerStep: 1 + random.below(20) } : { tokensPerStep: 300 }),
+    }
+    const packer = createPacker(store, options)
+    packer.step()
+    const { cursor } = packer
+    const steps = 1 + random.below(12)
+    const fullest = packer.fullest(steps)
+    expect(packer.cursor).toEqual(cursor)
+    const reference = createPacker(store, options)
+    const rows = Array.from({ length: steps }, () => reference.step()).flatMap(({ microBatches }) =>
+      microBatches.map(({ ids }) => ids.length),
+    )
+    const most = Math.max(0, ...rows)
+    if (most === 0) expect(fullest).toBeNull()
+    else {
+      expect(fullest!.ids.length).toBeLessThanOrEqual(most)
+      expect(fullest!.ids.length).toBeGreaterThan(Math.min(most - 1, 0.99 * options.microBatchTokens))
+    }
+  }
+})
+
+test('where samples share rows the fullest has the most rows left', () => {
+  const sample = (...ids: number[]) => ({
+    ids: Int32Array.from(ids),
+    labels: Int32Array.from(ids, (id, i) => (i < ids.length - 1 ? -100 : id)),
+  })
+  const begin = Array.from({ length: 60 }, (_, i) => i + 1)
+  const alike = [sample(...begin, 9), sample(...begin, 10)]
+  const others = [sample(...begin), sample(...begin.toReversed())]
+  const options = { seed: 0, shuffle: false, microBatchTokens: 200, samplesPerStep: 2 }
+  const packer = createPacker(storeOf([...alike, ...others]), { ...options, sharePrefixes: true })
+  expect(packer.fullest(2)!.ids).toHaveLength(120)
+  expect(createPacker(storeOf([...alike, ...others]), options).fullest(2)!.ids).toHaveLength(122)
+})

@@ -112,6 +112,10 @@ export function packSamples(
     : batch
 }
 
+/** Samples that `Packer.fullest` looks at, tens of milliseconds of work; and micro-batches that it packs where samples share rows. */
+const mostLookedAt = 2 ** 20
+const sharingLookedAt = 8
+
 /** Cuts an order of samples into optimiser steps, and each step into micro-batches of every rank. */
 export class Packer implements IterableIterator<PackedStep> {
   readonly #samples: SampleSource
@@ -183,7 +187,7 @@ export class Packer implements IterableIterator<PackedStep> {
 
   /** The step at the cursor, which moves on; epochs follow each other without end. */
   step(): PackedStep {
-    const { sharePrefixes, promptOf, virtualRows } = this.#options
+    const { virtualRows } = this.#options
     const { epoch, position } = this.#cursor
     const end = this.#stepEnd(epoch, position)
     const indexes = this.#epochOrder(epoch).subarray(position, end)
@@ -196,14 +200,7 @@ export class Packer implements IterableIterator<PackedStep> {
       if (virtualRows !== undefined && this.#samples.learnsFirst(index)) trainedTokens++
     }
     const groups = this.#divide(indexes)
-    const microBatches = groups.map((group) =>
-      packSamples(
-        group.map((index) => this.#samples.sample(index)),
-        sharePrefixes,
-        promptOf,
-        virtualRows !== undefined,
-      ),
-    )
+    const microBatches = groups.map((group) => this.#pack(group))
     this.#cursor = next
     return {
       epoch,
@@ -214,6 +211,47 @@ export class Packer implements IterableIterator<PackedStep> {
       microBatches,
       next,
     }
+  }
+
+  /**
+   * The micro-batch of this rank with the most rows among the first `steps` of a run, as far as its first 2^20 samples go; where
+   * samples share rows, of those with the most tokens. The cursor stays. Null when this rank gets none.
+   */
+  fullest(steps: number): PackedBatch | null {
+    const order = this.#order
+    const { microBatchTokens, sharePrefixes } = this.#options
+    const kept = sharePrefixes ? sharingLookedAt : 1
+    /** Fullest first. */
+    const found: { tokens: number; group: readonly number[] }[] = []
+    const tokensOf = (indexes: Iterable<number>) => {
+      let tokens = 0
+      for (const index of indexes) tokens += this.#samples.length(index)
+      return tokens
+    }
+    const enough = () => (found.length < kept ? 0 : found.at(-1)!.tokens)
+    let [epoch, position] = [0, 0]
+    for (let step = 0, samples = 0; step < steps && samples < mostLookedAt; step++) {
+      const end = this.#stepEnd(epoch, position)
+      const indexes = this.#epochOrder(epoch).subarray(position, end)
+      if (tokensOf(indexes) > enough())
+        for (const group of this.#divide(indexes)) {
+          const tokens = tokensOf(group)
+          if (tokens <= enough()) continue
+          found.push({ tokens, group })
+          found.sort((a, b) => b.tokens - a.tokens)
+          found.length = Math.min(found.length, kept)
+        }
+      // There is hardly a fuller one.
+      if (enough() > 0.99 * microBatchTokens) break
+      samples += indexes.length
+      ;[epoch, position] = end === this.#samples.count ? [epoch + 1, 0] : [epoch, end]
+    }
+    this.#order = order
+    const batches = found.map(({ group }) => this.#pack(group))
+    return batches.reduce<PackedBatch | null>(
+      (most, batch) => (most && most.ids.length >= batch.ids.length ? most : batch),
+      null,
+    )
   }
 
   next(): IteratorResult<PackedStep, never> {
@@ -228,6 +266,12 @@ export class Packer implements IterableIterator<PackedStep> {
   *restOfEpoch(): Generator<PackedStep, void> {
     const { epoch } = this.#cursor
     while (this.#cursor.epoch === epoch) yield this.step()
+  }
+
+  #pack(indexes: readonly number[]): PackedBatch {
+    const { sharePrefixes, promptOf, virtualRows } = this.#options
+    const samples = indexes.map((index) => this.#samples.sample(index))
+    return packSamples(samples, sharePrefixes, promptOf, virtualRows !== undefined)
   }
 
   #epochOrder(epoch: number): Int32Array {

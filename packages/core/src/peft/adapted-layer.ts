@@ -58,7 +58,7 @@ export interface AdaptedLayer extends Module<never[], Tensor> {
   readonly added?: ((x: Tensor) => Tensor) | undefined
   /** Whether it draws random numbers while it trains. */
   readonly stochastic?: boolean
-  /** Elements of the type of the activations that it keeps for the backward pass, for each token. */
+  /** Elements of the type of the activations that it keeps for the backward pass, for each token. Plans count what is kept instead. */
   readonly activationsPerToken?: number
   /** Bytes that it holds besides its tensors, or keeps for the backward pass whatever the tokens; known when its tensors have values. */
   readonly bytes?: number

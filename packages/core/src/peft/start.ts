@@ -1,4 +1,14 @@
-import { full, noGrad, ops, random, scope, tensor, zeros as zeroTensor, type Tensor } from '@ift/tensor'
+import {
+  empty,
+  full,
+  noGrad,
+  ops,
+  random,
+  scope,
+  tensor,
+  zeros as zeroTensor,
+  type Tensor,
+} from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
 
 /** How a tensor of an adapter begins. */
@@ -34,6 +44,8 @@ export async function startTensor(
     case 'constant':
       return start.value === 0 ? zeroTensor(backend, shape, dtype) : full(backend, shape, start.value, dtype)
     case 'values':
+      // They may be made from weights, of which there are none where memory is counted.
+      if (backend.device.kind === 'counting') return empty(backend, shape, dtype)
       return tensor(backend, await start.values(), shape, dtype)
     default:
       return noGrad(() =>

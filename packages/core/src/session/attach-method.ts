@@ -11,6 +11,7 @@ import type {
 } from '../contract/index.js'
 import { AdapterSet } from '../peft/adapters/index.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
+import type { Attached } from '../train/count-memory.js'
 import { findMethod } from './find-method.js'
 
 /** A method with its options, and the adapter that it goes on from. */
@@ -56,6 +57,24 @@ export async function attachMethod(
   const peft = await method.attach(model, options, { ...context, adapter })
   await peft.load(adapter)
   return peft
+}
+
+/**
+ * What `attachMethod` and `trainWhole` attach for training, without the values of an adapter: for a model that has no values
+ * itself, whose memory is counted.
+ */
+export async function attachUnloaded(
+  session: PluginSession,
+  config: ResolvedConfig,
+  adapterDir: string | null,
+  model: CausalLM,
+  context: PeftContext,
+): Promise<Attached> {
+  const chosen = await chooseMethod(session, config, adapterDir, true)
+  if (chosen === null) return { peft: null, trainable: trainWhole(model) }
+  const { method, options, adapter } = chosen
+  const peft = await method.attach(model, options, adapter ? { ...context, adapter } : context)
+  return { peft, trainable: [...peft.trainable()] }
 }
 
 /** Virtual tokens that stand in front of every sample in training; none where the method's package is not there. */

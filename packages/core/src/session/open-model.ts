@@ -119,9 +119,9 @@ export async function openModel(
   }
 }
 
-/** The modules of a config, which may come from anywhere: no more of them than any model has. */
-const buildModel = (definition: ModelDefinition, parsed: unknown): CausalLM =>
-  limitParameters(
+/** The modules of a config, which may come from anywhere: no more of them than any model has. They have no weights yet. */
+export function buildModel(definition: ModelDefinition, parsed: unknown, quantize: Quantize): CausalLM {
+  const model = limitParameters(
     mostParameters,
     () =>
       new IftError(
@@ -131,6 +131,9 @@ const buildModel = (definition: ModelDefinition, parsed: unknown): CausalLM =>
       ),
     () => definition.build(parsed),
   )
+  if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
+  return model
+}
 
 /** Before a model that starts from random values is written into memory: the system gives memory out that it does not have. */
 function refuseBeyondMemory(model: CausalLM, dtype: FloatDType, { device }: Backend): void {
@@ -163,8 +166,7 @@ async function loadModel(
       `quantize: ${quantize} holds the weights in steps that training cannot move, and peft.method: none trains them.`,
       'Train an adapter: peft: { method: lora }. Or leave out quantize.',
     )
-  const model = buildModel(definition, parsed)
-  if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
+  const model = buildModel(definition, parsed, quantize)
   let names: ReadonlyMap<string, string> = new Map()
   if (checkpoint) names = await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
   else {

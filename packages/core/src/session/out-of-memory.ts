@@ -9,12 +9,12 @@ const size = (bytes: number) =>
  * An error of a full device with what the plan had said, and the three settings that would help most; null for other
  * errors. `limit` is the memory of the device, or null where it is unknown.
  */
-export function explainMemory(
+export async function explainMemory(
   error: unknown,
   planned: Plan,
   input: RemedyInput,
   limit: number | null,
-): IftError | null {
+): Promise<IftError | null> {
   if (!(error instanceof IftError) || error.code !== 'IFT_OUT_OF_MEMORY') return null
   const message =
     `${error.message}. The plan was ${size(planned.total)}: weights ${size(planned.weights)}, optimiser ` +
@@ -22,7 +22,7 @@ export function explainMemory(
     `${limit === null ? '' : `, of ${size(limit)}`}. What was saved before is intact.`
   // A plan that should have fitted was too small: ask for less than it by a tenth.
   const target = Math.min(limit ?? planned.total, 0.9 * planned.total)
-  const settings = remedies(input, planned, target).slice(0, 3)
+  const settings = (await remedies(input, planned, target)).slice(0, 3)
   const hint = settings.length
     ? `Any of: ${settings.map(({ flag, saves, fits }) => `${flag} (saves ${size(saves)}${fits ? '' : ', not enough alone'})`).join('; ')}`
     : 'Nothing in the config makes this run much smaller: take a smaller model, or a device with more memory.'

@@ -1,15 +1,17 @@
 import { freemem } from 'node:os'
-import { itemSize, QuantizedParameter } from '@ift/tensor'
+import type { Backend, CausalLM } from '@ift/tensor'
 import type { ResolvedConfig } from '../config/schema.js'
+import { createPacker, type PackerOptions } from '../data/pack.js'
+import { virtualRows } from '../data/virtual-tokens.js'
+import type { PackedBatch } from '../contract/data.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
+import { countMemory, wholeBatch, type CountedMemory } from '../train/count-memory.js'
 import type { ChosenOptimizer } from '../train/optimizer/optimizer.js'
 import { plan, type Plan } from '../train/plan.js'
-import type { RemedyInput } from '../train/remedies.js'
-import { stateBytes } from '../train/trainable-chunk.js'
+import type { MemorySettings, RemedyInput } from '../train/remedies.js'
+import { attachUnloaded } from './attach-method.js'
 import type { RunData } from './open-data.js'
-import type { OpenModel } from './open-model.js'
-import { virtualLength, virtualRows } from '../data/virtual-tokens.js'
-
-const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
+import { buildModel, type OpenModel } from './open-model.js'
 
 /** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
 const usable = 0.94
@@ -33,66 +35,96 @@ export const microBatchTokens = (
   { longest }: RunData,
 ): number => Math.max(train.microBatchTokens, longest + (virtualRows(peft, model)?.rows ?? 0))
 
-/**
- * Keys of virtual tokens that a layer keeps for a micro-batch of `tokens`: a copy for each sample, of which there are as many as
- * samples of average length.
- */
-function virtualKeys({ train }: ResolvedConfig, { peft, model }: OpenModel, data: RunData, tokens: number) {
-  const virtual = virtualLength(peft).tokens
-  const rows = virtualRows(peft, model)
-  if (virtual === 0 || rows?.copies === 'each') return 0
-  const { count } = data.train
-  let all = 0
-  for (let i = 0; i < count; i++) all += data.train.length(i)
-  const samples = Math.max(1, Math.floor((tokens - (rows?.rows ?? 0)) / (all / count)))
-  return virtual * Math.min(samples, count, train.tokensPerStep === undefined ? train.batchSize : Infinity)
+/** An opened run, as far as its memory depends on it. */
+export interface PlannedRun {
+  readonly session: PluginSession
+  readonly open: OpenModel
+  readonly data: RunData
+  readonly packing: PackerOptions
+  readonly optimizer: ChosenOptimizer
+  /** Optimiser steps of the run. */
+  readonly steps: number
 }
 
-/** Input of the plan for this configuration, model and data. */
-export function planInput(
-  config: ResolvedConfig,
-  open: OpenModel,
-  data: RunData,
-  { definition, options }: ChosenOptimizer,
-): RemedyInput {
-  let parameters = 0
-  const quantized = { elements: 0, bytes: 0, largest: 0 }
-  for (const [, parameter] of open.model.namedParameters()) {
-    const size = elements(parameter.shape)
-    parameters += size
-    if (!(parameter instanceof QuantizedParameter)) continue
-    quantized.elements += size
-    quantized.bytes += parameter.quantized.bytes
-    quantized.largest = Math.max(quantized.largest, size)
-  }
-  const trainable = open.trainable.reduce((sum, { parameter }) => sum + elements(parameter.shape), 0)
-  const tokens = microBatchTokens(config, open, data)
-  return {
-    shape: open.shape,
+/** A run whose memory is counted under its own settings or others, each time by a step of it that computes nothing. */
+export interface RunMemory extends RemedyInput {
+  readonly count: (settings: MemorySettings) => Promise<CountedMemory>
+}
+
+/** Counts the memory of an opened run. Nothing of it is held. */
+export function memoryOf(run: PlannedRun): RunMemory {
+  const { open, data, packing } = run
+  const maxLength = data.limit.tokens + data.limit.virtual
+  const settings: MemorySettings = {
+    recomputeLayers: 0,
+    microBatchTokens: packing.microBatchTokens,
+    maxLength,
     dtype: open.dtype,
-    parameters,
-    trainable,
-    optimizerState: stateBytes(
-      open.trainable.map(({ parameter }) => parameter.shape),
-      (shape) => definition.state(shape, options),
-    ),
-    quantized,
-    method: open.peft?.memory?.() ?? null,
-    methodState: [...(open.peft?.state?.() ?? [])].reduce(
-      (sum, [, { size, dtype }]) => sum + size * itemSize(dtype),
-      0,
-    ),
-    tokens,
-    virtualKeys: virtualKeys(config, open, data, tokens),
-    trainedTokens: tokens,
-    budget: budget(config, open),
-    maxLength: data.limit.tokens + data.limit.virtual,
-    full: open.peft === null,
+    quantize: open.quantize,
+    method: open.peft ? 'attached' : 'none',
   }
+  const batches = new Map<string, PackedBatch>()
+  const batchOf = (changed: MemorySettings) => {
+    const key = `${changed.maxLength} ${changed.microBatchTokens}`
+    const batch = batches.get(key) ?? largestBatch(run, settings, changed)
+    batches.set(key, batch)
+    return batch
+  }
+  const count = (changed: MemorySettings) => countRun(run, settings, changed, batchOf(changed))
+  return {
+    layers: open.model.layers.length,
+    settings,
+    count,
+    total: async (changed) => (await count(changed)).peak,
+  }
+}
+
+/** The largest micro-batch of the run, or what takes its place under other settings. */
+function largestBatch(
+  { open, data, packing, steps }: PlannedRun,
+  own: MemorySettings,
+  { microBatchTokens, maxLength }: MemorySettings,
+): PackedBatch {
+  // Shorter samples than the data's would be made of other texts.
+  const found =
+    maxLength < own.maxLength
+      ? null
+      : createPacker(data.train, { ...packing, microBatchTokens }).fullest(steps)
+  return found ?? wholeBatch(microBatchTokens, open.shape.bidirectionalPrompt)
+}
+
+function countRun(
+  { session, open, optimizer }: PlannedRun,
+  own: MemorySettings,
+  { recomputeLayers, dtype, quantize, method }: MemorySettings,
+  batch: PackedBatch,
+): Promise<CountedMemory> {
+  const { definition, shape, tokenizer, name: baseModel } = open
+  const { weightDecay, clipNorm, seed } = open.config.train
+  const parsed: unknown = definition.parseConfig(open.json)
+  const same = method === own.method
+  const config = same ? open.config : { ...open.config, peft: { method } }
+  const roles = definition.roles(parsed)
+  return countMemory({
+    device: open.backend.device.kind,
+    dtype,
+    build: () => buildModel(definition, parsed, quantize),
+    attach: (model: CausalLM, backend: Backend) =>
+      attachUnloaded(session, config, same ? open.adapterDir : null, model, {
+        ...{ definition, shape, roles, backend, dtype, seed, baseModel, tokenizer },
+      }),
+    optimizer: { ...optimizer, weightDecay, clipNorm },
+    batch,
+    recomputeLayers,
+  })
 }
 
 /** Plan of the memory of the run and of the layers to recompute. */
-export function planTraining({ train }: ResolvedConfig, input: RemedyInput): Plan {
-  const { recompute } = train
-  return plan(input, recompute === 'auto' ? 'auto' : recompute === 'all' ? input.shape.layers : 0)
+export const planTraining = (
+  config: ResolvedConfig,
+  open: OpenModel,
+  { layers, settings, count }: RunMemory,
+): Promise<Plan> => {
+  const withLayers = (recomputeLayers: number) => count({ ...settings, recomputeLayers })
+  return plan({ layers, budget: budget(config, open), count: withLayers }, config.train.recompute)
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { IftError } from '@ift/tensor'
+import { IftError, type Parameter } from '@ift/tensor'
 import { refuseInputs } from '../files/inputs.js'
 import { localPath } from '../files/paths.js'
 import type { ResolvedConfig } from '../config/schema.js'
@@ -29,7 +29,7 @@ import { openOptimizer, recordedConfig } from './open-optimizer.js'
 import { explainMemory } from './out-of-memory.js'
 import { writeRunReport } from './run-report.js'
 import { saveOutput } from './save-output.js'
-import { budget, microBatchTokens, planInput, planTraining } from './training-plan.js'
+import { budget, memoryOf, microBatchTokens, planTraining } from './training-plan.js'
 import { virtualLength, virtualRows } from '../data/virtual-tokens.js'
 
 export interface TrainingOptions {
@@ -126,6 +126,9 @@ export async function openTraining(
     throw error
   }
 }
+
+const sizeOf = (parameters: readonly Parameter[]) =>
+  parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
 
 /** `lock` is null for a plan and for all ranks but the first, which write nothing. */
 async function openIn(
@@ -259,8 +262,10 @@ async function openIn(
       ? { samplesPerStep: train.batchSize }
       : { tokensPerStep: train.tokensPerStep }),
   }
-  const planned = planInput(config, open, data, optimizer)
-  const memory = planTraining(config, planned)
+  const packer = createPacker(data.train, packing)
+  const steps = train.maxSteps ?? packer.steps(train.epochs)
+  const counted = memoryOf({ session, open, data, packing, optimizer, steps })
+  const memory = await planTraining(config, open, counted)
   const { validation } = data
   const trainer = new Trainer({
     backend: open.backend,
@@ -268,7 +273,7 @@ async function openIn(
     model: open.model,
     peft: open.peft,
     trainable: open.trainable,
-    packer: createPacker(data.train, packing),
+    packer,
     samples: data.train.count,
     validation: validation
       ? function* () {
@@ -294,7 +299,8 @@ async function openIn(
   if (lock && (resumedFrom === null || !existsSync(folder.manifest))) await folder.writeManifest(manifest)
   session.hooks.trainer.call(trainer)
 
-  const { trainable, parameters } = planned
+  const trainable = sizeOf(open.trainable.map(({ parameter }) => parameter))
+  const parameters = sizeOf([...open.model.namedParameters()].map(([, parameter]) => parameter))
   const writeReport = (samples: readonly ReportSample[], result?: TrainResult) =>
     writeRunReport({ folder, open, data, manifest, trainable, parameters, samples, result })
   return {
@@ -312,9 +318,9 @@ async function openIn(
     optimizer: optimizer.definition.name,
     measure: () => measureSpeed(open, data, packing),
     async run(signal) {
-      const training = trainer.train(signal).catch((error: unknown) => {
+      const training = trainer.train(signal).catch(async (error: unknown) => {
         throw (
-          explainMemory(error, memory, planInput(config, open, data, optimizer), budget(config, open)) ??
+          (await explainMemory(error, memory, counted, budget(config, open))) ??
           explainLostFile(error) ??
           error
         )

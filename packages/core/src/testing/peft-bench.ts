@@ -89,18 +89,35 @@ export class PeftBench {
     return check(this.method.options, { ...this.options.options, ...more }, 'The config', 'peft')
   }
 
+  /** The definition's own config. */
+  async config(): Promise<unknown> {
+    const { definition, folder, config } = this.subject
+    return definition.parseConfig(config ?? (await readJson(join(folder!, 'config.json'), jsonObject)))
+  }
+
+  /** Type of weights and activations. */
+  get dtype(): FloatDType {
+    return typesOf(this.base).dtype
+  }
+
+  /** The modules of the model, without weights. */
+  build(config: unknown, base = this.base): CausalLM {
+    const { quantize } = typesOf(base)
+    const model = this.subject.definition.build(config)
+    if (quantize !== undefined) quantizeLinears(model, quantize, [model.lmHead])
+    return model
+  }
+
   /** Runs with the model alone; nothing of it may be left on the device. */
   async withBase<T>(use: (base: Subject<null>) => Promise<T>, settings: PeftSettings = {}): Promise<T> {
     const { open = this.options.open ?? referenceBackend } = settings
-    const { dtype, quantize } = typesOf(settings.base ?? this.base)
+    const { dtype } = typesOf(settings.base ?? this.base)
     const { definition, folder, config: given } = this.subject
     claim(folder !== undefined || given !== undefined, `${definition.name}: expected a folder or a config.`)
     const backend = open()
     try {
-      const json = given ?? (await readJson(join(folder!, 'config.json'), jsonObject))
-      const config: unknown = definition.parseConfig(json)
-      const model = definition.build(config)
-      if (quantize !== undefined) quantizeLinears(model, quantize, [model.lmHead])
+      const config = await this.config()
+      const model = this.build(config, settings.base)
       if (folder === undefined)
         await initializeWeights(model, audible(definition), config, { backend, dtype, seed: 7 })
       else {

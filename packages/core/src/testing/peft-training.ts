@@ -1,13 +1,14 @@
-import { IftError, noGrad, quantFormats, recomputeModules, withRandom, type Parameter } from '@ift/tensor'
+import { IftError, noGrad, quantFormats, recomputeModules, withRandom } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { ignoredLabel } from '../data/encode.js'
 import type { Sample } from '../contract/data.js'
 import { packSamples } from '../data/pack.js'
-import { requireRoom, virtualLength, virtualRows } from '../data/virtual-tokens.js'
+import { requireRoom, virtualLength } from '../data/virtual-tokens.js'
+import { countMemory } from '../train/count-memory.js'
 import { forwardBatch } from '../train/forward.js'
-import { plan, type PlanInput } from '../train/plan.js'
+import { adamw } from '../train/optimizer/adamw.js'
 import { claim, claimClose, claimSame } from './claim.js'
-import { norm, PeftBench, type Attached, type PeftSettings, type Subject } from './peft-bench.js'
+import { norm, PeftBench, type Attached, type PeftSettings } from './peft-bench.js'
 import {
   gradientsOf,
   learned,
@@ -247,64 +248,31 @@ export async function recomputing(bench: PeftBench): Promise<void> {
     claimSame(`gradient of ${name}`, again.gradients.get(name)!, gradient!)
 }
 
-/**
- * What `memory` and virtual tokens add to the plan is what the allocator holds behind a forward pass, within 10 %. The plan counts all
- * that a model keeps of which every weight is trained, so the figure must cover what is held over a frozen model and not be more than what
- * is held over a trained one.
- */
-export async function memory(bench: PeftBench): Promise<void> {
-  // So many that what a method keeps for each layer, whatever the number of tokens, is little.
-  const lengths = Array.from({ length: 24 }, () => 24)
-  /** Bytes held by a forward pass. */
-  const heldBy = (subject: Subject, sequences: readonly (readonly number[])[]): number => {
-    const { backend, model, peft } = subject
-    peft?.setTraining(true)
-    const batch = packSamples(sequences.map(learned), false, model.promptOf?.bind(model))
+/** What a plan counts on modules without values is what a forward pass holds on those that have them, within 10 %. */
+export function memory(bench: PeftBench): Promise<void> {
+  return bench.with(async (attached) => {
+    const { backend, model, shape, roles, peft } = attached
+    peft.setTraining(true)
+    const lengths = Array.from({ length: 24 }, () => 24)
+    const sequences = bench.sequences(attached, lengths).map(learned)
+    const batch = packSamples(sequences, false, model.promptOf?.bind(model))
+    const config = await bench.config()
     const before = backend.memory().allocated
-    return withRandom({ seed: 0, step: 0, micro: 0 }, () =>
-      forwardBatch(subject, batch, () => backend.memory().allocated - before),
+    const held = withRandom({ seed: 0, step: 0, micro: 0 }, () =>
+      forwardBatch(attached, batch, () => backend.memory().allocated - before),
     )
-  }
-  const train = (parameters: Iterable<Parameter>) => {
-    for (const parameter of parameters) parameter.setTrainable(true)
-  }
-  await bench.withBase(async (base) => {
-    const { shape, model } = base
-    const parameters = [...model.namedParameters()].map(([, parameter]) => parameter)
-    const attached = { ...base, peft: await bench.attach(base) }
-    const { peft } = attached
-    const sequences = bench.sequences(attached, lengths)
-    const plain = await bench.withBase((other) => {
-      train([...other.model.namedParameters()].map(([, parameter]) => parameter))
-      return Promise.resolve(heldBy(other, sequences))
+    const { activations } = await countMemory({
+      ...{ device: backend.device.kind, dtype: bench.dtype, batch, recomputeLayers: 0 },
+      build: () => bench.build(config),
+      attach: async (empty, counting) => {
+        const peft = await bench.attach({ backend: counting, model: empty, shape, roles, peft: null })
+        return { peft, trainable: [...peft.trainable()] }
+      },
+      optimizer: { definition: adamw, options: adamw.options.parse({}), weightDecay: 0, clipNorm: 1 },
     })
-    const tokens = sequences.reduce((sum, { length }) => sum + length, 0)
-    const rows = virtualRows(peft, model)
-    const isEach = rows?.copies === 'each'
-    const all = tokens + (rows?.rows ?? 0) * (isEach ? sequences.length : 1)
-    const activations = (of: Pick<PlanInput, 'method' | 'virtualKeys'>) =>
-      plan(
-        {
-          ...{ shape, dtype: 'f32', parameters: 0, trainable: 0, optimizerState: 0 },
-          ...{ tokens: all, trainedTokens: tokens, budget: null, ...of },
-        },
-        0,
-      ).activations
-    const virtualKeys = isEach ? 0 : virtualLength(peft).tokens * sequences.length
-    const ofMethod =
-      activations({ method: peft.memory?.() ?? null, virtualKeys }) - activations({ method: null })
-    const planned = plain * (all / tokens) + ofMethod
-    const frozen = heldBy(attached, sequences)
     claim(
-      frozen <= 1.1 * planned,
-      `memory() leads to ${planned} bytes for the backward pass of ${tokens} tokens, and ${frozen} are held.`,
+      Math.abs(activations - held) <= 0.1 * held,
+      `The plan counts ${activations} bytes for the backward pass of ${batch.ids.length} tokens, and ${held} are held.`,
     )
-    train(parameters.filter(({ isAssigned }) => isAssigned))
-    const trained = heldBy(attached, sequences)
-    claim(
-      planned <= 1.1 * trained,
-      `memory() leads to ${planned} bytes for the backward pass of ${tokens} tokens, and ${trained} are held at most.`,
-    )
-    peft.release()
   })
 }

@@ -56,7 +56,7 @@ export function peftConformance(
         named('packed sequences equal one at a time', packing),
         named('a beginning that samples share is computed once', sharing),
         named('recomputed gradients equal kept ones bit for bit', recomputing),
-        named('memory() is what a forward pass holds', memory),
+        named('the memory plan is what a forward pass holds', memory),
         named('bf16 gives the same but for rounding, and learns', halfPrecision),
         named('over nf4 and int8 it learns, or is refused with the reason', quantised),
         named('switched off, the model is the base bit for bit', switching),

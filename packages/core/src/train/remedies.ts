@@ -1,4 +1,17 @@
-import { plan, type Plan, type PlanInput } from './plan.js'
+import { IftError, type FloatDType, type QuantFormat } from '@ift/tensor'
+import type { Plan } from './plan.js'
+
+/** Settings that the memory of a run depends on, besides its model and data. */
+export interface MemorySettings {
+  readonly recomputeLayers: number
+  readonly microBatchTokens: number
+  /** Tokens of a sample at most, virtual ones included. */
+  readonly maxLength: number
+  readonly dtype: FloatDType
+  readonly quantize: QuantFormat | 'none'
+  /** `attached`: the one of the run; `none`: the model itself is trained; else the name of one with its usual options. */
+  readonly method: string
+}
 
 /** A setting that makes a run smaller. */
 export interface Remedy {
@@ -9,56 +22,58 @@ export interface Remedy {
   readonly fits: boolean
 }
 
-/** Facts of the configuration that remedies change. */
-export interface RemedyInput extends PlanInput {
-  readonly maxLength: number
-  /** Whether the weights themselves are trained, all of them. */
-  readonly full: boolean
+/** A run whose memory can be counted under other settings. */
+export interface RemedyInput {
+  readonly layers: number
+  readonly settings: MemorySettings
+  /** Bytes of the run under these settings at most; throws an `IftError` for those that it cannot have. */
+  readonly total: (settings: MemorySettings) => Promise<number>
 }
 
-/** Bytes of a weight in NF4 with its scales, which are quantised in turn (QLoRA, Dettmers et al. 2023). */
-const nf4Bytes = 0.516
-
-/** The linear layers of the decoder, held in NF4. */
-function inNf4({ shape, parameters }: PlanInput): NonNullable<PlanInput['quantized']> {
-  const { hidden, intermediate, heads, kvHeads, headDim, layers } = shape
-  const largest = hidden * Math.max(intermediate, heads * headDim)
-  const layer = hidden * (2 * heads + 2 * kvHeads) * headDim + 3 * hidden * intermediate
-  const elements = Math.min(layer * layers, parameters)
-  return { elements, bytes: elements * nf4Bytes, largest }
-}
+/** A sequence of fewer tokens is hardly worth training on. */
+const shortest = 64
 
 /**
  * Settings under which a run holds less than `planned`, each alone: those that fit into `limit` bytes first, and among them
  * the one that saves most.
  */
-export function remedies(input: RemedyInput, planned: Plan, limit: number): Remedy[] {
-  const layers = planned.recomputeLayers
+export async function remedies(
+  { layers, settings, total }: RemedyInput,
+  planned: Plan,
+  limit: number,
+): Promise<Remedy[]> {
+  const { microBatchTokens, maxLength, dtype, quantize, method } = settings
   const found: Remedy[] = []
-  const offer = (flag: string, changed: Partial<PlanInput>, recomputed = layers) => {
-    const { total } = plan({ ...input, ...changed }, recomputed)
-    if (total < planned.total) found.push({ flag, saves: planned.total - total, fits: total <= limit })
+  const bytesOf = async (changed: Partial<MemorySettings>): Promise<number | null> => {
+    try {
+      return await total({ ...settings, recomputeLayers: planned.recomputeLayers, ...changed })
+    } catch (error) {
+      if (error instanceof IftError) return null
+      throw error
+    }
   }
-  if (layers < input.shape.layers) offer('--train.recompute all', {}, input.shape.layers)
+  const offer = (flag: string, bytes: number | null) => {
+    if (bytes !== null && bytes < planned.total)
+      found.push({ flag, saves: planned.total - bytes, fits: bytes <= limit })
+  }
+  const consider = async (flag: string, changed: Partial<MemorySettings>) => {
+    offer(flag, await bytesOf(changed))
+  }
+  if (planned.recomputeLayers < layers) await consider('--train.recompute all', { recomputeLayers: layers })
   // A sequence must still pass as a whole.
-  let tokens = input.tokens
-  while (tokens > input.maxLength) {
-    tokens = Math.max(input.maxLength, Math.ceil(tokens / 2))
-    const { total } = plan({ ...input, tokens, trainedTokens: tokens }, layers)
-    if (total <= limit) break
+  let [tokens, bytes]: [number, number | null] = [microBatchTokens, null]
+  while (tokens > maxLength && (bytes === null || bytes > limit)) {
+    tokens = Math.max(maxLength, Math.ceil(tokens / 2))
+    bytes = await bytesOf({ microBatchTokens: tokens })
   }
-  if (tokens < input.tokens) offer(`--train.microBatchTokens ${tokens}`, { tokens, trainedTokens: tokens })
-  const half = Math.ceil(input.maxLength / 2)
-  if (half < input.tokens && half >= 64)
-    offer(`--maxLength ${half} --train.microBatchTokens ${half}`, { tokens: half, trainedTokens: half })
-  if (input.full) {
-    // Of rank 8 on every linear layer.
-    const { hidden, heads, kvHeads, headDim, intermediate, layers: count } = input.shape
-    const sides = 4 * hidden + (2 * heads + 2 * kvHeads) * headDim + 3 * (hidden + intermediate)
-    const trainable = 8 * sides * count
-    const optimizerState = (input.optimizerState / input.trainable) * trainable
-    offer('--peft.method lora', { trainable, optimizerState, method: { activationsPerToken: 7 * 8 } })
-  } else if (!input.quantized?.elements) offer('--quantize nf4', { quantized: inNf4(input) })
-  if (input.dtype === 'f32') offer('--dtype bf16', { dtype: 'bf16' })
+  offer(`--train.microBatchTokens ${tokens}`, bytes)
+  const half = Math.ceil(maxLength / 2)
+  if (half < microBatchTokens && half >= shortest)
+    await consider(`--maxLength ${half} --train.microBatchTokens ${half}`, {
+      ...{ maxLength: half, microBatchTokens: half },
+    })
+  if (method === 'none') await consider('--peft.method lora', { method: 'lora' })
+  else if (quantize === 'none') await consider('--quantize nf4', { quantize: 'nf4' })
+  if (dtype === 'f32') await consider('--dtype bf16', { dtype: 'bf16' })
   return found.sort((a, b) => Number(b.fits) - Number(a.fits) || b.saves - a.saves)
 }
