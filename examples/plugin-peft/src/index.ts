@@ -22,8 +22,6 @@ export class SerialAdapter extends AdaptedLinear {
   readonly adapter_down: Parameter
   /** [out, size] */
   readonly adapter_up: Parameter
-  /** For the gradients of D, of relu and of U: y, D y and its relu. */
-  readonly activationsPerToken: number
 
   constructor(
     base: Linear,
@@ -32,7 +30,6 @@ export class SerialAdapter extends AdaptedLinear {
     super(base)
     this.adapter_down = new Parameter([size, base.outFeatures])
     this.adapter_up = new Parameter([base.outFeatures, size])
-    this.activationsPerToken = base.outFeatures + 2 * size
   }
 
   /** U begins as zeros, so that the model is at first what it was. */

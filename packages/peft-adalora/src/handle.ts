@@ -1,6 +1,6 @@
-import { IftError, type AdapterFiles, type AdapterSource, type PeftMemory, type PeftUpdate } from '@ift/core'
+import { IftError, type AdapterFiles, type AdapterSource, type PeftUpdate } from '@ift/core'
 import { ModuleHandle, modulePrefix, type ModuleParts } from '@ift/core/peft'
-import { full, itemSize, keep, tensor, type Tensor } from '@ift/tensor'
+import { full, keep, tensor, type Tensor } from '@ift/tensor'
 import type { AdaloraOptions } from './options.js'
 import { Orthogonality } from './orthogonality.js'
 import { createSchedule, keptBy, prunedAt, type Schedule } from './schedule.js'
@@ -31,15 +31,6 @@ export class AdaloraHandle extends ModuleHandle<AdaloraOptions, SvdLinear> {
     const orthogonality = new Orthogonality(parts.context.backend, parts.layers.values(), orthRegWeight)
     this.#orthogonality = orthogonality
     this.penalty = () => orthogonality.penalty()
-  }
-
-  /** B diag(E) of every layer is kept for the backward pass of a micro-batch. */
-  override memory(): PeftMemory {
-    const { layers, context } = this.parts
-    const { activationsPerToken, bytes = 0 } = super.memory()
-    let scaled = 0
-    for (const { outFeatures, rank } of layers.values()) scaled += outFeatures * rank
-    return { activationsPerToken, bytes: bytes + scaled * itemSize(context.dtype) }
   }
 
   /** Measures the sensitivities, prunes when it is time, and holds what was pruned at zero after the last pruning. */

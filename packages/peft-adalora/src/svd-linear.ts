@@ -57,10 +57,6 @@ export class SvdLinear extends AdaptedLinear {
     ]
   }
 
-  get activationsPerToken(): number {
-    return this.rank
-  }
-
   get stochastic(): boolean {
     return this.settings.dropout > 0
   }

@@ -23,11 +23,6 @@ export class Ia3Linear extends AdaptedLinear {
     return [{ name: 'ia3_l', parameter, start: ones, fileShape: feedforward ? [1, size] : [size, 1] }]
   }
 
-  /** The product, for the gradient of l; what goes into a feed-forward layer is computed again from what is kept anyway. */
-  get activationsPerToken(): number {
-    return this.feedforward ? 0 : this.outFeatures
-  }
-
   protected adapted(x: Tensor, addTo?: Tensor): Tensor {
     const { base_layer: base, ia3_l: l } = this
     if (this.feedforward) return base.call(ops.scaleColumns(x, l.value), addTo)

@@ -66,12 +66,6 @@ export class LoraLinear extends AdaptedLinear {
     ]
   }
 
-  /** A x, and for DoRA the rows that m lengthens. */
-  get activationsPerToken(): number {
-    const { r, dora } = this.settings
-    return dora ? r + this.outFeatures : r
-  }
-
   get stochastic(): boolean {
     return this.settings.dropout > 0
   }

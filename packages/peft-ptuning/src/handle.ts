@@ -3,7 +3,6 @@ import type {
   AdapterSource,
   PeftContext,
   PeftHandle,
-  PeftMemory,
   PeftPrefix,
   TrainableParameter,
 } from '@ift/core'
@@ -66,13 +65,6 @@ export class VirtualTokenHandle implements PeftHandle {
   *trainable(): Iterable<TrainableParameter> {
     for (const { name, parameter } of this.#rows.tensors())
       yield { name, parameter, lrScale: 1, decay: parameter.shape.length > 1 }
-  }
-
-  /** What is trained lies outside the model, in f32 whatever its type. */
-  memory(): PeftMemory {
-    let elements = 0
-    for (const { parameter } of this.#rows.tensors()) elements += parameter.value.size
-    return { activationsPerToken: 0, bytes: this.#parts.context.dtype === 'f32' ? 4 * elements : 0 }
   }
 
   save(): Promise<AdapterFiles> {

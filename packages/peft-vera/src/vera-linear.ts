@@ -1,5 +1,5 @@
 import { AdaptedLinear, constant, zeros, type AdapterTensor, type MergedWeights } from '@ift/core/peft'
-import { itemSize, ops, Parameter, type Linear, type Tensor } from '@ift/tensor'
+import { ops, Parameter, type Linear, type Tensor } from '@ift/tensor'
 
 /** The projections of an adapter, frozen, which all of its layers share. */
 export interface SharedProjections {
@@ -45,18 +45,6 @@ export class VeraLinear extends AdaptedLinear {
 
   get stochastic(): boolean {
     return this.settings.dropout > 0
-  }
-
-  /** A x. */
-  get activationsPerToken(): number {
-    return this.vera_lambda_d.shape[0]!
-  }
-
-  /** The scaled B, and the part of A where it is a part: both are kept for the backward pass. */
-  get bytes(): number {
-    const { a, b } = this.#projections
-    const part = this.inFeatures < a.shape[1]! ? this.inFeatures : 0
-    return b.shape[1]! * (this.outFeatures + part) * itemSize(b.value.dtype)
   }
 
   protected adapted(x: Tensor, addTo?: Tensor): Tensor {

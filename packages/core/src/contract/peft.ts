@@ -60,14 +60,6 @@ export interface PeftContext {
  */
 export type PeftPrefix = VirtualTokens
 
-/** What a method adds to the memory of a run, besides its trainable parameters. Plans do not need it: they run the method's own layers. */
-export interface PeftMemory {
-  /** Elements, of the type of the activations, that a decoder layer keeps for its backward pass, for each token. */
-  readonly activationsPerToken: number
-  /** Bytes that it holds besides: copies of weights, tensors that are not trained; none when absent. */
-  readonly bytes?: number
-}
-
 /** An optimiser step that has changed the parameters and not yet cleared their gradients. */
 export interface PeftUpdate {
   /** Counts from 1, over resumed runs. */
@@ -80,8 +72,6 @@ export interface PeftUpdate {
 /** A method attached to one model. */
 export interface PeftHandle {
   trainable(): Iterable<TrainableParameter>
-  /** What it holds, by its own account. */
-  memory?(): PeftMemory
   /** What stands in front of every sequence; absent where nothing does, also while the method is switched off. */
   readonly prefix?: PeftPrefix | undefined
   /**

@@ -58,10 +58,6 @@ export interface AdaptedLayer extends Module<never[], Tensor> {
   readonly added?: ((x: Tensor) => Tensor) | undefined
   /** Whether it draws random numbers while it trains. */
   readonly stochastic?: boolean
-  /** Elements of the type of the activations that it keeps for the backward pass, for each token. Plans count what is kept instead. */
-  readonly activationsPerToken?: number
-  /** Bytes that it holds besides its tensors, or keeps for the backward pass whatever the tokens; known when its tensors have values. */
-  readonly bytes?: number
   /** What stands in the place of the layer when its method is merged, where that is not its module with other weights. */
   readonly replaced?: Module | undefined
   /** Parameters of other layers that the file has under these ends of names too; reading passes over them. */

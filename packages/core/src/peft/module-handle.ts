@@ -1,7 +1,6 @@
 import {
   Embedding,
   IftError,
-  itemSize,
   keep,
   noGrad,
   replaceModules,
@@ -16,7 +15,6 @@ import type {
   AdapterSource,
   PeftContext,
   PeftHandle,
-  PeftMemory,
   TrainableParameter,
 } from '../contract/index.js'
 import { suggest } from '../suggest.js'
@@ -94,19 +92,6 @@ export class ModuleHandle<
 
   *trainable(): Iterable<TrainableParameter> {
     for (const entry of this.#entries) if (entry.trained) yield entry
-  }
-
-  memory(): PeftMemory {
-    const { context, shared } = this.parts
-    let activations = 0
-    let bytes = this.#whole.bytes
-    for (const layer of this.#layers.values()) {
-      activations += layer.activationsPerToken ?? 0
-      bytes += layer.bytes ?? 0
-    }
-    for (const { parameter, trained = true } of shared)
-      if (!trained) bytes += parameter.shape.reduce((a, b) => a * b, itemSize(context.dtype))
-    return { activationsPerToken: activations / context.shape.layers, bytes }
   }
 
   setTraining(on: boolean): void {

@@ -91,10 +91,6 @@ export class TokenRows extends Module<[ids: Tensor], Tensor> implements AdaptedL
     return { weight: withRows(ops.cast(this.weight.value, 'f32'), this.indices, this.trainable_tokens_delta) }
   }
 
-  get bytes(): number {
-    return this.#slots.bytes + this.#frozenShare.bytes + this.#nothing.bytes
-  }
-
   releaseTables(): void {
     for (const table of [this.#slots, this.#frozenShare, this.#nothing]) table.release()
   }

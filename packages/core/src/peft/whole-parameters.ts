@@ -1,4 +1,4 @@
-import { asFloat, empty, itemSize, keep, type Parameter, type Tensor } from '@ift/tensor'
+import { asFloat, empty, keep, type Parameter, type Tensor } from '@ift/tensor'
 
 /**
  * Parameters of the model itself that are trained, with the values that they had: switched off, the model computes with these. A
@@ -12,14 +12,6 @@ export class WholeParameters {
   constructor(readonly byName: ReadonlyMap<string, Parameter>) {
     for (const parameter of new Set(byName.values()))
       this.#originals.set(parameter, keep(original(parameter.value)))
-  }
-
-  /** Bytes of the copies. */
-  get bytes(): number {
-    let sum = 0
-    for (const { storage, size, dtype } of this.#originals.values())
-      if (!storage.readOnly) sum += size * itemSize(asFloat(dtype, 'bytes'))
-    return sum
   }
 
   setEnabled(on: boolean): void {

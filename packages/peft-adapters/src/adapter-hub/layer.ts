@@ -73,15 +73,6 @@ export class SublayerAdapter extends AdaptedLinear {
     return this.options.dropout > 0
   }
 
-  /**
-   * What a branch keeps besides its bottleneck: what it reads where nothing else has it, and what the norm behind it and a trained factor
-   * read. What the norm in front of it gives is computed again.
-   */
-  get activationsPerToken(): number {
-    const wide = [!this.#reads.parallel, this.options.lnAfter, this.scaling !== undefined]
-    return 2 * this.adapter_down.outFeatures + wide.filter(Boolean).length * this.outFeatures
-  }
-
   /** Whether it computes with the residual in another way than by adding it. */
   get needsResidual(): boolean {
     const { parallel, sum } = this.#reads

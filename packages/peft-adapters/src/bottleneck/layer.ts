@@ -51,12 +51,6 @@ export class BottleneckLinear extends AdaptedLinear {
     return this.options.dropout > 0
   }
 
-  /** What a branch keeps besides its bottleneck: the sum in front of a layer whose weight is frozen is not kept. */
-  get activationsPerToken(): number {
-    const { adapter_down: down, adapter_up: up, adapter_scaling: scaling, place } = this
-    return 2 * down.outFeatures + (place === 'behind' ? this.outFeatures : 0) + (scaling ? up.outFeatures : 0)
-  }
-
   protected adapted(x: Tensor, addTo?: Tensor): Tensor {
     const { base_layer: base } = this
     if (this.place === 'before') return base.call(this.#branch(x, x.alias()), addTo)
