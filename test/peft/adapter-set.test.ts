@@ -1,94 +1,21 @@
 // Several adapters over one base: what each computes in its rows of a pass is what it computes alone.
-import { openAdapter } from '@ift/core'
 import { logitsOf as plainLogits, packedInput, type Ids } from '@ift/core/testing'
-import { AdapterSet } from '@ift/core/peft'
-import { llama } from '@ift/model-llama'
-import { lora } from '@ift/peft-lora'
 import {
   backward,
-  noGrad,
   ops,
   quantizeLinears,
   recomputeModules,
   replaceModules,
   scope,
   tensor,
-  zeros,
-  type Backend,
   type CausalLM,
   type Tensor,
 } from '@ift/tensor'
 import { referenceBackend } from '@ift/tensor/reference'
 import { expect, test } from 'vitest'
+import { few, lengthsOf, load, logitsOf, many, withSet, type Opened } from '../fixture/adapter-set.js'
 import { fixture } from '../fixture/files.js'
 import { readGolden, worst } from '../fixture/golden.js'
-import { withTiny, type TinyModel, type TinyModelOptions } from '../fixture/models.js'
-
-/** Odd lengths, long beside short. */
-const few: Ids[] = [
-  [3, 17, 42, 8, 25, 9, 45],
-  [11, 2, 7],
-  [5, 30, 33, 12, 40, 21, 6, 19, 46, 28, 14],
-  [44, 13, 47, 1, 36],
-  [29, 4],
-]
-
-/** More rows than share one product with the frozen weights: every adapter's layer computes its own. */
-const many = [...few, ...few, ...few]
-
-interface Opened extends TinyModel {
-  readonly set: AdapterSet
-  readonly sequences: readonly Ids[]
-}
-
-const lengthsOf = ({ sequences }: Opened) => sequences.map((ids) => ids.length)
-
-const withSet = (
-  use: (opened: Opened) => Promise<void>,
-  {
-    folder = 'llama-tiny',
-    sequences = few,
-    ...options
-  }: TinyModelOptions & { folder?: string; backend?: Backend; sequences?: readonly Ids[] } = {},
-): Promise<void> =>
-  withTiny(
-    llama,
-    folder,
-    async (tiny) => {
-      const { backend, shape, roles } = tiny
-      const { dtype = 'f32' } = options
-      const context = { definition: llama, shape, roles, backend, dtype, seed: 1, baseModel: folder }
-      const set = new AdapterSet(tiny.model, context)
-      try {
-        await use({ ...tiny, set, sequences })
-      } finally {
-        set.release()
-      }
-    },
-    options,
-  )
-
-const load = async (set: AdapterSet, ...variants: string[]) => {
-  for (const name of variants) {
-    const source = await openAdapter(fixture('peft-lora', name.replace(/-2$/, '')))
-    await set.load(name, { source, method: lora })
-  }
-}
-
-/** Logits [rows, vocab] of all sequences in one pass, as the set says. */
-const logitsOf = (
-  { backend, model, sequences }: Opened,
-  outputRows?: readonly number[],
-): Promise<Float32Array> =>
-  scope(() =>
-    noGrad(() => {
-      const input = packedInput(backend, model, sequences)
-      const wanted = outputRows && tensor(backend, outputRows, [outputRows.length], 'i32')
-      const hidden = model.call(wanted ? { ...input, outputRows: wanted } : input)
-      const to = zeros(backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32')
-      return model.lmHead.call(hidden, to).read()
-    }),
-  )
 
 type Choices = readonly (string | null)[]
 
@@ -353,58 +280,5 @@ test('the base keeps its paths and parameters; what is in use is called directly
     set.release()
     expect([names(), modules()]).toEqual(before)
     expect(set.names).toEqual([])
-  })
-})
-
-test('an adapter that cannot be loaded leaves everything as it was', async () => {
-  await withSet(async (opened) => {
-    const { set } = opened
-    await load(set, 'lora')
-    set.use('lora')
-    const before = await logitsOf(opened)
-    // Of other shapes; relative to changed base weights; of a name that is taken, or none.
-    await expect(load(set, 'tied-lora-both')).rejects.toMatchObject({ code: 'IFT_ADAPTER_SHAPE' })
-    await expect(load(set, 'pissa')).rejects.toMatchObject({
-      code: 'IFT_ADAPTERS_BASE',
-      message: expect.stringMatching(/adapter "pissa".*changes .*q_proj\.weight/) as string,
-    })
-    for (const name of ['lora', 'base', 'a/b', ''])
-      await expect(
-        set.load(name, { source: await openAdapter(fixture('peft-lora/lora')), method: lora }),
-      ).rejects.toMatchObject({ code: 'IFT_ADAPTER_NAME' })
-    expect(set.names).toEqual(['lora'])
-    expect(worst(await logitsOf(opened), before)).toBe(0)
-    expect(() => {
-      set.use('lorra')
-    }).toThrow(
-      expect.objectContaining({
-        code: 'IFT_ADAPTER_NAME',
-        hint: expect.stringContaining('"lora"') as string,
-      }),
-    )
-  })
-})
-
-test('rows that do not fit a pass are refused', async () => {
-  await withSet(async (opened) => {
-    const { set } = opened
-    await load(set, 'lora', 'all-linear')
-    const rows = (groups: Parameters<AdapterSet['rowsOf']>[0], outputRows?: number[]) => () =>
-      set.rowsOf(groups, outputRows)
-    const refused = (message: RegExp): unknown =>
-      expect.objectContaining({ code: 'IFT_ADAPTER_ROWS', message: expect.stringMatching(message) as string })
-    const a = { adapter: 'lora', rows: [0, 1] }
-    expect(rows([a, { adapter: null, rows: [1, 2] }])).toThrow(refused(/row 1 is in two groups/))
-    expect(rows([a, { adapter: null, rows: [7] }])).toThrow(refused(/row 7 is named.* 3 rows/))
-    expect(rows([])).toThrow(refused(/no rows/))
-    expect(rows([a, { adapter: null, rows: [2] }], [3])).toThrow(refused(/outputRows names row 3/))
-    expect(rows([a, { adapter: null, rows: [2] }], [2, 1, 0])).toThrow(refused(/order/))
-    const short = set.rows({ lengths: [3, 4], adapters: ['lora', null] })
-    expect(() => set.within(short, () => logitsOf(opened))).toThrow(refused(/got 28 rows.* have 7/))
-    short.release()
-    const early = set.rows({ lengths: lengthsOf(opened), adapters: ['lora', null, null, null, null] })
-    await load(set, 'lm-head')
-    expect(() => set.within(early, () => logitsOf(opened))).toThrow(refused(/before an adapter was loaded/))
-    early.release()
   })
 })
