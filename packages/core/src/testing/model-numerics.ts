@@ -19,6 +19,7 @@ import type { Sample } from '../contract/data.js'
 import type { PeftPrefix } from '../contract/index.js'
 import { forwardBatch } from '../train/forward.js'
 import { claim, claimClose, claimSame } from './claim.js'
+import { claimSlope } from './claim-slope.js'
 import { inputBehind, logitsOf, lossAndGradients, lossOf, packedInput } from './forward.js'
 import type { ModelBench } from './model-bench.js'
 
@@ -253,40 +254,11 @@ export function differences(bench: ModelBench): Promise<void> {
       bench.train(model)
       const trained = sequences.reduce((n, s) => n + Math.max(0, s.length - 1), 0)
       await lossAndGradients(backend, model, sequences, sequences, 1 / trained)
-      // Along one random direction through all parameters; in float64, so that the step can be small.
-      let state = 5
-      let slope = 0
-      const moves: { path: string; original: Float64Array; direction: Float64Array }[] = []
-      const at = new Map(model.namedParameters())
-      for (const [path, parameter] of at) {
-        const { grad, value } = parameter
-        const original = new Float64Array(value.size)
-        await backend.read(value.buf, original)
-        const gradient = new Float64Array(value.size)
-        if (grad !== null) await backend.read(grad.buf, gradient)
-        const direction = gradient.map((g) => {
-          state = (Math.imul(state, 1103515245) + 12345) >>> 0
-          const d = state / 2 ** 31 - 1
-          slope += g * d
-          return d
-        })
-        moves.push({ path, original, direction })
-      }
-      const lossAt = async (step: number): Promise<number> => {
-        for (const { path, original, direction } of moves)
-          backend.write(
-            at.get(path)!.value.buf,
-            original.map((w, i) => w + step * direction[i]!),
-          )
-        const total = new Float64Array(1)
-        await scope(() =>
-          noGrad(() => backend.read(lossOf(backend, model, sequences, sequences, 1 / trained).buf, total)),
-        )
-        return total[0]!
-      }
-      const h = 1e-5
-      const numeric = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h)
-      claimClose('slope of the loss along a random direction', [slope], [numeric], 1e-5)
+      await claimSlope(
+        backend,
+        [...model.namedParameters()].map(([, parameter]) => parameter),
+        () => noGrad(() => scope(() => lossOf(backend, model, sequences, sequences, 1 / trained))),
+      )
     },
     () => referenceBackend({ exact: true }),
   )

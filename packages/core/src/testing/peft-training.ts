@@ -8,6 +8,7 @@ import { countMemory } from '../train/count-memory.js'
 import { forwardBatch } from '../train/forward.js'
 import { adamw } from '../train/optimizer/adamw.js'
 import { claim, claimClose, claimSame } from './claim.js'
+import { claimSlope } from './claim-slope.js'
 import { norm, PeftBench, type Attached, type PeftSettings } from './peft-bench.js'
 import {
   gradientsOf,
@@ -47,44 +48,11 @@ export function differences(bench: PeftBench): Promise<void> {
       const samples = bench.sequences(attached).map(learned)
       peft.setTraining(false)
       lossWithGradients(attached, samples).release()
-      let state = 9
-      let slope = 0
-      const moves: { to: (values: Float64Array) => void; original: Float64Array; direction: Float64Array }[] =
-        []
-      for (const { parameter } of peft.trainable()) {
-        const { value, grad } = parameter
-        const original = new Float64Array(value.size)
-        await backend.read(value.buf, original)
-        const gradient = new Float64Array(value.size)
-        if (grad !== null) await backend.read(grad.buf, gradient)
-        const direction = gradient.map((g) => {
-          state = (Math.imul(state, 1103515245) + 12345) >>> 0
-          const d = state / 2 ** 31 - 1
-          slope += g * d
-          return d
-        })
-        moves.push({
-          to: (values) => {
-            backend.write(value.buf, values)
-          },
-          original,
-          direction,
-        })
-      }
-      const lossAt = async (step: number): Promise<number> => {
-        for (const { to, original, direction } of moves) to(original.map((w, i) => w + step * direction[i]!))
-        const loss = noGrad(() => lossWithGradients(attached, samples))
-        const found = new Float64Array(1)
-        await backend.read(loss.buf, found)
-        loss.release()
-        return found[0]!
-      }
-      const numericAt = async (h: number) => ((await lossAt(h)) - (await lossAt(-h))) / (2 * h)
-      let numeric = await numericAt(1e-5)
-      // A step across the kink of a relu gives the mean of two slopes; a shorter one stays on its side.
-      for (const h of [1e-6, 1e-7])
-        if (Math.abs(slope - numeric) > 1e-5 * (1 + Math.abs(numeric))) numeric = await numericAt(h)
-      claimClose('slope of the loss along a random direction', [slope], [numeric], 1e-5)
+      await claimSlope(
+        backend,
+        [...peft.trainable()].map(({ parameter }) => parameter),
+        () => noGrad(() => lossWithGradients(attached, samples)),
+      )
     },
     { open: () => referenceBackend({ exact: true }) },
   )
