@@ -1,5 +1,5 @@
-import { normal, zeros, type AdaptedLayer, type AdapterTensor, type MergedWeights } from '@ift/core/peft'
-import { Module, ops, Parameter, type Embedding, type Tensor } from '@ift/tensor'
+import { AdaptedEmbedding, normal, zeros, type AdapterTensor, type MergedWeights } from '@ift/core/peft'
+import { ops, Parameter, type Embedding, type Tensor } from '@ift/tensor'
 import type { LoraSettings } from './lora-linear.js'
 
 /**
@@ -7,34 +7,19 @@ import type { LoraSettings } from './lora-linear.js'
  * its rows scales what is added to them, as PEFT does. Adapter files hold A as [r, V]; here it is [V, r], so that only the
  * rows of the ids are read and learned. No dropout, as in PEFT.
  */
-export class LoraEmbedding extends Module<[ids: Tensor], Tensor> implements AdaptedLayer {
-  training = false
-  enabled = true
+export class LoraEmbedding extends AdaptedEmbedding {
   /** [V, r] */
   readonly lora_embedding_A: Parameter
   /** [C, r] */
   readonly lora_embedding_B: Parameter
 
   constructor(
-    readonly base_layer: Embedding,
+    base_layer: Embedding,
     readonly settings: Pick<LoraSettings, 'r' | 'scale' | 'loraPlusRatio'>,
   ) {
-    super()
+    super(base_layer)
     this.lora_embedding_A = new Parameter([base_layer.count, settings.r])
     this.lora_embedding_B = new Parameter([base_layer.dim, settings.r])
-  }
-
-  get count(): number {
-    return this.base_layer.count
-  }
-
-  get dim(): number {
-    return this.base_layer.dim
-  }
-
-  /** The frozen table. */
-  get weight(): Parameter {
-    return this.base_layer.weight
   }
 
   /** PEFT's start of an embedding's: A zero, B N(0, 1). */
@@ -46,8 +31,7 @@ export class LoraEmbedding extends Module<[ids: Tensor], Tensor> implements Adap
     ]
   }
 
-  protected forward(ids: Tensor): Tensor {
-    if (!this.enabled) return this.base_layer.call(ids)
+  protected adapted(ids: Tensor): Tensor {
     const low = ops.embedding(this.lora_embedding_A, ids)
     const up = this.lora_embedding_B.value
     const alpha = this.settings.scale * this.base_layer.scale

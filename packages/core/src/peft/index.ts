@@ -1,4 +1,5 @@
 export * from './adapters/index.js'
+export { AdaptedEmbedding } from './adapted-embedding.js'
 export { AdaptedLinear } from './adapted-linear.js'
 export { readAdapterConfig, type AdapterConfigReader } from './adapter-config.js'
 export type { AdaptedLayer, AdapterTensor, MergedWeights } from './adapted-layer.js'

@@ -2,7 +2,6 @@ import {
   empty,
   full,
   keep,
-  Module,
   noGrad,
   ops,
   Parameter,
@@ -14,16 +13,15 @@ import {
   type FloatDType,
   type Tensor,
 } from '@ift/tensor'
-import type { AdaptedLayer, AdapterTensor, MergedWeights } from './adapted-layer.js'
+import { AdaptedEmbedding } from './adapted-embedding.js'
+import type { AdapterTensor, MergedWeights } from './adapted-layer.js'
 import { values } from './start.js'
 
 /**
  * An embedding of which some rows are trained, and nothing else: ids i32 [N] -> [N, C]. As in Hugging Face PEFT, whose name says
  * otherwise, `trainable_tokens_delta` holds the rows themselves, so that a merged table has them bit for bit.
  */
-export class TokenRows extends Module<[ids: Tensor], Tensor> implements AdaptedLayer {
-  training = false
-  enabled = true
+export class TokenRows extends AdaptedEmbedding {
   /** [n, C], in the order of `indices`. */
   readonly trainable_tokens_delta: Parameter
   readonly #fileName: string
@@ -35,13 +33,13 @@ export class TokenRows extends Module<[ids: Tensor], Tensor> implements AdaptedL
   readonly #nothing: Tensor
 
   constructor(
-    readonly base_layer: Embedding,
+    base_layer: Embedding,
     readonly indices: readonly number[],
     /** End of the tensor's name in the adapter file. */
     fileName: string,
     dtype: FloatDType,
   ) {
-    super()
+    super(base_layer)
     this.#fileName = fileName
     const { count, dim, weight } = base_layer
     const n = indices.length
@@ -60,27 +58,13 @@ export class TokenRows extends Module<[ids: Tensor], Tensor> implements AdaptedL
     )
   }
 
-  get count(): number {
-    return this.base_layer.count
-  }
-
-  get dim(): number {
-    return this.base_layer.dim
-  }
-
-  /** The frozen table. */
-  get weight(): Parameter {
-    return this.base_layer.weight
-  }
-
   tensors(): readonly AdapterTensor[] {
     const start = values(() => tableRows(this.weight, this.indices))
     return [{ name: this.#fileName, parameter: this.trainable_tokens_delta, start }]
   }
 
-  protected forward(ids: Tensor): Tensor {
+  protected adapted(ids: Tensor): Tensor {
     const { base_layer: base } = this
-    if (!this.enabled) return base.call(ids)
     const slots = ops.gatherIndices(this.#slots, ids)
     const trained = ops.concatRows([this.trainable_tokens_delta.value, this.#nothing])
     const frozen = ops.mul(ops.embedding(base.weight, ids), ops.gatherRows(this.#frozenShare, slots))
