@@ -35,8 +35,17 @@ const settings: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
     },
   },
   'prompt-tuning': { 'as it is': startsAway },
-  'p-tuning': { 'as it is': startsAway },
-  'prefix-tuning': { 'as it is': startsAway },
+  'p-tuning': {
+    'as it is': startsAway,
+    'with an LSTM': {
+      ...startsAway,
+      options: { encoder: 'lstm', encoderHidden: 4, encoderLayers: 2, encoderDropout: 0.1 },
+    },
+  },
+  'prefix-tuning': {
+    'as it is': startsAway,
+    'with a projection': { ...startsAway, options: { projection: true, encoderHidden: 6 } },
+  },
   houlsby: { 'as it is': startsAway },
   pfeiffer: { 'as it is': startsAway },
   bottleneck: { 'as it is': startsAway },

@@ -17,7 +17,8 @@ describe.each([
     'p-tuning',
     { method: 'p-tuning', virtualTokens: 6, encoder: 'lstm', encoderHidden: 16, encoderDropout: 0.1 },
   ],
-  ['prefix-tuning', { method: 'prefix-tuning', virtualTokens: 6, projection: true, encoderHidden: 16 }],
+  ['prefix-tuning', { method: 'prefix-tuning', virtualTokens: 6 }],
+  ['prefix-projected', { method: 'prefix-tuning', virtualTokens: 6, projection: true, encoderHidden: 16 }],
 ])('%s', (name, peft) => {
   test('a run killed at any step and resumed ends byte for byte as one that was not', async () => {
     const file = `${name}.config.json`
