@@ -1,6 +1,6 @@
 import { IftError } from '@ift/core'
 import { besideFields, fanInFanOut, moduleMethod, targetFields } from '@ift/core/peft'
-import { AdaloraHandle } from './handle.js'
+import { AdaloraHandle, withoutEmpty } from './handle.js'
 import { adaloraOptions, type AdaloraOptions } from './options.js'
 import { checkLayers, keptValues, rankPattern } from './rank-pattern.js'
 import { SvdLinear } from './svd-linear.js'
@@ -58,12 +58,12 @@ export const adalora = moduleMethod<AdaloraOptions, SvdLinear>({
   },
   layer: (base, { path, options, context }) =>
     new SvdLinear(base, {
-      kept:
-        keptValues(context.adapter, options.initR).get(path) ??
-        Array.from({ length: options.initR }, () => true),
+      rank: options.initR,
+      kept: context.adapter && keptValues(context.adapter, options.initR).get(path),
       scale: options.alpha / (options.initR + ofRank),
       dropout: options.dropout,
     }),
+  source: (file, { layers }) => withoutEmpty(file, layers),
   writeConfig: ({ context, layers }) => ({
     fan_in_fan_out: fanInFanOut(context, layers),
     init_lora_weights: true,

@@ -77,31 +77,6 @@ export class AdaloraHandle extends ModuleHandle<AdaloraOptions, SvdLinear> {
     return { ...files, config: { ...files.config, total_step }, tensors, empty }
   }
 
-  /** Layers without a singular value have tensors without elements in the file. */
-  override async load(source: AdapterSource): Promise<void> {
-    const empty = new Map<string, readonly number[]>()
-    for (const [path, layer] of this.parts.layers)
-      if (layer.rank === 0)
-        for (const [name, shape] of emptyShapes(layer)) empty.set(`${modulePrefix}${path}.${name}`, shape)
-    const names = [...source.names()].filter((name) => {
-      const expected = empty.get(name)
-      if (!expected) return true
-      const found = source.shape(name)
-      if (found.join() === expected.join()) return false
-      throw new IftError(
-        'IFT_ADAPTER_SHAPE',
-        `${source.path}: tensor "${name}" should be [${expected.join(', ')}], as rank_pattern says, found [${found.join(', ')}].`,
-        'Take both files from where the adapter was made.',
-      )
-    })
-    const { config, path } = source
-    await super.load({
-      ...{ config, path, names: () => names },
-      shape: (name) => source.shape(name),
-      read: (name) => source.read(name),
-    })
-  }
-
   override release(): void {
     super.release()
     this.#orthogonality?.release()
@@ -151,6 +126,31 @@ export class AdaloraHandle extends ModuleHandle<AdaloraOptions, SvdLinear> {
       own.release()
       lora_E.roundFromMaster()
     }
+  }
+}
+
+/** A file without the tensors of layers that have no singular value left, which hold no elements. */
+export function withoutEmpty(source: AdapterSource, layers: ReadonlyMap<string, SvdLinear>): AdapterSource {
+  const empty = new Map<string, readonly number[]>()
+  for (const [path, layer] of layers)
+    if (layer.rank === 0)
+      for (const [name, shape] of emptyShapes(layer)) empty.set(`${modulePrefix}${path}.${name}`, shape)
+  const names = [...source.names()].filter((name) => {
+    const expected = empty.get(name)
+    if (!expected) return true
+    const found = source.shape(name)
+    if (found.join() === expected.join()) return false
+    throw new IftError(
+      'IFT_ADAPTER_SHAPE',
+      `${source.path}: tensor "${name}" should be [${expected.join(', ')}], as rank_pattern says, found [${found.join(', ')}].`,
+      'Take both files from where the adapter was made.',
+    )
+  })
+  const { config, path } = source
+  return {
+    ...{ config, path, names: () => names },
+    shape: (name) => source.shape(name),
+    read: (name) => source.read(name),
   }
 }
 

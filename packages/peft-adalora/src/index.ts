@@ -4,4 +4,4 @@ import { adalora } from './adalora.js'
 export const plugin = definePeft(adalora)
 export { adalora } from './adalora.js'
 export type { AdaloraOptions } from './options.js'
-export { SvdLinear, type SvdSettings } from './svd-linear.js'
+export { SvdLinear } from './svd-linear.js'

@@ -1,4 +1,15 @@
-import { empty, full, keep, ops, tensor, zeros, type Backend, type Parameter, type Tensor } from '@ift/tensor'
+import {
+  empty,
+  full,
+  keep,
+  noGrad,
+  ops,
+  scope,
+  zeros,
+  type Backend,
+  type Parameter,
+  type Tensor,
+} from '@ift/tensor'
 import type { SvdLinear } from './svd-linear.js'
 
 /** Added to the mean square of a gram matrix less the identity, so that one without a difference has a gradient of zero. */
@@ -48,15 +59,7 @@ export class Orthogonality {
     this.#weight = weight / norms
     this.#groups = [...byRank].map(([rank, factors]) => ({
       ...{ rank, factors },
-      minusIdentity: keep(
-        tensor(
-          backend,
-          Float32Array.from({ length: factors.length * rank * rank }, (_, i) =>
-            (i % (rank * rank)) % (rank + 1) === 0 ? -1 : 0,
-          ),
-          [factors.length, rank * rank],
-        ),
-      ),
+      minusIdentity: minusIdentity(backend, factors.length, rank),
     }))
     this.#inputs = this.#groups.flatMap(({ factors }) => factors.map(({ parameter }) => parameter))
   }
@@ -135,3 +138,17 @@ export class Orthogonality {
     for (const { minusIdentity } of this.#groups) minusIdentity.release()
   }
 }
+
+/** [count, rank²]: the identity, negative, `count` times. Made on the device, whose memory bounds the rank. */
+const minusIdentity = (backend: Backend, count: number, rank: number): Tensor =>
+  keep(
+    noGrad(() =>
+      scope(() => {
+        const all = zeros(backend, [count, rank * rank], 'f32')
+        const diagonal = full(backend, [rank], -1, 'f32')
+        for (let i = 0; i < count; i++)
+          backend.copy2d(all.buf, i * rank * rank, rank + 1, diagonal.buf, 0, 1, rank, 1, 'f32', 0)
+        return all
+      }),
+    ),
+  )

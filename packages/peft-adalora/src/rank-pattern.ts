@@ -4,19 +4,30 @@ const field = 'rank_pattern'
 /** The key of a layer; PEFT keeps the name of the adapter in it until it has saved one. */
 const key = /^(.+)\.lora_E(?:\.[^.]+)?$/
 
+/** By module path. */
+type Kept = ReadonlyMap<string, readonly boolean[]>
+
+/** What was read of an adapter, which each of its layers asks for. */
+const read = new WeakMap<AdapterSource, { readonly initR: number; readonly kept: Kept }>()
+
 /**
  * Which of its first `initR` singular values each layer of an adapter has kept, by module path; layers that are not there have kept
  * all. Throws IFT_ADAPTER_CONFIG.
  */
-export function keptValues(
-  adapter: AdapterSource | undefined,
-  initR: number,
-): ReadonlyMap<string, readonly boolean[]> {
-  const pattern = adapter?.config[field] ?? {}
+export function keptValues(adapter: AdapterSource, initR: number): Kept {
+  const known = read.get(adapter)
+  if (known?.initR === initR) return known.kept
+  const kept = readPattern(adapter, initR)
+  read.set(adapter, { initR, kept })
+  return kept
+}
+
+function readPattern(adapter: AdapterSource, initR: number): Kept {
+  const pattern = adapter.config[field] ?? {}
   const wrong = (what: string) =>
     new IftError(
       'IFT_ADAPTER_CONFIG',
-      `adapter_config.json of ${adapter!.path}: ${field} ${what}`,
+      `adapter_config.json of ${adapter.path}: ${field} ${what}`,
       'Take the file from where the adapter was made.',
     )
   if (typeof pattern !== 'object' || Array.isArray(pattern))
@@ -35,11 +46,7 @@ export function keptValues(
 }
 
 /** Throws IFT_ADAPTER_CONFIG for a layer of the pattern that the adapter does not adapt. */
-export function checkLayers(
-  adapter: AdapterSource,
-  kept: ReadonlyMap<string, unknown>,
-  layers: ReadonlyMap<string, unknown>,
-): void {
+export function checkLayers(adapter: AdapterSource, kept: Kept, layers: ReadonlyMap<string, unknown>): void {
   for (const path of kept.keys())
     if (!layers.has(path))
       throw new IftError(

@@ -1,9 +1,11 @@
 import { AdaptedLinear, normal, zeros, type AdapterTensor, type MergedWeights } from '@ift/core/peft'
 import { ops, Parameter, tensor, type Linear, type Tensor } from '@ift/tensor'
 
-export interface SvdSettings {
-  /** Which of the first singular values the layer has; of an adapter that was pruned some are gone. */
-  readonly kept: readonly boolean[]
+interface SvdSettings {
+  /** Singular values at first. */
+  readonly rank: number
+  /** Which of them the layer has, where an adapter was pruned; all of them when absent. */
+  readonly kept?: readonly boolean[] | undefined
   /** Factor of B E A. */
   readonly scale: number
   readonly dropout: number
@@ -33,7 +35,7 @@ export class SvdLinear extends AdaptedLinear {
     readonly settings: SvdSettings,
   ) {
     super(base_layer)
-    this.rank = settings.kept.filter(Boolean).length
+    this.rank = settings.kept?.filter(Boolean).length ?? settings.rank
     if (this.rank === 0) return
     this.lora_A = new Parameter([this.rank, base_layer.inFeatures])
     this.lora_E = new Parameter([this.rank])
@@ -91,8 +93,9 @@ export class SvdLinear extends AdaptedLinear {
 
   /** The singular values of the first rank that the file holds. */
   get pattern(): readonly boolean[] {
+    const { rank, kept = Array.from({ length: rank }, () => true) } = this.settings
     let at = 0
-    return this.settings.kept.map((kept) => kept && (this.written?.[at++] ?? true))
+    return kept.map((own) => own && (this.written?.[at++] ?? true))
   }
 
   /** The rows and columns of what was not pruned; a layer without any has no tensors to write. */

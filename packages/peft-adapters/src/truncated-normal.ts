@@ -10,17 +10,28 @@ export const truncatedNormal = (
   stream: number,
 ): Start =>
   values(async () => {
-    const size = shape.reduce((a, b) => a * b, 1)
-    const result = new Float32Array(size)
-    let open = Array.from(result.keys())
-    for (let round = 0; open.length > 0; round++) {
-      const draw = random(backend, [open.length], 'normal', { seed, stream: stream + round })
-      const drawn = await draw.read()
-      draw.release()
-      open = open.filter((at, i) => {
-        result[at] = drawn[i]! * std
-        return Math.abs(drawn[i]!) > 2
-      })
+    const draw = async (count: number, round: number) => {
+      const drawn = random(backend, [count], 'normal', { seed, stream: stream + round })
+      try {
+        return await drawn.read()
+      } finally {
+        drawn.release()
+      }
+    }
+    const outside = (value: number) => Math.abs(value) > 2
+    const result = await draw(
+      shape.reduce((a, b) => a * b, 1),
+      0,
+    )
+    let open: number[] = []
+    for (const [at, value] of result.entries()) {
+      if (outside(value)) open.push(at)
+      result[at] = value * std
+    }
+    for (let round = 1; open.length > 0; round++) {
+      const drawn = await draw(open.length, round)
+      for (const [i, at] of open.entries()) result[at] = drawn[i]! * std
+      open = open.filter((_, i) => outside(drawn[i]!))
     }
     return result
   })

@@ -87,10 +87,15 @@ export function virtualTokenMethod<O extends VirtualTokenOptions>(
       for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
       const stored = (source: AdapterSource) => storedRows(method, source, options, context)
       const rows = adapter ? stored(adapter).rows : await method.begin(options, context, model)
-      for (const [stream, { parameter, start }] of rows.tensors().entries()) {
-        // In f32 whatever the model computes in: the rows are few, and rounded once.
-        parameter.assign(await startTensor(start, parameter.shape, { ...context, dtype: 'f32' }, stream))
-        parameter.setTrainable(true)
+      try {
+        for (const [stream, { parameter, start }] of rows.tensors().entries()) {
+          // In f32 whatever the model computes in: the rows are few, and rounded once.
+          parameter.assign(await startTensor(start, parameter.shape, { ...context, dtype: 'f32' }, stream))
+          parameter.setTrainable(true)
+        }
+      } catch (error) {
+        rows.release()
+        throw error
       }
       const config = () => ({
         ...sharedConfig(method, options, context),

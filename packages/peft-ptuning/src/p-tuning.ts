@@ -17,7 +17,14 @@ const options = z.strictObject({
     .positive()
     .optional()
     .describe('Hidden size of the encoder; that of the model when absent.'),
-  encoderLayers: z.number().int().positive().optional().describe('Layers of the LSTM; 2 when absent.'),
+  // Every layer is a chain of small products over the virtual tokens, twice; PEFT's own files have 2.
+  encoderLayers: z
+    .number()
+    .int()
+    .positive()
+    .max(64)
+    .optional()
+    .describe('Layers of the LSTM, 64 at most; 2 when absent.'),
   encoderDropout: z
     .number()
     .min(0)

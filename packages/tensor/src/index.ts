@@ -15,7 +15,7 @@ export {
 export { backward, noGrad } from './tensor/tape.js'
 export { empty, Tensor } from './tensor/tensor.js'
 export { QuantizedTensor } from './tensor/quantized-tensor.js'
-export { fromFile, full, random, tensor, zeros } from './tensor/create.js'
+export { fromFile, full, random, tensor, write, zeros } from './tensor/create.js'
 export { keep, scope } from './tensor/scope.js'
 export { passState, withPassState } from './tensor/pass-state.js'
 export { recompute } from './tensor/recompute.js'

@@ -10,11 +10,12 @@ import {
 } from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
 import type { AdaptedLayer, AdapterTensor } from './adapted-layer.js'
-import { ModuleHandle, type ModuleParts } from './module-handle.js'
+import { checkedFile, entriesOf, layersOf } from './adapter-entries.js'
+import { ModuleHandle, releaseParts, type ModuleParts } from './module-handle.js'
 import type { ModuleMethod } from './module-method.js'
 import type { ModuleOptions } from './options.js'
 import { savedModules, type SavedModules } from './saved-modules.js'
-import { startTensor } from './start.js'
+import { startTensor, zeros } from './start.js'
 import { checkPatterns, linearLayers, targets } from './targets.js'
 import { placeTokenRows, type TokenRowsLayer } from './place-token-rows.js'
 import { tokenRowsBeside } from './trainable-token-indices.js'
@@ -51,7 +52,6 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   const layers = placeLayers(method, model, modules, { options, context, shared })
   const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model)
   const rows = request ? placeTokenRows(model, request, context) : new Map<string, TokenRowsLayer>()
-  await startTensors(shared, new Map<string, AdaptedLayer>([...layers, ...rows]), context)
   const whole = new Map([
     ...besideParameters(model, options, saved.paths, layers),
     ...(method.whole?.(modules, model, options) ?? []),
@@ -59,7 +59,14 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   const parts: ModuleParts<O, L> = {
     ...{ model, options, context, layers, rows, shared, whole },
     ...(method.fileName && { fileName: (name) => method.fileName!(name, context) }),
+    ...(method.source && { source: (source, names) => method.source!(source, { names, layers }) }),
     config: () => writeAdapterConfig(method, { options, context, layers, modules }),
+  }
+  try {
+    await startTensors(parts)
+  } catch (error) {
+    releaseParts(parts)
+    throw error
   }
   const handle = method.handle?.(parts) ?? new ModuleHandle(parts)
   for (const parameter of whole.values()) parameter.setTrainable(true)
@@ -129,23 +136,30 @@ function placeLayers<O extends ModuleOptions, L extends AdaptedLayer>(
   return layers
 }
 
-/** Gives every tensor of the adapter its start, from the seed and its place alone. */
-async function startTensors(
-  shared: readonly AdapterTensor[],
-  layers: ReadonlyMap<string, AdaptedLayer>,
-  context: PeftContext,
-): Promise<void> {
+/**
+ * Gives every tensor of the adapter its start, from the seed and its place alone. Values that an adapter holds are not made first, and
+ * nothing is before its file was compared.
+ */
+async function startTensors(parts: ModuleParts): Promise<void> {
+  const { shared, context } = parts
+  const { adapter } = context
+  const held = new Set<Parameter>()
+  if (adapter) {
+    const { names, known } = checkedFile(parts, entriesOf(parts), adapter)
+    for (const [name, { parameter }] of known) if (names.has(name)) held.add(parameter)
+  }
   // Two streams of random numbers for each layer; where a layer draws more, they lie behind those of all layers.
   const stream = (layer: number, at: number) => 2 * layer + (at & 1) + (at >> 1) * 2 ** 20
   const startAll = async (tensors: readonly AdapterTensor[], layer: number) => {
-    for (const [at, { parameter, start, trained = true }] of tensors.entries()) {
+    for (const [at, { parameter, start: own, trained = true }] of tensors.entries()) {
+      const start = held.has(parameter) && own.kind === 'values' ? zeros : own
       parameter.assign(await startTensor(start, parameter.shape, context, stream(layer, at)))
       parameter.setTrainable(trained)
     }
   }
   await startAll(shared, 0)
   let index = 0
-  for (const layer of layers.values()) {
+  for (const layer of layersOf(parts).values()) {
     await startAll(layer.tensors(), ++index)
     await layer.begin?.(stream(index, 0))
   }

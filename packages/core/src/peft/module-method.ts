@@ -1,5 +1,5 @@
 import type { CausalLM, Embedding, Linear, Module, Parameter } from '@ift/tensor'
-import type { PeftContext, PeftMethod } from '../contract/index.js'
+import type { AdapterSource, PeftContext, PeftMethod } from '../contract/index.js'
 import type { AdaptedLayer, AdapterTensor } from './adapted-layer.js'
 import { readAdapterConfig, type AdapterConfigReader } from './adapter-config.js'
 import { attach } from './attach.js'
@@ -45,6 +45,14 @@ export interface ModuleMethod<O extends ModuleOptions, L extends AdaptedLayer = 
   whole?(modules: ReadonlyMap<string, Module>, model: CausalLM, options: O): ReadonlyMap<string, Parameter>
   /** Name of a tensor in files that are not PEFT's, for the name that PEFT would give it. */
   fileName?(name: string, context: PeftContext): string
+  /**
+   * The tensors of a file under the names that they have here, `names`, and without those that hold nothing; for files that are not as
+   * `load` reads them.
+   */
+  source?(
+    source: AdapterSource,
+    adapter: { readonly names: ReadonlySet<string>; readonly layers: ReadonlyMap<string, L> },
+  ): AdapterSource
   /** Rows of tables that it trains. */
   tokenRows?(modules: ReadonlyMap<string, Module>, options: O): TokenRowsRequest
   /** Fields of adapter_config.json beside those of the options. */

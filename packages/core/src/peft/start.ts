@@ -1,11 +1,13 @@
 import {
   empty,
   full,
+  IftError,
+  itemSize,
   noGrad,
   ops,
   random,
   scope,
-  tensor,
+  write,
   zeros as zeroTensor,
   type Tensor,
 } from '@ift/tensor'
@@ -33,20 +35,25 @@ export const values = (make: () => Float32Array | Promise<Float32Array>): Start 
   values: make,
 })
 
-/** The tensor that a start gives, in the type of the model. `stream` tells its random numbers from those of other tensors. */
+/**
+ * The tensor that a start gives, in the type of the model. `stream` tells its random numbers from those of other tensors. Throws
+ * IFT_OUT_OF_MEMORY.
+ */
 export async function startTensor(
   start: Start,
   shape: readonly number[],
   { backend, dtype, seed }: PeftContext,
   stream: number,
 ): Promise<Tensor> {
+  const bytes = shape.reduce((size, dim) => size * dim, itemSize(dtype))
+  if (bytes > Number.MAX_SAFE_INTEGER) throw tooLarge(shape, 'have more bytes than any memory')
   switch (start.kind) {
     case 'constant':
       return start.value === 0 ? zeroTensor(backend, shape, dtype) : full(backend, shape, start.value, dtype)
     case 'values':
       // They may be made from weights, of which there are none where memory is counted.
       if (backend.device.kind === 'counting') return empty(backend, shape, dtype)
-      return tensor(backend, await start.values(), shape, dtype)
+      return madeValues(() => start.values(), empty(backend, shape, dtype))
     default:
       return noGrad(() =>
         scope(() => {
@@ -60,3 +67,23 @@ export async function startTensor(
       )
   }
 }
+
+/** Memory of the device comes first: a size that it does not have ends before values are made. */
+async function madeValues(make: () => Float32Array | Promise<Float32Array>, into: Tensor): Promise<Tensor> {
+  try {
+    write(into, await make())
+    return into
+  } catch (error) {
+    into.release()
+    if (!(error instanceof RangeError)) throw error
+    throw tooLarge(into.shape, `are more than an array of this process holds: ${error.message}`, error)
+  }
+}
+
+const tooLarge = (shape: readonly number[], why: string, cause?: unknown): IftError =>
+  new IftError(
+    'IFT_OUT_OF_MEMORY',
+    `The values of a tensor [${shape.join(', ')}] ${why}.`,
+    'Choose a smaller size of the method.',
+    { cause },
+  )

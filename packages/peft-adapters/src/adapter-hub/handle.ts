@@ -29,23 +29,23 @@ export class AdapterHubHandle<O extends ModuleOptions> extends ModuleHandle<O, S
     for (const [name, tensor] of tensors) all.set(twin(name), tensor)
     return { format: 'adapter-hub', config, tensors: all }
   }
+}
 
-  override load(source: AdapterSource): Promise<void> {
-    const wanted = new Set([...this.trainable()].map(({ name }) => name))
-    const twins = new Set([...wanted].filter((name) => twin(name) !== name).map(twin))
-    // Saved from a model without a head, names lack the part of the path that the head gave them.
-    const inner = new Map([...wanted, ...twins].map((name) => [name.slice(name.indexOf('.') + 1), name]))
-    const names = new Map<string, string>()
-    for (const name of source.names()) {
-      const known = wanted.has(name) ? name : (inner.get(name) ?? name)
-      if (!twins.has(known) || wanted.has(known)) names.set(known, name)
-    }
-    return super.load({
-      config: source.config,
-      path: source.path,
-      names: () => names.keys(),
-      shape: (name) => source.shape(names.get(name)!),
-      read: (name) => source.read(names.get(name)!),
-    })
+/** A file of AdapterHub as the handle reads it: each tensor once, under the name of a model with a head. */
+export function asHere(source: AdapterSource, names: ReadonlySet<string>): AdapterSource {
+  const twins = new Set([...names].filter((name) => twin(name) !== name).map(twin))
+  // Saved from a model without a head, names lack the part of the path that the head gave them.
+  const inner = new Map([...names, ...twins].map((name) => [name.slice(name.indexOf('.') + 1), name]))
+  const found = new Map<string, string>()
+  for (const name of source.names()) {
+    const known = names.has(name) ? name : (inner.get(name) ?? name)
+    if (!twins.has(known) || names.has(known)) found.set(known, name)
+  }
+  return {
+    config: source.config,
+    path: source.path,
+    names: () => found.keys(),
+    shape: (name) => source.shape(found.get(name)!),
+    read: (name) => source.read(found.get(name)!),
   }
 }

@@ -3,7 +3,7 @@ import { modulesOf } from '@ift/core/model'
 import type * as z from '@ift/core/options'
 import { moduleMethod, type ModuleOptions } from '@ift/core/peft'
 import { forwardInput, noGrad, promptsOf, scope, type CausalLM } from '@ift/tensor'
-import { AdapterHubHandle, fileName, nameOf } from './handle.js'
+import { AdapterHubHandle, asHere, fileName, nameOf } from './handle.js'
 import { SublayerAdapter } from './layer.js'
 import {
   fields,
@@ -90,6 +90,7 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
     layer: (base, place) =>
       new SublayerAdapter(base, sublayerOf(place.path, place.context), place.options, place.context),
     fileName,
+    source: (file, { names }) => asHere(file, names),
     writeConfig: ({ context }) => ({
       hidden_size: context.shape.hidden,
       ...fixed,

@@ -19,7 +19,24 @@ export function tensor(
       `tensor: [${shape.join(', ')}] has ${size} elements, found ${data.length}`,
     )
   }
-  return upload(backend, encode(data, dtype), shape, dtype, size)
+  const t = empty(backend, shape, dtype)
+  try {
+    write(t, data)
+  } catch (error) {
+    t.release()
+    throw error
+  }
+  return t
+}
+
+/** Host numbers into a tensor, in the place of its elements, rounded to its dtype as `tensor` does. */
+export function write(t: Tensor, data: ArrayLike<number>): void {
+  if (data.length !== t.size)
+    throw new IftError(
+      'IFT_SHAPE',
+      `write: [${t.shape.join(', ')}] has ${t.size} elements, found ${data.length}`,
+    )
+  t.backend.write(t.buf, encode(data, t.dtype))
 }
 
 function encode(data: ArrayLike<number>, dtype: DType): ArrayBufferView {
@@ -38,23 +55,6 @@ function encode(data: ArrayLike<number>, dtype: DType): ArrayBufferView {
       return bits
     }
   }
-}
-
-function upload(
-  backend: Backend,
-  data: ArrayBufferView,
-  shape: readonly number[],
-  dtype: DType,
-  size: number,
-): Tensor {
-  const storage = Storage.alloc(backend, size * itemSize(dtype))
-  try {
-    backend.write(storage.buf, data)
-  } catch (error) {
-    storage.release()
-    throw error
-  }
-  return new Tensor(storage, shape, dtype, size)
 }
 
 /**
