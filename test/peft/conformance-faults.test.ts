@@ -67,13 +67,22 @@ class Counting extends Linear {
   }
 }
 
-const replacing = (Layer: typeof Linear) =>
+/** Adds its output to the stream in the type of its weights. */
+class OwnType extends Linear {
+  protected override forward(x: Tensor, addTo?: Tensor): Tensor {
+    const y = ops.linear(x, this.weight.value)
+    return addTo ? ops.add(addTo, y) : y
+  }
+}
+
+const replacing = (Layer: typeof Linear, layer = 'o_proj') =>
   attaching((_, model) => {
     replaceModules(
       model,
-      (path) => path.endsWith('o_proj'),
+      (path) => path.endsWith(layer),
       (module) => {
-        const { inFeatures, outFeatures, weight } = module as unknown as Linear
+        const linear = module as unknown as Linear & { readonly base_layer?: Linear }
+        const { inFeatures, outFeatures, weight } = linear.base_layer ?? linear
         return new Layer(inFeatures, outFeatures, { weight })
       },
     )
@@ -197,6 +206,11 @@ const faults: Readonly<Record<string, Fault>> = {
       if (backend.device.kind === 'counting') recomputeModules(model, (_, module) => chosen.has(module))
     }),
     message: /bytes for the backward pass/,
+  },
+  'a head that adds in its own type': {
+    by: 'on the head in bf16 it learns, or is refused with the reason',
+    method: replacing(OwnType, 'lm_head'),
+    message: /add: b expected f32, found bf16/,
   },
   'a layer in few bits that it does not know': {
     by: 'over nf4 and int8 it learns, or is refused with the reason',

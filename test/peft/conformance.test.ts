@@ -48,7 +48,13 @@ const settings: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
   },
   houlsby: { 'as it is': startsAway },
   pfeiffer: { 'as it is': startsAway },
-  bottleneck: { 'as it is': startsAway },
+  bottleneck: {
+    'as it is': startsAway,
+    'beside its layers by a learned factor': {
+      ...startsAway,
+      options: { useParallelAdapter: true, scaling: 'learned' },
+    },
+  },
 }
 
 for (const { name, method, options } of await allMethods())

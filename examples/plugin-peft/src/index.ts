@@ -8,7 +8,7 @@ import {
   zeros,
   type AdapterTensor,
 } from '@ift/core/peft'
-import { ops, Parameter, type Linear, type Tensor } from '@ift/tensor'
+import { ops, Parameter, type FloatDType, type Linear, type Tensor } from '@ift/tensor'
 
 /** Options of the method as a config writes them. */
 export const options = z.strictObject({
@@ -44,7 +44,7 @@ export class SerialAdapter extends AdaptedLinear {
     const y = this.base_layer.call(x)
     const inner = ops.relu(ops.linear(y, this.adapter_down.value))
     const adapted = ops.linear(inner, this.adapter_up.value, { addTo: y.alias() })
-    return addTo ? ops.add(addTo, adapted) : adapted
+    return addTo ? ops.add(addTo, ops.cast(adapted, addTo.dtype as FloatDType)) : adapted
   }
 }
 

@@ -101,6 +101,23 @@ export async function halfPrecision(bench: PeftBench): Promise<void> {
   await learning(new PeftBench(bench.method, bench.subject, bench.options, 'bf16'))
 }
 
+/**
+ * A method that takes the head learns on it in bf16, where the loss gives the head an `addTo` in f32; another one refuses it with the
+ * reason.
+ */
+export async function onHead(bench: PeftBench): Promise<void> {
+  const { method, subject, options } = bench
+  const head = await bench.withBase(({ model }) => {
+    const found = [...model.namedModules()].find(([, module]) => module === model.lmHead)
+    claim(found !== undefined, 'The head of the model has no path.')
+    return Promise.resolve(found[0])
+  })
+  const onIt = { ...options.options, targetModules: [head] }
+  if (!method.options.safeParse(onIt).success) return
+  const over = new PeftBench(method, subject, { ...options, options: onIt }, 'bf16')
+  if ((await refusal(over)) === null) await learning(over)
+}
+
 /** On a base in few bits it learns, or is refused with the reason. */
 export async function quantised(bench: PeftBench): Promise<void> {
   for (const format of quantFormats) {

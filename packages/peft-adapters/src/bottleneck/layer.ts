@@ -64,8 +64,8 @@ export class BottleneckLinear extends AdaptedLinear {
     const { nonLinearity, scaling, dropout } = this.options
     const dropped = this.training && dropout > 0 ? ops.dropout(z, dropout) : z
     const low = activation(nonLinearity)(this.adapter_down.call(dropped))
-    if (scaling === 'learned')
-      return ops.add(scaleBy(this.adapter_up.call(low), this.adapter_scaling!.value), rest)
-    return ops.linear(low, this.adapter_up.weight.value, { alpha: scaling, addTo: rest })
+    const [scaled, alpha] =
+      scaling === 'learned' ? [scaleBy(low, this.adapter_scaling!.value), 1] : [low, scaling]
+    return ops.linear(scaled, this.adapter_up.weight.value, { alpha, addTo: rest })
   }
 }
