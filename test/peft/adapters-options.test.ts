@@ -96,6 +96,7 @@ test.each<[PeftMethod, object]>([
   [parallel, { originalLnBefore: true }],
   [pfeiffer, { r: 8 }],
   [bottleneck, { scaling: 'channel' }],
+  [bottleneck, { bias: 'lora_only' }],
 ])('options of another kind are refused: %#', (method, options) => {
   expect(method.options.safeParse(options).success).toBe(false)
 })

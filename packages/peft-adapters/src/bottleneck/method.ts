@@ -35,7 +35,6 @@ const method = moduleMethod<BottleneckOptions, BottleneckLinear>({
   targetRoles: ['feedForwardIn', 'feedForwardOut'],
   options: bottleneckOptions,
   fields,
-  readConfig: ({ bias }) => (bias === 'adapter_only' ? { bias: 'lora_only' } : {}),
   check({ useParallelAdapter, useAdapterP }, { adapter }) {
     if (useParallelAdapter && useAdapterP && !adapter)
       throw new IftError(
@@ -48,7 +47,6 @@ const method = moduleMethod<BottleneckOptions, BottleneckLinear>({
     new BottleneckLinear(base, placeOf(path, options, context), options),
   // The original's layer is the linear layer itself.
   fileName: (name) => name.replace(/\.base_layer\.bias$/, '.bias'),
-  writeConfig: ({ options: { bias } }) => ({ bias: bias === 'lora_only' ? 'adapter_only' : bias }),
 })
 
 /**

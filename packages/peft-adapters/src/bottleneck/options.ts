@@ -31,7 +31,10 @@ export const bottleneckOptions = z.strictObject({
     .describe(
       'By default behind the last layer of the feed-forward alone, and not in front of the first ones too.',
     ),
-  bias: besideOptions.bias,
+  bias: z
+    .enum(['none', 'all', 'adapter_only'])
+    .default('none')
+    .describe('Biases that are trained besides: none, all of the model, those of the adapted layers.'),
   modulesToSave: besideOptions.modulesToSave,
 })
 
