@@ -181,6 +181,25 @@ test('options that an adapter has settled, and what is lost of it is said', asyn
   )
 })
 
+test.each<readonly [PeftMethod, Options]>([
+  [pTuning, { ...encoder, encoder_num_layers: 1, encoder_dropout: 0.1 }],
+  [pTuning, { ...encoder, encoder_reparameterization_type: 'MLP', encoder_dropout: 0.1 }],
+  [promptTuning, { ...prompt, prompt_tuning_init: 'TEXT' }],
+  [promptTuning, { ...prompt, prompt_tuning_init: 'TEXT', prompt_tuning_init_text: null }],
+])('fields of how the rows of an adapter began are kept, and not judged: %#', async (method, config) => {
+  const adapter = adapterOf(config, { prompt_embeddings: [2, 48] })
+  const made = method.fromAdapterConfig(config) as Options
+  await withMethod(
+    method,
+    'llama-tiny',
+    made,
+    async ({ peft }) => {
+      expect((await peft.save()).config).toMatchObject(config)
+    },
+    { adapter },
+  )
+})
+
 test('keys of layers that differ in width', async () => {
   const refused = withMethod(prefixTuning, 'llama-tiny', {}, () => Promise.resolve(), {
     change: (model) =>

@@ -44,8 +44,10 @@ export interface VirtualTokenMethod<O extends VirtualTokenOptions>
   readonly startOptions: readonly (keyof O & string)[]
   /** Fields of adapter_config.json that say so, which an adapter that is trained on keeps. */
   readonly startFields: readonly string[]
-  /** Throws IFT_PEFT_OPTIONS for options that contradict each other or do not fit the model. */
-  check?(options: O, context: PeftContext, model: CausalLM): void
+  /** Throws IFT_PEFT_OPTIONS for options that contradict each other. Those of an adapter say how it was made, and are not judged. */
+  check?(options: O): void
+  /** Throws IFT_PEFT_OPTIONS for a model that the method does not fit. */
+  checkModel?(model: CausalLM, context: PeftContext): void
   sizes(shape: ModelShape): RowSizes
   /** What makes the rows of a new run. */
   begin(options: O, context: PeftContext, model: CausalLM): RowSource | Promise<RowSource>
@@ -83,7 +85,8 @@ export function virtualTokenMethod<O extends VirtualTokenOptions>(
     async attach(model, options, context) {
       const { adapter } = context
       if (adapter) refuseStartOptions(method, options, fromAdapterConfig(adapter.config), adapter)
-      method.check?.(options, context, model)
+      else method.check?.(options)
+      method.checkModel?.(model, context)
       for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
       const stored = (source: AdapterSource) => storedRows(method, source, options, context)
       const rows = adapter ? stored(adapter).rows : await method.begin(options, context, model)

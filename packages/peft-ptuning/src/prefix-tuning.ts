@@ -53,15 +53,15 @@ export const prefixTuning = virtualTokenMethod<PrefixTuningOptions>({
     ...(projection === true && typeof hidden === 'number' && { encoderHidden: hidden }),
     ...(init === 'zero' && { init }),
   }),
-  check({ projection, encoderHidden }, context, model) {
+  check({ projection, encoderHidden }) {
     if (!projection && encoderHidden !== undefined)
       throw new IftError(
         'IFT_PEFT_OPTIONS',
         `peft.encoderHidden is for peft.projection: true, found peft.projection: false with ${encoderHidden}.`,
         'Set peft.projection: true, or leave out peft.encoderHidden.',
       )
-    checkKeys(model, context)
   },
+  checkModel: checkKeys,
   sizes: (shape) => ({
     heads: shape.kvHeads,
     tokenDim: keyWidth(shape),

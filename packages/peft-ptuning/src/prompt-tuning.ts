@@ -49,8 +49,8 @@ export const promptTuning = virtualTokenMethod<PromptTuningOptions>({
         `adapter_config.json has prompt_tuning_init ${JSON.stringify(written)}, expected ${Object.values(inits).join(', ')}.`,
         'Take the file from where the adapter was made.',
       )
-    // PEFT reads a text without init TEXT, too, and does nothing with it.
-    return { ...(init !== undefined && { init }), ...(init === 'text' && { initText: text }) }
+    // PEFT reads a text without init TEXT, too, and does nothing with it; the rows that a text gave are in the file without it.
+    return { ...(init !== undefined && { init }), ...(init === 'text' && { initText: text ?? undefined }) }
   },
   check({ init, initText }) {
     if ((init === 'text') !== (initText !== undefined))
