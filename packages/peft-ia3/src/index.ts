@@ -3,5 +3,4 @@ import { ia3 } from './ia3.js'
 
 export const plugin = definePeft(ia3)
 export { ia3 }
-export { Ia3Linear } from './ia3-linear.js'
 export type { Ia3Options } from './options.js'

@@ -4,4 +4,3 @@ import { vera } from './vera.js'
 export const plugin = definePeft(vera)
 export { vera }
 export type { VeraOptions } from './options.js'
-export { VeraLinear, type SharedProjections, type VeraSettings } from './vera-linear.js'

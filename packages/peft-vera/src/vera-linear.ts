@@ -2,14 +2,14 @@ import { AdaptedLinear, constant, zeros, type AdapterTensor, type MergedWeights 
 import { ops, Parameter, type Linear, type Tensor } from '@ift/tensor'
 
 /** The projections of an adapter, frozen, which all of its layers share. */
-export interface SharedProjections {
+interface SharedProjections {
   /** [r, widest input] */
   readonly a: Parameter
   /** [widest output, r] */
   readonly b: Parameter
 }
 
-export interface VeraSettings {
+interface VeraSettings {
   readonly dropout: number
   /** Start of lambda_d. */
   readonly dInitial: number
