@@ -4,7 +4,7 @@ import { root } from '../workspace.mjs'
 import { faultsOf } from './cell.js'
 import { matrixTable, peftPage } from './page.js'
 import { recordedPairs } from './results.js'
-import { codeOf } from './sources.js'
+import { closureOf, codeOf } from './sources.js'
 import { allMethods, allModels } from './subjects.js'
 
 const methods = await allMethods()
@@ -29,6 +29,20 @@ test('what does not run does not make a cell stale', () => {
   expect(codeOf(code.replaceAll(': number', ': bigint'))).toBe(written)
   expect(codeOf(code.replace('(x', '(\n  x'))).toBe(written)
   expect(codeOf(code.replace('x * by', 'by * x + 1'))).not.toBe(written)
+})
+
+test('what a file imports makes a cell stale, types aside; a file that is not there is an error', () => {
+  const files = closureOf(['packages/core/src/testing/peft-trial.ts'])
+  for (const path of [
+    'packages/core/src/testing/peft-trial.ts',
+    // Over two files between.
+    'packages/core/src/checkpoint/safetensors.ts',
+    'packages/core/src/train/count-memory.ts',
+    'packages/core/src/train/penalty.ts',
+  ])
+    expect(files).toContain(path)
+  expect(files).not.toContain('packages/core/src/contract/peft.ts')
+  expect(() => closureOf(['packages/core/src/testing/peft-trail.ts'])).toThrow(/ENOENT.*peft-trail\.ts/)
 })
 
 test('a cell shows its outcome, bases apart where they differ, and the reason below', () => {
