@@ -1,11 +1,16 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { openAdapter, writeAdapter } from '@ift/core'
 import { fixture } from '../fixture/files.js'
 import { readGolden, worst } from '../fixture/golden.js'
 import { logitsOf, lossOf, variants, withAdapter, withLora } from '../fixture/peft.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'ift-lora-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
 
 /** Values [rows, cols] as [cols, rows]. */
 const turned = (values: Float32Array, rows: number, cols: number) =>
@@ -52,9 +57,9 @@ describe.each(plain)('%s', (variant) => {
     const data = await readGolden(join(dir, 'golden.safetensors'))
     await withAdapter(dir, async (adapted, before) => {
       const { peft } = adapted
-      const out = join(mkdtempSync(join(tmpdir(), 'ift-lora-')), 'adapter')
+      const out = join(mkdtempSync(join(folder, 'saved-')), 'adapter')
       await writeAdapter(out, await peft.save())
-      const bytes = (folder: string) => readFileSync(join(folder, 'adapter_model.safetensors'))
+      const bytes = (at: string) => readFileSync(join(at, 'adapter_model.safetensors'))
       expect(bytes(out).equals(bytes(dir))).toBe(true)
       const after = await openAdapter(out)
       for (const [key, value] of Object.entries(after.config)) expect(value, key).toEqual(before.config[key])
@@ -136,7 +141,7 @@ describe('the head and the embedding', () => {
     [
       { targetModules: ['lm_head'], ensureWeightTying: true },
       'llama-variants/tied-bias',
-      /one update for both, which is not built/,
+      /one update for both, which is not supported/,
     ],
     [{ targetModules: ['embed_tokens'], loraBias: true }, 'llama-tiny', /loraBias is for linear layers/],
     [{ loraBias: true, dora: true }, 'llama-tiny', /loraBias cannot be combined with peft\.dora/],

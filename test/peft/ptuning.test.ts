@@ -1,13 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { openAdapter, openSafetensors, readStored, writeAdapter } from '@ift/core'
 import { greedyIds } from '@ift/core/testing'
 import { fixture } from '../fixture/files.js'
 import { readGolden, worst, type Golden } from '../fixture/golden.js'
 import type { Adapted } from '../fixture/peft.js'
 import { logitsBehind, lossBehind, methodOf, withMethod, withPeftAdapter } from '../fixture/ptuning.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'ift-ptuning-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
 
 const dirOf = (name: string) => fixture('peft-ptuning', name)
 const all = readdirSync(fixture('peft-ptuning')).filter((name) => !/^(text|chatglm1)-/.test(name))
@@ -56,9 +61,9 @@ describe.each(all)('%s, made by Hugging Face PEFT', (name) => {
 
   test('written again it is the same file under the same config', async () => {
     await withPeftAdapter(dirOf(name), async ({ peft }, before) => {
-      const out = join(mkdtempSync(join(tmpdir(), 'ift-ptuning-')), 'adapter')
+      const out = join(mkdtempSync(join(folder, 'saved-')), 'adapter')
       await writeAdapter(out, await peft.save())
-      const bytes = (folder: string) => readFileSync(join(folder, 'adapter_model.safetensors'))
+      const bytes = (dir: string) => readFileSync(join(dir, 'adapter_model.safetensors'))
       expect(bytes(out).equals(bytes(dirOf(name)))).toBe(true)
       const { peft_version: _version, ...fields } = before.config
       expect((await openAdapter(out)).config).toEqual(fields)

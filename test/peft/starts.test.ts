@@ -1,7 +1,7 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { openAdapter, writeAdapter, type AdapterSource } from '@ift/core'
 import { lora } from '@ift/peft-lora'
 import { fixture } from '../fixture/files.js'
@@ -9,6 +9,10 @@ import { readGolden, worst } from '../fixture/golden.js'
 import { logitsOf, lossOf, withAdapter, withLora } from '../fixture/peft.js'
 
 const scale = 2
+const folder = mkdtempSync(join(tmpdir(), 'ift-start-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
 
 /** aᵀ b of two [k, m] and [k, n]: what is left of factors when the signs of the components are free. */
 function product(a: Float32Array, b: Float32Array, k: number): Float64Array {
@@ -83,7 +87,7 @@ describe.each(['pissa', 'olora'] as const)('%s', (init) => {
   test('saved it is a plain adapter of twice the rank, as PEFT converts it', async () => {
     const data = await readGolden(join(trained, 'golden.safetensors'))
     const converted = await openAdapter(join(trained, 'converted'))
-    const out = join(mkdtempSync(join(tmpdir(), 'ift-start-')), 'adapter')
+    const out = join(mkdtempSync(join(folder, 'saved-')), 'adapter')
     await withAdapter(trained, async (adapted) => {
       const { peft } = adapted
       await writeAdapter(out, await peft.save())
@@ -118,7 +122,7 @@ describe.each(['pissa', 'olora'] as const)('%s', (init) => {
     { rslora: true, alphaPattern: { v_proj: 3 } },
   ])('with %o the plain form means the same', async (more) => {
     const data = await readGolden(join(start, 'golden.safetensors'))
-    const out = join(mkdtempSync(join(tmpdir(), 'ift-start-')), 'adapter')
+    const out = join(mkdtempSync(join(folder, 'saved-')), 'adapter')
     let logits = new Float32Array()
     await withLora('llama-tiny', { ...options, ...more }, async (adapted) => {
       const { peft, backend } = adapted

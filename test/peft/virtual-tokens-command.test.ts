@@ -1,11 +1,11 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { caseFolder, quickstartModel, root } from './ift.fixture.js'
+import { caseFolder, quickstartModel, root } from '../cases/ift.fixture.js'
 
 // Methods of virtual tokens by the names and flags of the original's trainer, which its default targets for LoRA go with.
 
-const folder = caseFolder('seed-virtual-tokens')
+const folder = caseFolder('virtual-tokens-command')
 
 beforeAll(() => {
   cpSync(quickstartModel, folder.path('llama-7b-hf'), { recursive: true })

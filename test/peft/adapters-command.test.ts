@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
-import { tinyCase } from './ift.fixture.js'
+import { tinyCase } from '../cases/ift.fixture.js'
 
 // Bottleneck adapters by the flags that Alpaca-CoT's trainer and LLM-Adapters have for them: the options of the vendored BottleneckConfig.
 
-const folder = tinyCase('seed-adapters')
+const folder = tinyCase('adapters-command')
 afterAll(() => {
   folder.remove()
 })
