@@ -30,7 +30,7 @@ export function parseConfig(json: ConfigJson): Gpt2Config {
   const heads = integer(json, 'n_head')
   if (hidden % heads !== 0) throw configError('n_embd', `a multiple of n_head (${heads})`, hidden)
   const gelu = oneOf(json, 'activation_function', ['gelu_new', 'gelu_pytorch_tanh', 'gelu'])
-  fixedFlag(json, 'add_cross_attention', false, 'A decoder beside an encoder is not built.')
+  fixedFlag(json, 'add_cross_attention', false, 'A decoder beside an encoder is not supported.')
   return {
     vocabSize: integer(json, 'vocab_size'),
     hidden,

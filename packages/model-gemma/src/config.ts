@@ -29,7 +29,7 @@ export interface GemmaConfig extends DecoderSizes {
   readonly third: boolean
   readonly attentionBias: boolean
   readonly tieWordEmbeddings: boolean
-  /** No more than the window: what lies beyond it is not built. */
+  /** No more than the window: what lies beyond it is not supported. */
   readonly maxPositions: number
 }
 
@@ -37,7 +37,7 @@ export interface GemmaConfig extends DecoderSizes {
 function common(json: ConfigJson) {
   for (const field of ['attn_logit_softcapping', 'final_logit_softcapping'])
     if (given(json, field))
-      throw configError(field, 'null', json[field], 'Soft-capping, as in Gemma 2, is not built.')
+      throw configError(field, 'null', json[field], 'Soft-capping, as in Gemma 2, is not supported.')
   fixedFlag(json, 'use_bidirectional_attention', false, 'This is an encoder.')
   return {
     ...readDecoderSizes(json, { headDim: 256 }),

@@ -45,7 +45,7 @@ export function parseConfig(json: ConfigJson): InternLMConfig {
       'rotary.type',
       'origin or dynamic',
       kind,
-      'This way of extending the context is not built.',
+      'This way of extending the context is not supported.',
     )
   const factor = positive(rotary, 'scaling_factor', 1, 'rotary.scaling_factor')
   const { maxPositions } = sizes

@@ -18,7 +18,7 @@ export interface PhiConfig extends DecoderSizes {
   readonly rotaryDims: number
   readonly rope: RopeConfig
   readonly tieWordEmbeddings: boolean
-  /** No more than the window: what lies beyond it is not built. */
+  /** No more than the window: what lies beyond it is not supported. */
   readonly maxPositions: number
   /** Keys that a query sees at most, or null where it sees all. */
   readonly slidingWindow: number | null

@@ -48,7 +48,7 @@ export function parseConfig(json: ConfigJson): QwenConfig {
     qkvBias: third ? flag(json, 'attention_bias') : true,
     outputBias: third && flag(json, 'attention_bias'),
     headNorms: third,
-    // Up to the window it bounds nothing; beyond it is not built.
+    // Up to the window it bounds nothing; beyond it is not supported.
     maxPositions: Math.min(maxPositions, slidingWindow(json, sizes.layers) ?? maxPositions),
   }
 }

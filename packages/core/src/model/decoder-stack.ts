@@ -15,7 +15,7 @@ export const windowLimit = (window: number | null): SequenceLimit | null =>
     ? null
     : {
         length: window,
-        of: `the model's sliding window of ${window}, beyond which attention is not built`,
+        of: `the model's sliding window of ${window}, beyond which attention is not supported`,
       }
 
 /** How the length of a sequence changes the work of a step. */

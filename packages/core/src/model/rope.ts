@@ -132,7 +132,7 @@ export function parseRope(json: ConfigJson, limits: RopeLimits): RopeConfig {
       `${field}.${'rope_type' in inner ? 'rope_type' : 'type'}`,
       kinds.join(', ').replace(/, (\w+)$/, ' or $1'),
       kind,
-      'This way of extending the context is not built. Without the field the model has the context it was trained with.',
+      'This way of extending the context is not supported. Without the field the model has the context it was trained with.',
     )
   switch (kind) {
     case 'default':

@@ -99,7 +99,7 @@ function refuseBoth(
   )
     throw new IftError(
       adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_OPTIONS',
-      'ensure_weight_tying with the tied embedding or head among the adapted layers is one update for both, which is not built.',
+      'ensure_weight_tying with the tied embedding or head among the adapted layers is one update for both, which is not supported.',
       'Name the embedding in modulesToSave instead; or merge the adapter with the tool that made it.',
     )
   for (const path of saved.paths)

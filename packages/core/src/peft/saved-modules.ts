@@ -48,7 +48,7 @@ export function savedModules(
     if (definition.transposed?.(path) === true && outer.some((module) => path.startsWith(`${module}.`)))
       throw new IftError(
         'IFT_PEFT_TARGET',
-        `"${path}" is a matrix that checkpoints hold as [in, out]; saving it in an adapter is not built.`,
+        `"${path}" is a matrix that checkpoints hold as [in, out]; saving it in an adapter is not supported.`,
         'Adapt its layer instead: name it in peft.targetModules.',
       )
   return { paths: new Set(outer), tied }

@@ -34,7 +34,7 @@ const ignoredFields = [
   ...['hypercomplex_nonlinearity', 'phm_rank', 'phm_bias', 'new_attention_norm', 'attention_type'],
 ]
 
-/** Fields of adapters that compute what is not built, with what that is. */
+/** Fields of adapters that compute what is not supported, with what that is. */
 const refused: Readonly<Record<string, string>> = {
   inv_adapter: 'an invertible adapter behind the embedding (Pfeiffer et al. 2020, MAD-X)',
   phm_layer: 'hypercomplex layers (Compacter)',
@@ -73,7 +73,7 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
         if (config[field])
           throw new IftError(
             'IFT_ADAPTER_CONFIG',
-            `adapter_config.json sets ${field} to ${JSON.stringify(config[field])}: ${what} is not built.`,
+            `adapter_config.json sets ${field} to ${JSON.stringify(config[field])}: ${what} is not supported.`,
             'Use the adapter in the program that made it.',
           )
       return {}
