@@ -257,3 +257,42 @@ test('where samples share rows the fullest has the most rows left', () => {
   expect(packer.fullest(2)!.ids).toHaveLength(120)
   expect(createPacker(storeOf([...alike, ...others]), options).fullest(2)!.ids).toHaveLength(122)
 })
+
+test('virtual rows count where the fullest micro-batch is looked for', () => {
+  const sample = (length: number, first: number) => {
+    const ids = Int32Array.from({ length }, (_, i) => (i === 0 ? first : i))
+    return { ids, labels: ids }
+  }
+  const lengths = [1000, ...new Array<number>(50).fill(20)]
+  const store = storeOf(lengths.map(sample))
+  const options = { seed: 0, shuffle: false, tokensPerStep: 1000, microBatchTokens: 4096 }
+  const fullest = (rows: number, copies: 'one' | 'each', more: Partial<PackerOptions> = {}) =>
+    createPacker(store, { ...options, ...more, virtualRows: { rows, copies } }).fullest(2)!.lengths
+  // 27 of 20 + 128 rows each are 3996, the long one has 1128.
+  expect(fullest(128, 'each')).toEqual(new Array<number>(27).fill(20))
+  expect(fullest(1, 'each')).toEqual(new Array<number>(50).fill(20))
+  // One copy adds as much to every micro-batch: the first of as many tokens.
+  expect(fullest(128, 'one')).toEqual([1000])
+  expect(fullest(0, 'each')).toEqual([1000])
+  expect(fullest(128, 'each', { maxSequences: 7 })).toEqual([1000])
+  expect(fullest(128, 'each', { maxSequences: 8 })).toEqual(new Array<number>(8).fill(20))
+  expect(fullest(128, 'each', { worldSize: 2, rank: 1 })).toEqual(new Array<number>(25).fill(20))
+})
+
+test('where samples share rows, every sequence of the fullest counts with its virtual rows', () => {
+  const sample = (ids: number[]) => ({
+    ids: Int32Array.from(ids),
+    labels: Int32Array.from(ids, (id, i) => (i < ids.length - 1 ? -100 : id)),
+  })
+  const begin = Array.from({ length: 60 }, (_, i) => i + 1)
+  const apart = [100, 200, 300].map((first) => sample(Array.from({ length: 40 }, (_, i) => first + i)))
+  const alike = [91, 92, 93].map((last) => sample([...begin, last]))
+  const options = { seed: 0, shuffle: false, microBatchTokens: 1000, samplesPerStep: 3, sharePrefixes: true }
+  const fullest = (rows: number, copies: 'one' | 'each') =>
+    createPacker(storeOf([...apart, ...alike]), { ...options, virtualRows: { rows, copies } }).fullest(2)!
+      .lengths
+  // 120 rows of three sequences, or 65 of four.
+  expect(fullest(60, 'one')).toEqual([40, 40, 40])
+  expect(fullest(50, 'each')).toEqual([40, 40, 40])
+  expect(fullest(60, 'each')).toEqual([59, 2, 2, 2])
+})

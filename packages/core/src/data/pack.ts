@@ -116,6 +116,12 @@ export function packSamples(
 const mostLookedAt = 2 ** 20
 const sharingLookedAt = 8
 
+/** Virtual rows of a micro-batch, and of every sequence in it. */
+const virtualParts = ({ virtualRows }: Pick<PackerOptions, 'virtualRows'>) => ({
+  once: virtualRows?.copies === 'one' ? virtualRows.rows : 0,
+  each: virtualRows?.copies === 'each' ? virtualRows.rows : 0,
+})
+
 /** Cuts an order of samples into optimiser steps, and each step into micro-batches of every rank. */
 export class Packer implements IterableIterator<PackedStep> {
   readonly #samples: SampleSource
@@ -214,31 +220,32 @@ export class Packer implements IterableIterator<PackedStep> {
   }
 
   /**
-   * The micro-batch of this rank with the most rows among the first `steps` of a run, as far as its first 2^20 samples go; where
-   * samples share rows, of those with the most tokens. The cursor stays. Null when this rank gets none.
+   * The micro-batch of this rank with the most rows, virtual ones included, among the first `steps` of a run, as far as its first
+   * 2^20 samples go; where samples share rows, of those with the most tokens. The cursor stays. Null when this rank gets none.
    */
   fullest(steps: number): PackedBatch | null {
     const order = this.#order
     const { microBatchTokens, sharePrefixes } = this.#options
     const kept = sharePrefixes ? sharingLookedAt : 1
+    const { once, each } = virtualParts(this.#options)
     /** Fullest first. */
-    const found: { tokens: number; group: readonly number[] }[] = []
-    const tokensOf = (indexes: Iterable<number>) => {
-      let tokens = 0
-      for (const index of indexes) tokens += this.#samples.length(index)
-      return tokens
+    const found: { rows: number; group: readonly number[] }[] = []
+    const rowsOf = (indexes: Iterable<number>) => {
+      let rows = once
+      for (const index of indexes) rows += this.#samples.length(index) + each
+      return rows
     }
-    const enough = () => (found.length < kept ? 0 : found.at(-1)!.tokens)
+    const enough = () => (found.length < kept ? 0 : found.at(-1)!.rows)
     let [epoch, position] = [0, 0]
     for (let step = 0, samples = 0; step < steps && samples < mostLookedAt; step++) {
       const end = this.#stepEnd(epoch, position)
       const indexes = this.#epochOrder(epoch).subarray(position, end)
-      if (tokensOf(indexes) > enough())
+      if (rowsOf(indexes) > enough())
         for (const group of this.#divide(indexes)) {
-          const tokens = tokensOf(group)
-          if (tokens <= enough()) continue
-          found.push({ tokens, group })
-          found.sort((a, b) => b.tokens - a.tokens)
+          const rows = rowsOf(group)
+          if (rows <= enough()) continue
+          found.push({ rows, group })
+          found.sort((a, b) => b.rows - a.rows)
           found.length = Math.min(found.length, kept)
         }
       // There is hardly a fuller one.
@@ -248,8 +255,9 @@ export class Packer implements IterableIterator<PackedStep> {
     }
     this.#order = order
     const batches = found.map(({ group }) => this.#pack(group))
+    const packedRows = ({ ids, lengths }: PackedBatch) => ids.length + lengths.length * each
     return batches.reduce<PackedBatch | null>(
-      (most, batch) => (most && most.ids.length >= batch.ids.length ? most : batch),
+      (most, batch) => (most && packedRows(most) >= packedRows(batch) ? most : batch),
       null,
     )
   }
@@ -305,9 +313,8 @@ export class Packer implements IterableIterator<PackedStep> {
    * (no rank has more than 4/3 of the best possible, Graham 1969) and there into the first micro-batch with room.
    */
   #divide(indexes: Int32Array): number[][] {
-    const { rank, worldSize, microBatchTokens, maxSequences = Infinity, virtualRows } = this.#options
-    const once = virtualRows?.copies === 'one' ? virtualRows.rows : 0
-    const each = virtualRows?.copies === 'each' ? virtualRows.rows : 0
+    const { rank, worldSize, microBatchTokens, maxSequences = Infinity } = this.#options
+    const { once, each } = virtualParts(this.#options)
     const length = (index: number) => this.#samples.length(index) + each
     const byLength = Array.from(indexes, (index, order) => ({ index, order })).sort(
       (a, b) => length(b.index) - length(a.index) || a.order - b.order,
