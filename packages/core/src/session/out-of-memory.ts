@@ -21,7 +21,7 @@ export async function explainMemory(
     `${size(planned.training)}, activations ${size(planned.activations)}, workspace ${size(planned.workspace)}` +
     `${limit === null ? '' : `, of ${size(limit)}`}. What was saved before is intact.`
   // A plan that should have fitted was too small: ask for less than it by a tenth.
-  const target = Math.min(limit ?? planned.total, 0.9 * planned.total)
+  const target = Math.min(limit ?? Infinity, 0.9 * planned.reserved)
   const settings = (await remedies(input, planned, target)).slice(0, 3)
   const hint = settings.length
     ? `Any of: ${settings.map(({ flag, saves, fits }) => `${flag} (saves ${size(saves)}${fits ? '' : ', not enough alone'})`).join('; ')}`

@@ -46,13 +46,8 @@ export interface PlannedRun {
   readonly steps: number
 }
 
-/** A run whose memory is counted under its own settings or others, each time by a step of it that computes nothing. */
-export interface RunMemory extends RemedyInput {
-  readonly count: (settings: MemorySettings) => Promise<CountedMemory>
-}
-
-/** Counts the memory of an opened run. Nothing of it is held. */
-export function memoryOf(run: PlannedRun): RunMemory {
+/** Counts the memory of an opened run, under its own settings or others, each time by a step that computes nothing and holds nothing. */
+export function memoryOf(run: PlannedRun): RemedyInput {
   const { open, data, packing } = run
   const maxLength = data.limit.tokens + data.limit.virtual
   const settings: MemorySettings = {
@@ -70,12 +65,10 @@ export function memoryOf(run: PlannedRun): RunMemory {
     batches.set(key, batch)
     return batch
   }
-  const count = (changed: MemorySettings) => countRun(run, settings, changed, batchOf(changed))
   return {
     layers: open.model.layers.length,
     settings,
-    count,
-    total: async (changed) => (await count(changed)).peak,
+    count: (changed) => countRun(run, settings, changed, batchOf(changed)),
   }
 }
 
@@ -123,7 +116,7 @@ function countRun(
 export const planTraining = (
   config: ResolvedConfig,
   open: OpenModel,
-  { layers, settings, count }: RunMemory,
+  { layers, settings, count }: RemedyInput,
 ): Promise<Plan> => {
   const withLayers = (recomputeLayers: number) => count({ ...settings, recomputeLayers })
   return plan({ layers, budget: budget(config, open), count: withLayers }, config.train.recompute)

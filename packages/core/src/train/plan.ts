@@ -10,6 +10,8 @@ export interface Plan {
   /** The most that is there besides, at any time: logits, gradients of activations, a layer that is recomputed. */
   readonly workspace: number
   readonly total: number
+  /** What the device needs for `total`, whose blocks may be larger than what is asked for; it must fit. */
+  readonly reserved: number
   /** Layers whose activations are recomputed so that the plan fits. */
   readonly recomputeLayers: number
   readonly fits: boolean
@@ -25,7 +27,13 @@ export interface PlanInput {
   readonly count: (recomputeLayers: number) => Promise<CountedMemory>
 }
 
-/** The plan with so many layers recomputed, or with as few as make it fit. */
+/** Whether a device, or what may be used of it, has the memory of a run. */
+export const fitsInto = (budget: number | null, { reserved }: Pick<CountedMemory, 'reserved'>): boolean =>
+  budget === null || reserved <= budget
+
+/**
+ * The plan with so many layers recomputed; `auto` with as few as make it fit, or the smallest that was counted where none fits.
+ */
 export async function plan(
   { layers, budget, count }: PlanInput,
   recompute: 'auto' | 'all' | 'none' | number,
@@ -33,16 +41,17 @@ export async function plan(
   const planOf = async (recomputeLayers: number): Promise<Plan> => {
     const { weights, training, activations, peak: total, reserved } = await count(recomputeLayers)
     const workspace = total - weights - training - activations
-    const fits = budget === null || reserved <= budget
-    return { weights, training, activations, workspace, total, recomputeLayers, fits }
+    const fits = fitsInto(budget, { reserved })
+    return { weights, training, activations, workspace, total, reserved, recomputeLayers, fits }
   }
   if (typeof recompute === 'number') return planOf(recompute)
   if (recompute === 'all') return planOf(layers)
-  let best = await planOf(0)
-  if (recompute === 'none' || best.fits) return best
-  best = await planOf(layers)
-  if (!best.fits) return best
-  // More recomputed layers never take more memory: a binary search.
+  const none = await planOf(0)
+  if (recompute === 'none' || none.fits) return none
+  let best = await planOf(layers)
+  // A recomputed layer holds its input besides, which may be more than it saves.
+  if (!best.fits) return best.reserved < none.reserved ? best : none
+  // The layers from `enough` on fit; those up to `fewer` do not: a binary search between them.
   for (let [fewer, enough] = [0, layers]; enough - fewer > 1;) {
     const middle = (fewer + enough) >> 1
     const found = await planOf(middle)

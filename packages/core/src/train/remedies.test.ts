@@ -19,44 +19,47 @@ const config = llama.parseConfig({
 const layers = 32
 const GiB = 2 ** 30
 
-const count = ({ recomputeLayers, microBatchTokens, dtype, quantize, method }: MemorySettings) =>
-  countMemory({
-    ...{ device: 'cpu', dtype, recomputeLayers, batch: wholeBatch(microBatchTokens) },
-    build() {
-      const model = llama.build(config)
-      if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
-      return model
-    },
-    async attach(model, backend) {
-      if (method === 'none') {
-        const all = [...model.namedParameters()]
-        for (const [, parameter] of all) parameter.setTrainable(true)
-        const trainable = all.map(([name, parameter]) => ({ name, parameter, lrScale: 1, decay: true }))
-        return { peft: null, trainable }
-      }
-      const peft = await lora.attach(model, lora.options.parse({}), {
-        ...{ definition: llama, shape: llama.shape(config), roles: llama.roles(config) },
-        ...{ backend, dtype, seed: 1, baseModel: '7b' },
-      })
-      return { peft, trainable: [...peft.trainable()] }
-    },
-    optimizer: { definition: adamw, options: adamw.options.parse({}), weightDecay: 0, clipNorm: 1 },
-  })
+const countOn =
+  (device: string) =>
+  ({ recomputeLayers, microBatchTokens, dtype, quantize, method }: MemorySettings) =>
+    countMemory({
+      ...{ device, dtype, recomputeLayers, batch: wholeBatch(microBatchTokens) },
+      build() {
+        const model = llama.build(config)
+        if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
+        return model
+      },
+      async attach(model, backend) {
+        if (method === 'none') {
+          const all = [...model.namedParameters()]
+          for (const [, parameter] of all) parameter.setTrainable(true)
+          const trainable = all.map(([name, parameter]) => ({ name, parameter, lrScale: 1, decay: true }))
+          return { peft: null, trainable }
+        }
+        const peft = await lora.attach(model, lora.options.parse({}), {
+          ...{ definition: llama, shape: llama.shape(config), roles: llama.roles(config) },
+          ...{ backend, dtype, seed: 1, baseModel: '7b' },
+        })
+        return { peft, trainable: [...peft.trainable()] }
+      },
+      optimizer: { definition: adamw, options: adamw.options.parse({}), weightDecay: 0, clipNorm: 1 },
+    })
 
 const lora7b: MemorySettings = {
   ...{ recomputeLayers: 0, microBatchTokens: 8192, maxLength: 2048 },
   ...{ dtype: 'bf16', quantize: 'none', method: 'attached' },
 }
-const total = async (settings: MemorySettings) => (await count(settings)).peak
+const onCpu = countOn('cpu')
 
 const planOf = (
   settings: MemorySettings,
   recompute: Parameters<typeof plan>[1] = 0,
   budget: number | null = null,
+  count = onCpu,
 ) => plan({ layers, budget, count: (recomputeLayers) => count({ ...settings, recomputeLayers }) }, recompute)
 
-const offered = (settings: MemorySettings, planned: Plan, limit: number) =>
-  remedies({ layers, settings, total }, planned, limit)
+const offered = (settings: MemorySettings, planned: Plan, limit: number, count = onCpu) =>
+  remedies({ layers, settings, count }, planned, limit)
 
 test('each says what the plan loses by it; what fits comes first, then what saves most', async () => {
   const planned = await planOf(lora7b)
@@ -80,7 +83,7 @@ test('each says what the plan loses by it; what fits comes first, then what save
 
 test('a micro-batch is halved only as far as needed, and never below a whole sequence', async () => {
   const planned = await planOf(lora7b)
-  const barely = await total({ ...lora7b, microBatchTokens: 4096 })
+  const { reserved: barely } = await onCpu({ ...lora7b, microBatchTokens: 4096 })
   const flags = async (limit: number) => (await offered(lora7b, planned, limit)).map(({ flag }) => flag)
   expect(await flags(barely)).toContain('--train.microBatchTokens 4096')
   expect(await flags(GiB)).toContain('--train.microBatchTokens 2048')
@@ -109,10 +112,35 @@ test('quantised weights are not quantised again, f32 is offered bf16', async () 
 test('a setting that the run cannot have is not offered', async () => {
   const planned = await planOf(lora7b)
   const refuse = (settings: MemorySettings) =>
-    settings.quantize === 'none' ? total(settings) : Promise.reject(new IftError('IFT_PEFT_OPTIONS', 'no'))
-  const found = await remedies({ layers, settings: lora7b, total: refuse }, planned, 28 * GiB)
+    settings.quantize === 'none' ? onCpu(settings) : Promise.reject(new IftError('IFT_PEFT_OPTIONS', 'no'))
+  const found = await remedies({ layers, settings: lora7b, count: refuse }, planned, 28 * GiB)
   expect(found.map(({ flag }) => flag)).toContain('--train.recompute all')
   expect(found.map(({ flag }) => flag)).not.toContain('--quantize nf4')
+})
+
+test('on a GPU, whose blocks are larger than what is asked for, a setting fits if the plan with it would', async () => {
+  const onCuda = countOn('cuda')
+  const planned = await planOf(lora7b, 0, null, onCuda)
+  const changes: [flag: string, changed: Partial<MemorySettings>][] = [
+    ['--train.recompute all', { recomputeLayers: layers }],
+    ['--maxLength 1024 --train.microBatchTokens 1024', { maxLength: 1024, microBatchTokens: 1024 }],
+    ['--train.microBatchTokens 4096', { microBatchTokens: 4096 }],
+    ['--quantize nf4', { quantize: 'nf4' }],
+  ]
+  for (const [flag, changed] of changes) {
+    const settings = { ...lora7b, ...changed }
+    const { peak, reserved } = await onCuda(settings)
+    expect(reserved).toBeGreaterThan(peak)
+    for (const limit of [peak, reserved - 1, reserved]) {
+      const found = await offered(lora7b, planned, limit, onCuda)
+      const { fits } = await planOf(settings, settings.recomputeLayers, limit, onCuda)
+      expect(fits).toBe(limit === reserved)
+      const remedy = found.find((one) => one.flag === flag)
+      // Where half the micro-batch does not fit, a smaller one is offered.
+      if (flag === '--train.microBatchTokens 4096' && !fits) expect(remedy).toBeUndefined()
+      else expect(remedy).toMatchObject({ fits, saves: planned.total - peak })
+    }
+  }
 })
 
 test('as few layers are recomputed as the budget asks for', async () => {

@@ -1,5 +1,6 @@
 import { IftError, type FloatDType, type QuantFormat } from '@ift/tensor'
-import type { Plan } from './plan.js'
+import type { CountedMemory } from './count-memory.js'
+import { fitsInto, type Plan } from './plan.js'
 
 /** Settings that the memory of a run depends on, besides its model and data. */
 export interface MemorySettings {
@@ -19,6 +20,7 @@ export interface Remedy {
   readonly flag: string
   /** Bytes that the plan loses by it. */
   readonly saves: number
+  /** Whether a plan with it would fit. */
   readonly fits: boolean
 }
 
@@ -26,8 +28,8 @@ export interface Remedy {
 export interface RemedyInput {
   readonly layers: number
   readonly settings: MemorySettings
-  /** Bytes of the run under these settings at most; throws an `IftError` for those that it cannot have. */
-  readonly total: (settings: MemorySettings) => Promise<number>
+  /** Memory of the run under these settings; throws an `IftError` for those that it cannot have. */
+  readonly count: (settings: MemorySettings) => Promise<CountedMemory>
 }
 
 /** A sequence of fewer tokens is hardly worth training on. */
@@ -38,35 +40,35 @@ const shortest = 64
  * the one that saves most.
  */
 export async function remedies(
-  { layers, settings, total }: RemedyInput,
+  { layers, settings, count }: RemedyInput,
   planned: Plan,
   limit: number,
 ): Promise<Remedy[]> {
   const { microBatchTokens, maxLength, dtype, quantize, method } = settings
   const found: Remedy[] = []
-  const bytesOf = async (changed: Partial<MemorySettings>): Promise<number | null> => {
+  const memoryWith = async (changed: Partial<MemorySettings>): Promise<CountedMemory | null> => {
     try {
-      return await total({ ...settings, recomputeLayers: planned.recomputeLayers, ...changed })
+      return await count({ ...settings, recomputeLayers: planned.recomputeLayers, ...changed })
     } catch (error) {
       if (error instanceof IftError) return null
       throw error
     }
   }
-  const offer = (flag: string, bytes: number | null) => {
-    if (bytes !== null && bytes < planned.total)
-      found.push({ flag, saves: planned.total - bytes, fits: bytes <= limit })
+  const offer = (flag: string, memory: CountedMemory | null) => {
+    if (memory !== null && memory.peak < planned.total)
+      found.push({ flag, saves: planned.total - memory.peak, fits: fitsInto(limit, memory) })
   }
   const consider = async (flag: string, changed: Partial<MemorySettings>) => {
-    offer(flag, await bytesOf(changed))
+    offer(flag, await memoryWith(changed))
   }
   if (planned.recomputeLayers < layers) await consider('--train.recompute all', { recomputeLayers: layers })
   // A sequence must still pass as a whole.
-  let [tokens, bytes]: [number, number | null] = [microBatchTokens, null]
-  while (tokens > maxLength && (bytes === null || bytes > limit)) {
+  let [tokens, memory]: [number, CountedMemory | null] = [microBatchTokens, null]
+  while (tokens > maxLength && (memory === null || !fitsInto(limit, memory))) {
     tokens = Math.max(maxLength, Math.ceil(tokens / 2))
-    bytes = await bytesOf({ microBatchTokens: tokens })
+    memory = await memoryWith({ microBatchTokens: tokens })
   }
-  offer(`--train.microBatchTokens ${tokens}`, bytes)
+  offer(`--train.microBatchTokens ${tokens}`, memory)
   const half = Math.ceil(maxLength / 2)
   if (half < microBatchTokens && half >= shortest)
     await consider(`--maxLength ${half} --train.microBatchTokens ${half}`, {
