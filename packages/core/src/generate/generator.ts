@@ -98,7 +98,8 @@ export class Generator {
 
   /**
    * Continues every prompt, at most `batch` at a time; results are in the order of the prompts and do not depend on
-   * `batch`. Prompt i samples with stream i of the seed. Null is passed over and has no result.
+   * `batch`. Prompt i samples with stream i of the seed. Null is passed over and has no result. Throws IFT_GENERATE_OPTION, before
+   * anything begins, for a list of adapters of another length than the prompts'.
    */
   async generateAll(
     prompts: readonly (ArrayLike<number> | null)[],
@@ -108,6 +109,14 @@ export class Generator {
     onDone?: (generation: Generation, index: number) => void | Promise<void>,
   ): Promise<Generation[]> {
     const settings = decodeSettings(options)
+    const { adapter } = options
+    const each = typeof adapter === 'object' && adapter !== null ? adapter : null
+    if (each !== null && each.length !== prompts.length)
+      throw new IftError(
+        'IFT_GENERATE_OPTION',
+        `generate.adapter expected one name, or a list with one for each prompt (${prompts.length}), found a list of ${each.length}.`,
+        'In a list null is the base alone, undefined the adapter in use.',
+      )
     const results = new Array<Generation>(prompts.length)
     for (const [index, prompt] of prompts.entries())
       if (prompt) this.#checkLength(prompt.length, settings, index)
@@ -116,8 +125,6 @@ export class Generator {
       await onDone?.(generation, index)
     }
     const { decoder } = this.#parts
-    const { adapter } = options
-    const each = typeof adapter === 'object' && adapter !== null ? adapter : null
     const begin = (index: number) =>
       decoder.add(each === null ? (adapter as AdapterChoice | undefined) : each[index])
     // While they are there, virtual tokens of methods stay in the cache from one prompt to the next.
