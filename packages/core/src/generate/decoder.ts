@@ -100,7 +100,15 @@ export class Decoder {
     const root = this.#roots.get(adapter) ?? { sequence: null, sequences: 0 }
     let added: number
     if (prefix === undefined || this.#rowsOfEach(peft) !== undefined) added = this.#cache.add()
-    else added = this.#cache.fork((root.sequence ??= this.#fill(prefix, adapter)))
+    else {
+      root.sequence ??= this.#fill(prefix, adapter)
+      try {
+        added = this.#cache.fork(root.sequence)
+      } catch (error) {
+        if (root.sequences === 0) this.#cache.remove(root.sequence)
+        throw error
+      }
+    }
     this.#roots.set(adapter, root)
     root.sequences++
     this.#choices.set(added, adapter)

@@ -257,7 +257,7 @@ export class Generator {
       ends,
       new Random(settings.seed, index),
     )
-    let sequences = Array.from({ length: settings.numBeams }, (_, i) => (i ? -1 : first))
+    const sequences = Array.from({ length: settings.numBeams }, (_, i) => (i ? -1 : first))
     try {
       const [start] = await this.#rows([{ sequence: first, ids: prompt }])
       let scores: Float32Array[] = sequences.map(() => Float32Array.from(start!))
@@ -268,9 +268,10 @@ export class Generator {
         })
         if (search.done) break
         stream.signal?.throwIfAborted()
-        const forked = search.beams.map(({ parent }) => decoder.fork(sequences[parent]!))
-        for (const sequence of sequences) decoder.remove(sequence)
-        sequences = forked
+        const before = sequences.length
+        // One after the other, so that those that are there are removed where one fails.
+        for (const { parent } of search.beams) sequences.push(decoder.fork(sequences[parent]!))
+        for (const sequence of sequences.splice(0, before)) decoder.remove(sequence)
         scores = await this.#rows(
           search.beams.map(({ ids }, i) => ({ sequence: sequences[i]!, ids: ids.slice(-1) })),
         )

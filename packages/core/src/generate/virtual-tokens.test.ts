@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { openCpu } from '@ift/kernels-cpu'
 import type { Tokenizer } from '@ift/core'
-import { random, type Backend } from '@ift/tensor'
+import { IftError, random, type Backend } from '@ift/tensor'
 import { llama } from '@ift/model-llama'
 import { families, kinds, openTiny, plainLogits, textOf, type Tiny } from '../train/virtual-tokens.fixture.js'
 import { emulatedIsBuilt, openEmulated } from '../../../kernels-cuda/src/emulated.fixture.js'
@@ -170,3 +170,80 @@ for (const [device, ready, openDevice] of devices) {
     },
   )
 }
+
+/** Lets `copy2d` throw at call `at` from now on, counted from 1. */
+function failingCopies(backend: Backend) {
+  const copy2d = backend.copy2d.bind(backend)
+  const state = { calls: 0, at: Infinity }
+  backend.copy2d = (...args) => {
+    if (++state.calls === state.at) throw new IftError('IFT_OUT_OF_MEMORY', 'no memory')
+    copy2d(...args)
+  }
+  return state
+}
+
+// The page that a sequence of 19 rows has in part is copied for the next one.
+test.each(kinds)('%s: sequences that cannot be made hold nothing', async (kind) => {
+  const backend = openCpu({ threads: 2 })
+  const tiny = await openTiny(backend, llama, 'llama-tiny', kind, { length: 19 })
+  const decoder = decoderOf(tiny)
+  const copies = failingCopies(backend)
+  const first = decoder.add()
+  const ofFirst = copies.calls
+  decoder.remove(decoder.fork(first))
+  const ofFork = copies.calls - ofFirst
+  expect(ofFork).toBeGreaterThan(0)
+  decoder.remove(first)
+  const before = backend.memory()
+  // More often than there are pages: one that is lost each time would let the pool grow.
+  const often = (times: number, fail: () => unknown) => {
+    for (let i = 0; i < times; i++) {
+      copies.calls = 0
+      expect(fail).toThrow('no memory')
+    }
+    copies.at = Infinity
+  }
+  const after = () => {
+    const { allocated, buffers } = backend.memory()
+    return { allocated, buffers }
+  }
+  const held = { allocated: before.allocated, buffers: before.buffers }
+  for (const at of [ofFirst - ofFork + 1, ofFirst - ofFork + 2, ofFirst]) {
+    copies.at = at
+    often(70, () => decoder.add())
+    expect(after()).toEqual(held)
+  }
+  // While another sequence is there, what it goes on from stays.
+  const kept = decoder.add()
+  for (const at of [1, 2, ofFork]) {
+    copies.at = at
+    often(70, () => decoder.add())
+    copies.at = at
+    often(70, () => decoder.fork(kept))
+    expect(after()).toEqual(held)
+  }
+  const scores = decoder.feed([{ sequence: kept, ids: [5, 9] }])
+  const [row] = await scores.rows()
+  scores.release()
+  const expected = (await plainLogits(tiny, [5, 9])).at(-1)!
+  for (const [i, x] of expected.entries()) expect(row![i]).toBeCloseTo(x, 3)
+  decoder.remove(kept)
+
+  // Beams are forked step by step.
+  copies.calls = 0
+  const beams = { maxNewTokens: 4, doSample: false, numBeams: 3 } as const
+  await generatorOf(decoder).generate([5, 9, 2], beams)
+  const whole = copies.calls
+  const peak = after()
+  for (const at of [whole - ofFork, whole - 2 * ofFork, whole - 3 * ofFork]) {
+    for (let i = 0; i < 70; i++) {
+      Object.assign(copies, { calls: 0, at })
+      await expect(generatorOf(decoder).generate([5, 9, 2], beams)).rejects.toThrow('no memory')
+    }
+    expect(after()).toEqual(peak)
+  }
+  copies.at = Infinity
+  decoder.release()
+  tiny.release()
+  backend.close()
+})

@@ -110,7 +110,12 @@ export class PagedKvCache {
     if (from.length % this.pageSize !== 0) {
       const last = pages.length - 1
       const copy = this.#take()
-      this.#copyPage(copy, pages[last]!)
+      try {
+        this.#copyPage(copy, pages[last]!)
+      } catch (error) {
+        this.#drop(copy)
+        throw error
+      }
       pages[last] = copy
     }
     const shared = Math.floor(from.length / this.pageSize)
@@ -328,9 +333,12 @@ export class PagedKvCache {
       for (const { buf } of pool) {
         // One buffer is source and destination; the pages do not overlap, but a kernel may only promise that for buffers.
         const page = empty(this.#backend, [size], dtype)
-        this.#backend.copy2d(page.buf, 0, size, buf, from * size, size, 1, size, dtype, 0)
-        this.#backend.copy2d(buf, to * size, size, page.buf, 0, size, 1, size, dtype, 0)
-        page.release()
+        try {
+          this.#backend.copy2d(page.buf, 0, size, buf, from * size, size, 1, size, dtype, 0)
+          this.#backend.copy2d(buf, to * size, size, page.buf, 0, size, 1, size, dtype, 0)
+        } finally {
+          page.release()
+        }
       }
     }
   }
