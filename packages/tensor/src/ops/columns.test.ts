@@ -31,6 +31,37 @@ it('replaces the columns of what it is given in place, and takes whole numbers f
   )
 })
 
+it('replaceColumns refuses a column that is in two runs', () => {
+  const x = tensor(b, new Float32Array(12), [2, 6])
+  const v = (columns: number) => tensor(b, new Float32Array(2 * columns), [2, columns])
+  const refused = (runs: Parameters<typeof ops.replaceColumns>[2], column: number) => {
+    const columns = runs.reduce((sum, { count }) => sum + count, 0)
+    expect(() => ops.replaceColumns(x, v(columns), runs)).toThrow(
+      `replaceColumns: columns expected each once, found ${column} twice`,
+    )
+    // To be taken twice is another matter: the gradients add up.
+    expect(scope(() => ops.gatherColumns(x, runs).shape)).toEqual([2, columns])
+  }
+  refused(columnRuns([4, 4]), 4)
+  refused(columnRuns([0, 3, 1, 2, 3]), 3)
+  refused(
+    [
+      { first: 2, count: 3 },
+      { first: 0, count: 3 },
+    ],
+    2,
+  )
+  refused(
+    [
+      { first: 0, count: 6 },
+      { first: 5, count: 1 },
+    ],
+    5,
+  )
+  const apart = columnRuns([4, 5, 2, 3, 0])
+  expect(scope(() => ops.replaceColumns(ops.scale(x, 1), v(5), apart).shape)).toEqual([2, 6])
+})
+
 it('scaleColumns computes the output of an activation again instead of keeping it', () => {
   let ran = 0
   const real = b.swiglu.bind(b)

@@ -5,8 +5,18 @@ import { expectDevice, expectDType, floatOf, shapeError } from './check.js'
 import { expectRuns, type ColumnRun } from './column-runs.js'
 import { destinationOf, releaseGiven } from './linear.js'
 
+/** Throws where a column is in two runs: the last one alone would be written, and both would have its gradient. */
+function expectApart(op: string, runs: readonly ColumnRun[]): void {
+  const sorted = [...runs].sort((a, b) => a.first - b.first)
+  for (const [i, { first, count }] of sorted.entries()) {
+    const next = sorted[i + 1]
+    if (next !== undefined && next.first < first + count)
+      throw shapeError(op, `columns expected each once, found ${next.first} twice`)
+  }
+}
+
 /**
- * x with the columns of the runs, which do not overlap, replaced by those of v in their order. x [N, M], v [N, n] -> [N, M].
+ * x with the columns of the runs, which must not overlap, replaced by those of v in their order. x [N, M], v [N, n] -> [N, M].
  * x is given away, as `addTo` of `linear` is. Saves nothing. Gradients are in the type of those of the inputs, so that f32 logits
  * of a bf16 model have none of twice the size.
  */
@@ -14,6 +24,7 @@ export function replaceColumns(x: Tensor, v: Tensor, runs: readonly ColumnRun[])
   const op = 'replaceColumns'
   const dtype = floatOf(op, 'x', x)
   const n = expectRuns(op, 'x', x, runs)
+  expectApart(op, runs)
   const [rows, cols] = x.shape as [number, number]
   if (v.shape.length !== 2 || v.shape[0] !== rows || v.shape[1] !== n)
     throw shapeError(op, `v expected [${rows}, ${n}], found ${describe(v)}`)
