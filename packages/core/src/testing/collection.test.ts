@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { columns, type Read } from '../data/collection/index.js'
+import { IftError } from '@ift/tensor'
+import { columns, type Part, type Read } from '../data/collection/index.js'
 import { defineCollection } from '../plugin/collection.js'
 import { collectionConformance } from './collection.js'
 
@@ -33,15 +34,20 @@ beforeAll(() => {
   write('card.json', card)
   write('package.json', { name: 'x', ift: { provides: { dataset: { tea: facts } } } })
   write('fixtures/raw/tea.json', [{ q: 'a', a: 'b' }, { q: 'c' }])
+  write('fixtures/raw/more.jsonl', { q: 'd', a: 'e' })
+  mkdirSync(join(folder, 'fixtures/raw/in'))
+  writeFileSync(join(folder, 'fixtures/raw/in/head.csv'), 'q,a\r\n"f, ""g""\n#1",h\r\n')
+  writeFileSync(join(folder, 'fixtures/raw/plain.tsv'), 'i\tj#1\n')
 })
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
 /** Names of the cases that fail. */
-async function failing(read: Read, expected: object = good): Promise<string[]> {
+async function failing(of: Read | Part, expected: object = good): Promise<string[]> {
   write('fixtures/tea.raw.json', expected)
-  const plugin = defineCollection(card, { tea: { files: ['tea.json'], read } })
+  const part = typeof of === 'function' ? { files: ['tea.json'], read: of } : of
+  const plugin = defineCollection(card, { tea: part })
   const failed: string[] = []
   for (const { name, run } of collectionConformance(plugin, pathToFileURL(`${folder}/`)))
     await run().catch(() => failed.push(name))
@@ -73,4 +79,50 @@ test('a converter that throws, one that gives no text, one whose choices do not 
   let calls = 0
   const counted = columns({ instruction: 'q', output: () => `${calls++}` })
   expect(await failing(counted)).toContain('tea: the same seed gives the same examples in the same order')
+})
+
+const example = (instruction: string, output: string) => ({ instruction, input: '', output })
+const careless = columns({ instruction: (record) => (record as { q: string }).q.trim(), output: 'a' })
+const cut = 'tea: an empty file and a file that was cut give fewer examples, or an IftError'
+
+test.each([
+  ['the first', ['tea.json', { names: 'more.jsonl', read }], careless],
+  ['the second', [{ names: 'tea.json', read }, 'more.jsonl'], careless],
+] as const)('of two files that are both needed, %s has a careless converter', async (_name, files, of) => {
+  const expected = { ...good, examples: [...good.examples, example('d', 'e')] }
+  expect(await failing({ files: [...files], read: of }, expected)).toEqual([total])
+  expect(await failing({ files: ['tea.json', 'more.jsonl'], read }, expected)).toEqual([])
+})
+
+test('tables are damaged, with a header and without, beside a file of another kind', async () => {
+  const number = (field: string) => (record: unknown) =>
+    (record as Record<string, string>)[field]!.split('#')[1]!.trim()
+  const csv = { names: 'in/head.csv', read: columns({ instruction: number('q'), output: 'a' }) }
+  const ofCsv = { ...good, examples: [...good.examples, example('1', 'h')] }
+  // Cut in the middle, its quotes do not end, which the reader refuses.
+  expect(await failing({ files: ['tea.json', csv], read }, ofCsv)).toEqual([total])
+  const whole = { ...good, examples: [...good.examples, example('f, "g"\n#1', 'h')] }
+  expect(await failing({ files: ['tea.json', 'in/head.csv'], read }, whole)).toEqual([])
+
+  const header = ['q', 'a']
+  const tsv = { files: ['plain.tsv'], header }
+  const ofTsv = { examples: [example('i', 'j#1')] }
+  expect(await failing({ ...tsv, read }, ofTsv)).toEqual([])
+  const answers = { examples: [example('i', '1')] }
+  expect(
+    await failing({ ...tsv, read: columns({ instruction: 'q', output: number('a') }) }, answers),
+  ).toEqual([total, cut])
+})
+
+test('a file that is not found although all are there is a fault', async () => {
+  const lost = new IftError('IFT_SOURCE_NOT_FOUND', 'tea.json: no such file.')
+  const made = (text: unknown) => {
+    if (text !== 'a' && text !== 'c') throw lost
+    return text
+  }
+  const loses: Read = (record, context) => {
+    made((record as { q?: unknown }).q)
+    return read(record, context)
+  }
+  expect(await failing(loses)).toEqual([total])
 })

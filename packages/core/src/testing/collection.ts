@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, extname, join } from 'node:path'
+import { extname, join, normalize } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { IftError } from '@ift/tensor'
@@ -41,28 +41,39 @@ async function pass(dataset: DatasetDefinition, folder: string): Promise<Pass> {
   return { examples, dropped }
 }
 
-/** The pass, or null where it ends in an IftError about the file; a converter that throws is a fault. */
+/** Of these errors no file is the reason: all that a dataset looks for are there. */
+const faults = ['IFT_PLUGIN_FAILED', 'IFT_SOURCE_NOT_FOUND']
+
+/** The pass, or null where it ends in an IftError about the file; a converter that throws and a file that is not found are faults. */
 async function passOrRefusal(dataset: DatasetDefinition, folder: string, what: string): Promise<Pass | null> {
   try {
     return await pass(dataset, folder)
   } catch (cause) {
-    const refused = cause instanceof IftError && cause.code !== 'IFT_PLUGIN_FAILED'
+    const refused = cause instanceof IftError && !faults.includes(cause.code)
     claim(refused, `${what}: expected an IftError about the file, found ${String(cause)}.`)
     return null
   }
 }
 
-/** Names of all files that a dataset looks for. */
-async function filesOf(dataset: DatasetDefinition): Promise<readonly string[]> {
+/** Names of the files of a folder that a dataset reads. */
+async function filesOf(dataset: DatasetDefinition, folder: string): Promise<readonly string[]> {
   const asked = new Set<string>()
-  const nowhere = join(tmpdir(), 'ift-no-such-folder')
-  const context = folderContext(nowhere, 1, { asked: (name) => asked.add(name) })
-  try {
-    for await (const _ of dataset.load(context)) break
-  } catch (cause) {
-    if (!(cause instanceof IftError)) throw cause
-  }
-  return [...asked]
+  const context = folderContext(folder, 1, { asked: (name) => asked.add(normalize(name)) })
+  for await (const _ of dataset.load(context)) continue
+  return [...asked].filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
+}
+
+/** Runs with a copy of a folder, for each of its files that a dataset reads: the one that `run` may change. */
+async function eachFile(
+  dataset: DatasetDefinition,
+  folder: string,
+  run: (file: { readonly name: string; readonly path: string; readonly folder: string }) => Promise<void>,
+): Promise<void> {
+  for (const name of await filesOf(dataset, folder))
+    await inFolder(async (copy) => {
+      await cp(folder, copy, { recursive: true })
+      await run({ name, path: join(copy, name), folder: copy })
+    })
 }
 
 async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
@@ -74,23 +85,65 @@ async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** Records with one field after the other left out and replaced by values of every kind. */
-function damaged(records: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown>[] {
+/** Contents of a file with one record, one of whose fields is left out or replaced by a value of any kind. */
+async function damagedFiles(path: string): Promise<readonly Buffer[]> {
+  const kind = extname(path).toLowerCase()
+  if (kind === '.csv' || kind === '.tsv') return damagedTables(await readFile(path, 'latin1'), kind)
+  if (!/^\.(json|jsonl|ndjson)$/.test(kind)) return []
+  const records: Readonly<Record<string, unknown>>[] = []
+  for await (const { record } of readRecords(path)) records.push(record)
   const random = new DataRandom('damaged records', records.length)
   return records.flatMap((record) =>
     Object.keys(record).flatMap((field) => {
       const { [field]: _, ...rest } = record
       const values = Array.from({ length: 12 }, () => randomJson(random, Object.keys(record)))
-      return [rest, ...values.map((value) => ({ ...record, [field]: value }))]
+      return [rest, ...values.map((value) => ({ ...record, [field]: value }))].map((damaged) =>
+        Buffer.from(`${JSON.stringify(damaged)}\n`),
+      )
     }),
   )
+}
+
+/** The same of a table, behind its first line, which may be a header. `text` has a character for each byte, whatever the encoding. */
+function damagedTables(text: string, kind: '.csv' | '.tsv'): readonly Buffer[] {
+  const rows = kind === '.csv' ? csvRows(text) : text.split(/\r?\n/).map((line) => line.split('\t'))
+  const [first, ...records] = rows.filter((cells) => cells.some((cell) => cell !== ''))
+  if (first === undefined) return []
+  const random = new DataRandom('damaged tables', rows.length)
+  const cell = () => {
+    const value = randomJson(random, first, 1)
+    const written = typeof value === 'string' ? value : JSON.stringify(value)
+    const bytes = Buffer.from(written).toString('latin1')
+    return kind === '.csv' ? `"${bytes.replaceAll('"', '""')}"` : bytes.replaceAll(/[\t\r\n]/g, ' ')
+  }
+  const damaged = (cells: readonly string[]) =>
+    cells.flatMap((_, at) => [
+      cells.toSpliced(at, 1),
+      ...Array.from({ length: 12 }, () => cells.with(at, cell())),
+    ])
+  const written = (...lines: readonly (readonly string[])[]) =>
+    Buffer.from(lines.map((cells) => `${cells.join(kind === '.csv' ? ',' : '\t')}\n`).join(''), 'latin1')
+  return [
+    ...damaged(first).map((cells) => written(cells, ...records.slice(0, 1))),
+    ...records.flatMap((record) => damaged(record).map((cells) => written(first, cells))),
+  ]
+}
+
+/** Cells of a CSV as they are written, quotes included. */
+function csvRows(text: string): string[][] {
+  const rows: string[][] = [[]]
+  for (const [, cell = '', end] of text.matchAll(/((?:"(?:[^"]|"")*"|[^",\r\n])*)(,|\r?\n|$)/g)) {
+    rows.at(-1)!.push(cell)
+    if (end !== ',') rows.push([])
+  }
+  return rows
 }
 
 /**
  * Requirements of a package of datasets, as cases to run. `folder` is that of the package: card.json, package.json, and `fixtures/`
  * with a few real records: `raw/` holds files as they are published, `converted/` those of the original platform's collection. For each dataset
  * NAME, `NAME.raw.json` and `NAME.converted.json` say what they give with the seed 1: `{ "examples": […], "dropped": { reason: count } }`,
- * written by hand.
+ * written by hand. Records of JSON, JSON Lines, CSV and TSV are damaged, each file of a dataset in turn beside the others as they are.
  */
 export function collectionConformance(plugin: IftPlugin, folder: URL): ConformanceCase[] {
   const root = fileURLToPath(folder)
@@ -134,43 +187,32 @@ export function collectionConformance(plugin: IftPlugin, folder: URL): Conforman
       )
     }
     named('records with fields of other kinds give an example, or a reason', () =>
-      inFolder(async (folder) => {
-        for (const name of await filesOf(dataset)) {
-          const source = join(raw, name)
-          if (!/^\.(json|jsonl)$/.test(extname(name)) || !existsSync(source)) continue
-          const records: Readonly<Record<string, unknown>>[] = []
-          for await (const { record } of readRecords(source)) records.push(record)
-          for (const [i, record] of damaged(records).entries()) {
-            const text = `${JSON.stringify(record)}\n`
-            await writeFile(join(folder, basename(name)), text)
-            const made = await passOrRefusal(dataset, folder, text)
-            for (const example of made?.examples ?? []) {
-              claimTexts(example, `damaged record ${i + 1}`)
-              claimRenders(example, `damaged record ${i + 1}`)
-            }
+      eachFile(dataset, raw, async ({ path, name, folder }) => {
+        for (const contents of await damagedFiles(path)) {
+          await writeFile(path, contents)
+          const what = `${name} with ${contents.toString().trim()}`
+          const made = await passOrRefusal(dataset, folder, what)
+          for (const example of made?.examples ?? []) {
+            claimTexts(example, what)
+            claimRenders(example, what)
           }
         }
       }),
     )
-    named('an empty file and a file that was cut give fewer examples, or an IftError', () =>
-      inFolder(async (folder) => {
-        const whole = await pass(dataset, raw)
-        for (const name of await filesOf(dataset)) {
-          const source = join(raw, name)
-          if (!existsSync(source)) continue
-          const bytes = await readFile(source)
-          for (const length of [0, Math.floor(bytes.length / 2), bytes.length - 2]) {
-            await writeFile(join(folder, basename(name)), bytes.subarray(0, length))
-            const made = await passOrRefusal(dataset, folder, `${name}, cut to ${length} bytes`)
-            claim(
-              !made || made.examples.length <= whole.examples.length,
-              `${name}, cut to ${length} bytes, gives more examples than the whole file.`,
-            )
-          }
-          await rm(join(folder, basename(name)))
+    named('an empty file and a file that was cut give fewer examples, or an IftError', async () => {
+      const whole = await pass(dataset, raw)
+      await eachFile(dataset, raw, async ({ path, name, folder }) => {
+        const bytes = await readFile(path)
+        for (const length of [0, Math.floor(bytes.length / 2), bytes.length - 2]) {
+          await writeFile(path, bytes.subarray(0, length))
+          const made = await passOrRefusal(dataset, folder, `${name}, cut to ${length} bytes`)
+          claim(
+            !made || made.examples.length <= whole.examples.length,
+            `${name}, cut to ${length} bytes, gives more examples than the whole file.`,
+          )
         }
-      }),
-    )
+      })
+    })
   }
   return cases
 }
