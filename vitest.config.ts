@@ -29,6 +29,7 @@ export default defineConfig({
     maxWorkers: 2,
     include: [
       'packages/**/src/**/*.test.ts',
+      'bench/**/*.test.ts',
       'test/**/*.test.ts',
       'scripts/**/*.test.ts',
       'examples/*/**/*.test.ts',

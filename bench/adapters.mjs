@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift, version, writeAdapter } from '@ift/core'
+import { median } from './median.mjs'
 import { modelFolder } from './shapes.mjs'
 
 const { values } = parseArgs({
@@ -112,7 +113,6 @@ for (let round = 0; round < Number(values.rounds); round++) {
 const { description } = open.backend.device
 await ift.close()
 rmSync(made, { recursive: true })
-const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN
 const rounded = (/** @type {number} */ value) => Number(value.toFixed(1))
 process.stdout.write(
   `${JSON.stringify({

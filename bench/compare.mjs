@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { median } from './median.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const split = process.argv.indexOf('--')
@@ -45,13 +46,6 @@ for (let round = 0; round < Number(values.rounds); round++) {
   )
 }
 
-/** @param {number[]} list */
-const median = (list) => {
-  const sorted = [...list].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  const upper = sorted[half] ?? NaN
-  return sorted.length % 2 ? upper : (upper + (sorted[half - 1] ?? NaN)) / 2
-}
 const rows = ['tokens_per_s', 'tokens_per_s_total', 'peak_rss_mib', 'command_to_first_step_s'].map(
   (field) => {
     const ift = median(runs.ift.map((one) => one[field] ?? NaN))

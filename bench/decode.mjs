@@ -1,12 +1,13 @@
 // @ts-check
 // Speed of greedy decoding with ift on this machine's CPU; one line of JSON, the fields of peers/torch_generate.py.
 //   node bench/decode.mjs [--model smollm2-135m] [--dtype bf16] [--batch 1] [--new 64] [--rounds 3]
-// With --profile: microseconds by kernel of a decoding step instead, of the round with the middle rate.
+// With --profile: microseconds by kernel of a decoding step instead, of the round whose rate is nearest the median.
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift } from '@ift/core'
+import { median } from './median.mjs'
 import { modelFolder } from './shapes.mjs'
 
 const { values } = parseArgs({
@@ -73,9 +74,9 @@ const { description } = backend.device
 await ift.close()
 const rates = rounds.map(({ rate }) => rate)
 const prefills = rounds.map(({ first }) => first.time)
-const median = (/** @type {number[]} */ list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN
 if (values.profile) {
-  const round = rounds.find(({ rate }) => rate === median(rates))
+  const middle = median(rates)
+  const [round] = [...rounds].sort((a, b) => Math.abs(a.rate - middle) - Math.abs(b.rate - middle))
   if (!round) throw new Error('--rounds: at least 1')
   const key = (/** @type {KernelTime} */ { kernel, detail }) => `${kernel} ${detail}`
   const before = new Map(round.first.kernels.map((one) => [key(one), one]))

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift } from '@ift/core'
 import { loraConfig, randomTokens, runOptions, scratchFolder, sizesOf } from './lora-run.mjs'
+import { median } from './median.mjs'
 
 const { values } = parseArgs({
   options: { ...runOptions, alpaca: { type: 'string' }, tokenizer: { type: 'string' } },
@@ -50,12 +51,6 @@ const device = training.open.backend.device.description
 const allocated = training.open.backend.memory()
 await ift.close()
 
-const median = (/** @type {number[]} */ list) => {
-  const sorted = [...list].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const [low = NaN, high = NaN] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]]
-  return (low + high) / 2
-}
 const round = (/** @type {number} */ value, digits = 1) => Number(value.toFixed(digits))
 const before = done[warmup - 1]
 const last = done.at(-1)

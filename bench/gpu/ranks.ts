@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Buf, Communicator } from '@ift/tensor'
+import { median } from '../median.mjs'
 import type { CudaBackend } from '../../packages/kernels-cuda/src/backend.js'
 import { openGpu, type DeviceName } from './device.js'
 
@@ -67,7 +68,7 @@ async function timed(ranks: readonly Rank[], n: number): Promise<number> {
     if (turn > 1) times.push(performance.now() - begin)
   }
   for (const [i, { backend }] of ranks.entries()) backend.free(bufs[i]!)
-  return times.sort((a, b) => a - b)[times.length >> 1]!
+  return median(times)
 }
 
 /** As many ranks on one device, over NCCL: every collective, and the time of an all-reduce of as many numbers. */

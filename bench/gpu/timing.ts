@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 
 import { itemSize, type Backend, type Buf, type DType, type Recording } from '@ift/tensor'
+import { median } from '../median.mjs'
 
 /** One kernel at one size: its time, and its rate by what bounds it. */
 export interface Measured {
@@ -151,6 +152,6 @@ export class Timing {
     const turns = Math.min(200, Math.max(1, Math.ceil(sample / (await timed(1)))))
     const times: number[] = []
     while (times.length < samples) times.push(await timed(turns))
-    return times.sort((a, b) => a - b)[times.length >> 1]!
+    return median(times)
   }
 }
