@@ -1,4 +1,5 @@
 import { configError, flag, given, integer, positive, type ConfigJson } from '@ift/core/model'
+import { requireWholeWeights } from './whole-weights.js'
 
 /** What ChatGLM-6B, the first version, is made of. */
 export interface ChatGlm1Config {
@@ -29,15 +30,7 @@ export function parseChatGlm1(json: ConfigJson): ChatGlm1Config {
       json['position_encoding_2d'],
       'No published ChatGLM-6B has one-dimensional positions.',
     )
-  if (given(json, 'pre_seq_len'))
-    throw configError(
-      'pre_seq_len',
-      'null',
-      json['pre_seq_len'],
-      'A prefix of P-tuning v2 is an adapter: give its base as the model, and its folder as the adapter.',
-    )
-  if ((json['quantization_bit'] ?? 0) !== 0)
-    throw configError('quantization_bit', '0', json['quantization_bit'], 'Use the checkpoint in float16.')
+  requireWholeWeights(json)
   const hidden = integer(json, 'hidden_size')
   const heads = integer(json, 'num_attention_heads')
   if (hidden % heads !== 0 || (hidden / heads) % 4 !== 0)

@@ -2,7 +2,6 @@ import {
   configError,
   fixedFlag,
   flag,
-  given,
   integer,
   oneOf,
   parseRope,
@@ -12,6 +11,7 @@ import {
   type ConfigJson,
   type DecoderSizes,
 } from '@ift/core/model'
+import { requireWholeWeights } from './whole-weights.js'
 
 /** What a ChatGLM2, ChatGLM3 or GLM-4 is made of, from its config.json in either form. */
 export interface GlmConfig extends DecoderSizes {
@@ -39,15 +39,7 @@ const fixedSwitches: Readonly<Record<string, boolean>> = {
 export function parseChatGlm(json: ConfigJson): GlmConfig {
   for (const [field, value] of Object.entries(fixedSwitches))
     fixedFlag(json, field, value, 'No published ChatGLM has this value.')
-  if (given(json, 'pre_seq_len'))
-    throw configError(
-      'pre_seq_len',
-      'null',
-      json['pre_seq_len'],
-      'A prefix of P-tuning v2 is an adapter: give its base as the model, and its folder as the adapter.',
-    )
-  if ((json['quantization_bit'] ?? 0) !== 0)
-    throw configError('quantization_bit', '0', json['quantization_bit'], 'Use the checkpoint in float16.')
+  requireWholeWeights(json)
   const heads = integer(json, 'num_attention_heads')
   const kvHeads = flag(json, 'multi_query_attention', false)
     ? integer(json, 'multi_query_group_num', 1)
