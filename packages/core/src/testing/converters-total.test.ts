@@ -127,7 +127,7 @@ test.each(Object.entries(reads))(
   },
 )
 
-test('tables, queries and texts of any JSON', () => {
+test('tables and queries of any JSON', () => {
   const random = new DataRandom('total tables')
   for (let i = 0; i < 1500; i++) {
     const cell = () => {
@@ -149,6 +149,25 @@ test('tables, queries and texts of any JSON', () => {
       : rows
     const values = query({ rows }, sql, nl2SqlCodes)
     expect(isDropped(values) || values.every((value) => typeof value === 'string')).toBe(true)
-    expect([null, 'string']).toContain(textOf(rows) === null ? null : 'string')
   }
+})
+
+test('a text is made of any scalar and of a list of them, and of nothing else', () => {
+  const random = new DataRandom('total texts')
+  const isScalar = (value: unknown): value is string | number | boolean =>
+    ['string', 'number', 'boolean'].includes(typeof value)
+  const expected = (value: unknown): string | null => {
+    if (Array.isArray(value)) return value.every(isScalar) ? value.map(expected).join(', ') : null
+    if (value === null || (typeof value === 'number' && !Number.isFinite(value))) return ''
+    return isScalar(value) ? String(value).replaceAll('\r\n', '\n') : null
+  }
+  const kinds = new Set<string>()
+  for (let i = 0; i < 1500; i++) {
+    const value = randomJson(random, keys, 2)
+    expect(textOf(value)).toBe(expected(value))
+    kinds.add(`${Array.isArray(value) ? 'list' : typeof value}: ${typeof textOf(value)}`)
+  }
+  // Null stands for what is no text; of null there is one, the empty.
+  for (const kind of ['list: string', 'list: object', 'object: string', 'object: object'])
+    expect(kinds).toContain(kind)
 })
