@@ -2,6 +2,7 @@ import { backward, ops, scope, withRandom, type Backend, type CausalLM } from '@
 import type { Sample } from '../contract/data.js'
 import type { PeftHandle } from '../contract/peft.js'
 import { packSamples } from '../data/pack.js'
+import { virtualRows } from '../data/virtual-tokens.js'
 import { forwardBatch } from '../train/forward.js'
 import { adamw } from '../train/optimizer/adamw.js'
 import { Optimizer } from '../train/optimizer/optimizer.js'
@@ -19,9 +20,10 @@ export interface TrainingStepsOptions {
   readonly clipNorm?: number
   /** Of dropout; 0 when omitted. */
   readonly seed?: number
-  /** Steps that the method is told there will be; 100 when omitted. */
-  readonly totalSteps?: number
 }
+
+/** Steps that the method is told there will be: more than any test takes. */
+const totalSteps = 100
 
 /**
  * Optimiser steps as the trainer takes them, without a session: packed micro-batches, a loss over the trained tokens of the
@@ -46,8 +48,7 @@ export class TrainingSteps {
    */
   async backward(micros: readonly (readonly Sample[])[]): Promise<number[]> {
     const { backend, model, peft, seed = 0 } = this.#options
-    const { prefix } = peft
-    const learnFirst = prefix !== undefined && 'rows' in prefix
+    const learnFirst = virtualRows(peft, model) !== undefined
     const promptOf = model.promptOf?.bind(model)
     const batches = micros.map((samples) => packSamples(samples, false, promptOf, learnFirst))
     const gradScale = 1 / batches.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0)
@@ -71,7 +72,7 @@ export class TrainingSteps {
    * clipping.
    */
   async update(learningRate: number): Promise<number> {
-    const { peft, totalSteps = 100 } = this.#options
+    const { peft } = this.#options
     if (peft.penalty)
       scope(() => {
         backward(peft.penalty!())
