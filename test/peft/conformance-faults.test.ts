@@ -11,7 +11,9 @@ import {
   recomputeModules,
   replaceModules,
   zeros,
+  keep,
   ops,
+  type Backend,
   type CausalLM,
   type Tensor,
 } from '@ift/tensor'
@@ -96,6 +98,8 @@ const unread: PeftMethod = {
   attach: (model, options, context) => loadless.attach(model, options, { ...context, adapter: undefined }),
 }
 
+const isCounting = ({ backend }: { readonly backend: Backend }) => backend.device.kind === 'counting'
+
 interface Fault {
   /** End of the name of the case that finds it. */
   readonly by: string
@@ -109,6 +113,14 @@ const faults: Readonly<Record<string, Fault>> = {
     by: 'options of another method are refused by name',
     method: { ...method, options: z.looseObject({}) },
     message: /expected IFT_CONFIG_INVALID naming peft\.conformance/,
+  },
+  'options of another method that are passed over': {
+    by: 'options of another method are refused by name',
+    method: {
+      ...method,
+      options: z.looseObject({ conformance: z.boolean().optional(), r: z.number().optional() }),
+    },
+    message: /virtualTokens: 4 belongs to another method/,
   },
   'a trained parameter that is not named': {
     by: 'what is trained has names, and nothing else is trained',
@@ -199,11 +211,11 @@ const faults: Readonly<Record<string, Fault>> = {
     message: /gradient of base_model/,
   },
   'layers that are another thing where memory is counted': {
-    by: 'the memory plan is what a forward pass holds',
+    by: 'the memory plan is what training and a forward pass hold',
     method: attaching((handle, model) => {
       const { backend } = [...handle.trainable()][0]!.parameter.value
       const chosen = new Set<unknown>(model.layers)
-      if (backend.device.kind === 'counting') recomputeModules(model, (_, module) => chosen.has(module))
+      if (isCounting({ backend })) recomputeModules(model, (_, module) => chosen.has(module))
     }),
     message: /bytes for the backward pass/,
   },
@@ -211,6 +223,29 @@ const faults: Readonly<Record<string, Fault>> = {
     by: 'on the head in bf16 it learns, or is refused with the reason',
     method: replacing(OwnType, 'lm_head'),
     message: /add: b expected f32, found bf16/,
+  },
+  'parameters that are others where memory is counted': {
+    by: 'the memory plan is what training and a forward pass hold',
+    method: {
+      ...method,
+      attach: (model, options: object, context) =>
+        method.attach(model, isCounting(context) ? { ...options, r: 1 } : options, context),
+    },
+    message: /Where memory is counted .*lora_A.* \[1, \d+\].* is trained, otherwise .* \[8, \d+\]/,
+  },
+  'bytes that are not there where memory is counted': {
+    by: 'the memory plan is what training and a forward pass hold',
+    method: withHandle((handle) => {
+      const { backend } = [...handle.trainable()][0]!.parameter.value
+      const besides = isCounting({ backend }) ? null : keep(zeros(backend, [2 ** 16], 'f32'))
+      return {
+        release: () => {
+          besides?.release()
+          handle.release()
+        },
+      }
+    }),
+    message: /bytes for what is trained and its optimizer/,
   },
   'a layer in few bits that it does not know': {
     by: 'over nf4 and int8 it learns, or is refused with the reason',

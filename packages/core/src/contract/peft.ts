@@ -152,7 +152,8 @@ export interface PeftMethod<O = any> {
   fromAdapterConfig(config: Readonly<Record<string, unknown>>): O
   /**
    * Puts the method on a model. The memory of a run is counted by attaching to modules without values besides: then
-   * `context.backend.device.kind` is `counting`, everything read is zero, and a start that takes long can be left out.
+   * `context.backend.device.kind` is `counting`, everything read is zero, and a start that takes long or needs values can be left out. What
+   * is trained there and the bytes that are held must be the same; `peftConformance` compares both.
    */
   attach(model: CausalLM, options: O, context: PeftContext): Promise<PeftHandle>
   /**

@@ -87,8 +87,16 @@ export function switching(bench: PeftBench): Promise<void> {
   })
 }
 
-/** Names of options that some method has. */
-const names = ['conformance', 'r', 'numVirtualTokens', 'targetR', 'feedforwardModules', 'encoderHiddenSize']
+/** An option that no method has, and those of methods that have little in common. */
+const names = [
+  'conformance',
+  'r',
+  'virtualTokens',
+  'targetR',
+  'bottleneckSize',
+  'encoderHidden',
+  'tokenIndices',
+]
 
 /** Options that the schema of a method has anywhere in it. */
 function optionsIn(schema: unknown): Set<string> {

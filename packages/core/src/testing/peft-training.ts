@@ -2,11 +2,13 @@ import { IftError, noGrad, quantFormats, recomputeModules, withRandom } from '@i
 import { referenceBackend } from '@ift/tensor/reference'
 import { ignoredLabel } from '../data/encode.js'
 import type { Sample } from '../contract/data.js'
+import type { TrainableParameter } from '../contract/peft.js'
 import { packSamples } from '../data/pack.js'
 import { requireRoom, virtualLength } from '../data/virtual-tokens.js'
 import { countMemory } from '../train/count-memory.js'
 import { forwardBatch } from '../train/forward.js'
 import { adamw } from '../train/optimizer/adamw.js'
+import { Optimizer } from '../train/optimizer/optimizer.js'
 import { claim, claimClose, claimSame } from './claim.js'
 import { claimSlope } from './claim-slope.js'
 import { norm, PeftBench, type Attached, type PeftSettings } from './peft-bench.js'
@@ -233,31 +235,58 @@ export async function recomputing(bench: PeftBench): Promise<void> {
     claimSame(`gradient of ${name}`, again.gradients.get(name)!, gradient!)
 }
 
-/** What a plan counts on modules without values is what a forward pass holds on those that have them, within 10 %. */
+/**
+ * What a plan counts on modules without values is what those with values take: the same parameters are trained, and the bytes held for
+ * them and through a forward pass are within 10 %.
+ */
 export function memory(bench: PeftBench): Promise<void> {
-  return bench.with(async (attached) => {
-    const { backend, model, shape, roles, peft } = attached
+  const optimizer = { definition: adamw, options: adamw.options.parse({}), weightDecay: 0, clipNorm: 1 }
+  return bench.withBase(async (base) => {
+    const { backend, model } = base
+    // Weights that a method changes move from the file, where they are mapped, to memory.
+    const bytes = () => backend.memory().allocated + backend.memory().mapped
+    const weights = bytes()
+    const peft = await bench.attach(base)
+    const trainable = [...peft.trainable()]
+    const updates = new Optimizer(backend, trainable, optimizer)
+    Array.from(peft.state?.() ?? [])
+    const training = bytes() - weights
     peft.setTraining(true)
     const lengths = Array.from({ length: 24 }, () => 24)
-    const sequences = bench.sequences(attached, lengths).map(learned)
+    const sequences = bench.sequences({ ...base, peft }, lengths).map(learned)
     const batch = packSamples(sequences, false, model.promptOf?.bind(model))
-    const config = await bench.config()
-    const before = backend.memory().allocated
     const held = withRandom({ seed: 0, step: 0, micro: 0 }, () =>
-      forwardBatch(attached, batch, () => backend.memory().allocated - before),
+      forwardBatch({ backend, model, peft }, batch, () => bytes() - weights - training),
     )
-    const { activations } = await countMemory({
-      ...{ device: backend.device.kind, dtype: bench.dtype, batch, recomputeLayers: 0 },
+    const config = await bench.config()
+    let named = ''
+    const counted = await countMemory({
+      ...{ device: backend.device.kind, dtype: bench.dtype, batch, recomputeLayers: 0, optimizer },
       build: () => bench.build(config),
       attach: async (empty, counting) => {
-        const peft = await bench.attach({ backend: counting, model: empty, shape, roles, peft: null })
-        return { peft, trainable: [...peft.trainable()] }
+        const unfilled = await bench.attach({ ...base, backend: counting, model: empty })
+        const entries = [...unfilled.trainable()]
+        named = saidShapes(entries)
+        return { peft: unfilled, trainable: entries }
       },
-      optimizer: { definition: adamw, options: adamw.options.parse({}), weightDecay: 0, clipNorm: 1 },
     })
+    updates.release()
+    peft.release()
     claim(
-      Math.abs(activations - held) <= 0.1 * held,
-      `The plan counts ${activations} bytes for the backward pass of ${batch.ids.length} tokens, and ${held} are held.`,
+      named === saidShapes(trainable),
+      `Where memory is counted ${named} is trained, otherwise ${saidShapes(trainable)}.`,
+    )
+    const near = (found: number, expected: number) => Math.abs(found - expected) <= 0.1 * expected
+    claim(
+      near(counted.training, training),
+      `The plan counts ${counted.training} bytes for what is trained and its optimizer, and ${training} are held.`,
+    )
+    claim(
+      near(counted.activations, held),
+      `The plan counts ${counted.activations} bytes for the backward pass of ${batch.ids.length} tokens, and ${held} are held.`,
     )
   })
 }
+
+const saidShapes = (entries: readonly TrainableParameter[]): string =>
+  entries.map(({ name, parameter }) => `${name} [${parameter.shape.join(', ')}]`).join(', ')

@@ -57,7 +57,7 @@ export function peftConformance(
         named('packed sequences equal one at a time', packing),
         named('a beginning that samples share is computed once', sharing),
         named('recomputed gradients equal kept ones bit for bit', recomputing),
-        named('the memory plan is what a forward pass holds', memory),
+        named('the memory plan is what training and a forward pass hold', memory),
         named('bf16 gives the same but for rounding, and learns', halfPrecision),
         named('on the head in bf16 it learns, or is refused with the reason', onHead),
         named('over nf4 and int8 it learns, or is refused with the reason', quantised),
