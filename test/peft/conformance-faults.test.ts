@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PeftHandle, PeftMethod, TrainableParameter } from '@ift/core'
 import * as z from '@ift/core/options'
-import { peftConformance, type PeftConformanceOptions } from '@ift/core/testing'
+import { peftConformance, peftTrial, type PeftConformanceOptions } from '@ift/core/testing'
 import { llama } from '@ift/model-llama'
 import { lora } from '@ift/peft-lora'
 import {
@@ -313,4 +313,23 @@ test.each(Object.entries(faults))('the kit finds %s', async (_, { by, method, me
   const cases = peftConformance(method, { models, ...settings })
   const { run } = cases.find(({ name }) => name.endsWith(`: ${by}`))!
   await expect(run()).rejects.toThrow(message)
+})
+
+/** Computes another thing for so many rows. */
+const failingAt = (rows: number) =>
+  class extends Linear {
+    protected override forward(x: Tensor, addTo?: Tensor): Tensor {
+      return ops.linear(x, this.weight.value, { alpha: x.dim(0) === rows ? -4 : 1, addTo })
+    }
+  }
+
+// A sequence alone has a row a step; of three prompts, and of three beams, there are three.
+test.each([
+  [1, 'scores of the next token of 1 at once'],
+  [3, 'scores of the next token of 3 at once'],
+])('over bf16 the trial finds a layer that is wrong for %i rows', async (rows, message) => {
+  const model = { definition: llama, folder: fixture('llama-variants/plain') }
+  const trial = (one: PeftMethod) => peftTrial(one, model, { base: 'bf16' })
+  await expect(trial(replacing(failingAt(rows)))).rejects.toThrow(message)
+  await expect(trial(method)).resolves.toEqual({ refused: null, unmerged: null })
 })
