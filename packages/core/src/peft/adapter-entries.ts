@@ -82,10 +82,12 @@ function repeatedNames(parts: Declared): Set<string> {
 type BaseEntry = Pick<Entry, 'parameter' | 'turned'>
 
 /** Weights of the base by their names in an adapter's file, which PEFT loads into the base when it finds them there. */
-function basesOf({ model, context }: Declared): Map<string, BaseEntry> {
+function basesOf({ model, context, whole }: Declared): Map<string, BaseEntry> {
   const bases = new Map<string, BaseEntry>()
+  // Not trainable while the adapter is switched off.
+  const own = new Set(whole.values())
   for (const [path, parameter] of model.namedParameters()) {
-    if (parameter.trainable) continue
+    if (parameter.trainable || own.has(parameter)) continue
     const turned = context.definition.transposed?.(path.replace('.base_layer.', '.')) === true
     bases.set(`${modulePrefix}${path}`, { parameter, turned })
   }

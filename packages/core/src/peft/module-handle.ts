@@ -79,7 +79,7 @@ export class ModuleHandle<
     this.parts = parts
     this.#layers = layersOf(parts)
     this.#entries = entriesOf(parts)
-    this.#whole = new WholeParameters(parts.whole)
+    this.#whole = new WholeParameters(parts.whole.values())
     const merges = [...parts.layers.values()].every((layer) => 'merged' in layer)
     this.merge = merges ? () => this.#merge() : null
   }
@@ -89,7 +89,8 @@ export class ModuleHandle<
   }
 
   *trainable(): Iterable<TrainableParameter> {
-    for (const entry of this.#entries) if (entry.trained) yield entry
+    for (const { name, trained, lrScale, decay, ...entry } of this.#entries)
+      if (trained) yield { name, parameter: this.#whole.trained(entry.parameter), lrScale, decay }
   }
 
   setTraining(on: boolean): void {
@@ -107,7 +108,8 @@ export class ModuleHandle<
     this.#free()
     const tensors = new Map<string, Tensor>()
     for (const entry of this.#entries) {
-      const { parameter, turned, fileShape } = entry
+      const { turned, fileShape } = entry
+      const parameter = this.#whole.trained(entry.parameter)
       const value = parameter.trainable ? parameter.master : parameter.value
       const inFile = turned ? await this.#turn(value) : value
       tensors.set(
@@ -125,7 +127,7 @@ export class ModuleHandle<
     }
     for (const [name, parameter] of this.#brought) tensors.set(name, parameter.value)
     const head = trainedTied(this.parts)
-    if (head && whole.size) tensors.set(head.name, head.parameter.master)
+    if (head && whole.size) tensors.set(head.name, this.#whole.trained(head.parameter).master)
     return { config: this.parts.config(), tensors }
   }
 
@@ -135,7 +137,10 @@ export class ModuleHandle<
       // Frozen values come from a seed where the file leaves them out.
       if (!names.has(name)) continue
       const values = await source.read(name)
-      this.#write(parameter, turned ? turnedValues(values, fileShape[0]!, fileShape[1]!) : values)
+      this.#write(
+        this.#whole.trained(parameter),
+        turned ? turnedValues(values, fileShape[0]!, fileShape[1]!) : values,
+      )
     }
     // Weights of the base that the adapter was trained on, which may have been changed before.
     for (const [name, { parameter, turned }] of bases) {
@@ -182,6 +187,7 @@ export class ModuleHandle<
         this.unmergeable,
         'Use it beside the base model: --adapter DIR',
       )
+    this.#whole.setEnabled(true)
     const replace = (at: string, module: Module) =>
       replaceModules(
         model,

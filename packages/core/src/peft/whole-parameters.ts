@@ -1,52 +1,49 @@
-import { asFloat, empty, keep, type Parameter, type Tensor } from '@ift/tensor'
+import { asFloat, empty, keep, Parameter, type Tensor } from '@ift/tensor'
 
 /**
- * Parameters of the model itself that are trained, with the values that they had: switched off, the model computes with these. A
- * value that lies in a file is not copied.
+ * Parameters of the model itself that are trained. Switched off, each holds the value that it had, frozen, and what was trained (value,
+ * master and gradient) waits in a parameter of its own: another method may train the same parameter meanwhile.
  */
 export class WholeParameters {
-  readonly #originals = new Map<Parameter, Tensor>()
-  /** Trained values in the type of the model, while the originals are in their place. */
-  #trained: Map<Parameter, Tensor> | null = null
+  /** What is not in use, by the parameter of the model: the value of the base, or what was trained. */
+  readonly #others = new Map<Parameter, Parameter>()
+  #enabled = true
 
-  constructor(readonly byName: ReadonlyMap<string, Parameter>) {
-    for (const parameter of new Set(byName.values()))
-      this.#originals.set(parameter, keep(original(parameter.value)))
+  /** `parameters` are not trained yet. A value that lies in a file is not copied here: training copies it. */
+  constructor(parameters: Iterable<Parameter>) {
+    for (const parameter of new Set(parameters)) {
+      const { value } = parameter
+      const base = new Parameter(parameter.shape)
+      base.assign(value.alias())
+      if (!value.storage.readOnly) parameter.assign(copy(value))
+      this.#others.set(parameter, base)
+    }
+  }
+
+  has(parameter: Parameter): boolean {
+    return this.#others.has(parameter)
+  }
+
+  /** Where the trained values of a parameter are now; the parameter itself when it is none of these. */
+  trained(parameter: Parameter): Parameter {
+    return this.#enabled ? parameter : (this.#others.get(parameter) ?? parameter)
   }
 
   setEnabled(on: boolean): void {
-    if (on === (this.#trained === null)) return
-    if (on) {
-      for (const [parameter, trained] of this.#trained!) {
-        write(parameter.value, trained)
-        trained.release()
-      }
-      this.#trained = null
-      return
-    }
-    this.#trained = new Map()
-    for (const [parameter, before] of this.#originals) {
-      this.#trained.set(parameter, keep(copy(parameter.value)))
-      write(parameter.value, before)
-    }
+    if (on === this.#enabled) return
+    this.#enabled = on
+    for (const [parameter, other] of this.#others) parameter.exchange(other)
   }
 
   release(): void {
-    for (const held of [...this.#originals.values(), ...(this.#trained?.values() ?? [])]) held.release()
-    this.#originals.clear()
-    this.#trained = null
+    for (const other of this.#others.values()) other.release()
+    this.#others.clear()
   }
 }
 
-const original = (value: Tensor): Tensor => (value.storage.readOnly ? value.alias() : copy(value))
-
 function copy(value: Tensor): Tensor {
-  const made = empty(value.backend, value.shape, value.dtype)
-  write(made, value)
+  const { backend, size } = value
+  const made = keep(empty(backend, value.shape, value.dtype))
+  backend.copy2d(made.buf, 0, size, value.buf, 0, size, 1, size, asFloat(value.dtype, 'WholeParameters'), 0)
   return made
-}
-
-function write(to: Tensor, from: Tensor): void {
-  const { backend, size } = from
-  backend.copy2d(to.buf, 0, size, from.buf, 0, size, 1, size, asFloat(from.dtype, 'setEnabled'), 0)
 }

@@ -117,6 +117,30 @@ export class Parameter {
     this.#value = moved(own, value)
   }
 
+  /** Exchanges value, master and gradient with a parameter of the same shape. Nothing is copied; a tape keeps what it has recorded. */
+  exchange(other: Parameter): void {
+    if (other.shape.join() !== this.shape.join())
+      throw new IftError(
+        'IFT_SHAPE',
+        `exchange expected a parameter [${this.shape.join(', ')}], found [${other.shape.join(', ')}]`,
+      )
+    ;[this.#value, other.#value] = [other.#value, this.#value]
+    ;[this.#master, other.#master] = [other.#master, this.#master]
+    ;[this.#node, other.#node] = [other.#node, this.#node]
+    ;[this.#grad, other.#grad] = [other.#grad, this.#grad]
+  }
+
+  /** Moves value, master and gradient into a parameter of their own and stays with the value alone, frozen. `exchange` brings them back. */
+  setAside(): Parameter {
+    const aside = new Parameter(this.shape)
+    this.exchange(aside)
+    const value = keep(aside.value.alias())
+    value.node?.unref()
+    value.node = null
+    this.#value = value
+    return aside
+  }
+
   /**
    * Where gradients are collected from now on, f32 of the parameter's size and taken over; in memory of their own when null.
    * Drops the gradient that there is.

@@ -81,7 +81,8 @@ export class AdapterSet implements PassAdapters {
   }
 
   /**
-   * Attaches and loads an adapter beside those that are there; it is not used yet. Whatever fails, the set and the model are as before.
+   * Attaches and loads an adapter beside those that are there; it is not used yet. What others have trained stays, with its f32 masters.
+   * Whatever fails, the set and the model are as before.
    * IFT_ADAPTER_NAME for a name that is taken, IFT_ADAPTERS_BASE for an adapter that belongs to other weights than the base's.
    */
   async load(name: string, { source, method, options }: AdapterToLoad): Promise<PeftHandle> {
@@ -108,7 +109,7 @@ export class AdapterSet implements PassAdapters {
       const whole = [...handle.trainable()].flatMap(({ parameter }) => weights.pathOf(parameter) ?? [])
       if (whole.length) handle.setEnabled(false)
       putBack()
-      this.#refuse(name, source, before, own, await weights.restore())
+      this.#refuse(name, source, before, own, await weights.restore({ kept: true }))
       this.#changes++
       this.#adapters.set(name, { handle, paths: [...own.keys()], whole })
       for (const [path, module] of own)
@@ -117,7 +118,7 @@ export class AdapterSet implements PassAdapters {
     } catch (error) {
       if (handle !== null) handle.setEnabled(false)
       putBack()
-      await weights.restore()
+      await weights.restore({ kept: false })
       handle?.release()
       releaseOwn(own.values(), weights)
       throw error
