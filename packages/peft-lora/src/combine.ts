@@ -5,15 +5,13 @@ import {
   type Combination,
   type WeightedAdapter,
 } from '@ift/core'
-import { modulePrefix, patternTable } from '@ift/core/peft'
-import type { LoraOptions } from './options.js'
+import { patternTable } from '@ift/core/peft'
+import { factorShapes, refusal, type FactorShapes } from './factor-shapes.js'
+import { changesWeights, type LoraOptions } from './options.js'
 import { orthonormalize, singularValues } from './svd.js'
 
-/** Ends of the names of A and B. */
-const ends = [
-  ['lora_A.weight', 'lora_B.weight'],
-  ['lora_embedding_A', 'lora_embedding_B'],
-] as const
+/** Names of the starts that move part of the base weights into A and B. */
+const startNames = { pissa: 'PiSSA', olora: 'OLoRA' }
 
 /** B A of one layer, row-major. */
 interface Factors {
@@ -32,17 +30,16 @@ interface Term extends Factors {
   readonly scale: number
 }
 
-interface Layer {
-  /** Names of A and B. */
-  readonly names: readonly [a: string, b: string]
-  readonly input: number
-  readonly out: number
+interface Layer extends Omit<FactorShapes, 'r'> {
   readonly terms: Term[]
 }
 
 interface Opened {
   readonly adapter: WeightedAdapter
   readonly options: LoraOptions
+  readonly shapes: readonly FactorShapes[]
+  /** The largest of its layers. */
+  readonly rank: number
 }
 
 /**
@@ -55,11 +52,10 @@ export async function combineLora(
   { combination, rank }: CombineOptions,
   read: (config: Readonly<Record<string, unknown>>) => LoraOptions,
 ): Promise<AdapterValues> {
-  const opened = adapters.map((adapter): Opened => ({ adapter, options: read(adapter.source.config) }))
-  const ranks = opened.map(({ options }) => Math.max(options.r, ...Object.values(options.rankPattern)))
+  const opened = adapters.map((adapter) => openFactors(adapter, read(adapter.source.config)))
+  const r = rankOf(combination, opened, rank)
   const layers = new Map<string, Layer>()
   for (const one of opened) await addTerms(layers, one)
-  const r = rankOf(combination, opened, ranks, rank)
   const tensors: [string, { shape: readonly number[]; values: Float32Array }][] = []
   for (const [path, { names, input, out, terms }] of layers) {
     const sum = sums[combination](terms, { path, input, out, r })
@@ -75,60 +71,55 @@ export async function combineLora(
   return { config, tensors: new Map(tensors) }
 }
 
-/** Reads what an adapter does at each of its layers. Throws for what is no sum of products. */
-async function addTerms(layers: Map<string, Layer>, { adapter, options }: Opened): Promise<void> {
+/** What an adapter is made of, by its config and the shapes in its file. Throws for what is no sum of products. */
+function openFactors(adapter: WeightedAdapter, options: LoraOptions): Opened {
+  const { dora, init, rankPattern } = options
+  if (dora) throw refusal(adapter, 'has DoRA: its update is no product that could be added to others')
+  if (changesWeights(init))
+    throw refusal(adapter, `started from ${startNames[init]}: it belongs to changed base weights`)
+  const shapes = factorShapes(adapter)
+  const rankAt = patternTable(rankPattern, options.r)
+  for (const { path, r } of shapes)
+    if (r !== rankAt(path))
+      throw refusal(adapter, `has rank ${r} at "${path}", and its config says ${rankAt(path)}`)
+  return { adapter, options, shapes, rank: shapes.reduce((most, { r }) => Math.max(most, r), 0) }
+}
+
+/** Reads what an adapter does at each of its layers. */
+async function addTerms(layers: Map<string, Layer>, { adapter, options, shapes }: Opened): Promise<void> {
   const { name, source, weight } = adapter
-  const refuse = (what: string) =>
-    new IftError(
-      'IFT_ADAPTER_COMBINE',
-      `${source.path}: adapter "${name}" ${what}.`,
-      'Leave it out of the sum.',
-    )
-  if (options.dora) throw refuse('has DoRA: its update is no product that could be added to others')
-  if (options.init === 'pissa') throw refuse('started from PiSSA: it belongs to changed base weights')
-  const rankAt = patternTable(options.rankPattern, options.r)
   const alphaAt = patternTable(options.alphaPattern, options.alpha)
-  for (const tensor of source.names()) {
-    // Weights of the base that PEFT writes beside an adapted embedding.
-    if (tensor.endsWith('.base_layer.weight')) continue
-    const kind = ends.find((pair) => pair.some((end) => tensor.endsWith(`.${end}`)))
-    if (!kind || !tensor.startsWith(modulePrefix))
-      throw refuse(`has "${tensor}", which is trained whole and cannot be added to others`)
-    if (!tensor.endsWith(`.${kind[0]}`)) continue
-    const path = tensor.slice(modulePrefix.length, -kind[0].length - 1)
-    const names = [tensor, `${modulePrefix}${path}.${kind[1]}`] as const
-    const [r, input] = source.shape(names[0]) as [number, number]
-    const [out, inner] = source.shape(names[1]) as [number, number]
-    if (r !== inner || r !== rankAt(path))
-      throw refuse(`has rank ${r} at "${path}", and its config says ${rankAt(path)}`)
-    const layer = layers.get(path) ?? { names, input, out, terms: [] }
-    if (layer.input !== input || layer.out !== out)
-      throw refuse(`adapts "${path}" as [${out}, ${input}], and others as [${layer.out}, ${layer.input}]`)
+  for (const { r, ...own } of shapes) {
+    const { path, names, input, out } = own
+    const layer = layers.get(path) ?? { ...own, terms: [] }
+    if (layer.input !== input || layer.out !== out || layer.names[0] !== names[0])
+      throw refusal(
+        adapter,
+        `adapts "${path}" as [${out}, ${input}] with "${names[0]}", and others as [${layer.out}, ${layer.input}] with "${layer.names[0]}"`,
+      )
     const scale = alphaAt(path) / (options.rslora ? Math.sqrt(r) : r)
-    layer.terms.push({
-      adapter: name,
-      a: await source.read(names[0]),
-      b: await source.read(names[1]),
-      r,
-      weight,
-      scale,
-    })
+    const [a, b] = [await source.read(names[0]), await source.read(names[1])]
+    layer.terms.push({ adapter: name, a, b, r, weight, scale })
     layers.set(path, layer)
   }
 }
 
-function rankOf(
-  combination: Combination,
-  opened: readonly Opened[],
-  ranks: readonly number[],
-  asked: number | undefined,
-): number {
-  const most = Math.max(...ranks)
-  if (combination === 'cat') return ranks.reduce((sum, r) => sum + r, 0)
-  if (combination === 'svd') return asked ?? most
-  const other = ranks.findIndex((r) => r !== most)
-  if (other >= 0)
-    throw unequal(`${opened[other]!.adapter.name} has rank ${ranks[other]}, another one ${most}`)
+/** Of the result. Ranks are those of tensors: a pattern of the config that means no layer has none. */
+function rankOf(combination: Combination, opened: readonly Opened[], asked: number | undefined): number {
+  const all = opened.reduce((sum, { rank }) => sum + rank, 0)
+  if (combination === 'cat') return all
+  const most = opened.reduce((largest, { rank }) => Math.max(largest, rank), 0)
+  if (combination === 'svd') {
+    if (asked !== undefined && asked > all)
+      throw new IftError(
+        'IFT_ADAPTER_COMBINE',
+        `The rank of the sum is expected to be at most ${all}, the ranks of its adapters together, found ${asked}.`,
+        'Leave it out for the largest one, or take cat, which is exact.',
+      )
+    return asked ?? most
+  }
+  const other = opened.find(({ rank }) => rank !== most)
+  if (other) throw unequal(`${other.adapter.name} has rank ${other.rank}, another one ${most}`)
   return most
 }
 

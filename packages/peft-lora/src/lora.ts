@@ -16,12 +16,9 @@ import { ignoredFields, readStart } from './adapter-config.js'
 import { combineLora } from './combine.js'
 import { LoraEmbedding } from './lora-embedding.js'
 import { LoraLinear } from './lora-linear.js'
-import { loraOptions, type LoraOptions } from './options.js'
+import { changesWeights, loraOptions, type LoraOptions } from './options.js'
 
 type LoraLayer = LoraLinear | LoraEmbedding
-
-/** Starts that move part of the weights into A and B. */
-const changesWeights = (init: LoraOptions['init']) => init === 'pissa' || init === 'olora'
 
 const hasInitial = (layer: LoraLayer) => layer instanceof LoraLinear && layer.initial !== undefined
 

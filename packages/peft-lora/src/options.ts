@@ -33,3 +33,7 @@ export const loraOptions = z.strictObject({
 })
 
 export type LoraOptions = z.output<typeof loraOptions>
+
+/** Whether a start moves part of the base weights into A and B. */
+export const changesWeights = (init: LoraOptions['init']): init is 'pissa' | 'olora' =>
+  init === 'pissa' || init === 'olora'
