@@ -100,6 +100,10 @@ const unread: PeftMethod = {
 
 const isCounting = ({ backend }: { readonly backend: Backend }) => backend.device.kind === 'counting'
 
+/** LoRA with virtual keys that leave the tokens where they are. */
+const withVirtualKeys = (length: number) =>
+  withHandle(() => ({ prefix: { length, keysAndValues: () => [], positionsFromZero: true } }))
+
 interface Fault {
   /** End of the name of the case that finds it. */
   readonly by: string
@@ -126,6 +130,21 @@ const faults: Readonly<Record<string, Fault>> = {
     by: 'what is trained has names, and nothing else is trained',
     method: withHandle((handle) => ({ trainable: () => [...handle.trainable()].slice(1) })),
     message: /is trainable, and not in trainable\(\)/,
+  },
+  'virtual tokens that it names and does not have': {
+    by: 'virtual tokens are those that it names before',
+    method: { ...method, virtualTokens: () => ({ tokens: 2, places: 2 }) },
+    message: /gives 2 tokens in 2 places, and attached it has 0 in 0/,
+  },
+  'virtual tokens that it does not name': {
+    by: 'virtual tokens are those that it names before',
+    method: withVirtualKeys(3),
+    message: /gives 0 tokens in 0 places, and attached it has 3 in 0/,
+  },
+  'virtual tokens that are said to take places': {
+    by: 'virtual tokens are those that it names before',
+    method: { ...withVirtualKeys(3), virtualTokens: () => ({ tokens: 3, places: 3 }) },
+    message: /gives 3 tokens in 3 places, and attached it has 3 in 0/,
   },
   'a start that moves the logits': {
     by: 'the start leaves the logits as they are, or is said not to',

@@ -45,6 +45,7 @@ const settings: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
   'prefix-tuning': {
     'as it is': startsAway,
     'with a projection': { ...startsAway, options: { projection: true, encoderHidden: 6 } },
+    'with positions from zero': { ...startsAway, options: { positionsFromZero: true } },
   },
   houlsby: { 'as it is': startsAway },
   pfeiffer: { 'as it is': startsAway },

@@ -7,6 +7,7 @@ import * as z from '@ift/core/options'
 import { definePeft, type IftConfig, type PeftMethod } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
+import { prefixTuning } from '@ift/peft-ptuning'
 import { Parameter, random } from '@ift/tensor'
 import { rows } from '../cases/ift.fixture.js'
 import { copyModel, smallSizes } from '../fixture/small-model.js'
@@ -25,7 +26,7 @@ const soft: PeftMethod<SoftOptions> = {
     virtualTokens: z.int().positive(),
     keys: z.boolean().default(false),
   }),
-  virtualTokens: ({ virtualTokens }) => virtualTokens,
+  virtualTokens: ({ virtualTokens: tokens }) => ({ tokens, places: tokens }),
   fromAdapterConfig: () => ({ virtualTokens: 1, keys: false }),
   attach(_model, { virtualTokens: length, keys }, { backend, shape, dtype, seed }) {
     const parameters: Parameter[] = []
@@ -72,7 +73,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-const session = sessionsIn(dir, [cpu, llama, definePeft(soft)])
+const session = sessionsIn(dir, [cpu, llama, definePeft(soft), definePeft(prefixTuning)])
 const config = (
   options: { virtualTokens: number; keys?: boolean },
   more: Partial<IftConfig> = {},
@@ -98,6 +99,27 @@ test.each(both)('a sample and what stands in front of it are at most maxLength (
   expect(await limitOf(500, 10)).toMatchObject({ tokens: 54, by: 'model', virtual: 10 })
   expect((await limitOf(50, 20)).tokens).toBe(30)
 })
+
+test.each([
+  [true, 500, { tokens: 64, by: 'model', virtual: 10 }],
+  [true, 60, { tokens: 50, by: 'maxLength', virtual: 10 }],
+  [true, 70, { tokens: 60, by: 'maxLength', virtual: 10 }],
+  [false, 500, { tokens: 54, by: 'model', virtual: 10 }],
+])(
+  'positionsFromZero: %s, maxLength %d: data are cut alike with and without the model',
+  async (positionsFromZero, maxLength, limit) => {
+    const peft = { method: 'prefix-tuning', virtualTokens: 10, positionsFromZero }
+    const at = { ...config({ virtualTokens: 10 }, { maxLength, data: './long.jsonl' }), peft }
+    await session(at, async (ift) => {
+      const { data } = await ift.openData()
+      expect(data.limit).toEqual(limit)
+      expect(data.longest).toBe(limit.tokens)
+      const trained = await ift.planTraining()
+      expect(trained.data.limit).toEqual(limit)
+      expect(trained.data.hash).toBe(data.hash)
+    })
+  },
+)
 
 test.each(both)('no room for a text is refused (keys: %s)', async (keys) => {
   const open = (virtual: number, more: Partial<IftConfig>) =>

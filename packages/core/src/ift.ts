@@ -232,11 +232,8 @@ export class Ift extends PluginSession {
   async openData(): Promise<ModelFiles & { readonly data: RunData }> {
     const files = await openModelFiles(this, this.config)
     const { config } = withRecipe(this.config, files.definition.recipe)
-    const tokens = await plannedVirtualTokens(this, config, files.adapterDir)
-    return {
-      ...files,
-      data: await openData(this, this.config, files, { virtual: { tokens, places: tokens } }),
-    }
+    const virtual = await plannedVirtualTokens(this, config, files.adapterDir)
+    return { ...files, data: await openData(this, this.config, files, { virtual }) }
   }
 
   /** The adapter that was trained last on the data of the config; null without one, and where the config names an adapter. */

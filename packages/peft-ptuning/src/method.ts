@@ -53,6 +53,8 @@ export interface VirtualTokenMethod<O extends VirtualTokenOptions>
   begin(options: O, context: PeftContext, model: CausalLM): RowSource | Promise<RowSource>
   /** What a file holds, where that may be something else than the rows under PEFT's name; null for those. */
   stored?(source: AdapterSource, options: O, context: PeftContext): StoredRows | null
+  /** Whether tokens stand where they would without virtual tokens; never when absent. */
+  fromZero?(options: O): boolean
   /** How rows enter the model. */
   prefix(options: O, context: PeftContext, rows: () => Tensor): PeftPrefix
   /** Fields of adapter_config.json beside those of all methods of this package. */
@@ -80,7 +82,10 @@ export function virtualTokenMethod<O extends VirtualTokenOptions>(
     name: method.name,
     peftTypes: [method.peftType],
     options: method.options,
-    virtualTokens: ({ virtualTokens }) => virtualTokens,
+    virtualTokens: (options) => {
+      const { virtualTokens: tokens } = options
+      return { tokens, places: method.fromZero?.(options) === true ? 0 : tokens }
+    },
     fromAdapterConfig,
     async attach(model, options, context) {
       const { adapter } = context

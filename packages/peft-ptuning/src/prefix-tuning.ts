@@ -75,6 +75,7 @@ export const prefixTuning = virtualTokenMethod<PrefixTuningOptions>({
     return new Projection({ count, input, hidden, width }, init === 'zero' ? zeros : undefined)
   },
   stored: storedProjection,
+  fromZero: ({ positionsFromZero }) => positionsFromZero,
   prefix: ({ virtualTokens, positionsFromZero }, context, rows) => ({
     ...keysAndValues(virtualTokens, context, rows),
     positionsFromZero,

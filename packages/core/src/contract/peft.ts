@@ -60,6 +60,14 @@ export interface PeftContext {
  */
 export type PeftPrefix = VirtualTokens
 
+/** How long the virtual tokens in front of every sequence are. */
+export interface VirtualLength {
+  /** What every limit on the tokens of a sequence counts. */
+  readonly tokens: number
+  /** Positions that they take from the tokens behind them: 0 where these stand as without them. */
+  readonly places: number
+}
+
 /** An optimiser step that has changed the parameters and not yet cleared their gradients. */
 export interface PeftUpdate {
   /** Counts from 1, over resumed runs. */
@@ -147,7 +155,7 @@ export interface PeftMethod<O = any> {
   /** Options as the config writes them, `method` left out. */
   readonly options: z.ZodType<O>
   /** Virtual tokens in front of every sequence with these options, known before a model is loaded; absent where there are never any. */
-  virtualTokens?(options: O): number
+  virtualTokens?(options: O): VirtualLength
   /** Options equal to those that made an adapter. */
   fromAdapterConfig(config: Readonly<Record<string, unknown>>): O
   /**

@@ -1,13 +1,6 @@
 import { IftError, placesTaken, type CausalLM } from '@ift/tensor'
-import type { ModelShape, PeftHandle } from '../contract/index.js'
+import type { ModelShape, PeftHandle, VirtualLength } from '../contract/index.js'
 import type { VirtualRowsOf } from './pack.js'
-
-/** How long the virtual tokens in front of every sequence are. */
-export interface VirtualLength {
-  readonly tokens: number
-  /** Positions that they take from the tokens behind them. */
-  readonly places: number
-}
 
 export const noVirtualTokens: VirtualLength = { tokens: 0, places: 0 }
 

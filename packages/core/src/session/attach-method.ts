@@ -8,7 +8,9 @@ import type {
   PeftHandle,
   PeftMethod,
   TrainableParameter,
+  VirtualLength,
 } from '../contract/index.js'
+import { noVirtualTokens } from '../data/virtual-tokens.js'
 import { AdapterSet } from '../peft/adapters/index.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { Attached } from '../train/count-memory.js'
@@ -82,11 +84,11 @@ export async function plannedVirtualTokens(
   session: PluginSession,
   config: ResolvedConfig,
   adapterDir: string | null,
-): Promise<number> {
+): Promise<VirtualLength> {
   const { method } = config.peft
-  if (adapterDir === null && method !== 'none' && !session.provides('peft', method)) return 0
+  if (adapterDir === null && method !== 'none' && !session.provides('peft', method)) return noVirtualTokens
   const chosen = await chooseMethod(session, config, adapterDir, true)
-  return chosen?.method.virtualTokens?.(chosen.options) ?? 0
+  return chosen?.method.virtualTokens?.(chosen.options) ?? noVirtualTokens
 }
 
 /** Several adapters over the model, the first of them in use; null where there are none. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { DatasetContext } from '../contract/dataset.js'
+import type { VirtualLength } from '../contract/peft.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import {
   buildSampleStore,
@@ -20,7 +21,7 @@ import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { OpenModel } from './open-model.js'
 import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
-import { noVirtualTokens, sampleLimit, type SampleLimit, type VirtualLength } from '../data/virtual-tokens.js'
+import { noVirtualTokens, sampleLimit, type SampleLimit } from '../data/virtual-tokens.js'
 
 /** One dataset of a run, tokenised. */
 export interface RunDataset {

@@ -1,5 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { toJSONSchema } from '../config/options.js'
+import { noVirtualTokens, virtualLength } from '../data/virtual-tokens.js'
 import { claim, claimClose, claimSame } from './claim.js'
 import { disturb, norm, type PeftBench } from './peft-bench.js'
 import { logitsOfIds } from './peft-passes.js'
@@ -62,6 +63,19 @@ export function trained(bench: PeftBench): Promise<void> {
     }
     for (const [path, parameter] of model.namedParameters())
       claim(!parameter.trainable || own.has(parameter), `${path} is trainable, and not in trainable().`)
+    return Promise.resolve()
+  })
+}
+
+/** Virtual tokens are those that the method names before a model is loaded, by which samples are cut. */
+export function planned(bench: PeftBench): Promise<void> {
+  return bench.with(({ peft }) => {
+    const said = bench.method.virtualTokens?.(bench.parsed()) ?? noVirtualTokens
+    const found = virtualLength(peft)
+    claim(
+      said.tokens === found.tokens && said.places === found.places,
+      `virtualTokens() gives ${said.tokens} tokens in ${said.places} places, and attached it has ${found.tokens} in ${found.places}.`,
+    )
     return Promise.resolve()
   })
 }

@@ -2,7 +2,7 @@ import type { PeftMethod } from '../contract/peft.js'
 import type { IftPlugin } from '../plugin/define.js'
 import { PluginSession } from '../plugin/plugin-session.js'
 import type { ConformanceCase } from './dataset.js'
-import { options, seeded, start, switching, trained } from './peft-attachment.js'
+import { options, planned, seeded, start, switching, trained } from './peft-attachment.js'
 import { PeftBench, type PeftConformanceOptions } from './peft-bench.js'
 import { decoding, scoring } from './peft-decoding.js'
 import { refusals, saving } from './peft-files.js'
@@ -48,6 +48,7 @@ export function peftConformance(
       return [
         named('options of another method are refused by name', options),
         named('what is trained has names, and nothing else is trained', trained),
+        named('virtual tokens are those that it names before', planned),
         named('the start leaves the logits as they are, or is said not to', start),
         named('the same seed gives the same start', seeded),
         named('all that is trained has a gradient, and nothing else', gradients),
