@@ -56,6 +56,25 @@ test('records of one file are answered by the adapters that they name', () => {
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('There is no adapter "ctt"')])
 }, 120_000)
 
+test('a chat names the positions that virtual tokens of any of its adapters take', () => {
+  const soft = ['--peft.method', 'prompt-tuning', '--peft.virtualTokens', '3', '--train.maxSteps', '1']
+  const model = ['--weights', quickstartModel, '--template', 'alpaca', '--device', 'cpu']
+  folder.output('train', ...model, ...soft, '--data', 'zh.jsonl', '--output', 'soft')
+  const limitOf = (...flags: string[]) => {
+    const few = ['--generate.maxNewTokens', '2', '--generate.minNewTokens', '2', '--dtype', 'f32']
+    const { code, stderr } = folder.ift(['chat', ...flags, ...few], { input: `${questions[0]!}\n/exit\n` })
+    expect(code, stderr).toBe(0)
+    return /ended at a limit: .*/.exec(stderr)?.[0]
+  }
+  const limit = 'ended at a limit: 2 new tokens (--generate.maxNewTokens), or the 512 positions of the model'
+  const with3 = `${limit}, 3 of them for virtual tokens.`
+  const several = ['--adapter', 'zh=zh/adapter', '--adapter', 'soft=soft/adapter']
+  expect(limitOf('--adapter', 'soft/adapter')).toBe(with3)
+  expect(limitOf(...several)).toBe(with3)
+  expect(limitOf(...several, '--use', 'soft')).toBe(with3)
+  expect(limitOf(...both)).toBe(`${limit}.`)
+}, 120_000)
+
 test('generate and chat answer with the adapter that is named', () => {
   const alone = folder.output('generate', questions[0]!, '--adapter', 'cot/adapter', ...tokens)
   expect(folder.output('generate', questions[0]!, ...both, '--use', 'cot', ...tokens)).toBe(alone)

@@ -110,9 +110,11 @@ class Talk {
 
   #limit(): string {
     const { maxNewTokens } = this.ift.config.generate
-    const { shape, peft } = this.open
-    const virtual = peft?.prefix ? `, ${peft.prefix.length} of them of virtual tokens` : ''
-    return `The answer ended at a limit: ${maxNewTokens} new tokens (--generate.maxNewTokens), or the ${shape.maxPositions ?? 'unbounded'} positions of the model${virtual}.`
+    const { maxPositions } = this.open.shape
+    const { places } = this.generator.virtual
+    const virtual = places > 0 ? `, ${places} of them for virtual tokens` : ''
+    const positions = maxPositions === null ? '' : `, or the ${maxPositions} positions of the model${virtual}`
+    return `The answer ended at a limit: ${maxNewTokens} new tokens (--generate.maxNewTokens)${positions}.`
   }
 
   #wayOn({ code, hint }: IftError): string | undefined {

@@ -5,6 +5,7 @@ import type { LogitsTap } from '../generate/settings.js'
 import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { encodePrompt } from '../data/encode.js'
 import type { InstructionExample, MessagesExample } from '../contract/data.js'
+import type { VirtualLength } from '../contract/peft.js'
 import { scoreTokens } from '../generate/score-tokens.js'
 import { AnswerText } from './answer-text.js'
 import type { OpenModel } from './open-model.js'
@@ -18,6 +19,8 @@ export class TextGenerator {
   readonly #open: OpenModel
   readonly #decoder: Decoder
   readonly #generator: Generator
+  /** Virtual tokens that every sequence leaves room for: the longest of all adapters. */
+  readonly virtual: VirtualLength
 
   constructor(open: OpenModel, tap: LogitsTap | null) {
     this.#open = open
@@ -25,6 +28,7 @@ export class TextGenerator {
     const handles = [peft, ...(adapters?.names ?? []).map((name) => adapters!.handle(name))]
     // What has room behind the most virtual tokens has room behind all.
     const virtual = handles.map(virtualLength).reduce((a, b) => (b.places > a.places ? b : a))
+    this.virtual = virtual
     this.#decoder = new Decoder(backend, model, peft, shape, dtype, adapters)
     this.#generator = new Generator({
       decoder: this.#decoder,
