@@ -54,7 +54,7 @@ describe('fields of AdapterHub', () => {
     ['residual_before_ln', 'post_add', 'residual_before_ln'],
     ['non_linearity', 'mish', 'non_linearity'],
     ['init_weights', 'xavier', 'init_weights'],
-    ['something_new', 3, 'something_new, which houlsby does not know'],
+    ['something_new', 3, 'something_new to 3, which houlsby does not know'],
   ])('%s: %j is refused by name', async (field, value, message) => {
     const config = await read({ config: { ...settings.config, [field]: value } })
     expect(() => houlsby.fromAdapterConfig(config)).toThrow(

@@ -83,7 +83,7 @@ test.each([
 })
 
 test.each([
-  [{ ia3_of_next_year: true }, /sets ia3_of_next_year, which ia3 does not know/],
+  [{ ia3_of_next_year: true }, /sets ia3_of_next_year to true, which ia3 does not know/],
   [{ feedforward_modules: 3 }, /feedforward_modules/],
 ])('adapter_config.json with %j is refused', (fields, message) => {
   expect(() => ia3.fromAdapterConfig({ peft_type: 'IA3', target_modules: ['k_proj'], ...fields })).toThrow(

@@ -23,7 +23,7 @@ export function readStart(config: Readonly<Record<string, unknown>>): { readonly
   if (Array.isArray(config['enable_lora']))
     throw new IftError(
       'IFT_ADAPTER_CONFIG',
-      'adapter_config.json sets enable_lora: the adapter is of a PEFT before 0.3, which adapted parts of a fused layer.',
+      `adapter_config.json sets enable_lora to ${JSON.stringify(config['enable_lora'])}: the adapter is of a PEFT before 0.3, which adapted parts of a fused layer.`,
       'Merge the adapter with the tool that made it, and use the merged model.',
     )
   const start = config['init_lora_weights']

@@ -1,5 +1,6 @@
 import {
   IftError,
+  type AdapterSource,
   type AdapterValues,
   type CombineOptions,
   type Combination,
@@ -50,9 +51,9 @@ interface Opened {
 export async function combineLora(
   adapters: readonly WeightedAdapter[],
   { combination, rank }: CombineOptions,
-  read: (config: Readonly<Record<string, unknown>>) => LoraOptions,
+  read: (source: AdapterSource) => LoraOptions,
 ): Promise<AdapterValues> {
-  const opened = adapters.map((adapter) => openFactors(adapter, read(adapter.source.config)))
+  const opened = adapters.map((adapter) => openFactors(adapter, read(adapter.source)))
   const r = rankOf(combination, opened, rank)
   const layers = new Map<string, Layer>()
   for (const one of opened) await addTerms(layers, one)

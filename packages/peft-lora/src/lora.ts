@@ -5,11 +5,14 @@ import {
   linearLayersAndEmbeddings,
   ModuleHandle,
   moduleMethod,
+  optionsOf,
   patternFields,
   patternTable,
+  settingError,
   targetFields,
   tokenRowsField,
   type LayerPlace,
+  type Setting,
 } from '@ift/core/peft'
 import { Embedding, QuantizedParameter, type Linear } from '@ift/tensor'
 import { ignoredFields, readStart } from './adapter-config.js'
@@ -21,6 +24,13 @@ import { changesWeights, loraOptions, type LoraOptions } from './options.js'
 type LoraLayer = LoraLinear | LoraEmbedding
 
 const hasInitial = (layer: LoraLayer) => layer instanceof LoraLinear && layer.initial !== undefined
+
+/** Options that not every layer has, and the fields that say them. */
+const settings = {
+  dora: { option: 'dora', field: 'use_dora' },
+  loraBias: { option: 'loraBias', field: 'lora_bias' },
+  init: { option: 'init', field: 'init_lora_weights' },
+}
 
 class LoraHandle extends ModuleHandle<LoraOptions, LoraLayer> {
   override async load(source: AdapterSource): Promise<void> {
@@ -60,19 +70,21 @@ export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer
   },
   ignoredFields,
   readConfig: readStart,
-  check(options) {
-    const { loraBias, dora, init } = options
-    const refuse = (first: string, second: string) =>
-      new IftError(
+  check({ loraBias, dora, init }, context) {
+    const refuse = (first: Setting, second: string) =>
+      settingError(
+        context,
+        first,
         'IFT_PEFT_OPTIONS',
-        `peft.${first} cannot be combined with peft.${second}.`,
+        (setting) => `${setting} ${String(first.value)} cannot be combined with ${second}.`,
         'Choose one of them.',
       )
-    if (loraBias && (dora || init !== 'kaiming')) throw refuse('loraBias', dora ? 'dora' : `init: ${init}`)
-    if (changesWeights(init) && dora) throw refuse(`init: ${init}`, 'dora')
+    if (loraBias && (dora || init !== 'kaiming'))
+      throw refuse({ ...settings.loraBias, value: loraBias }, dora ? 'dora' : `init: ${init}`)
+    if (changesWeights(init) && dora) throw refuse({ ...settings.init, value: init }, 'dora')
   },
   layer: makeLayer,
-  combine: (adapters, how) => combineLora(adapters, how, (config) => lora.fromAdapterConfig(config)),
+  combine: (adapters, how) => combineLora(adapters, how, (source) => optionsOf(lora, source)),
   handle: (parts) => new LoraHandle(parts),
   writeConfig({ options, context, layers }) {
     const widened = [...layers.values()].some(hasInitial)
@@ -99,7 +111,7 @@ function makeLayer(base: Linear & Embedding, place: LayerPlace<LoraOptions>): Lo
   const scale = patternTable(options.alphaPattern, options.alpha)(path) / (rslora ? Math.sqrt(r) : r)
   const module: unknown = base
   if (module instanceof Embedding) {
-    if (dora || bias || changesWeights(init)) throw linearOnly(path, options)
+    if (dora || bias || changesWeights(init)) throw linearOnly(place)
     return new LoraEmbedding(module, { r, scale, loraPlusRatio })
   }
   if (changesWeights(init)) refuseFixed(base, r, place)
@@ -107,12 +119,15 @@ function makeLayer(base: Linear & Embedding, place: LayerPlace<LoraOptions>): Lo
   return new LoraLinear(base, path, { r, scale, dropout, dora, bias, init, loraPlusRatio, seed })
 }
 
-function linearOnly(path: string, { dora, loraBias, init }: LoraOptions): IftError {
-  const option = dora ? 'dora' : loraBias ? 'loraBias' : `init: ${init}`
-  return new IftError(
+function linearOnly({ path, options, context }: LayerPlace<LoraOptions>): IftError {
+  const option = options.dora ? 'dora' : options.loraBias ? 'loraBias' : 'init'
+  const value = options[option]
+  return settingError(
+    context,
+    { ...settings[option], value },
     'IFT_PEFT_OPTIONS',
-    `peft.${option} is for linear layers; peft.targetModules also names the embedding "${path}".`,
-    `Leave out ${path.split('.').at(-1)!}, or peft.${option.split(':')[0]!}.`,
+    (setting) => `${setting} ${value} is for linear layers, and the embedding "${path}" is adapted too.`,
+    `Leave out ${path.split('.').at(-1)!}, or ${option}.`,
   )
 }
 

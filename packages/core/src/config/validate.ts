@@ -36,7 +36,8 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 
 const dotted = (path: readonly PropertyKey[]) => path.map(String).join('.')
 
-const show = (value: unknown): string => {
+/** A value as errors show it, in 80 characters at most. */
+export const show = (value: unknown): string => {
   if (typeof value === 'bigint') return `${String(value).slice(0, 80)}n`
   let text: string | undefined
   try {

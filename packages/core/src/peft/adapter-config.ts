@@ -1,5 +1,6 @@
 import { IftError } from '@ift/tensor'
-import * as z from '../config/options.js'
+import type * as z from '../config/options.js'
+import { faults, show } from '../config/validate.js'
 import { suggest } from '../suggest.js'
 import type { ModuleOptions } from './options.js'
 import { checkPatterns } from './targets.js'
@@ -32,7 +33,7 @@ const descriptions = [
 
 /**
  * What adapter_config.json says, as options. Throws IFT_ADAPTER_CONFIG, naming the field, for a variant that is not this
- * method and for a field with a value that is not known here.
+ * method and for a field with a value that is not known here. `optionsOf` adds the adapter's path.
  */
 export function readAdapterConfig<O>(
   reader: AdapterConfigReader<O>,
@@ -45,7 +46,7 @@ export function readAdapterConfig<O>(
       const near = suggest(field, Object.keys(fields))
       throw new IftError(
         'IFT_ADAPTER_CONFIG',
-        `adapter_config.json sets ${field}, which ${name} does not know${near === null ? '' : ` (near: ${near})`}.`,
+        `adapter_config.json sets ${field} to ${show(value)}, which ${name} does not know${near === null ? '' : ` (near: ${near})`}.`,
         'Merge the adapter with the tool that made it, and use the merged model.',
       )
     }
@@ -57,11 +58,14 @@ export function readAdapterConfig<O>(
   }
   Object.assign(options, reader.readConfig?.(config))
   const result = reader.options.safeParse(options)
-  if (!result.success)
+  if (!result.success) {
+    const lines = faults(inFieldNames(fields, result.error.issues), reader.options, config, '')
     throw new IftError(
       'IFT_ADAPTER_CONFIG',
-      `adapter_config.json is not one of ${name}:\n${z.prettifyError({ issues: inFieldNames(fields, result.error.issues) })}`,
+      `adapter_config.json is not one of ${name}:\n${lines.map((line) => `  - ${line}`).join('\n')}`,
+      'Take the file from where the adapter was made.',
     )
+  }
   checkPatterns(
     result.data as ModuleOptions,
     (option, pattern, why) =>
@@ -74,7 +78,8 @@ export function readAdapterConfig<O>(
   return result.data
 }
 
-const fieldOf = (fields: Readonly<Record<string, string>>, option: PropertyKey) =>
+/** The field of an adapter's config that says an option. */
+export const fieldOf = (fields: Readonly<Record<string, string>>, option: PropertyKey) =>
   Object.entries(fields).find(([, name]) => name === option)?.[0] ?? String(option)
 
 /** Issues under the names that the file has. */

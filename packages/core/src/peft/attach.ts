@@ -1,6 +1,5 @@
 import {
   Embedding,
-  IftError,
   Linear,
   replaceModules,
   TiedLinear,
@@ -10,11 +9,13 @@ import {
 } from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
 import type { AdaptedLayer, AdapterTensor } from './adapted-layer.js'
+import { fieldOf } from './adapter-config.js'
 import { checkedFile, entriesOf, layersOf } from './adapter-entries.js'
 import { ModuleHandle, releaseParts, type ModuleParts } from './module-handle.js'
 import type { ModuleMethod } from './module-method.js'
 import type { ModuleOptions } from './options.js'
 import { savedModules, type SavedModules } from './saved-modules.js'
+import { settingError } from './setting.js'
 import { startTensor, zeros } from './start.js'
 import { checkPatterns, linearLayers, targets } from './targets.js'
 import { placeTokenRows, type TokenRowsLayer } from './place-token-rows.js'
@@ -30,14 +31,14 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   context: PeftContext,
 ): Promise<ModuleHandle<O, L>> {
   method.check?.(options, context, model)
-  checkPatterns(
-    options,
-    (option, pattern, why) =>
-      new IftError(
-        'IFT_PEFT_TARGET',
-        `peft.${option}: "${pattern}" is not a regular expression that can be used: ${why}`,
-        "Write it as Python's re reads it, or give a list of layer names, such as ['q_proj', 'v_proj'].",
-      ),
+  checkPatterns(options, (option, pattern, why) =>
+    settingError(
+      context,
+      { option, field: fieldOf(method.fields, option), value: options[option] },
+      'IFT_PEFT_TARGET',
+      (setting) => `${setting}: "${pattern}" is not a regular expression that can be used: ${why}`,
+      "Write it as Python's re reads it, or give a list of layer names, such as ['q_proj', 'v_proj'].",
+    ),
   )
   for (const [, parameter] of model.namedParameters()) parameter.setTrainable(false)
   const tied = tiedHead(model)
@@ -50,7 +51,7 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   refuseBoth(modules, saved, tied, options, context)
   const shared = (await method.shared?.(modules, options, context)) ?? []
   const layers = placeLayers(method, model, modules, { options, context, shared })
-  const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model)
+  const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model, context)
   const rows = request ? placeTokenRows(model, request, context) : new Map<string, TokenRowsLayer>()
   const whole = new Map([
     ...besideParameters(model, options, saved.paths, layers),
@@ -89,7 +90,7 @@ function refuseBoth(
   saved: SavedModules,
   tied: TiedHead | null,
   options: ModuleOptions,
-  { adapter }: PeftContext,
+  context: PeftContext,
 ): void {
   if (
     tied &&
@@ -97,17 +98,22 @@ function refuseBoth(
     options.ensureWeightTying &&
     (modules.has(tied.path) || modules.has(tied.embeddingPath))
   )
-    throw new IftError(
-      adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_OPTIONS',
-      'ensure_weight_tying with the tied embedding or head among the adapted layers is one update for both, which is not supported.',
+    throw settingError(
+      context,
+      { option: 'ensureWeightTying', field: 'ensure_weight_tying', value: true },
+      'IFT_PEFT_OPTIONS',
+      (setting) =>
+        `${setting} with the tied embedding or head among the adapted layers is one update for both, which is not supported.`,
       'Name the embedding in modulesToSave instead; or merge the adapter with the tool that made it.',
     )
   for (const path of saved.paths)
     for (const target of modules.keys())
       if (`${target}.`.startsWith(`${path}.`))
-        throw new IftError(
+        throw settingError(
+          context,
+          { option: 'modulesToSave', field: 'modules_to_save', value: options.modulesToSave },
           'IFT_PEFT_TARGET',
-          `peft.modulesToSave trains "${path}" whole, and peft.targetModules adapts "${target}" in it.`,
+          (setting) => `${setting} trains "${path}" whole, and "${target}" in it is adapted.`,
           'Name one of them alone.',
         )
 }

@@ -16,6 +16,7 @@ export {
   type ModuleOptions,
 } from './options.js'
 export { fullMatcher } from './python-regex/index.js'
+export { optionsOf, settingError, type Setting } from './setting.js'
 export type { TokenRowsRequest } from './place-token-rows.js'
 export { tokenRowsField, tokenRowsOption } from './trainable-token-indices.js'
 export {

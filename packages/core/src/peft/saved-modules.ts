@@ -1,6 +1,7 @@
 import { IftError, type CausalLM } from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
 import type { ModuleOptions } from './options.js'
+import { settingError } from './setting.js'
 import { tiedHead } from './tied.js'
 
 /** Names of embeddings and heads that PEFT's ensure_weight_tying knows. */
@@ -20,8 +21,9 @@ export interface SavedModules {
 export function savedModules(
   model: CausalLM,
   { modulesToSave = [], ensureWeightTying = false }: ModuleOptions,
-  { definition, adapter }: PeftContext,
+  context: Pick<PeftContext, 'definition' | 'adapter'>,
 ): SavedModules {
+  const { definition, adapter } = context
   const modules = [...model.namedModules()].map(([path]) => path)
   const matched = new Set<string>()
   for (const name of modulesToSave) {
@@ -46,9 +48,12 @@ export function savedModules(
   const outer = [...matched].filter((path) => ![...matched].some((other) => path.startsWith(`${other}.`)))
   for (const [path] of model.namedParameters())
     if (definition.transposed?.(path) === true && outer.some((module) => path.startsWith(`${module}.`)))
-      throw new IftError(
+      throw settingError(
+        context,
+        { option: 'modulesToSave', field: 'modules_to_save', value: modulesToSave },
         'IFT_PEFT_TARGET',
-        `"${path}" is a matrix that checkpoints hold as [in, out]; saving it in an adapter is not supported.`,
+        (setting) =>
+          `${setting} means "${path}", a matrix that checkpoints hold as [in, out]; saving it in an adapter is not supported.`,
         'Adapt its layer instead: name it in peft.targetModules.',
       )
   return { paths: new Set(outer), tied }

@@ -1,7 +1,9 @@
-import { IftError, type CausalLM } from '@ift/tensor'
+import type { CausalLM } from '@ift/tensor'
 import * as z from '../config/options.js'
+import type { PeftContext } from '../contract/index.js'
 import type { TokenRowsRequest } from './place-token-rows.js'
 import type { ModuleOptions } from './options.js'
+import { settingError } from './setting.js'
 
 const ids = z.array(z.number().int().min(0)).min(1)
 
@@ -18,12 +20,20 @@ export const tokenRowsOption = {
 /** Field of PEFT's adapter_config.json by `tokenRowsOption`. */
 export const tokenRowsField = { trainable_token_indices: 'trainableTokenIndices' } as const
 
-/** What `trainableTokenIndices` asks for. Names are plain ends, as in Hugging Face PEFT. Throws IFT_PEFT_TARGET for one of no module. */
+/**
+ * What `trainableTokenIndices` asks for. Names are plain ends, as in Hugging Face PEFT. Throws IFT_PEFT_TARGET for one of no module, or
+ * IFT_ADAPTER_CONFIG where an adapter's config has it.
+ */
 export function tokenRowsBeside(
   { trainableTokenIndices: asked, modulesToSave = [], ensureWeightTying = false }: ModuleOptions,
   model: CausalLM,
+  context: Pick<PeftContext, 'adapter'>,
 ): TokenRowsRequest | undefined {
   if (asked === undefined) return undefined
+  const refuse = (what: (setting: string) => string, hint: string) => {
+    const setting = { option: 'trainableTokenIndices', field: 'trainable_token_indices', value: asked }
+    return settingError(context, setting, 'IFT_PEFT_TARGET', what, hint)
+  }
   const modules = [...model.namedModules()]
   const indices = new Map<string, readonly number[]>()
   if (isList(asked)) {
@@ -32,9 +42,8 @@ export function tokenRowsBeside(
     for (const [name, list] of Object.entries(asked)) {
       const paths = modules.map(([path]) => path).filter((path) => path.endsWith(name))
       if (!paths.length)
-        throw new IftError(
-          'IFT_PEFT_TARGET',
-          `peft.trainableTokenIndices names "${name}", which no module of this model ends with.`,
+        throw refuse(
+          (setting) => `${setting} names "${name}", which no module of this model ends with.`,
           'Name an embedding or the head, or give a list of ids alone, which is for the embedding.',
         )
       for (const path of paths) indices.set(path, list)
@@ -42,10 +51,9 @@ export function tokenRowsBeside(
   for (const path of indices.keys()) {
     const saved = modulesToSave.find((name) => path.endsWith(name))
     if (saved !== undefined)
-      throw new IftError(
-        'IFT_PEFT_TARGET',
-        `peft.modulesToSave trains "${path}" whole, and peft.trainableTokenIndices some of its rows.`,
-        'Name it in one of them alone.',
+      throw refuse(
+        (setting) => `${setting} names "${path}", which is trained whole already.`,
+        'Name it there or in modulesToSave, not in both.',
       )
   }
   return {

@@ -12,6 +12,7 @@ import type {
 } from '../contract/index.js'
 import { noVirtualTokens } from '../data/virtual-tokens.js'
 import { AdapterSet } from '../peft/adapters/index.js'
+import { optionsOf } from '../peft/setting.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { Attached } from '../train/count-memory.js'
 import { findMethod } from './find-method.js'
@@ -34,7 +35,7 @@ async function chooseMethod(
   if (adapterDir !== null) {
     const adapter = await openAdapter(adapterDir)
     const method = await findMethod(session, adapter)
-    const merged = { ...(method.fromAdapterConfig(adapter.config) as object), ...(training ? options : {}) }
+    const merged = { ...optionsOf<object>(method, adapter), ...(training ? options : {}) }
     const checked: unknown = check(method.options, merged, 'The adapter with the options of peft', 'peft')
     return { method, options: checked, adapter }
   }

@@ -5,6 +5,7 @@ import { openAdapter, writeAdapter } from '../checkpoint/adapter.js'
 import { recordFile } from '../checkpoint/save-model.js'
 import type { CombineOptions, PeftHandle, PeftMethod, WeightedAdapter } from '../contract/index.js'
 import { combineAdapters, type MemoryAdapter } from '../peft/adapters/index.js'
+import { optionsOf } from '../peft/setting.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { suggest } from '../suggest.js'
 import { version } from '../version.js'
@@ -65,7 +66,7 @@ export async function attachSum(open: OpenModel, { method, adapter }: AdapterSum
   const { definition, shape, backend, dtype, tokenizer, json, config, name } = open
   const roles = definition.roles(definition.parseConfig(json))
   const context = { definition, shape, roles, backend, dtype, tokenizer, adapter }
-  const handle = await method.attach(open.model, method.fromAdapterConfig(adapter.config), {
+  const handle = await method.attach(open.model, optionsOf<unknown>(method, adapter), {
     ...context,
     ...{ seed: config.train.seed, baseModel: name },
   })

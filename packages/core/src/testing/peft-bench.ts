@@ -8,6 +8,7 @@ import type { ModelDefinition, ModelRoles, ModelShape } from '../contract/model.
 import type { AdapterSource, PeftHandle, PeftMethod } from '../contract/peft.js'
 import { positionsLeft, virtualLength } from '../data/virtual-tokens.js'
 import { jsonObject, readJson } from '../files/index.js'
+import { optionsOf } from '../peft/setting.js'
 import { claim, claimClose } from './claim.js'
 import { randomIds } from './random-ids.js'
 import { wordTokenizer } from './tokenizer.js'
@@ -161,7 +162,7 @@ export class PeftBench {
     const options: unknown =
       adapter === undefined
         ? this.parsed()
-        : check(method.options, method.fromAdapterConfig(adapter.config), 'The adapter', 'peft')
+        : check(method.options, optionsOf<unknown>(method, adapter), 'The adapter', 'peft')
     return method.attach(base.model, options, {
       ...{ definition, shape: base.shape, roles: base.roles, backend: base.backend, dtype, seed, adapter },
       baseModel: folder ?? definition.name,

@@ -11,6 +11,7 @@ import type {
 } from '../../contract/index.js'
 import { baseName, checkAdapterName } from '../../config/adapters.js'
 import { suggest } from '../../suggest.js'
+import { optionsOf } from '../setting.js'
 import { AdapterSwitch } from './adapter-switch.js'
 import { BaseWeights } from './base-weights.js'
 import { placesOf } from './places.js'
@@ -103,7 +104,7 @@ export class AdapterSet implements PassAdapters {
     }
     try {
       const context = { ...this.#context, adapter: source }
-      handle = await method.attach(model, options ?? method.fromAdapterConfig(source.config), context)
+      handle = await method.attach(model, options ?? optionsOf<unknown>(method, source), context)
       await handle.load(source)
       handle.setTraining(false)
       const whole = [...handle.trainable()].flatMap(({ parameter }) => weights.pathOf(parameter) ?? [])
