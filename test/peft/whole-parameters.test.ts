@@ -105,7 +105,10 @@ async function sourceOf(
   const set = new AdapterSet(model, context)
   const fresh: PeftMethod = {
     ...method,
-    attach: async (...args) => Object.assign(await method.attach(...args), { load: () => Promise.resolve() }),
+    attach: async (model, options, context) =>
+      Object.assign(await method.attach(model, options, { ...context, adapter: undefined }), {
+        load: () => Promise.resolve(),
+      }),
   }
   const empty = new MemoryAdapter('fresh', { config: {}, tensors: new Map() })
   const peft = await set.load('a', { source: empty, method: fresh, options: method.options.parse(options) })
