@@ -261,9 +261,7 @@ export class Ift extends PluginSession {
    * adapters their sum is folded in, with the weights that `sum` gives.
    */
   async merge(out: string, sum?: SumOptions): Promise<Merged> {
-    const dir = localPath(this.rootDir, out)
-    await refuseUnwritable(dirname(dir))
-    await refuseInputs(dir, modelInputs(this.rootDir, this.config))
+    const dir = await this.#outputDir(out)
     await checkReplaceable(dir, modelKind(true))
     const dirs = await this.#adapterDirs(sum)
     const added = sum && (await sumAdapters(this, dirs, sum))
@@ -290,15 +288,21 @@ export class Ift extends PluginSession {
     return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
   }
 
-  /** Writes the sum of the adapters of the config, with weights, as an adapter; no weights of the base are read. */
+  /** Writes the weighted sum of the adapters of the config as an adapter. Of the base no tensor is read. */
   async sumAdapters(out: string, sum: SumOptions): Promise<{ readonly dir: string }> {
-    const dir = localPath(this.rootDir, out)
-    await refuseUnwritable(dirname(dir))
-    await refuseInputs(dir, modelInputs(this.rootDir, this.config))
+    const dir = await this.#outputDir(out)
     const files = await openModelFiles(this, this.config)
     await this.#adapterDirs(sum)
     await saveSum(dir, await sumAdapters(this, files.adapterDirs, sum), files, await this.openBackend())
     return { dir }
+  }
+
+  /** A folder that can be written and holds no input of the config. */
+  async #outputDir(out: string): Promise<string> {
+    const dir = localPath(this.rootDir, out)
+    await refuseUnwritable(dirname(dir))
+    await refuseInputs(dir, modelInputs(this.rootDir, this.config))
+    return dir
   }
 
   /** Folders of the several adapters of the config, which weights add up; IFT_USAGE for one without the other. */

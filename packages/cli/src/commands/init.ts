@@ -95,7 +95,7 @@ async function chosen(ift: Ift, cwd: string, ask: Ask): Promise<Record<string, u
     (await ask({
       text: 'Prompt template',
       usual: own,
-      choices: [own, ...builtinTemplates.map(({ name }) => name), ...ift.names('template')],
+      choices: [...new Set([own, ...builtinTemplates.map(({ name }) => name), ...ift.names('template')])],
     }))
   return {
     $schema: schemaFrom(cwd),

@@ -24,7 +24,8 @@ export type Quantize = NonNullable<ResolvedConfig['quantize']>
 /** Record beside an adapter, so that later commands read it as training did. */
 export interface AdapterRecord {
   readonly template: string
-  readonly trainOn: string
+  /** Absent in a sum of adapters. */
+  readonly trainOn?: string
   readonly tokenizer: string
   /** How the base was held; absent in adapters of versions that did not quantise. */
   readonly quantize?: Quantize | undefined

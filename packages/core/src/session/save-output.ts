@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { writeAdapter } from '../checkpoint/adapter.js'
 import { recordFile, saveModel } from '../checkpoint/save-model.js'
 import type { ResolvedConfig } from '../config/schema.js'
+import type { AdapterFiles } from '../contract/peft.js'
 import type { RunFolder } from '../train/run-folder.js'
 import { version } from '../version.js'
+import type { AdapterRecord, ModelFiles } from './model-files.js'
 import { modelRecord, type OpenModel } from './open-model.js'
 
 /** The adapter with the template and tokenizer it was trained with, or the whole model. */
@@ -17,12 +19,28 @@ export async function saveOutput(
     await saveModel(folder.model, { ...open, configJson: open.json, record: modelRecord(open) })
     return folder.model
   }
-  await writeAdapter(folder.adapter, await open.peft.save(), async (dir: string) => {
-    await open.tokenizer.save(dir)
-    await writeFile(
-      join(dir, recordFile),
-      `${JSON.stringify({ template: open.template.name, trainOn: config.trainOn, tokenizer: open.tokenizer.fingerprint, quantize: open.quantize, eos_token_id: open.learned, ift: version }, null, 2)}\n`,
-    )
-  })
+  const { trainOn } = config
+  await writeAdapterFolder(folder.adapter, await open.peft.save(), { ...open, trainOn })
   return folder.adapter
+}
+
+/** Writes an adapter with its tokenizer and the record of what it was made with. */
+export async function writeAdapterFolder(
+  dir: string,
+  files: AdapterFiles,
+  made: Pick<ModelFiles, 'tokenizer' | 'template' | 'quantize' | 'learned'> & Pick<AdapterRecord, 'trainOn'>,
+): Promise<void> {
+  const { tokenizer, template, trainOn, quantize, learned } = made
+  const record: AdapterRecord = {
+    template: template.name,
+    ...(trainOn === undefined ? {} : { trainOn }),
+    tokenizer: tokenizer.fingerprint,
+    quantize,
+    eos_token_id: learned,
+    ift: version,
+  }
+  await writeAdapter(dir, files, async (to: string) => {
+    await tokenizer.save(to)
+    await writeFile(join(to, recordFile), `${JSON.stringify(record, null, 2)}\n`)
+  })
 }

@@ -1,17 +1,14 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { IftError, type Backend } from '@ift/tensor'
-import { openAdapter, writeAdapter } from '../checkpoint/adapter.js'
-import { recordFile } from '../checkpoint/save-model.js'
+import { openAdapter } from '../checkpoint/adapter.js'
 import type { CombineOptions, PeftHandle, PeftMethod, WeightedAdapter } from '../contract/index.js'
 import { combineAdapters, type MemoryAdapter } from '../peft/adapters/index.js'
 import { optionsOf } from '../peft/setting.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { suggest } from '../suggest.js'
-import { version } from '../version.js'
 import { findMethod } from './find-method.js'
 import type { ModelFiles } from './model-files.js'
 import type { OpenModel } from './open-model.js'
+import { writeAdapterFolder } from './save-output.js'
 
 /** Adapters of a config to be added up. */
 export interface SumOptions extends Partial<CombineOptions> {
@@ -83,21 +80,12 @@ export async function attachSum(open: OpenModel, { method, adapter }: AdapterSum
 export async function saveSum(
   dir: string,
   { adapter }: AdapterSum,
-  { tokenizer, template, quantize, learned }: ModelFiles,
+  own: ModelFiles,
   backend: Backend,
 ): Promise<void> {
   const files = adapter.files(backend)
   try {
-    await writeAdapter(dir, files, async (to: string) => {
-      await tokenizer.save(to)
-      const record = {
-        template: template.name,
-        tokenizer: tokenizer.fingerprint,
-        quantize,
-        eos_token_id: learned,
-      }
-      await writeFile(join(to, recordFile), `${JSON.stringify({ ...record, ift: version }, null, 2)}\n`)
-    })
+    await writeAdapterFolder(dir, files, own)
   } finally {
     for (const held of files.tensors.values()) held.release()
   }
