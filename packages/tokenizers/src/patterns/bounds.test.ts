@@ -54,6 +54,9 @@ describe('an expression that is refused when the file is opened', () => {
     ['in one alternative of several', '\\s+|(?:\\w+\\s?)+$|.'],
     ['a loop of a counted group', '(?:a{2})+*b'],
     ['that ignores case', '(?i)(?:a|A)*b'],
+    ['reversed intervals', 'a{3000,0}a{3000,0}b'],
+    ['a reversed interval of a group', '(?:a{2,1}){20,5}b'],
+    ['a loop within a loop that is counted', '(?:(?:a+)+b){2}c'],
   ])('%s: %s', (_, pattern) => {
     const { code, message } = problem(() => splitting('\\s', pattern))
     expect(code).toBe('IFT_TOKENIZER_UNSUPPORTED')
@@ -94,6 +97,29 @@ describe('an expression that is refused when the file is opened', () => {
     )
   })
 
+  test.each([
+    ['Fuse', { type: 'Fuse' }],
+    ['bytes', { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false }],
+    ['a longer text', replacing({ String: ' ' }, ' '.repeat(1000))],
+  ])('in a decoder behind %s, where its text is no token', (_, before) => {
+    const behind = (pattern: string) => () =>
+      opened({ decoder: { type: 'Sequence', decoders: [before, replacing({ Regex: pattern })] } })
+    for (const pattern of ['\\s+$', '(?:b|a)*', ' {0,1000} {0,1000}x']) {
+      const { code, message } = problem(behind(pattern))
+      expect(code).toBe('IFT_TOKENIZER_UNSUPPORTED')
+      expect(message).toContain(`${file}: decoder.decoders[1].pattern.Regex: ${JSON.stringify(pattern)} goes`)
+    }
+    for (const pattern of ['\\s+', '▁', ' ([.,])']) behind(pattern)()
+  })
+
+  test('added tokens are texts for the expressions of a decoder', () => {
+    const decoder = replacing({ Regex: '\\s+$' })
+    const added_tokens = [addedToken(0, '<unk>'), addedToken(1, `${' '.repeat(30_000)}x`)]
+    const vocab = { '<unk>': 0, a: 2 }
+    const model = { type: 'WordLevel', vocab, unk_token: '<unk>' }
+    expect(problem(() => opened({ decoder, model, added_tokens })).message).toContain('a token has more than')
+  })
+
   test('one that is longer than it may be', () => {
     expect(problem(() => splitting('a'.repeat(2 ** 20 + 1))).message).toContain(
       'expected at most 1048576 characters, found 1048577',
@@ -118,6 +144,24 @@ describe('a text that is refused', () => {
     })
     // Runs that end.
     if (pattern !== '(?=.*x)a') await encode(encoder, `${unit.repeat(Math.floor(most / 2))}x-`.repeat(3))
+  })
+
+  test.each([
+    ['a lookahead in each turn', '(?:(?!a{0,1000}b)a)*', 'a', 7_992],
+    ['two of them', '(?:(?!b)(?!c)a)*', 'a', 3_980_099],
+    ['an alternative in each turn', '(?:b|a)*', 'a', 7_920_792],
+    ['three', '(?:b|c|d|a)*', 'a', 2_657_807],
+    ['both', '(?:(?!b)(?!c)(?:d|a))*', 'a', 2_657_807],
+    ['a loop that ends in each turn', '(?:a[bc]?[de]?f)*', 'af', 2_657_807],
+    ['counted loops', 'a{0,1000}a{0,1000}[^a]{2}', 'a', 249],
+    ['one in another', '(?:[ab]{1,300}c?){1}[ab]{1,30}d', 'b', 27_777],
+    ['one whose turns are nearly fixed', 'a{20000,20001}b', 'a', 24_998],
+    ['a reversed interval', 'a{20000,1}b', 'a', 25_000],
+  ])('choices that are counted: %s', async (_, pattern, unit, most) => {
+    const encoder = splitting(pattern)
+    const of = (length: number) => unit.repeat(Math.floor(length / unit.length))
+    expect(await encode(encoder, of(most / 8))).toBeGreaterThan(0)
+    await expect(encode(encoder, of(most + 2))).rejects.toMatchObject({ code: 'IFT_TOKENIZER_FAILED' })
   })
 
   test('a normaliser makes the run', async () => {
@@ -157,6 +201,7 @@ describe('published expressions', () => {
       ['llama3', ' '],
       ['gpt-4o', 'A'],
       ['exaone-moe', ' '],
+      ['exaone-moe', 'A'],
     ] as const) {
       const encoder = opened({ pre_tokenizer: splits[name]!.preTokenizer })
       await expect(encode(encoder, unit.repeat(11_000_000))).rejects.toMatchObject({

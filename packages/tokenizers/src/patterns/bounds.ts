@@ -4,7 +4,7 @@ import { unsupported } from '../errors.js'
 import { splits } from '../gguf-splits.js'
 import { outerSpaces } from '../sentencepiece/convert.js'
 import { isUnigram, type ComponentJson, type TokenizerJson } from '../tokenizer-json.js'
-import { leastRun, wasted, type Cost } from './cost.js'
+import { isSmall, larger, leastRun, retries, wasted, type Cost } from './cost.js'
 import { parsePattern, UnknownSyntax, type Characters } from './syntax.js'
 
 // The tokenizers library splits and rewrites text with the regular expressions of a tokenizer.json, by a matcher that goes back. Nothing stops it from
@@ -82,25 +82,34 @@ const onceThrough: Cost = { factor: 1, degree: 1, sets: new Set([null]) }
 function longestRun({ pattern, path }: Place, file: string): Run | null {
   const isPublished = published.has(spelled(pattern))
   let cost: Cost
+  let tried: Cost
   try {
-    cost = wasted(parsePattern(pattern))
+    const node = parsePattern(pattern)
+    cost = wasted(node)
+    tried = larger(cost, retries(node))
   } catch (cause) {
     if (!(cause instanceof UnknownSyntax)) throw cause
     throw unsupported(file, path, `what ${shown(pattern)} costs is not known: it has ${cause.message}.`)
   }
-  if (isPublished && cost.factor === Infinity) cost = onceThrough
-  const { factor, degree, sets } = cost
-  if (degree === 0 && factor <= mostRetries) return null
+  if (isPublished && cost.factor === Infinity) cost = tried = onceThrough
+  // Choices between a few characters each cost the same on every text.
+  const isFixed = ({ factor, degree, sets }: Cost) => degree === 0 && sets.size === 0 && factor <= mostRetries
+  if ([cost, tried].every((one) => isSmall(one) || isFixed(one))) return null
   const most = isPublished
     ? mostRetries
-    : Math.floor(Math.min((mostRetries / factor) ** (1 / degree), (mostSteps / factor) ** (1 / (degree + 1))))
-  if (degree === 0 || !(most >= leastRun))
+    : Math.floor(
+        Math.min(
+          tried.degree === 0 ? Infinity : (mostRetries / tried.factor) ** (1 / tried.degree),
+          (mostSteps / cost.factor) ** (1 / (cost.degree + 1)),
+        ),
+      )
+  if (!(most >= leastRun) || (tried.degree === 0 && tried.factor > mostRetries))
     throw unsupported(
       file,
       path,
       `${shown(pattern)} may take more than ${mostRetries} steps on ${leastRun} characters, as its loops go through the same characters in many ways.`,
     )
-  return { most, outside: outsideOf(sets), path, pattern }
+  return { most, outside: outsideOf(tried.sets), path, pattern }
 }
 
 const shown = (pattern: string) => JSON.stringify(pattern.length > 80 ? `${pattern.slice(0, 80)}…` : pattern)
@@ -191,7 +200,7 @@ export class PatternBounds {
   readonly #stages: readonly Stage[]
 
   /** Throws IFT_TOKENIZER_UNSUPPORTED for an expression that takes too long on short texts already, or whose cost is not known. */
-  constructor({ normalizer, pre_tokenizer, decoder, model }: TokenizerJson, file: string) {
+  constructor({ normalizer, pre_tokenizer, decoder, model, added_tokens }: TokenizerJson, file: string) {
     this.#file = file
     const stage = (runs: readonly Run[], before: readonly ComponentJson[]): Stage => ({
       runs,
@@ -212,10 +221,21 @@ export class PatternBounds {
       }),
       ...(splitting.length > 0 ? [stage(splitting, normalizer ? [normalizer] : [])] : []),
     ]
+    const tokens = [
+      ...(isUnigram(model) ? model.vocab.map(([token]) => token) : Object.keys(model.vocab)),
+      ...added_tokens.map(({ content }) => content),
+    ]
     for (const place of patternsOf(decoder, 'decoder')) {
       const run = longestRun(place, file)
-      const tokens = isUnigram(model) ? model.vocab.map(([token]) => token) : Object.keys(model.vocab)
-      if (run && tokens.some((token) => exceeds(token, run))) throw this.#beyond(run, 'a token')
+      if (!run) continue
+      // Behind another part, which may join tokens (Fuse, ByteLevel) or lengthen them, it sees texts that nobody has looked at.
+      if (place.before.length > 0)
+        throw unsupported(
+          file,
+          place.path,
+          `${shown(place.pattern)} goes through the same characters again and again, which a decoder may do on single tokens alone, as its first part.`,
+        )
+      if (tokens.some((token) => exceeds(token, run))) throw this.#beyond(run, 'a token')
     }
   }
 

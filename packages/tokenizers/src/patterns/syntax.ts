@@ -98,7 +98,13 @@ class Parser {
             : Infinity
       // `{n}?` is `{n}` or nothing.
       const optional = sign === undefined && comma === undefined && text.endsWith('?')
-      node = { kind: 'repeat', body: node, least: optional ? 0 : from, most: to }
+      // `{5,2}` is `{2,5}`.
+      node = {
+        kind: 'repeat',
+        body: node,
+        least: optional ? 0 : Math.min(from, to),
+        most: Math.max(from, to),
+      }
     }
   }
 
