@@ -3,11 +3,21 @@
 // Runs the tests of today's cases against an earlier commit: what went wrong once must fail there.
 //   node scripts/cases-before/run.mjs [--commit 1daf927] [--work DIR] [--only NAME] [--seconds 400] [--out FILE]
 // The commit is built in DIR (about ten minutes, once); tests and fixtures of this folder are copied over it. Each file runs there and here, by itself, and is
-// stopped after so many seconds or at 6 GB. JSON: of every test, how it ended there and here, and the first line of what it said. Files that FILE has are run
-// again where they have changed. Exit 1 when a test fails here.
+// stopped after so many seconds or at 6 GB. JSON: of every test, how it ended there and here, and the first line of what it said. What FILE says
+// of the same commit is taken over where a test file and its fixtures are the same, what it says of here only where this commit is the same too. Exit 1
+// when a test fails here.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -78,10 +88,19 @@ async function runFile(dir, file) {
   for (const { message, assertionResults } of testResults) {
     if (message) stopped ??= firstLine(message)
     for (const { fullName, status, failureMessages } of assertionResults)
-      tests.set(fullName, { status, ...(failureMessages[0] && { why: firstLine(failureMessages[0]) }) })
+      tests.set(shortened(fullName), {
+        status,
+        ...(failureMessages[0] && { why: firstLine(failureMessages[0]) }),
+      })
   }
   return { stopped, tests }
 }
+
+/** Names in the result, which end in their hash where they are long. @param {string} name */
+const shortened = (name) =>
+  name.length > 120
+    ? `${name.slice(0, 112)}…${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
+    : name
 
 /** What was wrong, without this machine's folders and colours. @param {string} text */
 const firstLine = (text) =>
@@ -95,37 +114,73 @@ const firstLine = (text) =>
     .replaceAll(root.replace(/\/$/, ''), '.')
     .slice(0, 300)
 
-/** @param {string} name */
-const hashOf = (name) =>
-  createHash('sha256')
-    .update(readFileSync(join(root, 'test/cases', name)))
-    .digest('hex')
-    .slice(0, 16)
+/** Files of a folder and below, or the one file; none where there is nothing. @param {string} path @returns {string[]} */
+const filesOf = (path) =>
+  statSync(join(root, path), { throwIfNoEntry: false })?.isDirectory()
+    ? readdirSync(join(root, path))
+        .sort()
+        .flatMap((name) => filesOf(`${path}/${name}`))
+    : existsSync(join(root, path))
+      ? [path]
+      : []
+
+const shared = [
+  ...filesOf('test/cases').filter((path) => path.endsWith('.fixture.ts')),
+  ...filesOf('test/fixture'),
+]
+
+/** Of a test file, its fixtures, and what all tests import. @param {string} name */
+function hashOf(name) {
+  const hash = createHash('sha256')
+  const own = [`test/cases/${name}`, ...filesOf(`fixtures/cases/${name.replace(/\.test\.ts$/, '')}`)]
+  for (const path of [...own, ...shared]) {
+    const content = readFileSync(join(root, path))
+    hash.update(`${path}\n${content.length}\n`).update(content)
+  }
+  return hash.digest('hex').slice(0, 16)
+}
+
+/**
+ * How the tests of a file ended before, out of a result; null where what they said is not known, as they failed here.
+ * @param {(typeof known)[number]} done
+ */
+const outcomesBefore = ({ stopped, tests }) =>
+  tests.some((one) => one.here === 'failed')
+    ? null
+    : {
+        stopped: stopped ?? null,
+        tests: new Map(tests.map(({ name, before, why }) => [name, { status: before, ...(why && { why }) }])),
+      }
 
 build()
 for (const folder of ['test/cases', 'test/fixture', 'fixtures', 'examples/quickstart/model'])
   cpSync(join(root, folder), join(work, folder), { recursive: true })
 const commit = git('rev-parse', values.commit)
-const here = git('rev-parse', 'HEAD')
+const changed = git('status', '--porcelain', '--', '.', ':!bench/results') === '' ? '' : ', changed'
+const here = `${git('rev-parse', 'HEAD')}${changed}`
 /** @type {{ file: string, sha256: string, here: string, stopped?: string, tests: { name: string, before: string, here: string, why?: string }[] }[]} */
-const known = values.out && existsSync(values.out) ? JSON.parse(readFileSync(values.out, 'utf8')).files : []
+const known = []
+if (values.out && existsSync(values.out)) {
+  const result = JSON.parse(readFileSync(values.out, 'utf8'))
+  if (result.commit === commit) known.push(...result.files)
+}
 /** @type {typeof known} */
 const files = []
 for (const name of readdirSync(join(root, 'test/cases')).filter((one) => one.endsWith('.test.ts'))) {
   const sha256 = hashOf(name)
   const done = known.find((one) => one.file === name && one.sha256 === sha256)
-  if (done || !name.includes(values.only ?? '')) {
+  if (!name.includes(values.only ?? '') || (done?.here === here && changed === '')) {
     if (done) files.push(done)
     continue
   }
-  const before = await runFile(work, `test/cases/${name}`)
+  const before = (done && outcomesBefore(done)) ?? (await runFile(work, `test/cases/${name}`))
   const now = await runFile(root, `test/cases/${name}`)
   if (now.tests.size === 0) throw new Error(`${name}: ${now.stopped}`)
   const tests = [...now.tests].map(([test, { status, why }]) => {
-    const then = before.tests.get(test)
+    const name = shortened(test)
+    const then = before.tests.get(name)
     const said = status === 'failed' ? why : then?.why
-    const short = test.length > 120 ? `${test.slice(0, 120)}…` : test
-    return { name: short, before: then?.status ?? 'not run', here: status, ...(said && { why: said }) }
+    return { name, before: then?.status ?? 'not run', here: status, ...(said && { why: said }) }
   })
   files.push({ file: name, sha256, here, ...(before.stopped && { stopped: before.stopped }), tests })
   const passed = tests.filter((one) => one.before === 'passed').map((one) => `\n    passed: ${one.name}`)
@@ -142,8 +197,10 @@ function write() {
   const result = {
     commit,
     tests: tests.length,
-    failedBefore: tests.filter((one) => one.before !== 'passed').length,
+    failedBefore: tests.filter((one) => one.before === 'failed').length,
     passedBefore: tests.filter((one) => one.before === 'passed').length,
+    // Of files that could not be run there, or were stopped.
+    notRunBefore: tests.filter((one) => !['passed', 'failed'].includes(one.before)).length,
     failedHere: tests.filter((one) => one.here === 'failed').length,
     files,
   }
