@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Part } from '../data/collection/dataset.js'
-import { columns } from '../data/collection/index.js'
+import { columns, firstOf } from '../data/collection/index.js'
 import { datasetsOf, folderContext } from '../testing/dataset.js'
 import { defineCollection } from './collection.js'
 import { PluginSession } from './plugin-session.js'
@@ -145,8 +145,27 @@ test('a file of which no record fits is refused with its place, reasons and fiel
     code: 'IFT_DATA_RECORD',
     message: `${join(folder, 'tea.jsonl')}:1: no record of the file gives an example of tea (2 no question, 1 no answer); the fields of the first are frage, antwort.`,
   })
+  await expect(load({})).rejects.toMatchObject({
+    hint: expect.stringContaining(`{ path: ${JSON.stringify(join(folder, 'tea.jsonl'))} }`) as string,
+  })
   write('tea.jsonl')
   expect(await load({})).toEqual({ examples: [], dropped: [] })
+})
+
+test('a record of which nothing is made is counted', async () => {
+  write('tea.jsonl', { q: 'b', a: 'a' }, { q: 'c', a: 'a' })
+  const none: Part['read'] = (record) => ((record as { q: string }).q === 'b' ? [] : example('c'))
+  expect(await load({ read: none })).toEqual({
+    examples: [example('c')],
+    dropped: ['tea.jsonl:1 no example'],
+  })
+  await expect(load({ read: () => [] })).rejects.toMatchObject({
+    code: 'IFT_DATA_RECORD',
+    message: expect.stringContaining('(2 no example)') as string,
+  })
+  expect((await load({ read: firstOf(none, read) })).examples).toEqual([example('b'), example('c')])
+  writeFileSync(join(folder, 'tea.json'), JSON.stringify({ q: 'x', example: [{ q: 'c', a: 'a' }] }))
+  expect((await load({ files: ['tea.json'], read: none })).examples).toEqual([example('c')])
 })
 
 test('records of other datasets in the same file are passed over and not counted', async () => {

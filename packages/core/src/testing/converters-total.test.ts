@@ -136,13 +136,13 @@ test('tables and queries of any JSON', () => {
     }
     const row = () => Array.from({ length: random.below(4) }, cell)
     const rows = i % 5 === 0 ? randomJson(random, keys, 5) : Array.from({ length: random.below(5) }, row)
-    const grid = repeatMerged(rows)
+    const grid = repeatMerged(rows)!
     expect(new Set(grid.map((line) => line.length)).size).toBeLessThanOrEqual(1)
     const limit = { rows: random.below(3), characters: random.below(80), keep: [random.below(5)] }
-    const { text, omitted } = tableMarkdown(rows, { limit })
+    const { text, omitted } = tableMarkdown(rows, { limit })!
     const lines = text === '' ? 0 : text.split('\n').length - 2
     expect(lines + omitted).toBe(text === '' ? 0 : grid.length - 1)
-    expect(tableHtml(rows, { limit }).text.match(/<table>|<\/table>/g)).toHaveLength(2)
+    expect(tableHtml(rows, { limit })!.text.match(/<table>|<\/table>/g)).toHaveLength(2)
     const small = () => (random.below(4) ? random.below(4) : randomJson(random, keys, 1))
     const sql = random.below(4)
       ? { sel: small(), agg: small(), cond_conn_op: small(), conds: [[small(), small(), small()]] }

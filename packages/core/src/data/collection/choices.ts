@@ -1,9 +1,12 @@
 import { isBlank, textOf, valueOf, type Field } from './field.js'
 import type { RecordContext } from './read.js'
 
-export interface ChoiceOptions {
-  /** The texts of the choices: a list, or fields one after the other. */
-  readonly list: Field | readonly Field[]
+/** Where the texts of the choices are: in one field that holds a list, or in fields that hold one each. */
+type ChoiceTexts =
+  | { readonly list: Field; readonly fields?: never }
+  | { readonly fields: readonly Field[]; readonly list?: never }
+
+export type ChoiceOptions = ChoiceTexts & {
   /** The right one: its letter, its number or its text. */
   readonly answer: Field
   /** How `answer` names it: by letter (A first), by number from 0 or from 1, or by text (default). */
@@ -19,11 +22,10 @@ const letter = (i: number) => String.fromCharCode(65 + i)
 /** Choices have letters. */
 const mostChoices = 26
 
-function textsOf(list: ChoiceOptions['list'], record: unknown, context: RecordContext): string[] | null {
-  const fields = Array.isArray(list) && list.some((field) => typeof field !== 'string') ? list : null
+function textsOf({ list, fields }: ChoiceTexts, record: unknown, context: RecordContext): string[] | null {
   const values: unknown = fields
-    ? fields.map((field: Field) => valueOf(field, record, context))
-    : valueOf(list as Field, record, context)
+    ? fields.map((field) => valueOf(field, record, context))
+    : valueOf(list, record, context)
   if (!Array.isArray(values)) return null
   const texts = values.map(textOf)
   const all = texts.filter((text): text is string => text !== null && !isBlank(text))
@@ -52,20 +54,21 @@ export interface Choices {
  * answer is none of them: a record then lacks its question or its answer.
  */
 export function choices({
-  list,
   answer,
   by,
   style = 'parentheses',
-  most = mostChoices,
+  most = Infinity,
+  ...where
 }: ChoiceOptions): Choices {
   const find = (record: unknown, context: RecordContext) => {
-    const texts = textsOf(list, record, context)
+    const texts = textsOf(where, record, context)
     const said = textOf(valueOf(answer, record, context))
     if (!texts || said === null) return null
     const right = rightOf(texts, said, by)
     const text = texts[right]
     if (text === undefined) return null
-    if (texts.length <= most) return texts.length > mostChoices ? null : { texts, text, at: right }
+    if (Math.min(texts.length, most) > mostChoices) return null
+    if (texts.length <= most) return { texts, text, at: right }
     const random = context.random('choices')
     const others = random.shuffle(texts.filter((_, i) => i !== right)).slice(0, Math.max(0, most - 1))
     const mixed = random.shuffle([text, ...others])

@@ -275,6 +275,35 @@ describe('choices', () => {
       expect(value(text, { list, answer })).toBeUndefined()
     }
   })
+  test('in fields of their own, or in the first of several fields that holds a list', () => {
+    const record = { a: 'heat', b: 'wind', c: ['sand', 'rain'], answer: 'B' }
+    const of = (fields: readonly Parameters<typeof valueOf>[0][]) =>
+      choices({ fields, answer: 'answer', by: 'letter' })
+    for (const fields of [
+      ['a', 'b'],
+      ['a', ['x', 'b']],
+      [() => 'heat', 'b'],
+    ]) {
+      expect(value(of(fields).shown, record)).toBe('(A) heat\n(B) wind')
+      expect(value(of(fields).text, record)).toBe('wind')
+    }
+    expect(value(of(['a', 'b', 'x']).text, record)).toBeUndefined()
+    const { shown } = choices({ list: ['x', 'c'], answer: 'answer', by: 'letter' })
+    expect(value(shown, record)).toBe('(A) sand\n(B) rain')
+  })
+  test('there are 26 letters', () => {
+    const many = Array.from({ length: 50 }, (_, i) => `c${i}`)
+    const of = (count: number, most?: number) =>
+      value(choices({ list: 'list', answer: 'answer', by: 'index', ...(most && { most }) }).letter, {
+        list: many.slice(0, count),
+        answer: count - 1,
+      })
+    expect(of(26)).toBe('Z')
+    expect(of(26, 40)).toBe('Z')
+    for (const [count, most] of [[27], [27, 40], [50, 40], [50, 27]] as const)
+      expect(of(count, most)).toBeUndefined()
+    expect(of(50, 26)).toMatch(/^[A-Z]$/)
+  })
   test('some of many, the right one among them, shown and named alike', () => {
     const many = Array.from({ length: 100 }, (_, i) => `c${i}`)
     const { shown, letter } = choices({ list: 'list', answer: 'answer', most: 4 })

@@ -6,7 +6,7 @@ import { DataRandom } from '../random.js'
 import { readRecords } from '../read/index.js'
 import { excerpt, type ReadOptions } from '../read/record.js'
 import { columns } from './columns.js'
-import { isDropped, type Read, type RecordContext } from './read.js'
+import { examplesOf, isDropped, type Read, type RecordContext } from './read.js'
 
 /** A file by its path in the published set, or several paths under which it is published, of which the first found counts. */
 export type FileNames = string | readonly string[]
@@ -138,16 +138,17 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
           ...(quotes === undefined ? {} : { quotes }),
         }
     // An object alone in its file may be a record, or hold all of them.
-    const isExample = (record: unknown) => !isDropped(asked(name, path, () => read(record, recordContext(0))))
+    const isExample = (record: unknown) =>
+      !isDropped(asked(name, path, () => examplesOf(read(record, recordContext(0)))))
     let number = 0
     let given = 0
     const reasons = new Map<string, number>()
     let first: { readonly where: string; readonly fields: string } | undefined
     for await (const { record, where } of readRecords(path, { ...options, isExample })) {
       if (!isConverted && keep && !asked(name, where, () => keep(record))) continue
-      const made = asked(name, where, () => read(record, recordContext(number++)))
+      const made = asked(name, where, () => examplesOf(read(record, recordContext(number++))))
       if (!isDropped(made)) {
-        for (const example of [made].flat()) {
+        for (const example of made) {
           given++
           yield example
         }
@@ -161,7 +162,7 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
       throw new IftError(
         'IFT_DATA_RECORD',
         `${first.where}: no record of the file gives an example of ${name} (${summary(reasons)}); the fields of the first are ${first.fields}.`,
-        `Check that it is the file that the dataset is made of, or name it as a file of its own: data: { path: "${file}" }.`,
+        `Check that it is the file that the dataset is made of, or name it as a file of its own: data: { path: ${JSON.stringify(path)} }.`,
       )
   }
 }

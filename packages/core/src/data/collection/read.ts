@@ -27,6 +27,13 @@ export interface RecordContext {
  */
 export type Read = (record: unknown, context: RecordContext) => Example | readonly Example[] | Dropped
 
+/** Examples of a record; a list without any is as good as a reason. */
+export function examplesOf(made: ReturnType<Read>): readonly Example[] | Dropped {
+  if (isDropped(made)) return made
+  const examples = [made].flat()
+  return examples.length > 0 ? examples : drop('no example')
+}
+
 /** The first of several ways to read a record that gives an example; the reason of the last where none does. */
 export const firstOf =
   (...reads: readonly Read[]): Read =>
@@ -34,7 +41,7 @@ export const firstOf =
     let made: ReturnType<Read> = drop('no way to read the record')
     for (const read of reads) {
       made = read(record, context)
-      if (!isDropped(made)) break
+      if (!isDropped(examplesOf(made))) break
     }
     return made
   }

@@ -1,5 +1,6 @@
-import { cellOf, rowsOf } from './cells.js'
+import { cellOf, rowsOf, type Cell } from './cells.js'
 import { cutRows, type TableLimit, type TableText } from './cut.js'
+import { Extent } from './extent.js'
 
 export interface HtmlOptions {
   /** Rows at the top whose cells are all headers; 1 when omitted. */
@@ -10,18 +11,21 @@ export interface HtmlOptions {
 const escaped = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replace(/\r?\n/g, '<br>')
 
-function cell(value: unknown, isHeader: boolean): string {
-  const { text, rowSpan, colSpan, header } = cellOf(value)
+function written({ text, rowSpan, colSpan, header }: Cell, isHeader: boolean): string {
   const tag = isHeader || header ? 'th' : 'td'
   const spans = `${rowSpan > 1 ? ` rowspan="${rowSpan}"` : ''}${colSpan > 1 ? ` colspan="${colSpan}"` : ''}`
   return `<${tag}${spans}>${escaped(text)}</${tag}>`
 }
 
-/** A table in HTML, a row a line; merged cells have `rowspan` and `colspan`. */
-export function tableHtml(rows: unknown, { header = 1, limit = {} }: HtmlOptions = {}): TableText {
-  const lines = rowsOf(rows).map(
-    (row, i) => `<tr>${row.map((value) => cell(value, i < header)).join('')}</tr>`,
-  )
+/**
+ * A table in HTML, a row a line; merged cells have `rowspan` and `colspan`. Null for a table of more than 1,048,576 cells or 16,777,216
+ * characters.
+ */
+export function tableHtml(rows: unknown, { header = 1, limit = {} }: HtmlOptions = {}): TableText | null {
+  const extent = new Extent()
+  const cells = rowsOf(rows).map((row) => row.map(cellOf))
+  if (!cells.every((row) => row.every(({ text }) => extent.takes(text)))) return null
+  const lines = cells.map((row, i) => `<tr>${row.map((one) => written(one, i < header)).join('')}</tr>`)
   const [top, body] = [lines.slice(0, header), lines.slice(header)]
   const frame = ['<table>', ...top, '</table>'].join('\n')
   const kept = cutRows(body, limit, frame.length)

@@ -9,17 +9,21 @@ export interface MarkdownOptions {
 
 const escaped = (text: string) =>
   text
-    .replace(/\s*[\r\n]+\s*/g, ' ')
-    .replaceAll('|', '\\|')
     .trim()
+    .replace(/\s+/g, (white) => (/[\r\n]/.test(white) ? ' ' : white))
+    .replaceAll('|', '\\|')
 const line = (texts: readonly string[]) => `| ${texts.map(escaped).join(' | ')} |`
 
 /**
  * A table in GitHub's Markdown: `| a | b |`, `| --- | --- |`, a row a line; merged cells are repeated. A pipe in a cell is `\|`, a
- * line break a space.
+ * line break a space. Null for a table that `repeatMerged` finds too large.
  */
-export function tableMarkdown(rows: unknown, { header = true, limit = {} }: MarkdownOptions = {}): TableText {
+export function tableMarkdown(
+  rows: unknown,
+  { header = true, limit = {} }: MarkdownOptions = {},
+): TableText | null {
   const grid = repeatMerged(rows)
+  if (!grid) return null
   const width = grid[0]?.length ?? 0
   if (width === 0) return { text: '', omitted: 0 }
   const names = header ? grid[0]! : Array.from({ length: width }, () => '')

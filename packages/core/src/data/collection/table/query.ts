@@ -2,6 +2,8 @@ import { isExactNumber } from '../../exact-json.js'
 import { isRecord } from '../../read/record.js'
 import { textOf } from '../field.js'
 import { drop, type Dropped } from '../read.js'
+import { average, compare, decimalIn, decimalText, sum } from './decimal.js'
+import { Extent } from './extent.js'
 
 type Aggregate = '' | 'MAX' | 'MIN' | 'COUNT' | 'SUM' | 'AVG'
 type Operator = '=' | '!=' | '>' | '<'
@@ -27,38 +29,35 @@ export const nl2SqlCodes: QueryCodes = {
   connectors: ['and', 'and', 'or'],
 }
 
-/** A number as tables write it: 1,234.5 or 1e3; null for other texts. */
-function numberIn(text: string): number | null {
-  const plain = text.trim().replace(/^([+-]?\d{1,3}(?:,\d{3})+)(?=\.|$)/, (all) => all.replaceAll(',', ''))
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(plain) ? Number(plain) : null
-}
-
-/** A sum without the digits that binary fractions add. */
-const shown = (value: number) => String(Number(value.toPrecision(12)))
+/** Columns of an answer, and conditions: those of published sets have four. */
+const mostParts = 100
+const tooMany = `a query of more than ${mostParts} columns or conditions`
 
 function holds(cell: string, operator: Operator, value: string): boolean {
-  const [a, b] = [numberIn(cell), numberIn(value)]
-  const numbers = a !== null && b !== null
-  const equal = numbers ? a === b : cell.trim().toLowerCase() === value.trim().toLowerCase()
+  const [a, b] = [decimalIn(cell), decimalIn(value)]
+  const order = a && b && compare(a, b)
+  const equal = order === null ? cell.trim().toLowerCase() === value.trim().toLowerCase() : order === 0
   if (operator === '=') return equal
   if (operator === '!=') return !equal
-  return numbers && (operator === '>' ? a > b : a < b)
+  return order !== null && (operator === '>' ? order > 0 : order < 0)
 }
 
 function aggregated(texts: readonly string[], aggregate: Aggregate): readonly string[] {
   if (aggregate === '') return texts
   if (aggregate === 'COUNT') return [String(texts.length)]
   const found = texts.flatMap((text) => {
-    const number = numberIn(text)
+    const number = decimalIn(text)
     return number === null ? [] : [{ text: text.trim(), number }]
   })
   if (found.length === 0) return []
-  const sum = found.reduce((total, { number }) => total + number, 0)
-  if (aggregate === 'SUM') return [shown(sum)]
-  if (aggregate === 'AVG') return [shown(sum / found.length)]
-  const best = found.reduce((a, b) =>
-    (aggregate === 'MAX' ? b.number > a.number : b.number < a.number) ? b : a,
-  )
+  if (aggregate === 'SUM' || aggregate === 'AVG') {
+    const total = found.map(({ number }) => number).reduce(sum)
+    return [decimalText(aggregate === 'SUM' ? total : average(total, found.length))]
+  }
+  const best = found.reduce((a, b) => {
+    const order = compare(b.number, a.number)
+    return (aggregate === 'MAX' ? order > 0 : order < 0) ? b : a
+  })
   return [best.text]
 }
 
@@ -70,7 +69,8 @@ const whole = (value: unknown): number => {
 /**
  * The answer of a query of WikiSQL's form, `{sel, agg, conds: [[column, operator, value]], cond_conn_op?}` with one number or a list
  * of them for `sel` and `agg`, over the `rows` of a table: values row by row. Texts are compared in any case of letters, numbers as
- * numbers. No row that fits gives no value; a query that is none, or does not fit the table, a reason.
+ * numbers, by all their digits; an average has 15 significant ones, or all before the point. No row that fits gives no value; a query
+ * that is none, asks for too much or does not fit the table, a reason.
  */
 export function query(table: unknown, sql: unknown, codes: QueryCodes): readonly string[] | Dropped {
   const rows = isRecord(table) ? table['rows'] : undefined
@@ -79,9 +79,11 @@ export function query(table: unknown, sql: unknown, codes: QueryCodes): readonly
   if (!isRecord(sql)) return drop('no query')
   const selected = [sql['sel']].flat().map(whole)
   const aggregates = [sql['agg'] ?? 0].flat().map((code) => codes.aggregates[whole(code)])
+  if (selected.length > mostParts) return drop(tooMany)
   const connector = codes.connectors[whole(sql['cond_conn_op'] ?? 0)]
   const given: unknown = sql['conds'] ?? []
   if (!Array.isArray(given) || connector === undefined || selected.length === 0) return drop('no query')
+  if (given.length > mostParts) return drop(tooMany)
   const conditions: { column: number; operator: Operator; value: string }[] = []
   for (const condition of given as unknown[]) {
     const [column, code, value] = Array.isArray(condition) ? (condition as unknown[]) : []
@@ -101,7 +103,11 @@ export function query(table: unknown, sql: unknown, codes: QueryCodes): readonly
     return held.length === 0 || (connector === 'and' ? !held.includes(false) : held.includes(true))
   }
   const matching = texts.filter(test)
-  if (aggregates.every((aggregate) => aggregate === ''))
+  const listed = selected.filter((_, i) => aggregates[i] === '')
+  const extent = new Extent()
+  if (!matching.every((row) => listed.every((column) => extent.takes(row[column] ?? ''))))
+    return drop('an answer that is too long')
+  if (listed.length === selected.length)
     return matching.flatMap((row) => selected.map((column) => row[column] ?? ''))
   return selected.flatMap((column, i) =>
     aggregated(
