@@ -5,8 +5,12 @@ const withoutCalculator = (answer: string): string => answer.replace(/<<[^<>]*>>
 
 /** The solution, and "#### N" as a sentence. */
 function solution(answer: string): string {
-  const match = /\n?####\s*(.+?)\s*$/.exec(answer)
-  return match ? `${answer.slice(0, match.index).trimEnd()}\nThe answer is ${match[1]!}.` : answer
+  const whole = answer.trimEnd()
+  const inLastLine = whole.indexOf('####', whole.lastIndexOf('\n') + 1)
+  const at = inLastLine >= 0 ? inLastLine : whole.lastIndexOf('####')
+  const number = at >= 0 ? whole.slice(at + 4).trim() : ''
+  if (number === '' || number.includes('\n')) return answer
+  return `${whole.slice(0, at).trimEnd()}\nThe answer is ${number}.`
 }
 
 /** The file of the original repository, or that of the hub. */
