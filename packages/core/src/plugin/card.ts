@@ -2,9 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { IftError } from '@ift/tensor'
 import * as z from '../config/options.js'
 import { faults } from '../config/validate.js'
-import { mostPackageJsonBytes } from '../files/bounds.js'
-import { jsonObject, readJsonSync } from '../files/read-json.js'
-import { tagsSchema } from './manifest.js'
+import { readPackageJson, reasonWithout, tagsSchema } from './manifest.js'
 
 // card.json of a dataset package: everything that is known of its data without reading it.
 
@@ -80,23 +78,36 @@ export const cardSchema = z.strictObject({
 
 export type Card = z.output<typeof cardSchema>
 
+const invalid = (path: string, lines: readonly string[], cause?: unknown) =>
+  new IftError(
+    'IFT_PLUGIN_MANIFEST',
+    `${path}: the card does not describe a dataset package:\n${lines.map((line) => `  - ${line}`).join('\n')}`,
+    'The fields of card.json are described in docs/plugins.md.',
+    { cause },
+  )
+
 /** Checks a card. Throws IFT_PLUGIN_MANIFEST that lists every fault by its field. */
 export function checkCard(card: unknown, path: string): Card {
   const result = cardSchema.safeParse(card)
   if (result.success && Object.keys(result.data.datasets).length > 0) return result.data
-  const lines = result.success
-    ? ['datasets: expected at least one dataset, found none.']
-    : faults(result.error.issues, cardSchema, card, '')
-  throw new IftError(
-    'IFT_PLUGIN_MANIFEST',
-    `${path}: the card does not describe a dataset package:\n${lines.map((line) => `  - ${line}`).join('\n')}`,
-    'The fields of card.json are described in docs/plugins.md.',
+  throw invalid(
+    path,
+    result.success
+      ? ['datasets: expected at least one dataset, found none.']
+      : faults(result.error.issues, cardSchema, card, ''),
   )
 }
 
-/** A card, or the file that holds one. */
+/** A card, or the file that holds one. Throws IFT_PLUGIN_MANIFEST where it cannot be read or is wrong. */
 export function readCard(card: object): Card {
   if (!(card instanceof URL)) return checkCard(card, 'card.json')
+  if (card.protocol !== 'file:') throw invalid(card.href, ['expected a file on this machine.'])
   const path = fileURLToPath(card)
-  return checkCard(readJsonSync(path, jsonObject, { most: mostPackageJsonBytes }), path)
+  let json: ReturnType<typeof readPackageJson>
+  try {
+    json = readPackageJson(path)
+  } catch (cause) {
+    throw invalid(path, [reasonWithout(path, cause)], cause)
+  }
+  return checkCard(json, path)
 }

@@ -9,7 +9,7 @@ export interface CataloguePackage {
   readonly package: string
   readonly description: string
   readonly provides: Provides
-  /** What is known of the data, of a package of datasets. */
+  /** What is known of the data, of a package of datasets; checked when it is asked for, as errors need no more than names. */
   readonly card?: Card
 }
 
@@ -17,15 +17,21 @@ const file = new URL('generated/catalogue.json', packageRoot)
 
 let known: readonly CataloguePackage[] | undefined
 
-function read(): readonly CataloguePackage[] {
-  if (!existsSync(file)) return []
-  const packages = JSON.parse(readFileSync(file, 'utf8')) as CataloguePackage[]
-  return packages.map(({ card, ...one }) => ({
-    ...one,
-    provides: readProvides(one, one.package),
-    ...(card && { card: checkCard(card, one.package) }),
-  }))
+/** An entry of catalogue.json. Throws IFT_PLUGIN_MANIFEST for what it says wrongly, of its card as soon as somebody asks for that. */
+export function cataloguePackage({ card, ...entry }: CataloguePackage): CataloguePackage {
+  const described = { ...entry, provides: readProvides(entry, entry.package) }
+  if (card === undefined) return described
+  let checked: Card | undefined
+  return {
+    ...described,
+    get card() {
+      return (checked ??= checkCard(card, entry.package))
+    },
+  }
 }
+
+const read = (): readonly CataloguePackage[] =>
+  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CataloguePackage[]).map(cataloguePackage) : []
 
 /**
  * What the packages of this project say of themselves, joined by `scripts/catalogue.mjs` when core is built: so that an error

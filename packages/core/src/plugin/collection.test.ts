@@ -79,6 +79,21 @@ test('a card is read from its file, and faults are named', () => {
   expect(failure).toThrow(/kind\.0: .*, found "poem"/)
   expect(failure).toThrow('unknown option "licence": did you mean "license"?')
   expect(failure).toThrow(/upstream: /)
+  for (const [name, content, reason] of [
+    ['none.json', null, 'no such file'],
+    ['cut.json', '{"name": "tea"', 'JSON'],
+    ['list.json', '[]', 'expected a JSON object, found a list'],
+    ['long.json', JSON.stringify({ ...card, title: 'x'.repeat(2 ** 21) }), '1048576'],
+  ] as const) {
+    if (content !== null) writeFileSync(join(folder, name), content)
+    const wrong = () => defineCollection(pathToFileURL(join(folder, name)), { tea: part })
+    expect(wrong).toThrow(expect.objectContaining({ code: 'IFT_PLUGIN_MANIFEST' }))
+    expect(wrong).toThrow(`${join(folder, name)}: the card does not describe a dataset package:\n  - `)
+    expect(wrong).toThrow(reason)
+  }
+  expect(() => defineCollection(new URL('https://example.org/card.json'), { tea: part })).toThrow(
+    expect.objectContaining({ code: 'IFT_PLUGIN_MANIFEST' }),
+  )
   expect(() => defineCollection(card, { tea: part })).toThrow(
     'describes the dataset "tea-green", of which there is no part',
   )

@@ -93,7 +93,13 @@ export function readProvides(field: { readonly provides: unknown }, path: string
   throw invalid(path, faults(result.error.issues, providesSchema, field.provides, 'ift.provides'))
 }
 
-/** The fields of a package.json. Throws IFT_FILE_CORRUPT for one that is no file, too long, or no object in JSON. */
+/** Why a file could not be read, for a message that has said its path. */
+export function reasonWithout(path: string, cause: unknown): string {
+  const { message } = cause as IftError
+  return message.startsWith(path) ? message.slice(path.length).replace(/^:? /, '') : message
+}
+
+/** The fields of a package.json, or of a card.json. Throws IFT_FILE_CORRUPT for one that is no file, too long, or no object in JSON. */
 export const readPackageJson = (path: string): Readonly<Record<string, unknown>> =>
   readJsonSync(path, jsonObject, { most: mostPackageJsonBytes })
 
@@ -103,13 +109,7 @@ export function readManifest(path: string): PackageManifest {
   try {
     json = readPackageJson(path)
   } catch (cause) {
-    // The path is said once.
-    const reason = (cause as IftError).message
-    throw invalid(
-      path,
-      [reason.startsWith(path) ? reason.slice(path.length).replace(/^:? /, '') : reason],
-      cause,
-    )
+    throw invalid(path, [reasonWithout(path, cause)], cause)
   }
   const { version, ift } = json
   return {
