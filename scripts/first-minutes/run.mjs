@@ -2,7 +2,7 @@
 // @ts-check
 // Plays a newcomer's first minutes in a terminal, and writes every screen as it was.
 //   node scripts/first-minutes/run.mjs [--model PATH] [--steps 6] [--out docs/first-minutes.md]
-// Needs tmux and the packages built. They are packed and installed into an empty folder; the keys go to a shell in a tmux server of its own. PATH is a folder of
+// Needs tmux and the packages built. A command that ends otherwise than expected ends the script, and the page stays as it was. They are packed and installed into an empty folder; the keys go to a shell in a tmux server of its own. PATH is a folder of
 // weights or a GGUF file with an architecture of LLaMA; the small model of the quick start without it.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,6 +25,8 @@ const folder = join(home, 'tune')
 const width = 100
 const prompt = '$ '
 const socket = basename(home)
+/** Bash writes here how the last command ended. */
+const status = join(home, 'status')
 
 /** @param {string} command @param {string[]} args @param {string} [cwd] */
 function run(command, args, cwd = root) {
@@ -59,8 +61,15 @@ async function until(ends, seconds = 120) {
 
 const atPrompt = /^\$$/
 
-/** Types lines, each when the one before has been answered, and gives the screens. @param {readonly (readonly [keys: string, ends?: RegExp])[]} lines */
-async function type(...lines) {
+/** @typedef {readonly [keys: string, ends?: RegExp]} Line */
+
+/** Types lines, each when the one before has been answered, and gives the screens. @param {readonly Line[]} lines */
+const type = (...lines) => typed(lines, true)
+/** The same for what must not end with 0. @param {readonly Line[]} lines */
+const typeWrong = (...lines) => typed(lines, false)
+
+/** @param {readonly Line[]} lines @param {boolean} isRight */
+async function typed(lines, isRight) {
   tmux('send-keys', 'C-l')
   await sleep(200)
   tmux('clear-history')
@@ -72,6 +81,8 @@ async function type(...lines) {
     await sleep(400)
     shown = await until(ends)
   }
+  const ended = readFileSync(status, 'utf8').trim()
+  if ((ended === '0') !== isRight) throw new Error(`ended with ${ended}, and was not expected to:\n${shown}`)
   // The prompt that waits for what comes next.
   return shown.replace(/\n\$$/, '').replaceAll(home, '/home/you')
 }
@@ -98,6 +109,9 @@ const tarballs = install()
 const environment = [
   `HOME=${home}`,
   `PS1=${prompt}`,
+  `PROMPT_COMMAND=echo $? > '${status}'`,
+  // The history would be written while the folder is being removed.
+  'HISTFILE=/dev/null',
   `PATH=${process.env['PATH'] ?? ''}`,
   `npm_config_cache=${process.env['npm_config_cache'] ?? join(homedir(), '.npm')}`,
   ...['LANG=C.UTF-8', 'npm_config_update_notifier=false', 'npm_config_fund=false', 'npm_config_audit=false'],
@@ -117,7 +131,7 @@ try {
     (await type(['ls'])) + '\n' + (await type([`npm install ../packages/*.tgz`])),
   )
   if (tarballs.length !== 7) throw new Error('expected seven packages')
-  tell('Where to begin', '`ift` alone says what there is.', await type(['npx ift']))
+  tell('Where to begin', '`ift` alone says what there is.', await typeWrong(['npx ift']))
   tell(
     'A config',
     '`init` looks at what lies in the folder and asks; Enter takes what stands in brackets.',
@@ -131,7 +145,7 @@ try {
   )
   tell(
     'What a run would take',
-    '`plan` measures one micro-batch.',
+    '`plan` counts the memory of the largest micro-batch, and measures the time of one.',
     await type([`npx ift plan --train.maxSteps ${values.steps}`]),
   )
   tell(
@@ -168,17 +182,17 @@ try {
     'Typos',
     'What is misspelled is answered with what was meant.',
     [
-      await type(['npx ift trian']),
-      await type(['npx ift train --train.maxStep 3']),
-      await type(['npx ift train --data rows.josnl']),
-      await type(['npx ift train --template alpacca']),
-      await type(['npx ift train --peft.method lroa']),
-      await type(['npx ift generate hello --weights ./modle']),
+      await typeWrong(['npx ift trian']),
+      await typeWrong(['npx ift train --train.maxStep 3']),
+      await typeWrong(['npx ift train --data rows.josnl']),
+      await typeWrong(['npx ift train --template alpacca']),
+      await typeWrong(['npx ift train --peft.method lroa']),
+      await typeWrong(['npx ift generate hello --weights ./modle']),
     ].join('\n'),
     ' misspelled',
   )
-} finally {
   writeFileSync(resolve(root, values.out), text.join('\n'))
+} finally {
   spawnSync('tmux', ['-L', socket, 'kill-server'])
   rmSync(home, { recursive: true, force: true })
 }
