@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { caseFolder, quickstartModel, rows, type CaseFolder } from '../cases/ift.fixture.js'
+import type { MixtureRow } from '@ift/core'
+import { caseFolder, quickstartModel, root, rows, type CaseFolder } from '../cases/ift.fixture.js'
 
 let folder: CaseFolder
 afterEach(() => {
@@ -45,6 +47,32 @@ test('stats without a file tell what became of the data of the config, and why',
     datasets: { name: string; counts: { long: number } }[]
   }
   expect(datasets.map(({ counts }) => counts.long)).toEqual([0, 1])
+})
+
+test('the table of a mixture is that of the documentation', () => {
+  folder = caseFolder('mixture')
+  const page = readFileSync(join(root, 'docs/data.md'), 'utf8')
+  const [, section] = /^## Mixtures$(.*?)^## /ms.exec(page)!
+  const [, command, config, table] = /```sh\n(.*?)```.*?```json\n(.*?)```.*?```\n(.*?)```/s.exec(section!)!
+  execFileSync(process.execPath, ['-e', /'(.*)'/s.exec(command!)![1]!], { cwd: folder.dir })
+  writeFileSync(
+    folder.path('ift.config.json'),
+    JSON.stringify({ ...(JSON.parse(config!) as object), weights: quickstartModel }),
+  )
+  const shown = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => /mixture|%/.test(line))
+      .map((line) => line.replace(/^ *(mixture)? */, ''))
+  const planned = shown(folder.output('plan', '--unmeasured').replace(/^ +trained .*$/m, ''))
+  expect(planned).toEqual(shown(table!))
+  expect(planned).toHaveLength(4)
+  const { mixture } = JSON.parse(folder.output('data', 'stats', '--json')) as { mixture: MixtureRow[] }
+  expect(mixture.map(({ name, taken }) => `${name} ${taken}`)).toEqual(
+    shown(table!)
+      .slice(1)
+      .map((line) => line.replace(/ +\d+ +(\d+) .*/, ' $1')),
+  )
 })
 
 test('validate reads the files of the config and names what is of no use', () => {

@@ -85,9 +85,10 @@ const configStats = (session: SessionRequest, terminal: VerbContext['terminal'],
     const { maxLength } = ift.config
     if (json)
       terminal.json({
-        sequences: data.train.count,
-        heldOut: data.validation?.count ?? 0,
+        sequences: data.train.size(0),
+        heldOut: data.validation?.size(0) ?? 0,
         duplicates: data.duplicates,
+        mixture: data.mixture,
         limit: data.limit,
         datasets: data.datasets.map(({ name, store, leftOut, dropped }) => ({
           name,

@@ -14,12 +14,12 @@ export const inspect = verb({
     return Ift.using(session, async (ift) => {
       const { data, tokenizer } = await ift.openData()
       if (data.train.count === 0) throw nothingLeft(data, ift.config.maxLength)
-      const count = Math.min(options.count, data.train.count)
+      const order = data.train.order(0, null).subarray(0, options.count)
       // Without colours marks say what is learned.
       const marks = !terminal.showsStyles && !options.json
       if (marks) terminal.note('What is learned stands between ⟦ and ⟧.')
-      for (let i = 0; i < count; i++) {
-        const tokens = await inspectSample(data.train.sample(i), tokenizer)
+      for (const [i, sample] of order.entries()) {
+        const tokens = await inspectSample(data.train.sample(sample), tokenizer)
         if (options.json) {
           terminal.jsonLine(tokens)
           continue

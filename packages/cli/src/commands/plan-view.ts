@@ -1,6 +1,7 @@
 import type { Speed, Training } from '@ift/core'
 import { lossRows } from '../ui/data-view.js'
 import { bytes, compact, duration } from '../ui/format.js'
+import { mixtureRows } from '../ui/mixture-view.js'
 
 /** The plan of a run as rows of a table. */
 export function planRows(training: Training): [string, string][] {
@@ -15,7 +16,10 @@ export function planRows(training: Training): [string, string][] {
     ['template', open.template.name],
     ...(open.recipe.length > 0 ? [['recipe', open.recipe.join(', ')] as [string, string]] : []),
     ['trained', `${compact(trainable)} parameters (${((100 * trainable) / parameters).toFixed(2)} %)`],
-    ['data', `${data.train.count} sequences${data.validation ? `, ${data.validation.count} held out` : ''}`],
+    [
+      'data',
+      `${data.train.size(0)} sequences${data.validation ? `, ${data.validation.size(0)} held out` : ''}`,
+    ],
     ['steps', String(trainer.totalSteps)],
     ...(microBatchTokens > asked
       ? [
@@ -34,6 +38,7 @@ export function planRows(training: Training): [string, string][] {
     ['workspace', bytes(plan.workspace)],
     ['total', `${bytes(plan.total)}${plan.fits ? '' : ' — more than there is'}`],
   ]
+  rows.push(...mixtureRows(data.mixture))
   for (const one of data.datasets) rows.push(...lossRows(one, data.limit, open.config.maxLength))
   return rows
 }

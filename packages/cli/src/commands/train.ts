@@ -163,7 +163,7 @@ async function trainHere(
   const result = await untilInterrupted('Stopping after this step; a checkpoint will be written.', (signal) =>
     training.run(signal),
   )
-  if (json) terminal.json(result)
+  if (json) terminal.json({ ...result, mixture: training.data.mixture })
   terminal.heading(result.reason === 'interrupted' ? 'Interrupted' : 'Done')
   terminal.facts([
     ['steps', String(result.steps)],

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { IftError, tokenStats, type DataReport, type Distribution, type RunData } from '@ift/core'
 import { compact } from './format.js'
+import { mixtureRows } from './mixture-view.js'
 
 type Rows = [name: string, value: string][]
 
@@ -73,8 +74,9 @@ export function recordRows(report: DataReport): Rows {
 /** Numbers about the samples of a run. */
 export function sampleRows(data: RunData, maxLength: number): Rows {
   const rows: Rows = [
-    ['sequences', `${data.train.count}${data.validation ? `, ${data.validation.count} held out` : ''}`],
+    ['sequences', `${data.train.size(0)}${data.validation ? `, ${data.validation.size(0)} held out` : ''}`],
     ...(data.duplicates ? ([['duplicates', `${data.duplicates} taken out`]] as Rows) : []),
+    ...mixtureRows(data.mixture),
   ]
   for (const dataset of data.datasets) {
     const { samples, tokens, trainedTokens, trainedShare } = tokenStats(dataset.store)

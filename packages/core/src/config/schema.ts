@@ -1,3 +1,5 @@
+import { shareFault } from '../data/mixture/amounts.js'
+import { amount } from './amount.js'
 import * as z from './options.js'
 import type { Plugin } from '../contract/plugin.js'
 
@@ -31,11 +33,39 @@ export const dataSourceSchema = strict({
   encoding: z.string().default('utf-8').describe('Character encoding of the file.'),
   weight: positive
     .optional()
-    .describe('How often the examples are taken relative to their number: 2 twice, 0.5 a seeded half.'),
-  limit: count.optional().describe('Take at most this many examples.'),
+    .describe(
+      'How often the examples are taken relative to their number: 2 twice, 0.5 another half each epoch.',
+    ),
+  share: positive
+    .max(1)
+    .optional()
+    .describe('Part of all examples of an epoch, 0.25 a quarter; in place of weight, cap and tokens.'),
+  cap: amount.optional().describe('Examples of an epoch at most, others each epoch: 200000 or 200k.'),
+  tokens: amount.optional().describe('Tokens of an epoch at most, of other examples each epoch: 2M.'),
+  limit: count.optional().describe('Read the first so many examples only.'),
+}).check(({ value, issues }) => {
+  const beside = (['weight', 'cap', 'tokens'] as const).filter((field) => value[field] !== undefined)
+  if (value.share !== undefined && beside.length > 0)
+    issues.push({
+      code: 'custom',
+      input: value.share,
+      path: ['share'],
+      message: `share stands beside ${beside.join(' and ')}, expected one or the other`,
+    })
 })
 
 export const dataEntrySchema = z.union([z.string(), dataSourceSchema])
+
+/** Datasets: one, or several that are mixed. */
+const dataSchema = z.union([dataEntrySchema, z.array(dataEntrySchema)]).check(({ value, issues }) => {
+  const portions = [value]
+    .flat()
+    .map((entry) => ({ share: typeof entry === 'string' ? undefined : entry.share }))
+  // A share that is none has an issue of its own.
+  if (portions.some(({ share = 1 }) => !(share > 0 && share <= 1))) return
+  const message = shareFault(portions)
+  if (message !== null) issues.push({ code: 'custom', input: value, message })
+})
 
 export const generateSchema = strict({
   maxNewTokens: count.default(512).describe('Maximum number of new tokens.'),
@@ -184,14 +214,13 @@ export const configSchema = strict({
       error: 'method none trains the weights themselves and has no options',
     })
     .describe('Method and its options.'),
-  data: z
-    .union([dataEntrySchema, z.array(dataEntrySchema)])
-    .default([])
-    .describe('Datasets by name, files, or hub ids; several are mixed.'),
+  data: dataSchema.default([]).describe('Datasets by name, files, or hub ids; several are mixed.'),
   mix: z
-    .enum(['shuffled', 'sequential'])
+    .enum(['shuffled', 'sequential', 'interleaved'])
     .default('shuffled')
-    .describe('Order of several datasets: shuffled into each other by the seed, or one after another.'),
+    .describe(
+      'Order of several datasets: shuffled into each other by the seed, one after another, or in even alternation by their shares.',
+    ),
   dedup: z.boolean().default(false).describe('Drop examples whose tokens occurred before.'),
   validation: strict({
     size: z
@@ -199,10 +228,7 @@ export const configSchema = strict({
       .min(0)
       .default(0)
       .describe('Examples held out (a whole number) or their share (below 1).'),
-    data: z
-      .union([dataEntrySchema, z.array(dataEntrySchema)])
-      .optional()
-      .describe('Separate validation data, in place of size.'),
+    data: dataSchema.optional().describe('Separate validation data, in place of size.'),
     seed: z.number().int().min(0).default(42).describe('Seed of the split.'),
   })
     .prefault({})

@@ -54,6 +54,12 @@ const shownIssues = 20
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input)
 
+/** Whether what is wrong lies inside a value that is of the right type itself. */
+const isInside = (issue: Issue): boolean =>
+  issue.path.length > 0 ||
+  issue.code === 'unrecognized_keys' ||
+  (issue.code === 'invalid_union' && issue.errors.some((errors) => errors.every(isInside)))
+
 function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string): string[] {
   const at = (path: readonly PropertyKey[]) => [prefix, dotted(path)].filter(Boolean).join('.')
   if (issue.code === 'unrecognized_keys') {
@@ -65,12 +71,12 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
   }
   if (issue.code === 'invalid_union') {
     // Of the alternatives, the one that got furthest is the one that was meant.
-    const deepest = issue.errors
+    const [deepest] = issue.errors
+      .filter((errors) => errors.every(isInside))
       .map((errors) =>
         errors.flatMap((e) => explain({ ...e, path: [...issue.path, ...e.path] }, schema, input, prefix)),
       )
       .sort((a, b) => a.length - b.length)
-      .find((lines) => lines.some((line) => line.startsWith('unknown option')))
     if (deepest) return deepest
   }
   const found = valueAt(input, issue.path)

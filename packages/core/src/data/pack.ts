@@ -1,8 +1,8 @@
 import { IftError, type PromptSpan } from '@ift/tensor'
-import { permutation } from './random.js'
-import type { SampleSource } from './store.js'
 import { ignoredLabel } from './encode.js'
+import { eachOnce, type Epochs } from './epochs.js'
 import { prefixGroups } from './shared-prefixes.js'
+import type { SampleSource } from './store.js'
 import type { PackedBatch, Sample } from '../contract/data.js'
 
 /** Where the next step begins. Small, JSON, part of a checkpoint. */
@@ -122,9 +122,10 @@ const virtualParts = ({ virtualRows }: Pick<PackerOptions, 'virtualRows'>) => ({
   each: virtualRows?.copies === 'each' ? virtualRows.rows : 0,
 })
 
-/** Cuts an order of samples into optimiser steps, and each step into micro-batches of every rank. */
+/** Cuts the order of an epoch, which the source of the samples gives, into optimiser steps, and each step into micro-batches of every rank. */
 export class Packer implements IterableIterator<PackedStep> {
   readonly #samples: SampleSource
+  readonly #epochs: Epochs
   readonly #options: PackerOptions & { rank: number; worldSize: number }
   #cursor: PackCursor = { epoch: 0, position: 0 }
   #order: { epoch: number; indexes: Int32Array } | null = null
@@ -149,6 +150,7 @@ export class Packer implements IterableIterator<PackedStep> {
           'Raise train.microBatchTokens to at least maxLength, or lower maxLength.',
         )
     this.#samples = samples
+    this.#epochs = samples.epochs ?? eachOnce(samples.count)
     this.#options = { ...options, rank, worldSize }
   }
 
@@ -159,27 +161,28 @@ export class Packer implements IterableIterator<PackedStep> {
   /** Continues at a cursor that a step gave. */
   seek(cursor: PackCursor): void {
     const { epoch, position } = cursor
-    if (
-      !Number.isInteger(epoch) ||
-      epoch < 0 ||
-      !Number.isInteger(position) ||
-      position < 0 ||
-      position > this.#samples.count
-    )
+    const isCount = (value: number) => Number.isInteger(value) && value >= 0
+    if (!isCount(epoch) || !isCount(position) || position > this.samplesIn(epoch))
       throw new IftError(
         'IFT_PACK_CURSOR',
-        `The data position of the checkpoint (epoch ${epoch}, sample ${position}) does not fit ${this.#samples.count} samples.`,
+        `The data position of the checkpoint (epoch ${epoch}, sample ${position}) does not fit ${this.samplesIn(isCount(epoch) ? epoch : 0)} samples.`,
         'Resume with the data that the run began with.',
       )
-    this.#cursor = position === this.#samples.count ? { epoch: epoch + 1, position: 0 } : { epoch, position }
+    this.#cursor = this.#behind(epoch, position)
+  }
+
+  /** Samples of an epoch. */
+  samplesIn(epoch: number): number {
+    return this.#epochs.size(epoch)
   }
 
   /** Optimiser steps of one epoch. */
   stepsInEpoch(epoch: number): number {
     const { samplesPerStep } = this.#options
-    if (samplesPerStep !== undefined) return Math.ceil(this.#samples.count / samplesPerStep)
+    const count = this.samplesIn(epoch)
+    if (samplesPerStep !== undefined) return Math.ceil(count / samplesPerStep)
     let steps = 0
-    for (let at = 0; at < this.#samples.count; at = this.#stepEnd(epoch, at)) steps++
+    for (let at = 0; at < count; at = this.#stepEnd(epoch, at)) steps++
     return steps
   }
 
@@ -191,13 +194,27 @@ export class Packer implements IterableIterator<PackedStep> {
     return steps + (epochs > whole ? Math.ceil((epochs - whole) * this.stepsInEpoch(whole)) : 0)
   }
 
+  /** Where a run of so many steps ends. The cursor stays. */
+  endOf(steps: number): PackCursor {
+    const { samplesPerStep } = this.#options
+    let [end, left]: [PackCursor, number] = [{ epoch: 0, position: 0 }, steps]
+    for (; left > 0; end = { epoch: end.epoch + 1, position: 0 }) {
+      const whole = this.stepsInEpoch(end.epoch)
+      if (left < whole) break
+      left -= whole
+    }
+    if (samplesPerStep !== undefined) return { ...end, position: left * samplesPerStep }
+    for (; left > 0; left--) end = { ...end, position: this.#stepEnd(end.epoch, end.position) }
+    return end
+  }
+
   /** The step at the cursor, which moves on; epochs follow each other without end. */
   step(): PackedStep {
     const { virtualRows } = this.#options
     const { epoch, position } = this.#cursor
     const end = this.#stepEnd(epoch, position)
     const indexes = this.#epochOrder(epoch).subarray(position, end)
-    const next = end === this.#samples.count ? { epoch: epoch + 1, position: 0 } : { epoch, position: end }
+    const next = this.#behind(epoch, end)
     let tokens = 0
     let trainedTokens = 0
     for (const index of indexes) {
@@ -236,7 +253,7 @@ export class Packer implements IterableIterator<PackedStep> {
       return rows
     }
     const enough = () => (found.length < kept ? 0 : found.at(-1)!.rows)
-    let [epoch, position] = [0, 0]
+    let { epoch, position }: PackCursor = { epoch: 0, position: 0 }
     for (let step = 0, samples = 0; step < steps && samples < mostLookedAt; step++) {
       const end = this.#stepEnd(epoch, position)
       const indexes = this.#epochOrder(epoch).subarray(position, end)
@@ -251,7 +268,7 @@ export class Packer implements IterableIterator<PackedStep> {
       // There is hardly a fuller one.
       if (enough() > 0.99 * microBatchTokens) break
       samples += indexes.length
-      ;[epoch, position] = end === this.#samples.count ? [epoch + 1, 0] : [epoch, end]
+      ;({ epoch, position } = this.#behind(epoch, end))
     }
     this.#order = order
     const batches = found.map(({ group }) => this.#pack(group))
@@ -284,22 +301,22 @@ export class Packer implements IterableIterator<PackedStep> {
 
   #epochOrder(epoch: number): Int32Array {
     if (this.#order?.epoch !== epoch) {
-      const { count } = this.#samples
       const { shuffle, seed } = this.#options
-      // Without shuffling every epoch has the one order.
-      const indexes = shuffle
-        ? permutation(count, 'order', seed, epoch)
-        : Int32Array.from({ length: count }, (_, i) => i)
-      this.#order = { epoch, indexes }
+      this.#order = { epoch, indexes: this.#epochs.order(epoch, shuffle ? seed : null) }
     }
     return this.#order.indexes
   }
 
+  /** A position of an epoch, or the beginning of the next one. */
+  #behind(epoch: number, position: number): PackCursor {
+    return position === this.samplesIn(epoch) ? { epoch: epoch + 1, position: 0 } : { epoch, position }
+  }
+
   #stepEnd(epoch: number, position: number): number {
     const { samplesPerStep, tokensPerStep } = this.#options
-    const { count } = this.#samples
-    if (samplesPerStep !== undefined) return Math.min(count, position + samplesPerStep)
+    if (samplesPerStep !== undefined) return Math.min(this.samplesIn(epoch), position + samplesPerStep)
     const order = this.#epochOrder(epoch)
+    const count = order.length
     let end = position
     for (let tokens = 0; end < count; end++) {
       tokens += this.#samples.length(order[end]!)

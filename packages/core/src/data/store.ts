@@ -5,6 +5,7 @@ import { IftError } from '@ift/tensor'
 import { openRegular } from '../files/regular-file.js'
 import { ignoredLabel } from './encode.js'
 import type { Sample } from '../contract/data.js'
+import type { Epochs } from './epochs.js'
 
 /** Samples by number. */
 export interface SampleSource {
@@ -16,6 +17,8 @@ export interface SampleSource {
   /** Whether its first token has a label, which virtual rows in front of it can predict. */
   learnsFirst(index: number): boolean
   sample(index: number): Sample
+  /** What an epoch has of it; every sample once when absent. */
+  readonly epochs?: Epochs
 }
 
 /** Counts of the examples that went into a store. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { DatasetContext } from '../contract/dataset.js'
 import type { VirtualLength } from '../contract/peft.js'
+import { amountOf } from '../config/amount.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import {
   buildSampleStore,
@@ -15,8 +16,16 @@ import {
 } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
-import { mixSamples } from '../data/mixture.js'
-import type { SampleSource, SampleStore } from '../data/store.js'
+import {
+  mixSamples,
+  mixtureTable,
+  type Mixture,
+  type MixtureRow,
+  type Portion,
+  type SampleView,
+} from '../data/mixture/index.js'
+import { createPacker } from '../data/pack.js'
+import type { SampleStore } from '../data/store.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { OpenModel } from './open-model.js'
@@ -35,11 +44,13 @@ export interface RunDataset {
 
 /** Tokenised samples of a run. */
 export interface RunData {
-  readonly train: SampleSource
-  readonly validation: SampleSource | null
+  readonly train: SampleView
+  readonly validation: SampleView | null
   readonly datasets: readonly RunDataset[]
   /** Samples that `dedup` took out. */
   readonly duplicates: number
+  /** What the run takes of each dataset. */
+  readonly mixture: readonly MixtureRow[]
   /** The most tokens of a sample, and the limit that decides. */
   readonly limit: SampleLimit
   /** Tokens of the longest sample, of those held out too. */
@@ -53,7 +64,9 @@ export interface RunData {
 /** A dataset with its examples and a cache key of their source (null when there is none). */
 interface Found {
   readonly name: string
-  readonly weight: number | undefined
+  /** Number of its entry in the config; a composite has several datasets. */
+  readonly entry: number
+  readonly portion: Portion
   /** Files of the folder that their names mark as held out, when no split is set. */
   readonly leftOut: readonly string[]
   readonly examples: () => AsyncIterable<LocatedExample>
@@ -82,6 +95,13 @@ function withConverted(session: PluginSession, source: DataSource): readonly Dat
   return whole ? [whole] : parts.map((part) => converted(part) ?? { ...source, name: part })
 }
 
+const portionOf = ({ weight, share, cap, tokens }: DataSource): Portion => ({
+  weight,
+  share,
+  cap: cap === undefined ? undefined : amountOf(cap),
+  tokens: tokens === undefined ? undefined : amountOf(tokens),
+})
+
 /** Finds every dataset that entries name; composites become what they contain. */
 export async function findDatasets(
   session: PluginSession,
@@ -91,8 +111,12 @@ export async function findDatasets(
 ): Promise<Found[]> {
   const { rootDir } = session
   const found: Found[] = []
-  for (const source of sourcesOf(entries).flatMap((one) => withConverted(session, one))) {
-    const { name, path, limit, weight } = source
+  const sources = sourcesOf(entries).flatMap((one, entry) =>
+    withConverted(session, one).map((source) => ({ source, entry })),
+  )
+  for (const { source, entry } of sources) {
+    const { name, path, limit } = source
+    const portion = portionOf(source)
     if (name === undefined) {
       if (path === undefined)
         throw new IftError(
@@ -106,9 +130,13 @@ export async function findDatasets(
         leftOut,
         options,
       } = await findRecords(rootDir, { ...source, path }, purpose)
-      const key = JSON.stringify([await hashFiles(files), options])
-      const dropped = new Map<string, number>()
-      found.push({ name: path, weight, leftOut, examples: () => readExamples(place, options), key, dropped })
+      found.push({
+        name: path,
+        ...{ entry, portion, leftOut },
+        examples: () => readExamples(place, options),
+        key: JSON.stringify([await hashFiles(files), options]),
+        dropped: new Map(),
+      })
       continue
     }
     if (!session.provides('dataset', name))
@@ -127,7 +155,7 @@ export async function findDatasets(
     }
     found.push({
       name,
-      weight,
+      ...{ entry, portion },
       leftOut: [],
       examples: () => locateExamples(name, definition.load(context), limit),
       key: null,
@@ -194,15 +222,14 @@ export async function openData(
     return { name, leftOut, store, dropped: Object.fromEntries(dropped) }
   }
   const buildAll = async (found: readonly Found[]) => {
-    const built: (RunDataset & { weight: number | undefined })[] = []
-    for (const one of found) built.push({ ...(await build(one)), weight: one.weight })
+    const built: (RunDataset & Pick<Found, 'entry' | 'portion'>)[] = []
+    for (const one of found) built.push({ ...(await build(one)), entry: one.entry, portion: one.portion })
     return built
   }
   const datasets = await buildAll(await findDatasets(session, config.data, seed))
-  const part = ({ name, store, weight }: (typeof datasets)[number]) => ({
-    name,
-    samples: store,
-    ...(weight === undefined ? {} : { weight }),
+  const part = ({ name, store, entry, portion }: (typeof datasets)[number]) => ({
+    ...portion,
+    ...{ name, samples: store, entry },
   })
   const own = config.validation.data
   const mixed = mixSamples(datasets.map(part), {
@@ -226,25 +253,61 @@ export async function openData(
       'validation.data has no sample to evaluate on.',
       'Look at what was dropped: npx ift data validate. Or leave out validation.data.',
     )
-  const hash = createHash('sha256')
-  let longest = 0
-  for (const samples of [mixed.train, held]) {
-    for (let i = 0; i < samples.count; i++) {
-      const { ids, labels } = samples.sample(i)
-      longest = Math.max(longest, ids.length)
-      hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength))
-      hash.update(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength))
-    }
-    hash.update(String(samples.count))
-  }
   return {
     train: mixed.train,
     validation: held.count ? held : null,
     datasets,
-    duplicates: mixed.duplicates,
+    duplicates: mixed.counts.reduce((sum, { duplicates }) => sum + duplicates, 0),
+    mixture: tableOf(mixed, datasets, config),
     limit,
-    longest,
-    hash: hash.digest('hex'),
+    longest: [mixed.train, held].reduce((most, samples) => Math.max(most, longestOf(samples)), 0),
+    hash: hashOf([mixed.train, held]),
     notes: [...notes],
   }
+}
+
+/** The table of a run's mixture, over all of its steps. */
+function tableOf(mixture: Mixture, datasets: readonly RunDataset[], { train }: ResolvedConfig): MixtureRow[] {
+  const { seed, shuffle, epochs, batchSize, tokensPerStep } = train
+  const sets = datasets.map(({ name, store: { counts }, dropped }) => ({
+    name,
+    dropped: [counts.long, counts.untrained, counts.filtered, ...Object.values(dropped)].reduce(
+      (sum, count) => sum + count,
+      0,
+    ),
+  }))
+  const step = tokensPerStep === undefined ? { samplesPerStep: batchSize } : { tokensPerStep }
+  const packer =
+    mixture.train.count === 0
+      ? null
+      : createPacker(mixture.train, { seed, shuffle, microBatchTokens: Infinity, ...step })
+  const end = packer?.endOf(train.maxSteps ?? packer.steps(epochs)) ?? { epoch: 0, position: 0 }
+  return mixtureTable(mixture, sets, end, shuffle ? seed : null)
+}
+
+function longestOf(samples: SampleView): number {
+  let longest = 0
+  for (let i = 0; i < samples.count; i++) longest = Math.max(longest, samples.length(i))
+  return longest
+}
+
+/** sha256 of the samples in the order of a first epoch that is not shuffled, and of those that only later epochs take. */
+function hashOf(views: readonly SampleView[]): string {
+  const hash = createHash('sha256')
+  const add = (samples: SampleView, index: number) => {
+    const { ids, labels } = samples.sample(index)
+    hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength))
+    hash.update(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength))
+  }
+  for (const samples of views) {
+    const order = samples.order(0, null)
+    for (const index of order) add(samples, index)
+    hash.update(String(order.length))
+    if (samples.whole) continue
+    const isTaken = new Uint8Array(samples.count)
+    for (const index of order) isTaken[index] = 1
+    for (let i = 0; i < samples.count; i++) if (isTaken[i] === 0) add(samples, i)
+    hash.update(String(samples.count))
+  }
+  return hash.digest('hex')
 }

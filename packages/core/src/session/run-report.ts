@@ -33,7 +33,7 @@ export async function writeRunReport(run: ReportedRun): Promise<string> {
       ['method', `${method}, ${count(trainable)} trained parameters`],
       [
         'data',
-        `${count(data.train.count)} sequences${data.validation ? `, ${data.validation.count} held out` : ''}`,
+        `${count(data.train.size(0))} sequences${data.validation ? `, ${data.validation.size(0)} held out` : ''}`,
       ],
       ['template', open.template.name],
       ['device', open.backend.device.description],
@@ -41,6 +41,7 @@ export async function writeRunReport(run: ReportedRun): Promise<string> {
       ['ift', `${version}, Node ${process.version}`],
     ],
     metrics: new MetricsFile(folder.metrics).read(),
+    mixture: data.mixture,
     samples,
     ...(result ? { result } : {}),
     config: JSON.stringify(manifest.config, null, 2),

@@ -172,6 +172,7 @@ async function openIn(
     config: recordedConfig(config, optimizer),
     recipe: open.recipe,
     dataHash: data.hash,
+    mixture: data.mixture,
     identity: modelIdentity(open),
     plugins: session.plugins,
     packages: {},
@@ -188,8 +189,8 @@ async function openIn(
     ift: { version },
     config: decisive(manifest.config),
     'training data': {
-      samples: data.train.count,
-      'held out': data.validation?.count ?? 0,
+      samples: data.train.size(0),
+      'held out': data.validation?.size(0) ?? 0,
       sha256: data.hash,
     },
     model: { ...modelFacts(open), ...modelIdentity(open), 'weight values': await open.sampleWeights() },
@@ -274,7 +275,6 @@ async function openIn(
     peft: open.peft,
     trainable: open.trainable,
     packer,
-    samples: data.train.count,
     validation: validation
       ? function* () {
           const options = { ...packing, shuffle: false }

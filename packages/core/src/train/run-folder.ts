@@ -3,6 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import * as z from '../config/options.js'
+import type { MixtureRow } from '../data/mixture/index.js'
 import { removeLeftovers, writeFileAtomic } from '../files/atomic.js'
 import { readFailed, writeFailed } from '../files/errors.js'
 import { readJson, type Shape } from '../files/read-json.js'
@@ -35,6 +36,8 @@ export interface Manifest {
   readonly recipe?: readonly string[]
   /** sha256 of everything that decides the training samples. */
   readonly dataHash: string
+  /** What the run takes of each dataset, by the names that the config's led to; absent in what older versions wrote. */
+  readonly mixture?: readonly MixtureRow[]
   readonly identity: RunIdentity
   /** Plugins in use. */
   readonly plugins: readonly string[]

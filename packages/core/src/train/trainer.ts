@@ -47,8 +47,6 @@ export interface TrainerParts {
   readonly peft: PeftHandle | null
   readonly trainable: readonly TrainableParameter[]
   readonly packer: Packer
-  /** Samples of an epoch. */
-  readonly samples: number
   /** Micro-batches of the validation split, the same every time; null when there is none. */
   readonly validation: (() => Iterable<PackedBatch>) | null
   readonly config: TrainConfig
@@ -308,7 +306,7 @@ export class Trainer implements TrainerHandle {
     this.#state = {
       step: step + 1,
       totalSteps,
-      epoch: next.epoch + next.position / this.#parts.samples,
+      epoch: next.epoch + (next.position && next.position / packer.samplesIn(next.epoch)),
       tokens: this.#state.tokens + tokens,
       trainedTokens: this.#state.trainedTokens + trainedTokens,
     }

@@ -60,11 +60,20 @@ describe('chart', () => {
   })
 })
 
+const set = {
+  ...{ rows: 250, taken: 250, tokens: 9000, share: 0.5, tokenShare: 0.5, epochs: 3 },
+  ...{ heldOut: 0, dropped: 0, duplicates: 0 },
+}
+
 test('the page holds curves, facts and samples, and what a model wrote cannot become markup', () => {
   const html = renderReport({
     title: 'run <1>',
     facts: [['model', 'tiny']],
     metrics: [...metrics, { step: 30, kind: 'eval', values: { loss: 0.2 } }],
+    mixture: [
+      { ...set, name: 'alpaca' },
+      { ...set, name: '<b>', rows: 1000, taken: 250 },
+    ],
     samples: [{ prompt: 'p', output: '<script>alert(1)</script>', expected: 'e' }],
     config: 'a: 1',
   })
@@ -72,4 +81,5 @@ test('the page holds curves, facts and samples, and what a model wrote cannot be
   expect(html).toContain('validation')
   expect(html).not.toContain('<script')
   expect(html).toContain('run &lt;1&gt;')
+  expect(html).toContain('<tr><td>&lt;b&gt;</td><td>1,000</td><td>250</td><td>50.0 %</td>')
 })

@@ -1,4 +1,5 @@
 import type { LogRecord, TrainResult } from '../../contract/train.js'
+import { isMixture, type MixtureRow } from '../../data/mixture/index.js'
 import { chart, escapeHtml, smooth, type Series } from './chart.js'
 import { style } from './style.js'
 
@@ -14,6 +15,8 @@ export interface Report {
   /** Facts of the run in the order shown: model, method, data, device, … */
   readonly facts: readonly (readonly [name: string, value: string])[]
   readonly metrics: readonly LogRecord[]
+  /** What the run took of each dataset. */
+  readonly mixture: readonly MixtureRow[]
   readonly samples: readonly ReportSample[]
   /** Absent while the run goes on. */
   readonly result?: TrainResult
@@ -74,7 +77,35 @@ const samplesSection = (samples: readonly ReportSample[]) =>
         .join('')}</section>`
     : ''
 
-/** One HTML page that needs nothing beside it: curves, facts, samples, config. */
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+const count = (value: number) => value.toLocaleString('en')
+
+const mixtureColumns: readonly (readonly [title: string, cell: (row: MixtureRow) => string])[] = [
+  ['set', ({ name }) => name],
+  ['rows', ({ rows }) => count(rows)],
+  ['an epoch', ({ taken }) => count(taken)],
+  ['share', ({ share }) => percent(share)],
+  ['tokens', ({ tokens }) => count(tokens)],
+  ['of tokens', ({ tokenShare }) => percent(tokenShare)],
+  ['epochs seen', ({ epochs }) => epochs.toFixed(2)],
+  ['held out', ({ heldOut }) => count(heldOut)],
+  ['dropped', ({ dropped }) => count(dropped)],
+  ['duplicates', ({ duplicates }) => count(duplicates)],
+]
+
+const mixtureSection = (mixture: readonly MixtureRow[]) =>
+  isMixture(mixture)
+    ? `<section><h2>Mixture</h2><table class="columns"><tr>${mixtureColumns
+        .map(([title]) => `<th>${title}</th>`)
+        .join('')}</tr>${mixture
+        .map(
+          (row) =>
+            `<tr>${mixtureColumns.map(([, cell]) => `<td>${escapeHtml(cell(row))}</td>`).join('')}</tr>`,
+        )
+        .join('')}</table></section>`
+    : ''
+
+/** One HTML page that needs nothing beside it: curves, facts, mixture, samples, config. */
 export const renderReport = (report: Report): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(report.title)}</title><style>${style}</style></head>
@@ -85,6 +116,7 @@ ${single(report.metrics, 'tokensPerSecond', 'Throughput (tokens/s)')}
 ${single(report.metrics, 'learningRate', 'Learning rate')}
 ${single(report.metrics, 'gradientNorm', 'Gradient norm before clipping')}
 ${single(report.metrics, 'penalty', 'Penalty of the method, part of the loss of a step')}</section>
+${mixtureSection(report.mixture)}
 ${samplesSection(report.samples)}
 <section><h2>Config</h2><pre>${escapeHtml(report.config)}</pre></section>
 </body></html>

@@ -8,6 +8,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; color: var(--soft); padding: .15rem 1.2rem .15rem 0; vertical-align: top; white-space: nowrap; }
 td { overflow-wrap: anywhere; }
+.columns th + th, .columns td + td { text-align: right; padding: .15rem 0 .15rem 1.2rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 1rem; margin-top: 1.5rem; }
 figure { margin: 0; padding: .8rem; background: var(--card); border-radius: 8px; }
 figcaption { font-weight: 600; } svg { width: 100%; height: auto; display: block; }

@@ -1,0 +1,150 @@
+import { IftError } from '@ift/tensor'
+import type { Sample } from '../../contract/data.js'
+import type { Epochs } from '../epochs.js'
+import { permutation } from '../random.js'
+import type { SampleSource } from '../store.js'
+import { interleave } from './interleave.js'
+import type { Turns } from './turns.js'
+
+/**
+ * How parts follow each other: seeded through each other, one after the other, or in even alternation. In the last case
+ * every beginning of an epoch holds of each part what its share of the epoch makes, within one sample.
+ */
+export type MixOrder = 'shuffled' | 'sequential' | 'interleaved'
+
+/** Some samples of a source, and which of them an epoch takes. */
+export interface ViewPart {
+  readonly name: string
+  readonly samples: SampleSource
+  /** Their numbers in the source, ascending. */
+  readonly rows: Int32Array
+  /** Over positions in `rows`. */
+  readonly turns: Turns
+}
+
+/** Some samples of several sources; nothing is copied. They are numbered part by part, in the order of the data. */
+export class SampleView implements SampleSource, Epochs {
+  readonly #parts: readonly ViewPart[]
+  /** Number of the first sample of each part, and of all. */
+  readonly #starts: readonly number[]
+  readonly #order: MixOrder
+  readonly #seed: number
+  /** What was computed last and mostly holds for the next epoch: seeded places, and the parts in alternation. */
+  #places: Int32Array | null = null
+  #alternation: { readonly sizes: readonly number[]; readonly parts: Uint16Array } | null = null
+
+  constructor(parts: readonly ViewPart[], order: MixOrder, seed: number) {
+    this.#parts = parts
+    const starts = [0]
+    for (const { rows } of parts) starts.push(starts.at(-1)! + rows.length)
+    this.#starts = starts
+    this.#order = order
+    this.#seed = seed
+  }
+
+  get count(): number {
+    return this.#starts.at(-1)!
+  }
+
+  get epochs(): Epochs {
+    return this
+  }
+
+  /** Whether every epoch has all samples. */
+  get whole(): boolean {
+    return this.#parts.every(({ rows, turns }) => turns.whole || rows.length === 0)
+  }
+
+  /** Samples of each part in an epoch. */
+  sizes(epoch: number): number[] {
+    return this.#parts.map(({ turns }) => turns.size(epoch))
+  }
+
+  size(epoch: number): number {
+    return this.sizes(epoch).reduce((sum, size) => sum + size, 0)
+  }
+
+  order(epoch: number, seed: number | null): Int32Array {
+    const taken = this.#parts.map(({ turns }, p) => {
+      const start = this.#starts[p]!
+      return turns.take(epoch).map((row) => start + row)
+    })
+    const several = taken.length > 1
+    if (several && this.#order === 'interleaved') return this.#interleaved(taken, epoch, seed)
+    const samples = concat(taken)
+    const count = samples.length
+    const mixed = several && this.#order === 'shuffled' ? this.#shuffled(samples) : samples
+    return seed === null ? mixed : permutation(count, 'order', seed, epoch).map((place) => mixed[place]!)
+  }
+
+  /** Number of the part that a sample belongs to. */
+  partOf(index: number): number {
+    const starts = this.#starts
+    if (!(index >= 0 && index < this.count))
+      throw new IftError('IFT_SAMPLE_RANGE', `Sample ${index} of ${this.count} was asked for.`)
+    let [low, high] = [0, starts.length - 1]
+    // Empty parts begin where the next one does.
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (starts[middle]! <= index) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  length(index: number): number {
+    const [samples, row] = this.#at(index)
+    return samples.length(row)
+  }
+
+  trained(index: number): number {
+    const [samples, row] = this.#at(index)
+    return samples.trained(row)
+  }
+
+  learnsFirst(index: number): boolean {
+    const [samples, row] = this.#at(index)
+    return samples.learnsFirst(row)
+  }
+
+  sample(index: number): Sample {
+    const [samples, row] = this.#at(index)
+    return samples.sample(row)
+  }
+
+  #at(index: number): readonly [samples: SampleSource, row: number] {
+    const part = this.partOf(index)
+    const { samples, rows } = this.#parts[part]!
+    return [samples, rows[index - this.#starts[part]!]!]
+  }
+
+  #shuffled(samples: Int32Array): Int32Array {
+    if (this.#places?.length !== samples.length) this.#places = permutation(samples.length, 'mix', this.#seed)
+    return this.#places.map((place) => samples[place]!)
+  }
+
+  /** The alternation is that of the sizes alone; a seed orders the samples inside each part. */
+  #interleaved(taken: readonly Int32Array[], epoch: number, seed: number | null): Int32Array {
+    const sizes = taken.map(({ length }) => length)
+    if (this.#alternation?.sizes.join() !== sizes.join())
+      this.#alternation = { sizes, parts: interleave(sizes) }
+    const own =
+      seed === null
+        ? taken
+        : taken.map((samples, p) =>
+            permutation(samples.length, 'order', seed, epoch, p).map((place) => samples[place]!),
+          )
+    const next = sizes.map(() => 0)
+    return Int32Array.from(this.#alternation.parts, (part) => own[part]![next[part]!++]!)
+  }
+}
+
+function concat(arrays: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(arrays.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const array of arrays) {
+    all.set(array, at)
+    at += array.length
+  }
+  return all
+}

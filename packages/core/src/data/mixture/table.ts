@@ -1,0 +1,69 @@
+import type { PackCursor } from '../pack.js'
+import type { Mixture } from './mixture.js'
+
+/** A set of a mixture, by its resolved name. `taken`, `tokens` and the shares are those of the first epoch. */
+export interface MixtureRow {
+  readonly name: string
+  /** Samples to train on: without duplicates and those held out. */
+  readonly rows: number
+  /** Samples that an epoch takes. */
+  readonly taken: number
+  readonly tokens: number
+  /** Of all samples of the epoch, and of all its tokens; 0 where there are none. */
+  readonly share: number
+  readonly tokenShare: number
+  /** How often the run sees a sample of the set, on average. */
+  readonly epochs: number
+  readonly heldOut: number
+  /** Records that became no sample. */
+  readonly dropped: number
+  readonly duplicates: number
+}
+
+/** What a table tells of a set besides what its mixture knows. */
+export interface MixedSet {
+  readonly name: string
+  readonly dropped: number
+}
+
+/**
+ * The table of a mixture. `end` is where the run ends, and `seed` orders its epochs; `sets` are the parts of the mixture in
+ * their order.
+ */
+export function mixtureTable(
+  { train, counts }: Mixture,
+  sets: readonly MixedSet[],
+  end: PackCursor,
+  seed: number | null,
+): MixtureRow[] {
+  const taken = train.sizes(0)
+  const tokens = sets.map(() => 0)
+  for (const sample of train.order(0, null)) tokens[train.partOf(sample)]! += train.length(sample)
+  const seen = sets.map(() => 0)
+  for (let epoch = 0; epoch < end.epoch; epoch++)
+    for (const [p, size] of train.sizes(epoch).entries()) seen[p]! += size
+  if (end.position > 0)
+    for (const sample of train.order(end.epoch, seed).subarray(0, end.position)) seen[train.partOf(sample)]!++
+  const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
+  const [allTaken, allTokens] = [sum(taken), sum(tokens)]
+  const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
+  return sets.map(({ name, dropped }, p) => {
+    const { rows, duplicates, heldOut } = counts[p]!
+    return {
+      name,
+      rows,
+      taken: taken[p]!,
+      tokens: tokens[p]!,
+      share: ratio(taken[p]!, allTaken),
+      tokenShare: ratio(tokens[p]!, allTokens),
+      epochs: ratio(seen[p]!, rows),
+      heldOut,
+      dropped,
+      duplicates,
+    }
+  })
+}
+
+/** Whether a table tells more than the numbers of the set itself. */
+export const isMixture = (table: readonly MixtureRow[]): boolean =>
+  table.length > 1 || table.some(({ rows, taken }) => rows !== taken)

@@ -1,0 +1,115 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { type IftConfig, type MixtureRow } from '@ift/core'
+import { plugin as cpu } from '@ift/kernels-cpu'
+import { plugin as llama } from '@ift/model-llama'
+import { plugin as lora } from '@ift/peft-lora'
+import { quickstartConfig } from '../fixture/quickstart.js'
+import { sessionsIn, trainsIn } from '../fixture/session.js'
+
+const dir = mkdtempSync(join(tmpdir(), 'ift-mixtures-'))
+afterAll(() => {
+  rmSync(dir, { recursive: true, force: true })
+})
+for (const [name, count] of [
+  ['a', 40],
+  ['b', 30],
+  ['c', 12],
+] as const)
+  writeFileSync(
+    join(dir, `${name}.jsonl`),
+    Array.from({ length: count }, (_, i) =>
+      JSON.stringify({ instruction: `${name} ${i}`, output: 'Yes. '.repeat(1 + (i % 4)) }),
+    ).join('\n'),
+  )
+
+const plugins = [cpu, llama, lora]
+const session = sessionsIn(dir, plugins)
+const train = trainsIn(session)
+
+const config = (output: string, more: Partial<IftConfig> = {}): IftConfig => ({
+  ...quickstartConfig,
+  ...{ model: 'llama', device: 'cpu', threads: 2, output },
+  data: [
+    { path: './a.jsonl', weight: 0.25 },
+    { path: './b.jsonl', tokens: 300 },
+    { path: './c.jsonl', share: 0.4 },
+  ],
+  mix: 'interleaved',
+  validation: { size: 4 },
+  train: { ...quickstartConfig.train!, maxSteps: undefined, epochs: 3, batchSize: 8, saveEvery: 0 },
+  ...more,
+})
+const adapter = (output: string) => readFileSync(join(dir, output, 'adapter', 'adapter_model.safetensors'))
+const manifest = (output: string) =>
+  JSON.parse(readFileSync(join(dir, output, 'manifest.json'), 'utf8')) as { mixture: MixtureRow[] }
+
+test('interrupted in a later epoch and resumed, a mixture ends in the same bytes; its table is in the manifest', async () => {
+  const { steps } = await train(config('straight'))
+  const inLaterEpoch = Math.floor(steps / 3) + 2
+  expect((await train(config('cut'), { stopAfter: inLaterEpoch })).reason).toBe('interrupted')
+  expect((await train(config('cut'), { resume: true })).reason).toBe('done')
+  expect(adapter('cut').equals(adapter('straight'))).toBe(true)
+  const { mixture } = manifest('straight')
+  const planned = await session(config('planned'), async (ift) => (await ift.planTraining()).data.mixture)
+  expect(planned).toEqual(mixture)
+  const [a, b, c] = mixture
+  expect(mixture.map(({ name }) => name)).toEqual(['./a.jsonl', './b.jsonl', './c.jsonl'])
+  expect(mixture.reduce((held, { heldOut }) => held + heldOut, 0)).toBe(4)
+  expect(a!.taken).toBe(Math.round(a!.rows / 4))
+  expect(b!.tokens).toBeLessThanOrEqual(300)
+  expect(c!.share).toBeCloseTo(0.4, 1)
+  expect(c!.epochs).toBeGreaterThan(1)
+  expect(a!.epochs).toBeCloseTo(0.75, 1)
+  const report = readFileSync(join(dir, 'straight', 'report.html'), 'utf8')
+  expect(report).toContain(`<td>./c.jsonl</td><td>${c!.rows}</td><td>${c!.taken}</td>`)
+})
+
+test('what a later epoch takes belongs to the data of a run', async () => {
+  const hash = (more: Partial<IftConfig>) =>
+    session(config('hash', more), async (ift) => (await ift.openData()).data.hash)
+  const data = [{ path: './d.jsonl', cap: 3 }]
+  const rows = Array.from({ length: 9 }, (_, i) => `{"instruction": "d ${i}", "output": "No."}`)
+  const changed = new Set<string>()
+  writeFileSync(join(dir, 'd.jsonl'), rows.join('\n'))
+  changed.add(await hash({ data }))
+  for (const i of rows.keys()) {
+    writeFileSync(join(dir, 'd.jsonl'), rows.with(i, '{"instruction": "other", "output": "No."}').join('\n'))
+    changed.add(await hash({ data }))
+  }
+  expect(changed.size).toBe(10)
+})
+
+test('what stands in no sensible mixture is refused by the field', async () => {
+  const refused = (data: unknown) => session(config('x', { data: data as never }), () => Promise.resolve())
+  const faults = [
+    [[{ path: 'a.jsonl', share: 0.2, weight: 2 }, './b.jsonl'], 'data.0.share: share stands beside weight'],
+    [{ path: 'a.jsonl', share: 0.2, cap: 2, tokens: 9 }, 'data.share: share stands beside cap and tokens'],
+    [
+      [{ path: 'a.jsonl', share: 1.2 }, './b.jsonl'],
+      'data.0.share: Too big: expected number to be <=1, found 1.2',
+    ],
+    [
+      [
+        { path: 'a.jsonl', share: 0.6 },
+        { path: 'b.jsonl', share: 0.6 },
+      ],
+      'data: the shares add up to 1.2, expected at most 1',
+    ],
+    [[{ path: 'a.jsonl', share: 1 }, './b.jsonl'], 'nothing is left for the entries without one'],
+    [{ path: 'a.jsonl', tokens: '2 M' }, 'data.tokens: expected a whole number above 0, also as 500k, 2M'],
+    [[{ path: 'a.jsonl', cap: '0k' }], 'data.0.cap: expected a whole number above 0'],
+    [[{ path: 'a.jsonl', weight: '2' }], 'data.0.weight: Invalid input: expected number, received string'],
+  ] as const
+  for (const [data, said] of faults) {
+    await expect(refused(data), said).rejects.toMatchObject({ code: 'IFT_CONFIG_INVALID' })
+    await expect(refused(data), said).rejects.toThrow(said)
+  }
+  const amounts = [{ path: './a.jsonl', cap: '0.01k', tokens: '1M' }]
+  const sizes = await session(config('x', { data: amounts, validation: {} }), async (ift) =>
+    (await ift.openData()).data.train.sizes(0),
+  )
+  expect(sizes).toEqual([10])
+})
