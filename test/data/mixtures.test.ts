@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { type IftConfig, type MixtureRow } from '@ift/core'
+import { defineDataset, type IftConfig, type MixtureRow } from '@ift/core'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
@@ -25,6 +25,17 @@ for (const [name, count] of [
     ).join('\n'),
   )
 
+/** A dataset of so many records, and of the size that its card says. */
+const many = (count: number, size?: number) =>
+  defineDataset({
+    ...{ name: 'many', license: 'MIT', source: 'here', description: 'The same again and again.' },
+    tags: { lang: ['EN'], task: ['TS'], gen: ['HG'] },
+    ...(size === undefined ? {} : { size: { count: size, unit: 'records' } }),
+    async *load() {
+      for (let i = 0; i < count; i++)
+        yield await Promise.resolve({ instruction: 'a', input: '', output: 'b' })
+    },
+  })
 const plugins = [cpu, llama, lora]
 const session = sessionsIn(dir, plugins)
 const train = trainsIn(session)
@@ -112,4 +123,23 @@ test('what stands in no sensible mixture is refused by the field', async () => {
     (await ift.openData()).data.train.sizes(0),
   )
   expect(sizes).toEqual([10])
+})
+
+test('a set of more than a million records among others needs a cap; alone it needs none', async () => {
+  const open = (dataset: ReturnType<typeof many>, data: IftConfig['data']) =>
+    sessionsIn(dir, [...plugins, dataset])(config('many', { data, validation: {} }), async (ift) => {
+      // A million records are counted here, not tokenised.
+      let examples = 0
+      ift.hooks.example.tap('few', (example) => (++examples > 50 ? null : example))
+      return (await ift.openData()).data.train.sizes(0)
+    })
+  for (const size of [undefined, 2_000_000]) {
+    const mixed = open(many(1_000_001, size), ['many', './a.jsonl'])
+    await expect(mixed).rejects.toMatchObject({ code: 'IFT_DATA_CAP' })
+    await expect(mixed).rejects.toThrow('"many" has 1,000,001 records')
+  }
+  expect(await open(many(1_000_001), 'many')).toEqual([50])
+  // What the card says does not count, only what is read.
+  expect(await open(many(3, 2_000_000), ['many', './a.jsonl'])).toEqual([3, 40])
+  expect(await open(many(1_000_001), [{ name: 'many', limit: 5 }, './a.jsonl'])).toEqual([5, 40])
 })

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { DatasetContext } from '../contract/dataset.js'
@@ -8,6 +9,7 @@ import { amountOf } from '../config/amount.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import {
   buildSampleStore,
+  cacheKey,
   hashFiles,
   locateExamples,
   readExamples,
@@ -30,6 +32,7 @@ import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import type { OpenModel } from './open-model.js'
 import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
+import { checkBound, tooManyRecords, uncapped, underBound } from './uncapped.js'
 import { noVirtualTokens, sampleLimit, type SampleLimit } from '../data/virtual-tokens.js'
 
 /** One dataset of a run, tokenised. */
@@ -67,6 +70,10 @@ interface Found {
   /** Number of its entry in the config; a composite has several datasets. */
   readonly entry: number
   readonly portion: Portion
+  /** Whether the entry says how much is taken of it. */
+  readonly capped: boolean
+  /** Whether it may have more records than a mixture takes without a cap, so that they are counted first. */
+  readonly large: boolean
   /** Files of the folder that their names mark as held out, when no split is set. */
   readonly leftOut: readonly string[]
   readonly examples: () => AsyncIterable<LocatedExample>
@@ -102,6 +109,20 @@ const portionOf = ({ weight, share, cap, tokens }: DataSource): Portion => ({
   tokens: tokens === undefined ? undefined : amountOf(tokens),
 })
 
+/** Bytes from which files may hold more records than a mixture takes without a cap; packed ones hold more in a byte. */
+const largeBytes = 64 * 2 ** 20
+const largePackedBytes = 8 * 2 ** 20
+
+async function areLarge(files: readonly string[]): Promise<boolean> {
+  let [plain, packed] = [0, 0]
+  for (const file of files) {
+    const size = (await stat(file).catch(() => null))?.size ?? 0
+    if (/\.(gz|tgz|bz2|xz|zst|zip|parquet)$/i.test(file)) packed += size
+    else plain += size
+  }
+  return plain > largeBytes || packed > largePackedBytes
+}
+
 /** Finds every dataset that entries name; composites become what they contain. */
 export async function findDatasets(
   session: PluginSession,
@@ -117,6 +138,7 @@ export async function findDatasets(
   for (const { source, entry } of sources) {
     const { name, path, limit } = source
     const portion = portionOf(source)
+    const capped = limit !== undefined || Object.values(portion).some((value) => value !== undefined)
     if (name === undefined) {
       if (path === undefined)
         throw new IftError(
@@ -132,7 +154,8 @@ export async function findDatasets(
       } = await findRecords(rootDir, { ...source, path }, purpose)
       found.push({
         name: path,
-        ...{ entry, portion, leftOut },
+        ...{ entry, portion, capped, leftOut },
+        large: await areLarge(files),
         examples: () => readExamples(place, options),
         key: JSON.stringify([await hashFiles(files), options]),
         dropped: new Map(),
@@ -155,7 +178,8 @@ export async function findDatasets(
     }
     found.push({
       name,
-      ...{ entry, portion },
+      ...{ entry, portion, capped },
+      large: (definition.size?.count ?? 0) > uncapped.most,
       leftOut: [],
       examples: () => locateExamples(name, definition.load(context), limit),
       key: null,
@@ -202,7 +226,10 @@ export async function openData(
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   // A cache saves time, and nothing depends on it.
   const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)
-  const build = async ({ name, examples, key, leftOut, dropped }: Found): Promise<RunDataset> => {
+  const build = async (
+    { name, examples, key, leftOut, dropped, large }: Found,
+    bounded: boolean,
+  ): Promise<RunDataset> => {
     const context = { dataset: name }
     const options: BuildOptions = {
       template: open.template,
@@ -216,17 +243,31 @@ export async function openData(
         ? { cache: { dir: join(rootDir, '.ift-cache'), key, keep, onFailure } }
         : {}),
     }
-    const store = await buildSampleStore(examples(), options)
+    const bound = { name, ...uncapped }
+    const { cache } = options
+    const kept = cache && existsSync(join(cache.dir, `${cacheKey(cache.key, options)}.samples`))
+    if (bounded && large && !kept) {
+      // Tokenising a million records takes far longer than reading them.
+      await checkBound(examples(), bound)
+      dropped.clear()
+    }
+    const store = await buildSampleStore(bounded ? underBound(examples(), bound) : examples(), options)
+    // Where it stood alone, or with a cap, the same set was tokenised and kept.
+    if (bounded && store.counts.examples > bound.most) throw tooManyRecords(bound, store.counts.examples)
     const reasons = [...dropped].map(([reason, count]) => `${count.toLocaleString('en')} × ${reason}`)
     if (reasons.length > 0) notes.add(`${name}: records that gave no example: ${reasons.join(', ')}.`)
     return { name, leftOut, store, dropped: Object.fromEntries(dropped) }
   }
-  const buildAll = async (found: readonly Found[]) => {
+  const buildAll = async (found: readonly Found[], isMixed: boolean) => {
     const built: (RunDataset & Pick<Found, 'entry' | 'portion'>)[] = []
-    for (const one of found) built.push({ ...(await build(one)), entry: one.entry, portion: one.portion })
+    for (const one of found)
+      built.push({ ...(await build(one, isMixed && !one.capped)), entry: one.entry, portion: one.portion })
     return built
   }
-  const datasets = await buildAll(await findDatasets(session, config.data, seed))
+  const found = await findDatasets(session, config.data, seed)
+  // One set that stands alone is taken as it is, however large.
+  const isMixed = found.some(({ entry }) => entry !== found[0]!.entry)
+  const datasets = await buildAll(found, isMixed)
   const part = ({ name, store, entry, portion }: (typeof datasets)[number]) => ({
     ...portion,
     ...{ name, samples: store, entry },
@@ -241,7 +282,7 @@ export async function openData(
   const held =
     own === undefined
       ? mixed.validation
-      : mixSamples((await buildAll(await findDatasets(session, own, seed, 'validation'))).map(part), {
+      : mixSamples((await buildAll(await findDatasets(session, own, seed, 'validation'), false)).map(part), {
           dedup: false,
           order: 'sequential',
           seed,
