@@ -27,6 +27,9 @@ export const mostJsonValues = 1 << 23
 /** A record of a data file. The longest text of V8 has 512 MB, and a record is parsed as one. */
 export const mostRecordBytes = 256 * MiB
 
+/** What was found of duplicates, kept beside tokenised data: a byte for each example, and a report. */
+export const mostVerdictBytes = 2048 * MiB
+
 /** Tensors of a checkpoint, and in one file of it. Kimi K2 in int4, the most so far, has 210,000 in 62 files. */
 export const mostTensors = 1 << 20
 export const mostTensorsInFile = 1 << 18

@@ -1,0 +1,64 @@
+import { DigestTable, digestOf } from './digest-table.js'
+import { NearIndex } from './near-index.js'
+import { normalise } from './normalise.js'
+import type { RepeatOptions } from './options.js'
+import type { ComparedTexts } from './texts.js'
+import { Units } from './units.js'
+
+/** An example that repeats an earlier one. */
+export interface Repeat {
+  readonly kind: 'exact' | 'near'
+  /** Number of the example that is kept in its place. */
+  readonly of: number
+  /** Jaccard similarity of the shingles; 1 for equal texts. */
+  readonly similarity: number
+}
+
+/** Between the texts of an example: normalised texts have no control characters. */
+const separator = '\u0001'
+
+/**
+ * Finds examples that repeat an earlier one, in one pass. The first of them is always kept, and every other one is compared with
+ * those that are kept: equal texts first, then near ones, so that what is taken out is like something that stays.
+ */
+export class RepeatFilter {
+  readonly #equal = new DigestTable()
+  readonly #near: NearIndex | null
+  /** Numbers of the examples in `#near`. */
+  readonly #kept: number[] = []
+  readonly #units = new Units()
+  readonly #byQuestion: boolean
+
+  constructor({ by, near }: RepeatOptions) {
+    this.#byQuestion = by === 'question'
+    this.#near = near && new NearIndex(near)
+  }
+
+  /** Whether the example with this number, above those of all before, repeats one; null for one that stays. */
+  see(number: number, { frame, question, answer }: ComparedTexts): Repeat | null {
+    const parts = (this.#byQuestion ? question : [...question, answer]).map(normalise)
+    if (parts.every((part) => part === '')) return null
+    const whole = digestOf([normalise(frame), ...parts].join(separator))
+    const of = this.#equal.get(whole)
+    if (of !== undefined) return { kind: 'exact', of, similarity: 1 }
+    const near = this.#near
+    if (!near) {
+      this.#equal.add(whole, number)
+      return null
+    }
+    this.#units.read('')
+    for (const part of parts) this.#units.append(part)
+    near.read(this.#units)
+    const match = near.first()
+    if (match) {
+      const kept = this.#kept[match.entry]!
+      // Its equals are near to the same one.
+      this.#equal.add(whole, kept)
+      return { kind: 'near', of: kept, similarity: match.similarity }
+    }
+    this.#equal.add(whole, number)
+    this.#kept.push(number)
+    near.add()
+    return null
+  }
+}
