@@ -15,6 +15,7 @@ import type { IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
 import { rankPlacement } from './config/ranks.js'
 import { withRecipe } from './config/recipe.js'
+import type { Examination } from './data/duplicates/index.js'
 import { tapped } from './plugin/hooks.js'
 import { checkPlugin } from './plugin/resolve.js'
 import { PluginSession } from './plugin/plugin-session.js'
@@ -23,6 +24,7 @@ import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './contract/ranks.js'
 import { plannedVirtualTokens } from './session/attach-method.js'
 import { openBackend } from './session/open-backend.js'
+import { auditData, type AuditOptions } from './session/audit-data.js'
 import { openData, recordSources, type RunData } from './session/open-data.js'
 import { newestAdapter } from './session/find-run.js'
 import type { RecordSource } from './session/record-source.js'
@@ -226,6 +228,14 @@ export class Ift extends PluginSession {
   /** The files of records that the config's data names, found and fetched. */
   recordSources(): Promise<RecordSource[]> {
     return recordSources(this, this.config.data)
+  }
+
+  /**
+   * What repeats in the data of the config, near duplicates included, and what of it is in the data of `decontaminate`. No model is
+   * needed.
+   */
+  auditData(options: AuditOptions = {}): Promise<Examination> {
+    return auditData(this, this.config, options)
   }
 
   /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. */

@@ -16,6 +16,7 @@ import {
   type SessionRequest,
   type VerbContext,
 } from '@ift/core'
+import { auditData, auditFaults } from './audit-data.js'
 import { recordRows, sampleRows } from '../ui/data-view.js'
 import { listDatasets } from './list-datasets.js'
 
@@ -23,16 +24,19 @@ const example = 'npx ift data stats mine.jsonl'
 
 export const data = verb({
   name: 'data',
-  description: 'Look at data: list (datasets known here), stats, validate, convert.',
+  description: 'Look at data: list (datasets known here), stats, validate, audit (what repeats), convert.',
   example,
-  config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'validation'],
+  config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'decontaminate', 'validation'],
   operands: {
     action: {
       description: 'what to do',
       required: true,
-      choices: ['list', 'stats', 'validate', 'convert'],
+      choices: ['list', 'stats', 'validate', 'audit', 'convert'],
     },
-    file: { description: 'data file or folder; for stats and validate the data of the config when absent' },
+    file: {
+      description: 'data file or folder; for stats, validate and audit the data of the config when absent',
+    },
+    more: { description: 'further data, for audit', several: true },
   },
   options: {
     to: {
@@ -48,10 +52,29 @@ export const data = verb({
       choices: formatNames,
       description: 'form of the records, when it is not to be found out',
     },
-    output: { type: 'string', short: 'o', value: 'file', description: 'file to write' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'file',
+      description: 'file to write; for audit one line of JSON for each record found',
+    },
+    failOn: {
+      type: 'choice',
+      value: 'kind',
+      choices: auditFaults,
+      description: 'for audit: exit code 1 when there is one',
+    },
     json: { type: 'boolean', description: 'print as JSON' },
   },
-  async run({ terminal, session, options: { to, format, output, json }, operands: { action, file }, cwd }) {
+  async run({ terminal, session, options, operands: { action, file, more = [] }, cwd }) {
+    const { to, format, output, json, failOn } = options
+    if (action === 'audit')
+      return auditData(session, terminal, {
+        ...{ cwd, json, output, failOn },
+        data: file === undefined ? [] : [file, ...more],
+      })
+    if (more.length > 0)
+      throw new IftError('IFT_USAGE', `data ${action} takes one file, found ${more.length + 1}.`, example)
     if (action === 'list')
       return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, json)))
     if (file === undefined && action === 'stats') return configStats(session, terminal, json)

@@ -60,9 +60,10 @@ function optionOf(key: string, option: VerbOption): Option {
   return made
 }
 
-function operandOf(name: string, { description, required, choices }: Operand): Argument {
+function operandOf(name: string, { description, required, choices, several }: Operand): Argument {
   const listed = choices ? `: ${choices.join(', ')}` : ''
-  const made = new Argument(required ? `<${name}>` : `[${name}]`, `${description}${listed}`)
+  const shown = several ? `${name}...` : name
+  const made = new Argument(required ? `<${shown}>` : `[${shown}]`, `${description}${listed}`)
   return choices ? made.argParser((text) => choiceOf(name, choices, text)) : made
 }
 
@@ -132,4 +133,6 @@ export const optionsOf = ({ options = {} }: Verb, given: Readonly<Record<string,
 
 /** The operands of a command line by their names. */
 export const operandsOf = ({ operands = {} }: Verb, words: readonly unknown[]) =>
-  Object.fromEntries(Object.keys(operands).map((name, i) => [name, words[i] as string | undefined]))
+  Object.fromEntries(Object.keys(operands).map((name, i) => [name, words[i]])) as Parameters<
+    Verb['run']
+  >[0]['operands']

@@ -55,6 +55,49 @@ export const dataSourceSchema = strict({
 })
 
 export const dataEntrySchema = z.union([z.string(), dataSourceSchema])
+const dataEntriesSchema = z.union([dataEntrySchema, z.array(dataEntrySchema)])
+
+export const dedupSchema = z.union([
+  z.boolean(),
+  z.enum(['exact', 'near']),
+  strict({
+    by: z
+      .enum(['example', 'question'])
+      .default('example')
+      .describe('What is compared: question and answer, or the question alone.'),
+    near: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .describe('Jaccard similarity from which on two texts count as one; equal texts alone when absent.'),
+    permutations: count.max(4096).default(128).describe('Permutations of MinHash.'),
+    bands: count
+      .optional()
+      .describe(
+        'Bands that the permutations are cut into; when absent, as many as find 9 of 10 pairs at the threshold: 16 for 0.8.',
+      ),
+    shingle: count.max(64).default(5).describe('Words, or characters of Chinese and the like, in a shingle.'),
+  }).refine(({ permutations, bands = 1 }) => permutations % bands === 0, {
+    error: 'bands must divide permutations',
+    path: ['bands'],
+  }),
+])
+
+export const decontaminateSchema = z.union([
+  dataEntriesSchema,
+  strict({
+    against: dataEntriesSchema.describe(
+      'Evaluation data: NAME:SPLIT, files, hub ids, or entries as of data.',
+    ),
+    action: z
+      .enum(['drop', 'warn', 'error'])
+      .default('drop')
+      .describe('Leave contaminated examples out, tell of them, or end the run at the first.'),
+    words: count.max(1024).default(13).describe('Words in a row that a question has in common.'),
+    characters: count.max(1024).default(20).describe('The same in characters of Chinese and the like.'),
+  }),
+])
 
 /** Datasets: one, or several that are mixed. */
 const dataSchema = z.union([dataEntrySchema, z.array(dataEntrySchema)]).check(({ value, issues }) => {
@@ -221,7 +264,14 @@ export const configSchema = strict({
     .describe(
       'Order of several datasets: shuffled into each other by the seed, one after another, or in even alternation by their shares.',
     ),
-  dedup: z.boolean().default(false).describe('Drop examples whose tokens occurred before.'),
+  dedup: dedupSchema
+    .default(false)
+    .describe(
+      'Drop examples that repeat an earlier one: with the same tokens (true), with the same normalised text (exact), or nearly so (near: Jaccard similarity 0.8).',
+    ),
+  decontaminate: decontaminateSchema
+    .optional()
+    .describe('Evaluation data that training must not see: gsm8k:test, files, hub ids.'),
   validation: strict({
     size: z
       .number()
@@ -285,6 +335,8 @@ export type IftConfig = z.input<typeof configSchema>
 /** The config with every default filled in. */
 export type ResolvedConfig = Readonly<z.output<typeof configSchema>>
 export type DataEntry = z.output<typeof dataEntrySchema>
+export type DedupConfig = z.output<typeof dedupSchema>
+export type DecontaminateConfig = z.output<typeof decontaminateSchema>
 export type DataSource = z.output<typeof dataSourceSchema>
 export type TrainConfig = z.output<typeof trainSchema>
 export type GenerateConfig = z.output<typeof generateSchema>

@@ -47,6 +47,8 @@ export type VerbOption = NumberOption | TextOption | ChoiceOption | Switch
 export interface Operand extends Described {
   readonly required?: true
   readonly choices?: readonly string[]
+  /** All words that are left, as a list; for the last operand. */
+  readonly several?: true
 }
 
 type ValueOf<O> = O extends { readonly type: 'boolean' }
@@ -57,7 +59,9 @@ type ValueOf<O> = O extends { readonly type: 'boolean' }
       ? C
       : O extends { readonly bare: true }
         ? string | true
-        : string
+        : O extends { readonly several: true }
+          ? readonly string[]
+          : string
 
 type IsThere = { readonly required: true } | { readonly default: unknown } | { readonly type: 'boolean' }
 

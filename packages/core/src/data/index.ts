@@ -16,6 +16,7 @@ export {
   type Conversation,
 } from './conversation.js'
 export { convertData, convertTargets, type ConvertTarget } from './convert.js'
+export type { Cluster, Examination, Finding, Matrix } from './duplicates/index.js'
 export {
   encodeExample,
   encodeExamples,

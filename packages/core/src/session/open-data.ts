@@ -18,6 +18,7 @@ import {
 } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
+import type { Examination } from '../data/duplicates/index.js'
 import {
   mixSamples,
   mixtureTable,
@@ -30,6 +31,8 @@ import { createPacker } from '../data/pack.js'
 import type { SampleStore } from '../data/store.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
+import { fileOfSplit } from './dataset-split.js'
+import { withoutRepeats } from './examine-data.js'
 import type { OpenModel } from './open-model.js'
 import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
 import { checkBound, tooManyRecords, uncapped, underBound } from './uncapped.js'
@@ -50,10 +53,12 @@ export interface RunData {
   readonly train: SampleView
   readonly validation: SampleView | null
   readonly datasets: readonly RunDataset[]
-  /** Samples that `dedup` took out. */
+  /** Samples that `dedup` took out by their tokens. */
   readonly duplicates: number
   /** What the run takes of each dataset. */
   readonly mixture: readonly MixtureRow[]
+  /** What `dedup` and `decontaminate` found in the texts; null when they ask for nothing that needs them. */
+  readonly examination: Examination | null
   /** The most tokens of a sample, and the limit that decides. */
   readonly limit: SampleLimit
   /** Tokens of the longest sample, of those held out too. */
@@ -93,7 +98,14 @@ function withConverted(session: PluginSession, source: DataSource): readonly Dat
   const absent = (part: string) => !session.provides('dataset', part)
   const converted = (part: string): DataSource | null => {
     const file = convertedFile(part)
-    if (file === undefined || !absent(part) || !existsSync(join(session.rootDir, file))) return null
+    // They hold what is trained on.
+    if (
+      source.split !== undefined ||
+      file === undefined ||
+      !absent(part) ||
+      !existsSync(join(session.rootDir, file))
+    )
+      return null
     const { name: _, ...rest } = source
     return { ...rest, path: file, format: 'alpaca' }
   }
@@ -136,7 +148,7 @@ export async function findDatasets(
     withConverted(session, one).map((source) => ({ source, entry })),
   )
   for (const { source, entry } of sources) {
-    const { name, path, limit } = source
+    const { name, path, limit, split = 'train' } = source
     const portion = portionOf(source)
     const capped = limit !== undefined || Object.values(portion).some((value) => value !== undefined)
     if (name === undefined) {
@@ -169,7 +181,8 @@ export async function findDatasets(
     const context: DatasetContext = {
       rootDir,
       seed,
-      file: async (wanted, hub = definition.hub) => {
+      file: async (asked, hub = definition.hub) => {
+        const wanted = fileOfSplit(name, asked, split)
         // Without a folder and a hub id: beside the config.
         const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
         return base.endsWith(wanted) ? base : locateDataset(rootDir, join(base, wanted))
@@ -264,7 +277,14 @@ export async function openData(
       built.push({ ...(await build(one, isMixed && !one.capped)), entry: one.entry, portion: one.portion })
     return built
   }
-  const found = await findDatasets(session, config.data, seed)
+  const kept = await withoutRepeats(
+    config,
+    await findDatasets(session, config.data, seed),
+    (entries) => findDatasets(session, entries, seed, 'validation'),
+    { dir: join(rootDir, '.ift-cache'), keep, onFailure },
+  )
+  for (const note of kept.notes) notes.add(note)
+  const { found } = kept
   // One set that stands alone is taken as it is, however large.
   const isMixed = found.some(({ entry }) => entry !== found[0]!.entry)
   const datasets = await buildAll(found, isMixed)
@@ -274,7 +294,7 @@ export async function openData(
   })
   const own = config.validation.data
   const mixed = mixSamples(datasets.map(part), {
-    dedup: config.dedup,
+    dedup: config.dedup !== false,
     order: config.mix,
     seed: config.validation.seed,
     validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
@@ -300,6 +320,7 @@ export async function openData(
     datasets,
     duplicates: mixed.counts.reduce((sum, { duplicates }) => sum + duplicates, 0),
     mixture: tableOf(mixed, datasets, config),
+    examination: kept.report,
     limit,
     longest: [mixed.train, held].reduce((most, samples) => Math.max(most, longestOf(samples)), 0),
     hash: hashOf([mixed.train, held]),

@@ -1,0 +1,82 @@
+import { existsSync, writeSync } from 'node:fs'
+import { isAbsolute, relative } from 'node:path'
+import {
+  Ift,
+  IftError,
+  localPath,
+  refuseInputs,
+  writeFileAtomic,
+  type Examination,
+  type SessionRequest,
+  type VerbTerminal,
+} from '@ift/core'
+import { auditText, countOf } from '../ui/audit-view.js'
+
+/** What an audit can fail on. */
+export const auditFaults = ['contamination', 'exact', 'near', 'any'] as const
+
+export interface AuditRequest {
+  readonly cwd: string
+  readonly json: boolean
+  /** File for the records that are found. */
+  readonly output: string | undefined
+  readonly failOn: (typeof auditFaults)[number] | undefined
+  /** Files, folders and datasets; those of the config when empty. */
+  readonly data: readonly string[]
+}
+
+/** Bytes of findings that are written at once. */
+const pieceLength = 1 << 16
+
+/** Tells of duplicates, near duplicates and contamination. Exit code 1 when there is what `failOn` names. */
+export const auditData = (
+  session: SessionRequest,
+  terminal: VerbTerminal,
+  { cwd, json, output, failOn, data }: AuditRequest,
+): Promise<number> =>
+  Ift.using(session, async (ift) => {
+    const entries = data.map((word) => {
+      const path = localPath(cwd, word)
+      if (!existsSync(path)) return word
+      const inside = relative(ift.rootDir, path)
+      return { path: inside.startsWith('..') || isAbsolute(inside) ? path : inside || '.', encoding: 'utf-8' }
+    })
+    if (entries.length === 0 && [ift.config.data].flat().length === 0)
+      throw new IftError('IFT_USAGE', 'The config names no data.', 'npx ift data audit FILE')
+    const chosen = entries.length > 0 ? { data: entries } : {}
+    let report: Examination
+    if (output === undefined) report = await ift.auditData(chosen)
+    else {
+      const path = localPath(cwd, output)
+      await refuseInputs(
+        path,
+        entries.flatMap((one) => (typeof one === 'string' ? [] : [{ what: 'the data', path: one.path }])),
+      )
+      await writeFileAtomic(path, async (file) => {
+        let text = ''
+        const flush = () => {
+          for (let bytes = Buffer.from(text); bytes.length > 0;)
+            bytes = bytes.subarray(writeSync(file.fd, bytes))
+          text = ''
+        }
+        report = await ift.auditData({
+          ...chosen,
+          onFinding: (finding) => {
+            text += `${JSON.stringify(finding)}\n`
+            if (text.length > pieceLength) flush()
+          },
+        })
+        flush()
+      })
+    }
+    if (json) terminal.json(report!)
+    else auditText(report!, terminal)
+    const { exact, near, contamination } = report!
+    const counts = {
+      exact: countOf(exact),
+      near: countOf(near),
+      contamination: countOf(contamination.counts),
+    }
+    const any = counts.exact + counts.near + counts.contamination
+    return failOn !== undefined && (failOn === 'any' ? any : counts[failOn]) > 0 ? 1 : 0
+  })

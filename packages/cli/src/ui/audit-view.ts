@@ -1,0 +1,62 @@
+import type { Examination, Matrix, VerbTerminal } from '@ift/core'
+
+const number = (count: number) => count.toLocaleString('en')
+
+/** All that a matrix counts. */
+export const countOf = (matrix: Matrix | null): number =>
+  (matrix ?? []).flat().reduce((sum, count) => sum + count, 0)
+
+/** Contaminated records that are shown. */
+const shown = 20
+
+/** Shows a report for people. */
+export function auditText(
+  { sets, exact, questions, near, clusters, contamination }: Examination,
+  terminal: Pick<VerbTerminal, 'table' | 'note' | 'view'>,
+): void {
+  const at = (matrix: Matrix | null, i: number, j: number) => matrix?.[i]?.[j] ?? 0
+  terminal.table(
+    sets.map(({ name, examples, withoutText }) => [
+      name,
+      `${number(examples)} examples${withoutText ? `, ${number(withoutText)} of them without a text` : ''}`,
+    ]),
+    'Sets',
+  )
+  const repeats = sets.flatMap((of, i) =>
+    sets.flatMap((by, j): (readonly [string, string])[] => {
+      const counts = [
+        [at(exact, i, j), 'equal'],
+        [at(near, i, j), 'near'],
+        [at(questions, i, j), 'with another answer to the same question'],
+      ] as const
+      const there = counts.filter(([count]) => count > 0)
+      if (there.length === 0) return []
+      const text = there.map(([count, what]) => `${number(count)} ${what}`).join(', ')
+      return [[i === j ? `${by.name} in itself` : `${by.name} in ${of.name}`, text]]
+    }),
+  )
+  if (repeats.length > 0) terminal.table(repeats, 'Repeated')
+  else terminal.note('No example repeats another.')
+  if (clusters.largest.length > 0)
+    terminal.table(
+      clusters.largest.map(({ where, repeats, example }) => [
+        where,
+        `${number(repeats)} ${repeats === 1 ? 'example' : 'examples'}, ${example.where}: ${example.text}`,
+      ]),
+      `Most repeated, of ${number(clusters.count)}`,
+    )
+  const { evaluations, counts, found } = contamination
+  if (evaluations.length === 0) return
+  terminal.table(
+    evaluations.flatMap(({ name, questions: asked }, e) =>
+      sets.map((set, s): [string, string] => [
+        `${set.name} in ${name}`,
+        `${number(at(counts, e, s))} of ${number(set.examples)} examples share a text with one of ${number(asked)} records`,
+      ]),
+    ),
+    'Contamination',
+  )
+  for (const { where, of, text = '' } of found.slice(0, shown)) terminal.view(`${where} and ${of}: ${text}\n`)
+  const more = countOf(counts) - Math.min(shown, found.length)
+  if (more > 0) terminal.note(`… and ${number(more)} more; all of them in a file: --output FILE`)
+}

@@ -1,0 +1,114 @@
+import { writeFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { caseFolder, quickstartModel, type CaseFolder } from '../cases/ift.fixture.js'
+
+let folder: CaseFolder
+afterEach(() => {
+  folder.remove()
+})
+
+const long =
+  'the quick brown fox jumps over a lazy dog while seven small birds sing about the coming rain in early spring near our old stone bridge'
+const jsonl = (name: string, ...records: readonly (readonly [instruction: string, output: string])[]) => {
+  const lines = records.map(([instruction, output]) => JSON.stringify({ instruction, output }))
+  writeFileSync(folder.path(name), `${lines.join('\n')}\n`)
+}
+
+function begun() {
+  folder = caseFolder('audit')
+  jsonl('a.jsonl', ['One?', 'yes'], ['one', 'Yes.'], ['One', 'no'], [long, 'yes'])
+  jsonl('b.jsonl', [long.replace('bridge', 'wall'), 'yes'], ['one', 'yes'])
+  jsonl('eval.jsonl', [`Solve: ${long}`, ''], ['Other', ''])
+}
+
+test('audit tells what repeats, in which sets, without a model', () => {
+  begun()
+  const table = folder.output('data', 'audit', 'a.jsonl', 'b.jsonl')
+  expect(table).toMatch(/a\.jsonl in itself +1 equal, 1 with another answer to the same question/)
+  expect(table).toMatch(/b\.jsonl in a\.jsonl +1 equal, 1 near/)
+  expect(table).toMatch(/a\.jsonl:1 +2 examples, .*a\.jsonl:2: one Yes\./)
+  const report = JSON.parse(folder.output('data', 'audit', 'a.jsonl', 'b.jsonl', '--json')) as object
+  expect(report).toMatchObject({
+    sets: [
+      { name: 'a.jsonl', examples: 4 },
+      { name: 'b.jsonl', examples: 2 },
+    ],
+    exact: [
+      [1, 1],
+      [0, 0],
+    ],
+    near: [
+      [0, 1],
+      [0, 0],
+    ],
+    clusters: { count: 2 },
+  })
+})
+
+test('audit of the data of the config shows contamination with both places and the text', () => {
+  begun()
+  writeFileSync(
+    folder.path('ift.config.json'),
+    JSON.stringify({ data: ['./a.jsonl', './b.jsonl'], decontaminate: './eval.jsonl' }),
+  )
+  const table = folder.output('data', 'audit')
+  expect(table).toMatch(/\.\/a\.jsonl in \.\/eval\.jsonl +1 of 4 examples share a text with one of 2 records/)
+  expect(table).toMatch(/a\.jsonl:4 and .*eval\.jsonl:1: the quick brown fox .* stone bridge/)
+  expect(table).toMatch(/b\.jsonl:1 and .*eval\.jsonl:1: the quick brown fox .* stone\n/)
+})
+
+test('--output writes every record that was found; --fail-on decides the exit code', () => {
+  begun()
+  const audit = (...args: string[]) => folder.ift(['data', 'audit', 'a.jsonl', 'b.jsonl', ...args])
+  expect(audit('--output', 'found.jsonl').code).toBe(0)
+  expect(folder.lines('found.jsonl')).toMatchObject([
+    {
+      kind: 'exact',
+      where: expect.stringMatching(/a\.jsonl:2$/) as string,
+      set: 'a.jsonl',
+      ofSet: 'a.jsonl',
+    },
+    { kind: 'question', where: expect.stringMatching(/a\.jsonl:3$/) as string },
+    { kind: 'near', where: expect.stringMatching(/b\.jsonl:1$/) as string, ofSet: 'a.jsonl' },
+    { kind: 'exact', where: expect.stringMatching(/b\.jsonl:2$/) as string },
+  ])
+  expect(audit('--fail-on', 'any').code).toBe(1)
+  expect(audit('--fail-on', 'near').code).toBe(1)
+  expect(audit('--fail-on', 'contamination').code).toBe(0)
+  expect(audit('--fail-on', 'contamination', '--decontaminate', './eval.jsonl').code).toBe(1)
+  const over = audit('--output', 'a.jsonl')
+  expect(over.code).not.toBe(0)
+  expect(folder.read('a.jsonl')).toContain('One?')
+})
+
+test('what audit cannot do is said with the next command', () => {
+  begun()
+  const refused = (args: readonly string[], text: RegExp) => {
+    const { code, stderr } = folder.ift(['data', ...args])
+    expect(code, stderr).not.toBe(0)
+    expect(stderr).toMatch(text)
+  }
+  refused(['audit'], /names no data/)
+  refused(['audit', 'none.jsonl'], /none\.jsonl/)
+  refused(['stats', 'a.jsonl', 'b.jsonl'], /data stats takes one file, found 2/)
+  refused(['audit', 'a.jsonl', '--decontaminate', 'nope:test'], /decontaminate: nope:test/)
+  writeFileSync(folder.path('broken.jsonl'), '{"instruction": "a", "output": "b"}\n{"instruction": \n')
+  refused(['audit', 'broken.jsonl', '--output', 'found.jsonl'], /broken\.jsonl:2: not valid JSON/)
+  expect(() => folder.read('found.jsonl')).toThrow()
+})
+
+test('a run goes on with the same duplicates only', () => {
+  begun()
+  const train = (...args: string[]) =>
+    folder.ift([
+      ...['train', '--weights', quickstartModel, '--template', 'alpaca', '--data', './a.jsonl', './b.jsonl'],
+      ...['--output', 'run', '--train.maxSteps', '2', '--train.saveEvery', '1', '--peft.r', '2', ...args],
+    ])
+  const first = train('--dedup', 'near')
+  expect(first.code, first.stderr).toBe(0)
+  expect(first.stderr).toContain('dedup: ./b.jsonl: 2 of 2 examples left out')
+  const resumed = train('--dedup', 'exact', '--resume')
+  expect(resumed.stderr).toMatch(/cannot be resumed with this config:.*dedup: was "near", is "exact"/s)
+  const again = train('--dedup', 'near', '--resume')
+  expect(again.code, again.stderr).toBe(0)
+})
