@@ -25,6 +25,16 @@ test('config options are taken off the line, what is left is for the verb', () =
   })
 })
 
+test('a switch that takes words as well takes its own alone', () => {
+  expect(split('data stats --dedup a.jsonl')).toMatchObject({
+    rest: ['data', 'stats', 'a.jsonl'],
+    flags: { dedup: [] },
+  })
+  expect(split('train --dedup near --json').flags).toEqual({ dedup: ['near'] })
+  expect(split('train --dedup false').flags).toEqual({ dedup: ['false'] })
+  expect(takeOverrides(['train', '--dedup', '{"near":0.9}']).flags).toEqual({ dedup: ['{"near":0.9}'] })
+})
+
 test('words behind an option of the method are its list, where the verb takes no words itself', () => {
   expect(split('train --peft.targetModules q_proj v_proj --peft.r 16').flags).toEqual({
     'peft.targetModules': ['q_proj', 'v_proj'],

@@ -44,6 +44,18 @@ const general = ['config', 'help', 'version']
 
 const looksLikeFlag = (word: string | undefined) => word === undefined || /^--?[a-zA-Z]/.test(word)
 
+const alternatives = (name: string) => known().get(name)?.type.split(' | ') ?? []
+
+/** Options that may stand alone and mean yes; some of them take words as well. */
+const isSwitch = (name: string) =>
+  alternatives(name).includes('boolean') && !alternatives(name).includes('string')
+
+/** Whether a word behind a switch belongs to it: what else stands there is for the verb. */
+const switches = (name: string, word: string) =>
+  /^(true|false)$/.test(word) ||
+  (alternatives(name).includes(word) && !/^(boolean|object)$/.test(word)) ||
+  (alternatives(name).includes('object') && /^\s*\{/.test(word))
+
 /** How many words may stand behind a flag of the config. */
 function mostWords(name: string, verb: LineVerb | undefined): number {
   const type = known().get(name)?.type
@@ -98,8 +110,8 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
       continue
     }
     if (isOption(name)) {
-      if (known().get(name)?.type === 'boolean')
-        flags[name] = inline === undefined && !/^(true|false)$/.test(argv[i + 1] ?? '') ? [] : take(1)
+      if (isSwitch(name))
+        flags[name] = inline === undefined && !switches(name, argv[i + 1] ?? '') ? [] : take(1)
       else if (repeated.has(name)) flags[name] = [...(flags[name] ?? []), ...take(1)]
       else flags[name] = take(mostWords(name, verb))
       continue

@@ -112,6 +112,7 @@ const configStats = (session: SessionRequest, terminal: VerbContext['terminal'],
         heldOut: data.validation?.size(0) ?? 0,
         duplicates: data.duplicates,
         mixture: data.mixture,
+        examination: data.examination,
         limit: data.limit,
         datasets: data.datasets.map(({ name, store, leftOut, dropped }) => ({
           name,

@@ -11,7 +11,7 @@ const shown = 20
 
 /** Shows a report for people. */
 export function auditText(
-  { sets, exact, questions, near, clusters, contamination }: Examination,
+  { sets, exact, questions, near, crowded, clusters, contamination }: Examination,
   terminal: Pick<VerbTerminal, 'table' | 'note' | 'view'>,
 ): void {
   const at = (matrix: Matrix | null, i: number, j: number) => matrix?.[i]?.[j] ?? 0
@@ -37,6 +37,10 @@ export function auditText(
   )
   if (repeats.length > 0) terminal.table(repeats, 'Repeated')
   else terminal.note('No example repeats another.')
+  if (crowded > 0)
+    terminal.note(
+      `${number(crowded)} examples have so long a text in common with many others that only some of these were compared.`,
+    )
   if (clusters.largest.length > 0)
     terminal.table(
       clusters.largest.map(({ where, repeats, example }) => [

@@ -57,7 +57,7 @@ export const dataSourceSchema = strict({
 export const dataEntrySchema = z.union([z.string(), dataSourceSchema])
 const dataEntriesSchema = z.union([dataEntrySchema, z.array(dataEntrySchema)])
 
-export const dedupSchema = z.union([
+const dedupSchema = z.union([
   z.boolean(),
   z.enum(['exact', 'near']),
   strict({
@@ -84,7 +84,7 @@ export const dedupSchema = z.union([
   }),
 ])
 
-export const decontaminateSchema = z.union([
+const decontaminateSchema = z.union([
   dataEntriesSchema,
   strict({
     against: dataEntriesSchema.describe(
@@ -335,8 +335,6 @@ export type IftConfig = z.input<typeof configSchema>
 /** The config with every default filled in. */
 export type ResolvedConfig = Readonly<z.output<typeof configSchema>>
 export type DataEntry = z.output<typeof dataEntrySchema>
-export type DedupConfig = z.output<typeof dedupSchema>
-export type DecontaminateConfig = z.output<typeof decontaminateSchema>
 export type DataSource = z.output<typeof dataSourceSchema>
 export type TrainConfig = z.output<typeof trainSchema>
 export type GenerateConfig = z.output<typeof generateSchema>

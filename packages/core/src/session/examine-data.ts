@@ -225,11 +225,18 @@ function keptOf<F extends FoundExamples>(found: F, verdicts: Examined['verdicts'
   return { ...found, examples: kept, key }
 }
 
+const crowdedNote = (count: number) =>
+  `dedup: ${number(count)} examples have so long a text in common with many others that only some of these were compared.`
+
 const number = (count: number) => count.toLocaleString('en')
 
 /** What was left out, a line for each set and evaluation. */
-function notesOf({ sets, exact, near, contamination }: Examination, action: ContaminationAction): string[] {
+function notesOf(
+  { sets, exact, near, crowded, contamination }: Examination,
+  action: ContaminationAction,
+): string[] {
   const notes: string[] = []
+  if (crowded > 0) notes.push(crowdedNote(crowded))
   for (const [s, { name, examples }] of sets.entries()) {
     const column = (matrix: Examination['exact']) => (matrix ?? []).map((row) => row[s]!)
     const [equal, alike] = [column(exact), column(near)]

@@ -7,6 +7,12 @@ const grown = <A extends Int32Array | Uint32Array>(array: A, length: number): A 
 }
 
 /**
+ * The most entries with one band that are candidates. More of them have a long text in common and nothing else, and to compare each new one
+ * with all of them would take a time that grows with the square of their number.
+ */
+const mostInBand = 128
+
+/**
  * Locality-sensitive hashing of signatures (Indyk and Motwani 1998): a signature is cut into bands, and those that have a band in common
  * are candidates. 8 bytes for each band of an entry, and 4 to 8 for its place in the table.
  */
@@ -45,13 +51,25 @@ export class BandTable {
     }
   }
 
-  /** Entries with a band of the signature, ascending. Equal hashes of other bands give some that have none. */
-  candidates(): number[] {
+  /**
+   * Entries with a band of the signature, ascending: of each band the last 128, and whether there are more. Equal hashes of other bands
+   * give some that have none.
+   */
+  candidates(): { readonly entries: readonly number[]; readonly crowded: boolean } {
     const found = new Set<number>()
-    for (const key of this.#own)
-      for (let at = this.#heads[this.#slot(key)]!; at >= 0; at = this.#next[at]!)
-        if (this.#keys[at] === key) found.add(Math.floor(at / this.#bands))
-    return [...found].sort((a, b) => a - b)
+    let crowded = false
+    for (const key of this.#own) {
+      let left = mostInBand
+      for (let at = this.#heads[this.#slot(key)]!; at >= 0; at = this.#next[at]!) {
+        if (this.#keys[at] !== key) continue
+        if (left-- === 0) {
+          crowded = true
+          break
+        }
+        found.add(Math.floor(at / this.#bands))
+      }
+    }
+    return { entries: [...found].sort((a, b) => a - b), crowded }
   }
 
   /** Adds the signature; returns its number. */

@@ -3,7 +3,7 @@ import type { LocatedExample } from '../build.js'
 import type { OverlapOptions } from './options.js'
 import { Places } from './places.js'
 import { QuestionIndex, type Overlap } from './question-index.js'
-import { comparedTexts } from './texts.js'
+import { comparedTexts, normalTexts } from './texts.js'
 
 /** A set of questions that training must not see. */
 export class Evaluation {
@@ -29,7 +29,7 @@ export class Evaluation {
       records++
       const texts = comparedTexts(example)
       const number = evaluation.#places.count
-      if (texts && evaluation.#index.add(number, texts.asked)) evaluation.#places.add(where)
+      if (texts && evaluation.#index.add(number, normalTexts(texts).asked)) evaluation.#places.add(where)
     }
     if (evaluation.questions > 0) return evaluation
     throw new IftError(
@@ -43,7 +43,7 @@ export class Evaluation {
     return this.#index.records
   }
 
-  /** The first of the texts that shares something with a question; null for none. */
+  /** The first of the normalised texts that shares something with a question; null for none. */
   find(texts: readonly string[]): Overlap | null {
     for (const text of texts) {
       const overlap = this.#index.find(text)

@@ -3,7 +3,9 @@ import type { Example } from '../../contract/data.js'
 import type { LocatedExample } from '../build.js'
 import { DataRandom } from '../random.js'
 import { Evaluation } from './evaluation.js'
-import { examine, type ExamineOptions, type Finding } from './examine.js'
+import type { Finding } from './examination.js'
+import { examine } from './examine.js'
+import type { ExaminerOptions } from './examiner.js'
 import { nearDefaults, overlapDefaults } from './options.js'
 
 const row = (instruction: string, output: string, more: Partial<Example> = {}): Example => ({
@@ -20,7 +22,7 @@ async function* located(name: string, examples: readonly Example[]): AsyncGenera
 
 async function found(
   sets: Readonly<Record<string, readonly Example[]>>,
-  options: Partial<ExamineOptions> = {},
+  options: Partial<ExaminerOptions> = {},
 ) {
   const findings: Finding[] = []
   const result = await examine(
@@ -93,6 +95,17 @@ test('by question, answers do not count; what comes before the question does', a
   ).toEqual([[0, 1, 0]])
   const chats = [chat('s', 'Q', '1'), chat('s', 'R', '1'), chat('t', 'Q', '1'), chat('s', 'q', '1')]
   expect((await found({ a: chats }, options)).verdicts).toEqual([[0, 0, 0, 1]])
+})
+
+test('rows of one long frame take no time that grows with the square of their number, and are counted', async () => {
+  const frame = Array.from({ length: 90 }, (_, i) => `frame${i}`).join(' ')
+  const random = new DataRandom('frame')
+  const rows = Array.from({ length: 2000 }, () =>
+    row(`${frame} ${Array.from({ length: 16 }, () => `w${random.below(1e6)}`).join(' ')}`, ''),
+  )
+  const { report, verdicts } = await found({ a: rows })
+  expect(verdicts[0]!.some((one) => one !== 0)).toBe(false)
+  expect(report.crowded).toBeGreaterThan(1000)
 })
 
 test('what has no text is not compared, and counted', async () => {

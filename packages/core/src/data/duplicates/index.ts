@@ -1,13 +1,7 @@
+export type { Cluster } from './clusters.js'
 export { Evaluation } from './evaluation.js'
-export {
-  examine,
-  type ContaminationAction,
-  type Examination,
-  type ExaminedSet,
-  type ExamineOptions,
-  type Finding,
-  type Matrix,
-} from './examine.js'
+export type { ContaminationAction, Examination, Finding, Matrix } from './examination.js'
+export { examine, type Examined } from './examine.js'
 export {
   bandsFor,
   nearDefaults,
@@ -15,5 +9,4 @@ export {
   type OverlapOptions,
   type RepeatOptions,
 } from './options.js'
-export type { Cluster } from './clusters.js'
-export { loadExamined, saveExamined, type Examined } from './verdict-file.js'
+export { loadExamined, saveExamined } from './verdict-file.js'

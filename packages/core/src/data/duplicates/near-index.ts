@@ -22,6 +22,7 @@ export class NearIndex {
   readonly #table: BandTable
   readonly #sketches = new SketchStore()
   readonly #options: NearOptions
+  #crowded = 0
   #sketch: Sketch = { values: new Uint32Array(0), count: 0 }
 
   constructor(options: NearOptions) {
@@ -35,6 +36,11 @@ export class NearIndex {
     return this.#table.count
   }
 
+  /** How often there were so many candidates that only the last of them were compared. */
+  get crowded(): number {
+    return this.#crowded
+  }
+
   /** Reads the text that `matches`, `first` and `add` are about. */
   read(units: Units): void {
     this.#shingles.read(units, this.#options.shingle)
@@ -45,7 +51,9 @@ export class NearIndex {
 
   /** Candidates that are at least as like as the threshold, in the order in which they were added. */
   *matches(): Generator<NearMatch, undefined> {
-    for (const entry of this.#table.candidates()) {
+    const { entries, crowded } = this.#table.candidates()
+    if (crowded) this.#crowded++
+    for (const entry of entries) {
       const similarity = jaccard(this.#sketch, this.#sketches.at(entry))
       if (similarity >= this.#options.threshold) yield { entry, similarity }
     }

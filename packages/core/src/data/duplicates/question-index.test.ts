@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest'
+import { normalise } from './normalise.js'
 import { overlapDefaults } from './options.js'
-import { QuestionIndex } from './question-index.js'
+import { QuestionIndex as NormalIndex } from './question-index.js'
+
+/** Of texts as they are written. */
+class QuestionIndex extends NormalIndex {
+  override add(record: number, asked: readonly string[]) {
+    return super.add(record, asked.map(normalise))
+  }
+  override find(text: string) {
+    return super.find(normalise(text))
+  }
+}
 
 const words = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => `word${from + i}`).join(' ')

@@ -1,5 +1,4 @@
 import { DigestTable, digestOf } from './digest-table.js'
-import { normalise } from './normalise.js'
 import type { OverlapOptions } from './options.js'
 import { OverlapWindows } from './overlap-windows.js'
 import { Units } from './units.js'
@@ -24,7 +23,7 @@ const leastCommon = 10
 const commonShare = 0.01
 
 /**
- * The questions of an evaluation, by their hashes: whole questions and runs of words. About 40 bytes for each word; the texts are not
+ * The normalised questions of an evaluation, by their hashes: whole questions and runs of words. About 40 bytes for each word; the texts are not
  * kept. With 64 bits for a run, one in 10⁷ of texts with 10⁶ runs would match by chance in an evaluation of 10⁵ questions.
  */
 export class QuestionIndex {
@@ -47,7 +46,7 @@ export class QuestionIndex {
 
   /** Adds what the user says in a record of the evaluation; false when that has no word. */
   add(record: number, asked: readonly string[]): boolean {
-    const texts = asked.map(normalise).filter((text) => text !== '')
+    const texts = asked.filter((text) => text !== '')
     const [first] = texts
     if (first === undefined) return false
     // Later questions of a conversation, such as "Go on", are no mark of it.
@@ -62,13 +61,12 @@ export class QuestionIndex {
     return true
   }
 
-  /** What a text of the training data shares with a question: the whole, or the first run of units that both have. */
+  /** What a normalised text of the training data shares with a question: the whole, or the first run of units that both have. */
   find(text: string): Overlap | null {
-    const normal = normalise(text)
-    if (normal === '') return null
-    const equal = this.#whole.get(digestOf(normal))
-    if (equal !== undefined) return { record: equal, kind: 'equal', text: normal }
-    this.#units.read(normal)
+    if (text === '') return null
+    const equal = this.#whole.get(digestOf(text))
+    if (equal !== undefined) return { record: equal, kind: 'equal', text }
+    this.#units.read(text)
     this.#windows.read(this.#units)
     const { starts, ends, count } = this.#windows
     for (let i = 0; i < count; i++) {
@@ -77,7 +75,7 @@ export class QuestionIndex {
       let last = i
       while (last + 1 < count && this.#recordOf(last + 1) !== null) last++
       const from = this.#units.starts[starts[i]!]!
-      return { record, kind: 'overlap', text: normal.slice(from, this.#units.ends[ends[last]! - 1]) }
+      return { record, kind: 'overlap', text: text.slice(from, this.#units.ends[ends[last]! - 1]) }
     }
     return null
   }

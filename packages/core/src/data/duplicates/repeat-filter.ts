@@ -1,8 +1,7 @@
 import { DigestTable, digestOf } from './digest-table.js'
 import { NearIndex } from './near-index.js'
-import { normalise } from './normalise.js'
 import type { RepeatOptions } from './options.js'
-import type { ComparedTexts } from './texts.js'
+import { separator, type ComparedTexts } from './texts.js'
 import { Units } from './units.js'
 
 /** An example that repeats an earlier one. */
@@ -13,9 +12,6 @@ export interface Repeat {
   /** Jaccard similarity of the shingles; 1 for equal texts. */
   readonly similarity: number
 }
-
-/** Between the texts of an example: normalised texts have no control characters. */
-const separator = '\u0001'
 
 /**
  * Finds examples that repeat an earlier one, in one pass. The first of them is always kept, and every other one is compared with
@@ -34,11 +30,22 @@ export class RepeatFilter {
     this.#near = near && new NearIndex(near)
   }
 
-  /** Whether the example with this number, above those of all before, repeats one; null for one that stays. */
+  get findsNear(): boolean {
+    return this.#near !== null
+  }
+
+  /** Examples that had so many candidates that not all were compared. */
+  get crowded(): number {
+    return this.#near?.crowded ?? 0
+  }
+
+  /**
+   * Whether the example with this number, above those of all before, repeats one; null for one that stays. Texts are normalised.
+   */
   see(number: number, { frame, question, answer }: ComparedTexts): Repeat | null {
-    const parts = (this.#byQuestion ? question : [...question, answer]).map(normalise)
+    const parts = this.#byQuestion ? question : [...question, answer]
     if (parts.every((part) => part === '')) return null
-    const whole = digestOf([normalise(frame), ...parts].join(separator))
+    const whole = digestOf([frame, ...parts].join(separator))
     const of = this.#equal.get(whole)
     if (of !== undefined) return { kind: 'exact', of, similarity: 1 }
     const near = this.#near

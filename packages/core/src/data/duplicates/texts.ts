@@ -1,6 +1,7 @@
 import { isInstruction, isMessages, isText, isTokenized, type Example } from '../../contract/data.js'
 import { messageText, toLastAnswer, toMessages, userText } from '../conversation.js'
 import { exactJson } from '../exact-json.js'
+import { normalise } from './normalise.js'
 
 /** What of an example is compared with others. */
 export interface ComparedTexts {
@@ -14,10 +15,16 @@ export interface ComparedTexts {
   readonly asked: readonly string[]
 }
 
+/** Between texts that are hashed together: normalised ones have no control characters. */
+export const separator = '\u0001'
+
 /** The texts of an example; null for token ids, which have none. */
 export function comparedTexts(example: Example): ComparedTexts | null {
   if (isTokenized(example)) return null
-  if (isText(example)) return { frame: '', question: [example.text], answer: '', asked: [example.text] }
+  if (isText(example)) {
+    const question = [example.text]
+    return { frame: '', question, answer: '', asked: question }
+  }
   if (isInstruction(example) && !example.system && !example.history?.length) {
     const question = [userText(example)]
     return { frame: '', question, answer: example.output, asked: question }
@@ -31,5 +38,16 @@ export function comparedTexts(example: Example): ComparedTexts | null {
     question: (answered ? turns.slice(0, -1) : turns).map(messageText),
     answer: answered ? messageText(turns.at(-1)!) : '',
     asked: turns.filter(({ role }) => role === 'user').map(messageText),
+  }
+}
+
+/** The normal forms of texts. */
+export function normalTexts({ frame, question, answer, asked }: ComparedTexts): ComparedTexts {
+  const normal = question.map(normalise)
+  return {
+    frame: normalise(frame),
+    question: normal,
+    answer: normalise(answer),
+    asked: asked === question ? normal : asked.map(normalise),
   }
 }

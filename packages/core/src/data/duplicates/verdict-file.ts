@@ -3,13 +3,8 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../../files/atomic.js'
 import { mostVerdictBytes } from '../../files/bounds.js'
 import { readRegular } from '../../files/regular-file.js'
-import type { Examination } from './examine.js'
-
-/** What `examine` found, kept for the next time. */
-export interface Examined {
-  readonly report: Examination
-  readonly verdicts: readonly Uint8Array[]
-}
+import type { Examination } from './examination.js'
+import type { Examined } from './examine.js'
 
 const magic = 'ift verdicts 1\n'
 
