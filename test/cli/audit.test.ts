@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { caseFolder, quickstartModel, type CaseFolder } from '../cases/ift.fixture.js'
 
@@ -79,6 +80,24 @@ test('--output writes every record that was found; --fail-on decides the exit co
   const over = audit('--output', 'a.jsonl')
   expect(over.code).not.toBe(0)
   expect(folder.read('a.jsonl')).toContain('One?')
+})
+
+test('NAME:SPLIT leads to the file of the split on the hub', () => {
+  begun()
+  const repository = folder.path('hub/datasets--openai--gsm8k')
+  const snapshot = join(repository, 'snapshots/0123456789abcdef0123456789abcdef01234567')
+  mkdirSync(join(repository, 'refs'), { recursive: true })
+  mkdirSync(snapshot, { recursive: true })
+  writeFileSync(join(repository, 'refs/main'), '0123456789abcdef0123456789abcdef01234567')
+  const problems = ['One?', 'Else?'].map((question) => JSON.stringify({ question, answer: '#### 1' }))
+  writeFileSync(join(snapshot, 'test.jsonl'), problems.join('\n'))
+  const env = { HF_HUB_CACHE: folder.path('hub'), HF_HUB_OFFLINE: '1' }
+  const { code, stdout, stderr } = folder.ift(['data', 'audit', 'a.jsonl', '--decontaminate', 'gsm8k:test'], {
+    env,
+  })
+  expect(code, stderr).toBe(0)
+  expect(stdout).toMatch(/a\.jsonl in gsm8k:test +3 of 4 examples share a text with one of 2 records/)
+  expect(stdout).toContain('gsm8k#1: one')
 })
 
 test('what audit cannot do is said with the next command', () => {

@@ -127,6 +127,19 @@ test('the split of a dataset is read as its package reads the training file', as
   })
 })
 
+test('what a package gives to evaluate on is known by its contents', async () => {
+  begun()
+  mkdirSync(folder.path('gsm8k'))
+  jsonl('gsm8k/test.jsonl', [{ question: 'Three', answer: '#### 1' }])
+  const decontaminate = { name: 'gsm8k', path: './gsm8k', split: 'test' }
+  expect((await opened({ decontaminate })).counts).toEqual([5, 2])
+  expect((await opened({ decontaminate })).counts).toEqual([5, 2])
+  expect(verdictFiles()).toHaveLength(1)
+  jsonl('gsm8k/test.jsonl', [{ question: 'Two', answer: '#### 1' }])
+  expect((await opened({ decontaminate })).counts).toEqual([3, 3])
+  expect(verdictFiles()).toHaveLength(2)
+})
+
 test('an evaluation that is no evaluation is refused', async () => {
   begun()
   jsonl('empty.jsonl', [])

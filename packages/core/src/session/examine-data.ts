@@ -45,6 +45,10 @@ export function repeatsOf(dedup: ResolvedConfig['dedup']): RepeatOptions | null 
   return { by, near: { threshold: near, permutations, bands, shingle } }
 }
 
+/** Evaluation data that a config names. */
+export const evaluationEntries = (option: ResolvedConfig['decontaminate']): (string | DataSource)[] =>
+  [typeof option === 'object' && 'against' in option ? option.against : (option ?? [])].flat()
+
 interface Decontamination {
   readonly entries: readonly (string | DataSource)[]
   readonly action: ContaminationAction
@@ -52,10 +56,11 @@ interface Decontamination {
 }
 
 function decontaminationOf(option: ResolvedConfig['decontaminate']): Decontamination {
+  const entries = evaluationEntries(option)
   if (typeof option !== 'object' || !('against' in option))
-    return { entries: [option ?? []].flat(), action: 'drop', overlap: overlapDefaults }
-  const { against, action, words, characters } = option
-  return { entries: [against].flat(), action, overlap: { words, characters } }
+    return { entries, action: 'drop', overlap: overlapDefaults }
+  const { action, words, characters } = option
+  return { entries, action, overlap: { words, characters } }
 }
 
 /** `gsm8k:test` as its dataset and split; anything else as in `data`. One letter before the colon is a drive. */
@@ -167,26 +172,29 @@ export async function withoutRepeats<F extends FoundExamples>(
   if (!repeats && decontamination.entries.length === 0) return { found, report: null, notes: [] }
   const evaluations = await findEvaluations(config.data, decontamination, find)
   const { action, overlap } = decontamination
-  const sources = [found, ...evaluations.map((one) => one.found)]
-  const key = sources.flat().some((one) => one.key === null)
+  // What a package reads is known when it was read, and evaluations are small.
+  const isKnown = evaluations.every((one) => one.found.every(({ key }) => key !== null))
+  let read = isKnown ? null : await readEvaluations(evaluations, overlap)
+  const asked = evaluations.map(({ name, found: of }, i) => [
+    name,
+    read?.[i]!.sha256 ?? of.map(({ key }) => key),
+  ])
+  const key = found.some((one) => one.key === null)
     ? null
     : createHash('sha256')
         .update(
           JSON.stringify([
             'verdicts-1',
-            sources.map((of) => of.map((one) => [one.name, one.key])),
-            { repeats, action, overlap, evaluations: evaluations.map(({ name }) => name) },
+            found.map((one) => [one.name, one.key]),
+            { repeats, asked, action, overlap },
           ]),
         )
         .digest('hex')
         .slice(0, 40)
   let examined = key === null ? null : await loadExamined(dir, key)
   if (!examined) {
-    examined = await examine(found, {
-      repeats,
-      evaluations: await readEvaluations(evaluations, overlap),
-      action,
-    })
+    read ??= await readEvaluations(evaluations, overlap)
+    examined = await examine(found, { repeats, evaluations: read, action })
     // They are read again to be tokenised.
     for (const { dropped } of found) dropped.clear()
     if (key !== null && keep)

@@ -3,6 +3,7 @@ import { localPath } from '../files/paths.js'
 import { adaptersOf } from '../config/adapters.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { dataFiles } from '../data/read/index.js'
+import { evaluationEntries } from './examine-data.js'
 
 /** Paths of a model in the config. */
 export const modelInputs = (
@@ -20,7 +21,8 @@ export const modelInputs = (
 export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir: string): Promise<Input[]> {
   const at = (path: string) => localPath(rootDir, path)
   const inputs: Input[] = [{ what: 'the base model', path: modelDir }, ...modelInputs(rootDir, config)]
-  for (const entry of [config.data, config.validation.data ?? []].flat()) {
+  const { data, validation, decontaminate } = config
+  for (const entry of [data, validation.data ?? [], evaluationEntries(decontaminate)].flat()) {
     const path = typeof entry === 'string' ? entry : entry.path
     if (path === undefined) continue
     // Unreadable files are refused where they are read.

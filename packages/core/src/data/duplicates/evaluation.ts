@@ -1,14 +1,16 @@
+import { createHash } from 'node:crypto'
 import { IftError } from '@ift/tensor'
 import type { LocatedExample } from '../build.js'
 import type { OverlapOptions } from './options.js'
 import { Places } from './places.js'
 import { QuestionIndex, type Overlap } from './question-index.js'
-import { comparedTexts, normalTexts } from './texts.js'
+import { comparedTexts, normalTexts, separator } from './texts.js'
 
 /** A set of questions that training must not see. */
 export class Evaluation {
   readonly #index: QuestionIndex
   readonly #places = new Places()
+  #sha256 = ''
 
   private constructor(
     readonly name: string,
@@ -24,13 +26,18 @@ export class Evaluation {
     options: OverlapOptions,
   ): Promise<Evaluation> {
     const evaluation = new Evaluation(name, options)
+    const hash = createHash('sha256')
     let records = 0
     for await (const { example, where } of examples) {
       records++
       const texts = comparedTexts(example)
-      const number = evaluation.#places.count
-      if (texts && evaluation.#index.add(number, normalTexts(texts).asked)) evaluation.#places.add(where)
+      if (!texts) continue
+      const { asked } = normalTexts(texts)
+      if (!evaluation.#index.add(evaluation.#places.count, asked)) continue
+      evaluation.#places.add(where)
+      hash.update([where, ...asked, ''].join(separator))
     }
+    evaluation.#sha256 = hash.digest('hex')
     if (evaluation.questions > 0) return evaluation
     throw new IftError(
       'IFT_DATA_EMPTY',
@@ -41,6 +48,11 @@ export class Evaluation {
 
   get questions(): number {
     return this.#index.records
+  }
+
+  /** Hash of the questions and of where they stand. */
+  get sha256(): string {
+    return this.#sha256
   }
 
   /** The first of the normalised texts that shares something with a question; null for none. */
