@@ -113,14 +113,14 @@ test('the split of a dataset is read as its package reads the training file', as
   ])
   jsonl('gsm8k/test.jsonl', [{ question: 'how MANY', answer: '#### 1' }])
   const gsm8k = { name: 'gsm8k', path: './gsm8k' }
-  const { counts, data } = await opened({ data: gsm8k, decontaminate: { ...gsm8k, split: 'test' } })
+  const { counts, data } = await opened({ data: gsm8k, decontaminate: [{ ...gsm8k, split: 'test' }] })
   expect(counts).toEqual([1])
   expect(data.examination!.contamination.evaluations).toEqual([
     { name: 'gsm8k in ./gsm8k:test', questions: 1 },
   ])
   const validated = await opened({ data: gsm8k, validation: { data: { ...gsm8k, split: 'test' } } })
   expect(validated.data.validation!.count).toBe(1)
-  const absent = opened({ data: gsm8k, decontaminate: { ...gsm8k, split: 'dev' } })
+  const absent = opened({ data: gsm8k, decontaminate: { against: { ...gsm8k, split: 'dev' } } })
   await expect(absent).rejects.toMatchObject({
     code: 'IFT_SOURCE_NOT_FOUND',
     message: expect.stringMatching(/^decontaminate: gsm8k in \.\/gsm8k:dev: .*dev\.jsonl/s) as string,
@@ -131,7 +131,7 @@ test('what a package gives to evaluate on is known by its contents', async () =>
   begun()
   mkdirSync(folder.path('gsm8k'))
   jsonl('gsm8k/test.jsonl', [{ question: 'Three', answer: '#### 1' }])
-  const decontaminate = { name: 'gsm8k', path: './gsm8k', split: 'test' }
+  const decontaminate = [{ name: 'gsm8k', path: './gsm8k', split: 'test' }]
   expect((await opened({ decontaminate })).counts).toEqual([5, 2])
   expect((await opened({ decontaminate })).counts).toEqual([5, 2])
   expect(verdictFiles()).toHaveLength(1)

@@ -41,6 +41,19 @@ describe('validation', () => {
     expect(message).toContain('"three"')
     expect(message).toContain('trainOn')
   })
+
+  test('of several forms of an option, the one that takes the value says what is wrong in it', () => {
+    expect(fault({ data: [{ path: 'a.json', limit: 'x' }] })).toMatch(/- data\.0\.limit: .*number.*found "x"/)
+    expect(fault({ decontaminate: { against: 'x:test', action: 'kill' } })).toMatch(
+      /- decontaminate\.action: .*"drop"\|"warn"\|"error", found "kill"/,
+    )
+    expect(fault({ decontaminate: { agianst: 'x' } })).toContain('did you mean "decontaminate.against"?')
+    expect(fault({ decontaminate: [1] })).toMatch(/- decontaminate.*found/)
+    expect(fault({ dedup: 'fuzzy' })).toContain('dedup: expected true, false, exact, near, or an object')
+    expect(fault({ dedup: { near: 2 } })).toMatch(/- dedup\.near: .*<=1, found 2/)
+    expect(fault({ dedup: { near: 0.8, bands: 7 } })).toMatch(/- dedup\.bands: .*divide.*found 7/)
+    expect(fault({ adapter: { a: 5 } })).toMatch(/- adapter\.a: .*expected string.*found 5/)
+  })
 })
 
 describe('loading', () => {

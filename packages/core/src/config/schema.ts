@@ -55,41 +55,49 @@ export const dataSourceSchema = strict({
 })
 
 export const dataEntrySchema = z.union([z.string(), dataSourceSchema])
-const dataEntriesSchema = z.union([dataEntrySchema, z.array(dataEntrySchema)])
 
-const dedupSchema = z.union([
-  z.boolean(),
-  z.enum(['exact', 'near']),
-  strict({
-    by: z
-      .enum(['example', 'question'])
-      .default('example')
-      .describe('What is compared: question and answer, or the question alone.'),
-    near: z
-      .number()
-      .gt(0)
-      .max(1)
-      .optional()
-      .describe('Jaccard similarity from which on two texts count as one; equal texts alone when absent.'),
-    permutations: count.max(4096).default(128).describe('Permutations of MinHash.'),
-    bands: count
-      .optional()
-      .describe(
-        'Bands that the permutations are cut into; when absent, as many as find 9 of 10 pairs at the threshold: 16 for 0.8.',
-      ),
-    shingle: count.max(64).default(5).describe('Words, or characters of Chinese and the like, in a shingle.'),
-  }).refine(({ permutations, bands = 1 }) => permutations % bands === 0, {
-    error: 'bands must divide permutations',
-    path: ['bands'],
-  }),
-])
+const dedupSchema = z.union(
+  [
+    z.boolean(),
+    z.enum(['exact', 'near']),
+    strict({
+      by: z
+        .enum(['example', 'question'])
+        .default('example')
+        .describe('What is compared: question and answer, or the question alone.'),
+      near: z
+        .number()
+        .gt(0)
+        .max(1)
+        .optional()
+        .describe('Jaccard similarity from which on two texts count as one; equal texts alone when absent.'),
+      permutations: count.max(4096).default(128).describe('Permutations of MinHash.'),
+      bands: count
+        .optional()
+        .describe(
+          'Bands that the permutations are cut into; when absent, as many as find 9 of 10 pairs at the threshold: 16 for 0.8.',
+        ),
+      shingle: count
+        .max(64)
+        .default(5)
+        .describe('Words, or characters of Chinese and the like, in a shingle.'),
+    }).refine(({ permutations, bands = 1 }) => permutations % bands === 0, {
+      error: 'bands must divide permutations',
+      path: ['bands'],
+    }),
+  ],
+  {
+    error: 'expected true, false, exact, near, or an object such as { near: 0.9 }',
+  },
+)
 
 const decontaminateSchema = z.union([
-  dataEntriesSchema,
+  z.string(),
+  z.array(dataEntrySchema),
   strict({
-    against: dataEntriesSchema.describe(
-      'Evaluation data: NAME:SPLIT, files, hub ids, or entries as of data.',
-    ),
+    against: z
+      .union([dataEntrySchema, z.array(dataEntrySchema)])
+      .describe('Evaluation data: NAME:SPLIT, files, hub ids, or entries as of data.'),
     action: z
       .enum(['drop', 'warn', 'error'])
       .default('drop')
