@@ -75,6 +75,14 @@ test('what was found is kept, and belongs to the contents and the options', asyn
   expect((await opened({ dedup: 'near' })).counts).toEqual([4, 1])
 })
 
+test('a cache that cannot be written costs time alone', async () => {
+  begun()
+  writeFileSync(folder.path('.ift-cache'), 'a file')
+  const { counts, data } = await opened({ dedup: 'near' })
+  expect(counts).toEqual([4, 1])
+  expect(data.notes[0]).toMatch(/^Not kept for the next time: .*\.ift-cache/)
+})
+
 test('a note says what was left out, by the set that it repeats', async () => {
   begun()
   const { data } = await opened({ dedup: 'near' })

@@ -46,7 +46,8 @@ export async function writeFileAtomic(path: string, content: Content): Promise<v
     await rename(temporary, path)
     await syncFolder(dirname(temporary))
   } catch (error) {
-    await rm(temporary, { force: true })
+    // Where the folder is a file, nothing can be removed either.
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw writeFailed(path, error)
   }
 }
@@ -121,7 +122,7 @@ export async function replaceDir(
     await syncFolder(dirname(temporary))
     await rm(old, { recursive: true, force: true })
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
     throw writeFailed(dir, error)
   }
 }

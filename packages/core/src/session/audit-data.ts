@@ -1,8 +1,9 @@
 import type { DataEntry, ResolvedConfig } from '../config/schema.js'
-import type { Examination, Finding } from '../data/duplicates/index.js'
+import { examine, nearDefaults, type Examination, type Finding } from '../data/duplicates/index.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
-import { auditExamples } from './examine-data.js'
+import { decontaminationOf, findEvaluations, readEvaluations } from './evaluations.js'
 import { findDatasets } from './open-data.js'
+import { repeatsOf } from './without-repeats.js'
 
 export interface AuditOptions {
   /** Data in place of that of the config. */
@@ -11,14 +12,28 @@ export interface AuditOptions {
   readonly onFinding?: (finding: Finding) => unknown
 }
 
-/** What repeats in the data of a config, and what of it is evaluated on; nothing is tokenised. */
+/**
+ * What repeats in the data of a config, near duplicates too where `dedup` names none, and what of it is evaluated on. Nothing is
+ * tokenised.
+ */
 export async function auditData(
   session: PluginSession,
   config: ResolvedConfig,
   { data, onFinding }: AuditOptions,
 ): Promise<Examination> {
   const { seed } = config.train
-  const audited = data ? { ...config, data: [...data] } : config
-  const found = await findDatasets(session, audited.data, seed)
-  return auditExamples(audited, found, (of) => findDatasets(session, of, seed, 'validation'), onFinding)
+  const entries = data ? [...data] : config.data
+  const found = await findDatasets(session, entries, seed)
+  const decontamination = decontaminationOf(config.decontaminate)
+  const evaluations = await findEvaluations(entries, decontamination, (of) =>
+    findDatasets(session, of, seed, 'validation'),
+  )
+  const { by, near } = repeatsOf(config.dedup) ?? { by: 'example', near: null }
+  const { report } = await examine(found, {
+    repeats: { by, near: near ?? nearDefaults },
+    questions: by === 'example',
+    evaluations: await readEvaluations(evaluations, decontamination.overlap),
+    ...(onFinding ? { onFinding } : {}),
+  })
+  return report
 }

@@ -3,7 +3,7 @@ import { localPath } from '../files/paths.js'
 import { adaptersOf } from '../config/adapters.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { dataFiles } from '../data/read/index.js'
-import { evaluationEntries } from './examine-data.js'
+import { evaluationEntries } from './evaluations.js'
 
 /** Paths of a model in the config. */
 export const modelInputs = (

@@ -1,0 +1,112 @@
+import { normalize } from 'node:path'
+import { IftError } from '@ift/tensor'
+import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
+import type { LocatedExample } from '../data/build.js'
+import {
+  Evaluation,
+  overlapDefaults,
+  type ContaminationAction,
+  type OverlapOptions,
+} from '../data/duplicates/index.js'
+import { sourcesOf } from './record-source.js'
+
+/** A dataset that was found, as far as its examples are looked through. */
+export interface FoundExamples {
+  readonly name: string
+  readonly examples: () => AsyncIterable<LocatedExample>
+  /** Hash of what the examples are made of; null when it is not known. */
+  readonly key: string | null
+  /** Records that gave no example, by reason; filled while the examples are read. */
+  readonly dropped: Map<string, number>
+}
+
+/** Finds datasets by their entries, as those of `validation.data`. */
+export type Find = (entries: DataEntry[]) => Promise<readonly FoundExamples[]>
+
+/** Evaluation data that a config names. */
+export const evaluationEntries = (option: ResolvedConfig['decontaminate']): (string | DataSource)[] =>
+  [typeof option === 'object' && 'against' in option ? option.against : (option ?? [])].flat()
+
+export interface Decontamination {
+  readonly entries: readonly (string | DataSource)[]
+  readonly action: ContaminationAction
+  readonly overlap: OverlapOptions
+}
+
+/** What `decontaminate` asks for. */
+export function decontaminationOf(option: ResolvedConfig['decontaminate']): Decontamination {
+  const entries = evaluationEntries(option)
+  if (typeof option !== 'object' || !('against' in option))
+    return { entries, action: 'drop', overlap: overlapDefaults }
+  const { action, words, characters } = option
+  return { entries, action, overlap: { words, characters } }
+}
+
+/** `gsm8k:test` as its dataset and split; anything else as in `data`. One letter before the colon is a drive. */
+function evaluationSource(entry: string | DataSource): DataSource {
+  const [, of, split] = (typeof entry === 'string' && /^(.{2,}):([a-z][\w-]*)$/i.exec(entry)) || []
+  const [source] = sourcesOf(of === undefined ? [entry] : [of])
+  return split === undefined ? source! : { ...source!, split }
+}
+
+const shown = ({ name, path, split }: DataSource) =>
+  `${[name, path].filter(Boolean).join(' in ')}${split === undefined ? '' : `:${split}`}`
+
+const placeOf = ({ name, path, split }: DataSource) =>
+  JSON.stringify([name, path === undefined ? null : normalize(path), split])
+
+/** An evaluation by its name in messages, with the datasets that it is made of. */
+export interface FoundEvaluation {
+  readonly name: string
+  readonly found: readonly FoundExamples[]
+}
+
+/** Finds the data of every evaluation; IFT_CONFIG_INVALID for one that is trained on. */
+export async function findEvaluations(
+  data: ResolvedConfig['data'],
+  { entries }: Decontamination,
+  find: Find,
+): Promise<FoundEvaluation[]> {
+  const trained = new Set(sourcesOf(data).map(placeOf))
+  const evaluations: FoundEvaluation[] = []
+  for (const source of entries.map(evaluationSource)) {
+    const name = shown(source)
+    if (trained.has(placeOf(source)))
+      throw new IftError(
+        'IFT_CONFIG_INVALID',
+        `decontaminate: ${name} is in data as well: expected data that is not trained on.`,
+        'Name the split that is evaluated on: decontaminate: NAME:test',
+      )
+    try {
+      evaluations.push({ name, found: await find([source]) })
+    } catch (cause) {
+      throw inOption(name, cause)
+    }
+  }
+  return evaluations
+}
+
+/** An error about an evaluation names the option that it stands in. */
+const inOption = (name: string, cause: unknown): unknown =>
+  cause instanceof IftError && !cause.message.startsWith('decontaminate')
+    ? new IftError(cause.code, `decontaminate: ${name}: ${cause.message}`, cause.hint, { cause })
+    : cause
+
+async function* examplesOf(found: readonly FoundExamples[]): AsyncGenerator<LocatedExample> {
+  for (const { examples } of found) yield* examples()
+}
+
+/** Reads the questions of every evaluation. */
+export async function readEvaluations(
+  evaluations: readonly FoundEvaluation[],
+  overlap: OverlapOptions,
+): Promise<Evaluation[]> {
+  const read: Evaluation[] = []
+  for (const { name, found } of evaluations)
+    try {
+      read.push(await Evaluation.read(name, examplesOf(found), overlap))
+    } catch (cause) {
+      throw inOption(name, cause)
+    }
+  return read
+}
