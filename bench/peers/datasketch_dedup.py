@@ -1,6 +1,5 @@
 """Near duplicates of a JSONL file of instruction, input, output with datasketch: MinHashLSH of 128 permutations in 16 bands of 8 rows.
 
-    pip install datasketch==2.0.0
     python bench/peers/datasketch_dedup.py rows.jsonl
     python bench/peers/datasketch_dedup.py rows.jsonl --same --pairs pairs.json
 

@@ -1,7 +1,6 @@
 """Writes fixtures/minhash.json: signatures and near duplicates by datasketch, for the permutations of ift.
 
-pip install datasketch==2.0.0
-python scripts/reference/make_minhash.py
+    python scripts/reference/make_minhash.py
 """
 
 import json
