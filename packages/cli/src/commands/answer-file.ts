@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { dataFiles, exactJson, IftError, refuseInputs, refuseUnwritable, writeFailed } from '@ift/core'
+import { diskFiles, exactJson, IftError, refuseInputs, refuseUnwritable, writeFailed } from '@ift/core'
 
 /**
  * A file of JSON lines that a command writes over a long time. Lines go to `FILE.partial`, which replaces FILE when
@@ -45,7 +45,7 @@ export class AnswerFile {
         `mkdir -p ${folder}`,
       )
     if (file.#partial !== file.#target) await refuseUnwritable(folder)
-    const inputs = (await dataFiles(input)).map((path) => ({ what: 'the input', path }))
+    const inputs = (await diskFiles(input)).map((path) => ({ what: 'the input', path }))
     for (const [place, why] of [
       [file.#target, 'exists.'],
       [file.#partial, 'holds the lines of a command that did not end.'],

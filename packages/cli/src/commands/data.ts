@@ -1,7 +1,7 @@
 import {
   convertData,
   convertTargets,
-  dataFiles,
+  diskFiles,
   DataStats,
   formatNames,
   Ift,
@@ -93,7 +93,7 @@ export const data = verb({
     if (action === 'validate') return validate(path, source, terminal, json)
     if (output === undefined)
       throw new IftError('IFT_USAGE', 'data convert needs --output.', `${example} --output out.jsonl`)
-    const inputs = (await dataFiles(path)).map((file) => ({ what: 'the input', path: file }))
+    const inputs = (await diskFiles(path)).map((file) => ({ what: 'the input', path: file }))
     await refuseInputs(localPath(cwd, output), inputs)
     const written = await convertData(readExamples(path, source), to, localPath(cwd, output))
     terminal.note(`${written} records in ${localPath(cwd, output)}`)

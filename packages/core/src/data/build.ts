@@ -2,11 +2,9 @@ import { createHash } from 'node:crypto'
 import { IftError } from '@ift/tensor'
 import type { PromptTemplate } from '../contract/template.js'
 import type { Tokenizer } from '../contract/tokenizer.js'
-import { streamRegular } from '../files/regular-file.js'
 import { encodeExamples, type EncodeOptions } from './encode.js'
 import { isExampleRecord, recordConverter, type FormatOptions } from './format/index.js'
-import { dataFailed } from './read/bytes.js'
-import { readRecords, type ReadOptions } from './read/index.js'
+import { fileOf, readRecords, storedBytes, type ReadOptions } from './read/index.js'
 import { SampleStore, SampleStoreBuilder, type StoreCounts } from './store.js'
 import type { Example, Sample } from '../contract/data.js'
 
@@ -68,17 +66,20 @@ export async function* locateExamples(
   }
 }
 
-/** sha256 of files, for manifests and cache keys. */
-export async function hashFiles(paths: readonly string[]): Promise<string> {
+/** sha256 of data files, for manifests and cache keys; of entries of an archive, that of the archive and their names. */
+export async function hashFiles(names: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
-  for (const path of paths) {
-    const file = createHash('sha256')
-    try {
-      for await (const chunk of streamRegular(path)) file.update(chunk)
-    } catch (cause) {
-      throw dataFailed(path, cause)
+  let path = ''
+  let digest = Buffer.alloc(0)
+  for (const name of names) {
+    const { file, entry } = fileOf(name)
+    if (file !== path) {
+      const content = createHash('sha256')
+      for await (const chunk of storedBytes(file)) content.update(chunk)
+      ;[path, digest] = [file, content.digest()]
     }
-    hash.update(file.digest())
+    hash.update(digest)
+    if (entry !== null) hash.update(JSON.stringify(entry))
   }
   return hash.digest('hex')
 }

@@ -41,6 +41,7 @@ export { DataRandom } from './random.js'
 export {
   dataFiles,
   decodeUtf8,
+  diskFiles,
   readCsv,
   readLines,
   readRecords,

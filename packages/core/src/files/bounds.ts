@@ -94,3 +94,16 @@ export const mostParquetRows = 1 << 24
 export const mostParquetPageBytes = 512 * MiB
 export const mostParquetGroupBytes = 1024 * MiB
 export const mostParquetMemory = 1536 * MiB
+
+/**
+ * Entries of an archive of data, and their names, which are listed before one is read. Archives of a file for each example have some
+ * hundred thousand.
+ */
+export const mostArchiveEntries = 1 << 20
+export const mostArchiveNameBytes = 128 * MiB
+
+/** Bytes that deflate makes out of one: a match of 258 bytes takes 2 bits (RFC 1951). */
+export const mostDeflateFactor = 1032
+
+/** A Parquet file in an archive, which is unpacked to be read: its footer is at its end. Shards of the hub have 0.5 GB. */
+export const mostUnpackedBytes = 16384 * MiB

@@ -2,7 +2,8 @@ import { hubSettings } from '../config/env.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import type { SourceOptions } from '../data/build.js'
 import { dataFiles, type Split } from '../data/read/index.js'
-import { pathOf, resolveSource } from '../source/index.js'
+import { isPattern } from '../files/pattern.js'
+import { locateData } from '../source/index.js'
 
 /** Files of records that an entry of `data` names, found. */
 export interface RecordSource {
@@ -14,32 +15,20 @@ export interface RecordSource {
   readonly options: SourceOptions
 }
 
-/** An entry of `data` in full: text with a separator or an extension is a path, other text the name of a dataset. */
+/** An entry of `data` in full: text with a separator, an extension or a pattern is a path, other text the name of a dataset. */
 export const asSource = (entry: DataEntry): DataSource =>
   typeof entry !== 'string'
     ? entry
-    : /[\\/]|\.[a-z]+$/i.test(entry)
+    : /[\\/]|\.[a-z]+$/i.test(entry) || isPattern(entry)
       ? { path: entry, encoding: 'utf-8' }
       : { name: entry, encoding: 'utf-8' }
 
 /** All entries of `data` in full. */
 export const sourcesOf = (data: ResolvedConfig['data']): DataSource[] => [data].flat().map(asSource)
 
-/** Place of a dataset's files on this machine: a path, or a hub id whose files are fetched. */
-export const locateDataset = async (
-  rootDir: string,
-  spec: string,
-  patterns?: readonly string[],
-): Promise<string> =>
-  pathOf(
-    await resolveSource(spec, {
-      kind: 'dataset',
-      rootDir,
-      ...hubSettings(),
-      ...(patterns ? { patterns } : {}),
-    }),
-    spec,
-  )
+/** Place of a dataset's files on this machine: a path or pattern, or what a hub id names, which is fetched. */
+export const locateDataset = (rootDir: string, spec: string, patterns?: readonly string[]): Promise<string> =>
+  locateData(spec, { kind: 'dataset', rootDir, ...hubSettings(), ...(patterns ? { patterns } : {}) })
 
 /** Finds the files of an entry with a path, and how they are to be read. */
 export async function findRecords(

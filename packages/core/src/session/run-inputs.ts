@@ -2,7 +2,7 @@ import type { Input } from '../files/inputs.js'
 import { localPath } from '../files/paths.js'
 import { adaptersOf } from '../config/adapters.js'
 import type { ResolvedConfig } from '../config/schema.js'
-import { dataFiles } from '../data/read/index.js'
+import { diskFiles } from '../data/read/index.js'
 import { evaluationEntries } from './evaluations.js'
 
 /** Paths of a model in the config. */
@@ -26,7 +26,7 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
     const path = typeof entry === 'string' ? entry : entry.path
     if (path === undefined) continue
     // Unreadable files are refused where they are read.
-    for (const file of await dataFiles(at(path)).catch(() => [])) inputs.push({ what: 'data', path: file })
+    for (const file of await diskFiles(at(path)).catch(() => [])) inputs.push({ what: 'data', path: file })
   }
   return inputs
 }

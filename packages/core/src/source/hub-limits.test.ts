@@ -119,9 +119,9 @@ test('a file that brings a byte with every connection', async () => {
 test('names that no file system takes', async () => {
   const data = Buffer.from('{}')
   add({ files: { ...modelFiles, [`${'a'.repeat(300)}/config.json`]: data } })
-  await fails('IFT_FILE_WRITE', 'cannot be written', { patterns: ['*config.json'] })
+  await fails('IFT_FILE_WRITE', 'cannot be written', { patterns: ['**/*config.json'] })
   add({ files: { 'a.json': data, 'a.json/b.json': data } })
-  await fails('IFT_FILE_WRITE', 'cannot be written', { patterns: ['*.json'] })
+  await fails('IFT_FILE_WRITE', 'cannot be written', { patterns: ['**/*.json'] })
 })
 
 test('brackets in texts do not count', () => {

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { looseObject, record, string } from 'zod'
+import { isPattern, nearestNames } from '../files/pattern.js'
 import { readJson } from '../files/read-json.js'
 import { checkFileName, isCommit, RepoCache } from './cache.js'
 import { checkSpace, downloadBlob, fileError } from './download.js'
@@ -59,11 +60,14 @@ export async function resolveSource(spec: string, options: ResolveOptions): Prom
   const wanted = selectFiles(tree, options.kind, options.patterns)
   if (wanted.length === 0 || (options.kind === 'model' && !options.patterns && !hasWeights(wanted)))
     throw nothingWanted(id, tree, options)
-  for (const name of options.patterns?.filter((pattern) => !/[*?[]/.test(pattern)) ?? [])
+  for (const name of options.patterns?.filter((pattern) => !isPattern(pattern)) ?? [])
     if (!wanted.some(({ path }) => path === name))
       throw new IftError(
         'IFT_SOURCE_NOT_FOUND',
-        `${id}@${revision} has no file ${name}.`,
+        `${id}@${revision} has no file ${name}; it has ${nearestNames(
+          name,
+          tree.map(({ path }) => path),
+        )}.`,
         `Its files: ${hub.page}/tree/${revision}`,
       )
   try {
@@ -95,7 +99,10 @@ const nothingWanted = (
   return new IftError(
     'IFT_SOURCE_NOT_FOUND',
     patterns
-      ? `${id} has no file that matches ${patterns.join(', ')}; it has ${listed(tree.map(({ path }) => path)) || 'none'}.`
+      ? `${id} has no file that matches ${patterns.join(', ')}; it has ${nearestNames(
+          patterns[0]!,
+          tree.map(({ path }) => path),
+        )}.`
       : kind === 'model'
         ? `${id} holds no weights that ift can read (safetensors, .bin or one .gguf); it has ${listed(gguf.length > 0 ? gguf : tree.map(({ path }) => path)) || 'none'}.`
         : `${id} holds no files of a ${kind}; it has ${listed(tree.map(({ path }) => path)) || 'none'}.`,
@@ -137,7 +144,7 @@ async function cachedFiles(
   const files = selectPaths(present, kind, patterns)
   // Which files match a glob, or make up a dataset, only the hub knows.
   const open = kind === 'dataset' ? (patterns ?? ['*']) : (patterns ?? [])
-  const unsure = options.offline === true ? [] : open.filter((pattern) => /[*?[]/.test(pattern))
+  const unsure = options.offline === true ? [] : open.filter(isPattern)
   return { files, missing: [...missingFrom(present, kind, patterns, shards), ...unsure] }
 }
 

@@ -1,17 +1,7 @@
 import { adapterConfig, adapterWeights, isAdapterFile } from '../files/adapter-files.js'
 import { mostPrefixBytes } from '../files/bounds.js'
+import { isPattern, pathMatcher } from '../files/pattern.js'
 import type { HubFile, SourceKind } from './types.js'
-
-/** A shell pattern as Python's fnmatch reads it: '*' and '?' also match '/'. */
-export function globPattern(glob: string): RegExp {
-  const source = glob
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${source}$`, 's')
-}
-
-export const isGlob = (pattern: string): boolean => /[*?[]/.test(pattern)
 
 const tokenizerFiles = [
   'tokenizer.json',
@@ -31,6 +21,8 @@ const textFiles = new Set([
   'model.safetensors.index.json',
 ])
 const dataFile = /\.(json|jsonl|ndjson|csv|tsv|parquet|txt)(\.gz|\.zst)?$/i
+/** Fetched where a repository has no other data: many have an archive of the same files beside them. */
+const archive = /\.(zip|tar|tgz|tar\.gz|tzst|tar\.zst)$/i
 const notData = /(^|\/)(dataset_infos?\.json|README[^/]*|LICENSE[^/]*|requirements\.txt|\.[^/]*)$/i
 
 const inRoot = (path: string) => !path.includes('/')
@@ -93,10 +85,14 @@ export function selectPaths(
   patterns: readonly string[] | undefined,
 ): string[] {
   if (patterns) {
-    const globs = patterns.map(globPattern)
-    return paths.filter((path) => patterns.includes(path) || globs.some((glob) => glob.test(path)))
+    const matchers = patterns.map(pathMatcher)
+    return paths.filter((path) => patterns.includes(path) || matchers.some((matches) => matches(path)))
   }
-  if (kind === 'dataset') return paths.filter((path) => dataFile.test(path) && !notData.test(path))
+  if (kind === 'dataset') {
+    const files = paths.filter((path) => !notData.test(path))
+    const data = files.filter((path) => dataFile.test(path))
+    return data.length > 0 ? data : files.filter((path) => archive.test(path))
+  }
   if (kind === 'adapter') {
     const weights = adapterFiles(paths)
     return paths.filter(
@@ -121,10 +117,8 @@ export function missingFrom(
   shardsOf: readonly string[],
 ): string[] {
   if (patterns) {
-    const exact = patterns.filter((pattern) => !isGlob(pattern) && !paths.includes(pattern))
-    const unmatched = patterns.filter(
-      (pattern) => isGlob(pattern) && !paths.some((path) => globPattern(pattern).test(path)),
-    )
+    const exact = patterns.filter((pattern) => !isPattern(pattern) && !paths.includes(pattern))
+    const unmatched = patterns.filter((pattern) => isPattern(pattern) && !paths.some(pathMatcher(pattern)))
     return [...exact, ...unmatched]
   }
   if (kind === 'dataset') return selectPaths(paths, kind, undefined).length > 0 ? [] : ['data files']

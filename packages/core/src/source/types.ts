@@ -23,7 +23,7 @@ export interface ResolveOptions {
   readonly token?: string | null
   /** Nothing may be fetched. */
   readonly offline?: boolean
-  /** Names or globs of the wanted files ('*' also matches '/'); by default what the kind needs. */
+  /** Names or shell patterns of the wanted files ('**' goes through folders); by default what the kind needs. */
   readonly patterns?: readonly string[]
   /** Ask the hub again where a branch points, although the cache knows it. */
   readonly refresh?: boolean

@@ -3,15 +3,17 @@ import type { CsvError, Info } from 'csv-parse'
 import { IftError } from '@ift/tensor'
 import { mostRecordBytes } from '../../files/bounds.js'
 import { decodeUtf8, openBytes } from './bytes.js'
+import { fileOnDisk, type RecordFile } from './record-file.js'
 import { RecordBound } from './record-bound.js'
 import { excerpt, report, type RawRecord, type ReadOptions } from './record.js'
 
 /** Whole lines of valid UTF-8, so that the line of a wrong byte is known. */
-async function* checked(path: string, encoding: string | undefined): AsyncGenerator<Uint8Array> {
+async function* checked(file: RecordFile, encoding: string | undefined): AsyncGenerator<Uint8Array> {
+  const path = file.name
   let line = 1
   let pending: Uint8Array[] = []
   const bound = new RecordBound(path)
-  for await (const chunk of openBytes(path, encoding)) {
+  for await (const chunk of openBytes(file, encoding)) {
     const end = chunk.lastIndexOf(0x0a) + 1
     if (end > 0) {
       const bytes = Buffer.concat([...pending, chunk.subarray(0, end)])
@@ -60,10 +62,12 @@ function columnNames(path: string, header: readonly string[]): string[] {
 
 /** Comma or tab separated values with quoting as in RFC 4180; quotes inside an unquoted field are plain characters. */
 export async function* readCsv(
-  path: string,
+  source: string | RecordFile,
   delimiter: ',' | '\t',
   options: ReadOptions = {},
 ): AsyncGenerator<RawRecord> {
+  const file = typeof source === 'string' ? fileOnDisk(source) : source
+  const path = file.name
   const { header = true, quotes = true } = options
   // Loaded by the first table: a run on other data starts without it.
   const { parse } = await import('csv-parse')
@@ -91,9 +95,9 @@ export async function* readCsv(
   parser.on('skip', (cause?: CsvError) => {
     if (cause) report(problem(cause), options)
   })
-  const source = checked(path, options.encoding)
+  const lines = checked(file, options.encoding)
   const pump = (async () => {
-    for await (const bytes of source) {
+    for await (const bytes of lines) {
       if (!parser.write(bytes) && !parser.destroyed)
         await new Promise<void>((done) => {
           parser.once('drain', done).once('close', done)

@@ -1,73 +1,67 @@
-import { readdir, stat } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { basename } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { dataFailed, withoutCompression } from './bytes.js'
+import { archiveEntries, entryName, parseEntry } from './archive/index.js'
 import { readCsv } from './csv.js'
+import { withoutCompression } from './decompress.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
 import { readParquet } from './parquet.js'
+import { dataFiles, extensionOf } from './places.js'
 import type { RawRecord, ReadOptions } from './record.js'
-import { filesOf, type Split } from './splits.js'
+import { fileOnDisk, type RecordFile } from './record-file.js'
+import { onDisk } from './unpacked.js'
 
 export { decodeUtf8 } from './bytes.js'
 export { readCsv } from './csv.js'
 export { readLines } from './jsonl.js'
+export { dataFiles, diskFiles, fileOf } from './places.js'
 export type { RawRecord, ReadOptions } from './record.js'
+export { storedBytes } from './record-file.js'
 export type { Split } from './splits.js'
 
 const containers: Readonly<
-  Record<string, (path: string, options: ReadOptions) => AsyncGenerator<RawRecord>>
+  Record<string, (file: RecordFile, options: ReadOptions) => AsyncGenerator<RawRecord>>
 > = {
   '.json': readJson,
   '.jsonl': readJsonl,
   '.ndjson': readJsonl,
-  '.csv': (path, options) => readCsv(path, ',', options),
-  '.tsv': (path, options) => readCsv(path, '\t', options),
-  '.parquet': readParquet,
+  '.csv': (file, options) => readCsv(file, ',', options),
+  '.tsv': (file, options) => readCsv(file, '\t', options),
 }
 
-const containerOf = (path: string) => containers[extname(withoutCompression(path)).toLowerCase()]
+async function* readFile(file: RecordFile, options: ReadOptions): AsyncGenerator<RawRecord> {
+  const { name } = file
+  const read = containers[extensionOf(name)]
+  if (read) yield* read(file, options)
+  else if (extensionOf(name) === '.parquet' && name === withoutCompression(name))
+    yield* onDisk(file, (path) => readParquet(path, name))
+  else
+    throw new IftError(
+      'IFT_DATA_CONTAINER',
+      `${name}: cannot tell the kind of file from the name "${basename(name)}".`,
+      'Known: .json .jsonl .ndjson .csv .tsv (also with .gz or .zst behind) and .parquet, also in .zip, .tar, .tar.gz, .tar.zst.',
+    )
+}
 
-/** Files of a split with records in a folder and below, in the order of their paths; a file stands for itself. */
-export async function dataFiles(path: string, split: Split = 'all'): Promise<readonly string[]> {
-  let info
-  try {
-    info = await stat(path)
-  } catch (cause) {
-    throw dataFailed(path, cause)
+/** Files one after another; those of one archive in one pass over it. */
+async function* openFiles(names: readonly string[]): AsyncGenerator<RecordFile> {
+  for (let i = 0; i < names.length;) {
+    const archive = parseEntry(names[i]!)?.archive
+    if (archive === undefined) {
+      yield fileOnDisk(names[i++]!)
+      continue
+    }
+    const wanted = new Set<string>()
+    for (; i < names.length && parseEntry(names[i]!)?.archive === archive; i++) wanted.add(names[i]!)
+    for await (const entry of archiveEntries(archive))
+      if (wanted.has(entryName(archive, entry.inside))) yield entry
   }
-  if (!info.isDirectory()) return [path]
-  let entries
-  try {
-    entries = await readdir(path, { recursive: true, withFileTypes: true })
-  } catch (cause) {
-    throw dataFailed(path, cause)
-  }
-  const files = entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && containerOf(entry.name) !== undefined)
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-  if (files.length > 0) return filesOf(path, files, split)
-  throw new IftError(
-    'IFT_SOURCE_NOT_FOUND',
-    `${path}: no data file in this folder (.json, .jsonl, .csv, .tsv, .parquet, also .gz or .zst of them).`,
-    'Name the file itself.',
-  )
 }
 
 /**
- * Records of a data file or of all data files in a folder, in order. The kind of file is told by its name:
+ * Records of a place, in order: of a file, a folder, an archive or a pattern, see `dataFiles`. The kind of a file is told by its name:
  * .json .jsonl .ndjson .csv .tsv, each also with .gz or .zst, and .parquet.
  */
-export async function* readRecords(path: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  for (const file of await dataFiles(path, options.split)) {
-    const read = containerOf(file)
-    if (!read || (read === readParquet && file !== withoutCompression(file)))
-      throw new IftError(
-        'IFT_DATA_CONTAINER',
-        `${file}: cannot tell the kind of file from the name "${basename(file)}".`,
-        'Known: .json .jsonl .ndjson .csv .tsv (also with .gz or .zst behind) and .parquet.',
-      )
-    yield* read(file, options)
-  }
+export async function* readRecords(place: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
+  for await (const file of openFiles(await dataFiles(place, options.split))) yield* readFile(file, options)
 }

@@ -1,23 +1,31 @@
 import { decodeUtf8, openBytes } from './bytes.js'
 import { RecordBound } from './record-bound.js'
+import type { Chunks, RecordFile } from './record-file.js'
 import { parseRecord, type RawRecord, type ReadOptions } from './record.js'
 
 const newline = 0x0a
 
-/** Non-empty lines of a file with their numbers, without line ends. A line has at most `mostRecordBytes`. */
-export async function* readLines(
-  path: string,
-  encoding?: string,
-): AsyncGenerator<{ bytes: Uint8Array; line: number }> {
+interface Line {
+  /** Without its end. */
+  readonly bytes: Uint8Array
+  readonly line: number
+}
+
+/** Non-empty lines of a file with their numbers. A line has at most `mostRecordBytes`. */
+export const readLines = (path: string, encoding?: string): AsyncGenerator<Line> =>
+  linesOf(openBytes(path, encoding), path)
+
+/** Non-empty lines of UTF-8. */
+async function* linesOf(input: Chunks, name: string): AsyncGenerator<Line> {
   let line = 1
   let pending: Uint8Array[] = []
-  const bound = new RecordBound(path)
+  const bound = new RecordBound(name)
   const take = (last: Uint8Array): Uint8Array | null => {
     const bytes = pending.length === 0 ? last : Buffer.concat([...pending, last])
     pending = []
     return bytes.some((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) ? bytes : null
   }
-  for await (const chunk of openBytes(path, encoding)) {
+  for await (const chunk of input) {
     let start = 0
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       bound.add(end + 1 - start, line)
@@ -43,11 +51,18 @@ export async function* readLines(
   if (bytes) yield { bytes, line }
 }
 
-/** One JSON object a line; blank lines and CRLF are fine. */
-export async function* readJsonl(path: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  for await (const { bytes, line } of readLines(path, options.encoding)) {
-    const where = `${path}:${line}`
+/** One JSON object a line of UTF-8; blank lines and CRLF are fine. */
+export async function* parseLines(
+  input: Chunks,
+  name: string,
+  options: ReadOptions,
+): AsyncGenerator<RawRecord> {
+  for await (const { bytes, line } of linesOf(input, name)) {
+    const where = `${name}:${line}`
     const record = parseRecord(decodeUtf8(bytes, where), where, options)
     if (record) yield record
   }
 }
+
+export const readJsonl = (file: RecordFile, options: ReadOptions = {}): AsyncGenerator<RawRecord> =>
+  parseLines(openBytes(file, options.encoding), file.name, options)

@@ -2,7 +2,7 @@ import type { FileMetaData, SchemaElement, SchemaTree } from 'hyparquet'
 import { IftError } from '@ift/tensor'
 import { mostParquetGroupBytes, mostParquetRows } from '../../files/bounds.js'
 import { ExactNumber, exactNumber, parseExactJson } from '../exact-json.js'
-import { dataFailed } from './bytes.js'
+import { dataFailed, FileStamp } from './record-file.js'
 import { ParquetFile } from './parquet-worker.js'
 import type { RawRecord } from './record.js'
 
@@ -142,12 +142,13 @@ function checkFooter({ num_rows: rows, row_groups: groups, schema }: FileMetaDat
       throw new Error(`row group ${i} has ${columns.length} columns, and the schema ${leaves}`)
 }
 
-/** Rows of a Parquet file, one row group in memory at a time. */
-export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
+/** Rows of a Parquet file, one row group in memory at a time; `name` is what messages call it. */
+export async function* readParquet(path: string, name = path): AsyncGenerator<RawRecord> {
   let file: ParquetFile | undefined
   try {
     // Loaded by the first Parquet file: a run on other data starts without it.
     const { parquetSchema } = await import('hyparquet')
+    const stamp = await FileStamp.of(path)
     file = await ParquetFile.open(path)
     const footer = await file.footer()
     checkFooter(footer)
@@ -163,15 +164,16 @@ export async function* readParquet(path: string): AsyncGenerator<RawRecord> {
         row++
         yield {
           record: Object.fromEntries(columns.map(([name, convert]) => [name, convert(record[name])])),
-          where: `${path}#${row}`,
+          where: `${name}#${row}`,
         }
       }
     }
+    await stamp.check()
   } catch (cause) {
-    if (cause instanceof IftError) throw dataFailed(path, cause)
+    if (cause instanceof IftError) throw dataFailed(name, cause)
     throw new IftError(
       'IFT_FILE_CORRUPT',
-      `${path}: broken Parquet file: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${name}: broken Parquet file: ${cause instanceof Error ? cause.message : String(cause)}`,
       'Fetch the file again; it may have been cut off.',
       { cause },
     )

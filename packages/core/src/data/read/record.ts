@@ -78,6 +78,12 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
     return null
   }
   if (isRecord(value)) return { record: value, where }
+  refuseValue(value, where, text, options)
+  return null
+}
+
+/** Reports a value in the place of a record. */
+export function refuseValue(value: unknown, where: string, text: string, options: ReadOptions): void {
   report(
     new IftError(
       'IFT_DATA_RECORD',
@@ -86,7 +92,6 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
     ),
     options,
   )
-  return null
 }
 
 /** Either value may be meant; taking one of them would lose the other silently. */

@@ -1,4 +1,3 @@
-import { relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
 
 /** Words in names of files and folders that tell their split, as Hugging Face's datasets reads them. */
@@ -20,12 +19,16 @@ const isOf = (path: string, split: string) => (words.get(split) ?? [split]).some
  */
 export type Split = 'all' | 'training' | 'validation' | { readonly named: string }
 
-/** Throws IFT_DATA_SPLIT when the folder has no file of the split. */
-export function filesOf(folder: string, files: readonly string[], split: Split): readonly string[] {
-  if (split === 'all') return files
-  const inside = (file: string) => relative(folder, file).split(sep).join('/')
-  const of = (...names: string[]) => files.filter((file) => names.some((name) => isOf(inside(file), name)))
-  const not = (...names: string[]) => files.filter((file) => !names.some((name) => isOf(inside(file), name)))
+/** Names of the files of a split, told by their paths inside of the place. Throws IFT_DATA_SPLIT when there are none. */
+export function filesOf(
+  place: string,
+  files: readonly { readonly name: string; readonly inside: string }[],
+  split: Split,
+): readonly string[] {
+  if (split === 'all') return files.map(({ name }) => name)
+  const of = (...splits: string[]) => files.filter(({ inside }) => splits.some((name) => isOf(inside, name)))
+  const not = (...splits: string[]) =>
+    files.filter(({ inside }) => !splits.some((name) => isOf(inside, name)))
   const choices =
     split === 'training'
       ? [not('validation', 'test')]
@@ -33,12 +36,12 @@ export function filesOf(folder: string, files: readonly string[], split: Split):
         ? [of('validation'), of('test'), not('train')]
         : [of(split.named)]
   const chosen = choices.find((list) => list.length > 0)
-  if (chosen) return chosen
+  if (chosen) return chosen.map(({ name }) => name)
   const wanted = typeof split === 'string' ? `for ${split}` : `of the split "${split.named}"`
-  const names = files.map(inside)
+  const names = files.map(({ inside }) => inside)
   throw new IftError(
     'IFT_DATA_SPLIT',
-    `${folder}: no file is ${wanted}; there are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}.`,
+    `${place}: no file is ${wanted}; there are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}.`,
     'Say which are meant, data: { path: …, split: "test" }, or name a file.',
   )
 }

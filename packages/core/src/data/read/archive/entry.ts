@@ -1,0 +1,81 @@
+import { IftError } from '@ift/tensor'
+import { mostArchiveEntries, mostArchiveNameBytes } from '../../../files/bounds.js'
+import { corrupt, hostile } from '../../../files/errors.js'
+import type { RecordFile } from '../record-file.js'
+
+/** What stands between an archive and what lies in it: `rows.zip!/part/a.jsonl`. */
+export const separator = '!/'
+
+export const entryName = (archive: string, entry: string): string => `${archive}${separator}${entry}`
+
+/** An archive, and which of its entries are meant. */
+export interface EntrySpec {
+  readonly archive: string
+  /** A path, a folder or a pattern inside; all of it when empty. */
+  readonly inside: string
+}
+
+const archives = /\.(zip|tar|tgz|tar\.gz|tzst|tar\.zst)$/i
+
+export const isArchive = (name: string): boolean => archives.test(name)
+
+/** Takes `rows.zip!/part/a.jsonl` apart; null for a text that names no entry. */
+export function parseEntry(name: string): EntrySpec | null {
+  for (let at = name.indexOf(separator); at >= 0; at = name.indexOf(separator, at + 1)) {
+    const archive = name.slice(0, at)
+    if (isArchive(archive)) return { archive, inside: name.slice(at + separator.length) }
+  }
+  return null
+}
+
+/** An entry that holds a file, while its archive is gone through. */
+export interface ArchiveEntry extends RecordFile {
+  /** Its path inside. */
+  readonly inside: string
+}
+
+/** Goes through the entries of one archive, and refuses what no archive of data has. */
+export class EntryNames {
+  readonly #archive: string
+  #count = 0
+  #bytes = 0
+
+  constructor(archive: string) {
+    this.#archive = archive
+  }
+
+  /** Path of the next entry: `IFT_FILE_HOSTILE` for one that leaves the archive, `IFT_FILE_CORRUPT` when there are too many. */
+  take(name: string): string {
+    this.#bytes += name.length
+    if (++this.#count > mostArchiveEntries || this.#bytes > mostArchiveNameBytes)
+      throw corrupt(
+        this.#archive,
+        `more than ${mostArchiveEntries} entries, or ${mostArchiveNameBytes >> 20} MiB of their names`,
+        'Unpack it, and name the folder.',
+      )
+    const path = name.replace(/^(\.\/+)+/, '')
+    if (
+      path.startsWith('/') ||
+      /^[A-Za-z]:/.test(path) ||
+      /[\\\0]/.test(path) ||
+      path.split('/').includes('..')
+    )
+      throw hostile(
+        this.#archive,
+        `the entry ${JSON.stringify(name)} would lie outside of the archive`,
+        'Do not unpack it either. Ask who made it for another one.',
+      )
+    return path
+  }
+}
+
+/** A broken archive, or entry of one. */
+export const brokenArchive = (name: string, cause: unknown): unknown =>
+  cause instanceof IftError
+    ? cause
+    : corrupt(
+        name,
+        `broken archive: ${cause instanceof Error ? cause.message : String(cause)}`,
+        'Fetch the archive again; it may have been cut off.',
+        cause,
+      )

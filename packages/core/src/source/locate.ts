@@ -1,0 +1,58 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import { localPath } from '../files/paths.js'
+import { isPattern } from '../files/pattern.js'
+import { pathOf } from './path-of.js'
+import { resolveSource } from './resolve.js'
+import { parseHubId } from './spec.js'
+import type { ResolveOptions } from './types.js'
+
+/** Names that data lie under, with which a text of three parts and more is a file of a hub repository. */
+const dataName = /\.(json|jsonl|ndjson|csv|tsv|parquet|zip|tar|tgz|tzst)(\.gz|\.zst)?$/i
+
+/** A file of a hub repository, or several by a pattern: `org/name/part-*.jsonl`, `org/name@main/data/train.parquet`. */
+interface HubFiles {
+  /** The repository, as `resolveSource` takes it. */
+  readonly spec: string
+  /** Path or pattern inside. */
+  readonly inside: string
+}
+
+/** Takes a text apart that names files of a hub repository; null for any other. Revisions with `/` are `refs/pr/1` and `refs/convert/parquet`. */
+export function parseHubFiles(text: string): HubFiles | null {
+  const found = /^((?:hf:)?[^/]+\/[^/@]+(?:@(?:refs\/(?:pr|convert)\/[^/]+|[^/]+))?)\/(.+)$/.exec(text)
+  if (!found) return null
+  const [, spec, inside] = found as unknown as [string, string, string]
+  return parseHubId(spec) && (isPattern(inside) || dataName.test(inside)) ? { spec, inside } : null
+}
+
+const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null
+
+/**
+ * Place of a dataset's files on this machine, as `dataFiles` reads it: a path, a pattern, or a hub id whose files are fetched (all that are
+ * data, or those of `patterns`), or files of one. What lies behind `!/` stays as it is. A text of three parts is a file of the hub only if
+ * nothing here is called as its first part; with `hf:` in front it always is.
+ */
+export async function locateData(text: string, options: ResolveOptions): Promise<string> {
+  const packed = /^(.*?\.(?:zip|tar|tgz|tar\.gz|tzst|tar\.zst))(!\/.*)$/i.exec(text)
+  const [spec, entries] = packed ? [packed[1]!, packed[2]!] : [text, '']
+  const local = localPath(options.rootDir, spec)
+  if (await exists(localPath(options.rootDir, text))) return localPath(options.rootDir, text)
+  const onHub = (await exists(local)) ? null : parseHubFiles(spec)
+  if (onHub && (spec.startsWith('hf:') || !(await exists(localPath(options.rootDir, spec.split('/')[0]!))))) {
+    try {
+      const { dir } = await resolveSource(onHub.spec, { ...options, patterns: [onHub.inside] })
+      return join(dir, onHub.inside) + entries
+    } catch (cause) {
+      if (!(cause instanceof IftError) || spec.startsWith('hf:')) throw cause
+      // It may have been meant as a path.
+      throw new IftError(cause.code, `${cause.message} There is no file ${local} either.`, cause.hint, {
+        cause,
+      })
+    }
+  }
+  const looksLocal = !spec.startsWith('hf:') && (isPattern(spec) || (entries !== '' && !parseHubId(spec)))
+  if (looksLocal) return local + entries
+  return pathOf(await resolveSource(spec, options), spec) + entries
+}
