@@ -31,6 +31,25 @@ export const dataSourceSchema = strict({
       'Which files of a folder or hub id: train, validation, test, another word in their paths, or all. When absent, those that are not named as held out.',
     ),
   encoding: z.string().default('utf-8').describe('Character encoding of the file.'),
+  csv: strict({
+    delimiter: z
+      .string()
+      .regex(/^[\x09\x20-\x7e]$/, 'Expected one character of ASCII.')
+      .optional()
+      .describe('What separates the fields; told by the first line when absent.'),
+    escape: z
+      .enum(['"', '\\'])
+      .optional()
+      .describe('How a quote is written in a quoted field: twice, or behind a backslash.'),
+    comment: z.string().min(1).optional().describe('What lines begin with that are none of the table.'),
+    header: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Names of the columns of a file that has none in its first line.'),
+  })
+    .optional()
+    .describe('How a table (.csv, .tsv) is written, where it is not as RFC 4180 says.'),
   weight: positive
     .optional()
     .describe(

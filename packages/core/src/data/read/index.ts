@@ -25,7 +25,7 @@ const containers: Readonly<
   '.json': readJson,
   '.jsonl': readJsonl,
   '.ndjson': readJsonl,
-  '.csv': (file, options) => readCsv(file, ',', options),
+  '.csv': (file, options) => readCsv(file, undefined, options),
   '.tsv': (file, options) => readCsv(file, '\t', options),
 }
 

@@ -20,6 +20,12 @@ export interface ReadOptions {
    * none.
    */
   readonly header?: true | readonly string[]
+  /** One character between the fields of a CSV file; told by its first line when absent. */
+  readonly delimiter?: string
+  /** How a double quote is written inside of a field in quotes: twice, as in RFC 4180 (default), or behind a backslash. */
+  readonly escape?: '"' | '\\'
+  /** What lines of a CSV or TSV file begin with that are none of the table; no line does when absent. */
+  readonly comment?: string
   /** Whether double quotes enclose fields of a CSV or TSV file (default), or are characters like others. */
   readonly quotes?: boolean
   /** Whether a record is an example, so that an object alone in its file is not looked into for a list of them. */
