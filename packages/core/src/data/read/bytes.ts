@@ -1,6 +1,7 @@
 import { TextDecoder } from 'node:util'
 import { IftError } from '@ift/tensor'
 import { decompressed } from './decompress.js'
+import { WrongEncoding, zerosOf } from './encodings.js'
 import { fileOnDisk, type Chunks, type RecordFile } from './record-file.js'
 
 const utf8 = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8'])
@@ -22,21 +23,49 @@ function decoderFor(path: string, encoding: string, [a, b]: Uint8Array): TextDec
   }
 }
 
-/** Turns any encoding into UTF-8 and drops a byte order mark. */
-async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
-  const encoder = new TextEncoder()
-  const convert = (decoder: TextDecoder, bytes: Uint8Array, stream: boolean): Uint8Array => {
+const newline = 0x0a
+
+/** Decodes a file chunk by chunk, and knows the line of what it cannot decode. */
+class LineDecoder {
+  readonly #name: string
+  readonly #decoder: TextDecoder
+  readonly #encoder = new TextEncoder()
+  #line = 1
+  #previous: Uint8Array = new Uint8Array(0)
+
+  constructor(name: string, decoder: TextDecoder) {
+    this.#name = name
+    this.#decoder = decoder
+  }
+
+  /** UTF-8 of the next bytes. */
+  convert(bytes: Uint8Array, stream = true): Uint8Array {
+    let text: string
     try {
-      return encoder.encode(decoder.decode(bytes, { stream }))
+      text = this.#decoder.decode(bytes, { stream })
     } catch (cause) {
-      throw new IftError(
+      throw new WrongEncoding(
         'IFT_DATA_ENCODING',
-        `${path}: the file is not ${decoder.encoding}.`,
+        `${this.#name}:${this.#line + this.#linesBefore(bytes)}: the file is not ${this.#decoder.encoding}.`,
         'Set `encoding` to that of the file, or leave it out for UTF-8.',
         { cause },
       )
     }
+    this.#line += text.split('\n').length - 1
+    this.#previous = bytes
+    return this.#encoder.encode(text)
   }
+
+  /** Line ends in front of the first byte that does not fit. The last character of the chunk before may go on in this one. */
+  #linesBefore(bytes: Uint8Array): number {
+    const rest = this.#previous.subarray(this.#previous.lastIndexOf(newline) + 1)
+    const text = new TextDecoder(this.#decoder.encoding).decode(Buffer.concat([rest, bytes]))
+    return text.slice(0, Math.max(0, text.indexOf('\ufffd'))).split('\n').length - 1
+  }
+}
+
+/** Turns any encoding into UTF-8 and drops a byte order mark. */
+async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
   const chunks = input[Symbol.asyncIterator]()
   let head: Uint8Array = new Uint8Array(0)
   let done = false
@@ -47,15 +76,22 @@ async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
       if (next.done !== true) head = head.length === 0 ? next.value : Buffer.concat([head, next.value])
     }
     const isMarked = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf
-    const decoder = isMarked ? null : decoderFor(path, encoding, head)
+    const textDecoder = isMarked ? null : decoderFor(path, encoding, head)
+    if (!textDecoder && zerosOf(head) !== null)
+      throw new WrongEncoding(
+        'IFT_DATA_ENCODING',
+        `${path}:1: the file is not UTF-8.`,
+        'It looks like UTF-16.',
+      )
+    const decoder = textDecoder && new LineDecoder(path, textDecoder)
     if (isMarked) head = head.subarray(3)
-    if (head.length > 0) yield decoder ? convert(decoder, head, true) : head
+    if (head.length > 0) yield decoder ? decoder.convert(head) : head
     while (!done) {
       const next = await chunks.next()
       done = next.done === true
-      if (next.done !== true) yield decoder ? convert(decoder, next.value, true) : next.value
+      if (next.done !== true) yield decoder ? decoder.convert(next.value) : next.value
     }
-    if (decoder) yield convert(decoder, new Uint8Array(0), false)
+    if (decoder) yield decoder.convert(new Uint8Array(0), false)
   } finally {
     await chunks.return?.()
   }
@@ -74,7 +110,7 @@ export function decodeUtf8(bytes: Uint8Array, where: string): string {
   try {
     return decoder.decode(bytes)
   } catch (cause) {
-    throw new IftError(
+    throw new WrongEncoding(
       'IFT_DATA_ENCODING',
       `${where}: the file is not UTF-8.`,
       'Set the encoding of the file; for Chinese text it is usually `encoding: gb18030`.',

@@ -2,13 +2,14 @@ import { basename } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { archiveEntries, entryName, parseEntry } from './archive/index.js'
 import { readCsv } from './csv.js'
-import { withoutCompression } from './decompress.js'
+import { decompressed, withoutCompression } from './decompress.js'
+import { proposeEncoding, WrongEncoding } from './encodings.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
 import { readParquet } from './parquet.js'
 import { dataFiles, extensionOf } from './places.js'
 import type { RawRecord, ReadOptions } from './record.js'
-import { fileOnDisk, type RecordFile } from './record-file.js'
+import { fileOnDisk, type Chunks, type RecordFile } from './record-file.js'
 import { onDisk } from './unpacked.js'
 
 export { decodeUtf8 } from './bytes.js'
@@ -58,10 +59,21 @@ async function* openFiles(names: readonly string[]): AsyncGenerator<RecordFile> 
   }
 }
 
+/** A file once more, after decompression. */
+async function* bytesOf(name: string): Chunks {
+  for await (const file of openFiles([name])) yield* decompressed(file)
+}
+
 /**
  * Records of a place, in order: of a file, a folder, an archive or a pattern, see `dataFiles`. The kind of a file is told by its name:
  * .json .jsonl .ndjson .csv .tsv, each also with .gz or .zst, and .parquet.
  */
 export async function* readRecords(place: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  for await (const file of openFiles(await dataFiles(place, options.split))) yield* readFile(file, options)
+  for await (const file of openFiles(await dataFiles(place, options.split)))
+    try {
+      yield* readFile(file, options)
+    } catch (cause) {
+      if (!(cause instanceof WrongEncoding)) throw cause
+      throw await proposeEncoding(cause, bytesOf(file.name))
+    }
 }
