@@ -31,6 +31,10 @@ export const dataSourceSchema = strict({
       'Which files of a folder or hub id: train, validation, test, another word in their paths, or all. When absent, those that are not named as held out.',
     ),
   encoding: z.string().default('utf-8').describe('Character encoding of the file.'),
+  tolerant: z
+    .boolean()
+    .optional()
+    .describe('Read JSON with comments, trailing commas, single quotes, line breaks in strings and NaN.'),
   csv: strict({
     delimiter: z
       .string()

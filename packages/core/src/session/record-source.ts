@@ -33,7 +33,16 @@ export const locateDataset = (rootDir: string, spec: string, patterns?: readonly
 /** Finds the files of an entry with a path, and how they are to be read. */
 export async function findRecords(
   rootDir: string,
-  { path, split: named, format, columns, limit, encoding, csv }: DataSource & { readonly path: string },
+  {
+    path,
+    split: named,
+    format,
+    columns,
+    limit,
+    encoding,
+    tolerant,
+    csv,
+  }: DataSource & { readonly path: string },
   purpose: 'training' | 'validation' = 'training',
 ): Promise<RecordSource> {
   const place = await locateDataset(rootDir, path)
@@ -49,6 +58,7 @@ export async function findRecords(
       ...(columns ? { columns } : {}),
       ...(limit === undefined ? {} : { limit }),
       encoding,
+      ...(tolerant === true ? { tolerant } : {}),
       ...csv,
     },
   }

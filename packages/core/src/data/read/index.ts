@@ -64,16 +64,44 @@ async function* bytesOf(name: string): Chunks {
   for await (const file of openFiles([name])) yield* decompressed(file)
 }
 
+/** Records behind the one that was refused that are tried too. */
+const triedBehind = 1000
+
+/** Whether a file of JSON that was refused behind so many records can be read on as tolerant JSON. */
+async function isTolerable(name: string, before: number, options: ReadOptions): Promise<boolean> {
+  if (options.tolerant === true || !/^\.(json|jsonl|ndjson)$/.test(extensionOf(name))) return false
+  const { onProblem: _, ...rest } = options
+  let records = 0
+  try {
+    for await (const file of openFiles([name]))
+      for await (const _ of readFile(file, { ...rest, tolerant: true }))
+        if (++records > before + triedBehind) return true
+    return records > before
+  } catch {
+    return false
+  }
+}
+
 /**
  * Records of a place, in order: of a file, a folder, an archive or a pattern, see `dataFiles`. The kind of a file is told by its name:
  * .json .jsonl .ndjson .csv .tsv, each also with .gz or .zst, and .parquet.
  */
 export async function* readRecords(place: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  for await (const file of openFiles(await dataFiles(place, options.split)))
+  for await (const file of openFiles(await dataFiles(place, options.split))) {
+    let records = 0
     try {
-      yield* readFile(file, options)
+      for await (const record of readFile(file, options)) {
+        records++
+        yield record
+      }
     } catch (cause) {
-      if (!(cause instanceof WrongEncoding)) throw cause
-      throw await proposeEncoding(cause, bytesOf(file.name))
+      if (cause instanceof WrongEncoding) throw await proposeEncoding(cause, bytesOf(file.name))
+      if (!(cause instanceof IftError) || cause.code !== 'IFT_DATA_SYNTAX') throw cause
+      throw (await isTolerable(file.name, records, options))
+        ? new IftError(cause.code, cause.message, 'tolerant: true reads the file as it is.', {
+            cause: cause.cause,
+          })
+        : cause
     }
+  }
 }

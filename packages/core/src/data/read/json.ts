@@ -3,7 +3,15 @@ import { Head } from './head.js'
 import { parseLines } from './jsonl.js'
 import { RecordBound } from './record-bound.js'
 import type { Chunks, RecordFile } from './record-file.js'
-import { isRecord, parseRecord, refuseValue, type RawRecord, type ReadOptions } from './record.js'
+import {
+  isRecord,
+  jsonParser,
+  parseRecord,
+  refuseValue,
+  type JsonParser,
+  type RawRecord,
+  type ReadOptions,
+} from './record.js'
 import { isSpace, splitJson } from './split-json.js'
 
 const openBrace = 0x7b
@@ -44,9 +52,9 @@ async function isJsonl(input: Chunks, name: string): Promise<boolean> {
 }
 
 /** The value of a text that is probably JSON; null when it is none. */
-function parsed(text: string): unknown {
+function parsed(text: string, parse: JsonParser = JSON.parse): unknown {
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch {
     return null
   }
@@ -67,13 +75,18 @@ async function* upTo(bytes: number, input: Chunks): Chunks {
 async function isKeyed(
   input: Chunks,
   name: string,
-  isExample: NonNullable<ReadOptions['isExample']>,
+  { isExample, tolerant = false }: ReadOptions,
+  parse: JsonParser,
 ): Promise<boolean> {
+  if (!isExample) return false
   const first: Record<string, unknown> = {}
   try {
-    for await (const { text, container } of splitJson(upTo(longestHead, input), name, true)) {
+    for await (const { text, container } of splitJson(upTo(longestHead, input), name, {
+      members: true,
+      tolerant,
+    })) {
       if (container !== 'object') return false
-      const member = parsed(`{${text}}`)
+      const member = parsed(`{${text}}`, parse)
       if (!isRecord(member) || !Object.values(member).every(isRecord)) return false
       Object.assign(first, member)
       if (Object.keys(first).length === 2) break
@@ -96,9 +109,15 @@ function wrapped(record: Readonly<Record<string, unknown>>): readonly Record<str
 }
 
 /** Records by their ids. The id is kept as the field `id` of a record that has none. */
-async function* keyedRecords(input: Chunks, name: string, options: ReadOptions): AsyncGenerator<RawRecord> {
-  for await (const { text, where } of splitJson(input, name, true)) {
-    const member = parseRecord(`{${text}}`, where, options)
+async function* keyedRecords(
+  input: Chunks,
+  name: string,
+  options: ReadOptions,
+  parse: JsonParser,
+): AsyncGenerator<RawRecord> {
+  const { tolerant = false } = options
+  for await (const { text, where } of splitJson(input, name, { members: true, tolerant })) {
+    const member = parseRecord(`{${text}}`, where, options, parse)
     if (!member) continue
     const [[id, record]] = Object.entries(member.record) as [[string, unknown]]
     if (isRecord(record)) yield { record: 'id' in record ? record : { id, ...record }, where }
@@ -107,11 +126,16 @@ async function* keyedRecords(input: Chunks, name: string, options: ReadOptions):
 }
 
 /** Records of a row of values or of one array, or of one object that holds them in its only list of objects. */
-async function* valuesOf(input: Chunks, name: string, options: ReadOptions): AsyncGenerator<RawRecord> {
+async function* valuesOf(
+  input: Chunks,
+  name: string,
+  options: ReadOptions,
+  parse: JsonParser,
+): AsyncGenerator<RawRecord> {
   let only: RawRecord | null = null
   let count = 0
-  for await (const { text, where, container } of splitJson(input, name)) {
-    const record = parseRecord(text, where, options)
+  for await (const { text, where, container } of splitJson(input, name, options)) {
+    const record = parseRecord(text, where, options, parse)
     if (!record) continue
     // A lone object is held back until it is known to be alone.
     if (container === 'row' && count === 0) {
@@ -133,12 +157,14 @@ async function* valuesOf(input: Chunks, name: string, options: ReadOptions): Asy
 /** A JSON array of records, records in a row, JSONL under the name .json, or one object that holds the records in a list or by their ids. */
 export async function* readJson(file: RecordFile, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
   const { name } = file
+  const parse = await jsonParser(options)
   const head = new Head(openBytes(file, options.encoding))
   try {
-    if (await isJsonl(head.peek(), name)) yield* parseLines(head.all(), name, options)
-    else if (options.isExample && (await isKeyed(head.peek(), name, options.isExample)))
-      yield* keyedRecords(head.all(), name, options)
-    else yield* valuesOf(head.all(), name, options)
+    if (options.tolerant !== true && (await isJsonl(head.peek(), name)))
+      yield* parseLines(head.all(), name, options)
+    else if (await isKeyed(head.peek(), name, options, parse))
+      yield* keyedRecords(head.all(), name, options, parse)
+    else yield* valuesOf(head.all(), name, options, parse)
   } finally {
     await head.close()
   }

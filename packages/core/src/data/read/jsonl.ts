@@ -1,7 +1,8 @@
 import { decodeUtf8, openBytes } from './bytes.js'
 import { RecordBound } from './record-bound.js'
 import type { Chunks, RecordFile } from './record-file.js'
-import { parseRecord, type RawRecord, type ReadOptions } from './record.js'
+import { jsonParser, parseRecord, type RawRecord, type ReadOptions } from './record.js'
+import { splitJson } from './split-json.js'
 
 const newline = 0x0a
 
@@ -64,5 +65,16 @@ export async function* parseLines(
   }
 }
 
-export const readJsonl = (file: RecordFile, options: ReadOptions = {}): AsyncGenerator<RawRecord> =>
-  parseLines(openBytes(file, options.encoding), file.name, options)
+/** One JSON object a line; of a tolerant file, objects one after another, since strings may go over lines. */
+export async function* readJsonl(file: RecordFile, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
+  const bytes = openBytes(file, options.encoding)
+  if (options.tolerant !== true) {
+    yield* parseLines(bytes, file.name, options)
+    return
+  }
+  const parse = await jsonParser(options)
+  for await (const { text, where } of splitJson(bytes, file.name, { tolerant: true })) {
+    const record = parseRecord(text, where, options, parse)
+    if (record) yield record
+  }
+}

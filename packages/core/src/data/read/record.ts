@@ -13,6 +13,8 @@ export interface RawRecord {
 export interface ReadOptions {
   /** Character encoding as TextDecoder names it: utf-8, gb18030, big5, utf-16le. A byte order mark wins. */
   readonly encoding?: string
+  /** Reads JSON that is not as the standard says: comments, commas too many, single quotes, line breaks in strings, NaN. */
+  readonly tolerant?: boolean
   /** Which files of a folder; all of them when absent. */
   readonly split?: Split
   /**
@@ -61,10 +63,15 @@ export function report(problem: IftError, options: ReadOptions): void {
 }
 
 /** Parses one JSON text to a record; null when it was reported as broken. */
-export function parseRecord(text: string, where: string, options: ReadOptions): RawRecord | null {
+export function parseRecord(
+  text: string,
+  where: string,
+  options: ReadOptions,
+  parse: JsonParser = parseExactJson,
+): RawRecord | null {
   let value: unknown
   try {
-    value = parseExactJson(text)
+    value = parse(text)
   } catch (cause) {
     report(
       cause instanceof DuplicateKey
@@ -75,7 +82,7 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
             })
           : new IftError(
               'IFT_DATA_SYNTAX',
-              `${where}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
+              `${placeOf(where, cause)}: not valid JSON: ${reason(cause)}: ${excerpt(text)}`,
               'Mend or delete the record; `npx ift data validate` lists every broken one.',
               { cause },
             ),
@@ -87,6 +94,19 @@ export function parseRecord(text: string, where: string, options: ReadOptions): 
   refuseValue(value, where, text, options)
   return null
 }
+
+/** What makes a value of a JSON text, or throws as `parseExactJson` does. */
+export type JsonParser = (text: string) => unknown
+
+/** The parser of a file; that of tolerant JSON is loaded when it is wanted. */
+export const jsonParser = async ({ tolerant = false }: ReadOptions): Promise<JsonParser> =>
+  tolerant ? (await import('./tolerant-json.js')).parseTolerantJson : parseExactJson
+
+/** The line of an error in a record of several lines, where the parser knows it. */
+const placeOf = (where: string, cause: unknown): string =>
+  cause instanceof SyntaxError && 'line' in cause && typeof cause.line === 'number'
+    ? where.replace(/\d+$/, (line) => String(Number(line) + (cause.line as number) - 1))
+    : where
 
 /** Reports a value in the place of a record. */
 export function refuseValue(value: unknown, where: string, text: string, options: ReadOptions): void {

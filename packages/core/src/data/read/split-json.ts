@@ -4,7 +4,10 @@ import { RecordBound } from './record-bound.js'
 import type { Chunks } from './record-file.js'
 
 const quote = 0x22
+const apostrophe = 0x27
 const backslash = 0x5c
+const slash = 0x2f
+const star = 0x2a
 const comma = 0x2c
 const openBracket = 0x5b
 const closeBracket = 0x5d
@@ -17,6 +20,9 @@ export const isSpace = (byte: number): boolean =>
 /** What a file holds at its top: values in a row, or those of one array, or the members of one object. */
 export type JsonContainer = 'row' | 'array' | 'object'
 
+/** What of a comment came last: a slash that may begin one, one up to the end of the line, a block, a star that may end it. */
+type Comment = 'none' | 'slash' | 'line' | 'block' | 'star'
+
 export interface JsonPiece {
   /** A value, or a member of the object: `"name": value`. */
   readonly text: string
@@ -26,14 +32,21 @@ export interface JsonPiece {
 
 /**
  * Texts of JSON values one after another: the elements of a top-level array, values written in a row, or, if `members` is set, the members
- * of a top-level object. Only brackets and strings are followed here, so a file may be larger than the longest string of the runtime.
+ * of a top-level object. Only brackets and strings are followed here, so a file may be larger than the longest string of the runtime;
+ * and, if `tolerant` is set, comments and strings in single quotes.
  */
-export async function* splitJson(input: Chunks, path: string, members = false): AsyncGenerator<JsonPiece> {
+export async function* splitJson(
+  input: Chunks,
+  path: string,
+  { members = false, tolerant = false }: { readonly members?: boolean; readonly tolerant?: boolean } = {},
+): AsyncGenerator<JsonPiece> {
   let line = 1
   let container: JsonContainer = 'row'
   let closed = false
   let depth = 0
-  let inString = false
+  /** The sign that ends the string; 0 outside of one. */
+  let string = 0
+  let comment: Comment = 'none'
   let escaped = false
   let start = -1
   let startLine = 1
@@ -63,16 +76,26 @@ export async function* splitJson(input: Chunks, path: string, members = false): 
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i]!
       if (byte === newline) line++
-      if (inString) {
+      if (string !== 0) {
         if (escaped) escaped = false
         else if (byte === backslash) escaped = true
-        else if (byte === quote) inString = false
+        else if (byte === string) string = 0
         continue
+      }
+      if (tolerant && (comment !== 'none' || byte === slash)) {
+        const was: Comment = comment
+        if (was === 'none') comment = 'slash'
+        else if (was === 'slash') comment = byte === slash ? 'line' : byte === star ? 'block' : 'none'
+        else if (was === 'line') comment = byte === newline ? 'none' : 'line'
+        else comment = byte === star ? 'star' : was === 'star' && byte === slash ? 'none' : 'block'
+        if (was !== 'slash' || comment !== 'none') continue
+        throw broken('a slash that begins no comment.')
       }
       if (start < 0) {
         if (isSpace(byte)) continue
         if (closed) throw broken(`text after the end of the ${container}.`)
         if (container === 'row') {
+          if (tolerant && byte === comma) continue
           if (elementDue && byte === openBracket) container = 'array'
           else if (elementDue && members && byte === openBrace) container = 'object'
           if (container !== 'row') continue
@@ -94,7 +117,7 @@ export async function* splitJson(input: Chunks, path: string, members = false): 
         startLine = line
         depth = 0
       }
-      if (byte === quote) inString = true
+      if (byte === quote || (tolerant && byte === apostrophe)) string = byte
       else if (byte === openBrace || byte === openBracket) depth++
       else if (byte === closeBrace || byte === closeBracket) {
         if (depth === 0) {
@@ -122,7 +145,7 @@ export async function* splitJson(input: Chunks, path: string, members = false): 
     bound.add(start >= 0 ? chunk.length - start : chunk.length - ended, line)
   }
   if (start >= 0) {
-    if (container !== 'row' || depth > 0 || inString)
+    if (container !== 'row' || depth > 0 || string !== 0)
       throw broken('the file ends inside a record; it may have been cut off.', startLine)
     yield finish(new Uint8Array(0))
   }

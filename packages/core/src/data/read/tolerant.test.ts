@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { isExactNumber } from '../exact-json.js'
+import { problem, put, read } from './read.fixture.js'
+import { parseTolerantJson } from './tolerant-json.js'
+
+const file = async (name: string, text: string, tolerant = true) => {
+  await put(name, text)
+  return read(name, { tolerant })
+}
+
+const array = `// made by hand
+[
+  /* the first: "[{ */ { 'q': 'it\\'s "a"]', a: 1, }, // one
+  {"q": "two
+lines", "a": NaN, "n": 12345678901234567890},
+  {"q": "// no comment", "a": .5}, /**/
+]
+// the end`
+
+test('comments, commas, single quotes, line breaks, NaN', async () => {
+  const rows = await file('array.json', array)
+  expect(rows.map(({ where }) => where)).toEqual(['array.json:3', 'array.json:4', 'array.json:6'])
+  expect(rows[0]!.record).toEqual({ q: 'it\'s "a"]', a: 1 })
+  expect(rows[1]!.record).toMatchObject({ q: 'two\nlines', a: null })
+  expect(isExactNumber(rows[1]!.record['n'])).toBe(true)
+  expect(String(rows[1]!.record['n'])).toBe('12345678901234567890')
+  expect(rows[2]!.record).toEqual({ q: '// no comment', a: 0.5 })
+})
+
+test.each([
+  [
+    'rows.jsonl',
+    `{"q": 'a',}\n// note\n{"q": "b\nc"}\n\n{q: 1}`,
+    ['rows.jsonl:1', 'rows.jsonl:3', 'rows.jsonl:6'],
+  ],
+  ['comma.jsonl', '{"q":1},\n{"q":2},\n', ['comma.jsonl:1', 'comma.jsonl:2']],
+  [
+    'keyed.json',
+    `{ // by id\n a1: {instruction: 'q', output: 'a'},\n 'b': {"instruction": "q", "output": "a"},}`,
+    ['keyed.json:2', 'keyed.json:3'],
+  ],
+  ['one.json', '{data: [{q: 1}, {q: 2},]}', ['one.json#1', 'one.json#2']],
+])('%s', async (name, text, places) => {
+  expect((await file(name, text)).map(({ where }) => where)).toEqual(places)
+  const error = await problem(file(name, text, false))
+  expect(error.code).toBe('IFT_DATA_SYNTAX')
+  expect(error.hint).toBe('tolerant: true reads the file as it is.')
+})
+
+test('what is broken stays broken, with its line', async () => {
+  for (const [text, message] of [
+    ['[{"q": 1},\n{"q":\n 2 3}]', /bad\.json:3: not valid JSON: Unexpected token Number/],
+    ['[{"q": 1},\n{"q": "x', /bad\.json:2: the file ends inside a record/],
+    ['[{"q": 1},\n{"q": 1 /* x}]', /bad\.json:2: the file ends inside a record/],
+    ['[{"q": 1},\n/ {"q": 1}]', /bad\.json:2: a slash that begins no comment/],
+    ["[{'q': 1, 'q': 2}]", /bad\.json:1: the key "q" is there twice/],
+    ['[{"q": True}]', /bad\.json:1: not valid JSON/],
+  ] as const) {
+    expect((await problem(file('bad.json', text))).message).toMatch(message)
+    const strict = await problem(file('bad.json', text, false))
+    expect(strict.hint).not.toContain('tolerant')
+  }
+})
+
+test('it is proposed only where it helps, and JSON is read as ever', async () => {
+  const rows = Array.from({ length: 50 }, (_, n) => ({ n, text: `'"\\ // /* ${n}\n` }))
+  for (const text of [
+    JSON.stringify(rows),
+    JSON.stringify(rows, null, 2),
+    rows.map((row) => JSON.stringify(row)).join('\n'),
+  ])
+    for (const name of ['same.json', 'same.jsonl']) {
+      if (name.endsWith('l') && text.startsWith('[\n')) continue
+      expect((await file(name, text)).map(({ record }) => record)).toEqual(rows)
+    }
+  expect((await problem(file('cut.jsonl', '{"q":1,}\n{"q":2', false))).hint).not.toContain('tolerant')
+})
+
+test('depth has its bound', () => {
+  for (const open of ["['\"',", '['])
+    expect(() => parseTolerantJson(open.repeat(200_000))).toThrow(/levels deep/)
+  expect(parseTolerantJson('{"__proto__": {"a": 1,},}')).toHaveProperty(['__proto__'])
+})
