@@ -17,7 +17,7 @@ import { fileSize } from '../../files/read-bytes.js'
 const program = `
 const { parentPort, workerData } = require('node:worker_threads')
 const { open } = require('node:fs/promises')
-const { path, byteLength, library, compressors: codecs, mostFooter, mostPiece, mostPage, rowsAtOnce } = workerData
+const { path, byteLength, library, parts, compressors: codecs, mostFooter, mostPiece, mostPage, mostRows, batchBytes } = workerData
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const time = (digits, perMilli) => (units) => {
   const part = ((units % perMilli) + perMilli) % perMilli
@@ -53,7 +53,65 @@ const file = {
     }
   },
 }
-let metadata, compressors, rows = [], at = 0
+let metadata, tree, columns, groupRows, taken, rowsAtOnce
+let lib
+/** Values of one leaf column of a row group, page by page: no more of it is in memory than the pages of the rows that are asked for. */
+class Leaf {
+  constructor(meta, compressors) {
+    const path = meta.path_in_schema
+    const schemaPath = lib.getTreePath(tree, path)
+    this.name = path.join('.')
+    this.decoder = {
+      pathInSchema: path, element: schemaPath[schemaPath.length - 1].element, schemaPath, compressors, ...meta,
+      parsers: { ...lib.DEFAULT_PARSERS, ...parsers },
+    }
+    this.at = Number(meta.dictionary_page_offset || meta.data_page_offset)
+    this.end = this.at + Number(meta.total_compressed_size)
+    this.rows = []
+    this.dictionary = undefined
+    this.window = new DataView(new ArrayBuffer(0))
+    this.windowAt = this.at
+  }
+  /** A reader of at least so many bytes from where the column was read to, or of all that it has left. */
+  async reader(bytes) {
+    const from = this.at - this.windowAt
+    if (this.window.byteLength - from < Math.min(bytes, this.end - this.at)) {
+      this.window = new DataView(await file.slice(this.at, Math.min(this.end, this.at + Math.max(bytes, 1 << 20))))
+      this.windowAt = this.at
+    }
+    return { view: this.window, offset: this.at - this.windowAt }
+  }
+  async page() {
+    let reader, header
+    for (let bytes = 1 << 12; header === undefined; bytes *= 4) {
+      reader = await this.reader(bytes)
+      try {
+        header = lib.parquetHeader(reader)
+      } catch (error) {
+        if (!(error instanceof RangeError) || bytes >= this.end - this.at) throw error
+      }
+    }
+    const size = header.compressed_page_size
+    const start = reader.offset + this.windowAt
+    if (!(size >= 0 && start + size <= this.end)) throw new Error('a page of column "' + this.name + '" goes beyond its end')
+    this.at = start
+    reader = await this.reader(size)
+    const count = (header.data_page_header || header.data_page_header_v2 || { num_values: 1 }).num_values
+    if (header.type !== 'INDEX_PAGE' && count !== 0) {
+      const { data, skipped } = lib.readPage(reader, header, this.decoder, this.dictionary, this.rows, 0)
+      if (skipped) throw new Error('a page of column "' + this.name + '" counts values below 0')
+      if (header.type === 'DICTIONARY_PAGE') this.dictionary = lib.convert(data, this.decoder)
+      else if (data !== this.rows) for (const value of data) this.rows.push(value)
+    }
+    this.at = start + size
+  }
+  async take(count) {
+    // The last row may go on in the next page.
+    while (this.rows.length <= count && this.at < this.end - 1) await this.page()
+    if (this.rows.length < count) throw new Error('column "' + this.name + '" has ' + (taken + this.rows.length) + ' rows of ' + groupRows)
+    return this.rows.splice(0, count)
+  }
+}
 const answers = {
   async footer() {
     const { parquetMetadataAsync } = await import(library)
@@ -66,23 +124,43 @@ const answers = {
   },
   async metadata(value) {
     metadata = value
+    lib = Object.assign({}, ...(await Promise.all(parts.map((part) => import(part)))))
+    tree = lib.parquetSchema(metadata)
+  },
+  async group(index) {
     const all = (await import(codecs)).compressors
-    compressors = Object.fromEntries(Object.entries(all).map(([name, decompress]) => [name, (input, length) => {
+    const compressors = Object.fromEntries(Object.entries(all).map(([name, decompress]) => [name, (input, length) => {
       if (!(length <= mostPage)) throw new Error('a page of it would have ' + length + ' bytes')
       return decompress(input, length)
     }]))
-  },
-  async group({ start, end }) {
-    const { parquetReadObjects } = await import(library)
-    rows = await parquetReadObjects({ file, metadata, compressors, parsers, rowStart: start, rowEnd: end })
-    at = 0
-    return rows.length
+    const { columns: chunks, num_rows } = metadata.row_groups[index]
+    const metas = chunks.map((chunk) => {
+      if (chunk.file_path) throw new Error('its columns lie in other files')
+      if (!chunk.meta_data) throw new Error('a column says nothing about its type')
+      return chunk.meta_data
+    })
+    const bytes = metas.reduce((sum, meta) => sum + Number(meta.total_uncompressed_size), 0)
+    groupRows = Number(num_rows)
+    taken = 0
+    rowsAtOnce = Math.max(1, Math.min(mostRows, Math.floor(batchBytes / (bytes / Math.max(groupRows, 1) + 1))))
+    columns = tree.children.map((child) => ({
+      child, leaves: metas.filter((meta) => meta.path_in_schema[0] === child.element.name).map((meta) => new Leaf(meta, compressors)),
+    }))
   },
   async more() {
-    const part = rows.slice(at, at + rowsAtOnce)
-    at += part.length
-    if (at >= rows.length) rows = []
-    return part
+    const count = Math.min(rowsAtOnce, groupRows - taken)
+    const rows = Array.from({ length: count }, () => ({}))
+    for (const { child, leaves } of columns) {
+      const name = child.element.name
+      const values = new Map()
+      for (const leaf of leaves) values.set(leaf.name, await leaf.take(count))
+      if (child.children.length > 0 && leaves.length > 0) lib.assembleNested(values, child, leaves[0].decoder.parsers)
+      const column = values.get(name)
+      if (!column || column.length !== count) throw new Error('column "' + name + '" cannot be put together')
+      for (let i = 0; i < count; i++) rows[i][name] = column[i]
+    }
+    taken += count
+    return rows
   },
 }
 parentPort.on('message', ({ call, value }) => {
@@ -100,20 +178,24 @@ type Row = Readonly<Record<string, unknown>>
 /** A Parquet file that is being read. Errors are plain ones, of what is wrong with the file. */
 export class ParquetFile {
   readonly #worker: Worker
-  /** Its end, with a reason. */
-  readonly #ended: Promise<never>
-  #lose: (error: Error) => void = () => undefined
+  /** Why it ended. */
+  #ended: Error | null = null
+  /** Ends the call that is waited for. No promise outlives its call: one that all of them were raced with would keep their rows. */
+  #refuse: (error: Error) => void = () => undefined
 
   private constructor(worker: Worker) {
     this.#worker = worker
-    this.#ended = new Promise((_, reject) => (this.#lose = reject))
-    this.#ended.catch(() => undefined)
     worker.on('error', (error) => {
       this.#lose('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuch() : error)
     })
     worker.on('exit', () => {
       this.#lose(new Error('it could not be read'))
     })
+  }
+
+  #lose(error: Error): void {
+    this.#ended ??= error
+    this.#refuse(this.#ended)
   }
 
   static async open(path: string): Promise<ParquetFile> {
@@ -126,7 +208,12 @@ export class ParquetFile {
       mostFooter: mostParquetFooterBytes,
       mostPiece: mostParquetGroupBytes,
       mostPage: mostParquetPageBytes,
-      rowsAtOnce: 4096,
+      // Of the version that is installed: these parts of the library read single pages.
+      parts: ['column', 'convert', 'schema', 'assemble', 'index'].map((part) =>
+        resolve(`hyparquet/src/${part}.js`),
+      ),
+      mostRows: 4096,
+      batchBytes: 4 << 20,
     }
     const resourceLimits = { maxOldGenerationSizeMb: mostParquetMemory >> 20 }
     return new ParquetFile(new Worker(program, { eval: true, workerData, resourceLimits, execArgv: [] }))
@@ -141,11 +228,9 @@ export class ParquetFile {
     await this.#call('metadata', metadata)
   }
 
-  /** Rows `start` to `end`, which are a row group; the error of a group with another number of rows. */
-  async *rows(start: number, end: number): AsyncGenerator<Row> {
-    const count = (await this.#call('group', { start, end })) as number
-    if (count !== end - start)
-      throw new Error(`${end - start} rows from row ${start + 1} on are said to be there, ${count} are`)
+  /** The `count` rows of a row group, some of them in memory at a time. */
+  async *rows(group: number, count: number): AsyncGenerator<Row> {
+    await this.#call('group', group)
     for (let left = count; left > 0;) {
       const part = (await this.#call('more')) as Row[]
       yield* part
@@ -154,9 +239,11 @@ export class ParquetFile {
   }
 
   async #call(call: string, value?: unknown): Promise<unknown> {
-    const answer = new Promise<{ result?: unknown; error?: string }>((done) =>
-      this.#worker.once('message', done),
-    )
+    if (this.#ended) throw this.#ended
+    const answer = new Promise<{ result?: unknown; error?: string }>((resolve, reject) => {
+      this.#worker.once('message', resolve)
+      this.#refuse = reject
+    })
     // Arrays of numbers lie beside the memory that V8 counts.
     const before = process.memoryUsage.rss()
     const watch = setInterval(() => {
@@ -166,11 +253,12 @@ export class ParquetFile {
     }, 20)
     try {
       this.#worker.postMessage({ call, value })
-      const { result, error } = await Promise.race([answer, this.#ended])
+      const { result, error } = await answer
       if (error !== undefined) throw new Error(error)
       return result
     } finally {
       clearInterval(watch)
+      this.#refuse = () => undefined
     }
   }
 

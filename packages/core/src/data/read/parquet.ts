@@ -142,7 +142,7 @@ function checkFooter({ num_rows: rows, row_groups: groups, schema }: FileMetaDat
       throw new Error(`row group ${i} has ${columns.length} columns, and the schema ${leaves}`)
 }
 
-/** Rows of a Parquet file, one row group in memory at a time; `name` is what messages call it. */
+/** Rows of a Parquet file, a few pages of each column in memory at a time; `name` is what messages call it. */
 export async function* readParquet(path: string, name = path): AsyncGenerator<RawRecord> {
   let file: ParquetFile | undefined
   try {
@@ -159,8 +159,8 @@ export async function* readParquet(path: string, name = path): AsyncGenerator<Ra
     const metadata = withoutDecimals(marked)
     await file.use(metadata)
     let row = 0
-    for (const { num_rows: count } of metadata.row_groups) {
-      for await (const record of file.rows(row, row + Number(count))) {
+    for (const [group, { num_rows: count }] of metadata.row_groups.entries()) {
+      for await (const record of file.rows(group, Number(count))) {
         row++
         yield {
           record: Object.fromEntries(columns.map(([name, convert]) => [name, convert(record[name])])),
