@@ -34,7 +34,8 @@ import type { PluginSession } from '../plugin/plugin-session.js'
 import { fileOfSplit } from './dataset-split.js'
 import { withoutRepeats } from './without-repeats.js'
 import type { OpenModel } from './open-model.js'
-import { findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
+import type { FileSource } from './dataset-info.js'
+import { fileSources, findRecords, locateDataset, type RecordSource } from './record-source.js'
 import { checkBound, tooManyRecords, uncapped, underBound } from './uncapped.js'
 import { noVirtualTokens, sampleLimit, type SampleLimit } from '../data/virtual-tokens.js'
 
@@ -91,12 +92,12 @@ interface Found {
  * The original's converted file in place of a dataset whose package is not installed: of a composite the one file of all parts, or
  * those of the parts.
  */
-function withConverted(session: PluginSession, source: DataSource): readonly DataSource[] {
+function withConverted(session: PluginSession, source: FileSource): readonly FileSource[] {
   const { name, path } = source
   if (name === undefined) return [source]
   if (path !== undefined) return expandComposite(name).map((part) => ({ ...source, name: part }))
   const absent = (part: string) => !session.provides('dataset', part)
-  const converted = (part: string): DataSource | null => {
+  const converted = (part: string): FileSource | null => {
     const file = convertedFile(part)
     // They hold what is trained on.
     if (
@@ -144,7 +145,7 @@ export async function findDatasets(
 ): Promise<Found[]> {
   const { rootDir } = session
   const found: Found[] = []
-  const sources = sourcesOf(entries).flatMap((one, entry) =>
+  const sources = (await fileSources(rootDir, entries)).flatMap((one, entry) =>
     withConverted(session, one).map((source) => ({ source, entry })),
   )
   for (const { source, entry } of sources) {
@@ -203,12 +204,12 @@ export async function findDatasets(
 }
 
 /** The files of records that `data` names; datasets of packages have none of their own. */
-export const recordSources = (
+export const recordSources = async (
   session: PluginSession,
   entries: DataEntry | DataEntry[],
 ): Promise<RecordSource[]> =>
   Promise.all(
-    sourcesOf(entries)
+    (await fileSources(session.rootDir, entries))
       .flatMap((one) => withConverted(session, one))
       .flatMap((source) =>
         source.path === undefined || source.name !== undefined

@@ -4,6 +4,7 @@ import type { SourceOptions } from '../data/build.js'
 import { dataFiles, type Split } from '../data/read/index.js'
 import { isPattern } from '../files/pattern.js'
 import { locateData } from '../source/index.js'
+import { fromDatasetInfo, type FileSource } from './dataset-info.js'
 
 /** Files of records that an entry of `data` names, found. */
 export interface RecordSource {
@@ -26,6 +27,10 @@ export const asSource = (entry: DataEntry): DataSource =>
 /** All entries of `data` in full. */
 export const sourcesOf = (data: ResolvedConfig['data']): DataSource[] => [data].flat().map(asSource)
 
+/** Sources as they are, and those of a dataset_info.json as the files that they stand for. */
+export const fileSources = (rootDir: string, entries: ResolvedConfig['data']): Promise<FileSource[]> =>
+  Promise.all(sourcesOf(entries).map((source) => fromDatasetInfo(rootDir, source)))
+
 /** Place of a dataset's files on this machine: a path or pattern, or what a hub id names, which is fetched. */
 export const locateDataset = (rootDir: string, spec: string, patterns?: readonly string[]): Promise<string> =>
   locateData(spec, { kind: 'dataset', rootDir, ...hubSettings(), ...(patterns ? { patterns } : {}) })
@@ -38,11 +43,12 @@ export async function findRecords(
     split: named,
     format,
     columns,
+    layout,
     limit,
     encoding,
     tolerant,
     csv,
-  }: DataSource & { readonly path: string },
+  }: FileSource & { readonly path: string },
   purpose: 'training' | 'validation' = 'training',
 ): Promise<RecordSource> {
   const place = await locateDataset(rootDir, path)
@@ -56,6 +62,7 @@ export async function findRecords(
       split,
       ...(format ? { format } : {}),
       ...(columns ? { columns } : {}),
+      ...(layout ? { layout } : {}),
       ...(limit === undefined ? {} : { limit }),
       encoding,
       ...(tolerant === true ? { tolerant } : {}),

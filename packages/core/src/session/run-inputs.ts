@@ -4,6 +4,7 @@ import { adaptersOf } from '../config/adapters.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { diskFiles } from '../data/read/index.js'
 import { evaluationEntries } from './evaluations.js'
+import { fileSources } from './record-source.js'
 
 /** Paths of a model in the config. */
 export const modelInputs = (
@@ -22,11 +23,11 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
   const at = (path: string) => localPath(rootDir, path)
   const inputs: Input[] = [{ what: 'the base model', path: modelDir }, ...modelInputs(rootDir, config)]
   const { data, validation, decontaminate } = config
-  for (const entry of [data, validation.data ?? [], evaluationEntries(decontaminate)].flat()) {
-    const path = typeof entry === 'string' ? entry : entry.path
-    if (path === undefined) continue
+  for (const entry of [data, validation.data ?? [], evaluationEntries(decontaminate)].flat())
     // Unreadable files are refused where they are read.
-    for (const file of await diskFiles(at(path)).catch(() => [])) inputs.push({ what: 'data', path: file })
-  }
+    for (const { path } of await fileSources(rootDir, entry).catch(() => []))
+      if (path !== undefined)
+        for (const file of await diskFiles(at(path)).catch(() => []))
+          inputs.push({ what: 'data', path: file })
   return inputs
 }

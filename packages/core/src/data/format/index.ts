@@ -4,6 +4,7 @@ import type { Example } from '../../contract/data.js'
 import { alpaca } from './alpaca.js'
 import { completion } from './completion.js'
 import type { RecordFormat } from './format.js'
+import { fitsLayout, layoutConverter, type RecordLayout } from './layout.js'
 import { messages } from './messages.js'
 import { sharegpt } from './sharegpt.js'
 import { text } from './text.js'
@@ -27,12 +28,15 @@ export interface FormatOptions {
   readonly format?: FormatName
   /** Field names of the form mapped to those of the file. */
   readonly columns?: Readonly<Record<string, string>>
+  /** How LLaMA-Factory's dataset_info.json lays out the records; then neither form nor columns are looked at. */
+  readonly layout?: RecordLayout
   /** Also accepts records without an answer, for prediction; their answer is empty. */
   readonly unanswered?: boolean
 }
 
 /** Makes examples of the records of one file. The first record decides the form of all when none is given. */
 export function recordConverter(options: FormatOptions = {}): (raw: RawRecord) => Example {
+  if (options.layout) return layoutConverter(options.layout)
   const columns = Object.entries(options.columns ?? {})
   let format = options.format ? formats.find(({ name }) => name === options.format) : undefined
   if (options.format && !format)
@@ -94,8 +98,9 @@ const fieldList = ({ record }: RawRecord): string => excerpt(Object.keys(record)
 /** Whether a record is itself an example, in a form that is known or under the names of `columns`. */
 export const isExampleRecord = (
   record: Readonly<Record<string, unknown>>,
-  { columns, unanswered }: FormatOptions = {},
+  { columns, layout, unanswered }: FormatOptions = {},
 ): boolean => {
+  if (layout) return fitsLayout(record, layout)
   const mapped = Object.values(columns ?? {})
   return (
     sniffFormat(record) !== null ||

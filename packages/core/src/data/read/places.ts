@@ -12,7 +12,11 @@ const kinds = new Set(['.json', '.jsonl', '.ndjson', '.csv', '.tsv', '.parquet']
 /** What tells the kind of a data file: `.jsonl` of `rows.jsonl.gz`. */
 export const extensionOf = (name: string): string => extname(withoutCompression(name)).toLowerCase()
 
-const isData = (name: string) => !basename(name).startsWith('.') && kinds.has(extensionOf(name))
+/** LLaMA-Factory's and Hugging Face's lists of data sets. */
+const isList = (name: string) => /^dataset_infos?\.json$/.test(basename(name))
+
+const isData = (name: string) =>
+  !basename(name).startsWith('.') && !isList(name) && kinds.has(extensionOf(name))
 
 const known = '.json .jsonl .ndjson .csv .tsv .parquet, .gz or .zst of them, .zip, .tar, .tar.gz, .tar.zst'
 
