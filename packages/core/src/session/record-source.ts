@@ -1,7 +1,7 @@
 import { hubSettings } from '../config/env.js'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import type { SourceOptions } from '../data/build.js'
-import { dataFiles, type Split } from '../data/read/index.js'
+import { dataFiles, fileOf, FileStamps, type Split } from '../data/read/index.js'
 import { isPattern } from '../files/pattern.js'
 import { locateData } from '../source/index.js'
 import { fromDatasetInfo, type FileSource } from './dataset-info.js'
@@ -67,6 +67,7 @@ export async function findRecords(
       encoding,
       ...(tolerant === true ? { tolerant } : {}),
       ...csv,
+      stamps: await FileStamps.of(files.map((name) => fileOf(name).file)),
     },
   }
 }

@@ -7,7 +7,7 @@ import { proposeEncoding, WrongEncoding } from './encodings.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
 import { readParquet } from './parquet.js'
-import { dataFiles, extensionOf } from './places.js'
+import { dataFiles, extensionOf, fileOf } from './places.js'
 import type { RawRecord, ReadOptions } from './record.js'
 import { fileOnDisk, type Chunks, type RecordFile } from './record-file.js'
 import { onDisk } from './unpacked.js'
@@ -17,7 +17,7 @@ export { readCsv } from './csv.js'
 export { readLines } from './jsonl.js'
 export { dataFiles, diskFiles, fileOf } from './places.js'
 export type { RawRecord, ReadOptions } from './record.js'
-export { storedBytes } from './record-file.js'
+export { FileStamps, storedBytes } from './record-file.js'
 export type { Split } from './splits.js'
 
 const containers: Readonly<
@@ -90,6 +90,7 @@ export async function* readRecords(place: string, options: ReadOptions = {}): As
   for await (const file of openFiles(await dataFiles(place, options.split))) {
     let records = 0
     try {
+      await options.stamps?.check(fileOf(file.name).file)
       for await (const record of readFile(file, options)) {
         records++
         yield record

@@ -64,9 +64,33 @@ export class FileStamp {
     if (now !== null && this.equals(now)) return
     throw new IftError(
       'IFT_FILE_CHANGED',
-      `${this.#path} ${now ? `was changed while it was read: it had ${this.size} bytes and has ${now.size}` : 'was removed or renamed while it was read'}.`,
+      `${this.#path} ${now ? `was changed since the run began to read: it had ${this.size} bytes and has ${now.size}` : 'was removed or renamed while it was read'}.`,
       'Run it again when nothing writes to the data, or train on a copy.',
     )
+  }
+}
+
+/** What the files of a run were when they were found. It is no part of what they hold, and is left out where options become text. */
+export class FileStamps {
+  readonly #stamps: ReadonlyMap<string, FileStamp>
+
+  private constructor(stamps: ReadonlyMap<string, FileStamp>) {
+    this.#stamps = stamps
+  }
+
+  static async of(paths: readonly string[]): Promise<FileStamps> {
+    const stamps = new Map<string, FileStamp>()
+    for (const path of paths) if (!stamps.has(path)) stamps.set(path, await FileStamp.of(path))
+    return new FileStamps(stamps)
+  }
+
+  /** `IFT_FILE_CHANGED` when the file is not what it was. */
+  async check(path: string): Promise<void> {
+    await this.#stamps.get(path)?.check()
+  }
+
+  toJSON(): undefined {
+    return undefined
   }
 }
 

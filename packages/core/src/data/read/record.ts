@@ -1,6 +1,7 @@
 import { IftError } from '@ift/tensor'
 import { JsonBound } from '../../files/read-json.js'
 import { DuplicateKey, isExactNumber, parseExactJson } from '../exact-json.js'
+import type { FileStamps } from './record-file.js'
 import type { Split } from './splits.js'
 
 /** A record of a data file before anybody knows its form. */
@@ -32,6 +33,8 @@ export interface ReadOptions {
   readonly quotes?: boolean
   /** Whether a record is an example, so that an object alone in its file is not looked into for a list of them. */
   readonly isExample?: (record: Readonly<Record<string, unknown>>) => boolean
+  /** What the files were when they were found: one that is not the same any more when its turn comes is IFT_FILE_CHANGED. */
+  readonly stamps?: FileStamps
   /** Receives what is wrong with single records, which are then skipped; without it the first one is thrown. */
   readonly onProblem?: (problem: IftError) => void
 }
