@@ -47,7 +47,7 @@ export function layoutConverter(layout: RecordLayout): (raw: RawRecord) => Examp
         throw wrongField(
           raw.where,
           name,
-          'a field, which `columns` of dataset_info.json names,',
+          'a field that `columns` of dataset_info.json names',
           undefined,
           `Correct the names there; the fields of the record are ${Object.keys(raw.record).join(', ')}.`,
         )
