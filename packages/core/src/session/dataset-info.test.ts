@@ -220,7 +220,9 @@ test('names that are not listed, and columns that are not there', async () => {
   await expect(fromDatasetInfo(dir, source(undefined))).rejects.toMatchObject({ code: 'IFT_CONFIG_INVALID' })
   await expect(examples('wrong')).rejects.toMatchObject({
     code: 'IFT_DATA_RECORD',
-    message: expect.stringMatching(/columns\.json:1: field "question": expected a field that `columns` of dataset_info\.json names, found nothing/) as string,
+    message: expect.stringMatching(
+      /columns\.json:1: field "question": expected a field that `columns` of dataset_info\.json names, found nothing/,
+    ) as string,
   })
 })
 

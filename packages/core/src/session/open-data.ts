@@ -29,6 +29,7 @@ import {
 } from '../data/mixture/index.js'
 import { createPacker } from '../data/pack.js'
 import type { SampleStore } from '../data/store.js'
+import { fileOf } from '../data/read/index.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { fileOfSplit } from './dataset-split.js'
@@ -128,7 +129,7 @@ const largePackedBytes = 8 * 2 ** 20
 
 async function areLarge(files: readonly string[]): Promise<boolean> {
   let [plain, packed] = [0, 0]
-  for (const file of files) {
+  for (const file of new Set(files.map((name) => fileOf(name).file))) {
     const size = (await stat(file).catch(() => null))?.size ?? 0
     if (/\.(gz|tgz|bz2|xz|zst|zip|parquet)$/i.test(file)) packed += size
     else plain += size
