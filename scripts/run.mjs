@@ -53,7 +53,10 @@ function checkMachine() {
       'Install a current Node: https://nodejs.org',
     )
   if (answers('cargo', ['--version']) === null)
-    fail('There is no Rust toolchain, which the CPU kernels are built with.', 'Install it: https://rustup.rs')
+    fail(
+      'There is no Rust toolchain, which the CPU kernels and the tokenizers are built with.',
+      'Install it: https://rustup.rs',
+    )
 }
 
 function install() {

@@ -53,6 +53,17 @@ export const crates = {
     'comm',
     'kernels',
   ],
+  'packages/tokenizers/native': [
+    'sample_texts',
+    'characters',
+    'scan',
+    'cut',
+    'offsets',
+    'words',
+    'byte_level',
+    'encoder',
+    'node',
+  ],
 }
 
 /** The folders that hold a crate of the workspace. */

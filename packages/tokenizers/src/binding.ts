@@ -1,6 +1,7 @@
-import { Tokenizer as Binding } from 'tokenizers'
+import type { NativeTokenizer } from './addon.js'
 import { corrupt, messageOf } from './errors.js'
 import { checkAddedTokens, checkComponents } from './library-faults.js'
+import { addon } from './load.js'
 import {
   isUnigram,
   type AddedTokenJson,
@@ -70,9 +71,15 @@ function withoutBytePieces({ model, pre_tokenizer: own }: TokenizerJson): Compon
 /**
  * An instance of Hugging Face's `tokenizers` that adds, cuts and pads nothing. Throws IFT_FILE_CORRUPT for what it cannot open and
  * for what would end the process. `names` gives added tokens other names than
- * their own, such as no text contains, so that text which looks like one is only text; ids stay the same.
+ * their own, such as no text contains, so that text which looks like one is only text; ids stay the same. `withWords` asks for
+ * the word of each token.
  */
-export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMap<string, string>): Binding {
+export function openBinding(
+  json: TokenizerJson,
+  file: string,
+  names: ReadonlyMap<string, string>,
+  withWords = false,
+): NativeTokenizer {
   const rename: Rename = (token) => names.get(token) ?? token
   const whole = isUnigram(json.model) ? json.model : withAddedTokens(json.model, json.added_tokens)
   const added_tokens = json.added_tokens.map((token) => ({
@@ -82,9 +89,10 @@ export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMa
   }))
   const model = names.size > 0 ? renameModel(whole, rename, new Set(names.keys())) : whole
   checkComponents(json, file)
-  let binding: Binding
+  const { NativeTokenizer } = addon()
+  let binding: NativeTokenizer
   try {
-    binding = Binding.fromString(
+    binding = NativeTokenizer.open(
       JSON.stringify({
         ...json,
         pre_tokenizer: withoutBytePieces(json),
@@ -94,6 +102,7 @@ export function openBinding(json: TokenizerJson, file: string, names: ReadonlyMa
         added_tokens,
         model,
       }),
+      withWords,
     )
   } catch (cause) {
     throw corrupt(

@@ -1,4 +1,3 @@
-import { byteLevelAlphabet } from 'tokenizers'
 import type { DecodeStream } from '@ift/core'
 import { isUnigram, type ComponentJson, type TokenizerJson } from './tokenizer-json.js'
 
@@ -19,12 +18,10 @@ function gpt2Alphabet(): ReadonlyMap<string, number> {
   if (alphabet) return alphabet
   const printable = (byte: number) =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)
-  const known = new Set(byteLevelAlphabet())
   const entries: [string, number][] = []
   let next = 0x100
   for (let byte = 0; byte < 256; byte++) {
-    const character = String.fromCodePoint(printable(byte) ? byte : next++)
-    if (known.has(character)) entries.push([character, byte])
+    entries.push([String.fromCodePoint(printable(byte) ? byte : next++), byte])
   }
   alphabet = new Map(entries)
   return alphabet

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Encoding } from '@ift/core'
-import type { Encoding as BindingEncoding, Tokenizer as Binding } from 'tokenizers'
+import type { NativeTokenizer } from './addon.js'
 import { openBinding } from './binding.js'
 import { Normalization } from './normalization.js'
-import { utf16Offsets } from './offsets.js'
 import { checkLengths, PatternBounds } from './patterns/bounds.js'
 import { TiedMerges } from './tied-merges.js'
 import { isUnigram, type AddedTokenJson, type TokenizerJson } from './tokenizer-json.js'
@@ -16,7 +15,7 @@ const batchSize = 1024
  * longest text, and merges of equal rank. With `specials` off, text that looks like a special token is only text.
  */
 export class Encoder {
-  readonly #binding: Binding
+  readonly #binding: NativeTokenizer
   readonly #normalization: Normalization | null
   readonly #merges: TiedMerges | null
   readonly #patterns: PatternBounds
@@ -47,12 +46,12 @@ export class Encoder {
       model: this.#merges ? { ...model, merges: [] } : model,
     }
     checkLengths(rest, file)
-    this.#binding = openBinding(rest, file, names)
+    this.#binding = openBinding(rest, file, names, this.#merges !== null)
     this.#patterns = new PatternBounds(rest, file)
   }
 
   /** A binding that decodes as the tokenizer's own decoder does, or null when names in this one are not the tokenizer's. */
-  get decodes(): Binding | null {
+  get decodes(): NativeTokenizer | null {
     return this.#normalization ? null : this.#binding
   }
 
@@ -63,21 +62,29 @@ export class Encoder {
       const rewritten = this.#normalization && part.map((text) => this.#normalization!.apply(text))
       const given = rewritten ? rewritten.map(({ text }) => text) : part
       for (const text of given) this.#patterns.check(text)
-      const found = await this.#binding.encodeBatch(given, { addSpecialTokens: false })
-      for (const [i, encoding] of found.entries()) {
-        const { ids, offsets } = this.#merged(encoding, utf16Offsets(given[i]!, encoding.getOffsets()))
-        encodings.push({ ids, offsets: rewritten ? rewritten[i]!.original(offsets) : offsets })
+      const found = await this.#binding.encodeBatch(given)
+      let [tokens, from] = [0, 0]
+      for (let i = 0; i < given.length; i++) tokens += found[i]!
+      const ids = found.subarray(given.length)
+      const places = ids.subarray(tokens)
+      const words = places.subarray(2 * tokens)
+      for (let i = 0; i < given.length; i++) {
+        const to = from + found[i]!
+        const encoding = { ids: ids.subarray(from, to), offsets: places.subarray(2 * from, 2 * to) }
+        const merged = this.#merges ? this.#merged(encoding, words.subarray(from, to)) : encoding
+        encodings.push(
+          rewritten ? { ids: merged.ids, offsets: rewritten[i]!.original(merged.offsets) } : merged,
+        )
+        from = to
       }
     }
     return encodings
   }
 
-  #merged(encoding: BindingEncoding, offsets: Int32Array): Encoding {
-    const ids = Int32Array.from(encoding.getIds())
-    if (!this.#merges) return { ids, offsets }
-    const words = encoding.getWordIds()
+  #merged(encoding: Encoding, words: Int32Array): Encoding {
+    const { ids } = encoding
     const apart = (at: number) =>
       words[at] !== words[at - 1] || this.#added.has(ids[at]!) || this.#added.has(ids[at - 1]!)
-    return this.#merges.merge({ ids, offsets }, apart)
+    return this.#merges!.merge(encoding, apart)
   }
 }

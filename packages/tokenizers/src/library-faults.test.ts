@@ -98,7 +98,7 @@ test('a normalisation map that is damaged anywhere is refused, or normalises wit
       continue
     }
     counts.opened++
-    await binding.encode(text)
+    await binding.encodeBatch([text])
   }
   expect(counts.refused).toBeGreaterThan(20)
   expect(counts.opened).toBeGreaterThan(20)

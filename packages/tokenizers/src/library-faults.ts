@@ -1,11 +1,10 @@
-import type { Tokenizer as Binding } from 'tokenizers'
+import type { NativeTokenizer } from './addon.js'
 import { corrupt, kindOf, unsupported } from './errors.js'
 import { CharsMap } from './sentencepiece/chars-map.js'
 import { isUnigram, type ComponentJson, type ModelJson, type TokenizerJson } from './tokenizer-json.js'
 
-// The tokenizers library panics on some files, at the border of the add-on, where nothing can catch it: the process ends
-// (SIGABRT). What it panics on is refused here before it is handed over. Found by trying every component of tokenizers 0.13.3
-// for Node with values at their bounds.
+// The tokenizers library panics on some files. The add-on makes an error of a panic, which names neither file nor field; what the library
+// panics on is refused here before it is handed over. Found by trying every component with values at their bounds.
 
 /** A component and those inside it, with the paths of their fields. */
 function* componentsOf(component: unknown, path: string): Generator<readonly [ComponentJson, string]> {
@@ -76,11 +75,13 @@ export function checkComponents(json: TokenizerJson, file: string): void {
 }
 
 /** Added tokens that are looked for in normalised text: one that the normaliser makes nothing of is found everywhere. */
-export function checkAddedTokens(binding: Binding, added: TokenizerJson['added_tokens'], file: string): void {
-  const normalizer = binding.getNormalizer()
-  if (!normalizer) return
+export function checkAddedTokens(
+  binding: NativeTokenizer,
+  added: TokenizerJson['added_tokens'],
+  file: string,
+): void {
   for (const { content, normalized } of added)
-    if (normalized && content !== '' && normalizer.normalizeString(content) === '')
+    if (normalized && content !== '' && binding.normalize(content) === '')
       throw corrupt(
         file,
         'added_tokens',

@@ -8,7 +8,7 @@ import {
   type Strip,
   type Tokenizer,
 } from '@ift/core'
-import type { Tokenizer as Binding } from 'tokenizers'
+import type { NativeTokenizer } from './addon.js'
 import { openBinding } from './binding.js'
 import { byteDecoder, ByteStream, WindowStream, writtenAsTheyAre, type ByteDecoder } from './decode.js'
 import { Encoder } from './encoder.js'
@@ -55,7 +55,7 @@ export class BoundTokenizer implements Tokenizer {
   readonly #plain: Encoder
   /** Knows every special token; opened when it is first asked for. */
   #full: Encoder | undefined
-  #decoding: Binding | undefined
+  #decoding: NativeTokenizer | undefined
 
   constructor(options: BoundTokenizerOptions) {
     const { json, vocabulary, bosId, eosId, addBos, addEos, frame } = options
@@ -160,7 +160,7 @@ export class BoundTokenizer implements Tokenizer {
   #plainDecode(ids: readonly number[]): Promise<string> {
     const { json, file } = this.#options
     const binding = (this.#decoding ??= this.#encoder(true).decodes ?? openBinding(json, file, new Map()))
-    return binding.decode([...ids], false)
+    return Promise.resolve(binding.decode(ids))
   }
 
   async #run<T>(call: () => Promise<T>): Promise<T> {

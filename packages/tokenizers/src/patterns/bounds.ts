@@ -1,7 +1,7 @@
 import { IftError } from '@ift/core'
-import { Tokenizer as Binding } from 'tokenizers'
 import { unsupported } from '../errors.js'
 import { splits } from '../gguf-splits.js'
+import { addon } from '../load.js'
 import { outerSpaces } from '../sentencepiece/convert.js'
 import { isUnigram, type ComponentJson, type TokenizerJson } from '../tokenizer-json.js'
 import { isSmall, larger, leastRun, retries, wasted, type Cost } from './cost.js'
@@ -174,10 +174,9 @@ function normalizerOf(components: readonly ComponentJson[]): (text: string) => s
   if (components.length === 0) return (text) => text
   const normalizer = { type: 'Sequence', normalizers: components }
   const model = { type: 'WordLevel', vocab: { x: 0 }, unk_token: 'x' }
-  const own = Binding.fromString(
-    JSON.stringify({ version: '1.0', added_tokens: [], normalizer, model }),
-  ).getNormalizer()!
-  return (text) => own.normalizeString(text)
+  const json = JSON.stringify({ version: '1.0', added_tokens: [], normalizer, model })
+  const own = addon().NativeTokenizer.open(json, false)
+  return (text) => own.normalize(text)!
 }
 
 /** Expressions that see the same text. */

@@ -1,0 +1,244 @@
+//! Texts to ids and places, many at a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rayon::prelude::*;
+use tokenizers::Tokenizer;
+
+use crate::byte_level::ByteLevel;
+use crate::offsets::units_of_characters;
+use crate::words::Words;
+
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Tokens of texts, one behind another.
+#[derive(Default)]
+pub struct Encoded {
+    /// Tokens of each text.
+    pub lengths: Vec<i32>,
+    pub ids: Vec<i32>,
+    /// [tokens, 2] start and end in UTF-16 code units.
+    pub offsets: Vec<i32>,
+    /// The word of each token, when they were asked for.
+    pub words: Vec<i32>,
+}
+
+impl Encoded {
+    fn push(&mut self, id: u32, start: usize, end: usize) {
+        self.ids.push(id as i32);
+        self.offsets.push(start as i32);
+        self.offsets.push(end as i32);
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.lengths.append(&mut other.lengths);
+        self.ids.append(&mut other.ids);
+        self.offsets.append(&mut other.offsets);
+        self.words.append(&mut other.words);
+    }
+}
+
+/// Characters below which threads cost more than they bring.
+const LEAST_SHARED: usize = 1 << 14;
+
+pub struct Encoder {
+    tokenizer: Tokenizer,
+    byte_level: Option<ByteLevel>,
+    with_words: bool,
+}
+
+/// Work in the library, which panics on some files and texts.
+pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("the tokenizers library gave up: {}", message.unwrap_or("without a reason")))
+    })
+}
+
+impl Encoder {
+    /// `json` is the text of a tokenizer.json. `with_words` asks for the word of each token, which the short way does not know.
+    pub fn open(json: &str, with_words: bool) -> Result<Self> {
+        caught(|| {
+            let tokenizer: Tokenizer = json.parse().map_err(|error: tokenizers::Error| error.to_string())?;
+            let byte_level = if with_words { None } else { ByteLevel::of(&tokenizer) };
+            Ok(Self { tokenizer, byte_level, with_words })
+        })
+    }
+
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Texts in order.
+    pub fn encode(&self, texts: &[String]) -> Result<Encoded> {
+        let length: usize = texts.iter().map(String::len).sum();
+        if length < LEAST_SHARED {
+            return self.encode_part(texts);
+        }
+        let part = texts.len().div_ceil(4 * rayon::current_num_threads());
+        let parts: Vec<Encoded> =
+            texts.par_chunks(part).map(|texts| self.encode_part(texts)).collect::<Result<_>>()?;
+        let mut all = Encoded::default();
+        for part in parts {
+            all.append(part);
+        }
+        Ok(all)
+    }
+
+    fn encode_part(&self, texts: &[String]) -> Result<Encoded> {
+        caught(|| {
+            let mut words = self.byte_level.as_ref().map(ByteLevel::take_words).unwrap_or_default();
+            let mut encoded = Encoded::default();
+            for text in texts {
+                let before = encoded.ids.len();
+                if !self.encode_short(text, &mut words, &mut encoded) {
+                    self.encode_long(text, &mut encoded)?;
+                }
+                encoded.lengths.push((encoded.ids.len() - before) as i32);
+            }
+            if let Some(byte_level) = &self.byte_level {
+                byte_level.give_back(words);
+            }
+            Ok(encoded)
+        })
+    }
+
+    fn encode_short(&self, text: &str, words: &mut Words, encoded: &mut Encoded) -> bool {
+        let Some(byte_level) = &self.byte_level else { return false };
+        let before = encoded.ids.len();
+        let emit = |id, start, end| encoded.push(id, start, end);
+        let done = byte_level.encode(&self.tokenizer, text, words, emit).is_ok();
+        if !done {
+            encoded.ids.truncate(before);
+            encoded.offsets.truncate(2 * before);
+        }
+        done
+    }
+
+    fn encode_long(&self, text: &str, encoded: &mut Encoded) -> Result<()> {
+        let found = self.tokenizer.encode_char_offsets(text, false).map_err(|error| error.to_string())?;
+        let units = units_of_characters(text);
+        let unit = |place: usize| match &units {
+            Some(units) => units.get(place).copied().unwrap_or(0) as usize,
+            None => place,
+        };
+        for (&id, &(start, end)) in found.get_ids().iter().zip(found.get_offsets()) {
+            encoded.push(id, unit(start), unit(end));
+        }
+        if self.with_words {
+            encoded.words.extend(found.get_word_ids().iter().map(|word| word.map_or(-1, |word| word as i32)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sample_texts::texts;
+
+    fn regex(pattern: &str) -> Value {
+        json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false })
+    }
+
+    fn bytes(use_regex: bool) -> Value {
+        json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex })
+    }
+
+    /// A byte-level BPE with a few merges; `left_out` is no piece of it.
+    fn byte_level(steps: &[Value], normalizer: Value, left_out: &str) -> Encoder {
+        let pieces = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
+        let mut pieces: Vec<String> = pieces.into_iter().map(String::from).collect();
+        pieces.sort();
+        pieces.retain(|piece| piece != left_out);
+        let merges = ["t h", "th e", "Ġ a", "Ã ©", "' s", "Ġ Ġ", "ð Ł", "1 2", "12 3"];
+        pieces.extend(merges.iter().map(|pair| pair.replace(' ', "")));
+        let vocab: serde_json::Map<String, Value> =
+            pieces.iter().enumerate().map(|(id, piece)| (piece.clone(), json!(id))).collect();
+        let json = json!({
+            "version": "1.0",
+            "added_tokens": [{ "id": vocab.len(), "content": "BB", "single_word": false, "lstrip": false,
+                "rstrip": true, "normalized": false, "special": false }],
+            "normalizer": normalizer,
+            "pre_tokenizer": { "type": "Sequence", "pretokenizers": steps },
+            "post_processor": null,
+            "decoder": null,
+            "model": { "type": "BPE", "vocab": vocab, "merges": merges },
+        });
+        Encoder::open(&json.to_string(), false).expect("a tokenizer")
+    }
+
+    fn assert_same(encoder: &Encoder, least: usize) {
+        let mut words = Words::default();
+        let mut short = 0;
+        for text in texts(5_000) {
+            let mut expected = Encoded::default();
+            encoder.encode_long(&text, &mut expected).expect("tokens");
+            let mut found = Encoded::default();
+            if encoder.encode_short(&text, &mut words, &mut found) {
+                short += 1;
+                assert_eq!((&found.ids, &found.offsets), (&expected.ids, &expected.offsets), "{text:?}");
+            } else {
+                assert!(found.ids.is_empty() && found.offsets.is_empty());
+            }
+        }
+        assert!(short >= least, "{short} texts went the short way");
+    }
+
+    #[test]
+    fn the_short_way_gives_what_the_long_way_gives() {
+        let digits = |alone: bool| json!({ "type": "Digits", "individual_digits": alone });
+        for steps in [
+            vec![bytes(true)],
+            vec![digits(true), bytes(true)],
+            vec![digits(false), bytes(false)],
+            vec![regex(r"\p{N}"), regex(crate::scan::GPT2), bytes(false)],
+            vec![regex(crate::scan::LLAMA3), bytes(false)],
+            vec![regex(crate::scan::QWEN2), bytes(false)],
+            vec![regex(r"\p{N}{1,2}"), regex("[一-龥]+"), regex(r"\s+|[a-z]+"), bytes(false)],
+        ] {
+            assert_same(&byte_level(&steps, Value::Null, ""), 4_000);
+            assert_same(&byte_level(&steps, json!({ "type": "NFC" }), ""), 3_000);
+        }
+    }
+
+    #[test]
+    fn a_text_with_bytes_that_the_model_lacks_goes_the_long_way() {
+        assert_same(&byte_level(&[bytes(true)], Value::Null, "Â"), 2_000);
+    }
+
+    #[test]
+    fn other_tokenizers_have_no_short_way() {
+        let spaced =
+            json!({ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true });
+        for (steps, normalizer) in [
+            (vec![spaced], Value::Null),
+            (vec![json!({ "type": "Whitespace" }), bytes(true)], Value::Null),
+            (vec![bytes(true)], json!({ "type": "Lowercase" })),
+        ] {
+            assert!(byte_level(&steps, normalizer, "").byte_level.is_none());
+        }
+    }
+
+    #[test]
+    fn many_texts_are_those_of_each() {
+        let encoder = byte_level(&[bytes(true)], Value::Null, "");
+        let all: Vec<String> = texts(3_000).collect();
+        let together = encoder.encode(&all).expect("tokens");
+        let mut apart = Encoded::default();
+        for text in &all {
+            apart.append(encoder.encode(std::slice::from_ref(text)).expect("tokens"));
+        }
+        assert_eq!(together.lengths, apart.lengths);
+        assert_eq!(together.ids, apart.ids);
+        assert_eq!(together.offsets, apart.offsets);
+    }
+
+    #[test]
+    fn a_file_that_is_no_tokenizer_is_an_error() {
+        assert!(Encoder::open("{}", false).is_err());
+    }
+}

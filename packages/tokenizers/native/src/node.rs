@@ -1,0 +1,79 @@
+//! The door to JavaScript.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{AsyncTask, Env, Int32Array};
+use napi::{Error, Result, Task};
+use napi_derive::napi;
+use tokenizers::{NormalizedString, Normalizer};
+
+use crate::encoder::{Encoded, Encoder, caught};
+
+/// A tokenizer of the library.
+#[napi]
+pub struct NativeTokenizer {
+    encoder: Arc<Encoder>,
+}
+
+/// A batch on its way through another thread.
+pub struct EncodeTask {
+    encoder: Arc<Encoder>,
+    texts: Vec<String>,
+}
+
+impl Task for EncodeTask {
+    type Output = Encoded;
+    type JsValue = Int32Array;
+
+    fn compute(&mut self) -> Result<Encoded> {
+        self.encoder.encode(&self.texts).map_err(Error::from_reason)
+    }
+
+    fn resolve(&mut self, _: Env, encoded: Encoded) -> Result<Int32Array> {
+        let Encoded { mut lengths, mut ids, mut offsets, mut words } = encoded;
+        lengths.reserve_exact(ids.len() + offsets.len() + words.len());
+        lengths.append(&mut ids);
+        lengths.append(&mut offsets);
+        lengths.append(&mut words);
+        Ok(Int32Array::new(lengths))
+    }
+}
+
+#[napi]
+impl NativeTokenizer {
+    /// Of the text of a tokenizer.json. `with_words`: `encodeBatch` gives the word of each token too.
+    #[napi(factory)]
+    pub fn open(json: String, with_words: bool) -> Result<Self> {
+        let encoder = Encoder::open(&json, with_words).map_err(Error::from_reason)?;
+        Ok(Self { encoder: Arc::new(encoder) })
+    }
+
+    /// One array: the number of tokens of each text, then the ids of all, their places [tokens, 2] in UTF-16 code units, and their
+    /// words where these were asked for.
+    #[napi(ts_return_type = "Promise<Int32Array>")]
+    pub fn encode_batch(&self, texts: Vec<String>) -> AsyncTask<EncodeTask> {
+        AsyncTask::new(EncodeTask { encoder: self.encoder.clone(), texts })
+    }
+
+    #[napi]
+    pub fn token_to_id(&self, token: String) -> Option<u32> {
+        self.encoder.tokenizer().token_to_id(&token)
+    }
+
+    /// What the normaliser makes of a text; none without one.
+    #[napi]
+    pub fn normalize(&self, text: String) -> Result<Option<String>> {
+        let Some(normalizer) = self.encoder.tokenizer().get_normalizer() else { return Ok(None) };
+        let mut normalized = NormalizedString::from(text);
+        caught(|| normalizer.normalize(&mut normalized).map_err(|error| error.to_string()))
+            .map_err(Error::from_reason)?;
+        Ok(Some(normalized.get().to_owned()))
+    }
+
+    /// The text of ids, special tokens among them.
+    #[napi]
+    pub fn decode(&self, ids: Vec<u32>) -> Result<String> {
+        let decode = || self.encoder.tokenizer().decode(&ids, false);
+        caught(|| decode().map_err(|error| error.to_string())).map_err(Error::from_reason)
+    }
+}
