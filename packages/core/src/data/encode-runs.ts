@@ -53,16 +53,42 @@ function guardSpecials(text: string, specials: readonly string[]): string[] {
   return parts
 }
 
-/** Encodes texts of many examples, all in two calls. */
+/** Longer texts are hardly the same in two examples. */
+const longestRepeated = 256
+
+/** Encodes texts, what is the same in many once: a template writes such texts around every answer. */
+async function encodeDistinct(texts: readonly string[], tokenizer: Tokenizer): Promise<Encoding[]> {
+  const places = new Map<string, number>()
+  const distinct: string[] = []
+  const placeOf = (text: string) => {
+    const known = text.length > longestRepeated ? undefined : places.get(text)
+    if (known !== undefined) return known
+    const place = distinct.push(text) - 1
+    if (text.length <= longestRepeated) places.set(text, place)
+    return place
+  }
+  const wanted = texts.map(placeOf)
+  const encodings = await tokenizer.encodeBatch(distinct)
+  return wanted.map((place) => encodings[place]!)
+}
+
+/** Encodes texts of many examples, all in two calls; equal ones may share an encoding. */
 async function encodeTexts(texts: readonly Text[], tokenizer: Tokenizer): Promise<Encoding[]> {
   const lead = texts.some(({ afterSpecial }) => afterSpecial) ? await leadOf(tokenizer) : null
-  if (!lead) return tokenizer.encodeBatch(texts.map(({ text }) => text))
+  if (!lead)
+    return encodeDistinct(
+      texts.map(({ text }) => text),
+      tokenizer,
+    )
   const specials = [...tokenizer.specials.keys()]
   const isLed = ({ afterSpecial }: Text) => afterSpecial
   // With `specials` on, a text that looks like a special token would become one.
   const parts = texts.filter(isLed).map(({ text }) => guardSpecials(text, specials))
   const [plain, led] = await Promise.all([
-    tokenizer.encodeBatch(texts.filter((text) => !isLed(text)).map(({ text }) => text)),
+    encodeDistinct(
+      texts.filter((text) => !isLed(text)).map(({ text }) => text),
+      tokenizer,
+    ),
     tokenizer.encodeBatch(
       parts.flat().map((part) => lead.text + part),
       { specials: true },
@@ -73,19 +99,19 @@ async function encodeTexts(texts: readonly Text[], tokenizer: Tokenizer): Promis
   let nextParts = 0
   return texts.map((text) => {
     if (!isLed(text)) return plain[nextPlain++]!
-    let start = 0
-    const ids: number[] = []
-    const offsets: number[] = []
-    for (const part of parts[nextParts++]!) {
-      const encoding = led[nextLed++]!
-      for (let i = 1; i < encoding.ids.length; i++) {
-        ids.push(encoding.ids[i]!)
-        for (const offset of [encoding.offsets[2 * i]!, encoding.offsets[2 * i + 1]!])
-          offsets.push(start + Math.max(0, offset - lead.text.length))
-      }
-      start += part.length
+    const own = parts[nextParts++]!
+    const encodings = led.slice(nextLed, (nextLed += own.length))
+    const length = encodings.reduce((sum, { ids }) => sum + ids.length - 1, 0)
+    const whole = { ids: new Int32Array(length), offsets: new Int32Array(2 * length) }
+    let [start, at] = [0, 0]
+    for (const [k, { ids, offsets }] of encodings.entries()) {
+      whole.ids.set(ids.subarray(1), at)
+      for (let i = 2; i < offsets.length; i++)
+        whole.offsets[2 * at + i - 2] = start + Math.max(0, offsets[i]! - lead.text.length)
+      at += ids.length - 1
+      start += own[k]!.length
     }
-    return { ids: Int32Array.from(ids), offsets: Int32Array.from(offsets) }
+    return whole
   })
 }
 
@@ -112,10 +138,15 @@ function behind({ ids, offsets }: Encoding, length: number): Encoding | null {
   return { ids: ids.slice(first), offsets: offsets.slice(2 * first).map((offset) => offset - length) }
 }
 
-const joined = (a: Encoding, b: Encoding, at: number): Encoding => ({
-  ids: Int32Array.from([...a.ids, ...b.ids]),
-  offsets: Int32Array.from([...a.offsets, ...b.offsets.map((offset) => offset + at)]),
-})
+function joined(a: Encoding, b: Encoding, at: number): Encoding {
+  const ids = new Int32Array(a.ids.length + b.ids.length)
+  ids.set(a.ids)
+  ids.set(b.ids, a.ids.length)
+  const offsets = new Int32Array(2 * ids.length)
+  offsets.set(a.offsets)
+  for (let i = 0; i < b.offsets.length; i++) offsets[a.offsets.length + i] = b.offsets[i]! + at
+  return { ids, offsets }
+}
 
 /** The first token that ends behind a place; `straddles` when it begins before it. */
 function tokenAt({ ids, offsets }: Encoding, place: number): { token: number; straddles: boolean } {
@@ -175,7 +206,11 @@ async function settle(
     const { token, straddles } = tokenAt(encoding, border)
     if (prompt.ids.length !== token || prompt.ids.some((id, j) => id !== encoding.ids[j]))
       apart.push({ i, border, prompt })
-    else if (straddles) encoding.offsets[2 * token] = border
+    else if (straddles) {
+      const offsets = encoding.offsets.slice()
+      offsets[2 * token] = border
+      states[i]!.encoding = { ids: encoding.ids, offsets }
+    }
   }
   const rest = await encodeBehind(
     apart.map(({ i, border }) => runs[i]!.text.slice(border)),

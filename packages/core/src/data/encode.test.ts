@@ -90,6 +90,26 @@ describe('borders of prompt and answer', () => {
   })
 })
 
+test('what a template writes around many answers is tokenised once', async () => {
+  const random = new DataRandom('together', 1)
+  const examples = Array.from({ length: 20 }, () => randomExample(random))
+  const all = [...examples, ...examples]
+  const own = tokenizers[0]!
+  const given: string[] = []
+  const tokenizer: typeof own = {
+    ...own,
+    encodeBatch: (texts, settings) => {
+      given.push(...texts)
+      return own.encodeBatch(texts, settings)
+    },
+  }
+  const together = await encodeExamples(all, chatml, tokenizer, options)
+  expect(given.length).toBeGreaterThan(examples.length)
+  expect(new Set(given).size).toBe(given.length)
+  for (const [i, example] of all.entries())
+    expect(together[i]).toEqual(await encodeExample(example, chatml, own, options))
+})
+
 describe('labels', () => {
   test('cover exactly the trained characters, for every template and tokenizer', async () => {
     const random = new DataRandom('labels', 1)

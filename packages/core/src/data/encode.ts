@@ -122,7 +122,7 @@ function piecesOf(segments: readonly Segment[], tokenizer: Tokenizer): Piece[] {
       } else if (role === 'assistant' && !answers) run.borders.push(run.text.length)
       answers = role === 'assistant'
       // Half a surrogate pair is no character; as U+FFFD it keeps its place.
-      run.text += kept.replace(/\p{Surrogate}/gu, '\uFFFD')
+      run.text += kept.toWellFormed()
       run.ends.push(run.text.length)
       run.trained.push(trained)
     }
@@ -154,14 +154,15 @@ function assemble(pieces: readonly Piece[], encodings: readonly Encoding[]): Sam
       continue
     }
     const encoding = encodings[next++]!
-    ids.set(encoding.ids, at)
+    const { ids: own, offsets } = encoding
+    ids.set(own, at)
+    const last = piece.ends.length - 1
     let segment = 0
-    for (const [i, id] of encoding.ids.entries()) {
-      const start = encoding.offsets[2 * i]!
-      while (segment < piece.ends.length - 1 && start >= piece.ends[segment]!) segment++
-      if (piece.trained[segment]) labels[at + i] = id
+    for (let i = 0; i < own.length; i++) {
+      while (segment < last && offsets[2 * i]! >= piece.ends[segment]!) segment++
+      if (piece.trained[segment]) labels[at + i] = own[i]!
     }
-    at += encoding.ids.length
+    at += own.length
   }
   return { ids, labels }
 }

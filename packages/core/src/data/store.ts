@@ -94,7 +94,8 @@ export class SampleStore implements SampleSource {
     if (start === undefined || end === undefined)
       throw new IftError('IFT_SAMPLE_RANGE', `Sample ${index} of ${this.count} was asked for.`)
     const ids = this.#ids.slice(start, end)
-    const labels = ids.map((id, i) => (this.#bit(start + i) ? id : ignoredLabel))
+    const labels = new Int32Array(ids.length)
+    for (let i = 0; i < ids.length; i++) labels[i] = this.#bit(start + i) ? ids[i]! : ignoredLabel
     return { ids, labels }
   }
 
@@ -225,22 +226,25 @@ export class SampleStoreBuilder {
     if (labels.length !== ids.length)
       throw new IftError('IFT_SAMPLE_SHAPE', `A sample has ${ids.length} ids and ${labels.length} labels.`)
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!
-      const label = labels[i]!
-      if (label !== ignoredLabel && label !== id)
+      if (labels[i] !== ignoredLabel && labels[i] !== ids[i])
         throw new IftError(
           'IFT_SAMPLE_SHAPE',
-          `labels[${i}] of a sample is ${label}: expected ${ignoredLabel} or the id at the same position, ${id}.`,
+          `labels[${i}] of a sample is ${labels[i]}: expected ${ignoredLabel} or the id at the same position, ${ids[i]}.`,
           'A `sample` hook may mask labels and change ids, but labels follow ids.',
         )
+    }
+    for (let from = 0; from < ids.length;) {
       if (this.#fill === chunkTokens) {
         this.#chunks.push(new Int32Array(chunkTokens))
         this.#masks.push(new Uint8Array(chunkTokens / 8))
         this.#fill = 0
       }
-      this.#chunks.at(-1)![this.#fill] = id
-      if (label === id) this.#masks.at(-1)![this.#fill >> 3]! |= 1 << (this.#fill & 7)
-      this.#fill++
+      const to = Math.min(ids.length, from + chunkTokens - this.#fill)
+      this.#chunks.at(-1)!.set(ids.subarray(from, to), this.#fill)
+      const mask = this.#masks.at(-1)!
+      for (let i = from; i < to; i++, this.#fill++)
+        if (labels[i] !== ignoredLabel) mask[this.#fill >> 3]! |= 1 << (this.#fill & 7)
+      from = to
     }
     this.#tokens += ids.length
     this.#lengths.push(ids.length)

@@ -17,6 +17,7 @@ export function specialTokens({ specials }: Pick<Tokenizer, 'specials'>): Specia
   const names = [...specials.keys()].filter((name) => name.length > 1).sort((a, b) => b.length - a.length)
   const source = names.length > 0 ? names.map(escapeRegExp).join('|') : '(?!)'
   const pattern = () => new RegExp(source, 'g')
+  const next = pattern()
   return {
     pattern,
     guarded: (text, guard) =>
@@ -28,7 +29,8 @@ export function specialTokens({ specials }: Pick<Tokenizer, 'specials'>): Specia
         if (piece !== '')
           segments.push({ ...flags, text: guard === '' ? piece : piece.replaceAll(guard, '') })
       }
-      for (const match of text.matchAll(pattern())) {
+      next.lastIndex = 0
+      for (let match = next.exec(text); match; match = next.exec(text)) {
         push(text.slice(at, match.index))
         segments.push({ ...flags, text: match[0], special: true })
         at = match.index + match[0].length
