@@ -1,0 +1,193 @@
+// @ts-check
+// Rows of instruction data read, rendered, tokenised and labelled by ift and by `datasets` + `tokenizers`, turn about on one machine:
+// medians of seconds from command to end, and of peak memory.
+//   python -m venv .venv && .venv/bin/pip install datasets tokenizers jinja2
+//   node bench/data.mjs --python .venv/bin/python [--rows 100000] [--rounds 3] [--formats jsonl,parquet] [--out FILE]
+// Tokenizer and chat template are those of SmolLM2-135M-Instruct (scripts/real-models/fetch smollm2-135m-instruct).
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { realModel } from '../scripts/real-models/cache.mjs'
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string', default: 'python3' },
+    rows: { type: 'string', default: '100000' },
+    rounds: { type: 'string', default: '3' },
+    formats: { type: 'string', default: 'jsonl,parquet' },
+    out: { type: 'string' },
+    // One turn of ift, in a process of its own: the file of rows.
+    turn: { type: 'string' },
+  },
+})
+const root = fileURLToPath(new URL('..', import.meta.url))
+const fetched = realModel('smollm2-135m-instruct')
+if (fetched === null) throw new Error('scripts/real-models/fetch smollm2-135m-instruct')
+const weights = fetched
+const gguf = readdirSync(weights).find((name) => name.endsWith('.gguf')) ?? ''
+const maxLength = 2048
+const built = (/** @type {string} */ name) =>
+  pathToFileURL(join(root, 'packages', name, 'dist/index.js')).href
+
+/**
+ * @typedef {{ rows: number, tokens: number, cpu_seconds: number, peak_rss_mib: number }} Counted
+ * @typedef {Counted & { seconds: number }} Turn
+ */
+
+async function turn(/** @type {string} */ path) {
+  /** @type {typeof import('@ift/core')} */
+  const { Ift } = await import(built('core'))
+  const data = [{ path }]
+  const validation = { size: 0 }
+  const config = { weights, template: 'chat', maxLength, data, validation }
+  const ift = await Ift.load({ cwd: dirname(path), config })
+  const open = await ift.openData()
+  const { user, system } = process.cpuUsage()
+  /** @type {Counted} */
+  const counted = {
+    rows: open.data.train.count,
+    tokens: open.data.datasets.reduce((sum, { store }) => sum + store.tokens, 0),
+    cpu_seconds: (user + system) / 1e6,
+    peak_rss_mib: process.resourceUsage().maxRSS / 1024,
+  }
+  console.log(JSON.stringify(counted))
+  await ift.close()
+}
+
+/** Writes rows of some 840 bytes: English words by their frequency in docs/, new words, numbers, other alphabets, lists and lines. */
+async function writeRows(/** @type {string} */ path, /** @type {number} */ count) {
+  const docs = join(root, 'docs')
+  const text = readdirSync(docs)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => readFileSync(join(docs, name), 'utf8'))
+    .join('\n')
+  /** @type {Map<string, number>} */
+  const counts = new Map()
+  for (const word of text.match(/\p{L}+/gu) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1)
+  const words = [...counts].sort((a, b) => b[1] - a[1]).map(([word]) => word)
+  const syllables = 'ba ti ko re lan ster min tion al ge pro con ver ith sul mar en ou dra fel'.split(' ')
+  const others = ['naïve', 'café', '“yes”', '—', '10 €', 'Zürich']
+  let state = 7
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
+  const below = (/** @type {number} */ n) => Math.floor(random() * n)
+  const of = (/** @type {string[]} */ list) => list[below(list.length)] ?? ''
+  const word = () => {
+    const kind = below(100)
+    if (kind < 3) return Array.from({ length: 2 + below(3) }, () => of(syllables)).join('')
+    if (kind < 5) return String(below(3000))
+    if (kind < 6) return of(others)
+    // A word of rank r is as frequent as 1/r.
+    return words[Math.floor(Math.exp(random() * Math.log(words.length)))] ?? 'the'
+  }
+  const sentence = () => `${Array.from({ length: 5 + below(16) }, word).join(below(4) ? ' ' : ', ')}.`
+  const paragraph = (/** @type {number} */ length) => {
+    let written = ''
+    while (written.length < length)
+      written += (written && (below(5) ? ' ' : '\n\n')) + (below(8) ? '' : `${1 + below(9)}. `) + sentence()
+    return written
+  }
+  const file = createWriteStream(path)
+  for (let i = 0; i < count; i++) {
+    const row = {
+      instruction: paragraph(20 + below(80)),
+      input: below(5) < 3 ? '' : paragraph(20 + below(150)),
+      output: paragraph(100 + below(1000)),
+    }
+    if (!file.write(`${JSON.stringify(row)}\n`)) await once(file, 'drain')
+  }
+  file.end()
+  await once(file, 'close')
+}
+
+/** @returns {any} the line of JSON that a program ends with, and the seconds that it took */
+function run(/** @type {string} */ command, /** @type {string[]} */ args) {
+  const start = performance.now()
+  const { status, stdout, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  if (error) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}`)
+  return {
+    seconds: (performance.now() - start) / 1000,
+    ...JSON.parse(stdout.trim().split('\n').at(-1) ?? ''),
+  }
+}
+
+/** @param {number[]} list */
+function median(list) {
+  const sorted = [...list].sort((a, b) => a - b)
+  const [low = NaN, high = NaN] = [(sorted.length - 1) >> 1, sorted.length >> 1].map((at) => sorted[at])
+  return (low + high) / 2
+}
+
+async function compare() {
+  const scratch = mkdtempSync(join(tmpdir(), 'ift-data-'))
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+  // Where the model's family is found.
+  symlinkSync(join(root, 'node_modules'), join(scratch, 'node_modules'))
+  const tokenizer = join(scratch, 'tokenizer')
+  /** @type {typeof import('@ift/tokenizers')} */
+  const { loadTokenizer } = await import(built('tokenizers'))
+  await (await loadTokenizer(join(weights, gguf))).save(tokenizer)
+  const peer = join(root, 'bench/peers/datasets_tokenizers.py')
+  const jsonl = join(scratch, 'rows.jsonl')
+  await writeRows(jsonl, Number(values.rows))
+  const results = []
+  for (const format of values.formats.split(',')) {
+    const path = join(scratch, `rows.${format}`)
+    if (format === 'parquet') run(values.python, [peer, '--to-parquet', jsonl, path])
+    /** @type {{ ift: Turn[], peer: Turn[], load: number[] }} */
+    const runs = { ift: [], peer: [], load: [] }
+    for (let round = 0; round < Number(values.rounds); round++) {
+      runs.load.push(Number(loadavg()[0]?.toFixed(1)))
+      runs.ift.push(run(process.execPath, [fileURLToPath(import.meta.url), '--turn', path]))
+      rmSync(join(scratch, '.ift-cache'), { recursive: true, force: true })
+      runs.peer.push(run(values.python, [peer, path, tokenizer, String(maxLength)]))
+    }
+    const [own, other] = [runs.ift[0], runs.peer[0]]
+    if (!own || !other) throw new Error('--rounds: at least 1')
+    if (own.rows !== other.rows || own.tokens !== other.tokens)
+      throw new Error(`ift: ${own.rows} rows, ${own.tokens} tokens; peer: ${other.rows}, ${other.tokens}`)
+    for (const field of /** @type {const} */ (['seconds', 'cpu_seconds', 'peak_rss_mib'])) {
+      const [ift, theirs] = [runs.ift, runs.peer].map((turns) => median(turns.map((one) => one[field])))
+      const [a = NaN, b = NaN] = [ift, theirs]
+      results.push({
+        format,
+        field,
+        ift: +a.toFixed(1),
+        peer: +b.toFixed(1),
+        'peer / ift': +(b / a).toFixed(2),
+      })
+    }
+    results.push({ format, runs })
+  }
+  const table = results.filter((row) => 'field' in row)
+  console.log(`median of ${values.rounds} runs each, turn about: ${values.rows} rows`)
+  console.table(table)
+  if (!values.out) return
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+  mkdirSync(dirname(values.out), { recursive: true })
+  const runs = results.filter((row) => 'runs' in row)
+  const text = JSON.stringify(
+    { bench: basename(import.meta.url), rows: +values.rows, machine, table, runs },
+    null,
+    1,
+  )
+  writeFileSync(values.out, `${text}\n`)
+}
+
+await (values.turn === undefined ? compare() : turn(values.turn))
