@@ -165,26 +165,38 @@ describe('cache', () => {
 })
 
 describe('store', () => {
-  test('more tokens than one piece holds', () => {
+  test('more tokens than one piece holds, saved and read again', async () => {
     const builder = new SampleStoreBuilder()
     const samples = Array.from({ length: 5 }, (_, n) => {
       const ids = Int32Array.from({ length: 400_003 }, (_, i) => (i * 7 + n) % 50_000)
       return { ids, labels: ids.map((id, i) => ((i + n) % 3 === 0 ? id : ignoredLabel)) }
     })
     for (const sample of samples) builder.add(sample)
+    builder.add({ ids: new Int32Array(0), labels: new Int32Array(0) })
     const store = builder.build({
-      examples: 5,
+      examples: 6,
       truncated: 0,
       cutTokens: 0,
       long: 0,
       untrained: 0,
       filtered: 0,
     })
-    for (const [i, sample] of samples.entries())
-      expect(
-        Buffer.compare(Buffer.from(store.sample(i).labels.buffer), Buffer.from(sample.labels.buffer)),
-      ).toBe(0)
-    expect(() => store.sample(5)).toThrow(/Sample 5 of 5/)
+    await store.save(dir, 'pieces')
+    const read = await SampleStore.load(dir, 'pieces')
+    const same = (a: Int32Array, b: Int32Array) =>
+      Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0
+    for (const one of [store, read!]) {
+      expect(one.count).toBe(6)
+      for (const [i, { ids, labels }] of samples.entries()) {
+        const found = one.sample(i)
+        expect(same(found.ids, ids) && same(found.labels, labels), `sample ${i}`).toBe(true)
+        expect(one.trained(i)).toBe(labels.subarray(1).filter((label) => label !== ignoredLabel).length)
+        expect(one.learnsFirst(i)).toBe(labels[0] !== ignoredLabel)
+      }
+      expect(one.length(5)).toBe(0)
+      expect(one.learnsFirst(5)).toBe(false)
+      expect(() => one.sample(6)).toThrow(/Sample 6 of 6/)
+    }
   })
   test('labels must belong to their ids', () => {
     expect(() =>

@@ -34,20 +34,27 @@ export interface StoreCounts {
 }
 
 const magic = 'ift-samples-1\n'
-/** Tokens in one piece of a growing store: 4 MiB of ids. */
+/** Tokens in one piece of a store: 4 MiB of ids. A store in pieces grows without a copy of what is there. */
 const chunkTokens = 1 << 20
+
+/** Parts of an array of at most so many elements. */
+const piecesOf = <T extends Int32Array | Uint8Array>(array: T, elements: number): T[] =>
+  Array.from(
+    { length: Math.ceil(array.length / elements) },
+    (_, i) => array.subarray(i * elements, (i + 1) * elements) as T,
+  )
 
 /** Tokenised samples in flat arrays: ids, and one bit a token that says whether it is learned. */
 export class SampleStore implements SampleSource {
-  readonly #ids: Int32Array
-  readonly #mask: Uint8Array
+  readonly #ids: readonly Int32Array[]
+  readonly #mask: readonly Uint8Array[]
   readonly #starts: Float64Array
   readonly #trained: Int32Array
 
-  /** `ids` [tokens], `mask` bits [tokens], `lengths` [count]. */
+  /** `ids` [tokens] and `mask` bits [tokens] in pieces of `chunkTokens`, `lengths` [count]. */
   constructor(
-    ids: Int32Array,
-    mask: Uint8Array,
+    ids: readonly Int32Array[],
+    mask: readonly Uint8Array[],
     lengths: Int32Array,
     readonly counts: StoreCounts,
   ) {
@@ -93,20 +100,32 @@ export class SampleStore implements SampleSource {
     const end = this.#starts[index + 1]
     if (start === undefined || end === undefined)
       throw new IftError('IFT_SAMPLE_RANGE', `Sample ${index} of ${this.count} was asked for.`)
-    const ids = this.#ids.slice(start, end)
-    const labels = new Int32Array(ids.length)
-    for (let i = 0; i < ids.length; i++) labels[i] = this.#bit(start + i) ? ids[i]! : ignoredLabel
+    const ids = new Int32Array(end - start)
+    const labels = new Int32Array(end - start).fill(ignoredLabel)
+    for (let from = start; from < end;) {
+      const piece = Math.floor(from / chunkTokens)
+      const offset = from - piece * chunkTokens
+      const part = this.#ids[piece]!.subarray(offset, offset + end - from)
+      const mask = this.#mask[piece]!
+      ids.set(part, from - start)
+      for (let i = 0; i < part.length; i++)
+        if ((mask[(offset + i) >> 3]! >> ((offset + i) & 7)) & 1) labels[from - start + i] = part[i]!
+      from += part.length
+    }
     return { ids, labels }
   }
 
   #bit(at: number): boolean {
-    return ((this.#mask[Math.floor(at / 8)]! >> (at % 8)) & 1) === 1
+    const piece = Math.floor(at / chunkTokens)
+    const offset = at - piece * chunkTokens
+    // Behind the last token there is no piece.
+    return (((this.#mask[piece]?.[offset >> 3] ?? 0) >> (offset & 7)) & 1) === 1
   }
 
   /** The parts of a file, in order: header, lengths, mask, ids. */
   #parts(): Uint8Array[] {
     const lengths = Int32Array.from({ length: this.count }, (_, i) => this.length(i))
-    return [lengths, this.#mask, this.#ids].map(
+    return [lengths, ...this.#mask, ...this.#ids].map(
       (array) => new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength),
     )
   }
@@ -185,7 +204,12 @@ export class SampleStore implements SampleSource {
       const parts = [await part(4 * count), await part(maskBytes), await part(4 * tokens)] as const
       if (digest(parts) !== header.sha256) return null
       const [lengths, mask, ids] = parts
-      return new SampleStore(new Int32Array(ids.buffer), mask, new Int32Array(lengths.buffer), header.counts)
+      return new SampleStore(
+        piecesOf(new Int32Array(ids.buffer), chunkTokens),
+        piecesOf(mask, chunkTokens / 8),
+        new Int32Array(lengths.buffer),
+        header.counts,
+      )
     } catch {
       return null
     } finally {
@@ -251,14 +275,9 @@ export class SampleStoreBuilder {
   }
 
   build(counts: StoreCounts): SampleStore {
-    const ids = new Int32Array(this.#tokens)
-    const mask = new Uint8Array(Math.ceil(this.#tokens / 8))
-    for (const [i, chunk] of this.#chunks.entries()) {
-      const at = i * chunkTokens
-      const used = Math.min(chunkTokens, this.#tokens - at)
-      ids.set(chunk.subarray(0, used), at)
-      mask.set(this.#masks[i]!.subarray(0, Math.ceil(used / 8)), at / 8)
-    }
-    return new SampleStore(ids, mask, Int32Array.from(this.#lengths), counts)
+    // The last piece is not full.
+    const ids = this.#chunks.map((chunk, i) => chunk.subarray(0, this.#tokens - i * chunkTokens))
+    const masks = this.#masks.map((mask, i) => mask.subarray(0, Math.ceil(ids[i]!.length / 8)))
+    return new SampleStore(ids, masks, Int32Array.from(this.#lengths), counts)
   }
 }
