@@ -102,16 +102,20 @@ impl ByteLevel {
             if outcome.is_err() {
                 return;
             }
-            let known = words.get(word);
-            if known.is_none() {
-                outcome = tokenize(bpe, word, &mut fresh);
-                if outcome.is_ok() {
-                    words.insert(word, &fresh);
+            let mut give = |pieces: &[Piece]| {
+                for &Piece { id, start, end } in pieces {
+                    let (start, end) = units.touched(place + start as usize, place + end as usize);
+                    emit(id, start, end);
                 }
+            };
+            if let Some(known) = words.get(word) {
+                give(known);
+                return;
             }
-            for &Piece { id, start, end } in words.get(word).unwrap_or(&fresh) {
-                let (start, end) = units.touched(place + start as usize, place + end as usize);
-                emit(id, start, end);
+            outcome = tokenize(bpe, word, &mut fresh);
+            if outcome.is_ok() {
+                give(&fresh);
+                words.insert(word, &fresh);
             }
         });
         outcome
