@@ -33,7 +33,7 @@ test.each([
   await expect(generate(one.prompts, one.adapter)).rejects.toMatchObject({
     code: 'IFT_GENERATE_OPTION',
     message: expect.stringMatching(
-      `generate\\.adapter expected .*\\(${one.prompts.length}\\), found a list of ${one.adapter.length}`,
+      `adapter expected .*\\(${one.prompts.length}\\), found a list of ${one.adapter.length}`,
     ) as string,
   })
   expect(added).toEqual([])

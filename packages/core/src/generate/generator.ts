@@ -114,7 +114,7 @@ export class Generator {
     if (each !== null && each.length !== prompts.length)
       throw new IftError(
         'IFT_GENERATE_OPTION',
-        `generate.adapter expected one name, or a list with one for each prompt (${prompts.length}), found a list of ${each.length}.`,
+        `adapter expected one name, or a list with one for each prompt (${prompts.length}), found a list of ${each.length}.`,
         'In a list null is the base alone, undefined the adapter in use.',
       )
     const results = new Array<Generation>(prompts.length)
