@@ -50,7 +50,7 @@ const known: Known = {
   verbs: new Map(
     names.map((name) => [name, new Set([...common, ...(name === 'help' ? [] : flagsIn(help(name)))])]),
   ),
-  actions: new Set(['list', 'stats', 'validate', 'convert']),
+  actions: new Set(['list', 'stats', 'audit', 'validate', 'convert']),
   options: new Set([
     ...optionRows().map(({ path }) => path),
     'peft.method',

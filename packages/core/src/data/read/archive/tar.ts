@@ -27,7 +27,7 @@ export async function* tarEntries(archive: string): AsyncGenerator<ArchiveEntry>
       const state = { isRead: false }
       if (header.type === 'file') {
         if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.')))
-          throw unsupported(name, 'a sparse file', 'Make the archive again without tar --sparse.')
+          throw unsupported(name, 'a sparse file', 'Make the archive again, with its files written in full.')
         const read = async function* (): Chunks {
           state.isRead = true
           try {
