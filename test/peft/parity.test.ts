@@ -143,8 +143,12 @@ describe('the head and the embedding', () => {
       'llama-variants/tied-bias',
       /one update for both, which is not supported/,
     ],
-    [{ targetModules: ['embed_tokens'], loraBias: true }, 'llama-tiny', /loraBias is for linear layers/],
-    [{ loraBias: true, dora: true }, 'llama-tiny', /loraBias cannot be combined with peft\.dora/],
+    [
+      { targetModules: ['embed_tokens'], loraBias: true },
+      'llama-tiny',
+      /peft\.loraBias true is for linear layers/,
+    ],
+    [{ loraBias: true, dora: true }, 'llama-tiny', /peft\.loraBias true cannot be combined/],
     [{ modulesToSave: ['nrom'] }, 'llama-tiny', /names "nrom", which no module of this model ends with/],
     [
       { targetModules: ['o_proj'], modulesToSave: ['lf_attn'] },
@@ -154,7 +158,7 @@ describe('the head and the embedding', () => {
     [{ targetModules: '(((' }, 'llama-tiny', /peft\.targetModules: "\(\(\(" is not a regular expression/],
     [{ rankPattern: { '(((': 2 } }, 'llama-tiny', /peft\.rankPattern: "\(\(\(" is not a regular expression/],
     [{ targetModules: '(.*)*(.*)*(.*)*x' }, 'llama-tiny', /peft\.targetModules matched nothing/],
-    [{ targetModules: ['embed_tokens'], dora: true }, 'llama-tiny', /dora is for linear layers/],
+    [{ targetModules: ['embed_tokens'], dora: true }, 'llama-tiny', /peft\.dora true is for linear layers/],
     [{ targetModules: ['embed_tokens'], init: 'pissa' as const }, 'llama-tiny', /pissa is for linear layers/],
     [{ targetModules: ['norm'] }, 'llama-tiny', /model\.norm, which is not a linear layer or an embedding/],
     [

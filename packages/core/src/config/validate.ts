@@ -86,15 +86,17 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
 }
 
 /** What is wrong with `input`, a line each that names the field; `prefix` is the place of the object in its file. */
-export const faults = (
+export function faults(
   issues: readonly Issue[],
   schema: z.ZodType,
   input: unknown,
   prefix: string,
-): string[] => [
-  ...issues.slice(0, shownIssues).flatMap((issue) => explain(issue, schema, input, prefix)),
-  ...(issues.length > shownIssues ? [`and ${issues.length - shownIssues} more`] : []),
-]
+): string[] {
+  const lines = issues.slice(0, shownIssues).flatMap((issue) => explain(issue, schema, input, prefix))
+  // One issue of a list may be that of all its elements.
+  const more = Math.max(0, lines.length - shownIssues) + Math.max(0, issues.length - shownIssues)
+  return [...lines.slice(0, shownIssues), ...(more > 0 ? [`and ${more} more`] : [])]
+}
 
 /**
  * Checks `input` against a schema. `where` names the file or the options for the message, `prefix` the place of the
