@@ -1,27 +1,24 @@
 import { existsSync } from 'node:fs'
 
 import { IftError } from '@ift/tensor'
-import { errorOf } from '@ift/tensor/native'
+import { addonFile, errorOf, loadAddon } from '@ift/tensor/native'
 
 import type { EmulatedAddon } from './addon.js'
 import { CudaBackend } from './backend.js'
-import { addonFile, load } from './load.js'
-
-const binary = 'kernels-cuda-emu'
+import { emulatedKernels } from './add-ons.js'
 
 /** Orders of threads that together reach the extremes of what a GPU may do. */
 export const schedules = [0, 1, 2, 3] as const
 
 /** File of the emulated build; undefined where it is not there, and tests without it are skipped. */
 export function emulatedFile(): string | undefined {
-  const file = addonFile(binary)
+  const file = addonFile(emulatedKernels)
   return file !== undefined && existsSync(file) ? file : undefined
 }
 
 export const emulatedIsBuilt = (): boolean => emulatedFile() !== undefined
 
-const emulated = () =>
-  load(binary, 'pnpm --filter @ift/kernels-cuda run build:emulated', false) as EmulatedAddon
+const emulated = () => loadAddon(emulatedKernels) as EmulatedAddon
 
 export interface EmulatedOptions {
   /** One of `schedules`; 0 when absent. */

@@ -1,9 +1,9 @@
 import { IftError } from '@ift/tensor'
-import { errorOf } from '@ift/tensor/native'
+import { errorOf, loadAddon } from '@ift/tensor/native'
 
 import type { Addon, Finding } from './addon.js'
 import { CudaBackend } from './backend.js'
-import { load } from './load.js'
+import { kernels } from './add-ons.js'
 
 /** How to open a GPU. */
 export interface CudaOptions {
@@ -11,8 +11,7 @@ export interface CudaOptions {
   index?: number | undefined
 }
 
-const addon = (): Addon =>
-  load('kernels-cuda', 'pnpm --filter @ift/kernels-cuda run build:native', true) as Addon
+const addon = (): Addon => loadAddon(kernels) as Addon
 
 /**
  * NVIDIA's software and devices on this machine: kernels, driver, GPUs with compute capability and memory, cuBLASLt
