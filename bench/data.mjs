@@ -20,6 +20,7 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { median } from './median.mjs'
 import { realModel } from '../scripts/real-models/cache.mjs'
 
 const { values } = parseArgs({
@@ -125,13 +126,6 @@ function run(/** @type {string} */ command, /** @type {string[]} */ args) {
     seconds: (performance.now() - start) / 1000,
     ...JSON.parse(stdout.trim().split('\n').at(-1) ?? ''),
   }
-}
-
-/** @param {number[]} list */
-function median(list) {
-  const sorted = [...list].sort((a, b) => a - b)
-  const [low = NaN, high = NaN] = [(sorted.length - 1) >> 1, sorted.length >> 1].map((at) => sorted[at])
-  return (low + high) / 2
 }
 
 async function compare() {
