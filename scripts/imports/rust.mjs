@@ -60,6 +60,7 @@ export const crates = {
     'cut',
     'offsets',
     'words',
+    'pool',
     'byte_level',
     'encoder',
     'node',

@@ -8,13 +8,15 @@ export interface NativeTokenizer {
   tokenToId(token: string): number | null
   /** What the normaliser makes of a text; null without one. */
   normalize(text: string): string | null
-  /** The text of ids, special tokens among them. */
-  decode(ids: readonly number[]): string
+  /** The text of ids, special tokens among them, made on another thread. */
+  decode(ids: readonly number[]): Promise<string>
 }
 
 /** Exports of the add-on of this package. */
 export interface Addon {
   NativeTokenizer: {
+    /** Threads that batches of all tokenizers are shared among. Without effect after the first large batch. */
+    setThreads(threads: number): void
     /** Of the text of a tokenizer.json. `withWords`: the word of each token is asked for. */
     open(json: string, withWords: boolean): NativeTokenizer
   }

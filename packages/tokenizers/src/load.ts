@@ -1,12 +1,19 @@
 import { loadAddon } from '@ift/tensor/native'
 import type { Addon } from './addon.js'
+import { encodingThreads } from './threads.js'
+
+let loaded: Addon | undefined
 
 /** The native add-on. Throws IFT_TOKENIZER_UNAVAILABLE with what was looked for. */
-export const addon = (): Addon =>
-  loadAddon({
+export function addon(): Addon {
+  if (loaded) return loaded
+  loaded = loadAddon({
     what: 'the tokenizers',
     code: 'IFT_TOKENIZER_UNAVAILABLE',
     from: import.meta.url,
     binary: 'tokenizers',
     build: 'pnpm --filter @ift/tokenizers run build:native',
   }) as Addon
+  loaded.NativeTokenizer.setThreads(encodingThreads())
+  return loaded
+}

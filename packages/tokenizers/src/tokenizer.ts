@@ -160,7 +160,7 @@ export class BoundTokenizer implements Tokenizer {
   #plainDecode(ids: readonly number[]): Promise<string> {
     const { json, file } = this.#options
     const binding = (this.#decoding ??= this.#encoder(true).decodes ?? openBinding(json, file, new Map()))
-    return Promise.resolve(binding.decode(ids))
+    return binding.decode(ids)
   }
 
   async #run<T>(call: () => Promise<T>): Promise<T> {

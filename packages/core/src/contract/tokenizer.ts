@@ -1,4 +1,7 @@
-/** Token ids with the half-open range of UTF-16 code units that each came from. */
+/**
+ * Token ids with the half-open range of UTF-16 code units that each came from. Both may be views of one array of the whole batch, which stays
+ * in memory as long as one of them: copy (`slice`) what is kept longer than the batch.
+ */
 export interface Encoding {
   readonly ids: Int32Array
   /** [n, 2] start and end of every token; an inserted token has an empty range. */
@@ -53,6 +56,7 @@ export interface Tokenizer {
   readonly fingerprint: string
   /** No bos or eos is added. Text that looks like a special token is plain text unless `specials` is set. */
   encode(text: string, options?: { specials?: boolean }): Promise<Encoding>
+  /** In the order of the texts. The encodings may share memory, as `Encoding` says. */
   encodeBatch(texts: readonly string[], options?: { specials?: boolean }): Promise<Encoding[]>
   /** Special tokens are left out unless `specials` is set. */
   decode(ids: ArrayLike<number>, options?: { specials?: boolean }): Promise<string>

@@ -29,7 +29,7 @@ pub struct ByteLevel {
     /// A text that holds one of them is cut at it first, and takes the long way.
     added: Option<AhoCorasick>,
     composes: bool,
-    /// Words of those who are done; each thread takes one.
+    /// Caches not in use; each thread takes one.
     seen: Mutex<Vec<Words>>,
 }
 
@@ -40,6 +40,13 @@ impl ByteLevel {
     /// None for a tokenizer of another kind.
     pub fn of(tokenizer: &Tokenizer) -> Option<Self> {
         let bpe = bpe_of(tokenizer)?;
+        // Each of them changes ids or places after the model.
+        if tokenizer.get_post_processor().is_some()
+            || tokenizer.get_truncation().is_some()
+            || tokenizer.get_padding().is_some()
+        {
+            return None;
+        }
         if bpe.dropout.is_some_and(|dropout| dropout > 0.0)
             || bpe.byte_fallback
             || bpe.continuing_subword_prefix.is_some()
@@ -136,7 +143,7 @@ fn tokenize(bpe: &BPE, word: &str, pieces: &mut Vec<Piece>) -> Result<(), Elsewh
     let mut bytes = 0;
     let mut at = 0;
     for token in bpe.tokenize(&spelled).map_err(|_| Elsewhere)? {
-        // A character that the model leaves out moves what it says of those behind.
+        // A character that the model leaves out moves the places of those after it.
         let part = spelled.get(token.offsets.0..token.offsets.1).ok_or(Elsewhere)?;
         if token.offsets.0 != at {
             return Err(Elsewhere);

@@ -6,12 +6,13 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use crate::byte_level::ByteLevel;
-use crate::offsets::units_of_characters;
+use crate::offsets::Characters;
+use crate::pool::pool;
 use crate::words::Words;
 
 pub type Result<T> = std::result::Result<T, String>;
 
-/// Tokens of texts, one behind another.
+/// Tokens of texts, one after another.
 #[derive(Default)]
 pub struct Encoded {
     /// Tokens of each text.
@@ -30,6 +31,16 @@ impl Encoded {
         self.offsets.push(end as i32);
     }
 
+    /// All in one, in the order of the fields.
+    pub fn joined(self) -> Vec<i32> {
+        let Self { mut lengths, ids, offsets, words } = self;
+        lengths.reserve_exact(ids.len() + offsets.len() + words.len());
+        lengths.extend(ids);
+        lengths.extend(offsets);
+        lengths.extend(words);
+        lengths
+    }
+
     fn append(&mut self, mut other: Self) {
         self.lengths.append(&mut other.lengths);
         self.ids.append(&mut other.ids);
@@ -38,7 +49,7 @@ impl Encoded {
     }
 }
 
-/// Characters below which threads cost more than they bring.
+/// Bytes below which threads cost more than they bring.
 const LEAST_SHARED: usize = 1 << 14;
 
 pub struct Encoder {
@@ -70,38 +81,37 @@ impl Encoder {
         &self.tokenizer
     }
 
-    /// Texts in order.
+    /// Texts in order, on the threads of the pool where they are many and there is one.
     pub fn encode(&self, texts: &[String]) -> Result<Encoded> {
-        let length: usize = texts.iter().map(String::len).sum();
-        if length < LEAST_SHARED {
-            return self.encode_part(texts);
-        }
-        let part = texts.len().div_ceil(4 * rayon::current_num_threads());
-        let parts: Vec<Encoded> =
-            texts.par_chunks(part).map(|texts| self.encode_part(texts)).collect::<Result<_>>()?;
-        let mut all = Encoded::default();
-        for part in parts {
-            all.append(part);
-        }
-        Ok(all)
+        caught(|| {
+            let length: usize = texts.iter().map(String::len).sum();
+            let shared = if length < LEAST_SHARED { None } else { pool() };
+            let Some(pool) = shared else { return self.encode_part(texts) };
+            let part = texts.len().div_ceil(4 * pool.current_num_threads());
+            let parts =
+                || texts.par_chunks(part).map(|texts| self.encode_part(texts)).collect::<Result<Vec<_>>>();
+            let mut all = Encoded::default();
+            for part in pool.install(parts)? {
+                all.append(part);
+            }
+            Ok(all)
+        })
     }
 
     fn encode_part(&self, texts: &[String]) -> Result<Encoded> {
-        caught(|| {
-            let mut words = self.byte_level.as_ref().map(ByteLevel::take_words).unwrap_or_default();
-            let mut encoded = Encoded::default();
-            for text in texts {
-                let before = encoded.ids.len();
-                if !self.encode_short(text, &mut words, &mut encoded) {
-                    self.encode_long(text, &mut encoded)?;
-                }
-                encoded.lengths.push((encoded.ids.len() - before) as i32);
+        let mut words = self.byte_level.as_ref().map(ByteLevel::take_words).unwrap_or_default();
+        let mut encoded = Encoded::default();
+        for text in texts {
+            let before = encoded.ids.len();
+            if !self.encode_short(text, &mut words, &mut encoded) {
+                self.encode_long(text, &mut encoded)?;
             }
-            if let Some(byte_level) = &self.byte_level {
-                byte_level.give_back(words);
-            }
-            Ok(encoded)
-        })
+            encoded.lengths.push((encoded.ids.len() - before) as i32);
+        }
+        if let Some(byte_level) = &self.byte_level {
+            byte_level.give_back(words);
+        }
+        Ok(encoded)
     }
 
     fn encode_short(&self, text: &str, words: &mut Words, encoded: &mut Encoded) -> bool {
@@ -118,13 +128,14 @@ impl Encoder {
 
     fn encode_long(&self, text: &str, encoded: &mut Encoded) -> Result<()> {
         let found = self.tokenizer.encode_char_offsets(text, false).map_err(|error| error.to_string())?;
-        let units = units_of_characters(text);
-        let unit = |place: usize| match &units {
-            Some(units) => units.get(place).copied().unwrap_or(0) as usize,
-            None => place,
+        let characters = Characters::of(text);
+        let unit = |place| {
+            let outside =
+                || format!("the tokenizers library places a token at character {place}, outside the text");
+            characters.unit(place).ok_or_else(outside)
         };
         for (&id, &(start, end)) in found.get_ids().iter().zip(found.get_offsets()) {
-            encoded.push(id, unit(start), unit(end));
+            encoded.push(id, unit(start)?, unit(end)?);
         }
         if self.with_words {
             encoded.words.extend(found.get_word_ids().iter().map(|word| word.map_or(-1, |word| word as i32)));
@@ -224,9 +235,25 @@ mod tests {
     }
 
     #[test]
+    fn steps_after_the_model_have_no_short_way() {
+        use tokenizers::processors::byte_level::ByteLevel as Trims;
+        use tokenizers::{PaddingParams, TruncationParams};
+        let plain = byte_level(&[bytes(true)], Value::Null, "").tokenizer;
+        let (mut processed, mut padded, mut truncated) = (plain.clone(), plain.clone(), plain.clone());
+        processed.with_post_processor(Some(Trims::default().trim_offsets(true)));
+        padded.with_padding(Some(PaddingParams::default()));
+        truncated.with_truncation(Some(TruncationParams::default())).expect("a length");
+        assert!(ByteLevel::of(&plain).is_some());
+        for other in [processed, padded, truncated] {
+            assert!(ByteLevel::of(&other).is_none());
+        }
+    }
+
+    #[test]
     fn many_texts_are_those_of_each() {
         let encoder = byte_level(&[bytes(true)], Value::Null, "");
         let all: Vec<String> = texts(3_000).collect();
+        crate::pool::set_threads(2);
         let together = encoder.encode(&all).expect("tokens");
         let mut apart = Encoded::default();
         for text in &all {
@@ -235,6 +262,7 @@ mod tests {
         assert_eq!(together.lengths, apart.lengths);
         assert_eq!(together.ids, apart.ids);
         assert_eq!(together.offsets, apart.offsets);
+        assert_eq!(together.joined(), [apart.lengths, apart.ids, apart.offsets].concat());
     }
 
     #[test]

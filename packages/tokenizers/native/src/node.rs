@@ -1,4 +1,4 @@
-//! The door to JavaScript.
+//! Node-API bindings.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use napi::{Error, Result, Task};
 use napi_derive::napi;
 use tokenizers::{NormalizedString, Normalizer};
 
-use crate::encoder::{Encoded, Encoder, caught};
+use crate::encoder::{Encoder, caught};
+use crate::pool;
 
 /// A tokenizer of the library.
 #[napi]
@@ -22,25 +23,47 @@ pub struct EncodeTask {
 }
 
 impl Task for EncodeTask {
-    type Output = Encoded;
+    type Output = Vec<i32>;
     type JsValue = Int32Array;
 
-    fn compute(&mut self) -> Result<Encoded> {
-        self.encoder.encode(&self.texts).map_err(Error::from_reason)
+    fn compute(&mut self) -> Result<Vec<i32>> {
+        let joined = || Ok(self.encoder.encode(&self.texts)?.joined());
+        caught(joined).map_err(Error::from_reason)
     }
 
-    fn resolve(&mut self, _: Env, encoded: Encoded) -> Result<Int32Array> {
-        let Encoded { mut lengths, mut ids, mut offsets, mut words } = encoded;
-        lengths.reserve_exact(ids.len() + offsets.len() + words.len());
-        lengths.append(&mut ids);
-        lengths.append(&mut offsets);
-        lengths.append(&mut words);
-        Ok(Int32Array::new(lengths))
+    fn resolve(&mut self, _: Env, joined: Vec<i32>) -> Result<Int32Array> {
+        Ok(Int32Array::new(joined))
+    }
+}
+
+/// Ids on their way through another thread.
+pub struct DecodeTask {
+    encoder: Arc<Encoder>,
+    ids: Vec<u32>,
+}
+
+impl Task for DecodeTask {
+    type Output = String;
+    type JsValue = String;
+
+    fn compute(&mut self) -> Result<String> {
+        let decode = || self.encoder.tokenizer().decode(&self.ids, false);
+        caught(|| decode().map_err(|error| error.to_string())).map_err(Error::from_reason)
+    }
+
+    fn resolve(&mut self, _: Env, text: String) -> Result<String> {
+        Ok(text)
     }
 }
 
 #[napi]
 impl NativeTokenizer {
+    /// Threads that batches of all tokenizers are shared among. Without effect after the first large batch.
+    #[napi]
+    pub fn set_threads(threads: u32) {
+        pool::set_threads(threads as usize);
+    }
+
     /// Of the text of a tokenizer.json. `with_words`: `encodeBatch` gives the word of each token too.
     #[napi(factory)]
     pub fn open(json: String, with_words: bool) -> Result<Self> {
@@ -71,9 +94,8 @@ impl NativeTokenizer {
     }
 
     /// The text of ids, special tokens among them.
-    #[napi]
-    pub fn decode(&self, ids: Vec<u32>) -> Result<String> {
-        let decode = || self.encoder.tokenizer().decode(&ids, false);
-        caught(|| decode().map_err(|error| error.to_string())).map_err(Error::from_reason)
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn decode(&self, ids: Vec<u32>) -> AsyncTask<DecodeTask> {
+        AsyncTask::new(DecodeTask { encoder: self.encoder.clone(), ids })
     }
 }

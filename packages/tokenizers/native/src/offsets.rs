@@ -1,19 +1,35 @@
 //! Places in a text as JavaScript counts them, in UTF-16 code units.
 
-/// UTF-16 code units of the characters of a text, by number; none when each is one unit.
-pub fn units_of_characters(text: &str) -> Option<Vec<u32>> {
-    // Characters of four bytes have two.
-    if !text.bytes().any(|byte| byte >= 0xf0) {
-        return None;
-    }
-    let mut units = Vec::with_capacity(text.len() + 1);
-    let mut at = 0;
-    for character in text.chars() {
+/// The characters of a text, by number.
+pub struct Characters {
+    count: usize,
+    /// Where each begins, and where the last ends; none when each is one unit.
+    units: Option<Vec<u32>>,
+}
+
+impl Characters {
+    pub fn of(text: &str) -> Self {
+        // Characters of four bytes have two units.
+        if !text.bytes().any(|byte| byte >= 0xf0) {
+            return Self { count: text.chars().count(), units: None };
+        }
+        let mut units = Vec::with_capacity(text.len() + 1);
+        let mut at = 0;
+        for character in text.chars() {
+            units.push(at);
+            at += character.len_utf16() as u32;
+        }
         units.push(at);
-        at += character.len_utf16() as u32;
+        Self { count: units.len() - 1, units: Some(units) }
     }
-    units.push(at);
-    Some(units)
+
+    /// UTF-16 code units before a character, or before the end of the text; none for a place after it.
+    pub fn unit(&self, place: usize) -> Option<usize> {
+        match &self.units {
+            Some(units) => units.get(place).map(|&unit| unit as usize),
+            None => (place <= self.count).then_some(place),
+        }
+    }
 }
 
 /// Goes forward through a text, and tells places in bytes in UTF-16 code units.
@@ -69,7 +85,14 @@ mod tests {
 
     #[test]
     fn characters_of_two_units_are_counted() {
-        assert_eq!(units_of_characters("aé中"), None);
-        assert_eq!(units_of_characters("a🙂b"), Some(vec![0, 1, 3, 4]));
+        for (text, expected) in [
+            ("", vec![Some(0), None]),
+            ("aé中", vec![Some(0), Some(1), Some(2), Some(3), None, None]),
+            ("a🙂b", vec![Some(0), Some(1), Some(3), Some(4), None, None]),
+        ] {
+            let characters = Characters::of(text);
+            let found: Vec<_> = (0..expected.len()).map(|place| characters.unit(place)).collect();
+            assert_eq!(found, expected, "{text:?}");
+        }
     }
 }

@@ -72,7 +72,7 @@ fn numbers_apart(text: &str, from: usize) -> usize {
     place
 }
 
-/// `'s|'t|'m|'d` and `'re|'ve|'ll` behind an apostrophe.
+/// `'s|'t|'m|'d` and `'re|'ve|'ll` after an apostrophe.
 fn contraction(rest: &[u8]) -> usize {
     match rest {
         [b's' | b't' | b'm' | b'd', ..] => 1,
@@ -81,7 +81,7 @@ fn contraction(rest: &[u8]) -> usize {
     }
 }
 
-/// `\s+(?!\S)|\s+`: a run of white space gives its last character to the word behind it.
+/// `\s+(?!\S)|\s+`: a run of white space gives its last character to the word after it.
 fn blanks(text: &str, from: usize) -> usize {
     let end = run(text, from, Class::Space);
     let last = text[from..end].chars().next_back().map_or(end, |character| end - character.len_utf8());
