@@ -1,5 +1,6 @@
 import { IftError, type Tokenizer } from '@ift/core'
 import { corrupt } from './errors.js'
+import { checkParts } from './library-faults.js'
 import { policyOfFamily, policyOfPostProcessor, templateProcessing } from './policy.js'
 import { savedConfig } from './saved-config.js'
 import { noSettings, type SpecialName, type TokenizerSettings } from './settings.js'
@@ -103,6 +104,7 @@ function rolesOf(
  */
 export function createTokenizer(parts: TokenizerParts): Tokenizer {
   const { file, own = {} } = parts
+  checkParts(parts.json, file)
   const stated = parts.settings ?? noSettings(file)
   // A role that the config leaves empty on purpose stays empty.
   const open = Object.entries(own.names ?? {}).filter(([name]) => stated.config[name] !== null)

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { IftError } from '@ift/core'
 import { describe, expect, test } from 'vitest'
+import { createTokenizer } from './assemble.js'
 import { openBinding } from './binding.js'
 import { checkComponents } from './library-faults.js'
 import { parseSentencePiece } from './sentencepiece/model.js'
@@ -147,5 +148,60 @@ describe('other components', () => {
     const { code, message } = problem(jsonOf(parts))
     expect(['IFT_FILE_CORRUPT', 'IFT_TOKENIZER_UNSUPPORTED']).toContain(code)
     expect(message).toContain(`${file}: ${field}: `)
+  })
+})
+
+describe('a component of many parts', () => {
+  const digits: ComponentJson = { type: 'Digits', individual_digits: true }
+  const bytes: ComponentJson = {
+    type: 'ByteLevel',
+    add_prefix_space: false,
+    trim_offsets: true,
+    use_regex: true,
+  }
+  const many = <T>(count: number, part: T): T[] => Array.from({ length: count }, () => part)
+  const sequence = (field: string, parts: readonly ComponentJson[]): ComponentJson => ({
+    type: 'Sequence',
+    [field]: parts,
+  })
+  const create = (parts: Partial<TokenizerJson>) => createTokenizer({ json: jsonOf(parts), file })
+  const bpe: ModelJson = { type: 'BPE', vocab: { a: 0, '1': 1, Ċ: 2 }, merges: [] }
+
+  test.each([
+    ['pre_tokenizer.pretokenizers[255]', { pre_tokenizer: sequence('pretokenizers', many(40_000, digits)) }],
+    ['normalizer.normalizers[255]', { normalizer: sequence('normalizers', many(256, { type: 'NFC' })) }],
+    [
+      // 5 x 51 and the outermost are 256.
+      'normalizer.normalizers[5]',
+      {
+        normalizer: sequence(
+          'normalizers',
+          many(6, sequence('normalizers', many(50, { type: 'Lowercase' }))),
+        ),
+      },
+    ],
+    [
+      'decoder.decoders[255]',
+      { decoder: sequence('decoders', many(300, { type: 'Strip', content: ' ', start: 1, stop: 0 })) },
+    ],
+    ['post_processor.processors[255]', { post_processor: sequence('processors', many(300, bytes)) }],
+  ])('%s', (path, parts) => {
+    expect(() => create(parts)).toThrow(
+      expect.objectContaining({
+        code: 'IFT_TOKENIZER_UNSUPPORTED',
+        message: `${file}: ${path}: expected at most 256 parts of the ${path.split('.')[0]!}, found more.`,
+      }),
+    )
+  })
+
+  test('as many as there may be cut a batch of texts', async () => {
+    const tokenizer = create({
+      model: bpe,
+      pre_tokenizer: sequence('pretokenizers', [...many(254, digits), bytes]),
+      decoder: bytes,
+    })
+    const found = await tokenizer.encodeBatch(many(64, 'a1'.repeat(200)))
+    const ids = many(200, [0, 1]).flat()
+    expect(found.map((encoding) => [...encoding.ids])).toEqual(many(64, ids))
   })
 })

@@ -10,11 +10,29 @@ import { isUnigram, type ComponentJson, type ModelJson, type TokenizerJson } fro
 function* componentsOf(component: unknown, path: string): Generator<readonly [ComponentJson, string]> {
   if (typeof component !== 'object' || component === null) return
   yield [component as ComponentJson, path]
-  for (const field of ['normalizers', 'pretokenizers', 'decoders']) {
+  for (const field of ['normalizers', 'pretokenizers', 'processors', 'decoders']) {
     const inner = (component as ComponentJson)[field]
     if (Array.isArray(inner))
       for (const [i, part] of (inner as unknown[]).entries())
         yield* componentsOf(part, `${path}.${field}[${i}]`)
+  }
+}
+
+/** Parts of a component, at all depths; a text goes through each. The replacements of ChatGLM's blanks are 83. */
+const mostParts = 256
+
+/** Throws IFT_TOKENIZER_UNSUPPORTED for a component of more parts. Comes before anything that goes through them. */
+export function checkParts(json: TokenizerJson, file: string): void {
+  for (const field of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'] as const) {
+    let parts = 0
+    for (const [, path] of componentsOf(json[field], field))
+      if (++parts > mostParts)
+        throw unsupported(
+          file,
+          path,
+          `expected at most ${mostParts} parts of the ${field}, found more.`,
+          'Take the tokenizer files of the original model.',
+        )
   }
 }
 

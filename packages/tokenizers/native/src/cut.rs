@@ -93,17 +93,23 @@ fn scan(published: Published, text: &str, emit: &mut dyn FnMut(&str, usize)) -> 
     from
 }
 
+/// Steps are nested calls on the stack of a thread. Published tokenizers have at most four.
+const MOST_STEPS: usize = 16;
+
 /// The steps that cut a text into the words of a byte-level model.
 pub struct Cuts(Vec<Step>);
 
 impl Cuts {
-    /// None for pre-tokenizers that do other things too.
+    /// None for pre-tokenizers that do other things too, and for more steps than published ones have.
     pub fn of(pre_tokenizer: &PreTokenizerWrapper) -> Option<Self> {
         let all = match pre_tokenizer {
             PreTokenizerWrapper::Sequence(sequence) => sequence.as_ref(),
             one => std::slice::from_ref(one),
         };
         let (PreTokenizerWrapper::ByteLevel(last), cutting) = all.split_last()? else { return None };
+        if cutting.len() >= MOST_STEPS {
+            return None;
+        }
         let mut steps = Vec::new();
         for one in cutting {
             let split = match one {

@@ -250,6 +250,21 @@ mod tests {
     }
 
     #[test]
+    fn many_steps_go_the_long_way_and_do_not_nest() {
+        let digits = json!({ "type": "Digits", "individual_digits": true });
+        let steps = |count: usize| [vec![digits.clone(); count], vec![bytes(true)]].concat();
+        assert!(byte_level(&steps(15), Value::Null, "").byte_level.is_some());
+        let encoder = byte_level(&steps(5_000), Value::Null, "");
+        assert!(encoder.byte_level.is_none());
+        let few = byte_level(&steps(1), Value::Null, "");
+        let texts = vec!["a1".repeat(200); 64];
+        crate::pool::set_threads(2);
+        let (found, expected) =
+            (encoder.encode(&texts).expect("tokens"), few.encode(&texts).expect("tokens"));
+        assert_eq!((found.ids, found.offsets), (expected.ids, expected.offsets));
+    }
+
+    #[test]
     fn many_texts_are_those_of_each() {
         let encoder = byte_level(&[bytes(true)], Value::Null, "");
         let all: Vec<String> = texts(3_000).collect();

@@ -125,6 +125,17 @@ describe('an expression that is refused when the file is opened', () => {
       'expected at most 1048576 characters, found 1048577',
     )
   })
+
+  test.each([
+    ['normalizer', 'normalizers', replacing({ Regex: 'a'.repeat(2 ** 18) })],
+    ['decoder', 'decoders', replacing({ Regex: 'a'.repeat(2 ** 18) })],
+    ['pre_tokenizer', 'pretokenizers', isolate('a'.repeat(2 ** 18))],
+  ])('many in a %s that are together longer than they may be', (field, list, part) => {
+    const parts = Array.from({ length: 5 }, () => part)
+    expect(problem(() => opened({ [field]: { type: 'Sequence', [list]: parts } })).message).toMatch(
+      /\[4\]\.pattern\.Regex: expected at most 1048576 characters, found 1310720 with the expressions before it\.$/,
+    )
+  })
 })
 
 describe('a text that is refused', () => {

@@ -16,7 +16,10 @@ const mostRetries = 8_000_000
 /** Steps that begin at all places of a run together: some 8 seconds. */
 const mostSteps = 500_000_000
 
-/** Characters of an expression: those of published ones have 1,000, and one of all pieces of a vocabulary that a user added some 10,000. */
+/**
+ * Characters of all expressions of a file: those of published ones have 1,000, and one of all pieces of a vocabulary that a user added some
+ * 10,000. An expression of a normaliser may be compiled again for each behind it.
+ */
 const mostCharacters = 1 << 20
 
 interface Place {
@@ -47,16 +50,16 @@ function* patternsOf(
   }
 }
 
-/** Throws IFT_TOKENIZER_UNSUPPORTED for an expression that is too long to be compiled and looked at. */
+/** Throws IFT_TOKENIZER_UNSUPPORTED for expressions that are too long to be compiled and looked at. */
 export function checkLengths({ normalizer, pre_tokenizer, decoder }: TokenizerJson, file: string): void {
+  let all = 0
   for (const [field, component] of Object.entries({ normalizer, pre_tokenizer, decoder }))
-    for (const { pattern, path } of patternsOf(component, field))
-      if (pattern.length > mostCharacters)
-        throw unsupported(
-          file,
-          path,
-          `expected at most ${mostCharacters} characters, found ${pattern.length}.`,
-        )
+    for (const { pattern, path } of patternsOf(component, field)) {
+      all += pattern.length
+      const others = all > pattern.length ? ' with the expressions before it' : ''
+      if (all > mostCharacters)
+        throw unsupported(file, path, `expected at most ${mostCharacters} characters, found ${all}${others}.`)
+    }
 }
 
 /** Line ends by their names: files have both. */
