@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { addonFile, loadAddon, type AddonPlace } from './load-addon.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-addon-'))
@@ -45,3 +45,32 @@ test('another system is named, with those that there are', () => {
     `the test is not built for ${process.platform}-${process.arch}; it is for plan9-mips`,
   )
 })
+
+test.each([
+  ['freebsd', 'x64', 'freebsd-x64'],
+  ['linux', 'riscv64', 'linux-riscv64-gnu'],
+  ['win32', 'arm64', 'win32-arm64-msvc'],
+])(
+  'a system without packages, %s on %s: how to build it there, and what was built',
+  async (platform, arch, target) => {
+    vi.resetModules()
+    vi.doMock('node:process', () => ({ platform, arch }))
+    try {
+      const there = await import('./load-addon.js')
+      expect(() => there.loadAddon(place(platform))).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(
+            new RegExp(`^the test is not built for ${platform}-${arch}; it is for linux-x64, `),
+          ) as string,
+          hint: 'From the sources, in a checkout on this machine: make',
+        }),
+      )
+      const file = there.addonFile(place(platform))!
+      expect(basename(file)).toBe(`${platform}.${target}.node`)
+      writeFileSync(file, 'no library')
+      expect(() => there.loadAddon(place(platform))).toThrow(/cannot be loaded/)
+    } finally {
+      vi.doUnmock('node:process')
+    }
+  },
+)

@@ -15,6 +15,12 @@ const targets: Readonly<Record<string, string>> = {
 
 const here = `${platform}-${arch}`
 
+/** A system without a package of its own, as napi-rs names what is built there from the sources. */
+const targetElsewhere = () => {
+  const ends: Partial<Record<NodeJS.Platform, string>> = { linux: '-gnu', win32: '-msvc' }
+  return here + (ends[platform] ?? '')
+}
+
 /** A native add-on, and where it may lie. */
 export interface AddonPlace {
   /** In messages: "the CPU backend". */
@@ -25,7 +31,7 @@ export interface AddonPlace {
   readonly from: string
   /** Name of the file without target. */
   readonly binary: string
-  /** Systems that it is built for; all when omitted. */
+  /** Systems that it can be built for; any when omitted. */
   readonly systems?: readonly string[]
   /** Whether packages `@ift/<binary>-<target>` hold it, so that nothing is compiled where it is installed; yes when omitted. */
   readonly packaged?: boolean
@@ -35,9 +41,9 @@ export interface AddonPlace {
 
 const loaded = new Map<string, unknown>()
 
-/** File of an add-on that was built in its package; undefined for other systems. */
-export function addonFile({ from, binary, systems = Object.keys(targets) }: AddonPlace): string | undefined {
-  const target = systems.includes(here) ? targets[here] : undefined
+/** File of an add-on that was built in its package; undefined for a system that it is not for. */
+export function addonFile({ from, binary, systems }: AddonPlace): string | undefined {
+  const target = !systems || systems.includes(here) ? (targets[here] ?? targetElsewhere()) : undefined
   return target && fileURLToPath(new URL(`../${binary}.${target}.node`, from))
 }
 
@@ -48,8 +54,12 @@ export function addonFile({ from, binary, systems = Object.keys(targets) }: Addo
 export function loadAddon(place: AddonPlace): unknown {
   const { what, code, from, binary, systems = Object.keys(targets), packaged = true, build } = place
   const local = addonFile(place)
-  if (local === undefined)
-    throw new IftError(code, `${what} is not built for ${here}; it is for ${systems.join(', ')}`)
+  if (local === undefined || !(here in targets || existsSync(local)))
+    throw new IftError(
+      code,
+      `${what} is not built for ${here}; it is for ${systems.join(', ')}`,
+      local === undefined ? undefined : `From the sources, in a checkout on this machine: ${build}`,
+    )
   if (loaded.has(local)) return loaded.get(local)
   const name = `@ift/${binary}-${targets[here]!}`
   try {
