@@ -19,8 +19,8 @@ await esbuild.build({
   platform: 'node',
   target: 'node20',
   format: 'esm',
-  // Native, or only for configs in TypeScript: scripts/gpu/pack brings the first along.
-  external: ['tokenizers', 'jiti'],
+  // Only for configs in TypeScript.
+  external: ['jiti'],
   tsconfig: join(root, 'tsconfig.json'),
   banner: {
     js: "import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);",
