@@ -57,6 +57,15 @@ function checkMachine() {
       'There is no Rust toolchain, which the CPU kernels and the tokenizers are built with.',
       'Install it: https://rustup.rs',
     )
+  // Rust for Windows finds its compiler by itself; elsewhere `cc` links, and CC names another one, maybe with arguments.
+  const compilers = ['cc', process.env.CC?.split(' ')[0]].filter(Boolean)
+  if (process.platform !== 'win32' && compilers.every((name) => answers(name, ['--version']) === null))
+    fail(
+      'There is no C compiler (cc), which Rust links with and the regular expressions of the tokenizers are built with.',
+      process.platform === 'darwin'
+        ? 'Install it: xcode-select --install'
+        : 'Install it: apt-get install build-essential, or gcc and make of your system.',
+    )
 }
 
 function install() {
@@ -93,7 +102,7 @@ function build() {
 function cargoCheck(tool, args) {
   if (answers('cargo', [tool, '--version']) === null)
     skip(`cargo ${tool}`, `it is not installed (rustup component add ${tool === 'fmt' ? 'rustfmt' : tool})`)
-  else run(`checking the kernels with ${tool}`, 'cargo', [tool, ...args])
+  else run(`checking the native code with ${tool}`, 'cargo', [tool, ...args])
 }
 
 /** The GPU kernels for the tests: compiled for the processor, where the emulator is at home. */
@@ -164,7 +173,9 @@ function test() {
   run('checking the packages', 'node', ['scripts/check-packages.mjs'])
   cargoCheck('fmt', ['--all', '--check'])
   cargoCheck('clippy', [...release, '--all-targets', '--', '-D', 'warnings'])
-  run('testing the kernels', 'cargo', ['test', ...release], { env: { ...process.env, ...allowedSkips() } })
+  run('testing the native code', 'cargo', ['test', ...release], {
+    env: { ...process.env, ...allowedSkips() },
+  })
   checkGpuKernels()
   run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
   run('testing the packages', 'pnpm', [
