@@ -1,8 +1,9 @@
 // @ts-check
 // Rows of instruction data read, rendered, tokenised and labelled by ift and by `datasets` + `tokenizers`, turn about on one machine:
-// medians of seconds from command to end, and of peak memory.
-//   python -m venv .venv && .venv/bin/pip install datasets tokenizers jinja2
-//   node bench/data.mjs --python .venv/bin/python [--rows 100000] [--rounds 3] [--formats jsonl,parquet] [--out FILE]
+// medians of seconds from command to end, of processor seconds, and of peak memory.
+//   python -m venv .venv && .venv/bin/pip install -r scripts/reference/requirements.txt
+//   node bench/data.mjs --python .venv/bin/python [--rows 100000] [--rounds 3] [--formats jsonl,parquet] [--num-proc 1] [--out FILE]
+// --num-proc: processes of the peer; of one process, only the tokenizer uses all cores.
 // Tokenizer and chat template are those of SmolLM2-135M-Instruct (scripts/real-models/fetch smollm2-135m-instruct).
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '3' },
     formats: { type: 'string', default: 'jsonl,parquet' },
+    'num-proc': { type: 'string', default: '1' },
     out: { type: 'string' },
     // One turn of ift, in a process of its own: the file of rows.
     turn: { type: 'string' },
@@ -150,7 +152,7 @@ async function compare() {
       runs.load.push(Number(loadavg()[0]?.toFixed(1)))
       runs.ift.push(run(process.execPath, [fileURLToPath(import.meta.url), '--turn', path]))
       rmSync(join(scratch, '.ift-cache'), { recursive: true, force: true })
-      runs.peer.push(run(values.python, [peer, path, tokenizer, String(maxLength)]))
+      runs.peer.push(run(values.python, [peer, path, tokenizer, String(maxLength), values['num-proc']]))
     }
     const [own, other] = [runs.ift[0], runs.peer[0]]
     if (!own || !other) throw new Error('--rounds: at least 1')
@@ -173,11 +175,21 @@ async function compare() {
   console.log(`median of ${values.rounds} runs each, turn about: ${values.rows} rows`)
   console.table(table)
   if (!values.out) return
+  /** @type {typeof import('@ift/core')} */
+  const { version } = await import(built('core'))
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
   mkdirSync(dirname(values.out), { recursive: true })
   const runs = results.filter((row) => 'runs' in row)
   const text = JSON.stringify(
-    { bench: basename(import.meta.url), rows: +values.rows, machine, table, runs },
+    {
+      bench: basename(import.meta.url),
+      ift: version,
+      rows: +values.rows,
+      num_proc: +values['num-proc'],
+      machine,
+      table,
+      runs,
+    },
     null,
     1,
   )
