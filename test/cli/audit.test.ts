@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { caseFolder, quickstartModel, type CaseFolder } from '../cases/ift.fixture.js'
@@ -130,4 +130,62 @@ test('a run goes on with the same duplicates only', () => {
   expect(resumed.stderr).toMatch(/cannot be resumed with this config:.*dedup: was "near", is "exact"/s)
   const again = train('--dedup', 'near', '--resume')
   expect(again.code, again.stderr).toBe(0)
+})
+
+test('--output never replaces what the audit reads, however it is named', () => {
+  begun()
+  mkdirSync(folder.path('sub'))
+  jsonl('sub/a.jsonl', ['One?', 'yes'], ['one', 'yes'])
+  jsonl('sub/b.jsonl', ['Two?', 'yes'])
+  jsonl('sub/test.jsonl', ['Three?', 'yes'])
+  jsonl('listed.jsonl', ['Four?', 'yes'])
+  writeFileSync(folder.path('dataset_info.json'), JSON.stringify({ mine: { file_name: 'listed.jsonl' } }))
+  symlinkSync(folder.path('a.jsonl'), folder.path('link.jsonl'))
+  mkdirSync(folder.path('gsm8k'))
+  writeFileSync(folder.path('gsm8k/train.jsonl'), '{"question": "One?", "answer": "#### 1"}\n')
+  const config = (data: unknown, decontaminate?: unknown) => {
+    writeFileSync(folder.path('ift.config.json'), JSON.stringify({ data, decontaminate }))
+  }
+  const before = () => new Map([...folder.contents()].filter(([name]) => !name.includes('ift.config')))
+  const files = before()
+  const refused = (output: string, ...args: string[]) => {
+    const { code, stderr } = folder.ift(['data', 'audit', ...args, '-o', output])
+    expect([code, stderr], `${args.join(' ')} -o ${output}`).toEqual([
+      1,
+      expect.stringContaining('is not replaced') as string,
+    ])
+    expect(before()).toEqual(files)
+  }
+  config([])
+  refused('a.jsonl', 'a.jsonl')
+  refused('link.jsonl', 'a.jsonl')
+  refused('a.jsonl', 'link.jsonl')
+  refused('sub/a.jsonl', 'sub')
+  refused('sub/test.jsonl', 'sub')
+  refused('sub/a.jsonl', 'sub/*.jsonl')
+  refused('eval.jsonl', 'b.jsonl', '--decontaminate', './eval.jsonl')
+  refused('sub/test.jsonl', 'b.jsonl', '--decontaminate', './sub:test')
+  config('./a.jsonl', ['./eval.jsonl', './sub'])
+  refused('a.jsonl')
+  refused('eval.jsonl')
+  config({ path: '.', name: 'mine' })
+  refused('listed.jsonl')
+  refused('dataset_info.json')
+  config({ name: 'gsm8k', path: './gsm8k' })
+  refused('gsm8k/train.jsonl')
+})
+
+test('--format is the form of the files that are audited', () => {
+  begun()
+  writeFileSync(folder.path('text.jsonl'), '{"text": "One.", "instruction": "a", "output": "b"}\n{"text": "one", "instruction": "c", "output": "d"}\n')
+  const exact = (...args: string[]) =>
+    (JSON.parse(folder.output('data', 'audit', 'text.jsonl', '--json', ...args)) as { exact: unknown }).exact
+  expect(exact()).toEqual([[0]])
+  expect(exact('--format', 'text')).toEqual([[1]])
+  const refused = (args: string[], text: string) => {
+    const { code, stderr } = folder.ift(['data', ...args, '--format', 'text'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining(text) as string])
+  }
+  refused(['audit', 'gsm8k'], 'found the dataset gsm8k')
+  for (const action of ['audit', 'stats', 'validate', 'list']) refused([action], 'expected a file beside it')
 })

@@ -3,9 +3,11 @@ import { isAbsolute, relative } from 'node:path'
 import {
   Ift,
   IftError,
+  asSource,
   localPath,
   refuseInputs,
   writeFileAtomic,
+  type DataSource,
   type Examination,
   type SessionRequest,
   type VerbTerminal,
@@ -23,6 +25,8 @@ export interface AuditRequest {
   readonly failOn: (typeof auditFaults)[number] | undefined
   /** Files, folders and datasets; those of the config when empty. */
   readonly data: readonly string[]
+  /** Form of the records in the files and folders. */
+  readonly format: DataSource['format']
 }
 
 /** Bytes of findings that are written at once. */
@@ -32,14 +36,25 @@ const pieceLength = 1 << 16
 export const auditData = (
   session: SessionRequest,
   terminal: VerbTerminal,
-  { cwd, json, output, failOn, data }: AuditRequest,
+  { cwd, json, output, failOn, data, format }: AuditRequest,
 ): Promise<number> =>
   Ift.using(session, async (ift) => {
     const entries = data.map((word) => {
       const path = localPath(cwd, word)
-      if (!existsSync(path)) return word
       const inside = relative(ift.rootDir, path)
-      return { path: inside.startsWith('..') || isAbsolute(inside) ? path : inside || '.', encoding: 'utf-8' }
+      const source = existsSync(path)
+        ? {
+            path: inside.startsWith('..') || isAbsolute(inside) ? path : inside || '.',
+            encoding: 'utf-8',
+          }
+        : asSource(word)
+      if (format === undefined) return source
+      if (source.path !== undefined) return { ...source, format }
+      throw new IftError(
+        'IFT_USAGE',
+        `--format: expected files, found the dataset ${word}, which reads its own.`,
+        `npx ift data audit ${word}`,
+      )
     })
     if (entries.length === 0 && [ift.config.data].flat().length === 0)
       throw new IftError('IFT_USAGE', 'The config names no data.', 'npx ift data audit FILE')
@@ -48,10 +63,6 @@ export const auditData = (
     if (output === undefined) report = await ift.auditData(chosen)
     else {
       const path = localPath(cwd, output)
-      await refuseInputs(
-        path,
-        entries.flatMap((one) => (typeof one === 'string' ? [] : [{ what: 'the data', path: one.path }])),
-      )
       await writeFileAtomic(path, async (file) => {
         let text = ''
         const flush = () => {
@@ -61,6 +72,7 @@ export const auditData = (
         }
         report = await ift.auditData({
           ...chosen,
+          onFile: (file) => refuseInputs(path, [{ what: 'data', path: file }]),
           onFinding: (finding) => {
             text += `${JSON.stringify(finding)}\n`
             if (text.length > pieceLength) flush()

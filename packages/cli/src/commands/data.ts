@@ -68,9 +68,15 @@ export const data = verb({
   },
   async run({ terminal, session, options, operands: { action, file, more = [] }, cwd }) {
     const { to, format, output, json, failOn } = options
+    if (format !== undefined && file === undefined)
+      throw new IftError(
+        'IFT_USAGE',
+        `data ${action} --format: expected a file beside it; the entries of data in the config say their form.`,
+        action === 'list' ? 'npx ift data list' : `npx ift data ${action} mine.jsonl --format ${format}`,
+      )
     if (action === 'audit')
       return auditData(session, terminal, {
-        ...{ cwd, json, output, failOn },
+        ...{ cwd, json, output, failOn, format },
         data: file === undefined ? [] : [file, ...more],
       })
     if (more.length > 0)

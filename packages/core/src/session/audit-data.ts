@@ -10,6 +10,8 @@ export interface AuditOptions {
   readonly data?: readonly DataEntry[]
   /** Told of each record that is found, in the order of the data. */
   readonly onFinding?: (finding: Finding) => unknown
+  /** Told of each file on this machine that is read, before it is; what it throws ends the audit. */
+  readonly onFile?: (file: string) => Promise<unknown>
 }
 
 /**
@@ -19,14 +21,15 @@ export interface AuditOptions {
 export async function auditData(
   session: PluginSession,
   config: ResolvedConfig,
-  { data, onFinding }: AuditOptions,
+  { data, onFinding, onFile }: AuditOptions,
 ): Promise<Examination> {
   const { seed } = config.train
   const entries = data ? [...data] : config.data
-  const found = await findDatasets(session, entries, seed)
+  const told = onFile ? { onFile } : {}
+  const found = await findDatasets(session, entries, seed, told)
   const decontamination = decontaminationOf(config.decontaminate)
   const evaluations = await findEvaluations(entries, decontamination, (of) =>
-    findDatasets(session, of, seed, 'validation'),
+    findDatasets(session, of, seed, { purpose: 'validation', ...told }),
   )
   const { by, near } = repeatsOf(config.dedup) ?? { by: 'example', near: null }
   const { report } = await examine(found, {

@@ -85,7 +85,8 @@ export async function fromDatasetInfo(rootDir: string, source: DataSource): Prom
   }
 }
 
-async function infoFile(rootDir: string, path: string): Promise<string | null> {
+/** The list that a path names or that lies in its folder; null without one. */
+export async function infoFile(rootDir: string, path: string): Promise<string | null> {
   const place = localPath(rootDir, path)
   const file = basename(path) === datasetInfoFile ? place : join(place, datasetInfoFile)
   return (await stat(file).catch(() => null))?.isFile() === true ? file : null

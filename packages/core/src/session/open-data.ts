@@ -35,8 +35,8 @@ import type { PluginSession } from '../plugin/plugin-session.js'
 import { fileOfSplit } from './dataset-split.js'
 import { withoutRepeats } from './without-repeats.js'
 import type { OpenModel } from './open-model.js'
-import type { FileSource } from './dataset-info.js'
-import { fileSources, findRecords, locateDataset, type RecordSource } from './record-source.js'
+import { infoFile, type FileSource } from './dataset-info.js'
+import { fileSources, findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
 import { checkBound, tooManyRecords, uncapped, underBound } from './uncapped.js'
 import { noVirtualTokens, sampleLimit, type SampleLimit } from '../data/virtual-tokens.js'
 
@@ -137,15 +137,26 @@ async function areLarge(files: readonly string[]): Promise<boolean> {
   return plain > largeBytes || packed > largePackedBytes
 }
 
+export interface FindOptions {
+  /** What is looked for where an entry names no split; training when omitted. */
+  readonly purpose?: 'training' | 'validation'
+  /** Told of each file on this machine that is read, before it is: of a dataset package while its examples are read. */
+  readonly onFile?: (file: string) => Promise<unknown>
+}
+
 /** Finds every dataset that entries name; composites become what they contain. */
 export async function findDatasets(
   session: PluginSession,
   entries: DataEntry | DataEntry[],
   seed: number,
-  purpose: 'training' | 'validation' = 'training',
+  { purpose = 'training', onFile = () => Promise.resolve() }: FindOptions = {},
 ): Promise<Found[]> {
   const { rootDir } = session
   const found: Found[] = []
+  for (const { path } of sourcesOf(entries)) {
+    const list = path === undefined ? null : await infoFile(rootDir, path)
+    if (list !== null) await onFile(list)
+  }
   const sources = (await fileSources(rootDir, entries)).flatMap((one, entry) =>
     withConverted(session, one).map((source) => ({ source, entry })),
   )
@@ -166,6 +177,8 @@ export async function findDatasets(
         leftOut,
         options,
       } = await findRecords(rootDir, { ...source, path }, purpose)
+      // Files that are left out lie in the folder all the same.
+      for (const file of new Set([...files, ...leftOut].map((one) => fileOf(one).file))) await onFile(file)
       found.push({
         name: path,
         ...{ entry, portion, capped, leftOut },
@@ -187,7 +200,9 @@ export async function findDatasets(
         const wanted = fileOfSplit(name, asked, split)
         // Without a folder and a hub id: beside the config.
         const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
-        return base.endsWith(wanted) ? base : locateDataset(rootDir, join(base, wanted))
+        const file = base.endsWith(wanted) ? base : await locateDataset(rootDir, join(base, wanted))
+        await onFile(file)
+        return file
       },
       dropped: (reason) => void dropped.set(reason, (dropped.get(reason) ?? 0) + 1),
     }
@@ -282,7 +297,7 @@ export async function openData(
   const kept = await withoutRepeats(
     config,
     await findDatasets(session, config.data, seed),
-    (entries) => findDatasets(session, entries, seed, 'validation'),
+    (entries) => findDatasets(session, entries, seed, { purpose: 'validation' }),
     { dir: join(rootDir, '.ift-cache'), keep, onFailure },
   )
   for (const note of kept.notes) notes.add(note)
@@ -304,7 +319,7 @@ export async function openData(
   const held =
     own === undefined
       ? mixed.validation
-      : mixSamples((await buildAll(await findDatasets(session, own, seed, 'validation'), false)).map(part), {
+      : mixSamples((await buildAll(await findDatasets(session, own, seed, { purpose: 'validation' }), false)).map(part), {
           dedup: false,
           order: 'sequential',
           seed,
