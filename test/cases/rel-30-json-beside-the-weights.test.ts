@@ -122,11 +122,20 @@ test.each([
   expect(ended.stderr).not.toContain('a fault of ift')
 })
 
+/** A state after two steps whose data goes on in this epoch. */
+const stateAt = (epoch: number) =>
+  JSON.stringify({
+    state: { step: 2, totalSteps: 2, epoch: 1, tokens: 9, trainedTokens: 9 },
+    ...{ cursor: { epoch, position: 0 }, optimizerStep: 2, best: null, sinceBest: 0, seconds: 1 },
+  })
+
 test.each([
   ['run.json', 'null', 'expected a JSON object, found null'],
   ['run.json', '{"ift": "1", "dataHash": "", "config": 5}', 'config: expected'],
   ['state.json', '[]', 'expected a JSON object, found a list'],
   ['state.json', '{"state": {"step": "two"}}', 'state.step: expected a number, found "two"'],
+  ['state.json', stateAt(3), 'cursor.epoch: expected at most 2, the steps so far, found 3'],
+  ['state.json', stateAt(2 ** 53 - 1), 'cursor.epoch: expected at most 2, the steps so far, found 9007199'],
 ])('%s of a checkpoint: %s', (file, content, words) => {
   const checkpoint = folder.path('run/checkpoints/step-2')
   const before = folder.read(`run/checkpoints/step-2/${file}`)

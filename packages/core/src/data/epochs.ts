@@ -2,6 +2,9 @@ import { permutation } from './random.js'
 
 /** Which samples of a source an epoch has, and in which order. The same epoch and seed give the same on every machine. */
 export interface Epochs {
+  /** Whether every epoch has the same samples, and whether at least as many of each part. */
+  readonly whole: boolean
+  readonly steady: boolean
   /** Samples of an epoch. */
   size(epoch: number): number
   /** Their numbers in a seeded order, another one every epoch, or without a seed in the order of the data. */
@@ -10,6 +13,8 @@ export interface Epochs {
 
 /** Every sample once in each epoch. */
 export const eachOnce = (count: number): Epochs => ({
+  whole: true,
+  steady: true,
   size: () => count,
   order: (epoch, seed) =>
     seed === null

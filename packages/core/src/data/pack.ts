@@ -112,6 +112,12 @@ export function packSamples(
     : batch
 }
 
+/**
+ * Whether so many epochs with so many samples in all are more than are counted one by one, some seconds of work, where the end of a run
+ * is sought. Later ones are taken to be like them.
+ */
+export const isFar = (epochs: number, samples: number): boolean => samples + 256 * epochs > 2 ** 22
+
 /** Samples that `Packer.fullest` looks at, tens of milliseconds of work; and micro-batches that it packs where samples share rows. */
 const mostLookedAt = 2 ** 20
 const sharingLookedAt = 8
@@ -186,23 +192,44 @@ export class Packer implements IterableIterator<PackedStep> {
     return steps
   }
 
+  /** Whether every epoch has as many steps. */
+  get #isEven(): boolean {
+    const { samplesPerStep, shuffle } = this.#options
+    const { whole, steady } = this.#epochs
+    return samplesPerStep !== undefined ? steady : whole && !shuffle
+  }
+
   /** Optimiser steps of so many epochs; a fraction of the last one counts its steps up. */
   steps(epochs: number): number {
     let steps = 0
     const whole = Math.floor(epochs)
-    for (let epoch = 0; epoch < whole; epoch++) steps += this.stepsInEpoch(epoch)
+    if (this.#isEven) steps = whole * this.stepsInEpoch(0)
+    else for (let epoch = 0; epoch < whole; epoch++) steps += this.stepsInEpoch(epoch)
     return steps + (epochs > whole ? Math.ceil((epochs - whole) * this.stepsInEpoch(whole)) : 0)
   }
 
-  /** Where a run of so many steps ends. The cursor stays. */
+  /**
+   * Where a run of so many steps ends; an estimate where epochs differ in their steps and the end is far. The cursor stays.
+   */
   endOf(steps: number): PackCursor {
     const { samplesPerStep } = this.#options
     let [end, left]: [PackCursor, number] = [{ epoch: 0, position: 0 }, steps]
-    for (; left > 0; end = { epoch: end.epoch + 1, position: 0 }) {
-      const whole = this.stepsInEpoch(end.epoch)
-      if (left < whole) break
-      left -= whole
-    }
+    if (this.#isEven) {
+      const whole = this.stepsInEpoch(0)
+      end = { epoch: Math.floor(steps / whole), position: 0 }
+      left = steps % whole
+    } else
+      for (let counted = 0; left > 0; end = { epoch: end.epoch + 1, position: 0 }) {
+        if (isFar(end.epoch, counted)) {
+          const epochs = (steps * end.epoch) / (steps - left)
+          const epoch = Math.floor(epochs)
+          return { epoch, position: Math.floor(((epochs - epoch) * counted) / end.epoch) }
+        }
+        const whole = this.stepsInEpoch(end.epoch)
+        if (left < whole) break
+        left -= whole
+        counted += this.samplesIn(end.epoch)
+      }
     if (samplesPerStep !== undefined) return { ...end, position: left * samplesPerStep }
     for (; left > 0; left--) end = { ...end, position: this.#stepEnd(end.epoch, end.position) }
     return end

@@ -31,28 +31,40 @@ export interface CheckpointState {
 }
 
 const count = z.int().check(z.nonnegative())
-const stateShape = z.looseObject({
-  optimizer: z.string().optional(),
-  state: z.looseObject({
-    step: count,
-    totalSteps: count,
-    epoch: z.number(),
-    tokens: count,
-    trainedTokens: count,
-  }),
-  cursor: z.looseObject({ epoch: count, position: count }),
-  optimizerStep: count,
-  best: z
-    .looseObject({
+const stateShape = z
+  .looseObject({
+    optimizer: z.string().optional(),
+    state: z.looseObject({
       step: count,
-      loss: z.number().nullable(),
+      totalSteps: count,
+      epoch: z.number(),
       tokens: count,
-      metrics: z.record(z.string(), z.unknown()),
-    })
-    .nullable(),
-  sinceBest: count,
-  seconds: z.number(),
-})
+      trainedTokens: count,
+    }),
+    cursor: z.looseObject({ epoch: count, position: count }),
+    optimizerStep: count,
+    best: z
+      .looseObject({
+        step: count,
+        loss: z.number().nullable(),
+        tokens: count,
+        metrics: z.record(z.string(), z.unknown()),
+      })
+      .nullable(),
+    sinceBest: count,
+    seconds: z.number(),
+  })
+  // Each epoch before that of the cursor had a step, and the order of an epoch may depend on all before it.
+  .check(({ value, issues }) => {
+    const { state, cursor } = value
+    if (cursor.epoch > state.step)
+      issues.push({
+        code: 'custom',
+        input: cursor.epoch,
+        path: ['cursor', 'epoch'],
+        message: `expected at most ${state.step}, the steps so far`,
+      })
+  })
 
 const stateFile = 'state.json'
 const parametersFile = 'trainable.safetensors'

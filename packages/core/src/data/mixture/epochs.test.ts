@@ -300,3 +300,43 @@ test('the table counts what a run sees of each set', () => {
   for (const [p, { epochs, rows }] of table.entries()) expect(epochs * rows).toBeCloseTo(seen[p]!)
   expect(firsts(mixture.train)).toHaveLength(table.reduce((sum, { taken }) => sum + taken, 0))
 })
+
+describe('the end of a run is found without a walk through all of its epochs', () => {
+  const cases = [
+    ['whole sets', [part('a', 0, 21), part('b', 100, 9, { weight: 2 })]],
+    ['a choice of as many', [part('a', 0, 21, { weight: 0.5 }), part('b', 100, 9, { cap: 4 })]],
+    ['shares', [part('a', 0, 21, { share: 0.7 }), part('b', 100, 9, { share: 0.3 })]],
+    ['a budget', [part('a', 0, 21, { tokens: 40 }, 21, (i) => 1 + (i % 7)), part('b', 100, 9)]],
+  ] as const
+  const steps = [{ samplesPerStep: 4 }, { tokensPerStep: 11 }]
+  const each = cases.flatMap(([name, parts]) =>
+    steps.flatMap((step) => [true, false].map((shuffle) => ({ name, parts, step, shuffle }))),
+  )
+  test.each(each)('$name, $step, shuffle $shuffle', ({ parts, step, shuffle }) => {
+    const mixture = mixSamples(parts, options)
+    const packer = createPacker(mixture.train, { microBatchTokens: Infinity, seed: 5, shuffle, ...step })
+    const seed = shuffle ? 5 : null
+    const sets = parts.map(({ name }) => ({ name, dropped: 0 }))
+    // As far as it can be walked it is exact.
+    for (let i = 0; i < 97; i++) packer.step()
+    const { cursor } = packer
+    expect(packer.endOf(97)).toEqual(cursor)
+    const seen = parts.map(() => 0)
+    for (let epoch = 0; epoch <= cursor.epoch; epoch++)
+      for (const sample of mixture.train
+        .order(epoch, seed)
+        .subarray(0, epoch === cursor.epoch ? cursor.position : undefined))
+        seen[mixture.train.partOf(sample)]!++
+    const table = mixtureTable(mixture, sets, cursor, seed)
+    for (const [p, { epochs, rows }] of table.entries()) expect(epochs * rows).toBeCloseTo(seen[p]!)
+    // Farther, epochs are like those before.
+    const begun = performance.now()
+    const [near, far] = [1e4, 1e10].map((count) => {
+      const end = packer.endOf(count)
+      expect(end.position).toBeLessThanOrEqual(mixture.train.size(0) + 10)
+      return mixtureTable(mixture, sets, end, seed).map(({ epochs }) => epochs / count)
+    })
+    expect(performance.now() - begun).toBeLessThan(10_000)
+    for (const [p, epochs] of far!.entries()) expect(epochs / near![p]!).toBeCloseTo(1, 1)
+  })
+})

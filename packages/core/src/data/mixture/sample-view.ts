@@ -55,6 +55,11 @@ export class SampleView implements SampleSource, Epochs {
     return this.#parts.every(({ rows, turns }) => turns.whole || rows.length === 0)
   }
 
+  /** Whether every epoch has as many samples of each part. */
+  get steady(): boolean {
+    return this.#parts.every(({ turns }) => turns.steady)
+  }
+
   /** Samples of each part in an epoch. */
   sizes(epoch: number): number[] {
     return this.#parts.map(({ turns }) => turns.size(epoch))

@@ -1,4 +1,4 @@
-import type { PackCursor } from '../pack.js'
+import { isFar, type PackCursor } from '../pack.js'
 import type { Mixture } from './mixture.js'
 
 /** A set of a mixture, by its resolved name. `taken`, `tokens` and the shares are those of the first epoch. */
@@ -27,7 +27,7 @@ export interface MixedSet {
 }
 
 /**
- * The table of a mixture. `end` is where the run ends, and `seed` orders its epochs; `sets` are the parts of the mixture in
+ * The table of a mixture; where its end is far, the epochs seen may be an estimate. `end` is where the run ends, and `seed` orders its epochs; `sets` are the parts of the mixture in
  * their order.
  */
 export function mixtureTable(
@@ -39,12 +39,21 @@ export function mixtureTable(
   const taken = train.sizes(0)
   const tokens = sets.map(() => 0)
   for (const sample of train.order(0, null)) tokens[train.partOf(sample)]! += train.length(sample)
-  const seen = sets.map(() => 0)
-  for (let epoch = 0; epoch < end.epoch; epoch++)
-    for (const [p, size] of train.sizes(epoch).entries()) seen[p]! += size
-  if (end.position > 0)
-    for (const sample of train.order(end.epoch, seed).subarray(0, end.position)) seen[train.partOf(sample)]!++
   const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
+  let seen = sets.map(() => 0)
+  let epoch = 0
+  // A later epoch that is no other than the first counts as it does; its rows are counted where they are soon found.
+  for (const most = train.steady ? 1 : end.epoch; epoch < Math.min(most, end.epoch); epoch++) {
+    if (isFar(epoch, sum(seen))) break
+    for (const [p, size] of train.sizes(epoch).entries()) seen[p]! += size
+  }
+  if (epoch > 0) seen = seen.map((count) => (count * end.epoch) / epoch)
+  if (end.position > 0) {
+    if (train.whole || !isFar(end.epoch, sum(seen)))
+      for (const sample of train.order(end.epoch, seed).subarray(0, end.position))
+        seen[train.partOf(sample)]!++
+    else seen = seen.map((count) => count * (1 + end.position / sum(seen)))
+  }
   const [allTaken, allTokens] = [sum(taken), sum(tokens)]
   const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
   return sets.map(({ name, dropped }, p) => {

@@ -62,6 +62,11 @@ export class Turns {
     return this.#rest === 0
   }
 
+  /** Whether every epoch takes as many rows. */
+  get steady(): boolean {
+    return this.whole || this.#budget === Infinity
+  }
+
   /** Number of rows of an epoch. */
   size(epoch: number): number {
     const rest = this.#budget === Infinity ? this.#rest : this.#choice(epoch).length
