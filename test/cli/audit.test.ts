@@ -177,7 +177,10 @@ test('--output never replaces what the audit reads, however it is named', () => 
 
 test('--format is the form of the files that are audited', () => {
   begun()
-  writeFileSync(folder.path('text.jsonl'), '{"text": "One.", "instruction": "a", "output": "b"}\n{"text": "one", "instruction": "c", "output": "d"}\n')
+  writeFileSync(
+    folder.path('text.jsonl'),
+    '{"text": "One.", "instruction": "a", "output": "b"}\n{"text": "one", "instruction": "c", "output": "d"}\n',
+  )
   const exact = (...args: string[]) =>
     (JSON.parse(folder.output('data', 'audit', 'text.jsonl', '--json', ...args)) as { exact: unknown }).exact
   expect(exact()).toEqual([[0]])
@@ -189,3 +192,19 @@ test('--format is the form of the files that are audited', () => {
   refused(['audit', 'gsm8k'], 'found the dataset gsm8k')
   for (const action of ['audit', 'stats', 'validate', 'list']) refused([action], 'expected a file beside it')
 })
+
+test.each(['./run/adapter:test', './run/adapter', './run/*/*.jsonl:test', 'run/adapter/test.jsonl'])(
+  'a run that is evaluated on %s does not replace it',
+  (decontaminate) => {
+    begun()
+    mkdirSync(folder.path('run/adapter'), { recursive: true })
+    jsonl('run/adapter/test.jsonl', ['Other', ''])
+    const { code, stderr } = folder.ift([
+      ...['train', '--weights', quickstartModel, '--template', 'alpaca', '--data', './a.jsonl'],
+      ...['--output', 'run', '--train.maxSteps', '1', '--decontaminate', decontaminate],
+    ])
+    expect(code, stderr).toBe(1)
+    expect(stderr).toMatch(/adapter is not replaced.*IFT_FOLDER_IN_USE/s)
+    expect(folder.read('run/adapter/test.jsonl')).toContain('Other')
+  },
+)

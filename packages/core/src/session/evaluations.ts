@@ -43,7 +43,7 @@ export function decontaminationOf(option: ResolvedConfig['decontaminate']): Deco
 }
 
 /** `gsm8k:test` as its dataset and split; anything else as in `data`. One letter before the colon is a drive. */
-function evaluationSource(entry: string | DataSource): DataSource {
+export function evaluationSource(entry: string | DataSource): DataSource {
   const [, of, split] = (typeof entry === 'string' && /^(.{2,}):([a-z][\w-]*)$/i.exec(entry)) || []
   const [source] = sourcesOf(of === undefined ? [entry] : [of])
   return split === undefined ? source! : { ...source!, split }

@@ -3,7 +3,7 @@ import { localPath } from '../files/paths.js'
 import { adaptersOf } from '../config/adapters.js'
 import type { ResolvedConfig } from '../config/schema.js'
 import { diskFiles } from '../data/read/index.js'
-import { evaluationEntries } from './evaluations.js'
+import { evaluationEntries, evaluationSource } from './evaluations.js'
 import { fileSources } from './record-source.js'
 
 /** Paths of a model in the config. */
@@ -23,7 +23,7 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
   const at = (path: string) => localPath(rootDir, path)
   const inputs: Input[] = [{ what: 'the base model', path: modelDir }, ...modelInputs(rootDir, config)]
   const { data, validation, decontaminate } = config
-  for (const entry of [data, validation.data ?? [], evaluationEntries(decontaminate)].flat())
+  for (const entry of [data, validation.data ?? [], evaluationEntries(decontaminate).map(evaluationSource)].flat())
     // Unreadable files are refused where they are read.
     for (const { path } of await fileSources(rootDir, entry).catch(() => []))
       if (path !== undefined)

@@ -67,7 +67,7 @@ export async function withoutRepeats<F extends FoundExamples>(
     : createHash('sha256')
         .update(
           JSON.stringify([
-            'verdicts-1',
+            'verdicts-2',
             found.map((one) => [one.name, one.key]),
             { repeats, asked, action, overlap },
           ]),
