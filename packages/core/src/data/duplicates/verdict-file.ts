@@ -6,18 +6,27 @@ import { readRegular } from '../../files/regular-file.js'
 import type { Examination } from './examination.js'
 import type { Examined } from './examine.js'
 
-const magic = 'ift verdicts 1\n'
+const magic = 'ift verdicts 2\n'
 
 const placeOf = (dir: string, key: string) => join(dir, `${key}.verdicts`)
 
-const digest = (report: Examination, bytes: Uint8Array) =>
-  createHash('sha256').update(JSON.stringify(report)).update(bytes).digest('hex')
+const digest = (lengths: readonly number[], report: Examination, bytes: Uint8Array) =>
+  createHash('sha256')
+    .update(JSON.stringify([lengths, report]))
+    .update(bytes)
+    .digest('hex')
+
+/** Whether there is one list for each set, a byte for each of its examples. */
+const areOf = (lengths: readonly number[], { sets }: Examination, bytes: Uint8Array) =>
+  lengths.length === sets.length &&
+  lengths.every((length, s) => length === sets[s]!.examples) &&
+  lengths.reduce((sum, length) => sum + length, 0) === bytes.length
 
 /** Writes what was found beside the sample cache, whole or not at all. */
 export async function saveExamined(dir: string, key: string, { report, verdicts }: Examined): Promise<void> {
   const bytes = Buffer.concat(verdicts)
   const lengths = verdicts.map(({ length }) => length)
-  const header = JSON.stringify({ sha256: digest(report, bytes), lengths, report })
+  const header = JSON.stringify({ sha256: digest(lengths, report, bytes), lengths, report })
   await writeFileAtomic(placeOf(dir, key), Buffer.concat([Buffer.from(`${magic}${header}\n`), bytes]))
 }
 
@@ -33,7 +42,7 @@ export async function loadExamined(dir: string, key: string): Promise<Examined |
       report: Examination
     }
     const bytes = file.subarray(line + 1)
-    if (digest(report, bytes) !== sha256) return null
+    if (digest(lengths, report, bytes) !== sha256 || !areOf(lengths, report, bytes)) return null
     let at = 0
     return { report, verdicts: lengths.map((length) => bytes.subarray(at, (at += length))) }
   } catch {
