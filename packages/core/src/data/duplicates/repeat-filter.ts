@@ -19,6 +19,9 @@ export interface Repeat {
  */
 export class RepeatFilter {
   readonly #equal = new DigestTable()
+  /** Places in `#repeats` of texts that are near to one that is kept, so that their equals are found. */
+  readonly #alike = new DigestTable()
+  readonly #repeats: Repeat[] = []
   readonly #near: NearIndex | null
   /** Numbers of the examples in `#near`. */
   readonly #kept: number[] = []
@@ -53,15 +56,18 @@ export class RepeatFilter {
       this.#equal.add(whole, number)
       return null
     }
+    const known = this.#alike.get(whole)
+    if (known !== undefined) return this.#repeats[known]!
     this.#units.read('')
     for (const part of parts) this.#units.append(part)
     near.read(this.#units)
     const match = near.first()
     if (match) {
-      const kept = this.#kept[match.entry]!
-      // Its equals are near to the same one.
-      this.#equal.add(whole, kept)
-      return { kind: 'near', of: kept, similarity: match.similarity }
+      const { entry, similarity } = match
+      const repeat: Repeat = { kind: 'near', of: this.#kept[entry]!, similarity }
+      this.#alike.add(whole, this.#repeats.length)
+      this.#repeats.push(repeat)
+      return repeat
     }
     this.#equal.add(whole, number)
     this.#kept.push(number)
