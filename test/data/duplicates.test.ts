@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { Ift, type IftConfig } from '@ift/core'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { defineDataset, Ift, type IftConfig } from '@ift/core'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { caseFolder, quickstartModel, type CaseFolder } from '../cases/ift.fixture.js'
 
@@ -199,4 +199,73 @@ test('a text that is in every set in another form is one text: forms, encodings,
     dedup: 'exact',
   })
   expect(counts).toEqual([1, 0])
+})
+
+test('what is trained on is no evaluation, whatever it is called', async () => {
+  begun()
+  mkdirSync(folder.path('g'))
+  jsonl('g/train.jsonl', [{ question: 'How many?', answer: '#### 1' }])
+  jsonl('g/test.jsonl', [{ question: 'Who?', answer: '#### 2' }])
+  symlinkSync(folder.path('b.jsonl'), folder.path('link.jsonl'))
+  const g = { name: 'gsm8k', path: './g' }
+  const same: [IftConfig['data'], NonNullable<IftConfig['decontaminate']>][] = [
+    [g, [g]],
+    [g, [{ ...g, split: 'train' }]],
+    [{ ...g, split: 'train' }, [{ name: 'gsm8k', path: 'g/' }]],
+    [{ ...g, split: 'test' }, { against: { ...g, split: 'test' } }],
+    ['./b.jsonl', './b.jsonl:test'],
+    ['./b.jsonl', 'b.jsonl'],
+    ['./b.jsonl', './link.jsonl'],
+    [{ path: 'b.jsonl', split: 'test' }, './b.jsonl:train'],
+    ['./*.jsonl', folder.path('b.jsonl')],
+    ['./g', './g/train.jsonl'],
+    [['./a.jsonl', './g/test.jsonl'], './g:test'],
+  ]
+  for (const [data, decontaminate] of same) {
+    const refused = opened({ data, decontaminate })
+    await expect(refused, JSON.stringify(decontaminate)).rejects.toMatchObject({
+      code: 'IFT_CONFIG_INVALID',
+      message: expect.stringMatching(/^decontaminate: .* is in data as well/) as string,
+    })
+  }
+  const others: [IftConfig['data'], NonNullable<IftConfig['decontaminate']>][] = [
+    [g, [{ ...g, split: 'test' }]],
+    ['./g', './g:test'],
+    ['./g', './g'],
+    ['./g/train.jsonl', './g/test.jsonl'],
+  ]
+  for (const [data, decontaminate] of others)
+    expect((await opened({ data, decontaminate })).counts, JSON.stringify(decontaminate)).toEqual([1])
+})
+
+test('a split is read, or refused by a dataset that has none', async () => {
+  begun()
+  const mine = defineDataset({
+    ...{ name: 'mine', license: 'MIT', source: 'here', description: 'Rows that it makes.' },
+    tags: { lang: ['EN'], task: ['TS'], gen: ['HG'] },
+    async *load() {
+      yield await Promise.resolve({ instruction: 'Made', input: '', output: 'Yes.' })
+    },
+  })
+  const refused = async (config: IftConfig, code: string, message: RegExp, hint: string) => {
+    await expect(opened({ plugins: [mine], ...config })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+      hint: expect.stringContaining(hint) as string,
+    })
+  }
+  expect((await opened({ plugins: [mine], data: 'mine' })).counts).toEqual([1])
+  expect((await opened({ plugins: [mine], data: { name: 'mine', split: 'train' } })).counts).toEqual([1])
+  const none = /The dataset mine has no other split: expected a file .*"test"/
+  const file = '{ path: "…" }'
+  await refused({ data: { name: 'mine', split: 'test' } }, 'IFT_DATA_SPLIT', none, file)
+  await refused({ data: 'mine', decontaminate: 'mine:test' }, 'IFT_DATA_SPLIT', none, file)
+  await refused({ decontaminate: 'mine:test' }, 'IFT_DATA_SPLIT', /^decontaminate: mine:test: /, file)
+  await refused({ validation: { data: { name: 'mine', split: 'test' } } }, 'IFT_DATA_SPLIT', none, file)
+  const all = /split: all beside name: mine: expected one split/
+  await refused({ data: { name: 'mine', split: 'all' } }, 'IFT_CONFIG_INVALID', all, 'split: "test"')
+  await refused({ decontaminate: 'mine:all' }, 'IFT_CONFIG_INVALID', all, 'split: "test"')
+  // No file of this one has a split in its name.
+  const alpaca = /The file .* of the dataset alpaca has no other split/
+  await refused({ decontaminate: 'alpaca:test' }, 'IFT_DATA_SPLIT', alpaca, file)
 })

@@ -28,7 +28,7 @@ export async function auditData(
   const told = onFile ? { onFile } : {}
   const found = await findDatasets(session, entries, seed, told)
   const decontamination = decontaminationOf(config.decontaminate)
-  const evaluations = await findEvaluations(entries, decontamination, (of) =>
+  const evaluations = await findEvaluations(found, decontamination, (of) =>
     findDatasets(session, of, seed, { purpose: 'validation', ...told }),
   )
   const { by, near } = repeatsOf(config.dedup) ?? { by: 'example', near: null }

@@ -1,4 +1,3 @@
-import { normalize } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import type { LocatedExample } from '../data/build.js'
@@ -13,6 +12,8 @@ import { sourcesOf } from './record-source.js'
 /** A dataset that was found, as far as its examples are looked through. */
 export interface FoundExamples {
   readonly name: string
+  /** What it is made of, in a form to compare: files, or the dataset with its place and split. */
+  readonly places: readonly string[]
   readonly examples: () => AsyncIterable<LocatedExample>
   /** Hash of what the examples are made of; null when it is not known. */
   readonly key: string | null
@@ -52,8 +53,8 @@ export function evaluationSource(entry: string | DataSource): DataSource {
 const shown = ({ name, path, split }: DataSource) =>
   `${[name, path].filter(Boolean).join(' in ')}${split === undefined ? '' : `:${split}`}`
 
-const placeOf = ({ name, path, split }: DataSource) =>
-  JSON.stringify([name, path === undefined ? null : normalize(path), split])
+const ofTest = ({ name, path }: DataSource) =>
+  path === undefined ? `${name}:test` : `[{ name: ${name}, path: ${path}, split: test }]`
 
 /** An evaluation by its name in messages, with the datasets that it is made of. */
 export interface FoundEvaluation {
@@ -61,27 +62,32 @@ export interface FoundEvaluation {
   readonly found: readonly FoundExamples[]
 }
 
-/** Finds the data of every evaluation; IFT_CONFIG_INVALID for one that is trained on. */
+/** Finds the data of every evaluation; IFT_CONFIG_INVALID for one that is trained on, which is what was found of `data`. */
 export async function findEvaluations(
-  data: ResolvedConfig['data'],
+  data: readonly FoundExamples[],
   { entries }: Decontamination,
   find: Find,
 ): Promise<FoundEvaluation[]> {
-  const trained = new Set(sourcesOf(data).map(placeOf))
+  const trained = new Set(data.flatMap(({ places }) => places))
   const evaluations: FoundEvaluation[] = []
   for (const source of entries.map(evaluationSource)) {
     const name = shown(source)
-    if (trained.has(placeOf(source)))
-      throw new IftError(
-        'IFT_CONFIG_INVALID',
-        `decontaminate: ${name} is in data as well: expected data that is not trained on.`,
-        'Name the split that is evaluated on: decontaminate: NAME:test',
-      )
+    let found: readonly FoundExamples[]
     try {
-      evaluations.push({ name, found: await find([source]) })
+      found = await find([source])
     } catch (cause) {
       throw inOption(name, cause)
     }
+    const shared = found.flatMap(({ places }) => places).find((place) => trained.has(place))
+    if (shared !== undefined)
+      throw new IftError(
+        'IFT_CONFIG_INVALID',
+        `decontaminate: ${name} is in data as well: expected data that is not trained on, found ${shared} in both.`,
+        source.name === undefined
+          ? 'Leave the file out of data, or name other files in decontaminate.'
+          : `Name the split that is evaluated on: decontaminate: ${ofTest(source)}`,
+      )
+    evaluations.push({ name, found })
   }
   return evaluations
 }

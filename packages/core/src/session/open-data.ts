@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { DatasetContext } from '../contract/dataset.js'
@@ -14,7 +14,6 @@ import {
   locateExamples,
   readExamples,
   type BuildOptions,
-  type LocatedExample,
 } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
@@ -30,9 +29,11 @@ import {
 import { createPacker } from '../data/pack.js'
 import type { SampleStore } from '../data/store.js'
 import { fileOf } from '../data/read/index.js'
+import { localPath } from '../files/paths.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
-import { fileOfSplit } from './dataset-split.js'
+import { fileOfSplit, withoutSplits } from './dataset-split.js'
+import type { FoundExamples } from './evaluations.js'
 import { withoutRepeats } from './without-repeats.js'
 import type { OpenModel } from './open-model.js'
 import { infoFile, type FileSource } from './dataset-info.js'
@@ -72,8 +73,7 @@ export interface RunData {
 }
 
 /** A dataset with its examples and a cache key of their source (null when there is none). */
-interface Found {
-  readonly name: string
+interface Found extends FoundExamples {
   /** Number of its entry in the config; a composite has several datasets. */
   readonly entry: number
   readonly portion: Portion
@@ -83,10 +83,6 @@ interface Found {
   readonly large: boolean
   /** Files of the folder that their names mark as held out, when no split is set. */
   readonly leftOut: readonly string[]
-  readonly examples: () => AsyncIterable<LocatedExample>
-  readonly key: string | null
-  /** Records that gave no example, by reason; filled while the examples are read. */
-  readonly dropped: Map<string, number>
 }
 
 /**
@@ -162,6 +158,12 @@ export async function findDatasets(
   )
   for (const { source, entry } of sources) {
     const { name, path, limit, split = 'train' } = source
+    if (name !== undefined && split === 'all')
+      throw new IftError(
+        'IFT_CONFIG_INVALID',
+        `split: all beside name: ${name}: expected one split, found all of them.`,
+        `Name each in an entry of its own: [{ name: "${name}" }, { name: "${name}", split: "test" }]`,
+      )
     const portion = portionOf(source)
     const capped = limit !== undefined || Object.values(portion).some((value) => value !== undefined)
     if (name === undefined) {
@@ -182,6 +184,7 @@ export async function findDatasets(
       found.push({
         name: path,
         ...{ entry, portion, capped, leftOut },
+        places: await Promise.all(files.map(placeOf)),
         large: await areLarge(files),
         examples: () => readExamples(place, options),
         key: JSON.stringify([await hashFiles(files), options]),
@@ -193,10 +196,12 @@ export async function findDatasets(
       throw session.notFound('dataset', name, [...session.hooks.dataset.names(), ...compositeNames])
     const definition = await session.dataset(name)
     const dropped = new Map<string, number>()
+    let isOfSplit = split === 'train'
     const context: DatasetContext = {
       rootDir,
       seed,
       file: async (asked, hub = definition.hub) => {
+        isOfSplit = true
         const wanted = fileOfSplit(name, asked, split)
         // Without a folder and a hub id: beside the config.
         const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
@@ -209,14 +214,37 @@ export async function findDatasets(
     found.push({
       name,
       ...{ entry, portion, capped },
+      places: [placeOfSplit(name, path === undefined ? null : localPath(rootDir, path), split)],
       large: (definition.size?.count ?? 0) > uncapped.most,
       leftOut: [],
-      examples: () => locateExamples(name, definition.load(context), limit),
+      examples: () =>
+        checked(locateExamples(name, definition.load(context), limit), () => {
+          if (!isOfSplit) throw withoutSplits(name, split)
+        }),
       key: null,
       dropped,
     })
   }
   return found
+}
+
+/** A file as itself, whatever names lead to it. */
+async function placeOf(name: string): Promise<string> {
+  const { file, entry } = fileOf(name)
+  const path = await realpath(file).catch(() => file)
+  return entry === null ? path : `${path}!${entry}`
+}
+
+const placeOfSplit = (name: string, path: string | null, split: string) =>
+  `${name}:${split}${path === null ? '' : ` in ${path}`}`
+
+/** The examples, after a check that needs the first of them, or their end. */
+async function* checked<T>(examples: AsyncIterable<T>, check: () => void): AsyncGenerator<T> {
+  for await (const example of examples) {
+    check()
+    yield example
+  }
+  check()
 }
 
 /** The files of records that `data` names; datasets of packages have none of their own. */
@@ -319,12 +347,17 @@ export async function openData(
   const held =
     own === undefined
       ? mixed.validation
-      : mixSamples((await buildAll(await findDatasets(session, own, seed, { purpose: 'validation' }), false)).map(part), {
-          dedup: false,
-          order: 'sequential',
-          seed,
-          validation: { size: 0, seed },
-        }).train
+      : mixSamples(
+          (await buildAll(await findDatasets(session, own, seed, { purpose: 'validation' }), false)).map(
+            part,
+          ),
+          {
+            dedup: false,
+            order: 'sequential',
+            seed,
+            validation: { size: 0, seed },
+          },
+        ).train
   if (own !== undefined && held.count === 0)
     throw new IftError(
       'IFT_DATA_EMPTY',

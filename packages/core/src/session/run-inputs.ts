@@ -23,7 +23,11 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
   const at = (path: string) => localPath(rootDir, path)
   const inputs: Input[] = [{ what: 'the base model', path: modelDir }, ...modelInputs(rootDir, config)]
   const { data, validation, decontaminate } = config
-  for (const entry of [data, validation.data ?? [], evaluationEntries(decontaminate).map(evaluationSource)].flat())
+  for (const entry of [
+    data,
+    validation.data ?? [],
+    evaluationEntries(decontaminate).map(evaluationSource),
+  ].flat())
     // Unreadable files are refused where they are read.
     for (const { path } of await fileSources(rootDir, entry).catch(() => []))
       if (path !== undefined)

@@ -53,7 +53,7 @@ export async function withoutRepeats<F extends FoundExamples>(
   const repeats = repeatsOf(config.dedup)
   const decontamination = decontaminationOf(config.decontaminate)
   if (!repeats && decontamination.entries.length === 0) return { found, report: null, notes: [] }
-  const evaluations = await findEvaluations(config.data, decontamination, find)
+  const evaluations = await findEvaluations(found, decontamination, find)
   const { action, overlap } = decontamination
   // What a package reads is known when it was read, and evaluations are small.
   const isKnown = evaluations.every((one) => one.found.every(({ key }) => key !== null))

@@ -48,8 +48,9 @@ interface FoundFile {
   readonly isConverted: boolean
 }
 
+/** There is no such file, or none of the split that is wanted. */
 const isMissing = (cause: unknown): cause is IftError =>
-  cause instanceof IftError && cause.code === 'IFT_SOURCE_NOT_FOUND'
+  cause instanceof IftError && (cause.code === 'IFT_SOURCE_NOT_FOUND' || cause.code === 'IFT_DATA_SPLIT')
 
 /** The first of the names that leads to a file, or why the first of them leads nowhere. */
 async function firstFile(
@@ -90,6 +91,8 @@ async function findFiles(name: string, part: Part, context: DatasetContext): Pro
       if (typeof path === 'string') return [{ path, read, isConverted: true }]
       absent.push({ names, why: path })
     }
+  // A split that no file can have is nowhere.
+  if (absent.every(({ why }) => why.code === 'IFT_DATA_SPLIT') && absent[0]) throw absent[0].why
   const list = absent.map(({ names }) => [names].flat().join(' or '))
   const which = found.length > 0 ? 'a file is missing' : 'none of the files was found'
   throw new IftError(
