@@ -143,3 +143,26 @@ test('a set of more than a million records among others needs a cap; alone it ne
   expect(await open(many(3, 2_000_000), ['many', './a.jsonl'])).toEqual([3, 40])
   expect(await open(many(1_000_001), [{ name: 'many', limit: 5 }, './a.jsonl'])).toEqual([5, 40])
 })
+
+test('a set without a sample is refused with a share, and noted without one, with the reason', async () => {
+  writeFileSync(join(dir, 'long.jsonl'), `{"instruction": "${'e '.repeat(9000)}", "output": "f"}\n`.repeat(2))
+  writeFileSync(join(dir, 'again.jsonl'), readFileSync(join(dir, 'c.jsonl')))
+  const open = (data: IftConfig['data'], more: Partial<IftConfig> = {}) =>
+    session(
+      config('empty', { data, validation: {}, truncation: 'drop', ...more }),
+      async (ift) => (await ift.openData()).data.notes,
+    )
+  const dropped = open(['./a.jsonl', { path: './long.jsonl', share: 0.5 }])
+  await expect(dropped).rejects.toMatchObject({
+    code: 'IFT_DATA_EMPTY',
+    message: '"./long.jsonl" with share: 0.5 has nothing to train on: expected samples, found 0 (2 dropped).',
+  })
+  const again = (dedup: IftConfig['dedup']) =>
+    open(['./c.jsonl', { path: './again.jsonl', share: 0.5 }], { dedup })
+  await expect(again('exact')).rejects.toThrow('found 0 (12 left out by dedup or decontaminate)')
+  await expect(again(true)).rejects.toThrow('found 0 (12 with the tokens of earlier ones)')
+  for (const portion of [{}, { weight: 2 }, { cap: 5 }, { tokens: 50 }])
+    expect(await open(['./a.jsonl', { path: './long.jsonl', ...portion }])).toContain(
+      './long.jsonl: nothing to train on: 2 dropped.',
+    )
+})

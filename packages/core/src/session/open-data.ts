@@ -21,6 +21,7 @@ import type { Examination } from '../data/duplicates/index.js'
 import {
   mixSamples,
   mixtureTable,
+  whyEmpty,
   type Mixture,
   type MixtureRow,
   type Portion,
@@ -333,17 +334,24 @@ export async function openData(
   // One set that stands alone is taken as it is, however large.
   const isMixed = found.some(({ entry }) => entry !== found[0]!.entry)
   const datasets = await buildAll(found, isMixed)
-  const part = ({ name, store, entry, portion }: (typeof datasets)[number]) => ({
+  const part = ({ name, store, dropped, entry, portion }: (typeof datasets)[number]) => ({
     ...portion,
-    ...{ name, samples: store, entry },
+    ...{ name, samples: store, entry, dropped: droppedOf({ store, dropped }) },
   })
   const own = config.validation.data
-  const mixed = mixSamples(datasets.map(part), {
+  const parts = datasets.map((one, i) => ({ ...part(one), leftOut: kept.leftOut[i]! }))
+  const mixed = mixSamples(parts, {
     dedup: config.dedup !== false,
     order: config.mix,
     seed: config.validation.seed,
     validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
   })
+  if (parts.length > 1)
+    for (const [i, { name, dropped, leftOut }] of parts.entries()) {
+      const counts = mixed.counts[i]!
+      if (counts.rows === 0)
+        notes.add(`${name}: nothing to train on: ${whyEmpty([{ dropped, leftOut, ...counts }])}.`)
+    }
   const held =
     own === undefined
       ? mixed.validation
@@ -378,16 +386,17 @@ export async function openData(
   }
 }
 
+/** Records that became no sample. */
+const droppedOf = ({ store: { counts }, dropped }: Pick<RunDataset, 'store' | 'dropped'>): number =>
+  [counts.long, counts.untrained, counts.filtered, ...Object.values(dropped)].reduce(
+    (sum, count) => sum + count,
+    0,
+  )
+
 /** The table of a run's mixture, over all of its steps. */
 function tableOf(mixture: Mixture, datasets: readonly RunDataset[], { train }: ResolvedConfig): MixtureRow[] {
   const { seed, shuffle, epochs, batchSize, tokensPerStep } = train
-  const sets = datasets.map(({ name, store: { counts }, dropped }) => ({
-    name,
-    dropped: [counts.long, counts.untrained, counts.filtered, ...Object.values(dropped)].reduce(
-      (sum, count) => sum + count,
-      0,
-    ),
-  }))
+  const sets = datasets.map((one) => ({ name: one.name, dropped: droppedOf(one) }))
   const step = tokensPerStep === undefined ? { samplesPerStep: batchSize } : { tokensPerStep }
   const packer =
     mixture.train.count === 0

@@ -40,6 +40,14 @@ export interface KeptOptions {
   readonly onFailure: (error: IftError) => unknown
 }
 
+export interface Kept<F> {
+  readonly found: readonly F[]
+  /** How many examples of each set are left out. */
+  readonly leftOut: readonly number[]
+  readonly report: Examination | null
+  readonly notes: readonly string[]
+}
+
 /**
  * Datasets without the examples that `dedup` and `decontaminate` leave out, in one pass over all of them, or without one where the
  * same was looked for in the same data before. `report` is null when nothing is asked for that needs texts.
@@ -49,10 +57,11 @@ export async function withoutRepeats<F extends FoundExamples>(
   found: readonly F[],
   find: Find,
   { dir, keep, onFailure }: KeptOptions,
-): Promise<{ readonly found: readonly F[]; readonly report: Examination | null; readonly notes: string[] }> {
+): Promise<Kept<F>> {
   const repeats = repeatsOf(config.dedup)
   const decontamination = decontaminationOf(config.decontaminate)
-  if (!repeats && decontamination.entries.length === 0) return { found, report: null, notes: [] }
+  if (!repeats && decontamination.entries.length === 0)
+    return { found, leftOut: found.map(() => 0), report: null, notes: [] }
   const evaluations = await findEvaluations(found, decontamination, find)
   const { action, overlap } = decontamination
   // What a package reads is known when it was read, and evaluations are small.
@@ -94,7 +103,12 @@ export async function withoutRepeats<F extends FoundExamples>(
       `dedup and decontaminate leave no example of the data.\n${notes.join('\n')}`,
       'See each of them: npx ift data audit --output found.jsonl',
     )
-  return { found: found.map((one, i) => keptOf(one, verdicts[i]!)), report, notes }
+  return {
+    found: found.map((one, i) => keptOf(one, verdicts[i]!)),
+    leftOut: verdicts.map((list) => list.reduce((count, one) => count + (one === 0 ? 0 : 1), 0)),
+    report,
+    notes,
+  }
 }
 
 function keptOf<F extends FoundExamples>(found: F, verdicts: Examined['verdicts'][number]): F {

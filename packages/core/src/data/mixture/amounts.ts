@@ -96,7 +96,7 @@ export function amountsOf(parts: readonly PortionRows[]): Amount[] {
       others += part.taken(amount)
     }
   }
-  const shared = entries.filter(({ portion, rows }) => portion.share !== undefined && rows > 0)
+  const shared = entries.filter(({ portion }) => portion.share !== undefined)
   const shares = shared.map(({ portion }) => portion.share!)
   const sum = shares.reduce((all, share) => all + share, 0)
   // A whole number that was computed inexactly is still that number.

@@ -3,7 +3,7 @@ import { createPacker } from '../pack.js'
 import { DataRandom } from '../random.js'
 import { divide } from './amounts.js'
 import { interleave } from './interleave.js'
-import { mixSamples, type MixtureOptions } from './mixture.js'
+import { mixSamples, type MixtureOptions, type MixturePart } from './mixture.js'
 import { firsts, part } from './part.fixture.js'
 import { mixtureTable } from './table.js'
 import { Turns } from './turns.js'
@@ -155,10 +155,39 @@ describe('portions', () => {
       expect(sizes.some((size, i) => size >= counts[i]! - shares[i]! / sum - 1)).toBe(true)
     }
   })
-  test('of one set a share is all of it; a set without a sample leaves its share to the others', () => {
+  test('of one set a share is all of it; an entry with a share and without a sample is refused', () => {
     expect(mixSamples([part('a', 0, 9, { share: 0.3 })], options).train.sizes(0)).toEqual([9])
-    const parts = [part('a', 0, 0), part('b', 0, 8, { share: 0.5 }), part('c', 9, 8, { share: 0.25 })]
-    expect(mixSamples(parts, options).train.sizes(0)).toEqual([0, 8, 4])
+    // A set without one that asks for nothing leaves all to the others.
+    const shared = [part('a', 0, 0), part('b', 0, 8, { share: 0.5 }), part('c', 9, 8, { share: 0.25 })]
+    expect(mixSamples(shared, options).train.sizes(0)).toEqual([0, 8, 4])
+    const half = { share: 0.5 }
+    const refused = (parts: readonly MixturePart[], why: string, more: Partial<MixtureOptions> = {}) => {
+      expect(() => mixSamples(parts, { ...options, ...more })).toThrow(
+        expect.objectContaining({
+          code: 'IFT_DATA_EMPTY',
+          message: expect.stringContaining(
+            `has nothing to train on: expected samples, found 0 (${why}).`,
+          ) as string,
+        }),
+      )
+    }
+    refused([part('a', 0, 9), part('b', 0, 0, half)], 'there is no record')
+    refused([part('b', 0, 0, { share: 1 })], 'there is no record')
+    refused(
+      [part('a', 0, 9), { ...part('b', 0, 0, half), dropped: 2, leftOut: 1000 }],
+      '2 dropped, 1,000 left out by dedup or decontaminate',
+    )
+    refused([part('a', 0, 9), part('b', 3, 4, half)], '4 with the tokens of earlier ones', { dedup: true })
+    refused([part('a', 0, 1), part('b', 1, 1, half)], '1 held out for validation', {
+      validation: { size: 1, seed: 1 },
+    })
+    // Of an entry of several sets one may be empty.
+    const entry = [part('a', 0, 0, half), part('b', 0, 4, half)].map((one) => ({ ...one, entry: 0 }))
+    expect(mixSamples([...entry, part('c', 9, 4)], options).train.sizes(0)).toEqual([0, 4, 4])
+    refused(
+      [...entry.map((one) => ({ ...one, samples: entry[0]!.samples })), part('c', 9, 4)],
+      'there is no record',
+    )
   })
   test('a cap, tokens and a share are divided among the parts of an entry', () => {
     const two = (portion: object) => [

@@ -10,6 +10,9 @@ export interface MixturePart extends Portion {
   readonly samples: SampleSource
   /** Number of the entry that it belongs to: parts of one entry share its cap, tokens and share. Its own when absent. */
   readonly entry?: number | undefined
+  /** Records that became no sample, and examples that were left out as they were read; for messages. */
+  readonly dropped?: number
+  readonly leftOut?: number
 }
 
 export interface MixtureOptions {
@@ -81,6 +84,38 @@ function checkPortion({ name, weight = 1, share = 1, cap = 1, tokens = 1 }: Mixt
       throw fault(`${field} ${value} is not a positive whole number`)
 }
 
+/** Why parts have no sample to train on. */
+export function whyEmpty(
+  parts: readonly (Pick<MixturePart, 'dropped' | 'leftOut'> & Omit<PartCounts, 'rows'>)[],
+): string {
+  const sum = (of: (part: (typeof parts)[number]) => number) => parts.reduce((all, part) => all + of(part), 0)
+  const reasons = [
+    [sum(({ dropped = 0 }) => dropped), 'dropped'],
+    [sum(({ leftOut = 0 }) => leftOut), 'left out by dedup or decontaminate'],
+    [sum(({ duplicates }) => duplicates), 'with the tokens of earlier ones'],
+    [sum(({ heldOut }) => heldOut), 'held out for validation'],
+  ] as const
+  const there = reasons.filter(([count]) => count > 0)
+  return there.length === 0
+    ? 'there is no record'
+    : there.map(([count, what]) => `${count.toLocaleString('en')} ${what}`).join(', ')
+}
+
+/** IFT_DATA_EMPTY for an entry with a share and without a sample: its share would silently be that of the others. */
+function checkShares(parts: readonly MixturePart[], counts: readonly PartCounts[]): void {
+  const withCounts = parts.map((part, p) => ({ ...part, ...counts[p]!, entry: part.entry ?? -1 - p }))
+  for (const { share, entry } of withCounts) {
+    const own = withCounts.filter((part) => part.entry === entry)
+    if (share === undefined || own.some(({ rows }) => rows > 0)) continue
+    const names = own.map(({ name }) => `"${name}"`).join(', ')
+    throw new IftError(
+      'IFT_DATA_EMPTY',
+      `${names} with share: ${share} has nothing to train on: expected samples, found 0 (${whyEmpty(own)}).`,
+      'Leave its entry out of data. What is dropped: npx ift data validate. What repeats: npx ift data audit.',
+    )
+  }
+}
+
 /** The parts of a view, with as much of each as the mixture says. */
 function portioned(parts: readonly MixturePart[], rows: readonly Int32Array[], seed: number): ViewPart[] {
   const views = parts.map(({ name, samples }, p) => {
@@ -142,14 +177,16 @@ export function mixSamples(parts: readonly MixturePart[], options: MixtureOption
     trainRows.push(indexes.filter((_, i) => isHeldOut[from + i] === 0))
     heldRows.push(indexes.filter((_, i) => isHeldOut[from + i] === 1))
   }
+  const counts = parts.map(({ samples }, p) => ({
+    rows: trainRows[p]!.length,
+    duplicates: samples.count - all[p]!.length,
+    heldOut: heldRows[p]!.length,
+  }))
+  checkShares(parts, counts)
   const whole = parts.map(({ name, samples }) => ({ name, samples }))
   return {
     train: new SampleView(portioned(parts, trainRows, seed), order, seed),
     validation: new SampleView(portioned(whole, heldRows, seed), 'sequential', seed),
-    counts: parts.map(({ samples }, p) => ({
-      rows: trainRows[p]!.length,
-      duplicates: samples.count - all[p]!.length,
-      heldOut: heldRows[p]!.length,
-    })),
+    counts,
   }
 }

@@ -27,8 +27,8 @@ export interface MixedSet {
 }
 
 /**
- * The table of a mixture; where its end is far, the epochs seen may be an estimate. `end` is where the run ends, and `seed` orders its epochs; `sets` are the parts of the mixture in
- * their order.
+ * The table of a mixture. `end` is where the run ends, and `seed` orders its epochs; `sets` are the parts of the mixture in their
+ * order. Where the end is far, the epochs seen may be an estimate.
  */
 export function mixtureTable(
   { train, counts }: Mixture,
