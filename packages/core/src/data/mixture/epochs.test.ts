@@ -92,6 +92,31 @@ describe('turns', () => {
       }
     }
   })
+  test('beside whole copies, rows that fit in the rest of a budget have turns, whatever longer ones there are', () => {
+    const random = new DataRandom('rests', 1)
+    for (let round = 0; round < 100; round++) {
+      const count = 3 + random.below(20)
+      const lengths = Array.from({ length: count }, (_, row) => (row < 2 ? 100 : 1 + random.below(20)))
+      const all = lengths.reduce((sum, length) => sum + length, 0)
+      const copies = 1 + random.below(3)
+      const rest = random.below(120)
+      const amount = { rows: count * (copies + 1) - 1, tokens: copies * all + rest }
+      const turns = new Turns({ count, length: (row) => lengths[row]!, key: [round] }, amount)
+      const fitting = lengths.flatMap((length, row) => (length <= rest ? [row] : []))
+      const seen = new Int32Array(count)
+      for (let epoch = 0; epoch < 2 * count; epoch++) {
+        const chosen = turns.take(epoch).subarray(copies * count)
+        expect(turns.size(epoch)).toBe(copies * count + chosen.length)
+        expect(chosen.reduce((sum, row) => sum + lengths[row]!, 0)).toBeLessThanOrEqual(rest)
+        if (fitting.length > 0) expect(chosen.length).toBeGreaterThan(0)
+        expect(new Set(chosen).size).toBe(chosen.length)
+        for (const row of chosen) seen[row]!++
+      }
+      const turnsOf = fitting.map((row) => seen[row]!)
+      if (fitting.length > 0) expect(Math.min(...turnsOf)).toBeGreaterThan(0)
+      if (fitting.length > 0) expect(Math.max(...turnsOf) - Math.min(...turnsOf)).toBeLessThanOrEqual(1)
+    }
+  })
 })
 
 test('in even alternation every beginning holds each part within one sample of its share', () => {

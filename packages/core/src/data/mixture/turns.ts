@@ -17,7 +17,7 @@ export interface TurnRows {
   readonly key: readonly (number | string)[]
 }
 
-/** Where the choice of an epoch begins: in a seeded order of all rows, of which the rows before `at` had their turn. */
+/** Where the choice of an epoch begins: in a seeded order of the rows to choose among, of which the rows before `at` had their turn. */
 interface Turn {
   readonly epoch: number
   readonly pass: number
@@ -28,7 +28,7 @@ interface Turn {
 /**
  * The rows of a part that an epoch takes: all of them as often as the amount allows, and of the rest a seeded choice that
  * goes on where the epoch before ended. A row has its next turn in this choice only after every other one had its own, and
- * none occurs twice in the choice of an epoch.
+ * none occurs twice in the choice of an epoch. Beside whole copies, rows longer than all that is left of the tokens have none.
  */
 export class Turns {
   readonly #rows: TurnRows
@@ -37,6 +37,8 @@ export class Turns {
   /** Rows and tokens that it takes besides. */
   readonly #rest: number
   readonly #budget: number
+  /** Rows that the choice is among; all of them when null. */
+  readonly #pool: Int32Array | null
   #next: Turn | null = null
   #chosen: { readonly epoch: number; readonly rows: Int32Array } | null = null
 
@@ -48,13 +50,19 @@ export class Turns {
       this.#copies = copies
       this.#rest = count === 0 ? 0 : wanted % count
       this.#budget = Infinity
+      this.#pool = null
       return
     }
     let all = 0
     for (let row = 0; row < count; row++) all += length(row)
     this.#copies = Math.min(copies, Math.floor(tokens / Math.max(1, all)))
-    this.#rest = Math.min(count, wanted - this.#copies * count)
     this.#budget = tokens - this.#copies * all
+    // Beside whole copies a row that never fits would keep every other one from its turn; alone, an epoch has one row at least.
+    const pool = Int32Array.from({ length: count }, (_, row) => row).filter(
+      (row) => this.#copies === 0 || length(row) <= this.#budget,
+    )
+    this.#pool = pool.length < count ? pool : null
+    this.#rest = Math.min(pool.length, wanted - this.#copies * count)
   }
 
   /** Whether an epoch takes every row, and each as often. */
@@ -98,12 +106,12 @@ export class Turns {
 
   /** The choice of an epoch in the order of its turns; the next one begins behind it. */
   #advance({ epoch, pass, at, order }: Turn): Int32Array {
-    const { count, length } = this.#rows
+    const { length } = this.#rows
     const chosen = new Int32Array(this.#rest)
     let tokens = 0
     let n = 0
     for (; n < this.#rest; n++, at++) {
-      if (at === count) {
+      if (at === order.length) {
         pass++
         order = this.#pass(pass, chosen.subarray(0, n))
         at = 0
@@ -118,10 +126,12 @@ export class Turns {
     return chosen.subarray(0, n)
   }
 
-  /** A seeded order of all rows, in which what an epoch has taken already stands behind the rest of its choice. */
+  /** A seeded order of the rows to choose among, in which what an epoch has taken already stands behind the rest of its choice. */
   #pass(pass: number, taken?: Int32Array): Int32Array {
     const { count, key } = this.#rows
-    const order = permutation(count, ...key, ...(pass === 0 ? [] : [pass]))
+    const pool = this.#pool
+    const places = permutation(pool?.length ?? count, ...key, ...(pass === 0 ? [] : [pass]))
+    const order = pool === null ? places : places.map((place) => pool[place]!)
     if (taken === undefined || taken.length === 0) return order
     const isTaken = new Uint8Array(count)
     for (const row of taken) isTaken[row] = 1
