@@ -144,6 +144,21 @@ test('a set of more than a million records among others needs a cap; alone it ne
   expect(await open(many(1_000_001), [{ name: 'many', limit: 5 }, './a.jsonl'])).toEqual([5, 40])
 })
 
+test('records are counted before those that repeat others are left out, and before they are looked for', async () => {
+  const open = (data: IftConfig['data'], more: Partial<IftConfig>) =>
+    sessionsIn(dir, [...plugins, many(1_000_001, 2_000_000)])(
+      config('count', { data, validation: {}, ...more }),
+      async (ift) => (await ift.openData()).data.train.sizes(0),
+    )
+  const refused = { code: 'IFT_DATA_CAP', message: expect.stringContaining('1,000,001 records') as string }
+  await expect(open(['./a.jsonl', 'many'], { dedup: 'exact' })).rejects.toMatchObject(refused)
+  // The examples before it would end the run as soon as they were looked at.
+  writeFileSync(join(dir, 'eval.jsonl'), readFileSync(join(dir, 'a.jsonl')))
+  const decontaminate = { against: './eval.jsonl', action: 'error' } as const
+  await expect(open(['./a.jsonl', 'many'], { decontaminate })).rejects.toMatchObject(refused)
+  await expect(open('./a.jsonl', { decontaminate })).rejects.toMatchObject({ code: 'IFT_DATA_CONTAMINATED' })
+})
+
 test('a set without a sample is refused with a share, and noted without one, with the reason', async () => {
   writeFileSync(join(dir, 'long.jsonl'), `{"instruction": "${'e '.repeat(9000)}", "output": "f"}\n`.repeat(2))
   writeFileSync(join(dir, 'again.jsonl'), readFileSync(join(dir, 'c.jsonl')))

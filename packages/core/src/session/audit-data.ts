@@ -2,7 +2,7 @@ import type { DataEntry, ResolvedConfig } from '../config/schema.js'
 import { examine, nearDefaults, type Examination, type Finding } from '../data/duplicates/index.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { decontaminationOf, findEvaluations, readEvaluations } from './evaluations.js'
-import { findDatasets } from './open-data.js'
+import { findDatasets } from './find-datasets.js'
 import { repeatsOf } from './without-repeats.js'
 
 export interface AuditOptions {

@@ -38,6 +38,8 @@ export interface KeptOptions {
   readonly keep: boolean
   /** Told that it cannot be kept. */
   readonly onFailure: (error: IftError) => unknown
+  /** Comes before the examples are looked through, which takes long; not where what was found is kept. */
+  readonly before: () => Promise<unknown>
 }
 
 export interface Kept<F> {
@@ -56,7 +58,7 @@ export async function withoutRepeats<F extends FoundExamples>(
   config: Pick<ResolvedConfig, 'data' | 'dedup' | 'decontaminate'>,
   found: readonly F[],
   find: Find,
-  { dir, keep, onFailure }: KeptOptions,
+  { dir, keep, onFailure, before }: KeptOptions,
 ): Promise<Kept<F>> {
   const repeats = repeatsOf(config.dedup)
   const decontamination = decontaminationOf(config.decontaminate)
@@ -85,6 +87,7 @@ export async function withoutRepeats<F extends FoundExamples>(
         .slice(0, 40)
   let examined = key === null ? null : await loadExamined(dir, key)
   if (!examined) {
+    await before()
     read ??= await readEvaluations(evaluations, overlap)
     examined = await examine(found, { repeats, evaluations: read, action })
     // They are read again to be tokenised.

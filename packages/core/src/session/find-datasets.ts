@@ -1,0 +1,209 @@
+import { existsSync } from 'node:fs'
+import { realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { IftError } from '@ift/tensor'
+import type { DatasetContext } from '../contract/dataset.js'
+import { amountOf } from '../config/amount.js'
+import type { DataEntry, DataSource } from '../config/schema.js'
+import { hashFiles, locateExamples, readExamples } from '../data/build.js'
+import { compositeNames, expandComposite } from '../data/composites.js'
+import { convertedFile } from '../data/converted-files.js'
+import type { Portion } from '../data/mixture/index.js'
+import { fileOf } from '../data/read/index.js'
+import { localPath } from '../files/paths.js'
+import type { PluginSession } from '../plugin/plugin-session.js'
+import { infoFile, type FileSource } from './dataset-info.js'
+import { fileOfSplit, withoutSplits } from './dataset-split.js'
+import type { FoundExamples } from './evaluations.js'
+import { fileSources, findRecords, locateDataset, sourcesOf, type RecordSource } from './record-source.js'
+import { uncapped } from './uncapped.js'
+
+/** A dataset with its examples and a cache key of their source (null when there is none). */
+export interface Found extends FoundExamples {
+  /** Number of its entry in the config; a composite has several datasets. */
+  readonly entry: number
+  readonly portion: Portion
+  /** Whether the entry says how much is taken of it. */
+  readonly capped: boolean
+  /** Whether it may have more records than a mixture takes without a cap, so that they are counted first. */
+  readonly large: boolean
+  /** Files of the folder that their names mark as held out, when no split is set. */
+  readonly leftOut: readonly string[]
+}
+
+/**
+ * The original's converted file in place of a dataset whose package is not installed: of a composite the one file of all parts, or
+ * those of the parts.
+ */
+function withConverted(session: PluginSession, source: FileSource): readonly FileSource[] {
+  const { name, path } = source
+  if (name === undefined) return [source]
+  if (path !== undefined) return expandComposite(name).map((part) => ({ ...source, name: part }))
+  const absent = (part: string) => !session.provides('dataset', part)
+  const converted = (part: string): FileSource | null => {
+    const file = convertedFile(part)
+    // They hold what is trained on.
+    if (
+      source.split !== undefined ||
+      file === undefined ||
+      !absent(part) ||
+      !existsSync(join(session.rootDir, file))
+    )
+      return null
+    const { name: _, ...rest } = source
+    return { ...rest, path: file, format: 'alpaca' }
+  }
+  const parts = expandComposite(name)
+  const whole = parts.some(absent) ? converted(name) : null
+  return whole ? [whole] : parts.map((part) => converted(part) ?? { ...source, name: part })
+}
+
+const portionOf = ({ weight, share, cap, tokens }: DataSource): Portion => ({
+  weight,
+  share,
+  cap: cap === undefined ? undefined : amountOf(cap),
+  tokens: tokens === undefined ? undefined : amountOf(tokens),
+})
+
+/** Bytes from which files may hold more records than a mixture takes without a cap; packed ones hold more in a byte. */
+const largeBytes = 64 * 2 ** 20
+const largePackedBytes = 8 * 2 ** 20
+
+async function areLarge(files: readonly string[]): Promise<boolean> {
+  let [plain, packed] = [0, 0]
+  for (const file of new Set(files.map((name) => fileOf(name).file))) {
+    const size = (await stat(file).catch(() => null))?.size ?? 0
+    if (/\.(gz|tgz|bz2|xz|zst|zip|parquet)$/i.test(file)) packed += size
+    else plain += size
+  }
+  return plain > largeBytes || packed > largePackedBytes
+}
+
+export interface FindOptions {
+  /** What is looked for where an entry names no split; training when omitted. */
+  readonly purpose?: 'training' | 'validation'
+  /** Told of each file on this machine that is read, before it is: of a dataset package while its examples are read. */
+  readonly onFile?: (file: string) => Promise<unknown>
+}
+
+/** Finds every dataset that entries name; composites become what they contain. */
+export async function findDatasets(
+  session: PluginSession,
+  entries: DataEntry | DataEntry[],
+  seed: number,
+  { purpose = 'training', onFile = () => Promise.resolve() }: FindOptions = {},
+): Promise<Found[]> {
+  const { rootDir } = session
+  const found: Found[] = []
+  for (const { path } of sourcesOf(entries)) {
+    const list = path === undefined ? null : await infoFile(rootDir, path)
+    if (list !== null) await onFile(list)
+  }
+  const sources = (await fileSources(rootDir, entries)).flatMap((one, entry) =>
+    withConverted(session, one).map((source) => ({ source, entry })),
+  )
+  for (const { source, entry } of sources) {
+    const { name, path, limit, split = 'train' } = source
+    if (name !== undefined && split === 'all')
+      throw new IftError(
+        'IFT_CONFIG_INVALID',
+        `split: all beside name: ${name}: expected one split, found all of them.`,
+        `Name each in an entry of its own: [{ name: "${name}" }, { name: "${name}", split: "test" }]`,
+      )
+    const portion = portionOf(source)
+    const capped = limit !== undefined || Object.values(portion).some((value) => value !== undefined)
+    if (name === undefined) {
+      if (path === undefined)
+        throw new IftError(
+          'IFT_CONFIG_INVALID',
+          'An entry of data names neither a dataset nor a path.',
+          'Set name: or path:.',
+        )
+      const {
+        path: place,
+        files,
+        leftOut,
+        options,
+      } = await findRecords(rootDir, { ...source, path }, purpose)
+      // Files that are left out lie in the folder all the same.
+      for (const file of new Set([...files, ...leftOut].map((one) => fileOf(one).file))) await onFile(file)
+      found.push({
+        name: path,
+        ...{ entry, portion, capped, leftOut },
+        places: await Promise.all(files.map(placeOf)),
+        large: await areLarge(files),
+        examples: () => readExamples(place, options),
+        key: JSON.stringify([await hashFiles(files), options]),
+        dropped: new Map(),
+      })
+      continue
+    }
+    if (!session.provides('dataset', name))
+      throw session.notFound('dataset', name, [...session.hooks.dataset.names(), ...compositeNames])
+    const definition = await session.dataset(name)
+    const dropped = new Map<string, number>()
+    let isOfSplit = split === 'train'
+    const context: DatasetContext = {
+      rootDir,
+      seed,
+      file: async (asked, hub = definition.hub) => {
+        isOfSplit = true
+        const wanted = fileOfSplit(name, asked, split)
+        // Without a folder and a hub id: beside the config.
+        const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
+        const file = base.endsWith(wanted) ? base : await locateDataset(rootDir, join(base, wanted))
+        await onFile(file)
+        return file
+      },
+      dropped: (reason) => void dropped.set(reason, (dropped.get(reason) ?? 0) + 1),
+    }
+    found.push({
+      name,
+      ...{ entry, portion, capped },
+      places: [placeOfSplit(name, path === undefined ? null : localPath(rootDir, path), split)],
+      large: (definition.size?.count ?? 0) > uncapped.most,
+      leftOut: [],
+      examples: () =>
+        checked(locateExamples(name, definition.load(context), limit), () => {
+          if (!isOfSplit) throw withoutSplits(name, split)
+        }),
+      key: null,
+      dropped,
+    })
+  }
+  return found
+}
+
+/** A file as itself, whatever names lead to it. */
+async function placeOf(name: string): Promise<string> {
+  const { file, entry } = fileOf(name)
+  const path = await realpath(file).catch(() => file)
+  return entry === null ? path : `${path}!${entry}`
+}
+
+const placeOfSplit = (name: string, path: string | null, split: string) =>
+  `${name}:${split}${path === null ? '' : ` in ${path}`}`
+
+/** The examples, after a check that needs the first of them, or their end. */
+async function* checked<T>(examples: AsyncIterable<T>, check: () => void): AsyncGenerator<T> {
+  for await (const example of examples) {
+    check()
+    yield example
+  }
+  check()
+}
+
+/** The files of records that `data` names; datasets of packages have none of their own. */
+export const recordSources = async (
+  session: PluginSession,
+  entries: DataEntry | DataEntry[],
+): Promise<RecordSource[]> =>
+  Promise.all(
+    (await fileSources(session.rootDir, entries))
+      .flatMap((one) => withConverted(session, one))
+      .flatMap((source) =>
+        source.path === undefined || source.name !== undefined
+          ? []
+          : [findRecords(session.rootDir, { ...source, path: source.path })],
+      ),
+  )
