@@ -126,6 +126,12 @@ test('the split of a dataset is read as its package reads the training file', as
   expect(data.examination!.contamination.evaluations).toEqual([
     { name: 'gsm8k in ./gsm8k:test', questions: 1 },
   ])
+  // One entry stands for a list of it.
+  const alone = await opened({ data: gsm8k, decontaminate: { ...gsm8k, split: 'test' } })
+  expect(alone.data.examination).toEqual(data.examination)
+  await expect(opened({ data: gsm8k, decontaminate: {} })).rejects.toThrow(
+    'decontaminate: {}: An entry of data names neither a dataset nor a path.',
+  )
   const validated = await opened({ data: gsm8k, validation: { data: { ...gsm8k, split: 'test' } } })
   expect(validated.data.validation!.count).toBe(1)
   const absent = opened({ data: gsm8k, decontaminate: { against: { ...gsm8k, split: 'dev' } } })

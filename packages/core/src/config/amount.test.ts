@@ -25,7 +25,7 @@ test('amounts are whole numbers, as numbers or with a unit', () => {
     null,
   ])
     expect(amount.safeParse(bad).success, String(bad)).toBe(false)
-  for (const bad of ['two', '0k'])
+  for (const bad of ['two', '0k', 1.5, -2, null, {}])
     expect(amount.safeParse(bad).error?.issues.map(({ message }) => message)).toEqual([
       'expected a whole number above 0, also as 500k, 2M or 1.5G',
     ])

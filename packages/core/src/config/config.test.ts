@@ -48,10 +48,27 @@ describe('validation', () => {
       /- decontaminate\.action: .*"drop"\|"warn"\|"error", found "kill"/,
     )
     expect(fault({ decontaminate: { agianst: 'x' } })).toContain('did you mean "decontaminate.against"?')
-    expect(fault({ decontaminate: [1] })).toMatch(/- decontaminate.*found/)
+    expect(fault({ decontaminate: { against: 'x:test', wrods: 5 } })).toContain(
+      'did you mean "decontaminate.words"?',
+    )
+    expect(fault({ decontaminate: { name: 'gsm8k', split: 5 } })).toMatch(
+      /- decontaminate\.split: .*string.*found 5/,
+    )
+    expect(fault({ decontaminate: { against: 5, action: 'kill' } })).toMatch(
+      /- decontaminate\.against: .*expected string, object or array, found 5\n.*- decontaminate\.action: /,
+    )
     expect(fault({ dedup: 'fuzzy' })).toContain('dedup: expected true, false, exact, near, or an object')
     expect(fault({ dedup: { near: 2 } })).toMatch(/- dedup\.near: .*<=1, found 2/)
     expect(fault({ dedup: { near: 0.8, bands: 7 } })).toMatch(/- dedup\.bands: .*divide.*found 7/)
+    // Alternatives that do not say what they take are named by their types.
+    const types = 'Invalid input: expected'
+    expect(fault({ decontaminate: 5 })).toContain(
+      `- decontaminate: ${types} string, array or object, found 5`,
+    )
+    expect(fault({ decontaminate: [1] })).toContain(`- decontaminate.0: ${types} string or object, found 1`)
+    expect(fault({ data: ['a', null] })).toContain(`- data.1: ${types} string or object, found null`)
+    expect(fault({ data: true })).toContain(`- data: ${types} string, object or array, found true`)
+    expect(fault({ plugins: [5] })).toContain('- plugins.0: expected the name of a package, a file')
     expect(fault({ adapter: { a: 5 } })).toMatch(/- adapter\.a: .*expected string.*found 5/)
   })
 })
@@ -128,4 +145,8 @@ test('the JSON Schema describes every option and has no integer noise', () => {
     default: 3e-4,
   })
   expect(rows.filter((row) => !row.description)).toEqual([])
+  const typeOf = (path: string) => rows.find((row) => row.path === path)?.type
+  expect(typeOf('data')).toBe('string | object | (string | object)[]')
+  expect(typeOf('decontaminate')).toBe('string | (string | object)[] | object')
+  expect(typeOf('generate.stop')).toBe('string[]')
 })

@@ -76,6 +76,9 @@ function defaultOf({ default: own, properties }: JsonNode): unknown {
 function typeOf(node: JsonNode): string {
   if (node.enum) return node.enum.map(String).join(' | ')
   if (node.anyOf) return [...new Set(node.anyOf.map(typeOf))].join(' | ')
-  if (node.type === 'array') return `${node.items ? typeOf(node.items) : 'any'}[]`
+  if (node.type === 'array') {
+    const items = node.items ? typeOf(node.items) : 'any'
+    return items.includes(' | ') ? `(${items})[]` : `${items}[]`
+  }
   return node.type ?? 'any'
 }

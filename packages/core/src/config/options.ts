@@ -11,6 +11,7 @@ export {
   int,
   literal,
   looseObject,
+  never,
   nonnegative,
   number,
   prettifyError,

@@ -117,6 +117,7 @@ const dedupSchema = z.union(
 const decontaminateSchema = z.union([
   z.string(),
   z.array(dataEntrySchema),
+  // First of the two: of as many faults, those of what the option alone has are told.
   strict({
     against: z
       .union([dataEntrySchema, z.array(dataEntrySchema)])
@@ -128,6 +129,8 @@ const decontaminateSchema = z.union([
     words: count.max(1024).default(13).describe('Words in a row that a question has in common.'),
     characters: count.max(1024).default(20).describe('The same in characters of Chinese and the like.'),
   }),
+  // What has `against` is meant as the other one.
+  dataSourceSchema.safeExtend({ against: z.never().optional() }),
 ])
 
 /** Datasets: one, or several that are mixed. */
@@ -137,8 +140,13 @@ const dataSchema = z.union([dataEntrySchema, z.array(dataEntrySchema)]).check(({
     .map((entry) => ({ share: typeof entry === 'string' ? undefined : entry.share }))
   // A share that is none has an issue of its own.
   if (portions.some(({ share = 1 }) => !(share > 0 && share <= 1))) return
-  const message = shareFault(portions)
-  if (message !== null) issues.push({ code: 'custom', input: value, message })
+  const fault = shareFault(portions)
+  if (fault !== null)
+    issues.push({
+      ...{ code: 'custom', input: value },
+      message: `expected ${fault.expected}`,
+      params: { found: fault.found },
+    })
 })
 
 export const generateSchema = strict({
@@ -351,11 +359,14 @@ export const configSchema = strict({
   output: z.string().default('ift-runs/{model}-{data}-{method}').describe('Run folder.'),
   plugins: z
     .array(
-      z.union([
-        z.string(),
-        z.literal(false),
-        z.custom<Plugin>((value) => typeof value === 'object' && value !== null),
-      ]),
+      z.union(
+        [
+          z.string(),
+          z.literal(false),
+          z.custom<Plugin>((value) => typeof value === 'object' && value !== null),
+        ],
+        { error: 'expected the name of a package, a file, a plugin, or false' },
+      ),
     )
     .default([])
     .describe('Further plugins: package names, files, or objects.'),

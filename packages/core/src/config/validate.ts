@@ -79,10 +79,29 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown, prefix: string
       .sort((a, b) => a.length - b.length)
     if (deepest) return deepest
   }
-  const found = valueAt(input, issue.path)
+  // A rule about several values says itself what was found.
+  const found: unknown = issue.code === 'custom' ? issue.params?.['found'] : undefined
+  const shown = found ?? valueAt(input, issue.path)
   return [
-    `${at(issue.path) || 'config'}: ${issue.message}${found === undefined ? '' : `, found ${show(found)}`}`,
+    `${at(issue.path) || 'config'}: ${messageOf(issue)}${shown === undefined ? '' : `, found ${show(shown)}`}`,
   ]
+}
+
+/** What zod says of alternatives that do not say it themselves. */
+const unsaid = 'Invalid input'
+
+/** The message of an issue; of alternatives with the types and values that they take. */
+function messageOf(issue: Issue): string {
+  if (issue.code !== 'invalid_union' || issue.message !== unsaid) return issue.message
+  const expected = [...new Set(expectedBy(issue))]
+  if (expected.length === 0) return issue.message
+  return `${unsaid}: expected ${[expected.slice(0, -1).join(', '), expected.at(-1)].filter(Boolean).join(' or ')}`
+}
+
+function expectedBy(issue: Issue): string[] {
+  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap(expectedBy)
+  if (issue.code === 'invalid_type') return [issue.expected]
+  return issue.code === 'invalid_value' ? issue.values.map((value) => show(value)) : []
 }
 
 /** What is wrong with `input`, a line each that names the field; `prefix` is the place of the object in its file. */

@@ -26,7 +26,13 @@ export type Find = (entries: DataEntry[]) => Promise<readonly FoundExamples[]>
 
 /** Evaluation data that a config names. */
 export const evaluationEntries = (option: ResolvedConfig['decontaminate']): (string | DataSource)[] =>
-  [typeof option === 'object' && 'against' in option ? option.against : (option ?? [])].flat()
+  [hasOptions(option) ? option.against : (option ?? [])].flat()
+
+type Decontaminate = ResolvedConfig['decontaminate']
+
+/** Whether the option is more than its evaluation data. */
+const hasOptions = (option: Decontaminate): option is Extract<Decontaminate, { against: unknown }> =>
+  typeof option === 'object' && 'against' in option && option.against !== undefined
 
 export interface Decontamination {
   readonly entries: readonly (string | DataSource)[]
@@ -37,8 +43,7 @@ export interface Decontamination {
 /** What `decontaminate` asks for. */
 export function decontaminationOf(option: ResolvedConfig['decontaminate']): Decontamination {
   const entries = evaluationEntries(option)
-  if (typeof option !== 'object' || !('against' in option))
-    return { entries, action: 'drop', overlap: overlapDefaults }
+  if (!hasOptions(option)) return { entries, action: 'drop', overlap: overlapDefaults }
   const { action, words, characters } = option
   return { entries, action, overlap: { words, characters } }
 }
@@ -51,7 +56,7 @@ export function evaluationSource(entry: string | DataSource): DataSource {
 }
 
 const shown = ({ name, path, split }: DataSource) =>
-  `${[name, path].filter(Boolean).join(' in ')}${split === undefined ? '' : `:${split}`}`
+  `${[name, path].filter(Boolean).join(' in ') || '{}'}${split === undefined ? '' : `:${split}`}`
 
 const ofTest = ({ name, path }: DataSource) =>
   path === undefined ? `${name}:test` : `[{ name: ${name}, path: ${path}, split: test }]`

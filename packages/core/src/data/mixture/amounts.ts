@@ -33,14 +33,17 @@ const mostSamples = 0x7fffffff
 /** Shares that were rounded still add up to the whole. */
 const tolerance = 1e-9
 
-/** What is wrong with the shares of a mixture's entries; null when they can hold. */
-export function shareFault(portions: readonly Portion[]): string | null {
+/** What the shares of a mixture's entries add up to, and what they should; null when they can hold. */
+export function shareFault(portions: readonly Portion[]): { expected: string; found: number } | null {
   const shares = portions.flatMap(({ share }) => (share === undefined ? [] : [share]))
   const sum = shares.reduce((total, share) => total + share, 0)
-  const shown = Number(sum.toPrecision(6))
-  if (sum > 1 + tolerance) return `the shares add up to ${shown}, expected at most 1`
+  const found = Number(sum.toPrecision(6))
+  if (sum > 1 + tolerance) return { expected: 'shares that add up to at most 1', found }
   if (sum >= 1 - tolerance && shares.length < portions.length)
-    return `the shares add up to ${shown}, and nothing is left for the entries without one`
+    return {
+      expected: 'shares that add up to less than 1, which leaves something for the entries without one',
+      found,
+    }
   return null
 }
 
@@ -85,7 +88,12 @@ export function amountsOf(parts: readonly PortionRows[]): Amount[] {
     return { own, rows, portion: own[0]!.part.portion }
   })
   const fault = shareFault(entries.map(({ portion }) => portion))
-  if (fault !== null) throw new IftError('IFT_DATA_WEIGHT', `The mixture is not possible: ${fault}.`)
+  if (fault !== null)
+    throw new IftError(
+      'IFT_DATA_WEIGHT',
+      `data: expected ${fault.expected}, found ${fault.found}.`,
+      'Lower the shares, or give every entry one and let them add up to 1.',
+    )
   const amounts = parts.map((): Amount => ({ rows: 0 }))
   let others = 0
   for (const { own, portion } of entries) {
@@ -118,7 +126,7 @@ export function amountsOf(parts: readonly PortionRows[]): Amount[] {
       .reduce((most, one) => (one[0].rows > most[0].rows ? one : most))
     throw new IftError(
       'IFT_DATA_WEIGHT',
-      `The mixture has ${all} samples, ${rows} of them of "${name}"; expected at most ${mostSamples}.`,
+      `data: expected a mixture of at most ${mostSamples} samples, found ${all}, ${rows} of them of "${name}".`,
       'Lower the weight or the share, or set a cap.',
     )
   }

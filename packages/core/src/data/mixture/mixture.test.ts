@@ -76,18 +76,20 @@ test('weights take parts more or less often', () => {
 
 test('what no mixture can be is refused', () => {
   const faults = [
-    [{ weight: 0 }, '"a": weight 0 is not a positive number'],
-    [{ weight: Infinity }, '"a": weight Infinity'],
-    [{ share: 1.5 }, '"a": share 1.5 is not above 0 and at most 1'],
-    [{ cap: 0.5 }, '"a": cap 0.5 is not a positive whole number'],
-    [{ tokens: -1 }, '"a": tokens -1'],
-    [{ share: 1 }, 'nothing is left for the entries without one'],
-    [{ weight: 1e9 }, '20000000004 samples, 20000000000 of them of "a"; expected at most 2147483647'],
+    [{ weight: 0 }, 'data: weight of "a": expected a number above 0, found 0.'],
+    [{ weight: Infinity }, 'weight of "a": expected a number above 0, found Infinity.'],
+    [{ share: 1.5 }, 'data: share of "a": expected a number above 0 and at most 1, found 1.5.'],
+    [{ cap: 0.5 }, 'data: cap of "a": expected a whole number above 0, found 0.5.'],
+    [{ tokens: -1 }, 'data: tokens of "a": expected a whole number above 0, found -1.'],
+    [{ share: 1 }, 'less than 1, which leaves something for the entries without one, found 1.'],
+    [{ weight: 1e9 }, 'at most 2147483647 samples, found 20000000004, 20000000000 of them of "a".'],
   ] as const
   for (const [portion, said] of faults)
     expect(() => mixSamples([part('a', 0, 20, portion), part('b', 100, 4)], options), said).toThrow(said)
   const both = [part('a', 0, 2, { share: 0.7 }), part('b', 9, 2, { share: 0.4 })]
-  expect(() => mixSamples(both, options)).toThrow('the shares add up to 1.1')
+  expect(() => mixSamples(both, options)).toThrow(
+    'data: expected shares that add up to at most 1, found 1.1.',
+  )
 })
 
 test('duplicates are taken out across parts, exactly', () => {

@@ -76,12 +76,19 @@ function withoutDuplicates(parts: readonly MixturePart[]): Int32Array[] {
 }
 
 function checkPortion({ name, weight = 1, share = 1, cap = 1, tokens = 1 }: MixturePart): void {
-  const fault = (what: string) => new IftError('IFT_DATA_WEIGHT', `Dataset "${name}": ${what}.`)
-  if (!(weight > 0 && Number.isFinite(weight))) throw fault(`weight ${weight} is not a positive number`)
-  if (!(share > 0 && share <= 1)) throw fault(`share ${share} is not above 0 and at most 1`)
-  for (const [field, value] of Object.entries({ cap, tokens }))
-    if (!(Number.isSafeInteger(value) && value > 0))
-      throw fault(`${field} ${value} is not a positive whole number`)
+  const fault = (field: string, expected: string, found: number, like: string) =>
+    new IftError(
+      'IFT_DATA_WEIGHT',
+      `data: ${field} of "${name}": expected ${expected}, found ${found}.`,
+      `Set ${field}: ${like}, or leave it out.`,
+    )
+  if (!(weight > 0 && Number.isFinite(weight))) throw fault('weight', 'a number above 0', weight, '2')
+  if (!(share > 0 && share <= 1)) throw fault('share', 'a number above 0 and at most 1', share, '0.25')
+  for (const [field, value, like] of [
+    ['cap', cap, '200000'],
+    ['tokens', tokens, '2M'],
+  ] as const)
+    if (!(Number.isSafeInteger(value) && value > 0)) throw fault(field, 'a whole number above 0', value, like)
 }
 
 /** Why parts have no sample to train on. */
