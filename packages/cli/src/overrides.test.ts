@@ -35,6 +35,13 @@ test('a switch that takes words as well takes its own alone', () => {
   expect(takeOverrides(['train', '--dedup', '{"near":0.9}']).flags).toEqual({ dedup: ['{"near":0.9}'] })
 })
 
+test('a list whose elements may be switches takes words', () => {
+  expect(split('train --plugins ./mine.js ./other.js --json').flags).toEqual({
+    plugins: ['./mine.js', './other.js'],
+  })
+  expect(split('generate --plugins ./mine.js').flags).toEqual({ plugins: ['./mine.js'] })
+})
+
 test('words behind an option of the method are its list, where the verb takes no words itself', () => {
   expect(split('train --peft.targetModules q_proj v_proj --peft.r 16').flags).toEqual({
     'peft.targetModules': ['q_proj', 'v_proj'],

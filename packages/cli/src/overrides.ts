@@ -44,7 +44,11 @@ const general = ['config', 'help', 'version']
 
 const looksLikeFlag = (word: string | undefined) => word === undefined || /^--?[a-zA-Z]/.test(word)
 
-const alternatives = (name: string) => known().get(name)?.type.split(' | ') ?? []
+/** Types of an option; those of the elements of a list, in brackets, are not its own. */
+const alternatives = (name: string) =>
+  known()
+    .get(name)
+    ?.type.split(/ \| (?![^(]*\))/) ?? []
 
 /** Options that may stand alone and mean yes; some of them take words as well. */
 const isSwitch = (name: string) =>
