@@ -4,6 +4,7 @@ import {
   Ift,
   IftError,
   asSource,
+  countOf,
   localPath,
   refuseInputs,
   writeFileAtomic,
@@ -12,7 +13,7 @@ import {
   type SessionRequest,
   type VerbTerminal,
 } from '@ift/core'
-import { auditText, countOf } from '../ui/audit-view.js'
+import { auditText } from '../ui/audit-view.js'
 
 /** What an audit can fail on. */
 export const auditFaults = ['contamination', 'exact', 'near', 'any'] as const

@@ -1,10 +1,4 @@
-import type { Examination, Matrix, VerbTerminal } from '@ift/core'
-
-const number = (count: number) => count.toLocaleString('en')
-
-/** All that a matrix counts. */
-export const countOf = (matrix: Matrix | null): number =>
-  (matrix ?? []).flat().reduce((sum, count) => sum + count, 0)
+import { countOf, countText, crowdedText, type Examination, type Matrix, type VerbTerminal } from '@ift/core'
 
 /** Contaminated records that are shown. */
 const shown = 20
@@ -18,7 +12,7 @@ export function auditText(
   terminal.table(
     sets.map(({ name, examples, withoutText }) => [
       name,
-      `${number(examples)} examples${withoutText ? `, ${number(withoutText)} of them without a text` : ''}`,
+      `${countText(examples)} examples${withoutText ? `, ${countText(withoutText)} of them without a text` : ''}`,
     ]),
     'Sets',
   )
@@ -31,23 +25,20 @@ export function auditText(
       ] as const
       const there = counts.filter(([count]) => count > 0)
       if (there.length === 0) return []
-      const text = there.map(([count, what]) => `${number(count)} ${what}`).join(', ')
+      const text = there.map(([count, what]) => `${countText(count)} ${what}`).join(', ')
       return [[i === j ? `${by.name} in itself` : `${by.name} in ${of.name}`, text]]
     }),
   )
   if (repeats.length > 0) terminal.table(repeats, 'Repeated')
   else terminal.note('No example repeats another.')
-  if (crowded > 0)
-    terminal.note(
-      `${number(crowded)} examples have so long a text in common with many others that only some of these were compared.`,
-    )
+  if (crowded > 0) terminal.note(crowdedText(crowded))
   if (clusters.largest.length > 0)
     terminal.table(
       clusters.largest.map(({ where, repeats, example }) => [
         where,
-        `${number(repeats)} ${repeats === 1 ? 'example' : 'examples'}, ${example.where}: ${example.text}`,
+        `${countText(repeats)} ${repeats === 1 ? 'example' : 'examples'}, ${example.where}: ${example.text}`,
       ]),
-      `Most repeated, of ${number(clusters.count)}`,
+      `Most repeated, of ${countText(clusters.count)}`,
     )
   const { evaluations, counts, found } = contamination
   if (evaluations.length === 0) return
@@ -55,12 +46,12 @@ export function auditText(
     evaluations.flatMap(({ name, questions: asked }, e) =>
       sets.map((set, s): [string, string] => [
         `${set.name} in ${name}`,
-        `${number(at(counts, e, s))} of ${number(set.examples)} examples share a text with one of ${number(asked)} records`,
+        `${countText(at(counts, e, s))} of ${countText(set.examples)} examples share a text with one of ${countText(asked)} records`,
       ]),
     ),
     'Contamination',
   )
   for (const { where, of, text = '' } of found.slice(0, shown)) terminal.view(`${where} and ${of}: ${text}\n`)
   const more = countOf(counts) - Math.min(shown, found.length)
-  if (more > 0) terminal.note(`… and ${number(more)} more; all of them in a file: --output FILE`)
+  if (more > 0) terminal.note(`… and ${countText(more)} more; all of them in a file: --output FILE`)
 }
