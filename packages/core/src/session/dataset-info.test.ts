@@ -53,6 +53,18 @@ beforeAll(async () => {
       sys: 's',
     },
   ])
+  await put('openai-tags.json', [
+    {
+      chat: [
+        { from: 'developer', text: 's' },
+        { from: 'Q', text: [{ type: 'text', text: 'a' }], weight: 0 },
+        { from: 'A', text: null, tool_calls: [{ name: 'f' }] },
+        { from: 'function', text: 'b' },
+        { from: 'A', text: 'c' },
+      ],
+    },
+    { chat: [{ from: 'user', text: 'a' }] },
+  ])
   await put('parts/test.jsonl', { instruction: 'a', output: 'b' })
 })
 afterAll(() => rm(dir, { recursive: true, force: true }))
@@ -89,6 +101,26 @@ const info = {
     },
   },
   openai: { file_name: 'openai.json', formatting: 'openai', columns: { messages: 'chat', system: 'sys' } },
+  openai_tags: {
+    file_name: 'openai-tags.json',
+    formatting: 'openai',
+    columns: { messages: 'chat' },
+    tags: {
+      role_tag: 'from',
+      content_tag: 'text',
+      user_tag: 'Q',
+      assistant_tag: 'A',
+      observation_tag: 'function',
+    },
+  },
+  column_of_tags: {
+    file_name: 'alpaca.json',
+    formatting: 'sharegpt',
+    columns: { messages: 'm', role: 'from' },
+  },
+  misspelt: { file_name: 'alpaca.json', columns: { prompt: 'instruction', respons: 'output' } },
+  foreign: { file_name: 'alpaca.json', columns: { prompt: 'instruction', zzzzzzzzzzzz: 'output' } },
+  misspelt_tag: { file_name: 'sharegpt.json', formatting: 'sharegpt', tags: { user_tags: 'USER' } },
   hub: { hf_hub_url: 'org/set', ms_hub_url: 'other/set', subset: 'zh', split: 'test' },
   hub_folder: {
     hf_hub_url: 'https://huggingface.co/datasets/org/set',
@@ -175,6 +207,37 @@ test('tags name the fields of a turn and its roles', async () => {
   })
 })
 
+test('tags of the formatting openai', async () => {
+  expect(await examples('openai_tags', { limit: 1 })).toEqual([
+    {
+      messages: [
+        { role: 'system', content: 's', fields: { role: 'developer' } },
+        { ...user('a'), learned: false },
+        { role: 'assistant', content: '', toolCalls: [{ name: 'f' }], fields: { content: null } },
+        { role: 'tool', content: 'b' },
+        assistant('c'),
+      ],
+    },
+  ])
+  await expect(examples('openai_tags')).rejects.toMatchObject({
+    code: 'IFT_DATA_RECORD',
+    message: expect.stringMatching(
+      /openai-tags\.json:1: field "chat\[0\]\.from": expected one of Q, A, function, /,
+    ) as string,
+  })
+})
+
+test.each(['data', 'LF/data', 'work/LF/data', 'work/LF/data/v1', 'a/b@main/data'])(
+  'files lie beside the list: %s',
+  async (folder) => {
+    const root = await mkdtemp(join(dir, 'root-'))
+    await mkdir(join(root, folder), { recursive: true })
+    await writeFile(join(root, folder, 'dataset_info.json'), '{"x": {"file_name": "a.json"}}')
+    for (const path of [folder, `${folder}/dataset_info.json`])
+      expect((await fromDatasetInfo(root, source('x', { path }))).path).toBe(join(root, folder, 'a.json'))
+  },
+)
+
 test('what is set beside the name counts first', async () => {
   expect(await examples('some', { limit: 2 })).toHaveLength(2)
 })
@@ -197,11 +260,23 @@ test.each([
   ['modelscope', /modelscope: ms_hub_url or om_hub_url/],
   ['part', /part: split: "train\[:10\]"/],
   ['form', /form: formatting: "chatml"/],
+  ['misspelt', /misspelt: columns: unknown name "respons"; known are prompt, query, response, /],
+  ['foreign', /foreign: columns: unknown name "zzzzzzzzzzzz"/],
+  ['column_of_tags', /column_of_tags: columns: unknown name "role"/],
+  ['misspelt_tag', /misspelt_tag: tags: unknown name "user_tags"; known are role_tag, /],
 ])('%s says that it is not read', async (name, message) => {
   await expect(fromDatasetInfo(dir, source(name))).rejects.toMatchObject({
     code: 'IFT_FILE_UNSUPPORTED',
     message: expect.stringMatching(message) as string,
   })
+})
+
+test.each([
+  ['misspelt', '"columns": { "response": … }'],
+  ['foreign', 'Rename it, or delete it: "columns".'],
+  ['misspelt_tag', '"tags": { "user_tag": … }'],
+])('%s: the name that was meant', async (name, hint) => {
+  await expect(fromDatasetInfo(dir, source(name))).rejects.toMatchObject({ hint })
 })
 
 test('files outside of the folder', async () => {

@@ -3,12 +3,11 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { array, boolean, looseObject, number, record, string, union } from 'zod'
 import type { DataSource } from '../config/schema.js'
-import { layoutColumns, type RecordLayout } from '../data/format/layout.js'
+import { layoutColumns, layoutRoles, type RecordLayout } from '../data/format/layout.js'
 import { hostile } from '../files/errors.js'
 import { localPath } from '../files/paths.js'
 import { nearestNames } from '../files/pattern.js'
 import { readJson, type Shape } from '../files/read-json.js'
-import { parseHubFiles } from '../source/index.js'
 import { suggest } from '../suggest.js'
 
 /** LLaMA-Factory's list of data sets (github.com/hiyouga/LLaMA-Factory, data/README.md). */
@@ -45,6 +44,34 @@ const infoShape: Shape<Record<string, Entry>> = record(
   }),
 )
 
+const mediaColumns = ['images', 'videos', 'audios']
+const preferenceColumns = ['chosen', 'rejected', 'kto_tag']
+const knownNames = {
+  columns: [...layoutColumns, ...mediaColumns, ...preferenceColumns],
+  tags: ['role_tag', 'content_tag', ...Object.keys(layoutRoles)],
+}
+
+const defaultTags = {
+  sharegpt: {
+    role_tag: 'from',
+    content_tag: 'value',
+    user_tag: 'human',
+    assistant_tag: 'gpt',
+    observation_tag: 'observation',
+    function_tag: 'function_call',
+    system_tag: 'system',
+  },
+  openai: {
+    role_tag: 'role',
+    content_tag: 'content',
+    user_tag: 'user',
+    assistant_tag: 'assistant',
+    observation_tag: 'tool',
+    function_tag: 'function_call',
+    system_tag: 'system',
+  },
+} as const satisfies Record<string, RecordLayout['tags']>
+
 /** A source with a path, whose records may be laid out as an entry of dataset_info.json says. */
 export type FileSource = DataSource & { readonly layout?: RecordLayout }
 
@@ -78,7 +105,7 @@ export async function fromDatasetInfo(rootDir: string, source: DataSource): Prom
   const split = source.split ?? splitOf(entry, place)
   return {
     ...rest,
-    path: placeOf(entry, place, parseHubFiles(path)?.spec ?? dirname(file)),
+    path: placeOf(entry, place, dirname(file)),
     layout: layoutOf(entry, place),
     ...(split === undefined ? {} : { split }),
     ...(source.limit === undefined && entry.num_samples !== undefined ? { limit: entry.num_samples } : {}),
@@ -95,19 +122,35 @@ export async function infoFile(rootDir: string, path: string): Promise<string | 
 const unsupported = (place: string, what: string, hint: string) =>
   new IftError('IFT_FILE_UNSUPPORTED', `${place}: ${what}`, hint)
 
+/** A misspelt name would leave its column out, which makes another kind of example of a record. */
+function refuseUnknown(place: string, field: keyof typeof knownNames, name: string): void {
+  const known = knownNames[field]
+  if (known.includes(name)) return
+  const meant = field === 'columns' ? suggest(name, [...known, ...knownNames.tags]) : suggest(name, known)
+  throw unsupported(
+    place,
+    `${field}: unknown name "${name}"; known are ${known.join(', ')}`,
+    meant === null
+      ? `Rename it, or delete it: "${field}".`
+      : `"${known.includes(meant) ? field : 'tags'}": { "${meant}": … }`,
+  )
+}
+
 /** Entries that are no instructions to learn from, or not to be had as files. */
 function refuse(
-  { ranking, columns = {}, script_url: script, cloud_file_name: cloud, ...entry }: Entry,
+  { ranking, columns = {}, tags = {}, script_url: script, cloud_file_name: cloud, ...entry }: Entry,
   place: string,
 ): void {
-  const media = ['images', 'videos', 'audios'].filter((column) => column in columns)
+  for (const name of Object.keys(columns)) refuseUnknown(place, 'columns', name)
+  for (const name of Object.keys(tags)) refuseUnknown(place, 'tags', name)
+  const media = mediaColumns.filter((column) => column in columns)
   if (media.length > 0)
     throw unsupported(
       place,
       `it has ${media.join(' and ')}, and models here read text alone`,
       'Choose another set.',
     )
-  if (ranking === true || 'kto_tag' in columns || 'chosen' in columns || 'rejected' in columns)
+  if (ranking === true || preferenceColumns.some((column) => column in columns))
     throw unsupported(
       place,
       `it is a set of preferences (${ranking === true ? 'ranking' : 'columns chosen, rejected or kto_tag'}), and training here learns answers`,
@@ -186,15 +229,6 @@ function layoutOf({ formatting = 'alpaca', columns, tags = {} }: Entry, place: s
     columns: Object.fromEntries(
       layoutColumns.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
     ),
-    tags: {
-      role_tag: 'from',
-      content_tag: 'value',
-      user_tag: 'human',
-      assistant_tag: 'gpt',
-      observation_tag: 'observation',
-      function_tag: 'function_call',
-      system_tag: 'system',
-      ...tags,
-    },
+    tags: { ...defaultTags[formatting === 'openai' ? 'openai' : 'sharegpt'], ...tags },
   }
 }

@@ -1,4 +1,4 @@
-export { locateData, parseHubFiles } from './locate.js'
+export { locateData } from './locate.js'
 export { pathOf } from './path-of.js'
 export { resolveSource } from './resolve.js'
 export { parseHubId } from './spec.js'

@@ -1,4 +1,4 @@
-import type { Example, MessagesExample } from '../../contract/data.js'
+import type { Example, MessagesExample, Role } from '../../contract/data.js'
 import { isRecord, type RawRecord } from '../read/record.js'
 import { alpaca } from './alpaca.js'
 import { wrongField } from './format.js'
@@ -12,14 +12,17 @@ export const layoutColumns = [
   ...(['messages', 'system', 'tools'] as const),
 ]
 
-/** What an entry calls the roles of a conversation, with the role of the form `sharegpt` that each is. */
+/** What an entry calls the roles of a conversation, with the role that each is. A call of a function is text that the model writes. */
 export const layoutRoles = {
-  user_tag: 'human',
-  assistant_tag: 'gpt',
-  observation_tag: 'observation',
-  function_tag: 'function_call',
+  user_tag: 'user',
+  assistant_tag: 'assistant',
+  observation_tag: 'tool',
+  function_tag: 'assistant',
   system_tag: 'system',
-} as const
+} as const satisfies Record<string, Role>
+
+/** Roles of OpenAI that no tag names. */
+const openaiRoles = ['developer', 'function']
 
 /** How records of an entry of dataset_info.json are laid out, with the defaults filled in. */
 export interface RecordLayout {
@@ -56,7 +59,7 @@ export function layoutConverter(layout: RecordLayout): (raw: RawRecord) => Examp
     const rest = { system: value(columns.system), tools: value(columns.tools) }
     if (formatting === 'openai')
       return withSystem(
-        messages.convert(put({ messages: value(columns.messages), tools: rest.tools })),
+        messages.convert(put({ messages: turnsOf(raw, layout), tools: rest.tools })),
         rest.system,
       )
     if (formatting === 'sharegpt')
@@ -101,15 +104,17 @@ const withSystem = (example: Example, system: unknown): Example =>
       } satisfies MessagesExample)
     : example
 
-/** Turns with the names of the form `sharegpt`. */
-function turnsOf(raw: RawRecord, { columns, tags }: RecordLayout): unknown {
+/** Turns with the names of the form that they are read by, and roles that it knows. */
+function turnsOf(raw: RawRecord, { formatting, columns, tags }: RecordLayout): unknown {
   const column = columns.messages ?? 'conversations'
   const turns = raw.record[column]
   if (!Array.isArray(turns)) throw wrongField(raw.where, column, 'a list of turns', turns)
   const { role_tag: roleField, content_tag: contentField, ...named } = tags
-  const roles = new Map(
+  const roles = new Map<string, string>(
     Object.entries(layoutRoles).map(([tag, role]) => [named[tag as keyof typeof layoutRoles], role]),
   )
+  const isOpenai = formatting === 'openai'
+  if (isOpenai) for (const role of openaiRoles) if (!roles.has(role)) roles.set(role, role)
   return turns.map((turn: unknown, i) => {
     if (!isRecord(turn))
       throw wrongField(raw.where, `${column}[${i}]`, `a turn {${roleField}, ${contentField}}`, turn)
@@ -123,6 +128,8 @@ function turnsOf(raw: RawRecord, { columns, tags }: RecordLayout): unknown {
         given,
         `${typeof given === 'string' ? `Found "${given}". ` : ''}The names stand in \`tags\` of dataset_info.json.`,
       )
+    // Parts, and null beside calls, are read as messages have them.
+    if (isOpenai) return { ...others, role, ...(contentField in turn && { content }) }
     if (typeof content !== 'string')
       throw wrongField(raw.where, `${column}[${i}].${contentField}`, 'a text', content)
     return { ...others, from: role, value: content }
