@@ -54,10 +54,11 @@ export async function findRecords(
   const place = await locateDataset(rootDir, path)
   const split: Split = named === undefined ? purpose : named === 'all' ? 'all' : { named }
   const [files, all] = [await dataFiles(place, split), await dataFiles(place)]
+  const taken = new Set(files)
   return {
     path: place,
     files,
-    leftOut: named === undefined ? all.filter((one) => !files.includes(one)) : [],
+    leftOut: named === undefined ? all.filter((one) => !taken.has(one)) : [],
     options: {
       split,
       ...(format ? { format } : {}),
