@@ -9,24 +9,33 @@ import { decodeText } from './text.js'
 export class JsonBound extends Error {}
 
 const quote = 0x22
+const apostrophe = 0x27
 const backslash = 0x5c
 const comma = 0x2c
+const slash = 0x2f
+const star = 0x2a
+const lineEnd = /[\r\n]/g
 
 /**
  * Throws `JsonBound` for a text that would take too much to parse, or whose value would be too deep for what walks through it. The text
- * need not be JSON; strings are passed over by their ends.
+ * need not be JSON; strings are passed over by their ends, and if `json5` is set, those in single quotes and comments too.
  */
-export function boundJson(text: string): void {
+export function boundJson(text: string, { json5 = false }: { readonly json5?: boolean } = {}): void {
   // Each value but the first needs a sign of its own.
   if (text.length < mostJsonDepth) return
   let depth = 0
   let values = 1
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code === quote) {
-      i = text.indexOf('"', i + 1)
-      while (i >= 0 && isEscaped(text, i)) i = text.indexOf('"', i + 1)
+    if (code === quote || (json5 && code === apostrophe)) {
+      const end = code === quote ? '"' : "'"
+      i = text.indexOf(end, i + 1)
+      while (i >= 0 && isEscaped(text, i)) i = text.indexOf(end, i + 1)
       if (i < 0) return
+    } else if (json5 && code === slash) {
+      const end = commentEnd(text, i)
+      if (end < 0) return
+      i = end
     } else if (code === comma) values++
     // [ and { differ in one bit, as ] and } do.
     else if ((code | 0x20) === 0x7b) {
@@ -36,6 +45,18 @@ export function boundJson(text: string): void {
     } else if ((code | 0x20) === 0x7d) depth--
   }
   if (values > mostJsonValues) throw new JsonBound(`it holds more than ${mostJsonValues} values`)
+}
+
+/** The last character of the comment that begins at a slash, the slash itself where none does; -1 for one that does not end. */
+function commentEnd(text: string, at: number): number {
+  const next = text.charCodeAt(at + 1)
+  if (next === star) {
+    const end = text.indexOf('*/', at + 2)
+    return end < 0 ? -1 : end + 1
+  }
+  if (next !== slash) return at
+  lineEnd.lastIndex = at + 2
+  return lineEnd.exec(text)?.index ?? -1
 }
 
 function isEscaped(text: string, at: number): boolean {

@@ -14,8 +14,9 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 const newline = 0x0a
+const carriageReturn = 0x0d
 export const isSpace = (byte: number): boolean =>
-  byte === 0x20 || byte === newline || byte === 0x0d || byte === 0x09
+  byte === 0x20 || byte === newline || byte === carriageReturn || byte === 0x09
 
 /** What a file holds at its top: values in a row, or those of one array, or the members of one object. */
 export type JsonContainer = 'row' | 'array' | 'object'
@@ -47,6 +48,7 @@ export async function* splitJson(
   /** The sign that ends the string; 0 outside of one. */
   let string = 0
   let comment: Comment = 'none'
+  let commentLine = 1
   let escaped = false
   let start = -1
   let startLine = 1
@@ -55,12 +57,12 @@ export async function* splitJson(
   let elementDue = true
   const bound = new RecordBound(path)
 
-  const broken = (what: string, at = line) =>
-    new IftError(
-      'IFT_DATA_SYNTAX',
-      `${path}:${at}: ${what}`,
-      'The file must be one JSON array of records, or one record a line (JSONL).',
-    )
+  const broken = (
+    what: string,
+    at = line,
+    hint = 'The file must be one JSON array of records, or one record a line (JSONL).',
+  ) => new IftError('IFT_DATA_SYNTAX', `${path}:${at}: ${what}`, hint)
+  const noComment = () => broken('a slash that begins no comment.', commentLine)
 
   const finish = (last: Uint8Array): JsonPiece => {
     const bytes = pending.length === 0 ? last : Buffer.concat([...pending, last])
@@ -84,12 +86,14 @@ export async function* splitJson(
       }
       if (tolerant && (comment !== 'none' || byte === slash)) {
         const was: Comment = comment
-        if (was === 'none') comment = 'slash'
-        else if (was === 'slash') comment = byte === slash ? 'line' : byte === star ? 'block' : 'none'
-        else if (was === 'line') comment = byte === newline ? 'none' : 'line'
+        if (was === 'none') {
+          comment = 'slash'
+          commentLine = line
+        } else if (was === 'slash') comment = byte === slash ? 'line' : byte === star ? 'block' : 'none'
+        else if (was === 'line') comment = byte === newline || byte === carriageReturn ? 'none' : 'line'
         else comment = byte === star ? 'star' : was === 'star' && byte === slash ? 'none' : 'block'
         if (was !== 'slash' || comment !== 'none') continue
-        throw broken('a slash that begins no comment.')
+        throw noComment()
       }
       if (start < 0) {
         if (isSpace(byte)) continue
@@ -144,6 +148,9 @@ export async function* splitJson(
     // What of the chunk belongs to no record that ended in it.
     bound.add(start >= 0 ? chunk.length - start : chunk.length - ended, line)
   }
+  if (comment === 'slash') throw noComment()
+  if (comment === 'block' || comment === 'star')
+    throw broken('a comment that does not end; what follows would be lost.', commentLine, 'End it with */.')
   if (start >= 0) {
     if (container !== 'row' || depth > 0 || string !== 0)
       throw broken('the file ends inside a record; it may have been cut off.', startLine)

@@ -14,9 +14,10 @@ export function parseTolerantJson(text: string): unknown {
   try {
     return parseExactJson(text)
   } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause
+    // Where strings and comments are is another question there, and so is how deep the text is.
+    if (!(cause instanceof SyntaxError || cause instanceof JsonBound)) throw cause
   }
-  boundJson(text)
+  boundJson(text, { json5: true })
   let body: ValueNode
   try {
     body = parse(text, { mode: 'json5', ranges: true }).body

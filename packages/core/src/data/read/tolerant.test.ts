@@ -51,7 +51,7 @@ test('what is broken stays broken, with its line', async () => {
   for (const [text, message] of [
     ['[{"q": 1},\n{"q":\n 2 3}]', /bad\.json:3: not valid JSON: Unexpected token Number/],
     ['[{"q": 1},\n{"q": "x', /bad\.json:2: the file ends inside a record/],
-    ['[{"q": 1},\n{"q": 1 /* x}]', /bad\.json:2: the file ends inside a record/],
+    ['[{"q": 1},\n{"q": 1 /* x}]', /bad\.json:2: a comment that does not end/],
     ['[{"q": 1},\n/ {"q": 1}]', /bad\.json:2: a slash that begins no comment/],
     ["[{'q': 1, 'q': 2}]", /bad\.json:1: the key "q" is there twice/],
     ['[{"q": True}]', /bad\.json:1: not valid JSON/],
@@ -60,6 +60,23 @@ test('what is broken stays broken, with its line', async () => {
     const strict = await problem(file('bad.json', text, false))
     expect(strict.hint).not.toContain('tolerant')
   }
+})
+
+test('no record is lost in a comment', async () => {
+  for (const [text, message] of [
+    ['{"q": 1}\n/* {"q": 2}\n{"q": 3}\n', /lost\.jsonl:2: a comment that does not end/],
+    ['{"q": 1}\n{"q": 2} /*', /lost\.jsonl:2: a comment that does not end/],
+    ['[{"q": 1}]\n\n/* the end *', /lost\.jsonl:3: a comment that does not end/],
+    ['[{"q": 1}, {"q": /* x\n\n 2}]', /lost\.jsonl:1: a comment that does not end/],
+    ['{"q": 1}\n{"q": 2}\n/', /lost\.jsonl:3: a slash that begins no comment/],
+    ['{"q": 1}\n/\n{"q": 2}', /lost\.jsonl:2: a slash that begins no comment/],
+  ] as const) {
+    const error = await problem(file('lost.jsonl', text))
+    expect(error.code).toBe('IFT_DATA_SYNTAX')
+    expect(error.message).toMatch(message)
+  }
+  // JSON5 ends a line by a carriage return too.
+  expect(await file('rows.jsonl', '// one\r{"q": 1}\r{"q": 2} // two\r\n{"q": 3} // the end')).toHaveLength(3)
 })
 
 test('it is proposed only where it helps, and JSON is read as ever', async () => {
@@ -74,6 +91,22 @@ test('it is proposed only where it helps, and JSON is read as ever', async () =>
       expect((await file(name, text)).map(({ record }) => record)).toEqual(rows)
     }
   expect((await problem(file('cut.jsonl', '{"q":1,}\n{"q":2', false))).hint).not.toContain('tolerant')
+})
+
+test('brackets in strings and comments are no depth, and hide none', () => {
+  const brackets = '['.repeat(200)
+  const values = [
+    `{'text': '${brackets}'}`,
+    `{'text': 'it\\'s ${brackets}'}`,
+    `{text: "x", /* ' " ${brackets} */ a: 1}`,
+    `{text: "x", // ' " ${brackets}\n a: 1}`,
+    `{text: "x", // ${brackets}\r a: 1}`,
+  ]
+  for (const text of values) expect(parseTolerantJson(text)).toHaveProperty('text')
+  for (const open of [`['"', `, `["'", `, `[/* " */`, `[// '\n`, `[// '\r`, `['\\'"', `])
+    expect(() => parseTolerantJson(`${open.repeat(200)}${']'.repeat(200)}`)).toThrow(
+      /more than 128 levels deep/,
+    )
 })
 
 test('depth has its bound', () => {
