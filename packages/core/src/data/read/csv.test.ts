@@ -27,6 +27,19 @@ test('what is said counts, not what is found', async () => {
   expect(await records('a:1\n', { delimiter: ':', header: ['q', 'a'] })).toEqual([{ q: 'a', a: '1' }])
 })
 
+test('names of csv.header are those of columns, each once', async () => {
+  expect(await records('1,2,3\n', { header: ['a ', '', 'c'] })).toEqual([{ a: '1', 'column 2': '2', c: '3' }])
+  for (const header of [
+    ['a', 'b', 'a'],
+    ['a', 'b', ' a'],
+    ['', 'b', 'column 1'],
+  ]) {
+    const error = await problem(file('1,2,3\n', { header }))
+    expect(error.code).toBe('IFT_CONFIG_INVALID')
+    expect(error.message).toMatch(/table\.csv: csv\.header: columns 1 and 3 are both named "(a|column 1)"/)
+  }
+})
+
 test('quotes behind a backslash, by option', async () => {
   const text = String.raw`q,a
 "say \"hi\", then \\ and \n",C:\new

@@ -49,14 +49,14 @@ function check(path: string, bytes: Uint8Array, line: number): number {
   }
 }
 
-/** Names of the first line. A column without one gets its number, so that no other takes its place. */
-function columnNames(path: string, header: readonly string[]): string[] {
+/** Names of the first line, or of `csv.header`. A column without one gets its number, so that no other takes its place. */
+function columnNames(path: string, header: readonly string[], isGiven: boolean): string[] {
   const names = header.map((name, i) => name.trim() || `column ${i + 1}`)
   const second = names.findIndex((name, i) => names.indexOf(name) < i)
   if (second < 0) return names
   throw new IftError(
-    'IFT_DATA_SYNTAX',
-    `${path}:1: columns ${names.indexOf(names[second]!) + 1} and ${second + 1} are both named "${names[second]!}"; one would be lost.`,
+    isGiven ? 'IFT_CONFIG_INVALID' : 'IFT_DATA_SYNTAX',
+    `${path}:${isGiven ? ' csv.header:' : '1:'} columns ${names.indexOf(names[second]!) + 1} and ${second + 1} are both named "${names[second]!}"; one would be lost.`,
     'Rename one of them.',
   )
 }
@@ -103,7 +103,10 @@ export async function* readCsv(
   const { parse } = await import('csv-parse')
   const parser = parse({
     delimiter: sign,
-    columns: header === true ? (names: string[]) => columnNames(path, names) : [...header],
+    columns:
+      header === true
+        ? (names: string[]) => columnNames(path, names, false)
+        : columnNames(path, header, true),
     info: true,
     quote: quotes ? '"' : false,
     relax_quotes: true,
