@@ -14,10 +14,14 @@ export async function* onDisk<T>(
     yield* read(path)
     return
   }
-  const folder = await mkdtemp(join(tmpdir(), 'ift-unpacked-'))
+  const failed = (place: string) => (cause: unknown) => {
+    throw writeFailed(`${name}, unpacked to ${place} to be read,`, cause)
+  }
+  const prefix = join(tmpdir(), 'ift-unpacked-')
+  const folder = await mkdtemp(prefix).catch(failed(`${prefix}*`))
   try {
     const copy = join(folder, 'entry')
-    const target = await open(copy, 'wx', 0o600)
+    const target = await open(copy, 'wx', 0o600).catch(failed(copy))
     try {
       let length = 0
       for await (const chunk of bytes()) {
@@ -27,9 +31,7 @@ export async function* onDisk<T>(
             `more than ${mostUnpackedBytes} bytes, which are unpacked to be read`,
             'Unpack the archive, and name the folder.',
           )
-        await target.writeFile(chunk).catch((cause: unknown) => {
-          throw writeFailed(copy, cause)
-        })
+        await target.writeFile(chunk).catch(failed(copy))
       }
     } finally {
       await target.close()

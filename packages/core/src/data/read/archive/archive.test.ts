@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { packTar, type TarHeader } from 'modern-tar'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { hashFiles } from '../../build.js'
 import { dataFiles, diskFiles } from '../index.js'
 import { dir, problem, put, read } from '../read.fixture.js'
@@ -86,6 +86,24 @@ describe.each([
   })
 })
 
+describe.each([
+  ['zip', (entries: { name: string; data: Buffer }[]) => Promise.resolve(makeZip(entries))],
+  ['tar', tar],
+])('two entries of one name in a %s', (kind, make) => {
+  test.each(['a/b.jsonl', './a/b.jsonl', 'a//b.jsonl', 'a/./b.jsonl'])('%s', async (name) => {
+    const entries = ['a/b.jsonl', 'a/c.jsonl', name].map((one, i) => ({ name: one, data: lines(i) }))
+    await put(`twice.${kind}`, await make(entries))
+    const error = await problem(read(`twice.${kind}`))
+    expect(error.code).toBe('IFT_FILE_CORRUPT')
+    expect(error.message).toContain('two entries are named "a/b.jsonl"')
+  })
+  test('folders are no files', async () => {
+    const folder = { name: 'a/', data: Buffer.alloc(0), type: 'directory' as const }
+    await put(`folders.${kind}`, await make([folder, folder, { name: 'a/b.jsonl', data: lines(1) }]))
+    expect(await numbers(`folders.${kind}`)).toEqual([1])
+  })
+})
+
 describe('zip', () => {
   test.each([
     ['encrypted', { isEncrypted: true }, 'IFT_FILE_UNSUPPORTED', /rows\.jsonl: the entry is encrypted/],
@@ -100,6 +118,19 @@ describe('zip', () => {
     const error = await problem(read('bad.zip'))
     expect(error.code).toBe(code)
     expect(error.message).toMatch(message)
+  })
+  test('links and devices are passed over', async () => {
+    const data = Buffer.from('a.jsonl')
+    await put(
+      'links.zip',
+      makeZip([
+        { name: 'l.jsonl', data, mode: 0o120777 },
+        { name: 'd.jsonl', data, mode: 0o020644 },
+        { name: 'a.jsonl', data: lines(1), mode: 0o100644 },
+        { name: 'b.jsonl', data: lines(2), mode: 0o644 },
+      ]),
+    )
+    expect(await numbers('links.zip')).toEqual([1, 2])
   })
   test('entries that lie over each other', async () => {
     const data = Buffer.from('{"n":1}\n'.repeat(10_000))
@@ -180,6 +211,16 @@ test('Parquet in an archive is unpacked for as long as it is read', async () => 
   const error = await problem(read('q.tar'))
   expect(error.code).toBe('IFT_FILE_CORRUPT')
   expect(error.message).toContain('q.tar!/rows.parquet')
+})
+
+test.each(['TMPDIR', 'TMPDIR of a file'])('a place where nothing is unpacked to: %s', async (name) => {
+  const data = new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'n', data: [1], type: 'INT32' }] }))
+  await put('p.zip', makeZip([{ name: 'rows.parquet', data }]))
+  const place = name === 'TMPDIR' ? `${dir}/missing` : `${dir}/p.zip`
+  for (const variable of ['TMPDIR', 'TEMP', 'TMP']) vi.stubEnv(variable, place)
+  const error = await problem(read('p.zip').finally(() => vi.unstubAllEnvs()))
+  expect(error.code).toBe('IFT_FILE_UNWRITABLE')
+  expect(error.message).toContain(`p.zip!/rows.parquet, unpacked to ${place}`)
 })
 
 test('any cut into entries and archives holds the same records', async () => {

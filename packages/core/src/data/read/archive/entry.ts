@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { mostArchiveEntries, mostArchiveNameBytes } from '../../../files/bounds.js'
 import { corrupt, hostile } from '../../../files/errors.js'
@@ -39,13 +40,17 @@ export class EntryNames {
   readonly #archive: string
   #count = 0
   #bytes = 0
+  readonly #files = new Set<string>()
 
   constructor(archive: string) {
     this.#archive = archive
   }
 
-  /** Path of the next entry: `IFT_FILE_HOSTILE` for one that leaves the archive, `IFT_FILE_CORRUPT` when there are too many. */
-  take(name: string): string {
+  /**
+   * Path of the next entry, of a file or of something else: `IFT_FILE_HOSTILE` for one that leaves the archive, `IFT_FILE_CORRUPT` when there
+   * are too many, or two files of one name, of which programs take one or the other.
+   */
+  take(name: string, isFile: boolean): string {
     this.#bytes += name.length
     if (++this.#count > mostArchiveEntries || this.#bytes > mostArchiveNameBytes)
       throw corrupt(
@@ -53,18 +58,26 @@ export class EntryNames {
         `more than ${mostArchiveEntries} entries, or ${mostArchiveNameBytes >> 20} MiB of their names`,
         'Unpack it, and name the folder.',
       )
-    const path = name.replace(/^(\.\/+)+/, '')
+    const inner = name.replace(/^(\.\/+)+/, '')
     if (
-      path.startsWith('/') ||
-      /^[A-Za-z]:/.test(path) ||
-      /[\\\0]/.test(path) ||
-      path.split('/').includes('..')
+      inner.startsWith('/') ||
+      /^[A-Za-z]:/.test(inner) ||
+      /[\\\0]/.test(inner) ||
+      inner.split('/').includes('..')
     )
       throw hostile(
         this.#archive,
         `the entry ${JSON.stringify(name)} would lie outside of the archive`,
         'Do not unpack it either. Ask who made it for another one.',
       )
+    const path = inner === '' ? '' : posix.normalize(inner)
+    if (isFile && this.#files.has(path))
+      throw corrupt(
+        this.#archive,
+        `two entries are named ${JSON.stringify(path)}`,
+        'Unpack it, and name the folder: the last of the two is what remains.',
+      )
+    if (isFile) this.#files.add(path)
     return path
   }
 }

@@ -21,7 +21,7 @@ export async function* tarEntries(archive: string): AsyncGenerator<ArchiveEntry>
   let current = archive
   try {
     for await (const { header, body } of entries) {
-      const inside = names.take(header.name)
+      const inside = names.take(header.name, header.type === 'file')
       current = entryName(archive, inside)
       const name = current
       const state = { isRead: false }

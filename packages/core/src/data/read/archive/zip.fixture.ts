@@ -7,6 +7,8 @@ export interface ZipContent {
   /** 0: stored, 8: deflate, the default. Any other is said alone. */
   readonly method?: number
   readonly isEncrypted?: boolean
+  /** Type and permissions of a file of Unix; without, the archive is one of a system that has none. */
+  readonly mode?: number
   readonly crc?: number
   /** What the directory says in place of the truth. */
   readonly size?: number
@@ -34,7 +36,9 @@ export function makeZip(entries: readonly ZipContent[]): Buffer {
     const local = Buffer.concat([Buffer.from('PK\x03\x04'), facts, file, stored])
     const rest = Buffer.alloc(14)
     rest.writeUInt32LE(told.offset ?? offset, 10)
-    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00', 'latin1'), facts, rest, file]))
+    if (told.mode !== undefined) rest.writeUInt16LE(told.mode, 8)
+    const made = told.mode === undefined ? '\x14\x00' : '\x14\x03'
+    directory.push(Buffer.concat([Buffer.from(`PK\x01\x02${made}`, 'latin1'), facts, rest, file]))
     parts.push(local)
     offset += local.length
   }

@@ -33,15 +33,25 @@ async function* read(zip: ZipFile, entry: Entry, name: string): Chunks {
   }
 }
 
+/** Systems that an archive was made on whose files have a mode (APPNOTE 4.4.2): Unix, and macOS. */
+const unix = [3, 19]
+
+/** Whether an entry is a file: what a link or a device holds are no records. */
+function isRegular({ fileName, versionMadeBy, externalFileAttributes }: Entry): boolean {
+  if (fileName === '' || fileName.endsWith('/')) return false
+  const type = (externalFileAttributes >>> 16) & 0o170000
+  return !unix.includes(versionMadeBy >>> 8) || type === 0 || type === 0o100000
+}
+
 /** Every entry, checked: a directory may list one piece of the file a million times. */
 async function directory(archive: string, zip: ZipFile): Promise<ReadonlyMap<string, Entry>> {
   const names = new EntryNames(archive)
   const entries = new Map<string, Entry>()
   let bytes = 0
   for await (const entry of zip.eachEntry()) {
-    const inside = names.take(entry.fileName)
-    if (inside === '' || inside.endsWith('/')) continue
-    if (entries.has(inside)) throw corrupt(archive, `two entries are named ${JSON.stringify(inside)}`)
+    const isFile = isRegular(entry)
+    const inside = names.take(entry.fileName, isFile)
+    if (!isFile) continue
     entries.set(inside, entry)
     bytes += entry.compressedSize
     if (bytes > zip.fileSize || entry.uncompressedSize > mostDeflateFactor * entry.compressedSize + 64)
@@ -56,7 +66,7 @@ async function directory(archive: string, zip: ZipFile): Promise<ReadonlyMap<str
   return entries
 }
 
-/** Files of a zip archive (also zip64), in the order of its directory. */
+/** Files of a zip archive (also zip64), in the order of its directory. Links and devices are passed over. */
 export async function* zipEntries(archive: string): AsyncGenerator<ArchiveEntry> {
   // Loaded by the first archive: a run on other data starts without it.
   const { openPromise } = await import('yauzl')
