@@ -25,13 +25,23 @@ function decoderFor(path: string, encoding: string, [a, b]: Uint8Array): TextDec
 
 const newline = 0x0a
 
+const decodes = (encoding: string, bytes: Uint8Array): boolean => {
+  try {
+    new TextDecoder(encoding, { fatal: true }).decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Decodes a file chunk by chunk, and knows the line of what it cannot decode. */
 class LineDecoder {
   readonly #name: string
   readonly #decoder: TextDecoder
   readonly #encoder = new TextEncoder()
   #line = 1
-  #previous: Uint8Array = new Uint8Array(0)
+  /** The end of what was decoded, from the start of a character on, with the one that may go on in the next chunk. */
+  #tail: Uint8Array = new Uint8Array(0)
 
   constructor(name: string, decoder: TextDecoder) {
     this.#name = name
@@ -45,24 +55,51 @@ class LineDecoder {
       text = this.#decoder.decode(bytes, { stream })
     } catch (cause) {
       throw new WrongEncoding(
-        'IFT_DATA_ENCODING',
-        `${this.#name}:${this.#line + this.#linesBefore(bytes)}: the file is not ${this.#decoder.encoding}.`,
+        this.#decoder.encoding,
+        `${this.#name}:${this.#line + this.#linesBefore(bytes)}`,
         'Set `encoding` to that of the file, or leave it out for UTF-8.',
-        { cause },
+        cause,
       )
     }
-    this.#line += text.split('\n').length - 1
-    this.#previous = bytes
+    this.#line += linesOf(text)
+    this.#tail = this.#tailOf(bytes)
     return this.#encoder.encode(text)
   }
 
-  /** Line ends in front of the first byte that does not fit. The last character of the chunk before may go on in this one. */
+  /** A copy: the chunk is filled again. */
+  #tailOf(bytes: Uint8Array): Uint8Array {
+    const { encoding } = this.#decoder
+    const isUtf16 = encoding.startsWith('utf-16')
+    // The byte of a line end is no part of another character but in UTF-16.
+    const last = isUtf16 ? -1 : bytes.lastIndexOf(newline)
+    const rest = last < 0 ? Buffer.concat([this.#tail, bytes]) : Buffer.from(bytes.subarray(last + 1))
+    // Without the characters that are whole: four bytes at most are one.
+    for (let open = 0; open < Math.min(4, rest.length); open++)
+      if (decodes(encoding, rest.subarray(0, rest.length - open))) return rest.subarray(rest.length - open)
+    return rest
+  }
+
+  /** Line ends in front of the first byte that does not fit. */
   #linesBefore(bytes: Uint8Array): number {
-    const rest = this.#previous.subarray(this.#previous.lastIndexOf(newline) + 1)
-    const text = new TextDecoder(this.#decoder.encoding).decode(Buffer.concat([rest, bytes]))
-    return text.slice(0, Math.max(0, text.indexOf('\ufffd'))).split('\n').length - 1
+    const { encoding } = this.#decoder
+    const rest = Buffer.concat([this.#tail, bytes])
+    const prefix = (length: number) =>
+      new TextDecoder(encoding, { fatal: true }).decode(rest.subarray(0, length), { stream: true })
+    let [fits, fails] = [0, rest.length]
+    while (fits < fails) {
+      const length = Math.ceil((fits + fails) / 2)
+      try {
+        prefix(length)
+        fits = length
+      } catch {
+        fails = length - 1
+      }
+    }
+    return linesOf(prefix(fits))
   }
 }
+
+const linesOf = (text: string) => text.split('\n').length - 1
 
 /** Turns any encoding into UTF-8 and drops a byte order mark. */
 async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
@@ -78,11 +115,7 @@ async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
     const isMarked = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf
     const textDecoder = isMarked ? null : decoderFor(path, encoding, head)
     if (!textDecoder && zerosOf(head) !== null)
-      throw new WrongEncoding(
-        'IFT_DATA_ENCODING',
-        `${path}:1: the file is not UTF-8.`,
-        'It looks like UTF-16.',
-      )
+      throw new WrongEncoding('utf-8', `${path}:1`, 'It looks like UTF-16.')
     const decoder = textDecoder && new LineDecoder(path, textDecoder)
     if (isMarked) head = head.subarray(3)
     if (head.length > 0) yield decoder ? decoder.convert(head) : head
@@ -111,10 +144,10 @@ export function decodeUtf8(bytes: Uint8Array, where: string): string {
     return decoder.decode(bytes)
   } catch (cause) {
     throw new WrongEncoding(
-      'IFT_DATA_ENCODING',
-      `${where}: the file is not UTF-8.`,
+      'utf-8',
+      where,
       'Set the encoding of the file; for Chinese text it is usually `encoding: gb18030`.',
-      { cause },
+      cause,
     )
   }
 }
