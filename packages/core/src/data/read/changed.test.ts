@@ -35,6 +35,27 @@ test('an archive that is written over while it is read', async () => {
   expect(error.code).toBe('IFT_FILE_CHANGED')
 })
 
+test('times of a file whose size is the same', async () => {
+  const path = await put('rows.jsonl', rows(3000))
+  await utimes(path, 1e9, 1e9)
+  const error = await problem(readWhile('rows.jsonl', () => utimes(path, 1e9, 1e9 + 1.5)))
+  expect(error.code).toBe('IFT_FILE_CHANGED')
+  expect(error.message).toMatch(/its time was 2001-09-09T01:46:40\.0+Z and is 2001-09-09T01:46:41\.5/)
+  expect(error.message).not.toContain('bytes')
+  expect(error.hint).toContain('touch')
+})
+
+test('a copy with the time of the file, in its place', async () => {
+  const path = await put('rows.jsonl', rows(3000))
+  await utimes(path, 1e9, 1e9)
+  const count = await readWhile('rows.jsonl', async () => {
+    const copy = await put('copy.jsonl', rows(3000))
+    await utimes(copy, 1e9, 1e9)
+    await rename(copy, path)
+  })
+  expect(count).toBe(3000)
+})
+
 test('a file that is the same, and one that nobody reads to its end', async () => {
   await put('rows.jsonl', rows(10))
   expect(await readWhile('rows.jsonl', () => Promise.resolve())).toBe(10)

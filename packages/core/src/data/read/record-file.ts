@@ -33,40 +33,55 @@ export function dataFailed(path: string, cause: unknown): unknown {
   return error
 }
 
-/** What a file was when reading began, to be compared when it ends. */
+/** What a file was when reading began, to be compared when it ends. Another file with the size and time of the first is a copy of it. */
 export class FileStamp {
   readonly #path: string
-  readonly #stamp: string
   readonly size: number
+  /** When its content was last written, in nanoseconds. */
+  readonly #written: bigint
 
-  private constructor(path: string, stamp: string, size: number) {
+  private constructor(path: string, size: number, written: bigint) {
     this.#path = path
-    this.#stamp = stamp
     this.size = size
+    this.#written = written
   }
 
   static async of(path: string): Promise<FileStamp> {
     try {
-      const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true })
-      return new FileStamp(path, `${dev}:${ino}:${size}:${mtimeNs}`, Number(size))
+      const { size, mtimeNs } = await stat(path, { bigint: true })
+      return new FileStamp(path, Number(size), mtimeNs)
     } catch (cause) {
       throw dataFailed(path, cause)
     }
   }
 
   equals(other: FileStamp): boolean {
-    return this.#stamp === other.#stamp
+    return this.size === other.size && this.#written === other.#written
   }
 
-  /** `IFT_FILE_CHANGED` when the file is another one now, has another size or was written to. */
+  /** `IFT_FILE_CHANGED` when the file has another size, was written to, or is gone. */
   async check(): Promise<void> {
     const now = await FileStamp.of(this.#path).catch(() => null)
     if (now !== null && this.equals(now)) return
+    const what =
+      now === null
+        ? 'was removed or renamed while it was read'
+        : now.size === this.size
+          ? `was written to since the run began to read: its time was ${this.#time()} and is ${now.#time()}, its size the same`
+          : `was changed since the run began to read: it had ${this.size} bytes and has ${now.size}`
     throw new IftError(
       'IFT_FILE_CHANGED',
-      `${this.#path} ${now ? `was changed since the run began to read: it had ${this.size} bytes and has ${now.size}` : 'was removed or renamed while it was read'}.`,
-      'Run it again when nothing writes to the data, or train on a copy.',
+      `${this.#path} ${what}.`,
+      'Run it again when nothing writes to the data or sets its time (touch), or train on a copy.',
     )
+  }
+
+  /** To the nanosecond, as two times may differ by no more. */
+  #time(): string {
+    const second = 10n ** 9n
+    const whole = this.#written / second
+    const start = new Date(Number(whole) * 1000).toISOString().replace(/\.\d+Z$/, '')
+    return `${start}.${String(this.#written - whole * second).padStart(9, '0')}Z`
   }
 }
 
