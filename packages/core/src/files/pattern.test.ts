@@ -39,6 +39,54 @@ test('a range that is none is a text', () => {
   }
 })
 
+// Bash, without extglob and with the signs quoted, has each as text. A comma stands between texts in braces.
+const signs = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).filter(
+  (sign) => !/[\w*?[\]{},\\/]/.test(sign),
+)
+
+test.each([' ', ...signs, '漢'])('%s is itself', (sign) => {
+  for (const [pattern, name, other] of [
+    [`a${sign}b*`, `a${sign}bz`, 'abz'],
+    [`*${sign}b`, `a${sign}b`, 'ab'],
+    [`${sign}*`, `${sign}b`, 'b'],
+    [`*${sign}`, `b${sign}`, 'b'],
+    [`?${sign}?`, `b${sign}c`, 'bc'],
+    [`*${sign}1${sign}*`, `a${sign}1${sign}b`, 'a1b'],
+    [`a?${sign}b${sign}`, `ax${sign}b${sign}`, 'axb'],
+    [`x[0-9]${sign}`, `x1${sign}`, 'x1'],
+    [`{a,b}${sign}`, `a${sign}`, 'a'],
+    [`{a${sign},b}*`, `a${sign}z`, 'z'],
+    [`[a${sign}]*`, `${sign}z`, 'z'],
+    [`**/a${sign}*.json`, `q/r/a${sign}1.json`, 'q/r/a1.json'],
+    [`*/${sign}x${sign}/*`, `q/${sign}x${sign}/z`, 'q/x/z'],
+  ] as const) {
+    expect(pathMatcher(pattern)(name), pattern).toBe(true)
+    expect(pathMatcher(pattern)(other), pattern).toBe(false)
+  }
+})
+
+test.each([
+  ['rows (*).json', 'rows (1).json', 'rows 1.json'],
+  ['(1)/**', '(1)/a/b', '1/a/b'],
+  ['+(a)*', '+(a)z', 'aaz'],
+  ['@(a|b)*', '@(a|b)z', 'az'],
+  ['!(a)*', '!(a)b', 'b'],
+  ['?(a)', 'x(a)', 'a'],
+  ['*(a)', 'z(a)', 'aa'],
+  ['a(b*', 'a(bz', 'abz'],
+  ['"a"*', '"a".json', 'a.json'],
+  ['a\\(b*', 'a(bz', 'abz'],
+  ['[!](]*', 'az', '(z'],
+  ['a{b*', 'a{bz', 'abz'],
+  ['a}b*', 'a}bz', 'abz'],
+  ['{a,b}{*', 'a{z', 'az'],
+  ['{a,{b,c}*', '{a,bz', 'az'],
+  ['{(1..3)}*', '{(1..3)}z', '(2)z'],
+  ['part-{1..3}(a)*', 'part-2(a)z', 'part-2az'],
+])('%s matches %s', (pattern, name, other) => {
+  expect([name, other].map(pathMatcher(pattern))).toEqual([true, false])
+})
+
 test('what is a pattern, and what may have been meant', () => {
   expect(['a*.json', 'a?.json', 'a[0].json', '{a,b}.json', 'a.json'].map(isPattern)).toEqual([
     true,

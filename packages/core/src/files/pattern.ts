@@ -4,7 +4,7 @@ import { suggest } from '../suggest.js'
 /** The most names that `{00000..01023}` stands for. */
 const mostRange = 1 << 16
 
-const escaped = (text: string) => text.replace(/\W/g, '\\$&')
+const escaped = (text: string) => text.replace(/\\?(\W)/g, '\\$1')
 
 /** Numbers from the one to the other, as wide as they are written, or letters, as bash has them; what is no such range is a text. */
 function expandRange(from: string, to: string, step: unknown): string {
@@ -23,16 +23,32 @@ function expandRange(from: string, to: string, step: unknown): string {
   return `(?:${names.map(escaped).join('|')})`
 }
 
+/** Signs that the library reads as more than themselves: groups, quotes, and what repeats or denies the sign or group at its side. */
+const literal = /^[()|"'+@!$^]$/
+
+/** The pattern as the library reads it: parts in escapes and brackets as they are, brackets denied by `^`, and braces that none closes as text. */
+function forLibrary(pattern: string): string {
+  const parts = pattern.match(/\\.|\[[!^]?\]?[^\]]*\]|./gsu) ?? []
+  const open: number[] = []
+  const out = parts.map((part, i) => {
+    if (part === '{') open.push(i)
+    if (part === '}' && open.pop() === undefined) return '\\}'
+    return literal.test(part) ? `\\${part}` : part.replace(/^\[!/, '[^')
+  })
+  for (const i of open) out[i] = '\\{'
+  return out.join('')
+}
+
 /** Whether a text is a pattern of file names: `*.jsonl`, `data/train-[0-9].parquet`, `part-{00..11}.json`. */
 export const isPattern = (text: string): boolean => /[*?[\]{}]/.test(text)
 
 /**
  * Matches paths with '/' between folders by a pattern of a shell: `*` and `?` stay within a folder, `**` goes through folders, `[a-z]`,
- * `{a,b}` and `{00..11}` are what they are in bash. Names that begin with a dot are matched by patterns that begin so.
+ * `{a,b}` and `{00..11}` are what they are in bash; other signs, such as those of `rows (1)*.json`, are themselves. Names that begin with a
+ * dot are matched by patterns that begin so.
  */
 export function pathMatcher(pattern: string): (path: string) => boolean {
-  // `[!a]` is how POSIX writes it, `[^a]` how the library reads it.
-  const matches = picomatch(pattern.replaceAll('[!', '[^'), { nonegate: true, expandRange })
+  const matches = picomatch(forLibrary(pattern), { nonegate: true, noextglob: true, expandRange })
   // The library's function takes more arguments, and `filter` gives it some.
   return (path) => matches(path)
 }
