@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync, type Dirent } from 'node:fs'
 import { join } from 'node:path'
+import { isDataFile } from '@ift/core'
 
 /** What lies in a folder that a config can name, as paths from there. */
 export interface Found {
@@ -13,8 +14,7 @@ export interface Found {
 const most = 1000
 
 const hasWeights = (name: string) => /\.(safetensors|bin|pth?|gguf)$|\.index\.json$/.test(name)
-const isRecords = (name: string) =>
-  /\.(jsonl|ndjson|csv|tsv|parquet)(\.(gz|zst))?$|\.json$/i.test(name) && !settings.test(name)
+const isRecords = (name: string) => isDataFile(name) && !settings.test(name)
 const settings =
   /^(package|package-lock|tsconfig.*|config|.*_config|tokenizer|vocab|special_tokens_map|added_tokens|.*\.index|manifest|ift\.config)\.json$/i
 

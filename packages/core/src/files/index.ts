@@ -6,6 +6,7 @@ export {
   type Content,
   type ReplaceOptions,
 } from './atomic.js'
+export { isDataFile } from './data-names.js'
 export { isDiskFull, writeFailed } from './errors.js'
 export { refuseInputs, type Input } from './inputs.js'
 export { localPath } from './paths.js'

@@ -1,15 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { isArchive, isDataName, parseEntry } from '../files/data-names.js'
 import { localPath } from '../files/paths.js'
 import { isPattern } from '../files/pattern.js'
 import { pathOf } from './path-of.js'
 import { resolveSource } from './resolve.js'
 import { parseHubId } from './spec.js'
 import type { ResolveOptions } from './types.js'
-
-/** Names that data lie under, with which a text of three parts and more is a file of a hub repository. */
-const dataName = /\.(json|jsonl|ndjson|csv|tsv|parquet|zip|tar|tgz|tzst)(\.gz|\.zst)?$/i
 
 /** A file of a hub repository, or several by a pattern: `org/name/part-*.jsonl`, `org/name@main/data/train.parquet`. */
 interface HubFiles {
@@ -24,7 +22,9 @@ export function parseHubFiles(text: string): HubFiles | null {
   const found = /^((?:hf:)?[^/]+\/[^/@]+(?:@(?:refs\/(?:pr|convert)\/[^/]+|[^/]+))?)\/(.+)$/.exec(text)
   if (!found) return null
   const [, spec, inside] = found as unknown as [string, string, string]
-  return parseHubId(spec) && (isPattern(inside) || dataName.test(inside)) ? { spec, inside } : null
+  return parseHubId(spec) && (isPattern(inside) || isDataName(inside) || isArchive(inside))
+    ? { spec, inside }
+    : null
 }
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null
@@ -35,8 +35,8 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
  * nothing here is called as its first part; with `hf:` in front it always is.
  */
 export async function locateData(text: string, options: ResolveOptions): Promise<string> {
-  const packed = /^(.*?\.(?:zip|tar|tgz|tar\.gz|tzst|tar\.zst))(!\/.*)$/i.exec(text)
-  const [spec, entries] = packed ? [packed[1]!, packed[2]!] : [text, '']
+  const spec = parseEntry(text)?.archive ?? text
+  const entries = text.slice(spec.length)
   const local = localPath(options.rootDir, spec)
   if (await exists(localPath(options.rootDir, text))) return localPath(options.rootDir, text)
   const onHub = (await exists(local)) ? null : parseHubFiles(spec)

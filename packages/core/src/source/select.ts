@@ -1,5 +1,6 @@
 import { adapterConfig, adapterWeights, isAdapterFile } from '../files/adapter-files.js'
 import { mostPrefixBytes } from '../files/bounds.js'
+import { isArchive, isDataFile, isDatasetList } from '../files/data-names.js'
 import { isPattern, pathMatcher } from '../files/pattern.js'
 import type { HubFile, SourceKind } from './types.js'
 
@@ -20,10 +21,9 @@ const textFiles = new Set([
   'chat_template.json',
   'model.safetensors.index.json',
 ])
-const dataFile = /\.(json|jsonl|ndjson|csv|tsv|parquet|txt)(\.gz|\.zst)?$/i
-/** Fetched where a repository has no other data: many have an archive of the same files beside them. */
-const archive = /\.(zip|tar|tgz|tar\.gz|tzst|tar\.zst)$/i
-const notData = /(^|\/)(dataset_infos?\.json|README[^/]*|LICENSE[^/]*|requirements\.txt|\.[^/]*)$/i
+/** Files that packages of data sets may read. */
+const textFile = /\.txt(\.gz|\.zst)?$/i
+const notData = /(^|\/)(README[^/]*|LICENSE[^/]*|requirements\.txt|\.[^/]*)$/i
 
 const inRoot = (path: string) => !path.includes('/')
 
@@ -89,9 +89,10 @@ export function selectPaths(
     return paths.filter((path) => patterns.includes(path) || matchers.some((matches) => matches(path)))
   }
   if (kind === 'dataset') {
-    const files = paths.filter((path) => !notData.test(path))
-    const data = files.filter((path) => dataFile.test(path))
-    return data.length > 0 ? data : files.filter((path) => archive.test(path))
+    const files = paths.filter((path) => !notData.test(path) && !isDatasetList(path))
+    const data = files.filter((path) => isDataFile(path) || textFile.test(path))
+    // Many repositories have an archive of the same files beside them.
+    return data.length > 0 ? data : files.filter(isArchive)
   }
   if (kind === 'adapter') {
     const weights = adapterFiles(paths)

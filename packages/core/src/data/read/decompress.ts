@@ -72,10 +72,6 @@ async function* unzstd(name: string, input: Chunks): Chunks {
   if (!frame.ended) throw corrupt(name, 'zstd', new Error('unexpected end of data'))
 }
 
-/** `file.jsonl.gz` is read as `file.jsonl`, `rows.tgz` as `rows.tar`. */
-export const withoutCompression = (name: string): string =>
-  name.replace(/\.t(gz|zst)$/i, '.tar').replace(/\.(gz|zst)$/i, '')
-
 /** Bytes of a file after decompression, which its name tells. */
 export function decompressed({ name, bytes }: RecordFile): Chunks {
   if (/\.t?gz$/i.test(name)) return gunzip(name, bytes())

@@ -1,13 +1,20 @@
 import { basename } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { archiveEntries, entryName, parseEntry } from './archive/index.js'
+import {
+  entryName,
+  extensionOf,
+  knownDataNames,
+  parseEntry,
+  withoutCompression,
+} from '../../files/data-names.js'
+import { archiveEntries } from './archive/index.js'
 import { readCsv } from './csv.js'
-import { decompressed, withoutCompression } from './decompress.js'
+import { decompressed } from './decompress.js'
 import { proposeEncoding, WrongEncoding } from './encodings.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
 import { readParquet } from './parquet.js'
-import { dataFiles, extensionOf, fileOf } from './places.js'
+import { dataFiles, fileOf } from './places.js'
 import type { RawRecord, ReadOptions } from './record.js'
 import { fileOnDisk, type Chunks, type RecordFile } from './record-file.js'
 import { onDisk } from './unpacked.js'
@@ -40,7 +47,7 @@ async function* readFile(file: RecordFile, options: ReadOptions): AsyncGenerator
     throw new IftError(
       'IFT_DATA_CONTAINER',
       `${name}: cannot tell the kind of file from the name "${basename(name)}".`,
-      'Known: .json .jsonl .ndjson .csv .tsv (also with .gz or .zst behind) and .parquet, also in .zip, .tar, .tar.gz, .tar.zst.',
+      `Known: ${knownDataNames}.`,
     )
 }
 

@@ -1,24 +1,11 @@
 import { readdir, stat } from 'node:fs/promises'
-import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { entryName, isArchive, isDataFile, knownDataNames, parseEntry } from '../../files/data-names.js'
 import { isPattern, nearestNames, pathMatcher } from '../../files/pattern.js'
-import { archiveEntries, entryName, isArchive, parseEntry } from './archive/index.js'
-import { withoutCompression } from './decompress.js'
+import { archiveEntries } from './archive/index.js'
 import { dataFailed, FileStamp } from './record-file.js'
 import { filesOf, type Split } from './splits.js'
-
-const kinds = new Set(['.json', '.jsonl', '.ndjson', '.csv', '.tsv', '.parquet'])
-
-/** What tells the kind of a data file: `.jsonl` of `rows.jsonl.gz`. */
-export const extensionOf = (name: string): string => extname(withoutCompression(name)).toLowerCase()
-
-/** LLaMA-Factory's and Hugging Face's lists of data sets. */
-const isList = (name: string) => /^dataset_infos?\.json$/.test(basename(name))
-
-const isData = (name: string) =>
-  !basename(name).startsWith('.') && !isList(name) && kinds.has(extensionOf(name))
-
-const known = '.json .jsonl .ndjson .csv .tsv .parquet, .gz or .zst of them, .zip, .tar, .tar.gz, .tar.zst'
 
 /** Files that a place stands for, with their paths inside of it, which tell their split. */
 interface Found {
@@ -74,14 +61,14 @@ async function inArchive(archive: string, inside: string): Promise<Found> {
   const within = folder === '' ? all : all.filter((entry) => entry.startsWith(`${folder}/`))
   const byPattern = within.length === 0 && isPattern(inside)
   const chosen = byPattern ? all.filter(pathMatcher(inside)) : within
-  const data = chosen.filter(isData)
+  const data = chosen.filter(isDataFile)
   const files = data.length === 0 && byPattern ? chosen : data
   if (files.length > 0) return { files: files.map(name), named: byPattern }
   throw notFound(
     inside === '' ? archive : entryName(archive, inside),
     folder === ''
-      ? `no data file in this archive (${known}); it has ${nearestNames('', all)}.`
-      : `no entry of the archive is meant by it; there are ${nearestNames(inside, all.filter(isData))}.`,
+      ? `no data file in this archive (${knownDataNames}); it has ${nearestNames('', all)}.`
+      : `no entry of the archive is meant by it; there are ${nearestNames(inside, all.filter(isDataFile))}.`,
     'Entries are named behind the archive: rows.zip!/part/*.jsonl',
   )
 }
@@ -89,14 +76,14 @@ async function inArchive(archive: string, inside: string): Promise<Found> {
 /** Data files of a folder and below; its archives where it has none. */
 async function inFolder(folder: string): Promise<Found> {
   const paths = (await filesBelow(folder, true)).map((inside) => ({ name: join(folder, inside), inside }))
-  const files = paths.filter(({ inside }) => isData(inside))
+  const files = paths.filter(({ inside }) => isDataFile(inside))
   if (files.length > 0) return { files, named: false }
   const packed: { name: string; inside: string }[] = []
   for (const { name, inside } of paths.filter(({ inside }) => isArchive(inside)))
     for (const entry of (await inArchive(name, '')).files)
       packed.push({ name: entry.name, inside: `${inside}/${entry.inside}` })
   if (packed.length > 0) return { files: packed, named: false }
-  throw notFound(folder, `no data file in this folder (${known}).`, 'Name the file itself.')
+  throw notFound(folder, `no data file in this folder (${knownDataNames}).`, 'Name the file itself.')
 }
 
 /** The folder that a pattern begins in, and the rest of it. A folder that exists is no pattern, whatever its name. */
@@ -116,7 +103,7 @@ async function byPattern(place: string): Promise<Found> {
   const { folder, pattern } = await splitPattern(place)
   const all = await filesBelow(folder, pattern.includes('/') || pattern.includes('**'))
   const matched = all.filter(pathMatcher(pattern))
-  const data = matched.filter((path) => isData(path) || isArchive(path))
+  const data = matched.filter((path) => isDataFile(path) || isArchive(path))
   const files: { name: string; inside: string }[] = []
   for (const inside of data.length === 0 ? matched : data) {
     const path = join(folder, inside)
@@ -126,7 +113,7 @@ async function byPattern(place: string): Promise<Found> {
         files.push({ name: entry.name, inside: `${inside}/${entry.inside}` })
   }
   if (files.length > 0) return { files, named: true }
-  const there = all.filter((path) => isData(path) || isArchive(path))
+  const there = all.filter((path) => isDataFile(path) || isArchive(path))
   throw notFound(
     place,
     `no file matches the pattern; in ${folder} there are ${nearestNames(pattern, there)}.`,
@@ -174,7 +161,7 @@ async function missing(place: string, cause: unknown): Promise<unknown> {
   if (!(error instanceof IftError) || error.code !== 'IFT_SOURCE_NOT_FOUND' || !(await isFolder(folder)))
     return error
   const there = (await filesBelow(folder, false).catch(() => [])).filter(
-    (path) => isData(path) || isArchive(path),
+    (path) => isDataFile(path) || isArchive(path),
   )
   if (there.length === 0) return error
   return new IftError(

@@ -4,31 +4,6 @@ import { mostArchiveEntries, mostArchiveNameBytes } from '../../../files/bounds.
 import { corrupt, hostile } from '../../../files/errors.js'
 import type { RecordFile } from '../record-file.js'
 
-/** What stands between an archive and what lies in it: `rows.zip!/part/a.jsonl`. */
-export const separator = '!/'
-
-export const entryName = (archive: string, entry: string): string => `${archive}${separator}${entry}`
-
-/** An archive, and which of its entries are meant. */
-export interface EntrySpec {
-  readonly archive: string
-  /** A path, a folder or a pattern inside; all of it when empty. */
-  readonly inside: string
-}
-
-const archives = /\.(zip|tar|tgz|tar\.gz|tzst|tar\.zst)$/i
-
-export const isArchive = (name: string): boolean => archives.test(name)
-
-/** Takes `rows.zip!/part/a.jsonl` apart; null for a text that names no entry. */
-export function parseEntry(name: string): EntrySpec | null {
-  for (let at = name.indexOf(separator); at >= 0; at = name.indexOf(separator, at + 1)) {
-    const archive = name.slice(0, at)
-    if (isArchive(archive)) return { archive, inside: name.slice(at + separator.length) }
-  }
-  return null
-}
-
 /** An entry that holds a file, while its archive is gone through. */
 export interface ArchiveEntry extends RecordFile {
   /** Its path inside. */

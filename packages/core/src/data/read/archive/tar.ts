@@ -2,7 +2,8 @@ import { ReadableStream } from 'node:stream/web'
 import { unsupported } from '../../../files/errors.js'
 import { decompressed } from '../decompress.js'
 import { fileOnDisk, type Chunks } from '../record-file.js'
-import { brokenArchive, EntryNames, entryName, type ArchiveEntry } from './entry.js'
+import { entryName } from '../../../files/data-names.js'
+import { brokenArchive, EntryNames, type ArchiveEntry } from './entry.js'
 
 /**
  * Files of a tar archive (ustar, pax, GNU), plain or compressed with gzip or zstd, in its order. It is one stream: an entry is read once,

@@ -5,7 +5,8 @@ import { mostDeflateFactor } from '../../../files/bounds.js'
 import { corrupt, hostile, unsupported } from '../../../files/errors.js'
 import { fileSize } from '../../../files/read-bytes.js'
 import { FileStamp, type Chunks } from '../record-file.js'
-import { brokenArchive, EntryNames, entryName, type ArchiveEntry } from './entry.js'
+import { entryName } from '../../../files/data-names.js'
+import { brokenArchive, EntryNames, type ArchiveEntry } from './entry.js'
 
 async function* read(zip: ZipFile, entry: Entry, name: string): Chunks {
   if (entry.isEncrypted())
