@@ -74,16 +74,15 @@ async function* bytesOf(name: string): Chunks {
 /** Records behind the one that was refused that are tried too. */
 const triedBehind = 1000
 
-/** Whether a file of JSON that was refused behind so many records can be read on as tolerant JSON. */
-async function isTolerable(name: string, before: number, options: ReadOptions): Promise<boolean> {
+/** Whether a file of JSON can be read as tolerant JSON: to its end, or so many records. */
+async function isTolerable(name: string, most: number, options: ReadOptions): Promise<boolean> {
   if (options.tolerant === true || !/^\.(json|jsonl|ndjson)$/.test(extensionOf(name))) return false
   const { onProblem: _, ...rest } = options
   let records = 0
   try {
     for await (const file of openFiles([name]))
-      for await (const _ of readFile(file, { ...rest, tolerant: true }))
-        if (++records > before + triedBehind) return true
-    return records > before
+      for await (const _ of readFile(file, { ...rest, tolerant: true })) if (++records > most) return true
+    return records > 0
   } catch {
     return false
   }
@@ -96,16 +95,24 @@ async function isTolerable(name: string, before: number, options: ReadOptions): 
 export async function* readRecords(place: string, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
   for await (const file of openFiles(await dataFiles(place, options.split))) {
     let records = 0
+    let skipped = 0
+    const { onProblem } = options
+    const report = (problem: IftError) => {
+      skipped++
+      onProblem?.(problem)
+    }
     try {
       await options.stamps?.check(fileOf(file.name).file)
-      for await (const record of readFile(file, options)) {
+      for await (const record of readFile(file, onProblem ? { ...options, onProblem: report } : options)) {
         records++
         yield record
       }
     } catch (cause) {
       if (cause instanceof WrongEncoding) throw await proposeEncoding(cause, bytesOf(file.name))
       if (!(cause instanceof IftError) || cause.code !== 'IFT_DATA_SYNTAX') throw cause
-      throw (await isTolerable(file.name, records, options))
+      // What was skipped may be any number of records of tolerant JSON, so the place of the error is not known by them.
+      const most = skipped > 0 ? Infinity : records + triedBehind
+      throw (await isTolerable(file.name, most, options))
         ? new IftError(cause.code, cause.message, 'tolerant: true reads the file as it is.', {
             cause: cause.cause,
           })

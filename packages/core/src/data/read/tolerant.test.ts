@@ -1,3 +1,4 @@
+import type { IftError } from '@ift/tensor'
 import { expect, test } from 'vitest'
 import { isExactNumber } from '../exact-json.js'
 import { problem, put, read } from './read.fixture.js'
@@ -91,6 +92,23 @@ test('it is proposed only where it helps, and JSON is read as ever', async () =>
       expect((await file(name, text)).map(({ record }) => record)).toEqual(rows)
     }
   expect((await problem(file('cut.jsonl', '{"q":1,}\n{"q":2', false))).hint).not.toContain('tolerant')
+})
+
+test('it is proposed for what was skipped too, and only where the rest of the file is sound', async () => {
+  const row = '{"q":1,},\n'
+  for (const [end, isProposed] of [
+    ['{"q":2}]\n// the end', true],
+    ['{"q":2} {"q":3}]', false],
+    ['{"q":2', false],
+    ['{"q":2}', false],
+  ] as const)
+    for (const count of [1, 3000]) {
+      await put('skipped.json', `[${row.repeat(count)}${end}`)
+      const problems: IftError[] = []
+      const error = await problem(read('skipped.json', { onProblem: (one) => problems.push(one) }))
+      expect(problems).toHaveLength(count)
+      expect(error.hint?.includes('tolerant'), `${count} ${end}`).toBe(isProposed)
+    }
 })
 
 test('brackets in strings and comments are no depth, and hide none', () => {
