@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 
 /**
  * Start of a process of this machine, in the system's own notation. Together with the id it tells a process from a
@@ -29,3 +30,25 @@ export function processStart(pid: number): string | null {
     return ''
   }
 }
+
+const readOr = (read: () => string): string => {
+  try {
+    return read().trim()
+  } catch {
+    return ''
+  }
+}
+
+/** Where the id of a process of this one's machine means the same process. */
+export interface ProcessPlace {
+  readonly host: string
+  /** Which boot of the machine, and which numbering of processes: containers of one name have several. */
+  readonly boot: string
+  readonly namespace: string
+}
+
+export const processPlace = (): ProcessPlace => ({
+  host: hostname(),
+  boot: readOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')),
+  namespace: readOr(() => readlinkSync('/proc/self/ns/pid')),
+})

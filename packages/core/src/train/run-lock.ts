@@ -4,8 +4,6 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readFileSync,
-  readlinkSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -13,23 +11,18 @@ import {
   write,
   writeFileSync,
 } from 'node:fs'
-import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IftError } from '@ift/tensor'
 import { writeFailed } from '../files/errors.js'
 import { readRegularSync } from '../files/regular-file.js'
-import { processStart } from '../files/process.js'
+import { processPlace, processStart, type ProcessPlace } from '../files/process.js'
 
 /** Who writes in a folder. */
-interface Holder {
-  readonly host: string
+interface Holder extends ProcessPlace {
   readonly pid: number
   /** When the process started, as `processStart` says. */
   readonly started: string
-  /** Which boot of the machine, and which numbering of processes: containers of one name have several. */
-  readonly boot: string
-  readonly namespace: string
   readonly since: string
   /** Tells two locks of one process apart. */
   readonly key: string
@@ -60,12 +53,6 @@ const readOr = <T>(read: () => T, other: T): T => {
   }
 }
 
-const place = () => ({
-  host: hostname(),
-  boot: readOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), ''),
-  namespace: readOr(() => readlinkSync('/proc/self/ns/pid'), ''),
-})
-
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 /** Locks of this process, let go of when it ends by itself. */
@@ -93,7 +80,7 @@ export class RunLock {
     this.#path = join(dir, 'run.lock')
     this.#made = made
     const holder: Holder = {
-      ...place(),
+      ...processPlace(),
       pid: process.pid,
       started: processStart(process.pid) ?? '',
       since: new Date().toISOString(),
@@ -182,7 +169,7 @@ function look(path: string): Found | null {
 
 /** Whether the holder's process can be looked at from here. */
 function inSight(holder: Holder): boolean {
-  const here = place()
+  const here = processPlace()
   return holder.host === here.host && holder.boot === here.boot && holder.namespace === here.namespace
 }
 

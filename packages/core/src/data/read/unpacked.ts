@@ -1,9 +1,10 @@
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mostUnpackedBytes } from '../../files/bounds.js'
 import { hostile, writeFailed } from '../../files/errors.js'
 import type { RecordFile } from './record-file.js'
+import { makeUnpackFolder } from './unpack-folder.js'
 
 /** Reads a file that is needed on disk: an entry of an archive is unpacked into a folder of the system's for as long. */
 export async function* onDisk<T>(
@@ -17,8 +18,7 @@ export async function* onDisk<T>(
   const failed = (place: string) => (cause: unknown) => {
     throw writeFailed(`${name}, unpacked to ${place} to be read,`, cause)
   }
-  const prefix = join(tmpdir(), 'ift-unpacked-')
-  const folder = await mkdtemp(prefix).catch(failed(`${prefix}*`))
+  const folder = await makeUnpackFolder().catch(failed(tmpdir()))
   try {
     const copy = join(folder, 'entry')
     const target = await open(copy, 'wx', 0o600).catch(failed(copy))
