@@ -117,8 +117,18 @@ export class Parameter {
     this.#value = moved(own, value)
   }
 
-  /** Exchanges value, master and gradient with a parameter of the same shape. Nothing is copied; a tape keeps what it has recorded. */
+  /** Throws for a parameter that holds its value in another form than one tensor. */
+  protected expectPlain(): void {
+    // This one does not.
+  }
+
+  /**
+   * Exchanges value, master and gradient with a parameter of the same shape. Nothing is copied; a tape keeps what it has recorded. Throws
+   * `IFT_QUANTIZED` where one of them is held in few bits, and `IFT_SHAPE`.
+   */
   exchange(other: Parameter): void {
+    this.expectPlain()
+    other.expectPlain()
     if (other.shape.join() !== this.shape.join())
       throw new IftError(
         'IFT_SHAPE',

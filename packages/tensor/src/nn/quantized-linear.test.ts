@@ -5,7 +5,9 @@ import {
   Module,
   noGrad,
   ops,
+  Parameter,
   QuantizedLinear,
+  QuantizedParameter,
   QuantizedTensor,
   quantFormats,
   quantizeLinears,
@@ -117,6 +119,34 @@ describe.each(quantFormats)('%s', (format) => {
     expect(() => first.weight.quantized).toThrow(
       expect.objectContaining({ code: 'IFT_PARAMETER_UNASSIGNED' }),
     )
+    check()
+  })
+
+  it('is exchanged with no other parameter, and keeps what it holds', () => {
+    const check = assertNoLeaks(backend)
+    const held = () => {
+      const parameter = new QuantizedParameter([32, 64], format)
+      parameter.assign(random(backend, parameter.shape, 'normal', { seed: 1 }))
+      return parameter
+    }
+    const plain = new Parameter([32, 64])
+    plain.assign(random(backend, plain.shape, 'normal', { seed: 2 }))
+    const empty = new QuantizedParameter([32, 64], format)
+    const [quantized, another] = [held(), held()]
+    const before = [quantized.quantized, another.quantized, plain.value]
+    const pairs: readonly (readonly [Parameter, Parameter])[] = [
+      ...([plain, another, empty, new Parameter([32, 64])] as const).map((one) => [quantized, one] as const),
+      ...([plain, empty, new Parameter([32, 64])] as const).map((one) => [one, quantized] as const),
+      [plain, empty],
+    ]
+    for (const [one, other] of pairs)
+      expect(() => {
+        one.exchange(other)
+      }).toThrow(expect.objectContaining({ code: 'IFT_QUANTIZED' }))
+    expect(() => quantized.setAside()).toThrow(expect.objectContaining({ code: 'IFT_QUANTIZED' }))
+    expect([quantized.quantized, another.quantized, plain.value]).toEqual(before)
+    expect(empty.isAssigned).toBe(false)
+    for (const parameter of [quantized, another, plain]) parameter.release()
     check()
   })
 

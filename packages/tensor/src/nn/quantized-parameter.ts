@@ -25,6 +25,10 @@ export class QuantizedParameter extends Parameter {
 
   /** Throws `IFT_QUANTIZED`: there are no plain numbers. */
   override get value(): Tensor {
+    return this.expectPlain()
+  }
+
+  protected override expectPlain(): never {
     throw new IftError(
       'IFT_QUANTIZED',
       `parameter [${this.shape.join(', ')}] is held in ${this.format} and has no plain value`,
