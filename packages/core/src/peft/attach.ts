@@ -1,6 +1,8 @@
 import {
   Embedding,
+  IftError,
   Linear,
+  QuantizedParameter,
   replaceModules,
   TiedLinear,
   type CausalLM,
@@ -23,7 +25,10 @@ import { tokenRowsBeside } from './trainable-token-indices.js'
 import { ownTable, tiedHead, untied, type TiedHead } from './tied.js'
 import { writeAdapterConfig } from './write-config.js'
 
-/** Freezes the model, puts a layer of the method on every target, and starts its tensors. */
+/**
+ * Freezes the model, puts a layer of the method on every target, and starts its tensors. After an error nothing of the adapter is held, and
+ * the parameters have their values, frozen; the modules that were replaced are not put back.
+ */
 export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   method: ModuleMethod<O, L>,
   model: CausalLM,
@@ -50,28 +55,47 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   const modules = method.targets === null ? new Map<string, Module>() : targets(model, options, context, rule)
   refuseBoth(modules, saved, tied, options, context)
   const shared = (await method.shared?.(modules, options, context)) ?? []
-  const layers = placeLayers(method, model, modules, { options, context, shared })
-  const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model, context)
-  const rows = request ? placeTokenRows(model, request, context) : new Map<string, TokenRowsLayer>()
-  const whole = new Map([
-    ...besideParameters(model, options, saved.paths, layers),
-    ...(method.whole?.(modules, model, options) ?? []),
-  ])
-  const parts: ModuleParts<O, L> = {
-    ...{ model, options, context, layers, rows, shared, whole },
-    ...(method.fileName && { fileName: (name) => method.fileName!(name, context) }),
-    ...(method.source && { source: (source, names) => method.source!(source, { names, layers }) }),
-    config: () => writeAdapterConfig(method, { options, context, layers, modules }),
-  }
+  const [layers, rows] = [new Map<string, L>(), new Map<string, TokenRowsLayer>()]
+  let handle: ModuleHandle<O, L> | null = null
   try {
+    placeLayers(layers, method, model, modules, { options, context, shared })
+    const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model, context)
+    if (request) placeTokenRows(rows, model, request, context)
+    const whole = new Map([
+      ...besideParameters(model, options, saved.paths, layers),
+      ...(method.whole?.(modules, model, options) ?? []),
+    ])
+    refuseQuantized(whole)
+    const parts: ModuleParts<O, L> = {
+      ...{ model, options, context, layers, rows, shared, whole },
+      ...(method.fileName && { fileName: (name) => method.fileName!(name, context) }),
+      ...(method.source && { source: (source, names) => method.source!(source, { names, layers }) }),
+      config: () => writeAdapterConfig(method, { options, context, layers, modules }),
+    }
     await startTensors(parts)
+    handle = method.handle?.(parts) ?? new ModuleHandle(parts)
+    for (const parameter of whole.values()) parameter.setTrainable(true)
+    return handle
   } catch (error) {
-    releaseParts(parts)
+    if (handle === null) releaseParts({ layers, rows, shared })
+    else {
+      // Switched off, the model has its own values.
+      handle.setEnabled(false)
+      handle.release()
+    }
     throw error
   }
-  const handle = method.handle?.(parts) ?? new ModuleHandle(parts)
-  for (const parameter of whole.values()) parameter.setTrainable(true)
-  return handle
+}
+
+/** Throws IFT_QUANTIZED for a parameter that would be trained whole and is held in few bits. */
+function refuseQuantized(whole: ReadonlyMap<string, Parameter>): void {
+  for (const [name, parameter] of whole)
+    if (parameter instanceof QuantizedParameter)
+      throw new IftError(
+        'IFT_QUANTIZED',
+        `"${name}" is held in ${parameter.format} and cannot be trained whole.`,
+        'Leave it out of modulesToSave: an adapter can be put on it (peft.targetModules). Or load the model with quantize: none.',
+      )
 }
 
 /** PEFT trains a copy of the module that is named; the other one keeps the table of the base. */
@@ -118,14 +142,15 @@ function refuseBoth(
         )
 }
 
+/** Adds each layer to `layers` when it is made. */
 function placeLayers<O extends ModuleOptions, L extends AdaptedLayer>(
+  layers: Map<string, L>,
   { layer: makeLayer }: Pick<ModuleMethod<O, L>, 'layer'>,
   model: CausalLM,
   modules: ReadonlyMap<string, Module>,
   place: Pick<ModuleParts<O, L>, 'options' | 'context' | 'shared'>,
-): Map<string, L> {
-  const layers = new Map<string, L>()
-  if (!makeLayer) return layers
+): void {
+  if (!makeLayer) return
   replaceModules(
     model,
     (path) => modules.has(path),
@@ -139,7 +164,6 @@ function placeLayers<O extends ModuleOptions, L extends AdaptedLayer>(
       return layer
     },
   )
-  return layers
 }
 
 /**

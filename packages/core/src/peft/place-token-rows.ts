@@ -29,20 +29,20 @@ export interface TokenRowsRequest {
 export type TokenRowsLayer = TokenRows | TokenRowsHead
 
 /**
- * Puts trained rows on embeddings and heads, by their paths. A head that is tied to such an embedding has its rows, unless others are
+ * Puts trained rows on embeddings and heads, by their paths, and adds each layer to `layers` when it is made. A head that is tied to such an embedding has its rows, unless others are
  * asked for. Throws IFT_PEFT_TARGET for a module without a table, and IFT_PEFT_OPTIONS for an id that a table does not have; of an
  * adapter's config it is IFT_ADAPTER_CONFIG.
  */
 export function placeTokenRows(
+  layers: Map<string, TokenRowsLayer>,
   model: CausalLM,
   request: TokenRowsRequest,
   context: Pick<PeftContext, 'adapter' | 'dtype'>,
-): Map<string, TokenRowsLayer> {
+): void {
   const { option, indices, fileName } = request
   const modules = new Map<string, Module>(model.namedModules())
   const refuse = refusal(option, context)
   const tied = tiedHead(model)
-  const layers = new Map<string, TokenRowsLayer>()
   const place = (path: string, layer: TokenRowsLayer) => {
     layers.set(path, layer)
     replaceModules(
@@ -86,7 +86,6 @@ export function placeTokenRows(
       new TokenRowsHead(base, follows.indices, fileName, { head, rows: follows, repeated: request.repeated }),
     )
   }
-  return layers
 }
 
 type Refuse = (what: string, hint: string, code?: IftError['code']) => IftError

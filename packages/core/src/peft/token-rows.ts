@@ -47,15 +47,20 @@ export class TokenRows extends AdaptedEmbedding {
     const { backend } = weight.value
     const slots = new Int32Array(count).fill(n)
     for (const [slot, id] of indices.entries()) slots[id] = slot
-    this.#slots = keep(tensor(backend, slots, [count], 'i32'))
-    this.#nothing = keep(full(backend, [1, dim], 0, dtype))
-    this.#frozenShare = keep(
-      noGrad(() =>
-        scope(() =>
-          ops.concatRows([zeroTensor(backend, [n, dim], dtype), full(backend, [1, dim], 1, dtype)]),
-        ),
-      ),
+    // All of them, or none.
+    const tables = noGrad(() =>
+      scope(() => ({
+        slots: tensor(backend, slots, [count], 'i32'),
+        nothing: full(backend, [1, dim], 0, dtype),
+        frozenShare: ops.concatRows([
+          zeroTensor(backend, [n, dim], dtype),
+          full(backend, [1, dim], 1, dtype),
+        ]),
+      })),
     )
+    this.#slots = keep(tables.slots)
+    this.#nothing = keep(tables.nothing)
+    this.#frozenShare = keep(tables.frozenShare)
   }
 
   tensors(): readonly AdapterTensor[] {

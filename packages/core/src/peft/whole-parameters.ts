@@ -1,4 +1,4 @@
-import { asFloat, empty, keep, Parameter, type Tensor } from '@ift/tensor'
+import { asFloat, empty, keep, Parameter, scope, type Tensor } from '@ift/tensor'
 
 /**
  * Parameters of the model itself that are trained. Switched off, each holds the value that it had, frozen, and what was trained (value,
@@ -9,19 +9,25 @@ export class WholeParameters {
   readonly #others = new Map<Parameter, Parameter>()
   #enabled = true
 
-  /** `parameters` are not trained yet. A value that lies in a file is not copied here: training copies it. */
+  /**
+   * `parameters` are not trained yet. A value that lies in a file is not copied here: training copies it. Throws IFT_QUANTIZED for one
+   * that is held in few bits; after an error they are as before.
+   */
   constructor(parameters: Iterable<Parameter>) {
-    for (const parameter of new Set(parameters)) {
-      const { value } = parameter
-      const base = new Parameter(parameter.shape)
-      base.assign(value.alias())
-      if (!value.storage.readOnly) parameter.assign(copy(value))
-      this.#others.set(parameter, base)
+    try {
+      for (const parameter of new Set(parameters)) {
+        const { value } = parameter
+        const copied = value.storage.readOnly ? null : copy(value)
+        const base = new Parameter(parameter.shape)
+        base.assign(value.alias())
+        if (copied !== null) parameter.assign(copied)
+        this.#others.set(parameter, base)
+      }
+    } catch (error) {
+      this.setEnabled(false)
+      this.release()
+      throw error
     }
-  }
-
-  has(parameter: Parameter): boolean {
-    return this.#others.has(parameter)
   }
 
   /** Where the trained values of a parameter are now; the parameter itself when it is none of these. */
@@ -43,7 +49,12 @@ export class WholeParameters {
 
 function copy(value: Tensor): Tensor {
   const { backend, size } = value
-  const made = keep(empty(backend, value.shape, value.dtype))
-  backend.copy2d(made.buf, 0, size, value.buf, 0, size, 1, size, asFloat(value.dtype, 'WholeParameters'), 0)
-  return made
+  const dtype = asFloat(value.dtype, 'WholeParameters')
+  return keep(
+    scope(() => {
+      const made = empty(backend, value.shape, dtype)
+      backend.copy2d(made.buf, 0, size, value.buf, 0, size, 1, size, dtype, 0)
+      return made
+    }),
+  )
 }
