@@ -1,5 +1,5 @@
 import { IftError, type WeightedAdapter } from '@ift/core'
-import { modulePrefix } from '@ift/core/peft'
+import { isSavedWithBase, modulePrefix } from '@ift/core/peft'
 
 /** Ends of the names of A and B. */
 const ends = [
@@ -76,7 +76,7 @@ function matrix({ source }: WeightedAdapter, name: string, expected: string): re
 function checkBase(adapter: WeightedAdapter, name: string, layers: ReadonlyMap<string, FactorShapes>): void {
   const path = name.slice(modulePrefix.length, -baseEnd.length)
   const layer = layers.get(path)
-  if (!layer || !/(?:^|\.)(?:embed_tokens|lm_head)$/.test(path))
+  if (!layer || !isSavedWithBase(path))
     throw refusal(
       adapter,
       `has "${name}", a weight of the base, which PEFT writes beside an adapted embed_tokens or lm_head alone`,

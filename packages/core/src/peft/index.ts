@@ -3,7 +3,7 @@ export { AdaptedEmbedding } from './adapted-embedding.js'
 export { AdaptedLinear } from './adapted-linear.js'
 export { readAdapterConfig, type AdapterConfigReader } from './adapter-config.js'
 export type { AdaptedLayer, AdapterTensor, MergedWeights } from './adapted-layer.js'
-export { modulePrefix, sharedPrefix } from './names.js'
+export { isSavedWithBase, modulePrefix, sharedPrefix } from './names.js'
 export { ModuleHandle, type ModuleParts } from './module-handle.js'
 export { moduleMethod, type LayerPlace, type ModuleMethod } from './module-method.js'
 export {

@@ -29,14 +29,11 @@ import {
   trainedTied,
   type Entry,
 } from './adapter-entries.js'
-import { modulePrefix } from './names.js'
+import { isSavedWithBase, modulePrefix } from './names.js'
 import type { ModuleOptions } from './options.js'
 import type { TokenRowsLayer } from './place-token-rows.js'
 import { ownTable, tiedHead, untied } from './tied.js'
 import { WholeParameters } from './whole-parameters.js'
-
-/** Layers whose frozen weights PEFT writes into the adapter when it adapts them. */
-const savedWithBase = /(?:^|\.)(?:embed_tokens|lm_head)$/
 
 /** What a module method has put into a model. */
 export interface ModuleParts<O extends ModuleOptions = ModuleOptions, L extends AdaptedLayer = AdaptedLayer> {
@@ -104,7 +101,7 @@ export class ModuleHandle<
 
   /** The adapter as PEFT loads it. What an earlier save returned is freed. */
   async save(): Promise<AdapterFiles> {
-    const { rows, whole, fileName = asItIs } = this.parts
+    const { rows, fileName = asItIs } = this.parts
     this.#free()
     const tensors = new Map<string, Tensor>()
     for (const entry of this.#entries) {
@@ -122,12 +119,12 @@ export class ModuleHandle<
         tensors.set(fileName(`${modulePrefix}${path}.${name}`), this.#own(saved))
       for (const [name, parameter] of layer.repeats ?? [])
         tensors.set(fileName(`${modulePrefix}${path}.${name}`), parameter.master)
-      if (savedWithBase.test(path) && !rows.size)
+      if (isSavedWithBase(path) && !rows.size)
         tensors.set(`${modulePrefix}${path}.base_layer.weight`, layer.base_layer.weight.value)
     }
     for (const [name, parameter] of this.#brought) tensors.set(name, parameter.value)
     const head = trainedTied(this.parts)
-    if (head && whole.size) tensors.set(head.name, this.#whole.trained(head.parameter).master)
+    if (head) tensors.set(head.name, this.#whole.trained(head.parameter).master)
     return { config: this.parts.config(), tensors }
   }
 
