@@ -4,8 +4,8 @@
 //   node scripts/cases-before/run.mjs [--commit 1daf927] [--work DIR] [--only NAME] [--seconds 400] [--out FILE]
 // The commit is built in DIR (about ten minutes, once); tests and fixtures of this folder are copied over it. Each file runs there and here, by itself, and is
 // stopped after so many seconds or at 6 GB. JSON: of every test, how it ended there and here, and the first line of what it said. What FILE says
-// of the same commit is taken over where a test file and its fixtures are the same, what it says of here only where this commit is the same too. Exit 1
-// when a test fails here.
+// of the same commit is taken over where a test file and its fixtures are the same and every test is named, what it says of here only where this commit is
+// the same too. Exit 1 when a test fails here.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -173,14 +173,15 @@ for (const name of readdirSync(join(root, 'test/cases')).filter((one) => one.end
     if (done) files.push(done)
     continue
   }
-  const before = (done && outcomesBefore(done)) ?? (await runFile(work, `test/cases/${name}`))
   const now = await runFile(root, `test/cases/${name}`)
   if (now.tests.size === 0) throw new Error(`${name}: ${now.stopped}`)
+  const record = done ? outcomesBefore(done) : null
+  const isWhole = record && [...now.tests.keys()].every((test) => record.tests.has(test))
+  const before = isWhole ? record : await runFile(work, `test/cases/${name}`)
   const tests = [...now.tests].map(([test, { status, why }]) => {
-    const name = shortened(test)
-    const then = before.tests.get(name)
+    const then = before.tests.get(test)
     const said = status === 'failed' ? why : then?.why
-    return { name, before: then?.status ?? 'not run', here: status, ...(said && { why: said }) }
+    return { name: test, before: then?.status ?? 'not run', here: status, ...(said && { why: said }) }
   })
   files.push({ file: name, sha256, here, ...(before.stopped && { stopped: before.stopped }), tests })
   const passed = tests.filter((one) => one.before === 'passed').map((one) => `\n    passed: ${one.name}`)
