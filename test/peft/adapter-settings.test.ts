@@ -5,9 +5,10 @@ import type { PeftMethod } from '@ift/core'
 import { combineAdapters, MemoryAdapter, optionsOf } from '@ift/core/peft'
 import { llama } from '@ift/model-llama'
 import { adalora } from '@ift/peft-adalora'
-import { houlsby } from '@ift/peft-adapters'
+import { bottleneck, houlsby, parallel, pfeiffer } from '@ift/peft-adapters'
 import { ia3 } from '@ift/peft-ia3'
 import { lora } from '@ift/peft-lora'
+import { trainableTokens } from '@ift/peft-parts'
 import { prefixTuning } from '@ift/peft-ptuning'
 import { caseFolder } from '../cases/ift.fixture.js'
 import { withSet } from '../fixture/adapter-set.js'
@@ -133,5 +134,260 @@ describe('that mean nothing on this model', () => {
       message: expect.stringContaining(`${path}: ${field} of its config`) as string,
     })
     await expect(on(fields)).rejects.toThrow(what)
+  })
+})
+
+describe('given beside an adapter', () => {
+  /** Where the head has ids of its own, one that is tied. */
+  const base = (fields: Options) =>
+    JSON.stringify(fields).includes('lm_head') ? 'llama-variants/tied-bias' : 'llama-tiny'
+  const methods: Readonly<Record<string, PeftMethod>> = {
+    lora,
+    trainableTokens,
+    ia3,
+    bottleneck,
+    parallel,
+    pfeiffer,
+  }
+  const ofLora = (fields: Options) => ({ peft_type: 'LORA', ...targets, ...fields })
+  // The config of the file, the options beside it, and what is wrong: of the options, of both, of the file.
+  test.each<[string, Options, Options, string, string]>([
+    [
+      'lora',
+      ofLora({}),
+      { targetModules: ['nope'] },
+      'IFT_PEFT_TARGET',
+      'peft.targetModules matched nothing: ["nope"]',
+    ],
+    [
+      'lora',
+      ofLora({}),
+      { targetModules: '.*nope' },
+      'IFT_PEFT_TARGET',
+      'peft.targetModules matched nothing: ".*nope"',
+    ],
+    [
+      'lora',
+      ofLora({}),
+      { targetModules: ['input_layernorm'] },
+      'IFT_PEFT_TARGET',
+      'peft.targetModules matches model.layers.0.input_layernorm',
+    ],
+    [
+      'lora',
+      ofLora({ target_modules: ['nope'] }),
+      { r: 2 },
+      'IFT_ADAPTER_CONFIG',
+      `${path}: target_modules of its config matched nothing: ["nope"]`,
+    ],
+    [
+      'lora',
+      ofLora({}),
+      { excludeModules: ['q_proj'] },
+      'IFT_PEFT_TARGET',
+      'leave out (peft.excludeModules)',
+    ],
+    ['lora', ofLora({}), { layersToTransform: [9] }, 'IFT_PEFT_TARGET', 'leave out (peft.layersToTransform)'],
+    [
+      'lora',
+      ofLora({ layers_to_transform: 9 }),
+      {},
+      'IFT_ADAPTER_CONFIG',
+      'leave out (layers_to_transform of its config)',
+    ],
+    [
+      'lora',
+      ofLora({ layers_to_transform: [9] }),
+      { targetModules: ['k_proj'] },
+      'IFT_PEFT_TARGET',
+      `${path}: peft.targetModules matches`,
+    ],
+    [
+      'lora',
+      ofLora({ modules_to_save: ['self_attn'] }),
+      {},
+      'IFT_ADAPTER_CONFIG',
+      'modules_to_save of its config',
+    ],
+    [
+      'lora',
+      ofLora({ modules_to_save: ['o_proj'] }),
+      { targetModules: ['o_proj'] },
+      'IFT_PEFT_TARGET',
+      'leave out (modules_to_save of its config)',
+    ],
+    [
+      'lora',
+      ofLora({}),
+      { trainableTokenIndices: [160] },
+      'IFT_PEFT_OPTIONS',
+      'peft.trainableTokenIndices has the token id 160',
+    ],
+    [
+      'lora',
+      ofLora({ trainable_token_indices: [160] }),
+      {},
+      'IFT_ADAPTER_CONFIG',
+      `${path}: trainable_token_indices of its config has the token id 160`,
+    ],
+    [
+      'lora',
+      ofLora({}),
+      { trainableTokenIndices: { norm: [1] } },
+      'IFT_PEFT_TARGET',
+      'peft.trainableTokenIndices means "model.layers.0.input_layernorm"',
+    ],
+    [
+      'lora',
+      ofLora({ trainable_token_indices: [1] }),
+      { targetModules: ['embed_tokens'] },
+      'IFT_PEFT_TARGET',
+      `${path}: trainable_token_indices of its config means "model.embed_tokens", which is neither an embedding nor a head with a table of its own: it is adapted (peft.targetModules)`,
+    ],
+    [
+      'lora',
+      ofLora({ trainable_token_indices: [1] }),
+      { modulesToSave: ['embed_tokens'] },
+      'IFT_PEFT_TARGET',
+      'which is trained whole already (peft.modulesToSave)',
+    ],
+    [
+      'lora',
+      ofLora({ trainable_token_indices: { embed_tokens: [1], lm_head: [2] } }),
+      { ensureWeightTying: true },
+      'IFT_PEFT_OPTIONS',
+      'whose table it reads (peft.ensureWeightTying)',
+    ],
+    [
+      'lora',
+      ofLora({ use_dora: true }),
+      { init: 'pissa' },
+      'IFT_PEFT_OPTIONS',
+      `${path}: peft.init pissa cannot be combined with dora: true (use_dora of its config)`,
+    ],
+    [
+      'lora',
+      ofLora({ use_dora: true }),
+      { targetModules: ['embed_tokens'] },
+      'IFT_PEFT_OPTIONS',
+      `${path}: use_dora of its config true is for linear layers, and the embedding "model.embed_tokens" is adapted too (peft.targetModules)`,
+    ],
+    [
+      'trainableTokens',
+      { token_indices: [1] },
+      { tokenIndices: [1, 160] },
+      'IFT_PEFT_OPTIONS',
+      'peft.tokenIndices has the token id 160',
+    ],
+    [
+      'trainableTokens',
+      { token_indices: [1] },
+      { tokenIndices: [3, 3] },
+      'IFT_PEFT_OPTIONS',
+      'peft.tokenIndices has the token id 3 twice',
+    ],
+    [
+      'trainableTokens',
+      { token_indices: [1] },
+      { targetModules: ['nope'] },
+      'IFT_PEFT_TARGET',
+      'peft.targetModules matched nothing',
+    ],
+    [
+      'trainableTokens',
+      { token_indices: [160] },
+      {},
+      'IFT_ADAPTER_CONFIG',
+      `${path}: token_indices of its config has the token id 160`,
+    ],
+    [
+      'ia3',
+      { target_modules: ['k_proj', 'down_proj'], feedforward_modules: ['down_proj'] },
+      { targetModules: ['k_proj'] },
+      'IFT_PEFT_OPTIONS',
+      `${path}: feedforward_modules of its config names "down_proj", which is not in peft.targetModules (k_proj)`,
+    ],
+    [
+      'ia3',
+      { target_modules: ['k_proj'], feedforward_modules: ['down_proj'] },
+      {},
+      'IFT_ADAPTER_CONFIG',
+      'which is not in target_modules of its config (k_proj)',
+    ],
+    ['ia3', targets, { feedforwardModules: '(((' }, 'IFT_PEFT_OPTIONS', 'peft.feedforwardModules: "((("'],
+    [
+      'bottleneck',
+      { ...targets, use_parallel_adapter: true },
+      { useParallelAdapter: false },
+      'IFT_PEFT_TARGET',
+      'a bottleneck that is not parallel (peft.useParallelAdapter)',
+    ],
+    [
+      'bottleneck',
+      {},
+      { targetModules: ['q_proj'] },
+      'IFT_PEFT_TARGET',
+      'peft.targetModules matches "model.layers.0.self_attn.q_proj"',
+    ],
+    [
+      'bottleneck',
+      targets,
+      {},
+      'IFT_ADAPTER_CONFIG',
+      `${path}: target_modules of its config matches "model.layers.0.self_attn.q_proj"`,
+    ],
+    [
+      'parallel',
+      { output_adapter: false },
+      {},
+      'IFT_ADAPTER_CONFIG',
+      `${path}: mh_adapter of its config and output_adapter of its config are both false`,
+    ],
+    [
+      'parallel',
+      { output_adapter: true },
+      { outputAdapter: false },
+      'IFT_PEFT_OPTIONS',
+      `${path}: mh_adapter of its config and peft.outputAdapter are both false`,
+    ],
+    [
+      'pfeiffer',
+      { leave_out: [0, 1, 2] },
+      {},
+      'IFT_ADAPTER_CONFIG',
+      `${path}: leave_out of its config names all 3 layers`,
+    ],
+    [
+      'pfeiffer',
+      { leave_out: [0] },
+      { leaveOut: [0, 1, 2] },
+      'IFT_PEFT_OPTIONS',
+      'peft.leaveOut names all 3 layers',
+    ],
+  ])('%s: %j, %j', async (name, fields, beside, code, what) => {
+    const method = methods[name]!
+    const adapter = adapterOf(fields)
+    const options = { ...optionsOf<object>(method, adapter), ...beside }
+    const run = withMethod(method, llama, base(fields), options, () => Promise.resolve(), { adapter })
+    await expect(run).rejects.toMatchObject({ code, message: expect.stringContaining(what) as string })
+    if (what.startsWith('peft.'))
+      await expect(run).rejects.toThrow(new RegExp(`^${what.split(' ')[0]!.replace('.', '\\.')} `))
+  })
+
+  const folder = caseFolder('15-modules-to-save-suffix')
+  afterAll(() => {
+    folder.remove()
+  })
+
+  test.each([
+    ['targetModules', '["nope"]', /^.*peft\.targetModules matched nothing: \["nope"\]/m],
+    ['trainableTokenIndices', '[99999]', /^.*peft\.trainableTokenIndices has the token id 99999/m],
+    ['excludeModules', '["q_proj","v_proj"]', /leave out \(peft\.excludeModules\)/],
+  ])('on the command line: %s', (option, value, said) => {
+    writeFileSync(folder.path('rows.jsonl'), '{"instruction":"a","output":"b"}')
+    const args = ['--weights', 'base', '--adapter', 'adapter', '--data', 'rows.jsonl', '--template', 'plain']
+    const { stderr } = folder.ift(['train', ...args, '--output', 'run', `--peft.${option}`, value])
+    expect(stderr).toMatch(said)
+    expect(stderr).not.toContain('IFT_ADAPTER_CONFIG')
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { openAdapter, type PeftMethod } from '@ift/core'
+import { MemoryAdapter } from '@ift/core/peft'
 import { lora } from '@ift/peft-lora'
 import { bitfit, lnTuning, trainableTokens } from '@ift/peft-parts'
 import { Embedding, TiedLinear } from '@ift/tensor'
@@ -113,20 +114,25 @@ describe('trained rows', () => {
   })
 
   test('of an adapter for a larger table are refused with its file', async () => {
-    const adapter = await openAdapter(fixture('peft-parts/tokens-llama'))
-    const options = trainableTokens.fromAdapterConfig({ ...adapter.config, token_indices: [3, 99] })
+    const { path, config } = await openAdapter(fixture('peft-parts/tokens-llama'))
+    const adapter = new MemoryAdapter(path, {
+      config: { ...config, token_indices: [3, 99] },
+      tensors: new Map(),
+    })
     const definition = definitionOf(definitions, 'llama-variants/plain')
     const run = withMethod(
       trainableTokens,
       definition,
       'llama-variants/plain',
-      options,
+      trainableTokens.fromAdapterConfig(adapter.config),
       () => Promise.resolve(),
       { adapter },
     )
     await expect(run).rejects.toMatchObject({
       code: 'IFT_ADAPTER_CONFIG',
-      message: expect.stringMatching(/tokens-llama.*: its config has the token id 99/) as string,
+      message: expect.stringMatching(
+        /tokens-llama.*: token_indices of its config has the token id 99/,
+      ) as string,
     })
   })
 })

@@ -1,6 +1,13 @@
-import { IftError, type PeftContext, type PeftMethod } from '@ift/core'
+import type { PeftContext, PeftMethod } from '@ift/core'
 import { modulesOf } from '@ift/core/model'
-import { fanInFanOut, fullMatcher, moduleMethod, targetFields } from '@ift/core/peft'
+import {
+  fanInFanOut,
+  fullMatcher,
+  moduleMethod,
+  moduleSetting,
+  settingError,
+  targetFields,
+} from '@ift/core/peft'
 import { Ia3Linear } from './ia3-linear.js'
 import { ia3Options, type Ia3Options } from './options.js'
 
@@ -52,25 +59,36 @@ function writtenFeedforward(
   return paths.map((path) => path.replaceAll('.', String.raw`\.`)).join('|')
 }
 
-function check({ feedforwardModules, targetModules }: Ia3Options, { adapter }: PeftContext): void {
-  const code = adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_OPTIONS'
+function check(options: Ia3Options, context: PeftContext): void {
+  const { feedforwardModules, targetModules } = options
+  const feedforward = {
+    option: 'feedforwardModules',
+    field: 'feedforward_modules',
+    value: feedforwardModules,
+  }
   if (typeof feedforwardModules === 'string')
     try {
       fullMatcher(feedforwardModules)
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
-      throw new IftError(
-        code,
-        `peft.feedforwardModules: "${feedforwardModules}" is not a regular expression that can be used: ${error.message}`,
+      throw settingError(
+        context,
+        feedforward,
+        'IFT_PEFT_OPTIONS',
+        (setting) =>
+          `${setting}: "${feedforwardModules}" is not a regular expression that can be used: ${error.message}`,
         "Write it as Python's re reads it, or give a list of names, such as ['down_proj'].",
       )
     }
   if (!Array.isArray(feedforwardModules) || !Array.isArray(targetModules)) return
   const other = feedforwardModules.find((name) => !targetModules.includes(name))
   if (other !== undefined)
-    throw new IftError(
-      code,
-      `peft.feedforwardModules names "${other}", which is not in peft.targetModules (${targetModules.join(', ')}).`,
+    throw settingError(
+      context,
+      [feedforward, moduleSetting(options, 'targetModules')],
+      'IFT_PEFT_OPTIONS',
+      (setting, targets) =>
+        `${setting} names "${other}", which is not in ${targets} (${targetModules.join(', ')}).`,
       'Name it in both, or leave it out of feedforwardModules.',
     )
 }

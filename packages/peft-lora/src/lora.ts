@@ -5,6 +5,7 @@ import {
   linearLayersAndEmbeddings,
   ModuleHandle,
   moduleMethod,
+  moduleSetting,
   optionsOf,
   patternFields,
   patternTable,
@@ -71,17 +72,22 @@ export const lora: PeftMethod<LoraOptions> = moduleMethod<LoraOptions, LoraLayer
   ignoredFields,
   readConfig: readStart,
   check({ loraBias, dora, init }, context) {
-    const refuse = (first: Setting, second: string) =>
+    const [ofDora, ofBias, ofInit] = [
+      { ...settings.dora, value: dora },
+      { ...settings.loraBias, value: loraBias },
+      { ...settings.init, value: init },
+    ]
+    const refuse = (first: Setting, second: Setting) =>
       settingError(
         context,
-        first,
+        [first, second],
         'IFT_PEFT_OPTIONS',
-        (setting) => `${setting} ${String(first.value)} cannot be combined with ${second}.`,
+        (setting, other) =>
+          `${setting} ${String(first.value)} cannot be combined with ${second.option}: ${String(second.value)} (${other}).`,
         'Choose one of them.',
       )
-    if (loraBias && (dora || init !== 'kaiming'))
-      throw refuse({ ...settings.loraBias, value: loraBias }, dora ? 'dora' : `init: ${init}`)
-    if (changesWeights(init) && dora) throw refuse({ ...settings.init, value: init }, 'dora')
+    if (loraBias && (dora || init !== 'kaiming')) throw refuse(ofBias, dora ? ofDora : ofInit)
+    if (changesWeights(init) && dora) throw refuse(ofInit, ofDora)
   },
   layer: makeLayer,
   combine: (adapters, how) => combineLora(adapters, how, (source) => optionsOf(lora, source)),
@@ -124,9 +130,10 @@ function linearOnly({ path, options, context }: LayerPlace<LoraOptions>): IftErr
   const value = options[option]
   return settingError(
     context,
-    { ...settings[option], value },
+    [{ ...settings[option], value }, moduleSetting(options, 'targetModules')],
     'IFT_PEFT_OPTIONS',
-    (setting) => `${setting} ${value} is for linear layers, and the embedding "${path}" is adapted too.`,
+    (setting, adapted) =>
+      `${setting} ${value} is for linear layers, and the embedding "${path}" is adapted too (${adapted}).`,
     `Leave out ${path.split('.').at(-1)!}, or ${option}.`,
   )
 }

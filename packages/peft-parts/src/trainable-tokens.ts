@@ -15,7 +15,7 @@ export const trainableTokens: PeftMethod<TokenOptions> = moduleMethod<TokenOptio
   fields: { target_modules: targetFields.target_modules, token_indices: 'tokenIndices' },
   ignoredFields: ['init_weights'],
   tokenRows: (modules, { tokenIndices }) => ({
-    option: 'tokenIndices',
+    setting: { option: 'tokenIndices', field: 'token_indices', value: tokenIndices },
     indices: new Map([...modules.keys()].map((path) => [path, tokenIndices])),
     fileName: 'trainable_tokens_delta',
     repeated: true,

@@ -3,6 +3,7 @@ import type * as z from '../config/options.js'
 import { faults, show } from '../config/validate.js'
 import { suggest } from '../suggest.js'
 import type { ModuleOptions } from './options.js'
+import { fieldOf, fieldValue, isSet } from './setting.js'
 import { checkPatterns } from './targets.js'
 
 /** How the adapter_config.json of a method reads. */
@@ -52,9 +53,8 @@ export function readAdapterConfig<O>(
     }
   const options: Record<string, unknown> = {}
   for (const [field, option] of Object.entries(fields)) {
-    const value = config[field]
-    if (value !== undefined && value !== null)
-      options[option] = field === 'layers_to_transform' && typeof value === 'number' ? [value] : value
+    const value = fieldValue(config, field)
+    if (value !== undefined) options[option] = value
   }
   Object.assign(options, reader.readConfig?.(config))
   const result = reader.options.safeParse(options)
@@ -78,10 +78,6 @@ export function readAdapterConfig<O>(
   return result.data
 }
 
-/** The field of an adapter's config that says an option. */
-export const fieldOf = (fields: Readonly<Record<string, string>>, option: PropertyKey) =>
-  Object.entries(fields).find(([, name]) => name === option)?.[0] ?? String(option)
-
 /** Issues under the names that the file has. */
 const inFieldNames = (
   fields: Readonly<Record<string, string>>,
@@ -91,10 +87,3 @@ const inFieldNames = (
     ...issue,
     path: issue.path.map((part, i) => (i ? part : fieldOf(fields, part))),
   }))
-
-const isSet = (value: unknown) =>
-  value !== undefined &&
-  value !== null &&
-  value !== false &&
-  value !== '' &&
-  !(typeof value === 'object' && Object.keys(value).length === 0)

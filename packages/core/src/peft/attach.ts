@@ -11,13 +11,12 @@ import {
 } from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
 import type { AdaptedLayer, AdapterTensor } from './adapted-layer.js'
-import { fieldOf } from './adapter-config.js'
 import { checkedFile, entriesOf, layersOf } from './adapter-entries.js'
 import { ModuleHandle, releaseParts, type ModuleParts } from './module-handle.js'
 import type { ModuleMethod } from './module-method.js'
 import type { ModuleOptions } from './options.js'
 import { savedModules, type SavedModules } from './saved-modules.js'
-import { settingError } from './setting.js'
+import { fieldOf, moduleSetting, settingError } from './setting.js'
 import { startTensor, zeros } from './start.js'
 import { checkPatterns, linearLayers, targets } from './targets.js'
 import { placeTokenRows, type TokenRowsLayer } from './place-token-rows.js'
@@ -60,7 +59,7 @@ export async function attach<O extends ModuleOptions, L extends AdaptedLayer>(
   try {
     placeLayers(layers, method, model, modules, { options, context, shared })
     const request = method.tokenRows?.(modules, options) ?? tokenRowsBeside(options, model, context)
-    if (request) placeTokenRows(rows, model, request, context)
+    if (request) placeTokenRows(rows, model, request, { options, context })
     const whole = new Map([
       ...besideParameters(model, options, saved.paths, layers),
       ...(method.whole?.(modules, model, options) ?? []),
@@ -124,10 +123,10 @@ function refuseBoth(
   )
     throw settingError(
       context,
-      { option: 'ensureWeightTying', field: 'ensure_weight_tying', value: true },
+      [moduleSetting(options, 'ensureWeightTying'), moduleSetting(options, 'targetModules')],
       'IFT_PEFT_OPTIONS',
-      (setting) =>
-        `${setting} with the tied embedding or head among the adapted layers is one update for both, which is not supported.`,
+      (tying, adapted) =>
+        `${tying} with the tied embedding or head among the adapted layers (${adapted}) is one update for both, which is not supported.`,
       'Name the embedding in modulesToSave instead; or merge the adapter with the tool that made it.',
     )
   for (const path of saved.paths)
@@ -135,9 +134,10 @@ function refuseBoth(
       if (`${target}.`.startsWith(`${path}.`))
         throw settingError(
           context,
-          { option: 'modulesToSave', field: 'modules_to_save', value: options.modulesToSave },
+          [moduleSetting(options, 'modulesToSave'), moduleSetting(options, 'targetModules')],
           'IFT_PEFT_TARGET',
-          (setting) => `${setting} trains "${path}" whole, and "${target}" in it is adapted.`,
+          (whole, adapted) =>
+            `${whole} trains "${path}" whole, and "${target}" in it is adapted (${adapted}).`,
           'Name one of them alone.',
         )
 }

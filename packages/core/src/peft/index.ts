@@ -13,12 +13,13 @@ export {
   patternOptions,
   targetFields,
   targetOptions,
+  tokenRowsField,
   type ModuleOptions,
 } from './options.js'
 export { fullMatcher } from './python-regex/index.js'
-export { optionsOf, settingError, type Setting } from './setting.js'
+export { moduleSetting, optionsOf, settingError, type Setting } from './setting.js'
 export type { TokenRowsRequest } from './place-token-rows.js'
-export { tokenRowsField, tokenRowsOption } from './trainable-token-indices.js'
+export { tokenRowsOption } from './trainable-token-indices.js'
 export {
   constant,
   kaimingUniform,

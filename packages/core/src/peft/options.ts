@@ -61,6 +61,9 @@ export const patternOptions = {
 /** Fields of PEFT's adapter_config.json by `patternOptions`. */
 export const patternFields = { rank_pattern: 'rankPattern', alpha_pattern: 'alphaPattern' } as const
 
+/** Field of PEFT's adapter_config.json by `tokenRowsOption`. */
+export const tokenRowsField = { trainable_token_indices: 'trainableTokenIndices' } as const
+
 /** What every module method can be asked for; a method leaves out what it does not have. */
 export interface ModuleOptions {
   readonly targetModules?: string | readonly string[] | undefined

@@ -1,47 +1,52 @@
 import {
   Embedding,
-  IftError,
   Linear,
   replaceModules,
   TiedLinear,
   type CausalLM,
+  type IftError,
   type Module,
 } from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
+import type { ModuleOptions } from './options.js'
+import { moduleSetting, settingError, type Setting } from './setting.js'
 import { tiedHead, untied } from './tied.js'
 import { TokenRows } from './token-rows.js'
 import { TokenRowsHead } from './token-rows-head.js'
 
 /** Rows to train of the tables of embeddings and of heads. */
 export interface TokenRowsRequest {
-  /** Option that errors name: `tokenIndices`. */
-  readonly option: string
+  /** What asks for them, which errors name. */
+  readonly setting: Setting
   /** Token ids by the path of the module. */
   readonly indices: ReadonlyMap<string, readonly number[]>
   /** End of the names of the tensors in the adapter file. */
   readonly fileName: string
   /** Whether a tied head has its rows in the file under its own name too. */
   readonly repeated: boolean
-  /** Whether other rows of a tied head than of its embedding are refused. */
-  readonly tiedAlone?: boolean
+  /** What refuses other rows of a tied head than of its embedding; nothing when absent. */
+  readonly tiedAlone?: Setting
 }
 
 export type TokenRowsLayer = TokenRows | TokenRowsHead
 
 /**
- * Puts trained rows on embeddings and heads, by their paths, and adds each layer to `layers` when it is made. A head that is tied to such an embedding has its rows, unless others are
- * asked for. Throws IFT_PEFT_TARGET for a module without a table, and IFT_PEFT_OPTIONS for an id that a table does not have; of an
- * adapter's config it is IFT_ADAPTER_CONFIG.
+ * Puts trained rows on embeddings and heads, by their paths, and adds each layer to `layers` when it is made. A head that is tied to such
+ * an embedding has its rows, unless others are asked for. Throws IFT_PEFT_TARGET for a module without a table, and IFT_PEFT_OPTIONS for
+ * an id that a table does not have; where an adapter's config says so it is IFT_ADAPTER_CONFIG.
  */
 export function placeTokenRows(
   layers: Map<string, TokenRowsLayer>,
   model: CausalLM,
   request: TokenRowsRequest,
-  context: Pick<PeftContext, 'adapter' | 'dtype'>,
+  {
+    options,
+    context,
+  }: { readonly options: ModuleOptions; readonly context: Pick<PeftContext, 'adapter' | 'dtype'> },
 ): void {
-  const { option, indices, fileName } = request
+  const { setting, indices, fileName } = request
   const modules = new Map<string, Module>(model.namedModules())
-  const refuse = refusal(option, context)
+  const refuse: Refuse = (what, hint) => settingError(context, setting, 'IFT_PEFT_OPTIONS', what, hint)
   const tied = tiedHead(model)
   const place = (path: string, layer: TokenRowsLayer) => {
     layers.set(path, layer)
@@ -54,10 +59,13 @@ export function placeTokenRows(
   for (const [path, ids] of indices) {
     const module = modules.get(path)
     if (!(module instanceof Embedding || module instanceof Linear || module instanceof TiedLinear))
-      throw refuse(
-        `means "${path}", which is neither an embedding nor a head with a table of its own.`,
-        'Name an embedding or the head; the method must not adapt it in another way.',
+      throw settingError(
+        context,
+        module && 'base_layer' in module ? [setting, moduleSetting(options, 'targetModules')] : setting,
         'IFT_PEFT_TARGET',
+        (rows, ...by) =>
+          `${rows} means "${path}", which is neither an embedding nor a head with a table of its own${by.length ? `: it is adapted (${by.join()})` : ''}.`,
+        'Name an embedding or the head; the method must not adapt it in another way.',
       )
     expectRows(ids, module instanceof Embedding ? module.count : module.outFeatures, path, refuse)
   }
@@ -71,8 +79,12 @@ export function placeTokenRows(
     if (path === tied?.path) {
       if (follows && ids.join() === follows.indices.join()) continue
       if (follows && request.tiedAlone)
-        throw refuse(
-          `has other ids for "${path}" than for "${tied.embeddingPath}", whose table it reads.`,
+        throw settingError(
+          context,
+          [setting, request.tiedAlone],
+          'IFT_PEFT_OPTIONS',
+          (rows, tying) =>
+            `${rows} has other ids for "${path}" than for "${tied.embeddingPath}", whose table it reads (${tying}).`,
           'Give both the same ids, or leave out peft.ensureWeightTying.',
         )
       place(path, new TokenRowsHead(untied(tied.head, tied.head.embedding.weight), ids, fileName))
@@ -88,26 +100,19 @@ export function placeTokenRows(
   }
 }
 
-type Refuse = (what: string, hint: string, code?: IftError['code']) => IftError
-
-const refusal =
-  (option: string, { adapter }: Pick<PeftContext, 'adapter'>): Refuse =>
-  (what, hint, code = 'IFT_PEFT_OPTIONS') =>
-    new IftError(
-      adapter ? 'IFT_ADAPTER_CONFIG' : code,
-      `${adapter ? `${adapter.path}: its config` : `peft.${option}`} ${what}`,
-      hint,
-    )
+type Refuse = (what: (name: string) => string, hint: string) => IftError
 
 function expectRows(ids: readonly number[], count: number, path: string, refuse: Refuse): void {
   const beyond = ids.find((id) => !(id >= 0 && id < count))
   if (beyond !== undefined)
     throw refuse(
-      `has the token id ${beyond}, and the table of "${path}" has the rows 0 to ${count - 1}: rows are trained, none are added.`,
+      (name) =>
+        `${name} has the token id ${beyond}, and the table of "${path}" has the rows 0 to ${count - 1}: rows are trained, none are added.`,
       `Give the new tokens ids below ${count}, where a checkpoint often has spare rows, or start from a checkpoint with a larger table.`,
     )
   const twice = ids.find((id, at) => ids.indexOf(id) !== at)
   if (twice !== undefined)
-    throw refuse(`has the token id ${twice} twice for "${path}".`, 'Name every token once.')
-  if (!ids.length) throw refuse(`names no token for "${path}".`, 'Name at least one token id.')
+    throw refuse((name) => `${name} has the token id ${twice} twice for "${path}".`, 'Name every token once.')
+  if (!ids.length)
+    throw refuse((name) => `${name} names no token for "${path}".`, 'Name at least one token id.')
 }

@@ -1,7 +1,7 @@
 import { IftError, type CausalLM } from '@ift/tensor'
 import type { PeftContext } from '../contract/index.js'
 import type { ModuleOptions } from './options.js'
-import { settingError } from './setting.js'
+import { moduleSetting, settingError } from './setting.js'
 import { tiedHead } from './tied.js'
 
 /** Names of embeddings and heads that PEFT's ensure_weight_tying knows. */
@@ -50,7 +50,7 @@ export function savedModules(
     if (definition.transposed?.(path) === true && outer.some((module) => path.startsWith(`${module}.`)))
       throw settingError(
         context,
-        { option: 'modulesToSave', field: 'modules_to_save', value: modulesToSave },
+        moduleSetting({ modulesToSave }, 'modulesToSave'),
         'IFT_PEFT_TARGET',
         (setting) =>
           `${setting} means "${path}", a matrix that checkpoints hold as [in, out]; saving it in an adapter is not supported.`,

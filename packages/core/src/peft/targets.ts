@@ -1,7 +1,8 @@
-import { Embedding, IftError, Linear, TiedLinear, type CausalLM, type Module } from '@ift/tensor'
+import { Embedding, Linear, TiedLinear, type CausalLM, type IftError, type Module } from '@ift/tensor'
 import type { PeftContext, PeftMethod } from '../contract/index.js'
 import { defaultTargets } from '../model/index.js'
 import type { ModuleOptions } from './options.js'
+import { moduleSetting, settingError } from './setting.js'
 import { fullMatcher } from './python-regex/index.js'
 
 // How Hugging Face PEFT 0.21 finds the layers that a config means: peft/tuners/tuners_utils.py, check_target_module_exists, and
@@ -117,7 +118,7 @@ export type TargetRule = Pick<PeftMethod, 'name' | 'targetRoles'> & { readonly t
 
 /**
  * The modules that the options mean by their paths, those of modulesToSave left out. When there is none, `IFT_PEFT_TARGET` lists
- * what there is; of an adapter's config it is `IFT_ADAPTER_CONFIG`.
+ * what there is; where an adapter's config says so it is `IFT_ADAPTER_CONFIG`.
  */
 export function targets(
   model: CausalLM,
@@ -125,7 +126,6 @@ export function targets(
   context: Pick<PeftContext, 'definition' | 'roles' | 'adapter'>,
   rule: TargetRule,
 ): Map<string, Module> {
-  const { adapter } = context
   const defaults = defaultTargets(rule, context)
   const wanted = options.targetModules ?? defaults
   const modules = [...model.namedModules()]
@@ -139,17 +139,31 @@ export function targets(
   const few = (paths: readonly string[]) => paths.slice(0, 3).join(', ')
   const others = modules.map(([path]) => path).filter((path) => include(path) && !layers.has(path))
   const left = [...layers.keys()].filter(include)
-  const option = adapter ? `${adapter.path}: target_modules of its config` : 'peft.targetModules'
-  throw new IftError(
-    adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_TARGET',
-    others.length
-      ? `${option} matches ${few(others)}, which is not ${rule.targets.name}, as ${rule.name} takes them.`
-      : left.length
-        ? `${option} matches ${few(left)}, which excludeModules, modulesToSave or layersToTransform leave out.`
-        : `${option} matched nothing: ${JSON.stringify(wanted)}.`,
-    others.length
-      ? 'Train such a module whole: peft.modulesToSave.'
-      : `${listing(layers)}\nDefault of this family: ${JSON.stringify(defaults)}`,
+  const target = moduleSetting(options, 'targetModules')
+  if (others.length)
+    throw settingError(
+      context,
+      target,
+      'IFT_PEFT_TARGET',
+      (setting) =>
+        `${setting} matches ${few(others)}, which is not ${rule.targets.name}, as ${rule.name} takes them.`,
+      'Train such a module whole: peft.modulesToSave.',
+    )
+  const leaving = (['excludeModules', 'layersToTransform', 'modulesToSave'] as const)
+    .filter((option) => {
+      const { layersPattern } = options
+      return !left.every(selector({ layersPattern, [option]: options[option] }, include))
+    })
+    .map((option) => moduleSetting(options, option))
+  throw settingError(
+    context,
+    [target, ...leaving],
+    'IFT_PEFT_TARGET',
+    (setting, ...by) =>
+      by.length
+        ? `${setting} matches ${few(left)}, which excludeModules, modulesToSave or layersToTransform leave out (${by.join(', ')}).`
+        : `${setting} matched nothing: ${JSON.stringify(wanted)}.`,
+    `${listing(layers)}\nDefault of this family: ${JSON.stringify(defaults)}`,
   )
 }
 

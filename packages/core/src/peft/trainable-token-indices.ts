@@ -3,7 +3,7 @@ import * as z from '../config/options.js'
 import type { PeftContext } from '../contract/index.js'
 import type { TokenRowsRequest } from './place-token-rows.js'
 import type { ModuleOptions } from './options.js'
-import { settingError } from './setting.js'
+import { moduleSetting, settingError, type Setting } from './setting.js'
 
 const ids = z.array(z.number().int().min(0)).min(1)
 
@@ -17,23 +17,20 @@ export const tokenRowsOption = {
     ),
 }
 
-/** Field of PEFT's adapter_config.json by `tokenRowsOption`. */
-export const tokenRowsField = { trainable_token_indices: 'trainableTokenIndices' } as const
-
 /**
  * What `trainableTokenIndices` asks for. Names are plain ends, as in Hugging Face PEFT. Throws IFT_PEFT_TARGET for one of no module, or
  * IFT_ADAPTER_CONFIG where an adapter's config has it.
  */
 export function tokenRowsBeside(
-  { trainableTokenIndices: asked, modulesToSave = [], ensureWeightTying = false }: ModuleOptions,
+  options: ModuleOptions,
   model: CausalLM,
   context: Pick<PeftContext, 'adapter'>,
 ): TokenRowsRequest | undefined {
+  const { trainableTokenIndices: asked, modulesToSave = [], ensureWeightTying = false } = options
   if (asked === undefined) return undefined
-  const refuse = (what: (setting: string) => string, hint: string) => {
-    const setting = { option: 'trainableTokenIndices', field: 'trainable_token_indices', value: asked }
-    return settingError(context, setting, 'IFT_PEFT_TARGET', what, hint)
-  }
+  const setting = moduleSetting(options, 'trainableTokenIndices')
+  const refuse = (settings: readonly Setting[], what: (...names: string[]) => string, hint: string) =>
+    settingError(context, settings, 'IFT_PEFT_TARGET', what, hint)
   const modules = [...model.namedModules()]
   const indices = new Map<string, readonly number[]>()
   if (isList(asked)) {
@@ -43,7 +40,8 @@ export function tokenRowsBeside(
       const paths = modules.map(([path]) => path).filter((path) => path.endsWith(name))
       if (!paths.length)
         throw refuse(
-          (setting) => `${setting} names "${name}", which no module of this model ends with.`,
+          [setting],
+          (rows) => `${rows} names "${name}", which no module of this model ends with.`,
           'Name an embedding or the head, or give a list of ids alone, which is for the embedding.',
         )
       for (const path of paths) indices.set(path, list)
@@ -52,16 +50,17 @@ export function tokenRowsBeside(
     const saved = modulesToSave.find((name) => path.endsWith(name))
     if (saved !== undefined)
       throw refuse(
-        (setting) => `${setting} names "${path}", which is trained whole already.`,
+        [setting, moduleSetting(options, 'modulesToSave')],
+        (rows, whole) => `${rows} names "${path}", which is trained whole already (${whole}).`,
         'Name it there or in modulesToSave, not in both.',
       )
   }
   return {
-    option: 'trainableTokenIndices',
+    setting,
     indices,
     fileName: 'token_adapter.trainable_tokens_delta',
     repeated: false,
-    tiedAlone: ensureWeightTying,
+    ...(ensureWeightTying && { tiedAlone: moduleSetting(options, 'ensureWeightTying') }),
   }
 }
 

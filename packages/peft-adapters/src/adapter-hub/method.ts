@@ -1,7 +1,7 @@
 import { IftError, type PeftContext, type PeftMethod } from '@ift/core'
 import { modulesOf } from '@ift/core/model'
 import type * as z from '@ift/core/options'
-import { moduleMethod, type ModuleOptions } from '@ift/core/peft'
+import { moduleMethod, settingError, type ModuleOptions } from '@ift/core/peft'
 import { forwardInput, noGrad, promptsOf, scope, type CausalLM } from '@ift/tensor'
 import { AdapterHubHandle, asHere, fileName, nameOf } from './handle.js'
 import { SublayerAdapter } from './layer.js'
@@ -78,12 +78,17 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
           )
       return {}
     },
-    check(given) {
+    check(given, context) {
       const { attention, output } = placesOf(given, kind)
       if (!attention && !output)
-        throw new IftError(
+        throw settingError(
+          context,
+          [
+            { option: 'mhAdapter', field: 'mh_adapter', value: attention },
+            { option: 'outputAdapter', field: 'output_adapter', value: output },
+          ],
           'IFT_PEFT_OPTIONS',
-          'peft.mhAdapter and peft.outputAdapter are both false: no place is left for an adapter.',
+          (first, second) => `${first} and ${second} are both false: no place is left for an adapter.`,
           'Set one of them.',
         )
     },
@@ -115,12 +120,8 @@ function hubMethod<O extends HubOptions>(kind: Kind, options: z.ZodType<O>): Pef
 }
 
 /** The linear layers that sublayers end in, as targets. */
-function targetsOf(
-  model: CausalLM,
-  options: HubOptions,
-  kind: Kind,
-  { roles, adapter }: PeftContext,
-): ModuleOptions {
+function targetsOf(model: CausalLM, options: HubOptions, kind: Kind, context: PeftContext): ModuleOptions {
+  const { roles, adapter } = context
   const { leaveOut } = options
   const { attention, output } = placesOf(options, kind)
   const indices = model.layers.map((_, index) => index)
@@ -128,11 +129,14 @@ function targetsOf(
   // An adapter's may be those of a family of models.
   const beyond = adapter ? undefined : leaveOut.find((index) => index >= indices.length)
   if (beyond !== undefined || !left.length)
-    throw new IftError(
+    throw settingError(
+      context,
+      { option: 'leaveOut', field: 'leave_out', value: leaveOut },
       'IFT_PEFT_OPTIONS',
-      beyond === undefined
-        ? `peft.leaveOut names all ${indices.length} layers of the model.`
-        : `peft.leaveOut expected indices of layers from 0 to ${indices.length - 1}, found ${beyond}.`,
+      (setting) =>
+        beyond === undefined
+          ? `${setting} names all ${indices.length} layers of the model.`
+          : `${setting} expected indices of layers from 0 to ${indices.length - 1}, found ${beyond}.`,
       'Name layers that are to have no adapter.',
     )
   return {

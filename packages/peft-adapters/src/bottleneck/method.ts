@@ -1,6 +1,6 @@
 import { IftError, type ModelRoles, type ModuleRole, type PeftContext, type PeftMethod } from '@ift/core'
 import { isNamed, modulesOf } from '@ift/core/model'
-import { moduleMethod } from '@ift/core/peft'
+import { moduleMethod, moduleSetting, settingError } from '@ift/core/peft'
 import { BottleneckLinear, type BranchPlace } from './layer.js'
 import { bottleneckOptions, fields, type BottleneckOptions } from './options.js'
 
@@ -8,15 +8,21 @@ const named = (path: string, roles: ModelRoles, role: ModuleRole) =>
   modulesOf(roles, role).some((name) => isNamed(path, name))
 
 /** As the original chooses by name: in front of the first layers of a feed-forward, behind its last one. */
-function placeOf(path: string, { useParallelAdapter }: BottleneckOptions, context: PeftContext): BranchPlace {
+function placeOf(path: string, options: BottleneckOptions, context: PeftContext): BranchPlace {
   const { roles, adapter } = context
+  const { useParallelAdapter } = options
   if (useParallelAdapter) return 'beside'
   if (named(path, roles, 'feedForwardOut')) return 'behind'
   if (named(path, roles, 'feedForwardIn')) return 'before'
   const places = [...modulesOf(roles, 'feedForwardIn'), ...modulesOf(roles, 'feedForwardOut')]
-  throw new IftError(
-    adapter ? 'IFT_ADAPTER_CONFIG' : 'IFT_PEFT_TARGET',
-    `${adapter ? `${adapter.path}: target_modules of its config` : 'peft.targetModules'} matches "${path}", and a bottleneck that is not parallel expects ${places.join(', ')}.`,
+  const target = moduleSetting(options, 'targetModules')
+  const parallel = { option: 'useParallelAdapter', field: 'use_parallel_adapter', value: useParallelAdapter }
+  throw settingError(
+    context,
+    adapter?.config[parallel.field] ? [target, parallel] : target,
+    'IFT_PEFT_TARGET',
+    (setting, ...by) =>
+      `${setting} matches "${path}", and a bottleneck that is not parallel${by.length ? ` (${by.join()})` : ''} expects ${places.join(', ')}.`,
     'Name these, or set peft.useParallelAdapter: it lies beside any linear layer.',
   )
 }
