@@ -16,8 +16,11 @@ export const datasetFolders = () =>
     .sort()
     .map((name) => `${parent}/${name}`)
 
-const count = (/** @type {{ count: number, unit: string }} */ { count, unit }) =>
-  `${count.toLocaleString('en')} ${unit}`
+/** In place of a licence that nobody states. */
+const noLicense = 'none stated'
+
+const count = (/** @type {{ count: number, unit: string, by?: string }} */ { count, unit, by }) =>
+  `${count.toLocaleString('en')} ${unit}${by === undefined ? '' : by === 'counted' ? ', counted from the files' : ` (${by})`}`
 
 /**
  * @param {any} card
@@ -29,7 +32,15 @@ function packageJson(card, folder, version) {
   const provides = datasets.map(([name, one]) => {
     const size = one.size ?? (datasets.length === 1 ? card.size : undefined)
     const tags = one.tags ?? card.tags
-    return [name, { description: one.description, license: card.license.id, tags, ...(size && { size }) }]
+    return [
+      name,
+      {
+        description: one.description,
+        license: card.license.id,
+        tags,
+        ...(size && { size: { count: size.count, unit: size.unit } }),
+      },
+    ]
   })
   return {
     name: `@ift/dataset-${card.name}`,
@@ -73,9 +84,11 @@ function readme(card) {
   const facts = [
     card.size && `${count(card.size)}.`,
     card.citation && `${card.citation}.`,
-    `The data is under ${license.id}${terms}${license.commercial === false ? ', not for commercial use' : ''}; it is not in this package.`,
+    `${license.id === noLicense ? 'No licence of the data is stated' : `The data is under ${license.id}`}${terms}${license.commercial === false ? ', not for commercial use' : ''}; it is not in this package.`,
   ]
-  const rows = Object.entries(card.datasets).map(([name, one]) => `| \`${name}\` | ${one.description} |`)
+  const rows = Object.entries(card.datasets).map(
+    ([name, one]) => `| \`${name}\` | ${one.description}${one.size ? ` ${count(one.size)}.` : ''} |`,
+  )
   const list = [
     ...(card.contains ?? []).map((/** @type {string} */ one) => `Holds ${one}.`),
     ...(card.evaluation ?? []).map(

@@ -12,7 +12,8 @@ export interface DatasetContext {
   readonly rootDir: string
   /**
    * Local path of a file of the dataset: `name` inside the folder or file the user gave, or fetched from the hub.
-   * Fails with IFT_SOURCE_NOT_FOUND, naming where it looked. `hub` is another hub id than that of the definition. Where the user names a
+   * A pattern (`data/*.jsonl`) is given with the folder that it is in, for all files that it matches. Fails with IFT_SOURCE_NOT_FOUND, naming
+   * where it looked. `hub` is another hub id than that of the definition. Where the user names a
    * split, `name` is the training file and the one with the word of the split in place of `train` is given.
    */
   file(name: string, hub?: string): Promise<string>

@@ -8,7 +8,12 @@ import { readPackageJson, reasonWithout, tagsSchema } from './manifest.js'
 
 const word = z.string().min(1).max(200)
 const text = z.string().min(1).max(1000)
-const count = z.strictObject({ count: z.number().int().min(1), unit: word })
+const count = z.strictObject({
+  count: z.number().int().min(1),
+  unit: word,
+  /** Whose number it is: the document that states it, or "counted" for a file that was read for it. */
+  by: word.optional(),
+})
 
 /** Where the data is published: one place, with the files that are read. */
 const upstream = z.strictObject({
@@ -38,6 +43,8 @@ export const cardSchema = z.strictObject({
       /** Where it differs from that of the card. */
       tags: tagsSchema.optional(),
       size: count.optional(),
+      /** `org/name` on the hub, where it is another than the first of `upstream`. */
+      hub: word.optional(),
     }),
   ),
   /** The original platform's tags: languages, number of tasks, how the data was made. */

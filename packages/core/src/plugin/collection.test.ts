@@ -219,3 +219,78 @@ test('a converter that throws is named with the place of the record', async () =
   const keep = ({ q }: Readonly<Record<string, unknown>>) => (q as string).trim() !== ''
   await expect(load({ keep })).rejects.toMatchObject(failed)
 })
+
+test('a pattern stands for all files that it matches, without splits and those that no list names', async () => {
+  for (const name of ['a_train', 'b_train', 'c_test']) write(`tea/${name}.jsonl`, { q: name, a: 'a' })
+  const files = ['tea/*.jsonl']
+  const questions = async (part: Partial<Part>) =>
+    (await load({ files, ...part })).examples.map((made) => (made as { instruction: string }).instruction)
+  expect(await questions({})).toEqual(['a_train', 'b_train', 'c_test'])
+  expect(await questions({ omit: /_test/ })).toEqual(['a_train', 'b_train'])
+  await expect(load({ files, listed: 'names.txt' })).rejects.toMatchObject({
+    code: 'IFT_SOURCE_NOT_FOUND',
+    message: expect.stringContaining('the list of its files is missing: names.txt') as string,
+  })
+  write('other.json', { instruction: 'q', input: '', output: 'a' })
+  await expect(load({ files: ['leaves.jsonl'], converted: ['green/*.json'] })).rejects.toMatchObject({
+    code: 'IFT_SOURCE_NOT_FOUND',
+  })
+  writeFileSync(join(folder, 'names.txt'), 'b_train\r\n c_test\nd\n')
+  expect(await questions({ listed: 'lists/names.txt' })).toEqual(['b_train', 'c_test'])
+  await expect(load({ files, listed: 'names.txt', omit: /^[bc]/ })).rejects.toMatchObject({
+    code: 'IFT_DATA_SPLIT',
+    message: expect.stringContaining('none of 3 files is of those that it reads') as string,
+  })
+  await expect(load({ files: ['coffee/*.jsonl'] })).rejects.toMatchObject({ code: 'IFT_SOURCE_NOT_FOUND' })
+  write('tea/a_train.jsonl', { q: '' })
+  expect(await questions({ omit: /_test/ })).toEqual(['b_train'])
+})
+
+test('some records of each file, chosen by the seed, with the choices that they have among all', async () => {
+  const drawn = columns({ instruction: 'q', output: (_, { random }) => random('x').bits() })
+  const rows = (from: number) => Array.from({ length: 50 }, (_, i) => ({ q: String(from + i) }))
+  write('tea/a.jsonl', ...rows(0))
+  write('tea/b.jsonl', ...rows(50))
+  const part = { files: ['tea/*.jsonl'], read: drawn }
+  const all = await load(part)
+  const some = await load({ ...part, perFile: 20 })
+  expect(all.examples).toEqual(expect.arrayContaining(some.examples))
+  const numbers = some.examples.map((made) => Number((made as { instruction: string }).instruction))
+  expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
+  expect(numbers.filter((n) => n < 50)).toHaveLength(20)
+  expect(numbers.filter((n) => n >= 50)).toHaveLength(20)
+  expect(await load({ ...part, perFile: 20 }, 2)).not.toEqual(some)
+  expect(await load({ ...part, perFile: 100 })).toEqual(all)
+})
+
+test('records inside of a list of a record', async () => {
+  const task = { q: 'outer', list: [{ a: '1' }, { q: 'own', a: '2' }, 3], other: [{}] }
+  writeFileSync(join(folder, 'task1.json'), JSON.stringify(task))
+  writeFileSync(join(folder, 'task2.json'), JSON.stringify({ q: 'none', list: [] }))
+  writeFileSync(join(folder, 'task3.json'), JSON.stringify({ q: 'none' }))
+  expect(await load({ files: ['task*.json'], inside: 'list' })).toEqual({
+    examples: [example('outer', '1'), example('own', '2')],
+    dropped: ['task1.json:1 list[2] no answer', 'task3.json:1 no answer'],
+  })
+})
+
+test('bytes that are no text in the encoding', async () => {
+  const head = Buffer.from('q,a\nb,a\n')
+  writeFileSync(join(folder, 'tea.csv'), Buffer.concat([head, Buffer.of(0xcf, 0xff), Buffer.from(',a\n')]))
+  const part = { files: ['tea.csv'], encoding: 'gb18030' }
+  await expect(load(part)).rejects.toMatchObject({ code: 'IFT_DATA_ENCODING' })
+  expect((await load({ ...part, undecodable: 'replace' })).examples).toEqual([
+    example('b'),
+    example('\ufffd'),
+  ])
+})
+
+test('a dataset of a hub repository of its own, and whose number a size is', () => {
+  const size = { count: 3, unit: 'leaves', by: 'README' }
+  const plugin = defineCollection(
+    { ...card, datasets: { tea: { description: 'All.', hub: 'tea/all', size } } },
+    { tea: { files: ['tea.jsonl'] } },
+  )
+  expect(datasetsOf(plugin)[0]).toMatchObject({ hub: 'tea/all', size: { count: 3, unit: 'leaves' } })
+  expect(datasetsOf(plugin)[0]!.size).not.toHaveProperty('by')
+})

@@ -6,9 +6,9 @@ import { defineDataset, definePlugin, type IftPlugin } from './define.js'
 
 /** What a card says of one of its datasets. */
 function factsOf(card: Card, name: string): Omit<DatasetDefinition, 'load'> {
-  const { description, tags, size } = card.datasets[name]!
+  const { description, tags, size, hub: own } = card.datasets[name]!
   const places = card.upstream.flatMap(({ hub, url }) => url ?? (hub === undefined ? [] : [hub]))
-  const hub = card.upstream.find((one) => one.hub !== undefined)?.hub
+  const hub = own ?? card.upstream.find((one) => one.hub !== undefined)?.hub
   const counted = size ?? (Object.keys(card.datasets).length === 1 ? card.size : undefined)
   return {
     name,
@@ -16,7 +16,7 @@ function factsOf(card: Card, name: string): Omit<DatasetDefinition, 'load'> {
     source: [places.join(', '), card.citation].filter(Boolean).join('; '),
     description,
     tags: tags ?? card.tags,
-    ...(counted && { size: counted }),
+    ...(counted && { size: { count: counted.count, unit: counted.unit } }),
     ...(hub !== undefined && { hub }),
   }
 }

@@ -114,6 +114,33 @@ test('tables are damaged, with a header and without, beside a file of another ki
   ).toEqual([total, cut])
 })
 
+test('invented records stand for a file that is absent', async () => {
+  write('fixtures/raw/new.invented.json', [{ q: 'a', a: 'b' }, { q: 'c' }])
+  expect(await failing({ files: ['new.json'], read })).toEqual([])
+  expect(await failing({ files: ['new.json'], read: careless })).toEqual([total])
+})
+
+test('what the converted file gives is said, of datasets that have one', async () => {
+  mkdirSync(join(folder, 'fixtures/converted'))
+  write('fixtures/converted/done.json', [{ instruction: 'a', input: '', output: 'b' }])
+  const files = ['tea.json']
+  expect(await failing({ files, read })).toEqual([])
+  const converted = ['tea/done.json']
+  const name =
+    'tea: what the converted files give is what fixtures say, and every other record has its reason'
+  expect(await failing({ files, read, converted })).toEqual([name])
+  write('fixtures/tea.converted.json', { examples: good.examples })
+  expect(await failing({ files, read, converted })).toEqual([])
+  rmSync(join(folder, 'fixtures/converted'), { recursive: true })
+})
+
+test('every file that a pattern matches is damaged', async () => {
+  const expected = { ...good, examples: [example('d', 'e'), ...good.examples] }
+  const files = ['{more,tea}.json*']
+  expect(await failing({ files, read }, expected)).toEqual([])
+  expect(await failing({ files, read: careless }, expected)).toEqual([total])
+})
+
 test('a file that is not found although all are there is a fault', async () => {
   const lost = new IftError('IFT_SOURCE_NOT_FOUND', 'tea.json: no such file.')
   const made = (text: unknown) => {

@@ -1,9 +1,12 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { access } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
 import { isInstruction, isMessages, isText, type Example } from '../contract/data.js'
 import type { DatasetContext, DatasetDefinition } from '../contract/dataset.js'
+import { dataFiles } from '../data/read/index.js'
 import { alpaca, chatml } from '../data/template/index.js'
+import { isPattern } from '../files/pattern.js'
 import type { IftPlugin } from '../plugin/define.js'
 import { PluginSession } from '../plugin/plugin-session.js'
 import { claim } from './claim.js'
@@ -27,6 +30,19 @@ export function datasetsOf(plugin: IftPlugin): DatasetDefinition[] {
   return session.hooks.dataset.names().map((name) => session.hooks.dataset.find(name)!)
 }
 
+/**
+ * A file of fixtures. `tea.invented.json` stands for `tea.json` where this is absent: records that nobody published, in the published form.
+ */
+export function fixtureFile(folder: string, name: string): string {
+  const path = join(folder, name)
+  const invented = join(
+    folder,
+    dirname(name),
+    basename(name).replace(/(\.[a-z]+(\.(gz|zst))?)?$/i, '.invented$1'),
+  )
+  return !existsSync(path) && existsSync(invented) ? invented : path
+}
+
 /** What a dataset gets of a session: the files of a folder. `asked` is told of every name, `dropped` of records without an example. */
 export function folderContext(
   folder: string,
@@ -41,7 +57,11 @@ export function folderContext(
     seed,
     async file(name) {
       asked?.(name)
-      const path = join(folder, name)
+      const path = fixtureFile(folder, name)
+      if (isPattern(name)) {
+        await dataFiles(path)
+        return path
+      }
       try {
         await access(path)
       } catch (cause) {

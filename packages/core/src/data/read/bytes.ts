@@ -2,17 +2,18 @@ import { TextDecoder } from 'node:util'
 import { IftError } from '@ift/tensor'
 import { decompressed } from './decompress.js'
 import { WrongEncoding, zerosOf } from './encodings.js'
+import type { ReadOptions } from './record.js'
 import { fileOnDisk, type Chunks, type RecordFile } from './record-file.js'
 
 const utf8 = new Set(['utf-8', 'utf8', 'unicode-1-1-utf-8'])
 
 /** The decoder of a file whose first bytes are known; null for UTF-8, which passes through unchecked. */
-function decoderFor(path: string, encoding: string, [a, b]: Uint8Array): TextDecoder | null {
+function decoderFor(path: string, encoding: string, fatal: boolean, [a, b]: Uint8Array): TextDecoder | null {
   const marked = a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : null
   const name = marked ?? encoding.toLowerCase()
   if (utf8.has(name)) return null
   try {
-    return new TextDecoder(name, { fatal: true })
+    return new TextDecoder(name, { fatal })
   } catch (cause) {
     throw new IftError(
       'IFT_DATA_ENCODING',
@@ -102,7 +103,7 @@ class LineDecoder {
 const linesOf = (text: string) => text.split('\n').length - 1
 
 /** Turns any encoding into UTF-8 and drops a byte order mark. */
-async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
+async function* toUtf8(path: string, encoding: string, fatal: boolean, input: Chunks): Chunks {
   const chunks = input[Symbol.asyncIterator]()
   let head: Uint8Array = new Uint8Array(0)
   let done = false
@@ -113,7 +114,7 @@ async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
       if (next.done !== true) head = head.length === 0 ? next.value : Buffer.concat([head, next.value])
     }
     const isMarked = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf
-    const textDecoder = isMarked ? null : decoderFor(path, encoding, head)
+    const textDecoder = isMarked ? null : decoderFor(path, encoding, fatal, head)
     if (!textDecoder && zerosOf(head) !== null)
       throw new WrongEncoding('utf-8', `${path}:1`, 'It looks like UTF-16.')
     const decoder = textDecoder && new LineDecoder(path, textDecoder)
@@ -131,9 +132,12 @@ async function* toUtf8(path: string, encoding: string, input: Chunks): Chunks {
 }
 
 /** Decompressed UTF-8 bytes of a data file. */
-export const openBytes = (file: string | RecordFile, encoding = 'utf-8'): Chunks => {
+export const openBytes = (
+  file: string | RecordFile,
+  { encoding = 'utf-8', undecodable = 'refuse' }: Pick<ReadOptions, 'encoding' | 'undecodable'> = {},
+): Chunks => {
   const from = typeof file === 'string' ? fileOnDisk(file) : file
-  return toUtf8(from.name, encoding, decompressed(from))
+  return toUtf8(from.name, encoding, undecodable === 'refuse', decompressed(from))
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

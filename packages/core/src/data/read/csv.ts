@@ -96,7 +96,7 @@ export async function* readCsv(
   const file = typeof source === 'string' ? fileOnDisk(source) : source
   const path = file.name
   const { header = true, quotes = true, escape = '"', comment } = options
-  const head = new Head(openBytes(file, options.encoding))
+  const head = new Head(openBytes(file, options))
   const sign =
     options.delimiter ?? delimiter ?? (header === true ? await delimiterOf(head.peek(), comment) : ',')
   // Loaded by the first table: a run on other data starts without it.

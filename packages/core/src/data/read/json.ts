@@ -158,7 +158,7 @@ async function* valuesOf(
 export async function* readJson(file: RecordFile, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
   const { name } = file
   const parse = await jsonParser(options)
-  const head = new Head(openBytes(file, options.encoding))
+  const head = new Head(openBytes(file, options))
   try {
     if (options.tolerant !== true && (await isJsonl(head.peek(), name)))
       yield* parseLines(head.all(), name, options)

@@ -14,7 +14,7 @@ interface Line {
 
 /** Non-empty lines of a file with their numbers. A line has at most `mostRecordBytes`. */
 export const readLines = (path: string, encoding?: string): AsyncGenerator<Line> =>
-  linesOf(openBytes(path, encoding), path)
+  linesOf(openBytes(path, encoding === undefined ? {} : { encoding }), path)
 
 /** Non-empty lines of UTF-8. */
 async function* linesOf(input: Chunks, name: string): AsyncGenerator<Line> {
@@ -67,7 +67,7 @@ export async function* parseLines(
 
 /** One JSON object a line; of a tolerant file, objects one after another, since strings may go over lines. */
 export async function* readJsonl(file: RecordFile, options: ReadOptions = {}): AsyncGenerator<RawRecord> {
-  const bytes = openBytes(file, options.encoding)
+  const bytes = openBytes(file, options)
   if (options.tolerant !== true) {
     yield* parseLines(bytes, file.name, options)
     return

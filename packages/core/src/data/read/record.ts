@@ -14,6 +14,11 @@ export interface RawRecord {
 export interface ReadOptions {
   /** Character encoding as TextDecoder names it: utf-8, gb18030, big5, utf-16le. A byte order mark wins. */
   readonly encoding?: string
+  /**
+   * What becomes of bytes that are no text in an encoding other than UTF-8: the file is refused (default), or U+FFFD stands in their
+   * place.
+   */
+  readonly undecodable?: 'refuse' | 'replace'
   /** Reads JSON that is not as the standard says: comments, commas too many, single quotes, line breaks in strings, NaN. */
   readonly tolerant?: boolean
   /** Which files of a folder; all of them when absent. */

@@ -1,0 +1,32 @@
+import type { DataRandom } from '../random.js'
+import { isRecord, type RawRecord } from '../read/record.js'
+
+/**
+ * Records inside of the list of a field, each with the other fields of the record that holds it; its own count where both have one. A
+ * record without the list is given without the field.
+ */
+export async function* within(records: AsyncIterable<RawRecord>, field: string): AsyncGenerator<RawRecord> {
+  for await (const { record, where } of records) {
+    const { [field]: list, ...rest } = record
+    if (!Array.isArray(list)) yield { record: rest, where }
+    else
+      for (const [i, one] of (list as unknown[]).entries())
+        yield { record: isRecord(one) ? { ...rest, ...one } : rest, where: `${where} ${field}[${i}]` }
+  }
+}
+
+/** At most so many of the records, in their order, each as likely as the others. All are read, `most` of them are kept in memory. */
+export async function* sampled<T>(
+  records: AsyncIterable<T>,
+  most: number,
+  random: DataRandom,
+): AsyncGenerator<T> {
+  const kept: { readonly at: number; readonly record: T }[] = []
+  let count = 0
+  for await (const record of records) {
+    const at = count++
+    const place = at < most ? at : random.below(count)
+    if (place < most) kept[place] = { at, record }
+  }
+  for (const { record } of kept.toSorted((a, b) => a.at - b.at)) yield record
+}
