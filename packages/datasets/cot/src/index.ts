@@ -5,7 +5,12 @@ import { cotTasks, templates } from './templates.js'
 const text = (name: string) => through(name, unquote, decodeBreaks)
 const fields = { question: text('question'), answer: text('answer'), rationale: text('rationale') }
 
-/** Rows of nine FLAN tasks, each through a seeded pair of its task's templates; the converted file has been through one. */
+const formatted = columns({
+  instruction: through('instruction', decodeBreaks),
+  output: through('output', decodeBreaks),
+})
+
+/** Rows of nine FLAN tasks, each through a seeded pair of its task's templates; converted and translated files have been through one. */
 export const plugin = defineCollection(new URL('../card.json', import.meta.url), {
   cot: {
     files: cotTasks.map((task) => ({
@@ -15,14 +20,16 @@ export const plugin = defineCollection(new URL('../card.json', import.meta.url),
     some: true,
     header: Object.keys(fields),
     quotes: false,
-    converted: [
-      {
-        names: 'Chain-of-Thought/CoT_data.json',
-        read: columns({
-          instruction: through('instruction', decodeBreaks),
-          output: through('output', decodeBreaks),
-        }),
-      },
+    converted: [{ names: 'Chain-of-Thought/CoT_data.json', read: formatted }],
+  },
+  'cot-zh': {
+    files: [
+      [
+        'Chain-of-Thought/CoT_Chinese_data.json',
+        'Chain-of-Thought/CoT_CN_data.json',
+        'Chain-of-Thought/formatted_cot_data_Chinese/*.json',
+      ],
     ],
+    read: formatted,
   },
 })

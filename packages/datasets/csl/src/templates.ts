@@ -1,0 +1,30 @@
+import type { TemplatePair } from '@ift/core/collection'
+
+/** What is asked about a paper, and what is given for it. */
+export const templates: readonly TemplatePair[] = [
+  { instruction: '根据摘要给论文拟定标题：', input: '{abstract}', output: '{title}' },
+  { instruction: '读下面的论文摘要，写出这篇论文的标题。', input: '{abstract}', output: '{title}' },
+  { instruction: '这段摘要的论文可以叫什么？', input: '{abstract}', output: '{title}' },
+  { instruction: '为这篇论文起标题。', input: '{abstract}', output: '{title}' },
+  { instruction: '根据论文标题写出摘要：', input: '{title}', output: '{abstract}' },
+  { instruction: '按照这个标题写一段论文摘要。', input: '{title}', output: '{abstract}' },
+  { instruction: '这篇论文的摘要可能怎么写？', input: '{title}', output: '{abstract}' },
+  { instruction: '根据关键词拟定论文标题：', input: '{keywords}', output: '{title}' },
+  { instruction: '从摘要中提取关键词：', input: '{abstract}', output: '{keywords}' },
+  { instruction: '列出这篇论文的关键词。', input: '{abstract}', output: '{keywords}' },
+  { instruction: '下面的论文有哪些关键词？', input: '{abstract}', output: '{keywords}' },
+  { instruction: '根据标题推测论文的关键词：', input: '{title}', output: '{keywords}' },
+  { instruction: '根据标题判断论文的学科：', input: '{title}', output: '{discipline}' },
+  { instruction: '根据关键词判断论文的学科：', input: '{keywords}', output: '{discipline}' },
+  { instruction: '这段摘要属于哪个学科？', input: '{abstract}', output: '{discipline}' },
+  { instruction: '判断这篇论文的学科：', input: '{abstract}', output: '{discipline}' },
+  { instruction: '根据标题判断论文的学科门类：', input: '{title}', output: '{category}' },
+  { instruction: '根据关键词判断论文的学科门类：', input: '{keywords}', output: '{category}' },
+  { instruction: '这段摘要属于哪个学科门类？', input: '{abstract}', output: '{category}' },
+  { instruction: '判断这篇论文的学科门类：', input: '{abstract}', output: '{category}' },
+  { instruction: '拟定一个{discipline}方面的论文标题。', output: '{title}' },
+  { instruction: '拟定一个{category}方面的论文标题。', output: '{title}' },
+  { instruction: '写一段{discipline}论文的摘要。', output: '{abstract}' },
+  { instruction: '写一个与{discipline}有关的论文标题。', output: '{title}' },
+  { instruction: '写一段与{category}有关的论文摘要。', output: '{abstract}' },
+]
