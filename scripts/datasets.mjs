@@ -36,7 +36,7 @@ function packageJson(card, folder, version) {
       name,
       {
         description: one.description,
-        license: card.license.id,
+        license: (one.license ?? card.license).id,
         tags,
         ...(size && { size: { count: size.count, unit: size.unit } }),
       },
@@ -68,39 +68,69 @@ function packageJson(card, folder, version) {
   }
 }
 
+/** @param {any} license */
+const licenceTerms = ({ terms = [], commercial }) =>
+  (terms.length > 0 ? `, with the terms of ${terms.join(' and ')}` : '') +
+  (commercial === false ? ', not for commercial use' : '')
+
+/**
+ * The datasets of a package. Where others published each of them, their places, sizes and licences stand beside them.
+ * @param {any} card
+ */
+function table(card) {
+  const datasets = Object.entries(card.datasets)
+  if (!datasets.some(([, one]) => one.license))
+    return [
+      '| name | |',
+      '|---|---|',
+      ...datasets.map(
+        ([name, one]) => `| \`${name}\` | ${one.description}${one.size ? ` ${count(one.size)}.` : ''} |`,
+      ),
+    ]
+  const rows = datasets.map(([name, one]) => {
+    const [from] = one.upstream ?? card.upstream
+    const link = from.url ?? `https://huggingface.co/datasets/${from.hub}`
+    const size = one.size ? count(one.size) : ''
+    const license = one.license ?? card.license
+    return `| [\`${name}\`](${link}) | ${one.description} | ${size} | ${license.id}${licenceTerms(license)} |`
+  })
+  return ['| name | | size | licence |', '|---|---|---|---|', ...rows]
+}
+
 /** @param {any} card */
 function readme(card) {
   const { license, upstream } = card
+  const own = Object.values(card.datasets)
   const [first] = Object.keys(card.datasets)
   const hub = upstream.find((/** @type {any} */ one) => one.hub)?.hub
   const link =
     upstream.find((/** @type {any} */ one) => one.url)?.url ?? `https://huggingface.co/datasets/${hub}`
-  const files = upstream.flatMap((/** @type {any} */ one) =>
+  const files = [...upstream, ...own.flatMap((one) => one.upstream ?? [])].flatMap((/** @type {any} */ one) =>
     (one.files ?? []).map((/** @type {any} */ file) => file.path),
   )
   const shown = files.slice(0, 3).join(', ') + (files.length > 3 ? ', …' : '')
-  const terms = (license.terms ?? []).length > 0 ? `, with the terms of ${license.terms.join(' and ')}` : ''
   const place = files.length > 0 ? `The folder of its files (${shown})` : 'The folder of its files'
   const facts = [
     card.size && `${count(card.size)}.`,
     card.citation && `${card.citation}.`,
-    `${license.id === noLicense ? 'No licence of the data is stated' : `The data is under ${license.id}`}${terms}${license.commercial === false ? ', not for commercial use' : ''}; it is not in this package.`,
+    own.every((one) => one.license)
+      ? 'Each set has its own licence; no data is in this package.'
+      : `${license.id === noLicense ? 'No licence of the data is stated' : `The data is under ${license.id}`}${licenceTerms(license)}; it is not in this package.`,
   ]
-  const rows = Object.entries(card.datasets).map(
-    ([name, one]) => `| \`${name}\` | ${one.description}${one.size ? ` ${count(one.size)}.` : ''} |`,
-  )
   const list = [
-    ...(card.contains ?? []).map((/** @type {string} */ one) => `Holds ${one}.`),
-    ...(card.evaluation ?? []).map(
-      (/** @type {string} */ one) => `Holds data that others evaluate on: ${one}.`,
-    ),
-    ...(card.warnings ?? []),
+    ...[card, ...own].flatMap((one) => [
+      ...(one.contains ?? []).map((/** @type {string} */ held) => `Holds ${held}.`),
+      ...(one.evaluation ?? []).map(
+        (/** @type {string} */ held) => `Holds data that others evaluate on: ${held}.`,
+      ),
+      ...(one.warnings ?? []),
+    ]),
   ]
   const parts = [
     `# @ift/dataset-${card.name}`,
     `[${card.title}](${link}) for [ift](${repository}#readme): ${card.description}`,
     facts.filter(Boolean).join(' '),
-    ['| name | |', '|---|---|', ...rows].join('\n'),
+    table(card).join('\n'),
     `\`\`\`sh\nnpm install ift @ift/dataset-${card.name}\n\`\`\``,
     [
       '```ts',

@@ -66,6 +66,10 @@ export const dataSourceSchema = strict({
   cap: amount.optional().describe('Examples of an epoch at most, others each epoch: 200000 or 200k.'),
   tokens: amount.optional().describe('Tokens of an epoch at most, of other examples each epoch: 2M.'),
   limit: count.optional().describe('Read the first so many examples only.'),
+  options: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Options of a dataset package: { name: "wtq", options: { rows: 50 } }.'),
 }).check(({ value, issues }) => {
   const beside = (['weight', 'cap', 'tokens'] as const).filter((field) => value[field] !== undefined)
   if (value.share !== undefined && beside.length > 0)

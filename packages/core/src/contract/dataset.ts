@@ -1,3 +1,4 @@
+import type { ZodType } from 'zod'
 import type { Example } from './data.js'
 
 /** Languages of a dataset: English, Chinese, many. The original platform's tags. */
@@ -14,9 +15,14 @@ export interface DatasetContext {
    * Local path of a file of the dataset: `name` inside the folder or file the user gave, or fetched from the hub.
    * A pattern (`data/*.jsonl`) is given with the folder that it is in, for all files that it matches. Fails with IFT_SOURCE_NOT_FOUND, naming
    * where it looked. `hub` is another hub id than that of the definition. Where the user names a
-   * split, `name` is the training file and the one with the word of the split in place of `train` is given.
+   * split, `name` is the training file and the one with the word of the split in place of `train` is given; with `everySplit` it is the
+   * name of the file itself.
    */
-  file(name: string, hub?: string): Promise<string>
+  file(name: string, hub?: string, how?: { readonly everySplit?: boolean }): Promise<string>
+  /** The split that the user names, of a dataset whose files are not called by it; absent for training. */
+  readonly split?: string
+  /** What the user set of `DatasetDefinition.options`; nothing when absent. */
+  readonly options?: Readonly<Record<string, unknown>>
   /** Told of a record that gives no example: the reason, without anything of the record, and file:line. */
   dropped?(reason: string, where: string): void
   /** Seeds choices such as templates; the same seed gives the same examples. */
@@ -39,5 +45,7 @@ export interface DatasetDefinition {
   readonly size?: { readonly count: number; readonly unit: string }
   /** Hub id that `file` fetches from when the user names no folder. */
   readonly hub?: string
+  /** What a user may set for it in the config (zod), each with a default; nothing when absent. */
+  readonly options?: ZodType<Readonly<Record<string, unknown>>>
   load(context: DatasetContext): AsyncIterable<Example>
 }

@@ -28,6 +28,20 @@ const upstream = z.strictObject({
     .default([]),
 })
 
+const license = z.strictObject({
+  /** SPDX identifier, or the licence's name. */
+  id: word,
+  /** Whether commercial use is allowed; absent when nobody says. */
+  commercial: z.boolean().optional(),
+  shareAlike: z.boolean().optional(),
+  /** Whose terms apply besides, such as OpenAI's on outputs of its models. */
+  terms: z.array(word).max(20).default([]),
+  /** Where the licence is stated. */
+  stated: word.optional(),
+})
+const places = z.array(upstream).min(1).max(50)
+const names = z.array(word).max(100)
+
 /** A card. What is not known is absent, never guessed. */
 export const cardSchema = z.strictObject({
   /** Of the package: `@ift/dataset-NAME`. */
@@ -45,6 +59,15 @@ export const cardSchema = z.strictObject({
       size: count.optional(),
       /** `org/name` on the hub, where it is another than the first of `upstream`. */
       hub: word.optional(),
+      /** Of a dataset of its own, which others published. */
+      original: count.optional(),
+      license: license.optional(),
+      upstream: places.optional(),
+      citation: text.optional(),
+      /** Beside those of the card. */
+      contains: names.default([]),
+      evaluation: names.default([]),
+      warnings: z.array(text).max(50).default([]),
     }),
   ),
   /** The original platform's tags: languages, number of tasks, how the data was made. */
@@ -55,24 +78,14 @@ export const cardSchema = z.strictObject({
   size: count.optional(),
   /** The number of the original platform's table, and what it counts. */
   original: count.optional(),
-  license: z.strictObject({
-    /** SPDX identifier, or the licence's name. */
-    id: word,
-    /** Whether commercial use is allowed; absent when nobody says. */
-    commercial: z.boolean().optional(),
-    shareAlike: z.boolean().optional(),
-    /** Whose terms apply besides, such as OpenAI's on outputs of its models. */
-    terms: z.array(word).max(20).default([]),
-    /** Where the licence is stated. */
-    stated: word.optional(),
-  }),
-  upstream: z.array(upstream).min(1).max(50),
+  license,
+  upstream: places,
   /** Paper and authors. */
   citation: text.optional(),
   /** Other datasets that this one holds, whole or in part, as `name` or `name:part`. */
-  contains: z.array(word).max(100).default([]),
+  contains: names.default([]),
   /** Whether it holds data that others evaluate on, and which. */
-  evaluation: z.array(word).max(100).default([]),
+  evaluation: names.default([]),
   warnings: z.array(text).max(50).default([]),
   /** Paragraphs for the package's README, in Markdown. */
   notes: z.array(z.string().min(1).max(4000)).max(20).default([]),
@@ -84,6 +97,42 @@ export const cardSchema = z.strictObject({
 })
 
 export type Card = z.output<typeof cardSchema>
+
+/** What a card says of one of its datasets: its own facts, and those of the card where it has none. */
+export interface DatasetFacts extends Pick<
+  Card,
+  'description' | 'tags' | 'license' | 'upstream' | 'citation' | 'size' | 'original'
+> {
+  readonly hub?: string
+  readonly contains: readonly string[]
+  readonly evaluation: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+/** Facts of a dataset that the card describes. Sizes of a card with several datasets are those of all of them together. */
+export function datasetFacts(card: Card, name: string): DatasetFacts {
+  const own = card.datasets[name]!
+  const isAlone = Object.keys(card.datasets).length === 1
+  const from = own.upstream ?? card.upstream
+  const hub = own.hub ?? from.find((one) => one.hub !== undefined)?.hub
+  const citation = own.citation ?? card.citation
+  const [size, original] = (['size', 'original'] as const).map(
+    (field) => own[field] ?? (isAlone ? card[field] : undefined),
+  )
+  return {
+    description: own.description,
+    tags: own.tags ?? card.tags,
+    license: own.license ?? card.license,
+    upstream: from,
+    contains: [...card.contains, ...own.contains],
+    evaluation: [...card.evaluation, ...own.evaluation],
+    warnings: [...card.warnings, ...own.warnings],
+    ...(hub !== undefined && { hub }),
+    ...(citation !== undefined && { citation }),
+    ...(size && { size }),
+    ...(original && { original }),
+  }
+}
 
 const invalid = (path: string, lines: readonly string[], cause?: unknown) =>
   new IftError(

@@ -2,10 +2,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DatasetContext } from '../contract/dataset.js'
 import type { Part } from '../data/collection/dataset.js'
-import { columns, firstOf } from '../data/collection/index.js'
+import {
+  columns,
+  firstOf,
+  isInFile,
+  objectOfFile,
+  recordOfFile,
+  rowsOfFile,
+} from '../data/collection/index.js'
+import { enum as oneOfTexts, strictObject } from '../config/options.js'
 import { datasetsOf, folderContext } from '../testing/dataset.js'
+import { checkCard, datasetFacts } from './card.js'
 import { defineCollection } from './collection.js'
 import { PluginSession } from './plugin-session.js'
 
@@ -45,13 +55,13 @@ const write = (name: string, ...records: unknown[]) => {
   mkdirSync(dirname(join(folder, name)), { recursive: true })
   writeFileSync(join(folder, name), records.map((record) => `${JSON.stringify(record)}\n`).join(''))
 }
-async function load(part: Partial<Part>, seed = 1) {
+async function load(part: Partial<Part>, seed = 1, asked: Partial<DatasetContext> = {}) {
   const examples: unknown[] = []
   const dropped: string[] = []
   const context = folderContext(folder, seed, {
     dropped: (reason, where) => dropped.push(`${where.slice(folder.length + 1)} ${reason}`),
   })
-  for await (const example of one(part).load(context)) examples.push(example)
+  for await (const example of one(part).load({ ...context, ...asked })) examples.push(example)
   return { examples, dropped }
 }
 const example = (instruction: string, output = 'a') => ({ instruction, input: '', output })
@@ -293,4 +303,169 @@ test('a dataset of a hub repository of its own, and whose number a size is', () 
   )
   expect(datasetsOf(plugin)[0]).toMatchObject({ hub: 'tea/all', size: { count: 3, unit: 'leaves' } })
   expect(datasetsOf(plugin)[0]!.size).not.toHaveProperty('by')
+})
+
+test('facts of a dataset that others published', () => {
+  const own = {
+    description: 'Green.',
+    license: { id: 'CC0-1.0' },
+    upstream: [{ url: 'https://example.org/green' }],
+    citation: 'Green 2026',
+    original: { count: 3, unit: 'questions' },
+    warnings: ['It is green.'],
+  }
+  const given = checkCard(
+    { ...card, warnings: ['It is hot.'], datasets: { ...card.datasets, 'tea-green': own } },
+    'card.json',
+  )
+  expect(datasetFacts(given, 'tea-green')).toEqual({
+    ...own,
+    tags: card.tags,
+    license: { id: 'CC0-1.0', terms: [] },
+    upstream: [{ url: 'https://example.org/green', files: [] }],
+    contains: [],
+    evaluation: [],
+    warnings: ['It is hot.', 'It is green.'],
+  })
+  expect(datasetFacts(given, 'tea')).toMatchObject({
+    license: { id: 'MIT' },
+    hub: 'tea/green',
+    warnings: ['It is hot.'],
+  })
+  const [, green] = datasetsOf(
+    defineCollection(given, { tea: { files: ['a.json'] }, 'tea-green': { files: ['a.json'] } }),
+  )
+  expect(green).toMatchObject({ license: 'CC0-1.0', source: 'https://example.org/green; Green 2026' })
+  expect(green).not.toHaveProperty('hub')
+})
+
+describe('files that records refer to', () => {
+  const text = (name: string, content: string) => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), content)
+  }
+  const joined = (join: Part['join']) => ({
+    join: join!,
+    read: columns({
+      instruction: 'q',
+      output: (record) => JSON.stringify((record as { more?: unknown }).more),
+    }),
+  })
+  const outputs = async (...of: Parameters<typeof load>) => {
+    const { examples, dropped } = await load(...of)
+    return [examples.map((made) => JSON.parse((made as { output: string }).output) as unknown), dropped]
+  }
+
+  test('a table, an object and a record', async () => {
+    write('data/tea.jsonl', { q: 'a', id: 7, path: 'x/1.csv' }, { q: 'b', id: '8', path: 'x/2.csv' })
+    text('x/1.csv', 'n,n\n"a \\"b\\"",1\n')
+    text('x/1.json', '{\n"k": [1]\n}')
+    write('all.jsonl', { id: 8, v: 'eight' }, { id: 7, v: 'seven' }, { id: 7, v: 'again' })
+    const gone = 'data/tea.jsonl:2 no answer'
+    expect(await outputs(joined({ more: rowsOfFile('path', { escape: '\\' }) }))).toEqual([
+      [
+        [
+          ['n', 'n'],
+          ['a "b"', '1'],
+        ],
+      ],
+      [gone],
+    ])
+    const path = (record: unknown) => ['y/1.json', `x/${(record as { id: unknown }).id === 7 ? 1 : 2}.json`]
+    expect(await outputs(joined({ more: objectOfFile(path) }))).toEqual([[{ k: [1] }], [gone]])
+    expect(await outputs(joined({ more: recordOfFile(() => 'all.jsonl', { key: 'id', by: 'id' }) }))).toEqual(
+      [
+        [
+          { id: 7, v: 'seven' },
+          { id: 8, v: 'eight' },
+        ],
+        [],
+      ],
+    )
+  })
+
+  test('a file that all records need, by the split', async () => {
+    write('data/tea.jsonl', { q: 'a', id: 'x', a: 'a' }, { q: 'b', id: 'y', a: 'a' })
+    text('train_id.json', '["y"]')
+    text('val_id.json', '["x"]')
+    const part = {
+      splits: { val: ['more.jsonl'] },
+      join: { isKept: isInFile((split) => `${split}_id.json`, 'id') },
+      keep: ({ isKept }: Readonly<Record<string, unknown>>) => isKept === true,
+    }
+    expect((await load(part)).examples).toEqual([example('b')])
+    write('more.jsonl', { q: 'c', id: 'x', a: 'a' }, { q: 'd', id: 'y', a: 'a' })
+    expect((await load(part, 1, { split: 'val' })).examples).toEqual([example('c')])
+    rmSync(join(folder, 'train_id.json'))
+    await expect(load(part)).rejects.toMatchObject({
+      code: 'IFT_SOURCE_NOT_FOUND',
+      message: expect.stringContaining(
+        'a file that its records refer to is missing: train_id.json',
+      ) as string,
+    })
+  })
+
+  test('paths of records stay within the set; where no record has its file, the first of them is named', async () => {
+    const paths = [
+      '../out.csv',
+      '/etc/passwd.csv',
+      'x/../../out.csv',
+      'C:/out.csv',
+      'x\\out.csv',
+      'x//out.csv',
+      'hf:a/b/c.csv',
+      'x/9.csv',
+    ]
+    write('data/tea.jsonl', ...paths.map((path) => ({ q: 'a', path })))
+    const asked: string[] = []
+    const context = folderContext(folder, 1)
+    await expect(
+      load(joined({ more: rowsOfFile('path') }), 1, {
+        file: (name) => {
+          asked.push(name)
+          return context.file(name)
+        },
+      }),
+    ).rejects.toMatchObject({
+      code: 'IFT_DATA_RECORD',
+      message: expect.stringMatching(
+        /\(8 no answer\); the fields of the first are q, path, more\. .*9\.csv: no such file/,
+      ) as string,
+    })
+    expect(asked).toEqual(['data/tea.jsonl', 'x/9.csv'])
+  })
+
+  test('what is wrong with such a file is its own error; a join that throws is that of the package', async () => {
+    write('data/tea.jsonl', { q: 'a', path: 'x/1.json' })
+    text('x/1.json', '{"k": ')
+    await expect(load(joined({ more: objectOfFile('path') }))).rejects.toMatchObject({
+      code: 'IFT_DATA_SYNTAX',
+    })
+    const careless = () => Promise.reject(new TypeError('x'))
+    await expect(load(joined({ more: careless }))).rejects.toMatchObject({ code: 'IFT_PLUGIN_FAILED' })
+  })
+})
+
+test('records that a function makes of one', async () => {
+  writeFileSync(join(folder, 'tea.json'), JSON.stringify({ x: [['a', 'b']], y: [['c']] }))
+  const inside: Part['inside'] = (record) =>
+    Object.values(record).every(Array.isArray)
+      ? Object.values(record).flatMap((lists) => (lists as string[][])[0]!.map((q) => ({ q, a: 'a' })))
+      : undefined
+  expect((await load({ files: ['tea.json'], inside })).examples).toEqual([
+    example('a'),
+    example('b'),
+    example('c'),
+  ])
+})
+
+test('options reach the converter with their defaults', async () => {
+  write('tea.jsonl', { q: 'b' })
+  const options = strictObject({ tone: oneOfTexts(['low', 'high']).default('low') })
+  const read = columns({ instruction: 'q', output: (_, { options: set }) => set?.['tone'] })
+  expect(one({ options }).options).toBe(options)
+  expect((await load({ options, read })).examples).toEqual([example('b', 'low')])
+  expect((await load({ options, read }, 1, { options: { tone: 'high' } })).examples).toEqual([
+    example('b', 'high'),
+  ])
 })

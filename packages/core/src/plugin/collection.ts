@@ -1,22 +1,20 @@
 import { IftError } from '@ift/tensor'
 import type { DatasetDefinition } from '../contract/dataset.js'
 import { collectionDataset, type Part } from '../data/collection/dataset.js'
-import { readCard, type Card } from './card.js'
+import { datasetFacts, readCard, type Card } from './card.js'
 import { defineDataset, definePlugin, type IftPlugin } from './define.js'
 
 /** What a card says of one of its datasets. */
 function factsOf(card: Card, name: string): Omit<DatasetDefinition, 'load'> {
-  const { description, tags, size, hub: own } = card.datasets[name]!
-  const places = card.upstream.flatMap(({ hub, url }) => url ?? (hub === undefined ? [] : [hub]))
-  const hub = own ?? card.upstream.find((one) => one.hub !== undefined)?.hub
-  const counted = size ?? (Object.keys(card.datasets).length === 1 ? card.size : undefined)
+  const { description, tags, license, upstream, citation, size, hub } = datasetFacts(card, name)
+  const places = upstream.flatMap(({ hub: onHub, url }) => url ?? (onHub === undefined ? [] : [onHub]))
   return {
     name,
-    license: card.license.id,
-    source: [places.join(', '), card.citation].filter(Boolean).join('; '),
+    license: license.id,
+    source: [places.join(', '), citation].filter(Boolean).join('; '),
     description,
-    tags: tags ?? card.tags,
-    ...(counted && { size: { count: counted.count, unit: counted.unit } }),
+    tags,
+    ...(size && { size: { count: size.count, unit: size.unit } }),
     ...(hub !== undefined && { hub }),
   }
 }

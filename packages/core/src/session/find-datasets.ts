@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { DatasetContext } from '../contract/dataset.js'
 import { amountOf } from '../config/amount.js'
+import { strictObject } from '../config/options.js'
 import type { DataEntry, DataSource } from '../config/schema.js'
+import { check } from '../config/validate.js'
 import { hashFiles, locateExamples, readExamples } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
@@ -103,7 +105,7 @@ export async function findDatasets(
     withConverted(session, one).map((source) => ({ source, entry })),
   )
   for (const { source, entry } of sources) {
-    const { name, path, limit, split = 'train' } = source
+    const { name, path, limit, split = 'train', options } = source
     if (name !== undefined && split === 'all')
       throw new IftError(
         'IFT_CONFIG_INVALID',
@@ -119,11 +121,17 @@ export async function findDatasets(
           'An entry of data names neither a dataset nor a path.',
           'Set name: or path:.',
         )
+      if (options !== undefined)
+        throw new IftError(
+          'IFT_CONFIG_INVALID',
+          `The entry of data ${JSON.stringify(path)} has options, which the datasets of packages take.`,
+          'Set name: too, or leave out options.',
+        )
       const {
         path: place,
         files,
         leftOut,
-        options,
+        options: reading,
       } = await findRecords(rootDir, { ...source, path }, purpose)
       // Files that are left out lie in the folder all the same.
       for (const file of new Set([...files, ...leftOut].map((one) => fileOf(one).file))) await onFile(file)
@@ -132,8 +140,8 @@ export async function findDatasets(
         ...{ entry, portion, capped, leftOut },
         places: await Promise.all(files.map(placeOf)),
         large: await areLarge(files),
-        examples: () => readExamples(place, options),
-        key: JSON.stringify([await hashFiles(files), options]),
+        examples: () => readExamples(place, reading),
+        key: JSON.stringify([await hashFiles(files), reading]),
         dropped: new Map(),
       })
       continue
@@ -146,9 +154,16 @@ export async function findDatasets(
     const context: DatasetContext = {
       rootDir,
       seed,
-      file: async (asked, hub = definition.hub) => {
+      ...(split === 'train' ? {} : { split }),
+      options: check(
+        definition.options ?? strictObject({}),
+        options ?? {},
+        `What data sets for ${name}`,
+        'options',
+      ),
+      file: async (asked, hub = definition.hub, { everySplit = false } = {}) => {
         isOfSplit = true
-        const wanted = fileOfSplit(name, asked, split)
+        const wanted = everySplit ? asked : fileOfSplit(name, asked, split)
         // Without a folder and a hub id: beside the config.
         const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
         const file = base.endsWith(wanted) ? base : await locateDataset(rootDir, join(base, wanted))

@@ -1,18 +1,24 @@
 import { basename } from 'node:path'
 import { IftError } from '@ift/tensor'
+import type { ZodType } from 'zod'
 import type { Example } from '../../contract/data.js'
 import type { DatasetContext, DatasetDefinition } from '../../contract/dataset.js'
 import { DataRandom } from '../random.js'
 import { readRecords, type RawRecord } from '../read/index.js'
 import { excerpt, type ReadOptions } from '../read/record.js'
+import { Companions, type Join } from './companions.js'
 import { findFiles, type Files } from './files.js'
 import { examplesOf, isDropped, type RecordContext } from './read.js'
-import { sampled, within } from './records.js'
+import { holds, sampled, within, type Inside } from './records.js'
 
 /** One dataset of a collection: its files and what becomes of their records. */
 export interface Part extends Files, Pick<ReadOptions, 'encoding' | 'undecodable' | 'header' | 'quotes'> {
   /** The field in which a record of the file holds a list of records; each is one, with the other fields of the record around it. */
-  readonly inside?: string
+  readonly inside?: Inside
+  /** Fields that a record gets from other files of the set, before anything else is done with it. */
+  readonly join?: Readonly<Record<string, Join>>
+  /** What a user may set (zod, each with a default): it is the `options` of `RecordContext`. */
+  readonly options?: ZodType<Readonly<Record<string, unknown>>>
   /** Records that belong to this dataset, where several share a file; the others are passed over, and not counted. */
   readonly keep?: (record: Readonly<Record<string, unknown>>) => boolean
   /** At most so many records of each file, which the seed chooses. */
@@ -24,14 +30,35 @@ function asked<T>(name: string, where: string, run: () => T): T {
   try {
     return run()
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new IftError(
-      'IFT_PLUGIN_FAILED',
-      `${where}: the dataset ${name} failed on this record: ${reason}`,
-      'Delete the record, or report it to the author of the package.',
-      { cause },
-    )
+    throw failed(name, where, cause)
   }
+}
+
+function failed(name: string, where: string, cause: unknown): IftError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new IftError(
+    'IFT_PLUGIN_FAILED',
+    `${where}: the dataset ${name} failed on this record: ${reason}`,
+    'Delete the record, or report it to the author of the package.',
+    { cause },
+  )
+}
+
+/** A record with what other files of the set have for it. What is wrong with one of these is its own error. */
+async function joined(
+  name: string,
+  { record, where }: RawRecord,
+  { join = {} }: Pick<Part, 'join'>,
+  companions: Companions,
+  context: RecordContext,
+): Promise<RawRecord['record']> {
+  const made: Record<string, unknown> = { ...record }
+  try {
+    for (const [field, find] of Object.entries(join)) made[field] = await find(made, companions, context)
+  } catch (cause) {
+    throw cause instanceof IftError ? cause : failed(name, where, cause)
+  }
+  return made
 }
 
 const summary = (reasons: ReadonlyMap<string, number>): string =>
@@ -46,19 +73,24 @@ interface NumberedRecord extends RawRecord {
 async function* recordsOf(
   name: string,
   path: string,
-  { encoding, undecodable, header, quotes, inside, keep }: Partial<Part>,
+  { encoding, undecodable, header, quotes, inside, join, keep }: Partial<Part>,
   isExample: NonNullable<ReadOptions['isExample']>,
+  companions: Companions,
+  context: (number: number) => RecordContext,
 ): AsyncGenerator<NumberedRecord> {
   const records = readRecords(path, {
     ...(encoding === undefined ? {} : { encoding }),
     ...(undecodable === undefined ? {} : { undecodable }),
     ...(header === undefined ? {} : { header }),
     ...(quotes === undefined ? {} : { quotes }),
-    isExample: inside === undefined ? isExample : (record) => Array.isArray(record[inside]),
+    isExample: inside === undefined ? isExample : (record) => holds(record, inside),
   })
   let number = 0
-  for await (const { record, where } of inside === undefined ? records : within(records, inside))
+  for await (const raw of inside === undefined ? records : within(records, inside)) {
+    const { where } = raw
+    const record = join ? await joined(name, raw, { join }, companions, context(number)) : raw.record
     if (!keep || asked(name, where, () => keep(record))) yield { record, where, number: number++ }
+  }
 }
 
 /**
@@ -66,6 +98,8 @@ async function* recordsOf(
  * one is IFT_DATA_RECORD: it is not what the dataset is made of.
  */
 async function* load(name: string, part: Part, context: DatasetContext): AsyncGenerator<Example> {
+  const settings = part.options?.parse(context.options ?? {})
+  const companions = new Companions(name, context)
   for (const { paths, read, isConverted } of await findFiles(name, part, context)) {
     let given = 0
     const reasons = new Map<string, number>()
@@ -75,12 +109,13 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
       const recordContext = (number: number): RecordContext => ({
         file,
         random: (purpose) => new DataRandom(name, context.seed, file, number, purpose),
+        ...(settings && { options: settings }),
       })
       // An object alone in its file may be a record, or hold all of them.
       const isExample = (record: unknown) =>
         !isDropped(asked(name, path, () => examplesOf(read(record, recordContext(0)))))
       const { perFile, ...options } = isConverted ? {} : part
-      const records = recordsOf(name, path, options, isExample)
+      const records = recordsOf(name, path, options, isExample, companions, recordContext)
       for await (const { record, where, number } of perFile === undefined
         ? records
         : sampled(records, perFile, new DataRandom(name, context.seed, file))) {
@@ -100,7 +135,7 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
     if (given === 0 && first)
       throw new IftError(
         'IFT_DATA_RECORD',
-        `${first.where}: no record of the file gives an example of ${name} (${summary(reasons)}); the fields of the first are ${first.fields}.`,
+        `${first.where}: no record of the file gives an example of ${name} (${summary(reasons)}); the fields of the first are ${first.fields}.${companions.missing ? ` ${companions.missing.message}` : ''}`,
         `Check that it is the file that the dataset is made of, or name it as a file of its own: data: { path: ${JSON.stringify(paths[0])} }.`,
       )
   }
@@ -109,5 +144,6 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
 /** A dataset of what is known of it and a part of a collection. */
 export const collectionDataset = (facts: Omit<DatasetDefinition, 'load'>, part: Part): DatasetDefinition => ({
   ...facts,
+  ...(part.options && { options: part.options }),
   load: (context) => load(facts.name, part, context),
 })

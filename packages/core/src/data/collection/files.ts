@@ -3,7 +3,7 @@ import { IftError } from '@ift/tensor'
 import type { DatasetContext } from '../../contract/dataset.js'
 import { withoutCompression } from '../../files/data-names.js'
 import { isPattern } from '../../files/pattern.js'
-import { dataFiles, decodeUtf8, fileOf, readLines } from '../read/index.js'
+import { dataFiles, decodeUtf8, fileOf, readLines, type Split } from '../read/index.js'
 import { columns } from './columns.js'
 import type { Read } from './read.js'
 
@@ -19,13 +19,20 @@ export interface FilePart {
   readonly read: Read
 }
 
+type FileList = readonly (FileNames | FilePart)[]
+
 /** Where the records of a dataset are. */
 export interface Files {
   /**
    * The files, read one after the other. Each is looked for by its path and then by its name alone, in the folder that the user
    * named or on the hub.
    */
-  readonly files: readonly (FileNames | FilePart)[]
+  readonly files: FileList
+  /**
+   * The files of other splits by the names of these, where they are called otherwise than those of training with another word in place of
+   * "train".
+   */
+  readonly splits?: Readonly<Record<string, FileList>>
   /** Whether files may be absent as long as one is there. */
   readonly some?: boolean
   /** Files that a pattern matches and whose names match this are left out: splits that others evaluate on. */
@@ -54,22 +61,32 @@ const convertedHub = 'QingyiSi/Alpaca-CoT'
 const readAlpaca = columns({ instruction: 'instruction', input: 'input', output: 'output' })
 
 /** There is no such file, or none of the split that is wanted. */
-const isMissing = (cause: unknown): cause is IftError =>
+export const isMissing = (cause: unknown): cause is IftError =>
   cause instanceof IftError && (cause.code === 'IFT_SOURCE_NOT_FOUND' || cause.code === 'IFT_DATA_SPLIT')
 
+interface FileSearch {
+  readonly hub?: string
+  /** Whether a name is that of a file in every split; else it is that of a training file. */
+  readonly everySplit?: boolean
+  /** Whether files are looked for by their paths only, and not by their names alone. */
+  readonly exact?: boolean
+  /** Which of the files that a pattern matches; all when absent. */
+  readonly split?: Split
+}
+
 /** The first of the names that leads to a file, with the files that it matches, or why the first of them leads nowhere. */
-async function firstFile(
+export async function firstFile(
   context: DatasetContext,
   names: FileNames,
-  hub?: string,
+  { hub, everySplit = false, exact = false, split = 'all' }: FileSearch = {},
 ): Promise<readonly string[] | IftError> {
   // A pattern of the collection, such as GPTeacher/*.json, would match anything without its folder.
-  const alone = (path: string) => (hub !== undefined && isPattern(path) ? [] : [basename(path)])
+  const alone = (path: string) => (exact || (hub !== undefined && isPattern(path)) ? [] : [basename(path)])
   let missing: IftError | undefined
   for (const path of new Set([names].flat().flatMap((one) => [one, ...alone(one)])))
     try {
-      const place = await context.file(path, hub)
-      return isPattern(path) ? await matching(place) : [place]
+      const place = await context.file(path, hub, { everySplit })
+      return isPattern(path) ? await matching(place, split) : [place]
     } catch (cause) {
       if (!isMissing(cause)) throw cause
       missing ??= cause
@@ -78,8 +95,8 @@ async function firstFile(
 }
 
 /** The files of a pattern one by one; entries of archives stay together, so that an archive is read once. */
-async function matching(place: string): Promise<readonly string[]> {
-  const files = await dataFiles(place)
+async function matching(place: string, split: Split): Promise<readonly string[]> {
+  const files = await dataFiles(place, split)
   return files.some((name) => fileOf(name).entry !== null) ? [place] : files
 }
 
@@ -132,12 +149,13 @@ export async function findFiles(
   part: Files,
   context: DatasetContext,
 ): Promise<readonly FoundFiles[]> {
-  const { files, converted = [], some = false } = part
+  const { converted = [], some = false } = part
+  const ofSplit = part.splits?.[context.split ?? '']
   const found: FoundFiles[] = []
   const absent: { readonly names: FileNames; readonly why: IftError }[] = []
-  for (const one of files) {
+  for (const one of ofSplit ?? part.files) {
     const { names, read } = partOf(one, part.read ?? readAlpaca)
-    const paths = await firstFile(context, names)
+    const paths = await firstFile(context, names, { everySplit: ofSplit !== undefined })
     if (paths instanceof IftError) absent.push({ names, why: paths })
     else found.push({ paths: await chosen(name, paths, part, context), read, isConverted: false })
   }
@@ -145,7 +163,7 @@ export async function findFiles(
   if (found.length === 0)
     for (const one of converted) {
       const { names, read } = partOf(one, readAlpaca)
-      const paths = await firstFile(context, names, convertedHub)
+      const paths = await firstFile(context, names, { hub: convertedHub, split: 'training' })
       if (!(paths instanceof IftError)) return [{ paths, read, isConverted: true }]
       absent.push({ names, why: paths })
     }

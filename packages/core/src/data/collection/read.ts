@@ -19,6 +19,8 @@ export interface RecordContext {
    * records were read before.
    */
   readonly random: (purpose: string) => DataRandom
+  /** The options of the dataset as the user set them, with their defaults; absent where it takes none. */
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 /**

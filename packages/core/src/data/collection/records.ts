@@ -1,18 +1,30 @@
 import type { DataRandom } from '../random.js'
 import { isRecord, type RawRecord } from '../read/record.js'
 
+/** Where a record of a file holds records: the field that has a list of them, or a total function that makes one, or gives undefined. */
+export type Inside = string | ((record: Readonly<Record<string, unknown>>) => readonly unknown[] | undefined)
+
+export const holds = (record: Readonly<Record<string, unknown>>, inside: Inside): boolean =>
+  Array.isArray(typeof inside === 'string' ? record[inside] : inside(record))
+
 /**
  * Records inside of the list of a field, each with the other fields of the record that holds it; its own count where both have one. A
- * record without the list is given without the field.
+ * record without the list is given without the field. What a function gives stands alone.
  */
-export async function* within(records: AsyncIterable<RawRecord>, field: string): AsyncGenerator<RawRecord> {
+export async function* within(records: AsyncIterable<RawRecord>, inside: Inside): AsyncGenerator<RawRecord> {
   for await (const { record, where } of records) {
-    const { [field]: list, ...rest } = record
+    const { list, rest, name } = taken(record, inside)
     if (!Array.isArray(list)) yield { record: rest, where }
     else
       for (const [i, one] of (list as unknown[]).entries())
-        yield { record: isRecord(one) ? { ...rest, ...one } : rest, where: `${where} ${field}[${i}]` }
+        yield { record: isRecord(one) ? { ...rest, ...one } : rest, where: `${where} ${name}[${i}]` }
   }
+}
+
+function taken(record: Readonly<Record<string, unknown>>, inside: Inside) {
+  if (typeof inside === 'function') return { list: inside(record), rest: {}, name: '' }
+  const { [inside]: list, ...rest } = record
+  return { list, rest, name: inside }
 }
 
 /** At most so many of the records, in their order, each as likely as the others. All are read, `most` of them are kept in memory. */

@@ -40,6 +40,14 @@ test('names of csv.header are those of columns, each once', async () => {
   }
 })
 
+test('without names the fields have their numbers, and lines may differ in length', async () => {
+  expect(await records('a,a\n1\n"2\n3",4,5\n', { header: false })).toEqual([
+    { 0: 'a', 1: 'a' },
+    { 0: '1' },
+    { 0: '2\n3', 1: '4', 2: '5' },
+  ])
+})
+
 test('quotes behind a backslash, by option', async () => {
   const text = String.raw`q,a
 "say \"hi\", then \\ and \n",C:\new

@@ -98,7 +98,9 @@ export async function* readCsv(
   const { header = true, quotes = true, escape = '"', comment } = options
   const head = new Head(openBytes(file, options))
   const sign =
-    options.delimiter ?? delimiter ?? (header === true ? await delimiterOf(head.peek(), comment) : ',')
+    options.delimiter ??
+    delimiter ??
+    (typeof header === 'boolean' ? await delimiterOf(head.peek(), comment) : ',')
   // Loaded by the first table: a run on other data starts without it.
   const { parse } = await import('csv-parse')
   const parser = parse({
@@ -106,7 +108,10 @@ export async function* readCsv(
     columns:
       header === true
         ? (names: string[]) => columnNames(path, names, false)
-        : columnNames(path, header, true),
+        : header === false
+          ? false
+          : columnNames(path, header, true),
+    relax_column_count: header === false,
     info: true,
     quote: quotes ? '"' : false,
     relax_quotes: true,
@@ -138,7 +143,8 @@ export async function* readCsv(
   pump.catch((cause: unknown) => parser.destroy(cause as Error))
   try {
     for await (const row of parser) {
-      const { record, info } = row as { record: Record<string, string>; info: Info }
+      const { record: fields, info } = row as { record: Record<string, string> | string[]; info: Info }
+      const record = Array.isArray(fields) ? Object.fromEntries(fields.entries()) : fields
       const where = `${path}:${info.lines - linesWithin(record)}`
       const split = seen.escapes && Object.values(record).find(isCutOpen)
       if (typeof split === 'string')

@@ -25,9 +25,9 @@ export interface ReadOptions {
   readonly split?: Split
   /**
    * Column names of a CSV or TSV file: true takes them from the first line (default), a list says that the file has
-   * none.
+   * none. Without them (false) the fields of a line have their numbers as names, from 0, and lines may differ in length.
    */
-  readonly header?: true | readonly string[]
+  readonly header?: boolean | readonly string[]
   /** One character between the fields of a CSV file; told by its first line when absent. */
   readonly delimiter?: string
   /** How a double quote is written inside of a field in quotes: twice, as in RFC 4180 (default), or behind a backslash. */
