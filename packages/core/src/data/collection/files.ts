@@ -86,7 +86,8 @@ export async function firstFile(
   for (const path of new Set([names].flat().flatMap((one) => [one, ...alone(one)])))
     try {
       const place = await context.file(path, hub, { everySplit })
-      return isPattern(path) ? await matching(place, split) : [place]
+      // Whether a pattern or an archive has any is known only when it was looked into.
+      return isPattern(path) || fileOf(path).entry !== null ? await matching(place, split) : [place]
     } catch (cause) {
       if (!isMissing(cause)) throw cause
       missing ??= cause
