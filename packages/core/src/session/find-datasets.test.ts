@@ -7,11 +7,11 @@ import { enum as oneOfTexts, strictObject } from '../config/options.js'
 import type { DataSource } from '../config/schema.js'
 import { defineCollection } from '../plugin/collection.js'
 import { PluginSession } from '../plugin/plugin-session.js'
-import { findDatasets } from './open-data.js'
+import { findDatasets } from './find-datasets.js'
 
 let folder: string
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ift-open-data-'))
+  folder = mkdtempSync(join(tmpdir(), 'ift-find-datasets-'))
 })
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
