@@ -9,6 +9,7 @@ import {
   decodeBreaks,
   firstOf,
   messages,
+  numbered,
   oneOf,
   preferred,
   speakers,
@@ -179,6 +180,16 @@ describe('conversations', () => {
   })
 })
 
+test('values under numbered keys as turns, with their texts changed', () => {
+  const read = messages(numbered('round_', 'chat'), speakers, {
+    text: (text, role) => (role === 'assistant' ? text.toUpperCase() : text),
+  })
+  const round = (n: number) => ({ human: `q${n}`, assistant: `a${n}` })
+  const chat = { round_10: round(10), round_2: round(2), round_x: round(3) }
+  expect(texts(made(read, { chat })).map(([, content]) => content)).toEqual(['q2', 'A2', 'q10', 'A10'])
+  expect(made(read, { chat: [] })).toEqual({ dropped: 'no list of turns' })
+})
+
 describe('transcript', () => {
   test('baize: a head, an open mark at the end', () => {
     const read = (head?: 'system' | 'drop') =>
@@ -205,6 +216,13 @@ describe('transcript', () => {
     expect(texts(made(read, { t: '[Human]: Hi<eoh> [MOSS]: <eoa> is a mark.<eoa>' }))).toEqual([
       ['user', 'Hi'],
       ['assistant', '<eoa> is a mark.'],
+    ])
+  })
+  test('marks behind an empty line only', () => {
+    const read = transcript('t', { user: 'Human:', assistant: 'Assistant:', anchored: 'paragraph' })
+    expect(texts(made(read, { t: '\n\nHuman: a\n\nAssistant: He said:\nHuman: b' }))).toEqual([
+      ['user', 'a'],
+      ['assistant', 'He said:\nHuman: b'],
     ])
   })
   test('the answer in a field of its own', () => {

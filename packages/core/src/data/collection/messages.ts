@@ -11,6 +11,8 @@ export type RoleNames = Readonly<Record<string, Role | null>>
 export interface MessagesOptions extends TurnOptions, MetaFields {
   /** What the conversation begins with. */
   readonly system?: Field
+  /** Changes the texts of turns, such as `htmlToMarkdown` those of an assistant. */
+  readonly text?: (text: string, role: Role) => string
 }
 
 /** Names of speakers in published sets. */
@@ -35,7 +37,7 @@ export function messages(field: Field, roles: RoleNames = speakers, options: Mes
   const known = new Map(Object.entries(roles).map(([name, role]) => [name.toLowerCase(), role]))
   const of = (role: Role, value: unknown): Message | null => {
     const content = textOf(value)
-    return content === null ? null : { role, content }
+    return content === null ? null : { role, content: options.text?.(content, role) ?? content }
   }
   return (record, context) => {
     const list = valueOf(field, record, context)

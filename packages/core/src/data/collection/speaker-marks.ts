@@ -4,8 +4,8 @@ export interface SpeakerMarks {
   /** Texts that a question begins with, such as "Human:". */
   readonly user: string | readonly string[]
   readonly assistant: string | readonly string[]
-  /** Whether a mark counts at the beginning of a line only (default), or anywhere. */
-  readonly anchored?: boolean
+  /** Whether a mark counts at the beginning of a line only (default), behind an empty line only, or anywhere. */
+  readonly anchored?: boolean | 'paragraph'
   /** Marks that close a turn, such as "<eoh>": they are cut where they stand at its end. */
   readonly end?: readonly string[]
 }
@@ -27,7 +27,8 @@ export function speakerSplitter({
 }: SpeakerMarks): (text: string) => SplitText {
   const users = [user].flat()
   const marks = [...users, ...[assistant].flat()].toSorted((a, b) => b.length - a.length).map(escaped)
-  const pattern = new RegExp(`${anchored ? '^' : ''}(${marks.join('|')})`, 'gm')
+  const anchor = anchored === 'paragraph' ? String.raw`(?<=\n\n|(?<![\s\S]))` : anchored ? '^' : ''
+  const pattern = new RegExp(`${anchor}(${marks.join('|')})`, 'gm')
   const trimmed = (text: string) => {
     let content = text.trim()
     for (let mark = last(content); mark !== undefined; mark = last(content))

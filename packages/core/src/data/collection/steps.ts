@@ -16,19 +16,28 @@ export interface StepOptions extends TurnOptions, MetaFields {
   readonly says?: readonly (readonly [role: Role, field: Field])[]
 }
 
+/** Values under numbered keys of an object, `round_0`, `round_1`, …, `round_10`, as a list in the order of the numbers. */
+export const numbered =
+  (prefix: string, inside?: Field): Field =>
+  (record, context) => {
+    const holder = inside === undefined ? record : valueOf(inside, record, context)
+    if (!isRecord(holder)) return undefined
+    return Object.keys(holder)
+      .filter((key) => key.startsWith(prefix) && /^\d{1,9}$/.test(key.slice(prefix.length)))
+      .map((key) => ({ value: holder[key], number: Number(key.slice(prefix.length)) }))
+      .sort((a, b) => a.number - b.number)
+      .map(({ value }) => value)
+  }
+
 /** Steps under numbered keys, `turn_1`, `turn_2`, …, `turn_10`: `prefix` and digits, in the order of the numbers. */
 export function steps(prefix: string, options: StepOptions = {}): Read {
   const { inside, says, system: head } = options
+  const list = numbered(prefix, inside)
   return (record, context) => {
-    const holder = inside === undefined ? record : valueOf(inside, record, context)
-    if (!isRecord(holder)) return drop('no object with steps')
-    const numbered = Object.keys(holder)
-      .filter((key) => key.startsWith(prefix) && /^\d{1,9}$/.test(key.slice(prefix.length)))
-      .map((key) => ({ key, number: Number(key.slice(prefix.length)) }))
-      .sort((a, b) => a.number - b.number)
+    const found = valueOf(list, record, context)
+    if (!Array.isArray(found)) return drop('no object with steps')
     const turns: Message[] = []
-    for (const [i, { key }] of numbered.entries()) {
-      const step = holder[key]
+    for (const [i, step] of (found as unknown[]).entries()) {
       const texts = says
         ? says.map(([role, field]) => ({ role, content: textOf(valueOf(field, step, context)) }))
         : [{ role: i % 2 === 0 ? ('user' as const) : ('assistant' as const), content: textOf(step) }]

@@ -43,6 +43,7 @@ async function* readFile(file: RecordFile, options: ReadOptions): AsyncGenerator
   if (read) yield* read(file, options)
   else if (extensionOf(name) === '.parquet' && name === withoutCompression(name))
     yield* onDisk(file, (path) => readParquet(path, name))
+  else if (options.kind !== undefined) yield* containers[options.kind]!(file, options)
   else
     throw new IftError(
       'IFT_DATA_CONTAINER',

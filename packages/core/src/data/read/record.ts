@@ -36,6 +36,10 @@ export interface ReadOptions {
   readonly comment?: string
   /** Whether double quotes enclose fields of a CSV or TSV file (default), or are characters like others. */
   readonly quotes?: boolean
+  /** Name of the field under which a list in the place of a record is one; an error without it. */
+  readonly lists?: string
+  /** What a file is whose name does not tell its kind. */
+  readonly kind?: '.json' | '.jsonl' | '.csv' | '.tsv'
   /** Whether a record is an example, so that an object alone in its file is not looked into for a list of them. */
   readonly isExample?: (record: Readonly<Record<string, unknown>>) => boolean
   /** What the files were when they were found: one that is not the same any more when its turn comes is IFT_FILE_CHANGED. */
@@ -99,6 +103,8 @@ export function parseRecord(
     return null
   }
   if (isRecord(value)) return { record: value, where }
+  if (Array.isArray(value) && options.lists !== undefined)
+    return { record: { [options.lists]: value }, where }
   refuseValue(value, where, text, options)
   return null
 }
