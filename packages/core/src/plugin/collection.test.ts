@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DatasetContext } from '../contract/dataset.js'
 import type { Part } from '../data/collection/dataset.js'
 import {
+  alternating,
   columns,
   firstOf,
   isInFile,
@@ -282,6 +283,48 @@ test('records inside of a list of a record', async () => {
     examples: [example('outer', '1'), example('own', '2')],
     dropped: ['task1.json:1 list[2] no answer', 'task3.json:1 no answer'],
   })
+})
+
+test('records one after another as one', async () => {
+  const all = columns({
+    instruction: (record) => (record as { records: { q: string }[] }).records.map(({ q }) => q),
+    output: () => 'a',
+  })
+  write(
+    'tea.jsonl',
+    { q: '1', id: 1 },
+    { q: '2', id: 1 },
+    { q: '3' },
+    { q: '4' },
+    { q: '5', id: 1 },
+    { q: '6', id: 2 },
+  )
+  const part = { files: ['tea.jsonl'], group: 'id', read: all }
+  const questions = ['1, 2', '3', '4', '5', '6']
+  expect(await load(part)).toEqual({ examples: questions.map((q) => example(q)), dropped: [] })
+  write('tea.jsonl', ...Array.from({ length: 1001 }, () => ({ q: '1', id: 1 })))
+  expect((await load(part)).examples).toHaveLength(2)
+  writeFileSync(join(folder, 'tea.jsonl'), '[{"q":"1"},{"q":"2"}]\n{"q":"3","id":7}\n')
+  expect((await load({ ...part, lists: 'records' })).examples).toEqual([example('1, 2'), example('3')])
+  writeFileSync(join(folder, 'tea.json'), '{"q":"1","id":7}')
+  expect((await load({ ...part, files: ['tea.json'] })).examples).toEqual([example('1')])
+})
+
+test('lists in the place of records, and files whose names do not tell what they are', async () => {
+  const pair = alternating('pair')
+  writeFileSync(join(folder, 'tea.json'), '[["a","b"],\n["c"]]')
+  await expect(load({ files: ['tea.json'], read: pair })).rejects.toMatchObject({ code: 'IFT_DATA_RECORD' })
+  expect((await load({ files: ['tea.json'], read: pair, lists: 'pair' })).dropped).toEqual([
+    'tea.json:2 no turn',
+  ])
+  writeFileSync(join(folder, 'tea_auto'), '{"demo":[{"q":"1","a":"a"}]}')
+  await expect(load({ files: ['tea_*'] })).rejects.toMatchObject({ code: 'IFT_DATA_CONTAINER' })
+  expect((await load({ files: ['tea_*'], kind: '.json' })).examples).toEqual([example('1')])
+})
+
+test('a file that is found under two names is read once', async () => {
+  write('tea.jsonl', { q: 'b', a: 'a' })
+  expect((await load({ files: ['x/tea.jsonl', 'y/tea.jsonl'], some: true })).examples).toEqual([example('b')])
 })
 
 test('bytes that are no text in the encoding', async () => {

@@ -118,6 +118,7 @@ test('invented records stand for a file that is absent', async () => {
   write('fixtures/raw/new.invented.json', [{ q: 'a', a: 'b' }, { q: 'c' }])
   expect(await failing({ files: ['new.json'], read })).toEqual([])
   expect(await failing({ files: ['new.json'], read: careless })).toEqual([total])
+  expect(await failing({ files: ['{new,old}.json'], read: careless })).toEqual([total])
 })
 
 test('what the converted file gives is said, of datasets that have one', async () => {

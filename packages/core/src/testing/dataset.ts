@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { access } from 'node:fs/promises'
 import { IftError } from '@ift/tensor'
 import { isInstruction, isMessages, isText, type Example } from '../contract/data.js'
 import type { DatasetContext, DatasetDefinition } from '../contract/dataset.js'
-import { dataFiles } from '../data/read/index.js'
+import { dataFiles, fileOf } from '../data/read/index.js'
 import { alpaca, chatml } from '../data/template/index.js'
 import { isPattern } from '../files/pattern.js'
 import type { IftPlugin } from '../plugin/define.js'
@@ -31,16 +30,28 @@ export function datasetsOf(plugin: IftPlugin): DatasetDefinition[] {
 }
 
 /**
- * A file of fixtures. `tea.invented.json` stands for `tea.json` where this is absent: records that nobody published, in the published form.
+ * Paths of a file of fixtures, or of those that a pattern matches; none where it is absent. `tea.invented.json` stands for `tea.json` where
+ * this is absent: records that nobody published, in the published form.
  */
-export function fixtureFile(folder: string, name: string): string {
-  const path = join(folder, name)
-  const invented = join(
-    folder,
-    dirname(name),
-    basename(name).replace(/(\.[a-z]+(\.(gz|zst))?)?$/i, '.invented$1'),
-  )
-  return !existsSync(path) && existsSync(invented) ? invented : path
+export async function fixtureFiles(folder: string, name: string): Promise<readonly string[]> {
+  const place = await fixturePlace(folder, name).catch(() => null)
+  if (place === null) return []
+  return isPattern(name) ? (await dataFiles(place)).map((path) => fileOf(path).file) : [place]
+}
+
+const inventedName = (name: string): string => name.replace(/(\.[a-z]+(\.(gz|zst))?)?$/i, '.invented$1')
+
+async function fixturePlace(folder: string, name: string): Promise<string> {
+  const paths = [name, join(dirname(name), inventedName(basename(name)))].map((one) => join(folder, one))
+  let missing: unknown
+  for (const path of paths)
+    try {
+      await (isPattern(name) ? dataFiles(path) : access(path))
+      return path
+    } catch (cause) {
+      missing ??= cause
+    }
+  throw new IftError('IFT_SOURCE_NOT_FOUND', `${paths[0]!}: no such file.`, undefined, { cause: missing })
 }
 
 /** What a dataset gets of a session: the files of a folder. `asked` is told of every name, `dropped` of records without an example. */
@@ -55,19 +66,9 @@ export function folderContext(
   return {
     rootDir: folder,
     seed,
-    async file(name) {
+    file(name) {
       asked?.(name)
-      const path = fixtureFile(folder, name)
-      if (isPattern(name)) {
-        await dataFiles(path)
-        return path
-      }
-      try {
-        await access(path)
-      } catch (cause) {
-        throw new IftError('IFT_SOURCE_NOT_FOUND', `${path}: no such file.`, undefined, { cause })
-      }
-      return path
+      return fixturePlace(folder, name)
     },
     ...(dropped && { dropped }),
   }

@@ -58,6 +58,10 @@ describe('columns', () => {
     const record = parseExactJson('{"instruction": 9007199254740993, "output": [1.0, true, "x"]}')
     expect(made(read, record)).toMatchObject({ instruction: '9007199254740993', output: '1.0, true, x' })
   })
+  test('facts under names of their own', () => {
+    const topics = columns({ instruction: 'q', output: 'a' }, { meta: { topic: ['topic', 'topic;'] } })
+    expect(made(topics, { q: 'q', a: 'a', 'topic;': 't' })).toMatchObject({ meta: { topic: 't' } })
+  })
   test.each(['No input', '<noinput>', '<no input>', 'n/a', 'same'])('the input %j is none', (input) => {
     expect(made(read, { instruction: 'same', input, output: 'x' })).toMatchObject({ input: '' })
   })
@@ -249,6 +253,9 @@ describe('preferred', () => {
     expect(made(read, { chosen: dialog('b'), rejected: dialog('c') })).toMatchObject({ rejected: 'c' })
     for (const rejected of [dialog('b'), dialog('c', 'x'), dialog(''), 'x'])
       expect(made(read, { chosen: dialog('b'), rejected })).not.toHaveProperty('rejected')
+    expect(made(read, { chosen: dialog(''), rejected: dialog('c') })).toEqual({
+      dropped: 'an empty turn',
+    })
   })
   test('scores decide', () => {
     const scored = preferred(

@@ -8,13 +8,19 @@ import { readRecords, type RawRecord } from '../read/index.js'
 import { excerpt, type ReadOptions } from '../read/record.js'
 import { Companions, type Join } from './companions.js'
 import { findFiles, type Files } from './files.js'
+import { textOf, valueOf, type Field } from './field.js'
 import { examplesOf, isDropped, type RecordContext } from './read.js'
-import { holds, sampled, within, type Inside } from './records.js'
+import { grouped, holds, isGroup, sampled, within, type Inside } from './records.js'
 
 /** One dataset of a collection: its files and what becomes of their records. */
-export interface Part extends Files, Pick<ReadOptions, 'encoding' | 'undecodable' | 'header' | 'quotes'> {
+export interface Part
+  extends
+    Files,
+    Pick<ReadOptions, 'encoding' | 'undecodable' | 'header' | 'quotes' | 'tolerant' | 'lists' | 'kind'> {
   /** The field in which a record of the file holds a list of records; each is one, with the other fields of the record around it. */
   readonly inside?: Inside
+  /** The field that tells which records, one after another, are one: `read` gets all of them as `{ records: [ … ] }`. */
+  readonly group?: Field
   /** Fields that a record gets from other files of the set, before anything else is done with it. */
   readonly join?: Readonly<Record<string, Join>>
   /** What a user may set (zod, each with a default): it is the `options` of `RecordContext`. */
@@ -73,7 +79,7 @@ interface NumberedRecord extends RawRecord {
 async function* recordsOf(
   name: string,
   path: string,
-  { encoding, undecodable, header, quotes, inside, join, keep }: Partial<Part>,
+  { encoding, undecodable, header, quotes, tolerant, lists, kind, inside, group, join, keep }: Partial<Part>,
   isExample: NonNullable<ReadOptions['isExample']>,
   companions: Companions,
   context: (number: number) => RecordContext,
@@ -83,14 +89,31 @@ async function* recordsOf(
     ...(undecodable === undefined ? {} : { undecodable }),
     ...(header === undefined ? {} : { header }),
     ...(quotes === undefined ? {} : { quotes }),
-    isExample: inside === undefined ? isExample : (record) => holds(record, inside),
+    ...(tolerant === undefined ? {} : { tolerant }),
+    ...(lists === undefined ? {} : { lists }),
+    ...(kind === undefined ? {} : { kind }),
+    isExample:
+      inside !== undefined
+        ? (record) => holds(record, inside)
+        : group === undefined
+          ? isExample
+          : (record) => isExample(isGroup(record) ? record : { records: [record] }),
   })
-  let number = 0
-  for await (const raw of inside === undefined ? records : within(records, inside)) {
-    const { where } = raw
-    const record = join ? await joined(name, raw, { join }, companions, context(number)) : raw.record
-    if (!keep || asked(name, where, () => keep(record))) yield { record, where, number: number++ }
+  const kept = async function* () {
+    let count = 0
+    for await (const raw of inside === undefined ? records : within(records, inside)) {
+      const { where } = raw
+      const record = join ? await joined(name, raw, { join }, companions, context(count)) : raw.record
+      if (keep && !asked(name, where, () => keep(record))) continue
+      count++
+      yield { record, where }
+    }
   }
+  const keyOf = (record: unknown, where: string) =>
+    asked(name, where, () => (group === undefined ? null : textOf(valueOf(group, record, context(0)))))
+  let number = 0
+  for await (const { record, where } of group === undefined ? kept() : grouped(kept(), keyOf))
+    yield { record, where, number: number++ }
 }
 
 /**

@@ -158,7 +158,12 @@ export async function findFiles(
     const { names, read } = partOf(one, part.read ?? readAlpaca)
     const paths = await firstFile(context, names, { everySplit: ofSplit !== undefined })
     if (paths instanceof IftError) absent.push({ names, why: paths })
-    else found.push({ paths: await chosen(name, paths, part, context), read, isConverted: false })
+    else {
+      // Under its name alone a file may be found again.
+      const others = paths.filter((path) => !found.some((file) => file.paths.includes(path)))
+      if (others.length > 0)
+        found.push({ paths: await chosen(name, others, part, context), read, isConverted: false })
+    }
   }
   if (found.length > 0 && (some || absent.length === 0)) return found
   if (found.length === 0)

@@ -156,7 +156,10 @@ function paragraphs(nodes: readonly (Element | string)[]): string[] {
   const made: string[] = []
   let run = ''
   const end = () => {
-    const text = run.replace(/ *\n */g, '\n').trim()
+    const text = run
+      .replace(/ {2,}/g, ' ')
+      .replace(/ ?\n ?/g, '\n')
+      .trim()
     if (text !== '') made.push(text)
     run = ''
   }

@@ -31,7 +31,8 @@ const numberOf = (value: unknown): number =>
 
 /**
  * The better of several answers is learned, the worst one kept as `rejected`, where it answers the same question, is another text and
- * has a lower score. Candidates that give no example, or have no number as their score, do not count; without any the reason of the first holds.
+ * has a lower score. Candidates that give no example, or have no number as their score, do not count; without any, or where the first of
+ * candidates without scores gives none, the reason of the first holds: a worse answer is never learned in its place.
  */
 export function preferred(...candidates: readonly Candidate[]): Read {
   const read = ({ read, score }: Candidate, at: number, record: unknown, context: RecordContext) => {
@@ -41,6 +42,7 @@ export function preferred(...candidates: readonly Candidate[]): Read {
   }
   return (record, context) => {
     const all = candidates.map((one, at) => read(one, at, record, context))
+    if (candidates[0]?.score === undefined && isDropped(all[0]?.made)) return all[0].made
     const usable = all.flatMap(({ made, value }) => {
       const example = [made].flat()[0]
       if (isDropped(made) || example === undefined || !Number.isFinite(value)) return []

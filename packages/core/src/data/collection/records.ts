@@ -27,6 +27,37 @@ function taken(record: Readonly<Record<string, unknown>>, inside: Inside) {
   return { list, rest, name: inside }
 }
 
+/** Most records of a group: one of more, such as a file in which all have the same key, is cut into several. */
+const mostGrouped = 1000
+
+/** Whether a record holds a group of others already. */
+export const isGroup = (record: Readonly<Record<string, unknown>>): boolean =>
+  Array.isArray(record['records'])
+
+/**
+ * Records one after another that have the same key as one, `{ records: [ … ] }`, which stands where the first of them does. A record
+ * without a key (null or '') is alone, and one that holds `records` already stays as it is.
+ */
+export async function* grouped(
+  records: AsyncIterable<RawRecord>,
+  keyOf: (record: unknown, where: string) => string | null,
+): AsyncGenerator<RawRecord> {
+  let held: { readonly key: string; readonly where: string; readonly records: unknown[] } | undefined
+  const release = () => (held ? [{ record: { records: held.records }, where: held.where }] : [])
+  for await (const one of records) {
+    const { record, where } = one
+    const key = isGroup(record) ? null : (keyOf(record, where) ?? '')
+    if (held && held.key === key && held.key !== '' && held.records.length < mostGrouped) {
+      held.records.push(record)
+      continue
+    }
+    yield* release()
+    held = key === null ? undefined : { key, where, records: [record] }
+    if (key === null) yield one
+  }
+  yield* release()
+}
+
 /** At most so many of the records, in their order, each as likely as the others. All are read, `most` of them are kept in memory. */
 export async function* sampled<T>(
   records: AsyncIterable<T>,
