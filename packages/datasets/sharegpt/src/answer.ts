@@ -15,6 +15,6 @@ export const answer = (text: string): string =>
     ? htmlToMarkdown(text)
     : unescaped(
         text
-          .replace(/^(?:Share Prompt|\d+ \/ \d+)$\n?/gm, '')
+          .replace(/^(?:(?:Share Prompt|\d+ \/ \d+)\n)+/, '')
           .replace(/```\n?([\w+#.-]*)\n?Copy code\n?/g, '```$1\n'),
       )
