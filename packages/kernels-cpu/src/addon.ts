@@ -1,4 +1,4 @@
-import type { CommAddon, Failure, NativeAddon, ProfileAddon, World } from '@ift/tensor/native'
+import type { CommAddon, Failure, NativeAddon, Outcome, ProfileAddon, World } from '@ift/tensor/native'
 
 /** A device just opened: its number comes first in every call. */
 export interface Opened {
@@ -23,6 +23,9 @@ export interface Addon extends NativeAddon, CommAddon, ProfileAddon {
   instructionSets(): string[]
   /** `threads` 0 takes one for each core, `isa` '' the strongest set. */
   open(threads: number, isa: string): Opened | Failure
+
+  /** Whether rows of results do not depend on each other in kernels from here on. */
+  setInvariantRows(device: number, on: boolean): Outcome
 
   roofs(device: number, dtype: number): Roofs | Failure
 

@@ -11,6 +11,7 @@ export class CpuBackend extends NativeBackend<Addon> {
   readonly name = 'cpu'
   readonly device: DeviceInfo
   #comm: Communicator | null = null
+  #invariantRows = false
 
   constructor(native: Addon, opened: Opened) {
     super(native, opened.device)
@@ -28,6 +29,16 @@ export class CpuBackend extends NativeBackend<Addon> {
 
   get comm(): Communicator | null {
     return this.#comm
+  }
+
+  get invariantRows(): boolean {
+    return this.#invariantRows
+  }
+
+  set invariantRows(on: boolean) {
+    if (on === this.#invariantRows) return
+    raise(this.native.setInvariantRows(this.number, on))
+    this.#invariantRows = on
   }
 
   /** Joins the ranks of an MPI launcher; waits for all of them. */

@@ -60,6 +60,13 @@ export interface Backend extends Kernels {
    * caller, who keeps them as long as the recording.
    */
   record?(work: () => void): Recording
+  /**
+   * Whether kernels from here on give a row of a result the same bits whatever the other rows of the call are, how many there are
+   * and where it stands among them: products x wᵀ with weights of every kind (a low-rank addition joins the sum in f32, which is
+   * rounded once), paged attention, and what goes row by row anyway. `quantizedProduct` then takes any m. Gradients are left out.
+   * False at first; a recording keeps what held for each of its kernels. Absent on devices without the mode.
+   */
+  invariantRows?: boolean
   memory(): MemoryInfo
   /** Makes `peak` the bytes allocated now. */
   resetPeak(): void

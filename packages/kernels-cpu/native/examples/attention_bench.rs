@@ -100,7 +100,7 @@ fn main() {
             // SAFETY: tensors of these sizes.
             let time = fastest(budget, || unsafe {
                 let (k, v) = (k.as_ptr().cast(), v.as_ptr().cast());
-                paged(&pool, isa, out.as_mut_ptr().cast(), q.as_ptr().cast(), k, v, &p);
+                paged(&pool, isa, false, out.as_mut_ptr().cast(), q.as_ptr().cast(), k, v, &p);
             });
             let bytes = (2 * n * kv_heads * head_dim * dtype.size()) as f64;
             println!(

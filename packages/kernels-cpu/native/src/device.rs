@@ -1,6 +1,6 @@
 //! A CPU device: memory, the queue, and how a kernel is checked and put in line.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub struct Args<'a> {
     buffers: &'a Buffers<Storage>,
     recordings: RefCell<&'a mut Recordings<Written>>,
     operands: RefCell<&'a mut Operands>,
+    /// [`Context::invariant_rows`] of the kernel.
+    pub invariant_rows: bool,
 }
 
 impl Args<'_> {
@@ -92,6 +94,8 @@ pub struct Device {
     state: RefCell<State>,
     threads: usize,
     isa: Isa,
+    /// Of the kernels that come in from here on: [`Context::invariant_rows`].
+    invariant_rows: Cell<bool>,
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> Error {
@@ -101,7 +105,7 @@ fn unreadable(path: &str, error: &std::io::Error) -> Error {
 impl Device {
     pub fn new(threads: usize, isa: Isa) -> Result<Self> {
         let queue = Queue::new(threads, isa)?;
-        Ok(Self { queue, state: RefCell::default(), threads, isa })
+        Ok(Self { queue, state: RefCell::default(), threads, isa, invariant_rows: Cell::new(false) })
     }
 
     pub fn threads(&self) -> usize {
@@ -110,6 +114,12 @@ impl Device {
 
     pub fn isa(&self) -> Isa {
         self.isa
+    }
+
+    /// Whether a row of a result that is queued from here on has the same bits whatever the other rows are. A recording keeps
+    /// what held for each of its kernels.
+    pub fn set_invariant_rows(&self, on: bool) {
+        self.invariant_rows.set(on);
     }
 
     /// Checks a kernel's arguments by `check` and queues what it returns.
@@ -123,9 +133,10 @@ impl Device {
             buffers: &state.buffers,
             recordings: RefCell::new(&mut state.recordings),
             operands: RefCell::new(&mut state.operands),
+            invariant_rows: self.invariant_rows.get(),
         };
         let kernel = check(&args).map_err(|error| error.of(name))?;
-        self.put(state, Step::new(name, kernel));
+        self.put(state, Step::new(name, kernel).with_invariant_rows(self.invariant_rows.get()));
         Ok(())
     }
 

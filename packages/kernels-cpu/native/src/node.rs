@@ -134,6 +134,16 @@ pub fn free(device: u32, id: u32) -> Option<Failure> {
     outcome(with(device, |device| device.free(id)).map_err(|error| error.of("free")))
 }
 
+/// Whether a row of a result has the same bits whatever the other rows are, in kernels from here on.
+#[napi]
+pub fn set_invariant_rows(device: u32, on: bool) -> Option<Failure> {
+    let set = |device: &Device| {
+        device.set_invariant_rows(on);
+        Ok(())
+    };
+    outcome(with(device, set).map_err(|error| error.of("invariantRows")))
+}
+
 /// Kernels and writes from here on are written down instead of done.
 #[napi]
 pub fn begin_recording(device: u32) -> Option<Failure> {

@@ -18,6 +18,8 @@ pub struct Context {
     pub pool: Pool,
     pub isa: Isa,
     pub profile: Arc<Profile>,
+    /// Of the kernel that runs: a row's result has the same bits whatever the other rows are.
+    pub invariant_rows: bool,
 }
 
 type Kernel = dyn Fn(&Context) -> Result<()> + Send + Sync;
@@ -26,14 +28,22 @@ type Kernel = dyn Fn(&Context) -> Result<()> + Send + Sync;
 pub struct Step {
     name: &'static str,
     run: Box<Kernel>,
+    /// [`Context::invariant_rows`] while it runs.
+    invariant_rows: bool,
 }
 
 impl Step {
     pub fn new(name: &'static str, run: impl Fn(&Context) -> Result<()> + Send + Sync + 'static) -> Self {
-        Self { name, run: Box::new(run) }
+        Self { name, run: Box::new(run), invariant_rows: false }
     }
 
-    fn run(&self, context: &Context) -> Result<()> {
+    pub fn with_invariant_rows(self, invariant_rows: bool) -> Self {
+        Self { invariant_rows, ..self }
+    }
+
+    fn run(&self, context: &mut Context) -> Result<()> {
+        context.invariant_rows = self.invariant_rows;
+        let context = &*context;
         let run = || context.profile.time(self.name, || (self.run)(context));
         let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
             let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -99,7 +109,7 @@ impl Queue {
         let run = move || {
             crate::affinity::stay(0, threads);
             let profile = Arc::clone(&theirs.profile);
-            theirs.run(&Context { pool: Pool::new(threads), isa, profile });
+            theirs.run(&mut Context { pool: Pool::new(threads), isa, profile, invariant_rows: false });
         };
         std::thread::Builder::new().name("ift-cpu-0".to_owned()).spawn(run).map_err(|error| {
             Error::new(Code::BackendUnavailable, format!("the system refuses a thread: {error}"))
@@ -170,11 +180,11 @@ impl Drop for Queue {
 }
 
 impl Shared {
-    fn run(&self, context: &Context) {
+    fn run(&self, context: &mut Context) {
         let mut failure: Option<Error> = None;
         let (mut moving, mut read) = (Moving::default(), Read::default());
         let (mut kernels, mut fence) = (0, Instant::now());
-        let run = |step: &Step, failure: &mut Option<Error>| {
+        let run = |step: &Step, context: &mut Context, failure: &mut Option<Error>| {
             if !self.closed.load(Ordering::Acquire)
                 && let Err(error) = step.run(context)
             {
@@ -185,11 +195,11 @@ impl Shared {
             match job {
                 Job::Step(step) => {
                     kernels += 1;
-                    run(&step, &mut failure);
+                    run(&step, context, &mut failure);
                 }
                 Job::Recording(recording) => {
                     kernels += recording.len();
-                    recording.iter().for_each(|step| run(step, &mut failure));
+                    recording.iter().for_each(|step| run(step, context, &mut failure));
                 }
                 Job::Fence(then) if self.closed.load(Ordering::Acquire) => then(Err(closed())),
                 Job::Fence(then) => {
@@ -274,6 +284,27 @@ mod tests {
             std::thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(*seen.lock().unwrap(), (0..300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_step_runs_in_the_mode_that_it_was_made_in_also_in_a_recording() {
+        let queue = Queue::new(1, Isa::Portable).unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let step = |on| {
+            let seen = Arc::clone(&seen);
+            let look = move |context: &Context| {
+                seen.lock().unwrap().push(context.invariant_rows);
+                Ok(())
+            };
+            Step::new("look", look).with_invariant_rows(on)
+        };
+        let recording: Arc<[Step]> = [step(true), step(false)].into();
+        queue.replay(Arc::clone(&recording));
+        queue.step(step(true));
+        queue.step(step(false));
+        queue.replay(recording);
+        wait(&queue).unwrap();
+        assert_eq!(*seen.lock().unwrap(), [true, false, true, false, true, false]);
     }
 
     #[test]

@@ -6,8 +6,8 @@ import { QuantizedParameter } from './quantized-parameter.js'
 import { replaceModules } from './replace-modules.js'
 
 /**
- * y = x Wᵀ (+ bias) (+ addTo) with W frozen in few bits. x [N, in] -> [N, out]. In `noGrad` up to 16 rows multiply by the
- * codes as they are; more, and all that a gradient needs, by W written out for the one product.
+ * y = x Wᵀ (+ bias) (+ addTo) with W frozen in few bits. x [N, in] -> [N, out]. In `noGrad` up to 16 rows (any number where rows
+ * are invariant) multiply by the codes as they are; more, and all that a gradient needs, by W written out for the one product.
  */
 export class QuantizedLinear extends Linear {
   declare readonly weight: QuantizedParameter

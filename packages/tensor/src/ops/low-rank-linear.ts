@@ -1,6 +1,7 @@
 import type { Buf, Gradient, LowRank } from '../backend.js'
 import type { FloatDType } from '../dtype.js'
-import { type GradNode, record } from '../tensor/tape.js'
+import { QuantizedTensor } from '../tensor/quantized-tensor.js'
+import { isForwardOnly, scratch, type GradNode, record } from '../tensor/tape.js'
 import { describe, empty, type Tensor } from '../tensor/tensor.js'
 import { expectDevice, expectDType, expectRank, expectVector, floatOf, shapeError } from './check.js'
 import { heldWeight, type Weight } from './weight.js'
@@ -57,7 +58,18 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
   const yBuf = y.storage.overwrite()
   const biasBuf = bias === undefined ? null : bias.buf
   const outDtype = y.dtype as typeof dtype
-  if (weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
+  if (backend.invariantRows === true && w instanceof QuantizedTensor && isForwardOnly()) {
+    // As the device does it with plain numbers: both parts in f32, their sum rounded once.
+    const [own, rest] = [scratch(backend, n * m, 'f32'), scratch(backend, n * m, 'f32')]
+    if (beta === 1) backend.cast(own.buf, yBuf, n * m, 'f32', outDtype)
+    weight.few(own.buf, x.buf, biasBuf, n, beta, 'f32')
+    backend.gemm(low.buf, dropped.buf, a.buf, null, nt(n, r, k, 1, 0, dtype, dtype))
+    backend.gemm(rest.buf, low.buf, b.buf, null, nt(n, m, r, scale, 0, dtype, 'f32'))
+    backend.axpby(own.buf, 1, own.buf, 1, rest.buf, n * m, 'f32')
+    backend.cast(yBuf, own.buf, n * m, outDtype, 'f32')
+    own.release()
+    rest.release()
+  } else if (weight.few(yBuf, x.buf, biasBuf, n, beta, outDtype)) {
     backend.gemm(low.buf, dropped.buf, a.buf, null, nt(n, r, k, 1, 0, dtype, dtype))
     backend.gemm(yBuf, low.buf, b.buf, null, nt(n, m, r, scale, 1, dtype, outDtype))
   } else {

@@ -1,5 +1,8 @@
 //! A few rows against keys and values where they lie, page by page: a decoding step, in which packing keys and values
 //! would cost more than all the rest.
+//!
+//! Each row goes through the keys that it sees in one order and no others, whatever rows it shares a block with: where rows
+//! are invariant every query comes here.
 
 use super::forward::Heads;
 use super::rows::RowBlock;
@@ -11,9 +14,12 @@ use crate::gemm::operand::Operand;
 use crate::isa::{Loop, mul_add, vectorised};
 use crate::pool::scratch;
 use crate::with_element;
+use std::ops::Range;
 
 /// Most rows of a block that are not worth packing for.
 pub const FEW: usize = 16;
+/// Rows of a block, about, where every query comes here: what is loaded of keys and values serves as many.
+pub const INVARIANT: usize = 32;
 
 /// Elements of a row of values that are summed together, in registers.
 const STRIP: usize = 32;
@@ -29,7 +35,7 @@ pub struct Run {
 }
 
 impl Heads<'_> {
-    /// out of blocks of at most [`FEW`] rows: the same queries of a sequence, each with the heads of one key head, which
+    /// out of blocks of rows, at most about [`FEW`]: the same queries of a sequence, each with the heads of one key head, which
     /// lie side by side, so that pages are read as they lie. `from` gives keys and values from a key on.
     ///
     /// # Safety
@@ -56,6 +62,7 @@ impl Heads<'_> {
         sum.fill(0.0);
         sums.fill(0.0);
         let mut runs = Vec::new();
+        let mut seen = vec![0; rows];
         // SAFETY: the caller's tensors; scratch of these sizes.
         unsafe {
             let (staged, scores, weights) = (staged.as_mut_ptr(), scores.as_mut_ptr(), weights.as_mut_ptr());
@@ -109,12 +116,15 @@ impl Heads<'_> {
                     vectorised(isa, step);
                 }
                 for &(at, keys, Operand { at: v, ld, .. }) in &runs {
+                    for (row, seen) in seen.iter_mut().enumerate() {
+                        *seen = blocks[0].end(row).saturating_sub(key + at).min(keys);
+                    }
                     for i in 0..blocks.len() {
                         let p = weights.add(skip(i) * ROW_BYTES).cast::<f32>().add(at);
                         let sums = sums.add(skip(i) * dim);
                         with_element!(dtype, T => {
                             let v = v.cast::<T>().add(i * dim);
-                            vectorised(isa, Values { sums, rows, dim, p, v, ld, keys });
+                            vectorised(isa, Values { sums, dim, p, v, ld, seen: &seen });
                         });
                     }
                 }
@@ -128,23 +138,28 @@ impl Heads<'_> {
 }
 
 /// sums [rows, dim] += p · v: p [rows, keys] in packed rows of f32, v [keys, ld].
-struct Values<T> {
+struct Values<'a, T> {
     sums: *mut f32,
-    rows: usize,
     dim: usize,
     p: *const f32,
     v: *const T,
     ld: usize,
-    keys: usize,
+    /// Keys that each row sees, of which none has fewer than the row before.
+    seen: &'a [usize],
 }
 
-impl<T: Element> Values<T> {
-    /// Elements `d..d + W` of rows `row..row + R`.
+impl<T: Element> Values<'_, T> {
+    /// The keys `keys` for elements `d..d + W` of rows `row..row + R`.
     ///
     /// # Safety
     /// The sums have these elements; p and v hold the keys, for the rows and elements.
     #[inline(always)]
-    unsafe fn strip<const FMA: bool, const R: usize, const W: usize>(&self, row: usize, d: usize) {
+    unsafe fn strip<const FMA: bool, const R: usize, const W: usize>(
+        &self,
+        row: usize,
+        d: usize,
+        keys: Range<usize>,
+    ) {
         // SAFETY: the caller's rows and elements.
         unsafe {
             let to = |i: usize| self.sums.add((row + i) * self.dim + d).cast::<[f32; W]>();
@@ -152,7 +167,7 @@ impl<T: Element> Values<T> {
             for (i, sums) in sums.iter_mut().enumerate() {
                 *sums = to(i).read_unaligned();
             }
-            for key in 0..self.keys {
+            for key in keys {
                 let from = self.v.add(key * self.ld + d).cast::<[T; W]>().read_unaligned();
                 let mut values = [0f32; W];
                 for (value, from) in values.iter_mut().zip(from) {
@@ -171,33 +186,53 @@ impl<T: Element> Values<T> {
         }
     }
 
-    /// All elements of rows `row..row + R`.
+    /// The keys `keys` for all elements of rows `row..row + R`.
+    ///
+    /// # Safety
+    /// As for [`Self::strip`].
+    #[inline(always)]
+    unsafe fn some_keys<const FMA: bool, const R: usize>(&self, row: usize, keys: Range<usize>) {
+        let whole = self.dim / STRIP * STRIP;
+        // SAFETY: the caller's rows.
+        unsafe {
+            for d in (0..whole).step_by(STRIP) {
+                self.strip::<FMA, R, STRIP>(row, d, keys.clone());
+            }
+            for d in whole..self.dim {
+                self.strip::<FMA, R, 1>(row, d, keys.clone());
+            }
+        }
+    }
+
+    /// What rows `row..row + R` see: all together as far as the first of them, then each by itself. Keys beyond, of weight 0,
+    /// are left out: they would turn a negative zero, and hand on what is not finite.
     ///
     /// # Safety
     /// As for [`Self::strip`].
     #[inline(always)]
     unsafe fn side<const FMA: bool, const R: usize>(&self, row: usize) {
-        let whole = self.dim / STRIP * STRIP;
+        let common = self.seen[row];
         // SAFETY: the caller's rows.
         unsafe {
-            for d in (0..whole).step_by(STRIP) {
-                self.strip::<FMA, R, STRIP>(row, d);
-            }
-            for d in whole..self.dim {
-                self.strip::<FMA, R, 1>(row, d);
+            self.some_keys::<FMA, R>(row, 0..common);
+            for (row, &seen) in self.seen.iter().enumerate().take(row + R).skip(row) {
+                if seen > common {
+                    self.some_keys::<FMA, 1>(row, common..seen);
+                }
             }
         }
     }
 }
 
-impl<T: Element> Loop for Values<T> {
+impl<T: Element> Loop for Values<'_, T> {
     type Out = ();
     #[inline(always)]
     unsafe fn run<const FMA: bool>(self) {
-        for row in (0..self.rows).step_by(SIDE) {
+        let rows = self.seen.len();
+        for row in (0..rows).step_by(SIDE) {
             // SAFETY: the caller's rows.
             unsafe {
-                match (self.rows - row).min(SIDE) {
+                match (rows - row).min(SIDE) {
                     1 => self.side::<FMA, 1>(row),
                     2 => self.side::<FMA, 2>(row),
                     3 => self.side::<FMA, 3>(row),

@@ -92,7 +92,11 @@ struct Task {
 /// Keys are packed once for each block, so blocks are as large as keeps the threads busy.
 fn query_tasks(cu_q: &[i32], kv_heads: usize, group: usize, threads: usize) -> Vec<Task> {
     let rows = cu_q.last().map_or(0, |rows| *rows as usize) * group * kv_heads;
-    let share = (rows / (3 * threads)).clamp(ROW_BLOCK, MOST_ROWS);
+    tasks_of(cu_q, kv_heads, group, (rows / (3 * threads)).clamp(ROW_BLOCK, MOST_ROWS))
+}
+
+/// The same with blocks of about `share` rows.
+fn tasks_of(cu_q: &[i32], kv_heads: usize, group: usize, share: usize) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (segment, bounds) in cu_q.windows(2).enumerate() {
         let queries = (bounds[1] - bounds[0]) as usize;

@@ -1,9 +1,9 @@
 //! Decoding over a paged cache of keys and values.
 
-use super::few::{FEW, Run};
+use super::few::{FEW, INVARIANT, Run};
 use super::forward::Heads;
 use super::rows::{RowBlock, Sequence};
-use super::{KEY_BLOCK, PagedParams, Task, query_tasks};
+use super::{KEY_BLOCK, PagedParams, Task, query_tasks, tasks_of};
 use crate::gemm::micro::Micro;
 use crate::gemm::operand::Operand;
 use crate::isa::Isa;
@@ -21,10 +21,12 @@ unsafe impl Sync for Pointers {}
 
 /// # Safety
 /// The pointers hold the tensors that `p` names, with every page of the table that `kv_lengths` reaches; out overlaps
-/// no other; the processor has `isa`.
+/// no other; the processor has `isa`. With `invariant_rows` a query's result has the same bits whatever the other queries are.
+#[expect(clippy::too_many_arguments, reason = "the operands of the kernel")]
 pub unsafe fn paged(
     pool: &Pool,
     isa: Isa,
+    invariant_rows: bool,
     out: *mut u8,
     q: *const u8,
     k_pages: *const u8,
@@ -33,8 +35,12 @@ pub unsafe fn paged(
 ) {
     let pointers = Pointers { out, q, k: k_pages, v: v_pages };
     let group = p.heads / p.kv_heads;
-    let tasks = query_tasks(p.cu_q, p.kv_heads, group, pool.threads());
-    let few = |task: &Task| task.queries * group <= FEW;
+    let tasks = if invariant_rows {
+        tasks_of(p.cu_q, p.kv_heads, group, INVARIANT)
+    } else {
+        query_tasks(p.cu_q, p.kv_heads, group, pool.threads())
+    };
+    let few = |task: &Task| invariant_rows || task.queries * group <= FEW;
     // A thread takes as many heads of a sequence's few rows as leave something for the others.
     let beside = pool.threads().div_ceil(p.kv_lengths.len().max(1));
     let shares: Vec<&[Task]> = tasks

@@ -389,23 +389,102 @@ fn pages_hold_the_same_keys() {
                         dtype,
                         mask: p.mask,
                     };
-                    let run = |threads| {
+                    let run = |invariant, threads| {
                         let mut out = vec![0xffu8; problem.q.len()];
                         let pool = Pool::new(threads);
                         let q = problem.q.as_ptr();
                         // SAFETY: tensors of the shapes of `pp`, and pages of the pools.
-                        unsafe { paged(&pool, isa, out.as_mut_ptr(), q, k.as_ptr(), v.as_ptr(), &pp) };
+                        unsafe {
+                            paged(&pool, isa, invariant, out.as_mut_ptr(), q, k.as_ptr(), v.as_ptr(), &pp)
+                        };
                         out
                     };
-                    let out = run(1 + index % 3);
-                    assert!(out == run(4), "case {index} depends on the number of threads");
-                    let tolerance = 4e-6 + 3.0 * rounding(dtype);
-                    close(
-                        &format!("{isa:?} {dtype:?} case {index}"),
-                        &decode(&out, dtype),
-                        &expected,
-                        tolerance,
-                    );
+                    for invariant in [false, true] {
+                        let out = run(invariant, 1 + index % 3);
+                        assert!(out == run(invariant, 4), "case {index} depends on the number of threads");
+                        let what = format!("{isa:?} {dtype:?} case {index} invariant {invariant}");
+                        close(&what, &decode(&out, dtype), &expected, 4e-6 + 3.0 * rounding(dtype));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every query alone, in chunks of several sizes, and beside other sequences.
+#[test]
+fn invariant_rows_have_the_bits_of_a_query_alone() {
+    // Few and many rows of a key head, elements that fill no register, keys of several blocks.
+    let shapes: [(usize, usize, usize, usize, bool, usize); 5] = [
+        (9, 3, 64, 70, false, 0),
+        (2, 2, 8, 19, true, 0),
+        (5, 1, 40, 290, false, 0),
+        (40, 2, 16, 33, true, 0),
+        (3, 3, 33, 45, false, 20),
+    ];
+    for isa in supported() {
+        for dtype in DTYPES {
+            for (heads, kv_heads, dim, keys, alibi, prefix) in shapes {
+                let mut random = Random((heads * 31 + keys) as u64);
+                let page_size = 16;
+                let max_pages = keys.div_ceil(page_size);
+                let cached = 3 * max_pages * page_size * kv_heads * dim;
+                let (k, v) = (random.tensor(cached, dtype), random.tensor(cached, dtype));
+                let q = random.tensor(keys * heads * dim, dtype);
+                let slopes: Vec<f32> = (0..heads).map(|head| 0.5f32.powi(1 + head as i32 % 8)).collect();
+                // Rows of the queries `range` of the sequence in the middle one of three, between `others` queries of the rest.
+                let run = |range: std::ops::Range<usize>, others: [usize; 2], threads| {
+                    let row = heads * dim * dtype.size();
+                    let queries = [others[0], range.len(), others[1]];
+                    let mut rows = vec![0u8; queries.iter().sum::<usize>() * row];
+                    for (i, to) in rows.chunks_exact_mut(row).enumerate() {
+                        let own = i.wrapping_sub(others[0]);
+                        let from = if own < range.len() { range.start + own } else { i % keys };
+                        to.copy_from_slice(&q[from * row..(from + 1) * row]);
+                    }
+                    let bound = |end: usize| if end == 0 { 0 } else { end.max(prefix) as i32 };
+                    let (lengths, prefixes) =
+                        ([bound(others[0]), range.end as i32, bound(others[1])], [prefix as i32; 3]);
+                    let cu_q = starts(queries.into_iter());
+                    let table: Vec<i32> = (0..3 * max_pages as i32).rev().collect();
+                    let p = PagedParams {
+                        cu_q: &cu_q,
+                        kv_lengths: &lengths,
+                        page_table: &table,
+                        max_pages,
+                        page_size,
+                        heads,
+                        kv_heads,
+                        head_dim: dim,
+                        scale: 0.3,
+                        dtype,
+                        mask: Mask {
+                            causal: true,
+                            visible_prefix: (prefix > 0).then_some(&prefixes[..]),
+                            alibi_slopes: alibi.then_some(&slopes[..]),
+                        },
+                    };
+                    let mut out = vec![0xffu8; rows.len()];
+                    let pool = Pool::new(threads);
+                    let (to, k, v) = (out.as_mut_ptr(), k.as_ptr(), v.as_ptr());
+                    // SAFETY: tensors of the shapes of `p`, and pages of the pools.
+                    unsafe { paged(&pool, isa, true, to, rows.as_ptr(), k, v, &p) };
+                    out[others[0] * row..(others[0] + range.len()) * row].to_vec()
+                };
+                let what = format!("{isa:?} {dtype:?} {heads} of {kv_heads} heads, {dim}, {keys} keys");
+                let whole = run(0..keys, [0, 0], 1);
+                let first = prefix.max(1);
+                let mut alone = run(0..first, [0, 0], 1);
+                for query in first..keys {
+                    alone.extend(run(query..query + 1, [0, 0], 1));
+                }
+                assert!(alone == whole, "{what}: one by one");
+                for (chunk, others) in [(first.max(7), [3, 1]), (first.max(16), [0, 18]), (keys, [19, 5])] {
+                    let mut chunks = Vec::new();
+                    for from in (0..keys).step_by(chunk) {
+                        chunks.extend(run(from..(from + chunk).min(keys), others, 2));
+                    }
+                    assert!(chunks == whole, "{what}: chunks of {chunk}");
                 }
             }
         }

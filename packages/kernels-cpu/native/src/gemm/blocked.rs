@@ -141,6 +141,11 @@ impl Place {
     }
 }
 
+/// Values of k in a block of a product of `k`.
+pub fn depth(micro: &Micro, k: usize) -> usize {
+    micro.pad_k(k.div_ceil(k.div_ceil(micro.depth).max(1)).max(1))
+}
+
 /// How a product is cut into tasks of `task_rows` x `task_cols`.
 struct Blocks {
     rows: usize,
@@ -157,7 +162,7 @@ struct Blocks {
 
 impl Blocks {
     fn of(micro: &Micro, rows: usize, cols: usize, k: usize, threads: usize) -> Self {
-        let depth = micro.pad_k(k.div_ceil(k.div_ceil(micro.depth).max(1)).max(1));
+        let depth = depth(micro, k);
         let is_deep = micro.column_bytes(k) >= DEEP;
         // A few tasks per thread even out what else the machine does.
         let wanted = if threads == 1 || is_deep { threads } else { 3 * threads };

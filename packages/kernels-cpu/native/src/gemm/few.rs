@@ -4,6 +4,7 @@
 //!
 //! Each element is summed along k in one order, whatever the cut among threads.
 
+use super::blocked;
 use super::micro::avx512bf16::MICRO;
 use super::operand::Operand;
 use super::pack;
@@ -26,6 +27,11 @@ const STRIP: usize = 64;
 /// Values in a line of a cache.
 const LINE: usize = 32;
 
+/// Whether [`multiply`] takes products of `rows` where each is summed in order.
+pub fn takes_in_order(isa: Isa, dtype: FloatDType, rows: usize) -> bool {
+    isa == Isa::Avx512Bf16 && dtype == FloatDType::Bf16 && (LEAST..=32).contains(&rows)
+}
+
 /// Whether [`multiply`] takes products of `rows` rows on one side.
 pub fn takes(isa: Isa, dtype: FloatDType, rows: usize) -> bool {
     // Two registers of rows, but for AMX, to which the second is worth the packing.
@@ -34,9 +40,11 @@ pub fn takes(isa: Isa, dtype: FloatDType, rows: usize) -> bool {
 }
 
 /// The products of `few` rows with `many` rows of length `k`, to `out`, whose columns are the large side's when `across`.
+/// `in_order`: each element is summed one pair after the other, in the blocks of [`blocked`].
 ///
 /// # Safety
 /// Both operands hold the rows, the large one contiguous along k, and `out` the products; [`takes`] said so.
+#[expect(clippy::too_many_arguments, reason = "a product, and how it lies and is summed")]
 pub unsafe fn multiply(
     pool: &Pool,
     isa: Isa,
@@ -45,11 +53,13 @@ pub unsafe fn multiply(
     k: usize,
     out: &Output,
     across: bool,
+    in_order: bool,
 ) {
     // Up to 16 rows, two pairs of each stand beside each other: a value that is spread over a register then serves as many
     // products as it does with 32 rows.
-    let quads = few <= 16;
-    let vectors = if few <= 8 { 1 } else { 2 };
+    let quads = few <= 16 && !in_order;
+    let vectors = if few <= if quads { 8 } else { 16 } { 1 } else { 2 };
+    let depth = if in_order { blocked::depth(&MICRO, k) } else { usize::MAX };
     pool.ranges(many, LINE, |range| {
         // Packed for each range again: it costs less than to wait for one thread, and then to fetch what that packed.
         let mut lanes = scratch::<u8>(MICRO.pad_n(few) * MICRO.column_bytes(k.next_multiple_of(4)));
@@ -61,7 +71,7 @@ pub unsafe fn multiply(
                 pack::panels(isa, &MICRO, lanes.as_mut_ptr(), small, 0..few, 0..k);
             }
         }
-        let ldc = if quads { 16 } else { 32 };
+        let ldc = if quads { 16 } else { 16 * vectors };
         let mut c = scratch::<f32>(STRIP * ldc);
         let mut turned = scratch::<f32>(if across { STRIP * ldc } else { 0 });
         for first in range.clone().step_by(STRIP) {
@@ -71,9 +81,10 @@ pub unsafe fn multiply(
             unsafe {
                 let (to, x) = (c.as_mut_ptr(), lanes.as_ptr().cast());
                 match (quads, vectors) {
-                    (true, 1) => products::<2, 1>(to, large, strip.clone(), x, k),
-                    (true, _) => products::<2, 2>(to, large, strip.clone(), x, k),
-                    _ => products::<1, 2>(to, large, strip.clone(), x, k),
+                    (true, 1) => products::<2, 1>(to, large, strip.clone(), x, k, depth),
+                    (true, _) => products::<2, 2>(to, large, strip.clone(), x, k, depth),
+                    (false, 1) => products::<1, 1>(to, large, strip.clone(), x, k, depth),
+                    _ => products::<1, 2>(to, large, strip.clone(), x, k, depth),
                 }
                 if across {
                     turn(turned.as_mut_ptr(), c.as_ptr(), ldc, strip.len());
@@ -147,7 +158,7 @@ const fn ldc<const PAIRS: usize, const VECTORS: usize>() -> usize {
 }
 
 /// c [rows, ldc] = the products of `rows` of `w` with the rows in the lanes of `x`
-/// [k / (2 · PAIRS)][VECTORS][lanes of PAIRS pairs of values].
+/// [k / (2 · PAIRS)][VECTORS][lanes of PAIRS pairs of values]; `depth` values are summed before they are added to the rest.
 ///
 /// # Safety
 /// w holds the rows of k values, x as many values padded, and c the products; the processor has the features.
@@ -158,25 +169,29 @@ unsafe fn products<const PAIRS: usize, const VECTORS: usize>(
     rows: Range<usize>,
     x: *const i32,
     k: usize,
+    depth: usize,
 ) {
     let mut row = rows.start;
     while row < rows.end {
         // SAFETY: rows of w and of c.
         unsafe {
             let c = c.add((row - rows.start) * ldc::<PAIRS, VECTORS>());
-            let at = w.element(row, 0).cast();
-            if rows.end - row >= TOGETHER {
-                tile::<PAIRS, VECTORS, TOGETHER>(c, at, w.ld, x, k);
-                row += TOGETHER;
-            } else {
-                tile::<PAIRS, VECTORS, 1>(c, at, w.ld, x, k);
-                row += 1;
+            let count = if rows.end - row >= TOGETHER { TOGETHER } else { 1 };
+            for from in (0..k.max(1)).step_by(depth) {
+                let at = w.element(row, from).cast();
+                let (x, k) = (x.add(from / (2 * PAIRS) * VECTORS * 16), depth.min(k - from));
+                if count == TOGETHER {
+                    tile::<PAIRS, VECTORS, TOGETHER>(c, at, w.ld, x, k, from > 0);
+                } else {
+                    tile::<PAIRS, VECTORS, 1>(c, at, w.ld, x, k, from > 0);
+                }
             }
+            row += count;
         }
     }
 }
 
-/// [`products`] of COUNT rows.
+/// [`products`] of COUNT rows, of one block; added to `c` where there were others, which there are of single pairs alone.
 ///
 /// # Safety
 /// As for [`products`].
@@ -188,6 +203,7 @@ unsafe fn tile<const PAIRS: usize, const VECTORS: usize, const COUNT: usize>(
     ldw: usize,
     x: *const i32,
     k: usize,
+    accumulate: bool,
 ) {
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; COUNT];
     let unit = 2 * PAIRS;
@@ -244,7 +260,9 @@ unsafe fn tile<const PAIRS: usize, const VECTORS: usize, const COUNT: usize>(
         for (j, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
                 let c = c.add(j * ldc::<PAIRS, VECTORS>());
-                if PAIRS == 1 {
+                if PAIRS == 1 && accumulate {
+                    _mm512_storeu_ps(c.add(16 * v), _mm512_add_ps(_mm512_loadu_ps(c.add(16 * v)), *sum));
+                } else if PAIRS == 1 {
                     _mm512_storeu_ps(c.add(16 * v), *sum);
                 } else {
                     // Both pairs of a row stand beside each other.

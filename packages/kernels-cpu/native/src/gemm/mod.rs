@@ -1,11 +1,13 @@
 //! Matrix products, each by the way that suits its shape: blocks that fit the caches (`blocked`), dot products, and those
-//! with a narrow side. A result has the same bits on any number of threads.
+//! with a narrow side. A result has the same bits on any number of threads; where a row must have the same bits in any company,
+//! products go through `invariant` instead.
 
 mod ahead;
 mod blocked;
 pub(crate) mod dot;
 #[cfg(target_arch = "x86_64")]
 mod few;
+pub mod invariant;
 pub mod micro;
 pub mod operand;
 pub mod pack;
@@ -16,6 +18,8 @@ pub(crate) mod tests;
 mod thin;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
+#[cfg(target_arch = "x86_64")]
+mod turned;
 
 use crate::dtype::FloatDType;
 use crate::element::Element;
@@ -236,7 +240,7 @@ unsafe fn multiply(
     {
         let (small, large) = if m <= n { ((left, m), (right, n)) } else { ((right, n), (left, m)) };
         // SAFETY: the caller's operands.
-        return unsafe { few::multiply(pool, isa, small, large, k, &out, m <= n) };
+        return unsafe { few::multiply(pool, isa, small, large, k, &out, m <= n, false) };
     }
     // For dot products it is turned, at the price of a few of its rows.
     let narrow = narrow && k >= DOT_DEPTH;

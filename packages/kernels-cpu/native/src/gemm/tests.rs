@@ -1,7 +1,7 @@
 //! Products against f64, on every instruction set that this processor has.
 
 use super::micro::Micro;
-use super::{GemmParams, Plus, gemm, gemm_plus, multiply, supported};
+use super::{GemmParams, Plus, gemm, gemm_plus, invariant, multiply, supported};
 use crate::dtype::FloatDType;
 use crate::element::Element;
 use crate::isa::Isa;
@@ -57,6 +57,26 @@ pub fn rounding(dtype: FloatDType) -> f64 {
 }
 
 fn check(isa: Isa, micro: &Micro, threads: usize, p: &GemmParams, bias: bool, dispatch: bool) {
+    check_by(isa, threads, p, bias, |pool, y, a, b, bias| {
+        // SAFETY: operands of the sizes of `p`; the set is one of this processor, and the micro-kernel works on it.
+        unsafe {
+            if dispatch {
+                gemm(pool, isa, y, a, b, bias, p);
+            } else {
+                multiply(pool, isa, micro, y, a, b, bias, p, None);
+            }
+        }
+    });
+}
+
+/// Checks what `product` writes to y from a, b and the bias.
+fn check_by(
+    isa: Isa,
+    threads: usize,
+    p: &GemmParams,
+    bias: bool,
+    product: impl Fn(&Pool, *mut u8, *const u8, *const u8, *const u8),
+) {
     let mut random = Random((p.m * 7919 + p.n * 104_729 + p.k) as u64);
     let a = random.tensor(p.m * p.k, p.dtype);
     let b = random.tensor(p.k * p.n, p.dtype);
@@ -64,15 +84,7 @@ fn check(isa: Isa, micro: &Micro, threads: usize, p: &GemmParams, bias: bool, di
     let before = random.tensor(p.m * p.n, p.out_dtype);
     let mut y = before.clone();
     let pointer = bias.as_ref().map_or(std::ptr::null(), |bias| bias.as_ptr());
-    let pool = Pool::new(threads);
-    // SAFETY: operands of the sizes of `p`; the set is one of this processor, and the micro-kernel works on it.
-    unsafe {
-        if dispatch {
-            gemm(&pool, isa, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p);
-        } else {
-            multiply(&pool, isa, micro, y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer, p, None);
-        }
-    }
+    product(&Pool::new(threads), y.as_mut_ptr(), a.as_ptr(), b.as_ptr(), pointer);
     let (a, b, before) = (decode(&a, p.dtype), decode(&b, p.dtype), decode(&before, p.out_dtype));
     let bias = bias.map(|bias| decode(&bias, p.dtype));
     let y = decode(&y, p.out_dtype);
@@ -344,6 +356,75 @@ fn a_second_product_is_added() {
                         let error = (y[i * n + j] - expected).abs();
                         assert!(error < 2e-4 * (1.0 + expected.abs()), "{isa:?} {p:?} {plus:?}: {error}");
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Each row of a product, with or without a second one, has the bits of that row alone and of every other company.
+#[test]
+fn invariant_rows_have_the_bits_of_a_row_alone() {
+    const MOST: usize = 70;
+    let shapes =
+        [(1, 5), (7, 129), (17, 64), (33, 65), (64, 16), (67, 576), (9, 1000), (130, 31), (40, 2), (16, 770)];
+    for isa in supported() {
+        for dtype in DTYPES {
+            for (case, &(n, k)) in shapes.iter().enumerate() {
+                let out_dtype = if case % 2 == 0 { dtype } else { FloatDType::F32 };
+                let alpha = [1.0, -0.7][case % 2];
+                let (accumulate, trans_b, rank) = (case % 3 == 0, case != 3, [8, 5, 20][case % 3]);
+                let mut random = Random(case as u64 + 11);
+                let (a, b) = (random.tensor(MOST * k, dtype), random.tensor(n * k, dtype));
+                let (low, up) = (random.tensor(MOST * rank, dtype), random.tensor(n * rank, dtype));
+                let (before, bias) = (random.tensor(MOST * n, out_dtype), random.tensor(n, dtype));
+                let bias = if case % 2 == 0 { bias.as_ptr() } else { std::ptr::null() };
+                let run = |rows: std::ops::Range<usize>, threads, plus: bool| {
+                    let part = |x: &[u8]| {
+                        let row = x.len() / MOST;
+                        x[rows.start * row..rows.end * row].to_vec()
+                    };
+                    let (a, low, mut y) = (part(&a), part(&low), part(&before));
+                    let m = rows.len();
+                    let p =
+                        GemmParams { m, n, k, trans_a: false, trans_b, alpha, accumulate, dtype, out_dtype };
+                    let plus = plus.then_some(Plus { a: low.as_ptr(), b: up.as_ptr(), k: rank, alpha: 1.3 });
+                    let (to, pool) = (y.as_mut_ptr(), Pool::new(threads));
+                    let (a, b) = (a.as_ptr(), b.as_ptr());
+                    // SAFETY: operands of the sizes of `p` and `plus`; the set is one of this processor.
+                    unsafe { invariant::gemm_plus(&pool, isa, to, a, b, bias, &p, plus.as_ref()) };
+                    y
+                };
+                for plus in [false, true] {
+                    let alone: Vec<u8> = (0..MOST).flat_map(|row| run(row..row + 1, 1, plus)).collect();
+                    let row = alone.len() / MOST;
+                    for m in 1..=MOST {
+                        let first = (m * 13) % (MOST - m + 1);
+                        let some = run(first..first + m, 1 + m % 3, plus);
+                        let what = format!("{isa:?} {dtype:?} {m}x{n}x{k} plus {plus}");
+                        assert!(some == alone[first * row..(first + m) * row], "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn invariant_products_equal_f64() {
+    for isa in supported() {
+        for dtype in DTYPES {
+            for (index, shape) in SHAPES.into_iter().enumerate() {
+                for trans in 0..4 {
+                    let out = if (index + trans) % 2 == 0 { FloatDType::F32 } else { dtype };
+                    let mut p = params(shape, trans, dtype, out);
+                    p.accumulate = (index + trans) % 3 == 0;
+                    p.alpha = [1.0, -0.5, 2.0][(index + trans) % 3];
+                    let bias = index % 2 == 0;
+                    check_by(isa, 1 + (index + trans) % 3, &p, bias, |pool, y, a, b, bias| {
+                        // SAFETY: operands of the sizes of `p`; the set is one of this processor.
+                        unsafe { invariant::gemm(pool, isa, y, a, b, bias, &p) };
+                    });
                 }
             }
         }

@@ -25,14 +25,8 @@ const SIDE: usize = 8;
 const DEPTH: usize = 32;
 
 /// y (+)= alpha · a · op(b) of few k.
-fn shallow(p: &GemmParams) -> bool {
-    !p.trans_a
-        && p.k >= 2
-        && p.k <= RANK
-        && p.k.is_multiple_of(2)
-        && p.m > DOT_ROWS
-        && p.n > DOT_ROWS
-        && p.out_dtype != FloatDType::F16
+fn is_shallow(p: &GemmParams) -> bool {
+    !p.trans_a && p.k >= 2 && p.k <= RANK && p.k.is_multiple_of(2) && p.out_dtype != FloatDType::F16
 }
 
 /// y (+)= alpha · a^T · b with few columns of one operand: the gradient of an adapter.
@@ -42,14 +36,22 @@ fn narrow(p: &GemmParams) -> bool {
 
 /// Whether [`multiply`] takes the product.
 pub fn takes(isa: Isa, p: &GemmParams, bias: *const u8) -> bool {
-    isa >= Isa::Avx512Bf16 && p.dtype == FloatDType::Bf16 && bias.is_null() && (shallow(p) || narrow(p))
+    isa >= Isa::Avx512Bf16
+        && p.dtype == FloatDType::Bf16
+        && bias.is_null()
+        && (is_shallow(p) && p.m > DOT_ROWS && p.n > DOT_ROWS || narrow(p))
+}
+
+/// Whether [`multiply`] takes a product of few k whatever its rows: by a way that takes each row by itself.
+pub fn takes_any_rows(isa: Isa, p: &GemmParams, bias: *const u8) -> bool {
+    isa >= Isa::Avx512Bf16 && p.dtype == FloatDType::Bf16 && bias.is_null() && is_shallow(p)
 }
 
 /// # Safety
-/// As for [`super::gemm`], and [`takes`] said so.
+/// As for [`super::gemm`], and [`takes`] or [`takes_any_rows`] said so.
 pub unsafe fn multiply(pool: &Pool, isa: Isa, y: *mut u8, a: *const u8, b: *const u8, p: &GemmParams) {
     let &GemmParams { m, n, k, .. } = p;
-    if shallow(p) {
+    if is_shallow(p) {
         let ld = if p.trans_b { k } else { n };
         let b = Operand { at: b, ld, transposed: !p.trans_b, dtype: p.dtype };
         let mut panels = scratch::<u8>(MICRO.pad_n(n) * MICRO.column_bytes(k));

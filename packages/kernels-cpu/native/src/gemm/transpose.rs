@@ -102,6 +102,37 @@ pub unsafe fn along_i_512<T: Element, const PAIR: bool>(target: Target, source: 
     }
 }
 
+/// `values` of each of `rows` rows at `at`, at most 16 packed elements of 16 rows; zeros for what is missing. 16 lines from
+/// `ahead` on are asked for, which need not exist.
+///
+/// # Safety
+/// The rows hold the values, and the processor has the features.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub unsafe fn load_block<T: Element, const PAIR: bool>(
+    at: *const T,
+    ld: usize,
+    (rows, values): (usize, usize),
+    ahead: *const T,
+) -> [__m512i; 16] {
+    let mut block = [_mm512_setzero_si512(); 16];
+    for (r, vector) in block.iter_mut().enumerate() {
+        let at = at.wrapping_add(r * ld);
+        _mm_prefetch::<_MM_HINT_T1>(ahead.cast::<i8>().wrapping_add(64 * r));
+        if r < rows {
+            // SAFETY: the caller's values; what is not under the mask is not touched.
+            *vector = unsafe {
+                if PAIR {
+                    _mm512_maskz_loadu_epi16(low_bits(values) as __mmask32, at.cast())
+                } else {
+                    load_f32::<T>(at, values)
+                }
+            };
+        }
+    }
+    block
+}
+
 #[inline]
 fn low_bits(n: usize) -> u64 {
     (1 << n) - 1

@@ -348,7 +348,16 @@ pub fn attention_paged(
             // SAFETY: the tensors were checked for the shapes of `p`, and so were the bounds of sequences and the pages, to which
             // nothing writes meanwhile; out overlaps no other operand. The context's instruction set was detected.
             unsafe {
-                paged(&context.pool, context.isa, out.of(), q.of(), k_pages.of(), v_pages.of(), &p);
+                paged(
+                    &context.pool,
+                    context.isa,
+                    context.invariant_rows,
+                    out.of(),
+                    q.of(),
+                    k_pages.of(),
+                    v_pages.of(),
+                    &p,
+                );
             }
             Ok(())
         })

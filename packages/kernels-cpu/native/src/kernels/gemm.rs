@@ -3,7 +3,7 @@
 use ift_kernel_abi::Gemm;
 use napi_derive::napi;
 
-use crate::gemm::{GemmParams, Plus};
+use crate::gemm::{GemmParams, Plus, invariant};
 use crate::memory::Input;
 use crate::node::{Failure, kernel};
 use crate::queue::Context;
@@ -52,6 +52,7 @@ pub unsafe fn run(
     // SAFETY: the caller's operands, and the context's instruction set was detected.
     unsafe {
         match plus {
+            _ if context.invariant_rows => invariant::gemm_plus(pool, isa, y, a, b, bias, p, plus.as_ref()),
             None => crate::gemm::gemm(pool, isa, y, a, b, bias, p),
             Some(plus) => crate::gemm::gemm_plus(pool, isa, y, a, b, bias, p, &plus),
         }

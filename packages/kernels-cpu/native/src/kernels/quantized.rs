@@ -9,7 +9,7 @@ use crate::quantized::{Matrix, Parts, decode, encode, product};
 use crate::queue::Context;
 use crate::with_element;
 
-/// Most rows of x in a product.
+/// Most rows of x in a product, but where rows are invariant: more are multiplied faster when w is written out.
 const MOST: usize = 16;
 
 /// Writes the parts of a matrix from x [rows, cols].
@@ -86,7 +86,8 @@ pub fn quantized_product(
     kernel(device, "quantizedProduct", |args| {
         let (m, rows, cols) = (size("m", m)?, size("rows", rows)?, size("cols", cols)?);
         let (dtype, out_dtype) = (FloatDType::from_code(dtype)?, FloatDType::from_code(out_dtype)?);
-        if !(1..=MOST).contains(&m) {
+        let most = if args.invariant_rows { usize::MAX } else { MOST };
+        if !(1..=most).contains(&m) {
             return Err(Error::new(Code::Argument, format!("m expected 1 to {MOST}, found {m}")));
         }
         let w = Matrix::of(args, &Parts { codes, scales, groups, format, rows, cols }, false)?;
@@ -111,7 +112,7 @@ pub fn quantized_product(
             // SAFETY: the operands were checked for the product, and y overlaps none of them; the context's instruction set was
             // detected.
             with_element!(dtype, E => unsafe {
-                product::product::<E>(&context.pool, context.isa, &out, x.of(), w, (m, rows, cols));
+                product::product::<E>(context, &out, x.of(), w, (m, rows, cols));
             });
             Ok(())
         })

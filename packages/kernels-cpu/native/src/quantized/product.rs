@@ -2,6 +2,8 @@
 //!
 //! Each element is summed in lanes along k, then over the lanes, in an order that depends on k alone. Where the processor
 //! multiplies bf16 and x is bf16, the levels of NF4 are rounded to bf16; what they are multiplied by is not.
+//!
+//! Where rows are invariant ([`Context::invariant_rows`]) all products with the matrix come here, those of many rows too.
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -13,11 +15,14 @@ use super::{BLOCK, Matrix, ONE_OVER_127};
 use crate::element::Element;
 use crate::gemm::store::{Output, store};
 use crate::isa::{Isa, Loop, mul_add, vectorised};
-use crate::pool::{Pool, scratch};
+use crate::pool::scratch;
+use crate::queue::Context;
 use crate::row;
 
 /// Rows of w whose products are kept at a time.
 const STRIP: usize = 64;
+/// Rows of x that meet a row of w before the next: about as many as the second-level cache holds.
+const CHUNK: usize = 64;
 
 /// How a product is computed, which also says how x lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,21 +103,33 @@ struct Side<'a> {
     bits: &'a [u16],
     m: usize,
     k: usize,
+    /// Each row of x is multiplied in the way that one alone is.
+    invariant_rows: bool,
+}
+
+impl Side<'_> {
+    /// Rows `rows` of x, with `c` for their products.
+    fn part(self, rows: Range<usize>) -> Self {
+        let span = rows.start * self.k..rows.end * self.k;
+        let some = |n| if n == 0 { 0..0 } else { span.clone() };
+        let (x, bits) = (&self.x[some(self.x.len())], &self.bits[some(self.bits.len())]);
+        Self { x, bits, m: rows.len(), ..self }
+    }
 }
 
 /// y [m, rows] (+)= x [m, k] · w^T (+ bias).
 ///
 /// # Safety
 /// x holds m · k elements, `out` the products, and the parts of `w` [rows, k] what their lengths say; the processor has
-/// `isa`.
+/// the instruction set of the context.
 pub unsafe fn product<E: Element>(
-    pool: &Pool,
-    isa: Isa,
+    context: &Context,
     out: &Output,
     x: *const E,
     w: Matrix,
     (m, rows, k): (usize, usize, usize),
 ) {
+    let &Context { ref pool, isa, invariant_rows, .. } = context;
     let way = Way::of(isa, w, E::IS_BF16, k);
     let (is_parted, lanes) = match way {
         Way::Bf16Blocks => (true, 0),
@@ -135,14 +152,19 @@ pub unsafe fn product<E: Element>(
     let values = &*values;
     let bits = if is_parted { &*parted } else { as_bits };
     pool.ranges(rows, 16, |range| {
-        let mut c = scratch::<f32>(STRIP * m);
-        for first in range.clone().step_by(STRIP) {
-            let strip = first..(first + STRIP).min(range.end);
-            let side = Side { c: c.as_mut_ptr(), ldc: strip.len(), x: values, bits, m, k };
-            // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns of y.
-            unsafe {
-                strip_of(isa, way, side, w, strip.clone());
-                store(isa, out, side.c, side.ldc, 0..m, strip);
+        let mut c = scratch::<f32>(STRIP * m.min(CHUNK));
+        for first in (0..m).step_by(CHUNK) {
+            let chunk = first..(first + CHUNK).min(m);
+            for first in range.clone().step_by(STRIP) {
+                let strip = first..(first + STRIP).min(range.end);
+                let (c, ldc) = (c.as_mut_ptr(), strip.len());
+                let side = Side { c, ldc, x: values, bits, m, k, invariant_rows }.part(chunk.clone());
+                // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns
+                // of y.
+                unsafe {
+                    strip_of(isa, way, side, w, strip.clone());
+                    store(isa, out, c, ldc, chunk.clone(), strip);
+                }
             }
         }
     });
@@ -165,13 +187,15 @@ unsafe fn strip_of(isa: Isa, way: Way, side: Side<'_>, w: Matrix, rows: Range<us
         }
     }
     match w {
-        Matrix::Int8(w) if side.m == 1 => {
+        Matrix::Int8(w) if side.m == 1 || side.invariant_rows => {
             for (at, r) in rows.enumerate() {
-                // SAFETY: the caller's row and product, and instruction set.
-                unsafe {
-                    let (codes, scale) = w.row(r);
-                    let sum = vectorised(isa, Bytes { x: side.x, codes });
-                    side.c.add(at).write(sum * (scale * ONE_OVER_127));
+                for i in 0..side.m {
+                    // SAFETY: the caller's row and product, and instruction set.
+                    unsafe {
+                        let (codes, scale) = w.row(r);
+                        let sum = vectorised(isa, Bytes { x: &side.x[i * side.k..(i + 1) * side.k], codes });
+                        side.c.add(i * side.ldc + at).write(sum * (scale * ONE_OVER_127));
+                    }
                 }
             }
         }

@@ -1,9 +1,16 @@
-//! Every instruction set gives the codes, scales and values of the portable loops, on any number of threads.
+//! Every instruction set gives the codes, scales and values of the portable loops, on any number of threads; rows of products
+//! do not depend on each other where that is asked for.
+
+use std::sync::Arc;
 
 use super::*;
+use crate::dtype::FloatDType;
+use crate::element::{Bf16, Element};
+use crate::gemm::store::Output;
 use crate::gemm::supported;
 use crate::isa::Isa;
 use crate::pool::Pool;
+use crate::queue::Context;
 
 /// A matrix and its buffers.
 struct Held {
@@ -61,6 +68,58 @@ fn every_instruction_set_agrees_with_the_portable_one() {
             assert!(worst < if nf4 { 0.2 } else { 0.005 }, "{rows}x{cols}: {worst}");
             for isa in supported() {
                 assert!(run(isa, 2) == expected, "{rows}x{cols} nf4 {nf4} {}", isa.name());
+            }
+        }
+    }
+}
+
+/// Each row of a product has the bits of that row alone, in any company.
+#[test]
+fn invariant_rows_have_the_bits_of_a_row_alone() {
+    const MOST: usize = 70;
+    for isa in supported() {
+        for (rows, cols) in [(3, 7), (33, 64), (21, 192), (70, 100)] {
+            for nf4 in [true, false] {
+                let mut held = Held::new(rows, cols);
+                let w = held.matrix(nf4, rows, cols);
+                // SAFETY: buffers of these sizes; the set was detected.
+                unsafe { encode::quantize::<f32>(&Pool::new(1), isa, w, &numbers(rows * cols)) };
+                let x = numbers(MOST * cols);
+                let rounded: Vec<Bf16> = x.iter().map(|x| Bf16::store(*x)).collect();
+                let run = |part: std::ops::Range<usize>, threads, is_bf16| {
+                    let (pool, profile) = (Pool::new(threads), Arc::default());
+                    let context = Context { pool, isa, profile, invariant_rows: true };
+                    let mut y = vec![0.5f32; part.len() * rows];
+                    let out = Output {
+                        at: y.as_mut_ptr().cast(),
+                        ld: rows,
+                        transposed: false,
+                        dtype: FloatDType::F32,
+                        alpha: 1.0,
+                        add: true,
+                        bias: std::ptr::null(),
+                        bias_dtype: FloatDType::F32,
+                    };
+                    let shape = (part.len(), rows, cols);
+                    // SAFETY: operands of these sizes.
+                    unsafe {
+                        if is_bf16 {
+                            product::product(&context, &out, rounded[part.start * cols..].as_ptr(), w, shape);
+                        } else {
+                            product::product(&context, &out, x[part.start * cols..].as_ptr(), w, shape);
+                        }
+                    }
+                    y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                };
+                for is_bf16 in [false, true] {
+                    let alone: Vec<u32> = (0..MOST).flat_map(|row| run(row..row + 1, 1, is_bf16)).collect();
+                    for m in 1..=MOST {
+                        let first = m * 13 % (MOST - m + 1);
+                        let some = run(first..first + m, 1 + m % 3, is_bf16);
+                        let what = format!("{isa:?} {m}x{rows}x{cols} nf4 {nf4} bf16 {is_bf16}");
+                        assert!(some == alone[first * rows..(first + m) * rows], "{what}");
+                    }
+                }
             }
         }
     }
