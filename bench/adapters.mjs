@@ -71,8 +71,8 @@ const seconds = async (of, names, count) => {
   const start = performance.now()
   const asked = of.map((i) => prompts[i] ?? '')
   const adapters = of.map((i) => names[i] ?? null)
-  const options = { maxNewTokens: count, minNewTokens: count, adapter: adapters }
-  for (const { ids } of await generator.generateAll(asked, options, of.length))
+  const options = adapters.map((adapter) => ({ maxNewTokens: count, minNewTokens: count, adapter }))
+  for (const { ids } of await generator.generateAll(asked, options, { batch: of.length }))
     if (ids.length !== count) throw new Error(`${ids.length} tokens instead of ${count}`)
   return (performance.now() - start) / 1000
 }

@@ -35,7 +35,7 @@ const ift = await Ift.load({
     template: 'alpaca',
   },
 })
-const generator = await ift.createGenerator()
+const generator = await ift.createGenerator(undefined, { maxSequences: batch })
 /** About 128 tokens, as many as the peer's prompt has. @param {number} seed */
 const prompt = (seed) =>
   Array.from({ length: 64 }, (_, i) => `${(seed * 31 + i * 7) % 10} ${'abcdefgh'[(seed + i) % 8]}`).join('')
@@ -44,7 +44,7 @@ const promptTokens = (await generator.encode(prompts[0] ?? '')).length
 /** Seconds of generating `count` tokens for each prompt. @param {number} count */
 const seconds = async (count) => {
   const start = performance.now()
-  const results = await generator.generateAll(prompts, { maxNewTokens: count, minNewTokens: count }, batch)
+  const results = await generator.generateAll(prompts, { maxNewTokens: count, minNewTokens: count })
   for (const { ids } of results)
     if (ids.length !== count) throw new Error(`${ids.length} tokens instead of ${count}`)
   return (performance.now() - start) / 1000

@@ -19,14 +19,14 @@ export async function decode(
     plugins: [llama, plugin],
   })
   try {
-    const generator = await ift.createGenerator()
+    const generator = await ift.createGenerator(undefined, { maxSequences: batch })
     const options = { maxNewTokens: tokens, minNewTokens: tokens }
     const results: object[] = []
     for (const count of batch === 1 ? [1] : [1, batch]) {
       const prompts = Array.from({ length: count }, (_, i) => `Number ${i}`)
-      await generator.generateAll(prompts, { maxNewTokens: 4, minNewTokens: 4 }, count)
+      await generator.generateAll(prompts, { maxNewTokens: 4, minNewTokens: 4 }, { batch: count })
       const begin = performance.now()
-      const generations = await generator.generateAll(prompts, options, count)
+      const generations = await generator.generateAll(prompts, options, { batch: count })
       const seconds = (performance.now() - begin) / 1000
       const made = generations.reduce((sum, { ids }) => sum + ids.length, 0)
       results.push({

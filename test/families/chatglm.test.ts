@@ -128,7 +128,7 @@ describe.each(versions)('%s', (version) => {
       const alone = []
       for (const prompt of asked) alone.push((await generator.generate(prompt, options)).ids)
       // Prompts of different lengths side by side.
-      const together = await generator.generateAll(asked, options, 2)
+      const together = await generator.generateAll(asked, options, { batch: 2 })
       expect(together.map(({ ids }) => ids)).toEqual(alone)
       const sampled = { ...options, doSample: true, temperature: 1, topP: 0.9, seed: 3 }
       const [once, again] = [

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openAdapter, writeAdapter, type Ift, type IftConfig } from '@ift/core'
+import { openAdapter, writeAdapter, type GenerateOptions, type Ift, type IftConfig } from '@ift/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { quickstart, readObject } from '../fixture/files.js'
 import { pluginsOf } from '../fixture/models.js'
@@ -47,9 +47,13 @@ const prompts = ['Name a colour.', 'Where is it?', 'Count to three.', 'Say hello
   (instruction) => ({ instruction, input: '' }),
 )
 
+/** The options of each prompt, with one adapter for all or one each. */
+const optionsOf = (options: GenerateOptions, adapter?: string | null | (string | null)[]) =>
+  prompts.map((_, i) => ({ ...options, adapter: Array.isArray(adapter) ? adapter[i] : adapter }))
+
 const answersOf = async (ift: Ift, adapter?: string | null | (string | null)[]) => {
   const generator = await ift.createGenerator(await opened(ift))
-  const answers = await generator.generateAll(prompts, { maxNewTokens: 8, adapter }, 16)
+  const answers = await generator.generateAll(prompts, optionsOf({ maxNewTokens: 8 }, adapter))
   return answers.map(({ ids }) => [...ids].join(' '))
 }
 
@@ -66,7 +70,7 @@ test.each([1, 3])('a batch answers each prompt with its adapter, with %s beams',
   const generate = (ift: Ift, of?: string | null | (string | null)[]) =>
     opened(ift)
       .then((open) => ift.createGenerator(open))
-      .then((generator) => generator.generateAll(prompts, { maxNewTokens: 8, numBeams, adapter: of }))
+      .then((generator) => generator.generateAll(prompts, optionsOf({ maxNewTokens: 8, numBeams }, of)))
       .then((answers) => answers.map(({ ids }) => [...ids].join(' ')))
   for (const [name, path] of [[null, undefined], ...Object.entries(adapter)] as [
     string | null,
@@ -90,9 +94,9 @@ test.each([1, 3])('a batch answers each prompt with its adapter, with %s beams',
     const { backend } = await opened(ift)
     const generator = await ift.createGenerator(await opened(ift))
     const buffers = () => backend.memory().buffers
-    await generator.generateAll(prompts, { maxNewTokens: 3, numBeams, adapter: each })
+    await generator.generateAll(prompts, optionsOf({ maxNewTokens: 3, numBeams }, each))
     const before = buffers()
-    await generator.generateAll(prompts, { maxNewTokens: 3, numBeams, adapter: each })
+    await generator.generateAll(prompts, optionsOf({ maxNewTokens: 3, numBeams }, each))
     expect(buffers()).toBe(before)
     await expect(generate(ift, 'cto')).rejects.toMatchObject({ code: 'IFT_ADAPTER_NAME' })
   })

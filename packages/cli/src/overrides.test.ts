@@ -42,6 +42,16 @@ test('a list whose elements may be switches takes words', () => {
   expect(split('generate --plugins ./mine.js').flags).toEqual({ plugins: ['./mine.js'] })
 })
 
+test('a switch is put off by its name behind no-', () => {
+  expect(split('generate --no-deterministic hello')).toMatchObject({
+    rest: ['generate', 'hello'],
+    flags: { deterministic: ['false'] },
+  })
+  expect(split('train --no-train.shuffle --json').flags).toEqual({ 'train.shuffle': ['false'] })
+  expect(() => split('generate --no-deterministic=1')).toThrow('--no-deterministic takes no value, found 1.')
+  expect(() => split('generate --no-weights')).toThrow('There is no option --no-weights.')
+})
+
 test('words behind an option of the method are its list, where the verb takes no words itself', () => {
   expect(split('train --peft.targetModules q_proj v_proj --peft.r 16').flags).toEqual({
     'peft.targetModules': ['q_proj', 'v_proj'],

@@ -34,6 +34,12 @@ let rows: ReadonlyMap<string, OptionRow> | undefined
 /** Options of the config by their paths: made when a flag asks for them, as it takes as long as the rest of a short command. */
 const known = () => (rows ??= new Map(optionRows().map((row) => [row.path, row])))
 
+/** The switch that `--no-NAME` puts off. */
+const putOff = (name: string) => {
+  const option = name.startsWith('no-') ? name.slice(3) : ''
+  return isSwitch(option) && !known().has(name) ? option : null
+}
+
 const isOption = (name: string) => known().has(name) || /^(peft|train\.optimizer)\./.test(name)
 
 /** Options of which each value has a flag of its own: `--adapter a=DIR --adapter b=DIR`. */
@@ -69,7 +75,7 @@ function mostWords(name: string, verb: LineVerb | undefined): number {
 
 /**
  * Takes the flags that set config options off a command line: dotted ones (`--train.epochs 2`, `--peft.r 16`), top-level
- * ones (`--weights ./m`, `--data alpaca ./x.json`), and those of the original platform's scripts (`--lora_r 8`), which depend on the
+ * ones (`--weights ./m`, `--data alpaca ./x.json`), switches that are put off (`--no-deterministic`), and those of the original platform's scripts (`--lora_r 8`), which depend on the
  * verb. Flags of the verb itself stay on the line. `IFT_USAGE` for a flag that nobody knows.
  */
 export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLine {
@@ -111,6 +117,17 @@ export function takeOverrides(argv: readonly string[], verb?: LineVerb): SplitLi
       if (words?.[0] === '--nproc') processes = Number(words[1])
       if (path !== undefined && !peft.take(name, path, value)) assign(overrides, path, value)
       if (note !== undefined) notes.push(note)
+      continue
+    }
+    const off = putOff(name)
+    if (off !== null) {
+      if (inline !== undefined)
+        throw new IftError(
+          'IFT_USAGE',
+          `--${name} takes no value, found ${inline}.`,
+          `Or: --${off} ${inline}`,
+        )
+      flags[off] = ['false']
       continue
     }
     if (isOption(name)) {

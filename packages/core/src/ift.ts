@@ -34,7 +34,7 @@ import { adapterDirsOf, openModelFiles, type ModelFiles } from './session/model-
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { modelInputs } from './session/run-inputs.js'
 import { attachSum, saveSum, sumAdapters, type SumOptions } from './session/sum-adapters.js'
-import { TextGenerator } from './session/text-generator.js'
+import { TextGenerator, type GeneratorOptions } from './session/text-generator.js'
 import { openTraining, runDir, type Training, type TrainingOptions } from './session/training.js'
 import { builtinOptimizers } from './train/optimizer/index.js'
 import { releaseLocks } from './train/run-lock.js'
@@ -74,7 +74,7 @@ export class Ift extends PluginSession {
   #lose!: (error: unknown) => void
   /** Rejects when another rank fails: whatever waits for that rank has nothing to wait for. */
   readonly #lost = new Promise<never>((_, reject) => (this.#lose = reject))
-  readonly #opened = new Set<{ release(): void }>()
+  readonly #opened = new Set<{ release(): void | Promise<void> }>()
 
   private constructor(
     rootDir: string,
@@ -255,13 +255,14 @@ export class Ift extends PluginSession {
   }
 
   /** A generator over the model of the config, or over one that is open. */
-  async createGenerator(open?: OpenModel): Promise<TextGenerator> {
+  async createGenerator(open?: OpenModel, options: GeneratorOptions = {}): Promise<TextGenerator> {
     const tap = tapped(this.hooks.logits)
       ? (scores: Float32Array, context: Parameters<typeof this.hooks.logits.call>[1]) => {
           this.hooks.logits.call(scores, context)
         }
       : null
-    const generator = new TextGenerator(open ?? (await this.openModel()), tap)
+    const { deterministic } = this.config
+    const generator = new TextGenerator(open ?? (await this.openModel()), tap, { deterministic, ...options })
     this.#opened.add(generator)
     return generator
   }
@@ -338,7 +339,7 @@ export class Ift extends PluginSession {
   async close(): Promise<void> {
     await this.hooks.close.promise()
     await this.#link?.fail('its session was closed before the run ended.')
-    for (const opened of [...this.#opened].reverse()) opened.release()
+    for (const opened of [...this.#opened].reverse()) await opened.release()
     this.#opened.clear()
     // A device that waits for a rank which is lost is never opened.
     const none = () => null

@@ -53,7 +53,13 @@ export type { OpenModel } from './session/open-model.js'
 export type { AuditOptions } from './session/audit-data.js'
 export { countOf, countText, crowdedText } from './session/examination-notes.js'
 export type { RunData } from './session/open-data.js'
-export { TextGenerator, type Prompt } from './session/text-generator.js'
+export {
+  TextGenerator,
+  type AllOptions,
+  type GeneratorOptions,
+  type Prompt,
+  type StreamOptions,
+} from './session/text-generator.js'
 export type { Training, TrainingOptions } from './session/training.js'
 export {
   countMemory,

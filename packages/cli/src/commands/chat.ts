@@ -9,7 +9,7 @@ export const chat = verb({
   name: 'chat',
   description: 'Talk with a model in the terminal.',
   example: 'npx ift chat --adapter ./run/adapter',
-  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic', 'generate'],
   options: {
     system: { type: 'string', value: 'text', description: 'text that stands before the conversation' },
     use: useOption,
@@ -65,7 +65,8 @@ class Talk {
   ) {}
 
   static async begin(ift: Ift, open: OpenModel, terminal: VerbTerminal): Promise<Talk> {
-    return new Talk(ift, open, terminal, await ift.createGenerator(open))
+    // The conversation so far stays in the cache.
+    return new Talk(ift, open, terminal, await ift.createGenerator(open, { keepPrefixes: true }))
   }
 
   /** Ends the answer under way, which stays as far as it got; false when there is none. */
@@ -111,7 +112,7 @@ class Talk {
   #limit(): string {
     const { maxNewTokens } = this.ift.config.generate
     const { maxPositions } = this.open.shape
-    const { places } = this.generator.virtual
+    const { places } = this.generator.virtualOf()
     const virtual = places > 0 ? `, ${places} of them for virtual tokens` : ''
     const positions = maxPositions === null ? '' : `, or the ${maxPositions} positions of the model${virtual}`
     return `The answer ended at a limit: ${maxNewTokens} new tokens (--generate.maxNewTokens)${positions}.`

@@ -14,7 +14,7 @@ export const generate = verb({
   name: 'generate',
   description: 'Answer one instruction, or continue a text. Without one, asks for instructions.',
   example: 'npx ift generate "Name three colours." --adapter ./run/adapter',
-  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic', 'generate'],
   operands: { text: { description: 'instruction' } },
   options,
   run(context) {
@@ -52,7 +52,7 @@ export const generate = verb({
 type Generator = Awaited<ReturnType<Ift['createGenerator']>>
 
 async function answerer(ift: Ift, open: OpenModel, untilInterrupted: VerbContext['untilInterrupted']) {
-  const generator = await ift.createGenerator(open)
+  const generator = await ift.createGenerator(open, { keepPrefixes: true })
   return (prompt: Parameters<Generator['generate']>[0], onText: (piece: string) => void) =>
     untilInterrupted('Stopping.', (signal) =>
       generator.generate(prompt, ift.config.generate, { signal, onText }),

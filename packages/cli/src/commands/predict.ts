@@ -20,7 +20,7 @@ export const predict = verb({
   description: 'Answer every record of a file; one JSON line each, in the order of the input.',
   example:
     'npx ift predict --weights ./llama --adapter ./run/adapter --input test.jsonl --output answers.jsonl',
-  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'generate'],
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic', 'generate'],
   options: {
     input: {
       type: 'string',
@@ -48,7 +48,7 @@ export const predict = verb({
       const source = { unanswered: true, ...(format !== undefined && { format }) }
       const open = await ift.openModel()
       useAdapter(open, options.use)
-      const generator = await ift.createGenerator(open)
+      const generator = await ift.createGenerator(open, { maxSequences: options.batch })
       const records: { prompt: Prompt; record: object; where: string }[] = []
       for await (const { example, where, record = example } of readExamples(input, source)) {
         if (isInstruction(example) || isMessages(example))
@@ -72,18 +72,19 @@ export const predict = verb({
         await untilInterrupted('Stopping; the answers so far are kept.', (signal) =>
           generator.generateAll(
             records.map(({ prompt }) => prompt),
-            {
+            records.map(({ record, where }) => ({
               ...ift.config.generate,
-              adapter: records.map(({ record, where }) => adapterOf(open, record, where)),
-            },
-            options.batch,
-            ({ text, finish }, index) => {
-              put(index, { generate: text, finish })
-            },
-            signal,
-            (error, index) => {
-              refused++
-              put(index, refusal(records[index]!.where, error))
+              adapter: adapterOf(open, record, where),
+            })),
+            {
+              signal,
+              onDone({ text, finish }, index) {
+                put(index, { generate: text, finish })
+              },
+              onRefused(error, index) {
+                refused++
+                put(index, refusal(records[index]!.where, error))
+              },
             },
           ),
         )

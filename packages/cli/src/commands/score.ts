@@ -2,12 +2,15 @@ import { existsSync } from 'node:fs'
 import { decodeUtf8, Ift, IftError, localPath, parseExactJson, readLines, verb } from '@ift/core'
 import { AnswerFile, refusal } from './answer-file.js'
 
+/** Texts that are scored at a time. */
+const together = 64
+
 export const score = verb({
   name: 'score',
   description:
     'Log-probabilities of texts: {"text": …} or {"ids": […]} a line in, {"ids", "logprobs"} a line out.',
   example: 'npx ift score --weights ./llama --input texts.jsonl --output scores.jsonl',
-  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize'],
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic'],
   options: {
     input: { type: 'string', value: 'file', required: true, description: 'JSONL with text or ids' },
     output: { type: 'string', short: 'o', value: 'file', required: true, description: 'JSONL file to write' },
@@ -26,10 +29,10 @@ export const score = verb({
       }
       const generator = await ift.createGenerator()
       let refused = 0
-      const score = async ({ text, where }: (typeof texts)[number]) => {
+      const score = async ({ text, where }: (typeof texts)[number], signal: AbortSignal) => {
         const ids = typeof text === 'string' ? await generator.encodeText(text) : text
         try {
-          return { ids: [...ids], logprobs: await generator.score(ids) }
+          return { ids: [...ids], logprobs: await generator.score(ids, { signal }) }
         } catch (error) {
           if (!(error instanceof IftError) || error.code !== 'IFT_SEQUENCE_TOO_LONG') throw error
           refused++
@@ -38,8 +41,11 @@ export const score = verb({
       }
       try {
         await untilInterrupted('Stopping; the lines so far are kept.', async (signal) => {
-          for (const text of texts) {
-            scores.write(await score(text))
+          for (let at = 0; at < texts.length; at += together) {
+            const some = texts.slice(at, at + together).map((text) => score(text, signal))
+            // All of them are waited for, also where one has failed.
+            await Promise.allSettled(some)
+            for (const line of some) scores.write(await line)
             signal.throwIfAborted()
           }
         })

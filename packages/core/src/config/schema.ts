@@ -359,6 +359,12 @@ export const configSchema = strict({
       'Part of a longer sequence that is removed: the end of the answer, the start of the prompt, or the whole example.',
     ),
   train: trainSchema.prefault({}).describe('The training run.'),
+  deterministic: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Answers on a CPU whose bits do not depend on what else is answered at the same time; without it decoding is faster.',
+    ),
   generate: generateSchema.prefault({}).describe('Decoding in generate, chat, predict and samples.'),
   output: z.string().default('ift-runs/{model}-{data}-{method}').describe('Run folder.'),
   plugins: z

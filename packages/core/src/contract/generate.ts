@@ -21,13 +21,27 @@ export interface GenerateOptions {
   readonly stop?: readonly string[]
   readonly seed?: number
   /**
-   * Of the adapters of the model, the one that answers, or one for each prompt; null is the base alone. The one in use when absent.
+   * Log-probabilities of the generated tokens, and of as many of the likeliest in the place of each (0 for none). They are those of the
+   * model, before the settings above change scores. Not with beams.
    */
-  readonly adapter?: AdapterChoice | readonly (AdapterChoice | undefined)[] | undefined
+  readonly logprobs?: number
+  /** Of the adapters of the model, the one that answers; null is the base alone. The one in use when absent. */
+  readonly adapter?: AdapterChoice | undefined
 }
 
 /** Why a generation ended. */
 export type FinishReason = 'eos' | 'stop' | 'length'
+
+/** A token and the natural logarithm of its probability. */
+export interface LogProb {
+  readonly id: number
+  readonly logprob: number
+}
+
+/** A generated token, and the likeliest ones in its place, highest first. */
+export interface TokenLogProb extends LogProb {
+  readonly top: readonly LogProb[]
+}
 
 export interface Generation {
   readonly text: string
@@ -35,6 +49,8 @@ export interface Generation {
   readonly ids: Int32Array
   readonly finish: FinishReason
   readonly promptTokens: number
+  /** One of each id, where they were asked for. */
+  readonly logprobs?: readonly TokenLogProb[]
 }
 
 /** State that a `logits` tap sees: scores are f32 [vocab] on the host and may be changed in place. */

@@ -20,17 +20,25 @@ function logits(vocab: number, spread: number, rounded: boolean, seed: number): 
   return tensor(backend, values, [3, vocab])
 }
 
+const idOf = (found: Awaited<ReturnType<typeof choose>>[number]): number => {
+  if ('error' in found) throw found.error
+  return found.id
+}
+
 async function chosen(
   scores: StepLogits,
   options: Partial<GenerateOptions>,
   whole: boolean,
 ): Promise<number[][]> {
   const settings = decodeSettings({ maxNewTokens: 1, ...options })
-  const choices = [0, 1, 2].map((i) => ({ ids: [1], promptTokens: 1, random: new Random(5, i) }))
+  const placed = [0, 1, 2].map((row) => ({
+    row,
+    choice: { ids: [1], promptTokens: 1, settings, ends, random: new Random(5, row) },
+  }))
   const found: number[][] = []
   // A tap may read every score, so that every score is read.
   const tap = whole ? () => undefined : null
-  for (let step = 0; step < 20; step++) found.push(await choose(scores, choices, settings, ends, tap))
+  for (let step = 0; step < 20; step++) found.push((await choose(scores, placed, tap)).map(idOf))
   return found
 }
 
@@ -72,11 +80,55 @@ test('what the highest scores decide is decided without the others', async () =>
 test('top-p keeps the last of equal scores', async () => {
   const scores = new StepLogits(tensor(backend, Float32Array.of(0, 3, 3, 3, 3, 3, 1), [1, 7]), true)
   for (const tap of [null, () => undefined]) {
-    const random = { ids: [1], promptTokens: 1, random: new Random(5) }
     const settings = decodeSettings({ maxNewTokens: 1, doSample: true, topP: 0.3 })
+    const choice = { ids: [1], promptTokens: 1, settings, ends, random: new Random(5) }
     const found = new Set<number>()
-    for (let i = 0; i < 50; i++) found.add((await choose(scores, [random], settings, ends, tap))[0]!)
+    for (let i = 0; i < 50; i++) found.add(idOf((await choose(scores, [{ row: 0, choice }], tap))[0]!))
     expect([...found].sort()).toEqual([4, 5])
   }
+  scores.release()
+})
+
+test('each sequence is chosen with its own settings, whatever the others have', async () => {
+  const scores = new StepLogits(logits(1500, 2, false, 3), true)
+  const of: readonly Partial<GenerateOptions>[] = [
+    { doSample: true, topP: 0.9, temperature: 0.6 },
+    { repetitionPenalty: 1.2 },
+    { doSample: true, topK: 40, logprobs: 2 },
+  ]
+  const placed = of.map((options, row) => ({
+    row,
+    choice: {
+      ...{ ids: [1], promptTokens: 1, ends },
+      settings: decodeSettings({ maxNewTokens: 1, ...options }),
+      random: () => new Random(5, row),
+    },
+  }))
+  const chosenOf = async (rows: readonly number[]) => {
+    const wanted = rows.map((row) => placed[row]!)
+    const begun = wanted.map(({ row, choice }) => ({ row, choice: { ...choice, random: choice.random() } }))
+    return (await choose(scores, begun, null)).map(idOf)
+  }
+  const together = await chosenOf([0, 1, 2])
+  for (const row of [0, 1, 2]) expect(await chosenOf([row])).toEqual([together[row]])
+  expect(await chosenOf([2, 0])).toEqual([together[2], together[0]])
+  scores.release()
+})
+
+test('a tap that fails for one sequence leaves the others their tokens', async () => {
+  const scores = new StepLogits(logits(50, 1, false, 3), true)
+  const settings = decodeSettings({ maxNewTokens: 1 })
+  const placed = [0, 1, 2].map((row) => ({
+    row,
+    choice: { ids: [row], promptTokens: 1, settings, ends, random: new Random(5, row) },
+  }))
+  const tap = (_: Float32Array, { ids }: { readonly ids: readonly number[] }) => {
+    if (ids[0] === 1) throw new RangeError('one')
+  }
+  const [first, second, third] = await choose(scores, placed, tap)
+  expect(second).toEqual({ error: new RangeError('one') })
+  expect([idOf(first!), idOf(third!)]).toEqual(
+    (await choose(scores, [placed[0]!, placed[2]!], null)).map(idOf),
+  )
   scores.release()
 })

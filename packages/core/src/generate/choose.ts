@@ -3,61 +3,113 @@ import { applyTemperature, argmax, keepTopP, nucleus, softmax } from './processo
 import type { Random } from './random.js'
 import type { Highest, StepLogits } from './step-logits.js'
 import { processScores, type DecodeSettings, type LogitsTap } from './settings.js'
-import type { LogitsContext } from '../contract/generate.js'
+import { tokenLogProb } from './log-probs.js'
+import type { LogitsContext, TokenLogProb } from '../contract/generate.js'
 
 /** A sequence whose next token is chosen. */
 export interface Choice extends LogitsContext {
+  readonly settings: DecodeSettings
   readonly random: Random
+  /** Ids that end it. */
+  readonly ends: ReadonlySet<number>
+}
+
+/** A choice, and the row of its scores. */
+export interface PlacedChoice {
+  readonly choice: Choice
+  readonly row: number
+}
+
+/** The token that was chosen, with its log-probability where the settings ask for it. */
+export interface Chosen {
+  readonly id: number
+  readonly logprob: TokenLogProb | null
 }
 
 /** Highest scores that are looked at for top-p alone. Trained models rarely spread 95 % over more tokens. */
 const shortlist = 256
 
 /**
- * The next token of every sequence: the likeliest, or one drawn with the sequence's own random numbers. Where the settings
- * concern the highest scores alone, only those leave the device; the choice is the same.
+ * The next token of every sequence: the likeliest, or one drawn with the sequence's own random numbers. Where its settings
+ * concern the highest scores alone, only those leave the device; the choice is the same. What cannot be chosen (a tap fails) is the error
+ * in the place of its token.
  */
 export async function choose(
   scores: StepLogits,
-  choices: readonly Choice[],
-  settings: DecodeSettings,
-  ends: ReadonlySet<number>,
+  placed: readonly PlacedChoice[],
   tap: LogitsTap | null,
-): Promise<number[]> {
-  const { doSample, topK, temperature, minNewTokens } = settings
-  const pick = (choice: Choice, row: Float32Array) => {
-    processScores(row, choice, settings, ends, tap)
-    return doSample ? choice.random.pick(softmax(row)) : argmax(row)
+): Promise<(Chosen | { readonly error: unknown })[]> {
+  const found: (Chosen | { readonly error: unknown })[] = []
+  const pick = (i: number, scores: Float32Array) => {
+    const { choice } = placed[i]!
+    const { settings } = choice
+    try {
+      const logprob = (id: number) => tokenLogProb(before, id, settings.logprobs!)
+      const before = settings.logprobs === null ? scores : scores.slice()
+      processScores(scores, choice, settings, choice.ends, tap)
+      const id = settings.doSample ? choice.random.pick(softmax(scores)) : argmax(scores)
+      found[i] = { id, logprob: settings.logprobs === null ? null : logprob(id) }
+    } catch (error) {
+      found[i] = { error }
+    }
   }
-  const tooShort = ({ ids, promptTokens }: Choice) => ids.length - promptTokens < minNewTokens
-  const heldBack = choices.some(tooShort) ? ends.size : 0
-  const count = tap === null ? highestNeeded(settings, scores.vocab, heldBack) : null
-  if (count === null) {
-    const rows = await scores.rows()
-    return choices.map((choice, i) => pick(choice, rows[i]!))
+  const whole: number[] = []
+  /** Those of which the highest scores are enough, by what their sum over the vocabulary is scaled with. */
+  const short = new Map<number | null, { readonly i: number; readonly count: number }[]>()
+  for (const [i, { choice }] of placed.entries()) {
+    const { settings, ends } = choice
+    const count =
+      tap === null ? highestNeeded(settings, scores.vocab, isTooShort(choice) ? ends.size : 0) : null
+    if (count === null) whole.push(i)
+    else {
+      const scale = settings.doSample && settings.topK === 0 ? 1 / settings.temperature : null
+      const others = short.get(scale)
+      if (others) others.push({ i, count })
+      else short.set(scale, [{ i, count }])
+    }
   }
-  const highest = await scores.highest(count, doSample && topK === 0 ? 1 / temperature : null)
-  const chosen: number[] = []
-  for (const [i, choice] of choices.entries()) {
-    const found = tooShort(choice) ? without(highest[i]!, ends) : highest[i]!
-    const kept = doSample ? candidates(found, settings, count === scores.vocab) : found
-    // Equal scores, or a flat distribution, may extend beyond the scores that were read.
-    if (kept === null) chosen.push(pick(choice, await scores.row(i)))
-    else chosen.push(kept.ids[doSample ? choice.random.pick(softmax(kept.scores)) : 0]!)
+  for (const [scale, group] of short) {
+    const count = Math.max(...group.map(({ count }) => count))
+    const highest = await scores.highest(
+      count,
+      scale,
+      group.map(({ i }) => placed[i]!.row),
+    )
+    for (const [k, { i }] of group.entries()) {
+      const { choice } = placed[i]!
+      const { settings, random, ends } = choice
+      const top = isTooShort(choice) ? without(highest[k]!, ends) : highest[k]!
+      const kept = settings.doSample ? candidates(top, settings, count === scores.vocab) : top
+      // Equal scores, or a flat distribution, may extend beyond the scores that were read.
+      if (kept === null) whole.push(i)
+      else {
+        const id = kept.ids[settings.doSample ? random.pick(softmax(kept.scores)) : 0]!
+        found[i] = { id, logprob: null }
+      }
+    }
   }
-  return chosen
+  // Many rows come at once.
+  const all = whole.length > scores.count / 2 ? await scores.rows() : null
+  for (const i of whole) {
+    const { row } = placed[i]!
+    pick(i, all ? all[row]! : await scores.row(row))
+  }
+  return found
 }
+
+const isTooShort = ({ ids, promptTokens, settings }: Choice) =>
+  ids.length - promptTokens < settings.minNewTokens
 
 /**
  * Number of highest scores that almost always suffice for the choice, of which up to `heldBack` are excluded; null
  * when every score may count.
  */
 function highestNeeded(
-  { doSample, topK, topP, repetitionPenalty, noRepeatNgramSize }: DecodeSettings,
+  { doSample, topK, topP, repetitionPenalty, noRepeatNgramSize, logprobs }: DecodeSettings,
   vocab: number,
   heldBack: number,
 ): number | null {
-  if (repetitionPenalty !== 1 || noRepeatNgramSize > 0) return null
+  if (repetitionPenalty !== 1 || noRepeatNgramSize > 0 || logprobs !== null) return null
   if (!doSample) return Math.min(vocab, 1 + heldBack)
   // As many again, for those that are equal to the k-th.
   if (topK > 0) return within(vocab, 2 * topK + heldBack)

@@ -8,10 +8,12 @@ import {
   PagedKvCache,
   scope,
   tensor,
+  withInvariantRows,
   type Backend,
   type CausalLM,
   type FloatDType,
   type ForwardInput,
+  type Head,
   type PagedLayout,
   type PromptSpan,
   type Tensor,
@@ -27,6 +29,7 @@ import type {
   SequenceAdapters,
 } from '../contract/index.js'
 import { passesOf } from './adapter-passes.js'
+import { PrefixTree, type RowsAhead } from './prefix-tree.js'
 import { RecordedSteps } from './recorded-steps.js'
 import { StepLogits } from './step-logits.js'
 
@@ -34,6 +37,43 @@ import { StepLogits } from './step-logits.js'
 export interface Feed {
   readonly sequence: number
   readonly ids: readonly number[]
+  /**
+   * What is asked of them: the scores of the token behind the last (when omitted), nothing, or log-probabilities of these ids, one
+   * behind each of the tokens.
+   */
+  readonly wanted?: 'next' | 'nothing' | readonly number[]
+}
+
+/** What a pass gives; all of it is valid until it is released or tokens are fed again. */
+export interface Fed {
+  /** Scores of the next token, for the feeds that want them in their order; null where none does. */
+  readonly scores: StepLogits | null
+  /** For the feeds that want log-probabilities, in their order: natural logarithms, one a token fed. */
+  logProbs(): Promise<Float32Array[]>
+  release(): void
+}
+
+/** Pages of the cache of a decoder. */
+export interface DecoderPages {
+  /** Tokens of a page. */
+  readonly size: number
+  /** That there can be at most. */
+  readonly most: number
+  /** That sequences hold. */
+  readonly held: number
+  /** That are kept of sequences that have ended, until others need them. */
+  readonly kept: number
+}
+
+export interface DecoderOptions {
+  /** Pages that there can be at most; no limit when omitted. */
+  readonly maxPages?: number
+  /** Whether what a sequence began with is kept when it ends, for others, until `forgetPrefixes`; yes when omitted. */
+  readonly sharePrefixes?: boolean
+  /**
+   * Whether a sequence gets the same bits alone, in company and in pieces, on devices that can (`Backend.invariantRows`); yes when omitted.
+   */
+  readonly deterministic?: boolean
 }
 
 /** Combinations of adapters in a step that are kept: they change as sequences end and begin. */
@@ -52,8 +92,28 @@ interface Pass {
   readonly layout: PagedLayout
   /** Rows that each sequence had before. */
   readonly starts: readonly number[]
-  readonly outputRows: readonly number[]
+  readonly output: OutputRows
 }
+
+/** Rows of a pass whose hidden states are wanted. */
+interface OutputRows {
+  /** Those for scores, then those for log-probabilities. */
+  readonly rows: readonly number[]
+  /** The number of the former. */
+  readonly scored: number
+  /** Ids whose log-probabilities are wanted, for the latter. */
+  readonly targets: readonly number[]
+}
+
+/** What one pass gives. */
+interface PassResult {
+  readonly logits: Tensor | null
+  readonly logProbs: Tensor | null
+  /** Whether they are to be released. */
+  readonly owned: boolean
+}
+
+const pagesAtFirst = 64
 
 /**
  * A model with a paged cache: feed tokens, get the scores of the next one. Sequences of several adapters are fed together; each keeps the
@@ -68,6 +128,11 @@ export class Decoder {
   readonly #roots = new Map<AdapterChoice, Root>()
   /** Rows of steps of one token a sequence, by what they are of: recorded steps go on using them. */
   readonly #stepRows = new Map<string, AdapterRows>()
+  /** Null where nothing is kept. */
+  readonly #prefixes: PrefixTree | null = null
+  /** `adapters.changes` when prefixes were kept first. */
+  #changes = 0
+  readonly #deterministic: boolean
 
   /** `peft` is the method of all sequences; with several `adapters` it is null. */
   constructor(
@@ -77,14 +142,14 @@ export class Decoder {
     readonly shape: ModelShape,
     dtype: FloatDType,
     readonly adapters: PassAdapters | null = null,
+    { maxPages = Infinity, sharePrefixes = true, deterministic = true }: DecoderOptions = {},
   ) {
-    this.#cache = new PagedKvCache(backend, {
-      layers: shape.layers,
-      kvHeads: shape.kvHeads,
-      headDim: shape.headDim,
-      dtype,
-      pages: 64,
-    })
+    const { layers, kvHeads, headDim } = shape
+    this.#deterministic = deterministic
+    const pages = Math.min(pagesAtFirst, maxPages)
+    this.#cache = new PagedKvCache(backend, { layers, kvHeads, headDim, dtype, pages, maxPages })
+    // What is read in both directions is of one prompt.
+    if (sharePrefixes && model.promptOf === undefined) this.#prefixes = new PrefixTree(this.#cache)
     // Prompts that are read in both directions differ from step to step.
     if (model.promptOf === undefined)
       this.#recorded = RecordedSteps.of(backend, model, this.#cache, (input) => this.#logits(input))
@@ -101,7 +166,7 @@ export class Decoder {
     let added: number
     if (prefix === undefined || this.#rowsOfEach(peft) !== undefined) added = this.#cache.add()
     else {
-      root.sequence ??= this.#fill(prefix, adapter)
+      root.sequence ??= this.#pass(() => this.#fill(prefix, adapter))
       try {
         added = this.#cache.fork(root.sequence)
       } catch (error) {
@@ -113,6 +178,72 @@ export class Decoder {
     root.sequences++
     this.#choices.set(added, adapter)
     return added
+  }
+
+  /**
+   * `add`, for a sequence that will be fed `ids`: it goes on from what sequences before it have left, as far as that begins in the same
+   * way. `tokens` is the number of ids that it has already, less than all.
+   */
+  begin(
+    ids: readonly number[],
+    adapter: AdapterChoice = this.adapters?.active ?? null,
+  ): { readonly sequence: number; readonly tokens: number } {
+    const found = this.#known()?.begin(this.#ownerOf(adapter), ids, this.#ahead(adapter))
+    if (!found) return { sequence: this.add(adapter), tokens: 0 }
+    const root = this.#roots.get(adapter) ?? { sequence: null, sequences: 0 }
+    this.#roots.set(adapter, root)
+    root.sequences++
+    this.#choices.set(found.sequence, adapter)
+    return found
+  }
+
+  /** `remove`, for a sequence that was fed `ids`, which is kept for sequences that begin with them. */
+  end(sequence: number, ids: readonly number[]): void {
+    const adapter = this.#choices.get(sequence)!
+    this.#known()?.keep(this.#ownerOf(adapter), sequence, ids, this.#ahead(adapter))
+    this.remove(sequence)
+  }
+
+  /** Kept prefixes, without those of adapters that have been replaced since. */
+  #known(): PrefixTree | null {
+    const { changes = 0 } = this.adapters ?? {}
+    if (changes !== this.#changes) this.#prefixes?.clear()
+    this.#changes = changes
+    return this.#prefixes
+  }
+
+  #ownerOf = (adapter: AdapterChoice): string => JSON.stringify(adapter)
+
+  /** Virtual tokens that sequences of an adapter have in front of their own. */
+  #ahead(adapter: AdapterChoice): RowsAhead {
+    const peft = this.#methodOf(adapter)
+    const prefix = peft?.prefix
+    if (prefix === undefined || this.#rowsOfEach(peft) !== undefined) return { rows: 0, placed: true }
+    const placed = !('keysAndValues' in prefix) || prefix.positionsFromZero !== true
+    return { rows: prefix.length, placed }
+  }
+
+  get pages(): DecoderPages {
+    const { total, free, most } = this.#cache.pages
+    const kept = this.#prefixes?.pages ?? 0
+    return { size: this.#cache.pageSize, most, held: total - free, kept }
+  }
+
+  /** Pages that sequences take when they are fed so many tokens. */
+  pagesFor(sequences: readonly (readonly [sequence: number, tokens: number])[]): number {
+    return this.#cache.pagesFor(sequences)
+  }
+
+  /** Whether so many pages are free; kept prefixes are let go for them. */
+  hasRoom(pages: number): boolean {
+    const { total, free, most } = this.#cache.pages
+    const missing = pages - free - (most - total)
+    return missing <= 0 || this.#prefixes?.free(missing) === true
+  }
+
+  /** Lets kept prefixes go: weights may change then. */
+  forgetPrefixes(): void {
+    this.#prefixes?.clear()
   }
 
   /** A sequence that shares everything fed so far. */
@@ -136,6 +267,11 @@ export class Decoder {
     // What the method has learned until the next sequence begins is not known.
     if (root.sequence !== null) this.#cache.remove(root.sequence)
     this.#roots.delete(adapter)
+  }
+
+  /** IFT_ADAPTER_NAME for a name that is not loaded. */
+  checkAdapter(adapter: AdapterChoice): void {
+    this.#methodOf(adapter)
   }
 
   #methodOf(adapter: AdapterChoice): PeftHandle | null {
@@ -204,44 +340,69 @@ export class Decoder {
     }
   }
 
+  /** `pass`, for the scores of the next token of every sequence. */
+  feed(feeds: readonly Omit<Feed, 'wanted'>[]): StepLogits {
+    return this.pass(feeds).scores!
+  }
+
   /**
-   * Feeds every sequence its tokens, a prompt that is read in both directions at once; returns the scores after the last token of each,
-   * which are valid until they are released or tokens are fed again. One forward pass does it, wherever the adapters of the sequences
-   * can share one.
+   * Feeds every sequence its tokens, a prompt that is read in both directions at once. One forward pass does it, wherever the adapters of
+   * the sequences can share one.
    */
-  feed(feeds: readonly Feed[]): StepLogits {
+  pass(feeds: readonly Feed[]): Fed {
     const choices = feeds.map(({ sequence }) => this.#choices.get(sequence) ?? null)
     const passes = passesOf(choices, this.adapters, this.model)
-    if (passes.length === 1) {
-      const { logits, owned } = this.#feed(feeds, choices)
-      return new StepLogits(logits, owned)
-    }
-    const parts: Tensor[] = []
+    const results: PassResult[] = []
     try {
       for (const pass of passes) {
-        const { logits, owned } = this.#feed(
+        const result = this.#feed(
           pass.map((i) => feeds[i]!),
           pass.map((i) => choices[i]!),
         )
         // The next recorded step writes over what a recorded one gave.
-        parts.push(owned ? logits : noGrad(() => scope(() => ops.scale(logits, 1))))
+        results.push(passes.length === 1 || result.owned ? result : { ...result, ...this.#copy(result) })
       }
-      return new StepLogits(this.#inOrder(parts, passes.flat()), true)
-    } finally {
-      for (const part of parts) part.release()
+      const order = passes.flat()
+      const next = order.filter((i) => wants(feeds[i]!, 'next'))
+      const logits = results.flatMap(({ logits }) => logits ?? [])
+      const scores = logits.length === 0 ? null : this.#inOrder(logits, next, results[0]!.owned)
+      const logProbs = results.flatMap((result) => result.logProbs ?? [])
+      return {
+        scores,
+        logProbs: () => readInOrder(logProbs, order, feeds),
+        release() {
+          scores?.release()
+          for (const part of logProbs) part.release()
+        },
+      }
+    } catch (error) {
+      for (const { logits, logProbs, owned } of results)
+        if (owned) for (const t of [logits, logProbs]) t?.release()
+      throw error
     }
   }
 
-  /** Rows of `parts`, one under the other, of the sequences `of`, in the order of the sequences. */
-  #inOrder(parts: readonly Tensor[], of: readonly number[]): Tensor {
-    const order = new Int32Array(of.length)
-    for (const [at, i] of of.entries()) order[i] = at
-    return noGrad(() =>
-      scope(() => ops.gatherRows(ops.concatRows(parts), tensor(this.backend, order, [order.length], 'i32'))),
-    )
+  #copy({ logits }: PassResult): Pick<PassResult, 'logits' | 'owned'> {
+    return { logits: logits && noGrad(() => scope(() => ops.scale(logits, 1))), owned: true }
   }
 
-  #feed(feeds: readonly Feed[], adapters: readonly AdapterChoice[]): { logits: Tensor; owned: boolean } {
+  /** Rows of `parts`, one under the other, of the sequences `of`, in the order of the sequences. Takes the parts. */
+  #inOrder(parts: readonly Tensor[], of: readonly number[], owned: boolean): StepLogits {
+    const [first] = parts
+    if (parts.length === 1) return new StepLogits(first!, owned)
+    const places = [...of.keys()].sort((a, b) => of[a]! - of[b]!)
+    const order = tensor(this.backend, Int32Array.from(places), [of.length], 'i32')
+    try {
+      return new StepLogits(
+        noGrad(() => scope(() => ops.gatherRows(ops.concatRows(parts), order))),
+        true,
+      )
+    } finally {
+      for (const part of [...parts, order]) part.release()
+    }
+  }
+
+  #feed(feeds: readonly Feed[], adapters: readonly AdapterChoice[]): PassResult {
     const [adapter = null] = adapters
     const isUniform = adapters.every((other) => other === adapter)
     const peft = isUniform ? this.#methodOf(adapter) : null
@@ -251,19 +412,26 @@ export class Decoder {
       feeds.map(({ sequence, ids }, i) => [sequence, ids.length + (starts[i] === 0 ? virtual : 0)] as const),
     )
     const ids = Int32Array.from(feeds.flatMap((feed) => feed.ids))
-    let end = 0
-    const outputRows = layout.rows.map((rows) => (end += rows) - 1)
-    const run = (weights: string) => {
-      const recorded = this.#recorded?.replay(ids, layout, weights) ?? null
-      if (recorded !== null) return { logits: recorded, owned: false }
-      return { logits: this.#run({ feeds, ids, layout, starts, outputRows }, peft), owned: true }
-    }
+    const output = outputOf(feeds, layout)
+    const pass = { feeds, ids, layout, starts, output }
+    const isStep = output.scored === feeds.length && layout.rows.every((rows) => rows === 1)
+    const run = (weights: string): PassResult =>
+      this.#pass(() => {
+        const recorded = (isStep && this.#recorded?.replay(ids, layout, weights)) || null
+        if (recorded !== null) return { logits: recorded, logProbs: null, owned: false }
+        return this.#run(pass, peft)
+      })
     const set = this.adapters
     if (set === null) return run('')
-    if (this.#recorded === null || layout.rows.some((rows) => rows !== 1))
-      return this.#within(layout.rows, adapters, outputRows, () => run(''))
+    if (this.#recorded === null || !isStep)
+      return this.#within(layout.rows, adapters, output.rows, () => run(''))
     const key = [set.changes, ...adapters.map((name) => name ?? '')].join(' ')
-    return set.within(this.#rowsOfStep(key, { lengths: layout.rows, adapters, outputRows }), () => run(key))
+    const rows = this.#rowsOfStep(key, { lengths: layout.rows, adapters, outputRows: output.rows })
+    return set.within(rows, () => run(key))
+  }
+
+  #pass<T>(fn: () => T): T {
+    return this.#deterministic ? withInvariantRows(this.backend, fn) : fn()
   }
 
   /** Rows of a step of one token a sequence, kept for steps that are recorded. */
@@ -282,12 +450,12 @@ export class Decoder {
   }
 
   /** `peft` is the method of all sequences; null where they differ, and their virtual tokens are in the cache. */
-  #run({ feeds, ids, layout, starts, outputRows }: Pass, peft: PeftHandle | null): Tensor {
+  #run({ feeds, ids, layout, starts, output }: Pass, peft: PeftHandle | null): PassResult {
     const { backend, model } = this
     const prefix = peft?.prefix
     const ahead = prefix !== undefined && 'keysAndValues' in prefix ? keysAhead(prefix) : undefined
     const own = this.#rowsOfEach(peft)
-    return noGrad(() =>
+    const { logits, logProbs } = noGrad(() =>
       scope(() => {
         const step = this.#cache.place(layout)
         const prompts = this.#promptsOf(feeds, own?.length ?? 0)
@@ -297,12 +465,31 @@ export class Decoder {
           ...(own && begins.includes(true)
             ? { embeds: embedBehind(backend, model.embeddings, own, ids, sequences) }
             : { ids }),
-          ...{ lengths: layout.rows, step, outputRows },
+          // A pass has an output, though nobody wants it.
+          ...{ lengths: layout.rows, step, outputRows: output.rows.length > 0 ? output.rows : [0] },
           ...{ prompts, starts: starts.map((start) => start - (ahead?.keys ?? 0)), ahead },
         })
-        return this.#logits(input)
+        const hidden = model.call(input)
+        return output.rows.length > 0 ? this.#outputs(hidden, output) : {}
       }),
     )
+    return { logits: logits ?? null, logProbs: logProbs ?? null, owned: true }
+  }
+
+  /** Scores and log-probabilities of hidden states. */
+  #outputs(
+    hidden: Tensor,
+    { rows, scored, targets }: OutputRows,
+  ): Partial<Record<'logits' | 'logProbs', Tensor>> {
+    const { backend, model } = this
+    const lmHead: Head = model.lmHead
+    const head = (from: number, to: number) => lmHead.forRows?.(from, to) ?? lmHead
+    if (scored === rows.length) return { logits: lmHead.call(hidden) }
+    const wanted = tensor(backend, Int32Array.from(targets), [targets.length], 'i32')
+    return {
+      ...(scored > 0 && { logits: head(0, scored).call(hidden.rows(0, scored)) }),
+      logProbs: ops.logProbs(hidden.rows(scored, rows.length), head(scored, rows.length), wanted),
+    }
   }
 
   #logits(input: ForwardInput): Tensor {
@@ -328,4 +515,45 @@ export class Decoder {
     this.#forgetSteps()
     this.#cache.release()
   }
+}
+
+const wants = ({ wanted = 'next' }: Feed, what: 'next' | 'nothing'): boolean => wanted === what
+
+/** The rows of each sequence that its feed wants to know about. */
+function outputOf(feeds: readonly Feed[], { rows: counts }: PagedLayout): OutputRows {
+  const [scored, others, targets]: number[][] = [[], [], []]
+  let end = 0
+  for (const [i, feed] of feeds.entries()) {
+    end += counts[i]!
+    const { wanted = 'next', ids } = feed
+    if (wanted === 'next') scored!.push(end - 1)
+    else if (wanted !== 'nothing') {
+      if (wanted.length !== ids.length)
+        throw new IftError(
+          'IFT_ARGUMENT',
+          `Decoder: log-probabilities expected one for each of ${ids.length} tokens, found ${wanted.length}`,
+        )
+      for (let row = end - ids.length; row < end; row++) others!.push(row)
+      targets!.push(...wanted)
+    }
+  }
+  return { rows: [...scored!, ...others!], scored: scored!.length, targets: targets! }
+}
+
+/** Log-probabilities for the feeds that want them; `parts` have them in the order `of`. */
+async function readInOrder(
+  parts: readonly Tensor[],
+  of: readonly number[],
+  feeds: readonly Feed[],
+): Promise<Float32Array[]> {
+  const all = await Promise.all(parts.map((part) => part.read()))
+  const values = all.flatMap((part) => [...part])
+  const found = new Map<number, Float32Array>()
+  let at = 0
+  for (const i of of) {
+    const { wanted } = feeds[i]!
+    if (typeof wanted !== 'object') continue
+    found.set(i, Float32Array.from(values.slice(at, (at += wanted.length))))
+  }
+  return [...found.keys()].sort((a, b) => a - b).map((i) => found.get(i)!)
 }

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { loadWeights, openCheckpoint, type Tokenizer } from '@ift/core'
+import { loadWeights, openCheckpoint } from '@ift/core'
 import { openCpu } from '@ift/kernels-cpu'
 import { llama } from '@ift/model-llama'
 import type { Backend, CausalLM } from '@ift/tensor'
 import { Decoder } from './decoder.js'
-import { Generator } from './generator.js'
+import { engineOver } from '../testing/answers.js'
 import { decodeSettings, processScores } from './settings.js'
 import type { GenerateOptions } from '../contract/generate.js'
 
@@ -49,11 +49,6 @@ function optionsOf(settings: Settings): GenerateOptions {
   return options as unknown as GenerateOptions
 }
 
-/** Ids are what is compared: texts play no part. */
-const tokenizer = {
-  decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
-} as unknown as Tokenizer
-
 let backend: Backend
 let model: CausalLM
 let decoder: Decoder
@@ -83,8 +78,7 @@ describe.each(['greedy', 'beams'])('%s as Hugging Face generate', (name) => {
     const options = optionsOf(settings)
     test(`case ${i}: ${JSON.stringify(settings)}`, async () => {
       const ends = new Set(eos === null ? [] : [eos].flat())
-      const generator = new Generator({ decoder, tokenizer, ends, stop: [], maxPositions: null, tap: null })
-      const { ids } = await generator.generate(prompt, options)
+      const { ids } = await engineOver(decoder, { ends }).submit(prompt, options).result
       const [first] = outputs
       const expected = Array.isArray(first) ? first : first!.ids
       expect([...ids]).toEqual(expected.filter((id, at) => !(at === expected.length - 1 && ends.has(id))))

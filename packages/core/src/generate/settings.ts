@@ -9,8 +9,9 @@ import {
 import type { GenerateOptions, LogitsContext } from '../contract/generate.js'
 
 /** Options with every default. */
-export interface DecodeSettings extends Required<Omit<GenerateOptions, 'stop' | 'adapter'>> {
-  readonly stop: readonly string[]
+export interface DecodeSettings extends Required<Omit<GenerateOptions, 'adapter' | 'logprobs'>> {
+  /** Null where none are asked for. */
+  readonly logprobs: number | null
 }
 
 const defaults: Omit<DecodeSettings, 'maxNewTokens'> = {
@@ -26,11 +27,15 @@ const defaults: Omit<DecodeSettings, 'maxNewTokens'> = {
   repetitionPenalty: 1,
   stop: [],
   seed: 0,
+  logprobs: null,
 }
 
+/** Likeliest tokens in the place of each at most. */
+const mostLogProbs = 100
+
 /** Fills in defaults; IFT_GENERATE_OPTION for a value that means nothing. */
-export function decodeSettings(options: GenerateOptions): DecodeSettings {
-  const settings = { ...defaults, ...options }
+export function decodeSettings({ adapter: _, ...options }: GenerateOptions): DecodeSettings {
+  const settings: DecodeSettings = { ...defaults, ...options }
   const require = (ok: boolean, name: keyof DecodeSettings, expected: string) => {
     if (!ok)
       throw new IftError(
@@ -45,6 +50,12 @@ export function decodeSettings(options: GenerateOptions): DecodeSettings {
   require(Number.isInteger(settings.topK) && settings.topK >= 0, 'topK', 'a whole number, 0 for off')
   require(Number.isInteger(settings.numBeams) && settings.numBeams > 0, 'numBeams', 'a whole number above 0')
   require(settings.repetitionPenalty > 0, 'repetitionPenalty', 'above 0')
+  const { logprobs, numBeams } = settings
+  require(logprobs === null ||
+    (Number.isInteger(logprobs) &&
+      logprobs >= 0 &&
+      logprobs <= mostLogProbs), 'logprobs', `a whole number from 0 to ${mostLogProbs}`)
+  require(logprobs === null || numBeams === 1, 'logprobs', 'left out with numBeams above 1')
   return settings
 }
 

@@ -1,4 +1,4 @@
-import { ops, scope, type Tensor } from '@ift/tensor'
+import { ops, scope, tensor, type Tensor } from '@ift/tensor'
 
 /** The highest scores of one sequence, highest first and of equal ones the first token. */
 export interface Highest {
@@ -20,6 +20,11 @@ export class StepLogits {
     this.#owned = owned
   }
 
+  /** Sequences. */
+  get count(): number {
+    return this.#logits.shape[0]!
+  }
+
   get vocab(): number {
     return this.#logits.shape[1]!
   }
@@ -28,7 +33,7 @@ export class StepLogits {
   async rows(): Promise<Float32Array[]> {
     const { vocab } = this
     const all = await scope(() => ops.cast(this.#logits, 'f32').read())
-    return Array.from({ length: this.#logits.shape[0]! }, (_, i) => all.subarray(i * vocab, (i + 1) * vocab))
+    return Array.from({ length: this.count }, (_, i) => all.subarray(i * vocab, (i + 1) * vocab))
   }
 
   /** All scores of one sequence, f32 [vocab]. */
@@ -36,17 +41,24 @@ export class StepLogits {
     return scope(() => ops.cast(this.#logits.rows(index, index + 1), 'f32').read())
   }
 
-  /** The k highest scores of every sequence, found on the device, 1 ≤ k ≤ min(vocab, mostTop). */
-  async highest(k: number, scale: number | null = null): Promise<Highest[]> {
+  /** The k highest scores of these sequences, all when omitted, found on the device, 1 ≤ k ≤ min(vocab, mostTop). */
+  async highest(k: number, scale: number | null = null, rows?: readonly number[]): Promise<Highest[]> {
+    const count = rows?.length ?? this.count
     const [values, indices, logSum] = await scope(() => {
-      const top = ops.topRows(this.#logits, k, scale)
+      const top = ops.topRows(this.#of(rows), k, scale)
       return Promise.all([top.values.read(), top.indices.readInts(), top.logSum?.read() ?? null])
     })
-    return Array.from({ length: this.#logits.shape[0]! }, (_, i) => ({
+    return Array.from({ length: count }, (_, i) => ({
       scores: values.subarray(i * k, (i + 1) * k),
       ids: indices.subarray(i * k, (i + 1) * k),
       logSum: logSum === null ? null : logSum[i]!,
     }))
+  }
+
+  #of(rows: readonly number[] | undefined): Tensor {
+    const logits = this.#logits
+    if (rows === undefined || rows.length === this.count) return logits
+    return ops.gatherRows(logits, tensor(logits.backend, Int32Array.from(rows), [rows.length], 'i32'))
   }
 
   release(): void {

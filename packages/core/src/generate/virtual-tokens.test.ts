@@ -2,19 +2,13 @@
 // what a pass over the whole gives, written out.
 import { describe, expect, test } from 'vitest'
 import { openCpu } from '@ift/kernels-cpu'
-import type { Tokenizer } from '@ift/core'
 import { IftError, random, type Backend } from '@ift/tensor'
 import { llama } from '@ift/model-llama'
 import { families, kinds, openTiny, plainLogits, textOf, type Tiny } from '../train/virtual-tokens.fixture.js'
 import { emulatedIsBuilt, openEmulated } from '../../../kernels-cuda/src/emulated.fixture.js'
 import { Decoder } from './decoder.js'
-import { Generator } from './generator.js'
+import { answersTo, engineOver } from '../testing/answers.js'
 import { scoreTokens } from './score-tokens.js'
-
-/** Ids are what is compared: texts play no part. */
-const tokenizer = {
-  decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
-} as unknown as Tokenizer
 
 const emulated = emulatedIsBuilt()
 if (!emulated) console.log('skipped: generation on a GPU needs the emulated build')
@@ -24,8 +18,6 @@ const devices: readonly (readonly [name: string, ready: boolean, open: () => Bac
 ]
 
 const decoderOf = ({ backend, model, peft, shape }: Tiny) => new Decoder(backend, model, peft, shape, 'f32')
-const generatorOf = (decoder: Decoder) =>
-  new Generator({ decoder, tokenizer, ends: new Set(), stop: [], maxPositions: null, tap: null })
 
 const promptsOf = (tiny: Tiny) => [[5, 9, 2, 11], [7], [3, 1, 4, 1, 5, 9, 2]].map((ids) => textOf(tiny, ids))
 
@@ -65,26 +57,43 @@ for (const [device, ready, openDevice] of devices) {
       const prompts = promptsOf(tiny)
       const before = backend.memory().buffers
       const decoder = decoderOf(tiny)
-      const generator = generatorOf(decoder)
 
       const expected: number[][] = []
       for (const prompt of prompts) expected.push(await plainGreedy(tiny, prompt, 10))
       const options = { maxNewTokens: 10, doSample: false } as const
-      for (const batch of [1, 3]) {
-        const found = await generator.generateAll(prompts, options, batch)
+      for (const maxSequences of [1, 3]) {
+        const engine = engineOver(decoder, {}, { maxSequences })
+        const found = await answersTo(engine, prompts, options)
         expect(found.map(({ ids }) => [...ids])).toEqual(expected)
+        await engine.close()
       }
 
-      const beams = await generator.generate(prompts[0]!, { maxNewTokens: 4, doSample: false, numBeams: 3 })
-      expect([...beams.ids]).toEqual(await plainBeams(tiny, prompts[0]!, 4, 3))
+      // What others began with is behind the virtual tokens too.
+      const engine = engineOver(decoder, {}, { keepPrefixes: true })
+      const long = textOf(tiny, [5, 9, 2, 11, 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3])
+      for (let i = 0; i < 2; i++) {
+        const { ids } = await engine.submit(long, options).result
+        expect([...ids]).toEqual(await plainGreedy(tiny, long, 10))
+      }
+      expect(decoder.pages.kept > 0).toBe(tiny.model.promptOf === undefined)
+
+      const beams = { maxNewTokens: 4, doSample: false, numBeams: 3 } as const
+      expect([...(await engine.submit(prompts[0]!, beams).result).ids]).toEqual(
+        await plainBeams(tiny, prompts[0]!, 4, 3),
+      )
 
       const text = textOf(tiny, [5, 9, 2], [11, 30, 8])
-      const scores = await scoreTokens(backend, tiny.model, tiny.peft, text)
       const logits = await plainLogits(tiny, text)
-      expect(scores[0]).toBeNull()
-      for (let i = 1; i < text.length; i++)
-        expect(scores[i]).toBeCloseTo(logSoftmax(logits[i - 1]!)[text[i]!]!, 4)
+      for (const scores of [
+        await scoreTokens(backend, tiny.model, tiny.peft, text),
+        await engine.score(text),
+      ]) {
+        expect(scores[0]).toBeNull()
+        for (let i = 1; i < text.length; i++)
+          expect(scores[i]).toBeCloseTo(logSoftmax(logits[i - 1]!)[text[i]!]!, 4)
+      }
 
+      await engine.close()
       decoder.release()
       expect(backend.memory().buffers).toBe(before)
       tiny.release()
@@ -149,10 +158,10 @@ for (const [device, ready, openDevice] of devices) {
         }
       }
       const decoder = decoderOf(tiny)
-      const generator = generatorOf(decoder)
+      const engine = engineOver(decoder)
       const [prompt] = promptsOf(tiny)
       const options = { maxNewTokens: 20, doSample: false } as const
-      const greedy = async () => [...(await generator.generate(prompt!, options)).ids]
+      const greedy = async () => [...(await engine.submit(prompt!, options).result).ids]
       const first = await greedy()
       expect(first).toEqual(await plainGreedy(tiny, prompt!, 20))
       expect(replayed).toBeGreaterThan(12)
@@ -230,15 +239,24 @@ test.each(kinds)('%s: sequences that cannot be made hold nothing', async (kind) 
   decoder.remove(kept)
 
   // Beams are forked step by step.
+  const engine = engineOver(decoder)
   copies.calls = 0
   const beams = { maxNewTokens: 4, doSample: false, numBeams: 3 } as const
-  await generatorOf(decoder).generate([5, 9, 2], beams)
+  const generate = async () => {
+    try {
+      return await engine.submit([5, 9, 2], beams).result
+    } finally {
+      // Until then others could go on from what is in the cache.
+      while (!engine.idle) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await generate()
   const whole = copies.calls
   const peak = after()
   for (const at of [whole - ofFork, whole - 2 * ofFork, whole - 3 * ofFork]) {
     for (let i = 0; i < 70; i++) {
       Object.assign(copies, { calls: 0, at })
-      await expect(generatorOf(decoder).generate([5, 9, 2], beams)).rejects.toThrow('no memory')
+      await expect(generate()).rejects.toThrow('no memory')
     }
     expect(after()).toEqual(peak)
   }

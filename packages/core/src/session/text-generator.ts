@@ -1,53 +1,108 @@
 import { IftError } from '@ift/tensor'
+import type { AdapterChoice } from '../contract/adapters.js'
 import { Decoder } from '../generate/decoder.js'
-import { Generator, type StreamOptions } from '../generate/generator.js'
+import {
+  Engine,
+  type AnswerOptions,
+  type EngineLoad,
+  type EngineOptions,
+  type ScoreOptions,
+} from '../generate/engine/engine.js'
 import type { LogitsTap } from '../generate/settings.js'
 import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { encodePrompt } from '../data/encode.js'
 import type { InstructionExample, MessagesExample } from '../contract/data.js'
 import type { VirtualLength } from '../contract/peft.js'
-import { scoreTokens } from '../generate/score-tokens.js'
 import { AnswerText } from './answer-text.js'
+import { cachePages } from './cache-pages.js'
 import type { OpenModel } from './open-model.js'
-import { positionsLeft, saidVirtual, virtualLength } from '../data/virtual-tokens.js'
+import { positionsLeft, virtualLength } from '../data/virtual-tokens.js'
 
-/** A prompt: plain text, an instruction with its system text and history, or a conversation with its tools. */
-export type Prompt = string | Omit<InstructionExample, 'output'> | MessagesExample
+/**
+ * A prompt: plain text, an instruction with its system text and history, a conversation with its tools, or the ids of a text that has been
+ * encoded.
+ */
+export type Prompt = string | Omit<InstructionExample, 'output'> | MessagesExample | Int32Array
 
-/** A model that answers, through the template it was trained with. */
+/** How an answer reaches its caller. */
+export interface StreamOptions extends AnswerOptions {
+  /** Text as it becomes certain. */
+  readonly onText?: (text: string) => void
+}
+
+/** How many answers are made together, and how they reach their caller. */
+export interface AllOptions {
+  /** Prompts at a time; as many as the generator takes when omitted, and at most. The answers do not depend on it. */
+  readonly batch?: number
+  /** Called as each one ends, in any order; the next ones wait for it. */
+  readonly onDone?: (generation: Generation, index: number) => void | Promise<void>
+  /** Told of prompts that cannot be continued (too long, empty, refused by the template), which are an error without it. */
+  readonly onRefused?: (error: IftError, index: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface GeneratorOptions extends EngineOptions {
+  /** Bytes that keys and values may take; half of the memory that is free when omitted. */
+  readonly cacheBytes?: number
+  /** Whether an answer has the same bits whatever else is answered, on devices that can; yes when omitted. */
+  readonly deterministic?: boolean
+}
+
+/** A model that answers, through the template it was trained with; any number of callers at a time. */
 export class TextGenerator {
   readonly #open: OpenModel
   readonly #decoder: Decoder
-  readonly #generator: Generator
-  /** Virtual tokens that every sequence leaves room for: the longest of all adapters. */
-  readonly virtual: VirtualLength
+  readonly #engine: Engine
 
-  constructor(open: OpenModel, tap: LogitsTap | null) {
+  constructor(
+    open: OpenModel,
+    tap: LogitsTap | null,
+    { cacheBytes, deterministic, ...options }: GeneratorOptions = {},
+  ) {
     this.#open = open
     const { backend, model, peft, shape, dtype, adapters } = open
-    const handles = [peft, ...(adapters?.names ?? []).map((name) => adapters!.handle(name))]
-    // What has room behind the most virtual tokens has room behind all.
-    const virtual = handles.map(virtualLength).reduce((a, b) => (b.places > a.places ? b : a))
-    this.virtual = virtual
-    this.#decoder = new Decoder(backend, model, peft, shape, dtype, adapters)
-    this.#generator = new Generator({
-      decoder: this.#decoder,
-      tokenizer: open.tokenizer,
-      // Special tokens do not appear in the text, so end tokens are recognised by their ids.
-      ends: new Set([
-        ...open.ends,
-        ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
-      ]),
-      stop: open.template.stop,
-      maxPositions: positionsLeft(virtual, shape),
-      virtualTokens: virtual.tokens,
-      tap,
+    const maxPages = cachePages(open, cacheBytes)
+    this.#decoder = new Decoder(backend, model, peft, shape, dtype, adapters, {
+      maxPages,
+      ...(deterministic !== undefined && { deterministic }),
     })
+    this.#engine = new Engine(
+      {
+        decoder: this.#decoder,
+        tokenizer: open.tokenizer,
+        // Special tokens do not appear in the text, so end tokens are recognised by their ids.
+        ends: new Set([
+          ...open.ends,
+          ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
+        ]),
+        stop: open.template.stop,
+        room: (adapter) => {
+          const virtual = this.virtualOf(adapter)
+          return { positions: positionsLeft(virtual, shape), virtualTokens: virtual.tokens }
+        },
+        tap,
+      },
+      options,
+    )
+  }
+
+  /** Virtual tokens in front of the prompts of an adapter, of the one in use when omitted. */
+  virtualOf(adapter?: AdapterChoice): VirtualLength {
+    const { peft, adapters } = this.#open
+    if (adapters === null) return virtualLength(peft)
+    const name = adapter === undefined ? adapters.active : adapter
+    return virtualLength(name === null ? null : adapters.handle(name))
+  }
+
+  /** What there is to do now, and the pages of the cache. */
+  get load(): EngineLoad {
+    return this.#engine.load
   }
 
   /** Input ids: the training prompt of the template, or plain text behind bos or inside the frame of the tokenizer. */
   async encode(prompt: Prompt): Promise<Int32Array> {
     const { tokenizer, template } = this.#open
+    if (prompt instanceof Int32Array) return prompt
     if (typeof prompt === 'string') {
       const { ids } = await tokenizer.encode(prompt)
       const { frame } = tokenizer
@@ -67,70 +122,117 @@ export class TextGenerator {
     return Int32Array.of(...frame.before, ...frame.after, ...(await tokenizer.encode(text)).ids)
   }
 
-  /** Continues a prompt; `stream.onText` receives the text as it becomes certain. */
-  async generate(prompt: Prompt, options: GenerateOptions, stream: StreamOptions = {}): Promise<Generation> {
-    const answer = new AnswerText(prompt)
-    const onText = (text: string, index: number) => {
-      const shown = answer.piece(text)
-      if (shown) stream.onText?.(shown, index)
+  /** Continues a prompt; `onText` receives the text as it becomes certain. */
+  async generate(
+    prompt: Prompt,
+    options: GenerateOptions,
+    { onText, ...request }: StreamOptions = {},
+  ): Promise<Generation> {
+    const shown = new AnswerText(prompt)
+    request.signal?.throwIfAborted()
+    const answer = this.#engine.submit(await this.encode(prompt), options, request)
+    if (onText)
+      for await (const piece of answer) {
+        const text = shown.piece(piece)
+        if (text) onText(text)
+      }
+    return AnswerText.of(prompt, await answer.result)
+  }
+
+  /** The text of an answer as it becomes certain. To leave the loop ends the request. */
+  async *stream(
+    prompt: Prompt,
+    options: GenerateOptions,
+    request: AnswerOptions = {},
+  ): AsyncGenerator<string> {
+    const shown = new AnswerText(prompt)
+    for await (const piece of this.#engine.submit(await this.encode(prompt), options, request)) {
+      const text = shown.piece(piece)
+      if (text) yield text
     }
-    const ids = await this.encode(prompt)
-    const generation = await this.#generator.generate(ids, options, { ...stream, onText })
-    return AnswerText.of(prompt, generation)
   }
 
   /**
-   * Continues every prompt, `batch` at a time, in order; `onDone` is called as each one ends. A prompt that cannot be continued
-   * (too long, empty, refused by the template) is an error, or is told to `onRefused` before the first one begins.
+   * Continues every prompt, in order, with the same options or a list with those of each. Prompt i samples with stream i of its seed.
+   * The first error ends all of them.
    */
   async generateAll(
     prompts: readonly Prompt[],
-    options: GenerateOptions,
-    batch = 16,
-    onDone?: (generation: Generation, index: number) => void | Promise<void>,
-    signal?: AbortSignal,
-    onRefused?: (error: IftError, index: number) => void,
+    options: GenerateOptions | readonly GenerateOptions[],
+    { batch = this.#engine.limits.maxSequences, onDone, onRefused, signal }: AllOptions = {},
   ): Promise<Generation[]> {
+    const optionsOf = eachOf(prompts, options)
     const encode = async (prompt: Prompt, index: number) => {
       try {
         const ids = await this.encode(prompt)
-        this.#generator.check(ids, options, index)
+        this.#engine.check(ids, optionsOf(index))
         return ids
       } catch (error) {
-        if (!onRefused || !(error instanceof IftError)) throw error
+        if (!(error instanceof IftError)) throw error
+        if (!onRefused)
+          throw new IftError(error.code, `Prompt ${index}: ${error.message}`, error.hint, { cause: error })
         onRefused(error, index)
         return null
       }
     }
     const ids = await Promise.all(prompts.map(encode))
-    const answered = (generation: Generation, index: number) => AnswerText.of(prompts[index], generation)
-    const all = await this.#generator.generateAll(
-      ids,
-      options,
-      batch,
-      signal ? { signal } : {},
-      onDone && ((generation, index) => onDone(answered(generation, index), index)),
+    const results = new Array<Generation>(prompts.length)
+    const stop = new AbortController()
+    const ended = AbortSignal.any([stop.signal, ...(signal ? [signal] : [])])
+    let next = 0
+    const work = async () => {
+      while (next < prompts.length) {
+        const index = next++
+        const prompt = ids[index]
+        if (!prompt) continue
+        ended.throwIfAborted()
+        const answer = this.#engine.submit(prompt, optionsOf(index), { stream: index, signal: ended })
+        const generation = AnswerText.of(prompts[index], await answer.result)
+        results[index] = generation
+        await onDone?.(generation, index)
+      }
+    }
+    const workers = Array.from({ length: Math.min(batch, prompts.length) }, () =>
+      work().catch((error: unknown) => {
+        stop.abort(error)
+        throw error
+      }),
     )
-    return all.map(answered)
+    await Promise.allSettled(workers)
+    await Promise.all(workers)
+    return results
   }
 
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
-  async score(ids: ArrayLike<number>): Promise<(number | null)[]> {
-    const { backend, model, shape, adapters } = this.#open
-    const active = adapters?.active ?? null
-    const peft = active === null ? this.#open.peft : adapters!.handle(active)
-    const virtual = virtualLength(peft)
-    const left = positionsLeft(virtual, shape)
-    if (left !== null && ids.length > left)
-      throw new IftError(
-        'IFT_SEQUENCE_TOO_LONG',
-        `The text has ${ids.length} tokens; the model's limit is ${left}${saidVirtual(virtual.tokens, ' behind ')}.`,
-        'Score it in pieces.',
-      )
-    return scoreTokens(backend, model, peft, ids)
+  score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<(number | null)[]> {
+    return this.#engine.score(ids, options)
   }
 
-  release(): void {
-    this.#decoder.release()
+  /** Ends what is under way, and frees the cache behind it. */
+  release(): void | Promise<void> {
+    const closed = this.#engine.close()
+    if (this.#engine.idle) this.#decoder.release()
+    else
+      return closed.finally(() => {
+        this.#decoder.release()
+      })
   }
 }
+
+/** Options of each prompt; IFT_GENERATE_OPTION for a list of another length. */
+function eachOf(
+  prompts: readonly Prompt[],
+  options: GenerateOptions | readonly GenerateOptions[],
+): (index: number) => GenerateOptions {
+  if (!isList(options)) return () => options
+  if (options.length !== prompts.length)
+    throw new IftError(
+      'IFT_GENERATE_OPTION',
+      `generate expected options for all prompts, or a list with those of each (${prompts.length}), found a list of ${options.length}.`,
+    )
+  return (index) => options[index]!
+}
+
+const isList = (
+  options: GenerateOptions | readonly GenerateOptions[],
+): options is readonly GenerateOptions[] => Array.isArray(options)

@@ -2,11 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { IftError, limitParameters } from '@ift/tensor'
 import { mostParameters } from '../files/bounds.js'
 import { Decoder } from '../generate/decoder.js'
-import { Generator } from '../generate/generator.js'
 import { checkTokenizer } from '../session/check-tokenizer.js'
+import { engineOver } from './answers.js'
 import { claim } from './claim.js'
 import type { ModelBench } from './model-bench.js'
-import { wordTokenizer } from './tokenizer.js'
 
 /** A wrong value of any field of config.json is refused by the field's name, or the field plays no part. */
 export async function fields(bench: ModelBench): Promise<void> {
@@ -117,20 +116,14 @@ export function lengths(bench: ModelBench): Promise<void> {
     const { maxPositions } = shape
     if (maxPositions === null) return
     const decoder = new Decoder(backend, model, null, shape, 'f32')
-    const generator = new Generator({
-      decoder,
-      tokenizer: wordTokenizer(),
-      ends: new Set(),
-      stop: [],
-      maxPositions,
-      tap: null,
-    })
+    const engine = engineOver(decoder, { room: () => ({ positions: maxPositions, virtualTokens: 0 }) })
     let found: unknown = null
     try {
-      await generator.generate(new Int32Array(maxPositions), { maxNewTokens: 1 })
+      await engine.submit(new Int32Array(maxPositions), { maxNewTokens: 1 }).result
     } catch (error) {
       found = error
     }
+    await engine.close()
     decoder.release()
     claim(
       found instanceof IftError &&

@@ -1,25 +1,79 @@
-import { noGrad } from '@ift/tensor'
+import { noGrad, type Backend, type CausalLM } from '@ift/tensor'
+import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { ignoredLabel } from '../data/encode.js'
 import { packSamples } from '../data/pack.js'
-import { Decoder, type Feed } from '../generate/decoder.js'
-import { Generator } from '../generate/generator.js'
+import { Decoder, type Fed, type Feed } from '../generate/decoder.js'
+import type { EngineDecoder } from '../generate/engine/job.js'
 import { scoreTokens } from '../generate/score-tokens.js'
 import { StepLogits } from '../generate/step-logits.js'
 import { forwardBatch } from '../train/forward.js'
+import { answersTo, engineOver } from './answers.js'
 import { claim } from './claim.js'
-import { wordless } from './greedy.js'
 import type { PeftBench, Subject } from './peft-bench.js'
 import { logitsOfIds } from './peft-passes.js'
 
-/** What a Generator needs of a decoder. */
+/** What is asked of a decoder where nothing is shared. */
 type Decoding = Pick<Decoder, 'add' | 'fork' | 'remove' | 'feed'>
 
+/** A decoder that engines can use, whose sequences share nothing, in as many pages as they like. */
+abstract class Unshared implements Decoding, EngineDecoder {
+  readonly adapters = null
+  readonly pages = { size: 16, most: Infinity, held: 0, kept: 0 }
+
+  constructor(
+    readonly backend: Backend,
+    readonly model: CausalLM,
+  ) {}
+
+  abstract add(): number
+  abstract fork(sequence: number): number
+  abstract remove(sequence: number): void
+  abstract feed(feeds: readonly Feed[]): StepLogits
+
+  begin(): { readonly sequence: number; readonly tokens: number } {
+    return { sequence: this.add(), tokens: 0 }
+  }
+
+  end(sequence: number): void {
+    this.remove(sequence)
+  }
+
+  pass(feeds: readonly Feed[]): Fed {
+    const scores = this.feed(feeds)
+    return {
+      scores,
+      logProbs: () => Promise.resolve([]),
+      release() {
+        scores.release()
+      },
+    }
+  }
+
+  pagesFor(): number {
+    return 0
+  }
+
+  hasRoom(): boolean {
+    return true
+  }
+
+  checkAdapter(): void {
+    // There is none.
+  }
+
+  forgetPrefixes(): void {
+    // There are none.
+  }
+}
+
 /** A decoder without a cache: every step computes whole sequences, as training does. */
-class WholePasses implements Decoding {
+class WholePasses extends Unshared {
   readonly #sequences = new Map<number, readonly number[]>()
   #next = 0
 
-  constructor(readonly subject: Subject) {}
+  constructor(readonly subject: Subject) {
+    super(subject.backend, subject.model)
+  }
 
   add(): number {
     this.#sequences.set(this.#next, [])
@@ -65,10 +119,12 @@ interface Scores {
 }
 
 /** A decoder that notes what it is asked for, so that another can be asked for the same. */
-class Recorded implements Decoding {
+class Recorded extends Unshared {
   readonly #calls: Call[] = []
 
-  constructor(readonly decoder: Decoding) {}
+  constructor(readonly decoder: Decoder) {
+    super(decoder.backend, decoder.model)
+  }
 
   add(): number {
     const sequence = this.decoder.add()
@@ -112,24 +168,20 @@ class Recorded implements Decoding {
 }
 
 /** Answers of a decoder to some prompts: greedily one at a time and together, and by beams. */
-async function answers(decoder: Decoding, prompts: readonly (readonly number[])[]) {
-  const generator = new Generator({
-    // Its private parts are of no use to a generator.
-    decoder: decoder as Decoder,
-    tokenizer: wordless,
-    ends: new Set<number>(),
-    stop: [],
-    maxPositions: null,
-    tap: null,
-  })
+async function answers(decoder: EngineDecoder, prompts: readonly (readonly number[])[]) {
+  const engine = engineOver(decoder)
   const greedy = { doSample: false, maxNewTokens: 5 }
-  const alone: number[][] = []
-  for (const prompt of prompts) alone.push([...(await generator.generate(prompt, greedy)).ids])
-  const together = (await generator.generateAll(prompts, greedy, prompts.length)).map(({ ids }) => [...ids])
-  const beams: number[][] = []
-  for (const prompt of prompts)
-    beams.push([...(await generator.generate(prompt, { ...greedy, numBeams: 3 })).ids])
-  return { greedy: alone, batch: together, beams }
+  const idsOf = ({ ids }: Generation) => [...ids]
+  const each = async (options: GenerateOptions) => {
+    const found: number[][] = []
+    for (const prompt of prompts) found.push(idsOf(await engine.submit(prompt, options).result))
+    return found
+  }
+  const alone = await each(greedy)
+  const batch = (await answersTo(engine, prompts, greedy)).map(idsOf)
+  const beams = await each({ ...greedy, numBeams: 3 })
+  await engine.close()
+  return { greedy: alone, batch, beams }
 }
 
 /** With a cache, one prompt at a time, several at once and by beams, the method generates what whole passes give. */

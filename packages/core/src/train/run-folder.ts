@@ -68,6 +68,7 @@ const free = new Set([
   'ranks',
   'device',
   'generate',
+  'deterministic',
   'plugins',
   '$schema',
   'train.evalEvery',

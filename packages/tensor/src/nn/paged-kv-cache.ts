@@ -18,6 +18,8 @@ export interface PagedKvCacheOptions {
   readonly pageSize?: number
   /** Pages to start with; the pool doubles when they run out. */
   readonly pages: number
+  /** Pages that the pool has at most; IFT_CACHE_FULL beyond. No limit when omitted. */
+  readonly maxPages?: number
 }
 
 /** Names a sequence of one cache. */
@@ -67,6 +69,7 @@ export interface PagedStep extends KvSource {
  * share their full pages. Per layer: k and v [pages, pageSize, kvHeads, headDim].
  */
 export class PagedKvCache {
+  /** Rows of a page. */
   readonly pageSize: number
   readonly #backend: Backend
   readonly #options: PagedKvCacheOptions
@@ -89,12 +92,57 @@ export class PagedKvCache {
         `PagedKvCache: pages and pageSize are at least 1, found ${options.pages} and ${this.pageSize}`,
       )
     }
+    const { maxPages = Infinity } = options
+    if (options.pages > maxPages)
+      throw new IftError(
+        'IFT_ARGUMENT',
+        `PagedKvCache: pages expected at most maxPages, ${maxPages}, found ${options.pages}`,
+      )
     this.#grow(options.pages)
   }
 
-  /** Pages in the pool and how many of them no sequence holds. */
-  get pages(): { readonly total: number; readonly free: number } {
-    return { total: this.#holders.length, free: this.#free.length }
+  /** Pages in the pool and how many of them nothing holds; pages that it has at most. */
+  get pages(): { readonly total: number; readonly free: number; readonly most: number } {
+    const { maxPages = Infinity } = this.#options
+    return { total: this.#holders.length, free: this.#free.length, most: maxPages }
+  }
+
+  /** Pages that these sequences take from the free ones when they grow by so many rows. */
+  pagesFor(sequences: readonly (readonly [id: SequenceId, rows: number])[]): number {
+    let needed = 0
+    for (const [id, rows] of sequences) {
+      const s = this.#sequence(id)
+      needed += Math.ceil((s.length + rows) / this.pageSize) - s.pages.length
+    }
+    return needed
+  }
+
+  /** Pages of a sequence, in order; the last one may not be full. */
+  pagesOf(id: SequenceId): readonly number[] {
+    return this.#sequence(id).pages
+  }
+
+  /** Holds a page beside the sequences that hold it: it stays when they end. */
+  holdPage(page: number): void {
+    this.#holders[page]!++
+  }
+
+  /** Ends one `holdPage`. */
+  letPageGo(page: number): void {
+    this.#drop(page)
+  }
+
+  /** What holds a page: sequences, and `holdPage`. */
+  holdersOf(page: number): number {
+    return this.#holders[page] ?? 0
+  }
+
+  /** A sequence that goes on from full pages of others; `unplaced` of its rows, at the start, take no position. */
+  addBehind(pages: readonly number[], unplaced = 0): SequenceId {
+    for (const page of pages) this.holdPage(page)
+    const length = pages.length * this.pageSize
+    this.#sequences.set(this.#nextId, { length, unplaced, pages: pages.slice() })
+    return this.#nextId++
   }
 
   /** A new, empty sequence. */
@@ -261,7 +309,6 @@ export class PagedKvCache {
   /** Grows sequences by rows and gives the pool row of each. Nothing has changed when it throws. */
   #extend(sequences: readonly (readonly [id: SequenceId, rows: number])[]): Int32Array {
     const { pageSize } = this
-    let needed = 0
     let total = 0
     const seen = new Set<SequenceId>()
     for (const [id, rows] of sequences) {
@@ -272,13 +319,9 @@ export class PagedKvCache {
         )
       }
       seen.add(id)
-      const s = this.#sequence(id)
-      needed += Math.ceil((s.length + rows) / pageSize) - s.pages.length
       total += rows
     }
-    if (needed > this.#free.length) {
-      this.#grow(Math.max(this.#holders.length * 2, this.#holders.length + needed - this.#free.length))
-    }
+    this.#makeFree(this.pagesFor(sequences))
     const slots = new Int32Array(total)
     let at = 0
     for (const [id, rows] of sequences) {
@@ -294,7 +337,7 @@ export class PagedKvCache {
 
   /** A page for one holder. */
   #take(): number {
-    if (this.#free.length === 0) this.#grow(this.#holders.length * 2)
+    this.#makeFree(1)
     const page = this.#free.pop()!
     this.#holders[page] = 1
     return page
@@ -302,6 +345,21 @@ export class PagedKvCache {
 
   #drop(page: number): void {
     if (--this.#holders[page]! === 0) this.#free.push(page)
+  }
+
+  /** Sees to it that so many pages are free. */
+  #makeFree(needed: number): void {
+    const [free, total] = [this.#free.length, this.#holders.length]
+    if (needed <= free) return
+    const { maxPages = Infinity } = this.#options
+    const least = total + needed - free
+    if (least > maxPages)
+      throw new IftError(
+        'IFT_CACHE_FULL',
+        `The cache of keys and values has ${maxPages} pages of ${this.pageSize} tokens at most, and ${least} are needed.`,
+        'Allow it more pages, or generate for fewer or shorter prompts at a time.',
+      )
+    this.#grow(Math.min(maxPages, Math.max(total * 2, least)))
   }
 
   /** Makes the pool `total` pages large and copies what there is. */

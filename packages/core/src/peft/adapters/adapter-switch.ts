@@ -109,7 +109,8 @@ export class AdapterSwitch extends Module<unknown[], Tensor> implements LinearLi
     const { inFeatures, outFeatures } = this
     const call = (x: Tensor, addTo?: Tensor) =>
       this.#share(rows, rows.headPart(this, x.backend, start, end), x, addTo)
-    return { inFeatures, outFeatures, call }
+    const forRows = (from: number, to: number) => this.forRows(start + from, start + to)
+    return { inFeatures, outFeatures, call, forRows }
   }
 
   #rows(): RowGroups | null {

@@ -1,14 +1,38 @@
 import type { Backend, CausalLM } from '@ift/tensor'
+import type { GenerateOptions, Generation } from '../contract/generate.js'
 import type { ModelShape } from '../contract/model.js'
 import type { PeftHandle } from '../contract/peft.js'
 import type { Tokenizer } from '../contract/tokenizer.js'
 import { Decoder } from '../generate/decoder.js'
-import { Generator } from '../generate/generator.js'
+import { Engine, type EngineOptions, type EngineParts } from '../generate/engine/engine.js'
 
 /** Ids are what is compared: texts play no part. */
-export const wordless = {
+const wordless = {
   decodeStream: () => ({ push: () => Promise.resolve(''), end: () => Promise.resolve('') }),
 } as unknown as Tokenizer
+
+/** An engine over a decoder, for ids alone. */
+export const engineOver = (
+  decoder: EngineParts['decoder'],
+  parts: Partial<EngineParts> = {},
+  options: EngineOptions = {},
+): Engine =>
+  new Engine(
+    {
+      ...{ decoder, tokenizer: wordless, ends: new Set<number>(), stop: [], tap: null },
+      room: () => ({ positions: null, virtualTokens: 0 }),
+      ...parts,
+    },
+    options,
+  )
+
+/** Answers to prompts that are asked together, prompt i with stream i. */
+export const answersTo = (
+  engine: Engine,
+  prompts: readonly ArrayLike<number>[],
+  options: GenerateOptions,
+): Promise<Generation[]> =>
+  Promise.all(prompts.map((prompt, stream) => engine.submit(prompt, options, { stream }).result))
 
 /**
  * The `count` most likely ids behind a prompt, one after the other, as a session generates them: through the paged cache and
@@ -24,18 +48,12 @@ export async function greedyIds(
   peft: PeftHandle | null = null,
 ): Promise<number[]> {
   const decoder = new Decoder(backend, model, peft, shape, 'f32')
-  const parts = {
-    decoder,
-    tokenizer: wordless,
-    ends: new Set<number>(),
-    stop: [],
-    maxPositions: null,
-    tap: null,
-  }
+  const engine = engineOver(decoder)
   try {
-    const { ids } = await new Generator(parts).generate(prompt, { doSample: false, maxNewTokens: count })
+    const { ids } = await engine.submit(prompt, { doSample: false, maxNewTokens: count }).result
     return [...ids]
   } finally {
+    await engine.close()
     decoder.release()
   }
 }

@@ -1,0 +1,61 @@
+import type { Generation } from '../../contract/generate.js'
+
+/** An answer on its way: its text piece by piece, as it becomes certain, and in the end the whole. */
+export class Answer implements AsyncIterable<string> {
+  /** Rejects with what ended the request: an error, or the reason of its cancellation. */
+  readonly result: Promise<Generation>
+  readonly #pieces: string[] = []
+  #ended = false
+  #wake: (() => void) | null = null
+  #resolve!: (generation: Generation) => void
+  #reject!: (error: unknown) => void
+
+  /** `cancel` ends the request with this reason. */
+  constructor(
+    readonly id: number,
+    readonly cancel: (reason?: unknown) => void,
+  ) {
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // Whoever reads the pieces alone gets it there.
+    this.result.catch(() => undefined)
+  }
+
+  /** The pieces from now on; one reader. To stop reading cancels the request. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
+    try {
+      for (;;) {
+        const pieces = this.#pieces.splice(0)
+        yield* pieces
+        if (pieces.length > 0) continue
+        if (this.#ended) break
+        await new Promise<void>((resolve) => (this.#wake = resolve))
+      }
+      await this.result
+    } finally {
+      if (!this.#ended) this.cancel()
+    }
+  }
+
+  /** For the engine: more text. */
+  push(piece: string): void {
+    this.#pieces.push(piece)
+    this.#wake?.()
+  }
+
+  /** For the engine: the end. */
+  finish(generation: Generation): void {
+    this.#ended = true
+    this.#resolve(generation)
+    this.#wake?.()
+  }
+
+  /** For the engine: the end, without an answer. */
+  fail(error: unknown): void {
+    this.#ended = true
+    this.#reject(error)
+    this.#wake?.()
+  }
+}
