@@ -15,6 +15,7 @@ const foundations = {
 const byNoun = {
   backend: ['@ift/tensor'],
   tokenizer: ['@ift/core', '@ift/tensor'],
+  constraint: ['@ift/core', '@ift/tensor'],
   template: ['@ift/core'],
   model: ['@ift/core', '@ift/tensor', '@ift/tokenizers'],
   peft: ['@ift/core', '@ift/tensor'],

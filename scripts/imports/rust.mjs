@@ -53,6 +53,7 @@ export const crates = {
     'comm',
     'kernels',
   ],
+  'packages/constraints/native': ['vocabulary', 'constraint', 'node'],
   'packages/tokenizers/native': [
     'sample_texts',
     'characters',

@@ -262,7 +262,12 @@ export class Ift extends PluginSession {
         }
       : null
     const { deterministic } = this.config
-    const generator = new TextGenerator(open ?? (await this.openModel()), tap, { deterministic, ...options })
+    const generator = new TextGenerator(
+      open ?? (await this.openModel()),
+      tap,
+      (kind) => this.constraint(kind),
+      { deterministic, ...options },
+    )
     this.#opened.add(generator)
     return generator
   }

@@ -21,6 +21,7 @@ export { check, resolveConfig } from './config/validate.js'
 export * from './data/index.js'
 export {
   defineBackend,
+  defineConstraint,
   defineDataset,
   defineModel,
   defineOptimizer,

@@ -124,6 +124,10 @@ export function writtenAsTheyAre({ added_tokens, model }: TokenizerJson): Readon
   )
 }
 
+/** Bytes of a token; `asItIs`: it is no piece that the vocabulary spells. */
+export const bytesOf = (decoder: ByteDecoder, token: string, asItIs: boolean): Uint8Array =>
+  asItIs && decoder.addedAsWritten ? utf8.encode(token) : decoder.bytes(token)
+
 /** Decodes token by token; a character leaves when its last byte has come. */
 export class ByteStream {
   readonly #text = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -137,9 +141,7 @@ export class ByteStream {
 
   /** `asItIs`: the token is no piece that the vocabulary spells. */
   push(token: string, asItIs: boolean): string {
-    const written = asItIs && this.#decoder.addedAsWritten
-    const bytes = written ? utf8.encode(token) : this.#decoder.bytes(token)
-    return this.#stripped(this.#text.decode(bytes, { stream: true }))
+    return this.#stripped(this.#text.decode(bytesOf(this.#decoder, token, asItIs), { stream: true }))
   }
 
   end(): string {

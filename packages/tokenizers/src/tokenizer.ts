@@ -10,7 +10,14 @@ import {
 } from '@ift/core'
 import type { NativeTokenizer } from './addon.js'
 import { openBinding } from './binding.js'
-import { byteDecoder, ByteStream, WindowStream, writtenAsTheyAre, type ByteDecoder } from './decode.js'
+import {
+  byteDecoder,
+  bytesOf,
+  ByteStream,
+  WindowStream,
+  writtenAsTheyAre,
+  type ByteDecoder,
+} from './decode.js'
 import { Encoder } from './encoder.js'
 import { messageOf } from './errors.js'
 import { fingerprintOf } from './fingerprint.js'
@@ -115,6 +122,12 @@ export class BoundTokenizer implements Tokenizer {
       push: (id) => (this.#shown(id, specials) ? inner.push(id) : Promise.resolve('')),
       end: () => inner.end(),
     }
+  }
+
+  bytes(id: number): Uint8Array | null {
+    const token = this.token(id)
+    if (token === undefined || !this.#bytes || this.#specialIds.has(id)) return null
+    return bytesOf(this.#bytes, token, this.#written.has(id))
   }
 
   token(id: number): string | undefined {

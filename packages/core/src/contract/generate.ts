@@ -25,6 +25,11 @@ export interface GenerateOptions {
    * model, before the settings above change scores. Not with beams.
    */
   readonly logprobs?: number
+  /**
+   * What the answer is held to, by the kind of constraint: `{ schema }` (a JSON schema), `{ regex }`, `{ choices }` (texts), `{ lark }` (a
+   * grammar), of `@ift/constraints`, or a kind of another package. Not with beams.
+   */
+  readonly constraint?: Readonly<Record<string, unknown>> | undefined
   /** Of the adapters of the model, the one that answers; null is the base alone. The one in use when absent. */
   readonly adapter?: AdapterChoice | undefined
 }

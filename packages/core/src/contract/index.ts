@@ -1,6 +1,7 @@
 export type * from './adapters.js'
 export type * from './backend.js'
 export * from './data.js'
+export type * from './constraint.js'
 export type * from './dataset.js'
 export type * from './generate.js'
 export type * from './model.js'

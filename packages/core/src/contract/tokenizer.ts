@@ -63,6 +63,11 @@ export interface Tokenizer {
   decodeStream(options?: { specials?: boolean }): DecodeStream
   /** Text of one id as the vocabulary writes it. */
   token(id: number): string | undefined
+  /**
+   * UTF-8 bytes that an id adds to a text; null for special tokens, and for all where the text of a token depends on its neighbours. None
+   * are known when absent.
+   */
+  bytes?(id: number): Uint8Array | null
   /** Writes the files that make the tokenizer loadable again, by ift and by transformers. Returns their names. */
   save(dir: string): Promise<string[]>
 }

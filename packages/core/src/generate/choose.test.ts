@@ -33,7 +33,7 @@ async function chosen(
   const settings = decodeSettings({ maxNewTokens: 1, ...options })
   const placed = [0, 1, 2].map((row) => ({
     row,
-    choice: { ids: [1], promptTokens: 1, settings, ends, random: new Random(5, row) },
+    choice: { ids: [1], promptTokens: 1, settings, ends, constraint: null, random: new Random(5, row) },
   }))
   const found: number[][] = []
   // A tap may read every score, so that every score is read.
@@ -81,7 +81,7 @@ test('top-p keeps the last of equal scores', async () => {
   const scores = new StepLogits(tensor(backend, Float32Array.of(0, 3, 3, 3, 3, 3, 1), [1, 7]), true)
   for (const tap of [null, () => undefined]) {
     const settings = decodeSettings({ maxNewTokens: 1, doSample: true, topP: 0.3 })
-    const choice = { ids: [1], promptTokens: 1, settings, ends, random: new Random(5) }
+    const choice = { ids: [1], promptTokens: 1, settings, ends, constraint: null, random: new Random(5) }
     const found = new Set<number>()
     for (let i = 0; i < 50; i++) found.add(idOf((await choose(scores, [{ row: 0, choice }], tap))[0]!))
     expect([...found].sort()).toEqual([4, 5])
@@ -99,7 +99,7 @@ test('each sequence is chosen with its own settings, whatever the others have', 
   const placed = of.map((options, row) => ({
     row,
     choice: {
-      ...{ ids: [1], promptTokens: 1, ends },
+      ...{ ids: [1], promptTokens: 1, ends, constraint: null },
       settings: decodeSettings({ maxNewTokens: 1, ...options }),
       random: () => new Random(5, row),
     },
@@ -120,7 +120,7 @@ test('a tap that fails for one sequence leaves the others their tokens', async (
   const settings = decodeSettings({ maxNewTokens: 1 })
   const placed = [0, 1, 2].map((row) => ({
     row,
-    choice: { ids: [row], promptTokens: 1, settings, ends, random: new Random(5, row) },
+    choice: { ids: [row], promptTokens: 1, settings, ends, constraint: null, random: new Random(5, row) },
   }))
   const tap = (_: Float32Array, { ids }: { readonly ids: readonly number[] }) => {
     if (ids[0] === 1) throw new RangeError('one')
@@ -130,5 +130,43 @@ test('a tap that fails for one sequence leaves the others their tokens', async (
   expect([idOf(first!), idOf(third!)]).toEqual(
     (await choose(scores, [placed[0]!, placed[2]!], null)).map(idOf),
   )
+  scores.release()
+})
+
+test.each([
+  [40, false],
+  [40, true],
+  // Of the likeliest ones perhaps none may come.
+  [3000, false],
+])('what an answer is held to decides, of %i tokens, every score read: %s', async (vocab, whole) => {
+  const scores = new StepLogits(logits(vocab, 3, false, 4), true)
+  const mask = new Uint32Array(Math.ceil(scores.vocab / 32))
+  const open = [2, 5, scores.vocab - 1]
+  for (const id of open) mask[id >>> 5]! |= 1 << (id & 31)
+  const constraint = { mask: () => mask, accept: () => undefined, ended: false }
+  const rows = await scores.rows()
+  const place = (options: Partial<GenerateOptions>) =>
+    [0, 1, 2].map((row) => ({
+      row,
+      choice: {
+        ...{ ids: [1], promptTokens: 1, ends, constraint, random: new Random(5, row) },
+        settings: decodeSettings({ maxNewTokens: 1, ...options }),
+      },
+    }))
+  const tap = whole ? () => undefined : null
+  const greedy = (await choose(scores, place({}), tap)).map(idOf)
+  expect(greedy).toEqual(
+    rows.map((row) => open.reduce((best, id) => (row[id]! > row[best]! ? id : best), open[0]!)),
+  )
+  const options = { doSample: true, temperature: 9 }
+  const drawn = new Set<number>()
+  for (let i = 0; i < 40; i++)
+    for (const one of await choose(scores, place({ ...options, seed: i }), tap)) drawn.add(idOf(one))
+  for (const id of drawn) expect(open).toContain(id)
+  // Log-probabilities are the model's.
+  const [first] = await choose(scores, place({ logprobs: 1 }), tap)
+  expect(first).toMatchObject({ logprob: { top: [{}] } })
+  mask.fill(0)
+  expect((await choose(scores, place({}), tap))[0]).toMatchObject({ error: { code: 'IFT_CONSTRAINT' } })
   scores.release()
 })

@@ -1,10 +1,12 @@
-import { mostTop } from '@ift/tensor'
+import { IftError, mostTop } from '@ift/tensor'
 import { applyTemperature, argmax, keepTopP, nucleus, softmax } from './processors.js'
 import type { Random } from './random.js'
 import type { Highest, StepLogits } from './step-logits.js'
 import { processScores, type DecodeSettings, type LogitsTap } from './settings.js'
 import { tokenLogProb } from './log-probs.js'
+import type { ConstraintState } from '../contract/constraint.js'
 import type { LogitsContext, TokenLogProb } from '../contract/generate.js'
+import { holdTo, within as isWithin } from './constrained.js'
 
 /** A sequence whose next token is chosen. */
 export interface Choice extends LogitsContext {
@@ -12,6 +14,8 @@ export interface Choice extends LogitsContext {
   readonly random: Random
   /** Ids that end it. */
   readonly ends: ReadonlySet<number>
+  /** What it is held to; null where every token may come. */
+  readonly constraint: ConstraintState | null
 }
 
 /** A choice, and the row of its scores. */
@@ -26,6 +30,8 @@ export interface Chosen {
   readonly logprob: TokenLogProb | null
 }
 
+/** Highest scores that are looked at for the likeliest token of a constraint. */
+const likely = 64
 /** Highest scores that are looked at for top-p alone. Trained models rarely spread 95 % over more tokens. */
 const shortlist = 256
 
@@ -40,14 +46,25 @@ export async function choose(
   tap: LogitsTap | null,
 ): Promise<(Chosen | { readonly error: unknown })[]> {
   const found: (Chosen | { readonly error: unknown })[] = []
+  const masks = placed.map(({ choice: { constraint } }, i) => {
+    try {
+      return constraint?.mask() ?? null
+    } catch (error) {
+      found[i] = { error }
+      return null
+    }
+  })
   const pick = (i: number, scores: Float32Array) => {
     const { choice } = placed[i]!
     const { settings } = choice
     try {
       const logprob = (id: number) => tokenLogProb(before, id, settings.logprobs!)
       const before = settings.logprobs === null ? scores : scores.slice()
+      const mask = masks[i] ?? null
+      if (mask !== null) holdTo(scores, mask)
       processScores(scores, choice, settings, choice.ends, tap)
       const id = settings.doSample ? choice.random.pick(softmax(scores)) : argmax(scores)
+      if (mask !== null && !(scores[id]! > -Infinity)) throw noWayOn()
       found[i] = { id, logprob: settings.logprobs === null ? null : logprob(id) }
     } catch (error) {
       found[i] = { error }
@@ -57,9 +74,12 @@ export async function choose(
   /** Those of which the highest scores are enough, by what their sum over the vocabulary is scaled with. */
   const short = new Map<number | null, { readonly i: number; readonly count: number }[]>()
   for (const [i, { choice }] of placed.entries()) {
+    if (found[i]) continue
     const { settings, ends } = choice
     const count =
-      tap === null ? highestNeeded(settings, scores.vocab, isTooShort(choice) ? ends.size : 0) : null
+      tap === null
+        ? highestNeeded(settings, scores.vocab, isTooShort(choice) ? ends.size : 0, masks[i] != null)
+        : null
     if (count === null) whole.push(i)
     else {
       const scale = settings.doSample && settings.topK === 0 ? 1 / settings.temperature : null
@@ -78,10 +98,11 @@ export async function choose(
     for (const [k, { i }] of group.entries()) {
       const { choice } = placed[i]!
       const { settings, random, ends } = choice
-      const top = isTooShort(choice) ? without(highest[k]!, ends) : highest[k]!
+      const isOpen = (id: number) => !(isTooShort(choice) && ends.has(id)) && isWithin(masks[i] ?? null, id)
+      const top = isTooShort(choice) || masks[i] !== null ? those(highest[k]!, isOpen) : highest[k]!
       const kept = settings.doSample ? candidates(top, settings, count === scores.vocab) : top
       // Equal scores, or a flat distribution, may extend beyond the scores that were read.
-      if (kept === null) whole.push(i)
+      if (kept === null || kept.ids.length === 0) whole.push(i)
       else {
         const id = kept.ids[settings.doSample ? random.pick(softmax(kept.scores)) : 0]!
         found[i] = { id, logprob: null }
@@ -97,6 +118,13 @@ export async function choose(
   return found
 }
 
+const noWayOn = () =>
+  new IftError(
+    'IFT_CONSTRAINT',
+    'No token of the vocabulary goes on with what the constraint and the settings of the request allow.',
+    'Leave out noRepeatNgramSize and minNewTokens, or allow more.',
+  )
+
 const isTooShort = ({ ids, promptTokens, settings }: Choice) =>
   ids.length - promptTokens < settings.minNewTokens
 
@@ -108,8 +136,11 @@ function highestNeeded(
   { doSample, topK, topP, repetitionPenalty, noRepeatNgramSize, logprobs }: DecodeSettings,
   vocab: number,
   heldBack: number,
+  constrained: boolean,
 ): number | null {
   if (repetitionPenalty !== 1 || noRepeatNgramSize > 0 || logprobs !== null) return null
+  // A model that knows what is asked of it likes what it is held to.
+  if (constrained) return doSample ? null : within(vocab, likely)
   if (!doSample) return Math.min(vocab, 1 + heldBack)
   // As many again, for those that are equal to the k-th.
   if (topK > 0) return within(vocab, 2 * topK + heldBack)
@@ -123,8 +154,8 @@ function within(vocab: number, count: number): number | null {
   return wanted <= mostTop ? wanted : null
 }
 
-function without({ scores, ids, logSum }: Highest, ends: ReadonlySet<number>): Highest {
-  const left = Array.from(ids.keys()).filter((i) => !ends.has(ids[i]!))
+function those({ scores, ids, logSum }: Highest, isOpen: (id: number) => boolean): Highest {
+  const left = Array.from(ids.keys()).filter((i) => isOpen(ids[i]!))
   return { scores: scoresAt(scores, left), ids: idsAt(ids, left), logSum }
 }
 

@@ -9,7 +9,9 @@ import {
 import type { GenerateOptions, LogitsContext } from '../contract/generate.js'
 
 /** Options with every default. */
-export interface DecodeSettings extends Required<Omit<GenerateOptions, 'adapter' | 'logprobs'>> {
+export interface DecodeSettings extends Required<
+  Omit<GenerateOptions, 'adapter' | 'logprobs' | 'constraint'>
+> {
   /** Null where none are asked for. */
   readonly logprobs: number | null
 }
@@ -34,7 +36,7 @@ const defaults: Omit<DecodeSettings, 'maxNewTokens'> = {
 const mostLogProbs = 100
 
 /** Fills in defaults; IFT_GENERATE_OPTION for a value that means nothing. */
-export function decodeSettings({ adapter: _, ...options }: GenerateOptions): DecodeSettings {
+export function decodeSettings({ adapter: _, constraint, ...options }: GenerateOptions): DecodeSettings {
   const settings: DecodeSettings = { ...defaults, ...options }
   const require = (ok: boolean, name: keyof DecodeSettings, expected: string) => {
     if (!ok)
@@ -56,6 +58,7 @@ export function decodeSettings({ adapter: _, ...options }: GenerateOptions): Dec
       logprobs >= 0 &&
       logprobs <= mostLogProbs), 'logprobs', `a whole number from 0 to ${mostLogProbs}`)
   require(logprobs === null || numBeams === 1, 'logprobs', 'left out with numBeams above 1')
+  require(constraint === undefined || numBeams === 1, 'numBeams', '1 with a constraint')
   return settings
 }
 

@@ -1,5 +1,6 @@
 import type {
   BackendDefinition,
+  ConstraintDefinition,
   DatasetDefinition,
   ModelDefinition,
   OptimizerDefinition,
@@ -63,6 +64,8 @@ export const defineDataset = definer<DatasetDefinition>('dataset', (hooks) => ho
 export const defineTemplate = definer<PromptTemplate>('template', (hooks) => hooks.template)
 /** A kind of tokenizer file. */
 export const defineTokenizer = definer<TokenizerDefinition>('tokenizer', (hooks) => hooks.tokenizer)
+/** A kind of constraint on answers. */
+export const defineConstraint = definer<ConstraintDefinition>('constraint', (hooks) => hooks.constraint)
 /** A kind of device. */
 export const defineBackend = definer<BackendDefinition>('backend', (hooks) => hooks.backend)
 

@@ -22,6 +22,7 @@ import type {
 } from '../contract/train.js'
 import type {
   BackendDefinition,
+  ConstraintDefinition,
   DatasetDefinition,
   ModelDefinition,
   OptimizerDefinition,
@@ -124,6 +125,7 @@ export const createSessionHooks = () =>
     configResolved: named('configResolved', new SyncHook<[ResolvedConfig]>(['config'])),
 
     backend: new Registry<BackendDefinition>('backend'),
+    constraint: new Registry<ConstraintDefinition>('constraint'),
     model: new Registry<ModelDefinition>('model'),
     peft: new Registry<PeftMethod>('peft'),
     dataset: new Registry<DatasetDefinition>('dataset'),

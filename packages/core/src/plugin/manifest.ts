@@ -45,6 +45,7 @@ export const providesSchema = z.strictObject({
   optimizer: words.default([]),
   template: words.default([]),
   tokenizer: words.default([]),
+  constraint: words.default([]),
   backend: named(
     z.strictObject({
       /** `device: auto` tries the highest first, and none without it. */

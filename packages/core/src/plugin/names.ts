@@ -12,6 +12,7 @@ export const infixes: readonly (readonly [Noun, string])[] = [
   ['optimizer', 'optimizer'],
   ['template', 'template'],
   ['tokenizer', 'tokenizer'],
+  ['constraint', 'constraint'],
   ['backend', 'kernels'],
 ]
 

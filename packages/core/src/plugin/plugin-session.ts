@@ -1,6 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type {
   BackendDefinition,
+  ConstraintDefinition,
   DatasetDefinition,
   ModelDefinition,
   OptimizerDefinition,
@@ -112,6 +113,10 @@ export class PluginSession implements PluginHost {
 
   tokenizer(name: string): Promise<TokenizerDefinition> {
     return this.#lookup('tokenizer', name, this.hooks.tokenizer)
+  }
+
+  constraint(name: string): Promise<ConstraintDefinition> {
+    return this.#lookup('constraint', name, this.hooks.constraint)
   }
 
   backend(name: string): Promise<BackendDefinition> {

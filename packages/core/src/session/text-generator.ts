@@ -8,13 +8,16 @@ import {
   type EngineOptions,
   type ScoreOptions,
 } from '../generate/engine/engine.js'
+import type { Answer } from '../generate/engine/answer.js'
 import type { LogitsTap } from '../generate/settings.js'
+import type { ConstraintDefinition } from '../contract/constraint.js'
 import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { encodePrompt } from '../data/encode.js'
 import type { InstructionExample, MessagesExample } from '../contract/data.js'
 import type { VirtualLength } from '../contract/peft.js'
 import { AnswerText } from './answer-text.js'
 import { cachePages } from './cache-pages.js'
+import { Constraints } from './constraints.js'
 import type { OpenModel } from './open-model.js'
 import { positionsLeft, virtualLength } from '../data/virtual-tokens.js'
 
@@ -53,10 +56,12 @@ export class TextGenerator {
   readonly #open: OpenModel
   readonly #decoder: Decoder
   readonly #engine: Engine
+  readonly #constraints: Constraints
 
   constructor(
     open: OpenModel,
     tap: LogitsTap | null,
+    constraintOf: (kind: string) => Promise<ConstraintDefinition>,
     { cacheBytes, deterministic, ...options }: GeneratorOptions = {},
   ) {
     this.#open = open
@@ -66,15 +71,17 @@ export class TextGenerator {
       maxPages,
       ...(deterministic !== undefined && { deterministic }),
     })
+    // Special tokens do not appear in the text, so end tokens are recognised by their ids.
+    const ends = new Set([
+      ...open.ends,
+      ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
+    ])
+    this.#constraints = new Constraints(open.tokenizer, ends, constraintOf)
     this.#engine = new Engine(
       {
         decoder: this.#decoder,
         tokenizer: open.tokenizer,
-        // Special tokens do not appear in the text, so end tokens are recognised by their ids.
-        ends: new Set([
-          ...open.ends,
-          ...open.template.stop.flatMap((text) => open.tokenizer.specials.get(text) ?? []),
-        ]),
+        ends,
         stop: open.template.stop,
         room: (adapter) => {
           const virtual = this.virtualOf(adapter)
@@ -122,6 +129,12 @@ export class TextGenerator {
     return Int32Array.of(...frame.before, ...frame.after, ...(await tokenizer.encode(text)).ids)
   }
 
+  async #submit(prompt: Prompt, options: GenerateOptions, request: AnswerOptions): Promise<Answer> {
+    const ids = await this.encode(prompt)
+    const constraint = await this.#constraints.begin(options.constraint)
+    return this.#engine.submit(ids, options, { ...request, constraint })
+  }
+
   /** Continues a prompt; `onText` receives the text as it becomes certain. */
   async generate(
     prompt: Prompt,
@@ -130,7 +143,7 @@ export class TextGenerator {
   ): Promise<Generation> {
     const shown = new AnswerText(prompt)
     request.signal?.throwIfAborted()
-    const answer = this.#engine.submit(await this.encode(prompt), options, request)
+    const answer = await this.#submit(prompt, options, request)
     if (onText)
       for await (const piece of answer) {
         const text = shown.piece(piece)
@@ -146,7 +159,7 @@ export class TextGenerator {
     request: AnswerOptions = {},
   ): AsyncGenerator<string> {
     const shown = new AnswerText(prompt)
-    for await (const piece of this.#engine.submit(await this.encode(prompt), options, request)) {
+    for await (const piece of await this.#submit(prompt, options, request)) {
       const text = shown.piece(piece)
       if (text) yield text
     }
@@ -186,7 +199,7 @@ export class TextGenerator {
         const prompt = ids[index]
         if (!prompt) continue
         ended.throwIfAborted()
-        const answer = this.#engine.submit(prompt, optionsOf(index), { stream: index, signal: ended })
+        const answer = await this.#submit(prompt, optionsOf(index), { stream: index, signal: ended })
         const generation = AnswerText.of(prompts[index], await answer.result)
         results[index] = generation
         await onDone?.(generation, index)
@@ -204,7 +217,7 @@ export class TextGenerator {
   }
 
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
-  score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<(number | null)[]> {
+  async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<(number | null)[]> {
     return this.#engine.score(ids, options)
   }
 

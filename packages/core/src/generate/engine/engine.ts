@@ -1,5 +1,6 @@
 import { IftError } from '@ift/tensor'
 import type { AdapterChoice } from '../../contract/adapters.js'
+import type { ConstraintState } from '../../contract/constraint.js'
 import type { GenerateOptions } from '../../contract/generate.js'
 import type { Tokenizer } from '../../contract/tokenizer.js'
 import { saidVirtual } from '../../data/virtual-tokens.js'
@@ -51,6 +52,8 @@ export interface RequestOptions {
 export interface AnswerOptions extends RequestOptions {
   /** Stream of the random numbers of the seed: equal requests of different streams have different answers. 0 when omitted. */
   readonly stream?: number
+  /** What the answer is held to, at its beginning; it is the answer's own. */
+  readonly constraint?: ConstraintState | null
 }
 
 export interface ScoreOptions extends RequestOptions {
@@ -125,6 +128,7 @@ export class Engine {
     })
     const parts = {
       ...{ tokenizer, ends, settings, answer, stream: request.stream ?? 0 },
+      constraint: request.constraint ?? null,
       stops: [...stop, ...settings.stop],
     }
     const job =

@@ -1,4 +1,5 @@
 import type { Tokenizer } from '../../contract/tokenizer.js'
+import type { ConstraintState } from '../../contract/constraint.js'
 import type { FinishReason, TokenLogProb } from '../../contract/generate.js'
 import { AnswerWriter } from '../answer-writer.js'
 import type { Choice } from '../choose.js'
@@ -17,6 +18,8 @@ export interface AnswerParts {
   readonly settings: DecodeSettings
   /** Stream of the seed. */
   readonly stream: number
+  /** What the answer is held to. */
+  readonly constraint: ConstraintState | null
   readonly answer: Answer
 }
 
@@ -27,6 +30,7 @@ export class SampleJob extends Job implements Choice {
   readonly settings: DecodeSettings
   readonly random: Random
   readonly ends: ReadonlySet<number>
+  readonly constraint: ConstraintState | null
   readonly #writer: AnswerWriter
   readonly #answer: Answer
   readonly #logprobs: TokenLogProb[] = []
@@ -34,7 +38,7 @@ export class SampleJob extends Job implements Choice {
   constructor(
     order: JobOrder,
     prompt: ArrayLike<number>,
-    { tokenizer, ends, stops, settings, stream, answer }: AnswerParts,
+    { tokenizer, ends, stops, settings, stream, answer, constraint }: AnswerParts,
   ) {
     super(order)
     this.ids = Array.from(prompt)
@@ -42,6 +46,7 @@ export class SampleJob extends Job implements Choice {
     this.settings = settings
     this.random = new Random(settings.seed, stream)
     this.ends = ends
+    this.constraint = constraint
     this.#answer = answer
     this.#writer = new AnswerWriter(tokenizer, stops, (text) => {
       answer.push(text)
@@ -55,10 +60,12 @@ export class SampleJob extends Job implements Choice {
   /** Takes the token that was chosen; when it is the last, what gives the answer to who asked. */
   async take(id: number, logprob: TokenLogProb | null): Promise<(() => void) | null> {
     if (this.ends.has(id)) return this.#finish('eos')
+    this.constraint?.accept(id)
     this.ids.push(id)
     this.lines[0]?.ids.push(id)
     if (logprob) this.#logprobs.push(logprob)
     if (await this.#writer.push(id)) return this.#finish('stop')
+    if (this.constraint?.ended) return this.#finish('eos')
     const isFull = this.ids.length - this.promptTokens >= this.settings.maxNewTokens
     return isFull ? this.#finish('length') : null
   }

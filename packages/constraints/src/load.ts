@@ -1,0 +1,12 @@
+import { loadAddon } from '@ift/tensor/native'
+import type { Addon } from './addon.js'
+
+/** The native add-on. Throws IFT_CONSTRAINT_UNAVAILABLE with what was looked for. */
+export const addon = (): Addon =>
+  loadAddon({
+    what: 'the constraints',
+    code: 'IFT_CONSTRAINT_UNAVAILABLE',
+    from: import.meta.url,
+    binary: 'constraints',
+    build: 'pnpm --filter @ift/constraints run build:native',
+  }) as Addon
