@@ -33,6 +33,19 @@ export interface DatasetDefinition {
   readonly name: string
   /** SPDX identifier or the licence's name, of the data. */
   readonly license: string
+  /** What the licence allows and asks, as far as somebody says. */
+  readonly terms?: {
+    readonly commercial?: boolean | undefined
+    readonly shareAlike?: boolean | undefined
+    /** Whose terms apply besides: OpenAI's on outputs of its models. */
+    readonly others: readonly string[]
+  }
+  /** Other datasets that it holds, whole or in part, as `name` or `name:part`. */
+  readonly contains?: readonly string[]
+  /** Data that others evaluate on and that it holds. */
+  readonly evaluation?: readonly string[]
+  /** What somebody who trains on it should know. */
+  readonly warnings?: readonly string[]
   /** Where the data comes from: a URL or a citation. */
   readonly source: string
   readonly description: string

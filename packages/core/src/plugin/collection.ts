@@ -6,11 +6,17 @@ import { defineDataset, definePlugin, type IftPlugin } from './define.js'
 
 /** What a card says of one of its datasets. */
 function factsOf(card: Card, name: string): Omit<DatasetDefinition, 'load'> {
-  const { description, tags, license, upstream, citation, size, hub } = datasetFacts(card, name)
+  const facts = datasetFacts(card, name)
+  const { description, tags, license, upstream, citation, size, hub } = facts
+  const { commercial, shareAlike, terms } = license
   const places = upstream.flatMap(({ hub: onHub, url }) => url ?? (onHub === undefined ? [] : [onHub]))
   return {
     name,
     license: license.id,
+    terms: { commercial, shareAlike, others: terms },
+    contains: facts.contains,
+    evaluation: facts.evaluation,
+    warnings: facts.warnings,
     source: [places.join(', '), citation].filter(Boolean).join('; '),
     description,
     tags,

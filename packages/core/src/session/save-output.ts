@@ -6,6 +6,7 @@ import type { ResolvedConfig } from '../config/schema.js'
 import type { AdapterFiles } from '../contract/peft.js'
 import type { RunFolder } from '../train/run-folder.js'
 import { version } from '../version.js'
+import { adapterCard, type CardedAdapter } from './adapter-card.js'
 import type { AdapterRecord, ModelFiles } from './model-files.js'
 import { modelRecord, type OpenModel } from './open-model.js'
 
@@ -14,21 +15,29 @@ export async function saveOutput(
   config: ResolvedConfig,
   open: OpenModel,
   folder: RunFolder,
+  data: Pick<CardedAdapter, 'datasets' | 'facts'>,
 ): Promise<string> {
   if (!open.peft) {
     await saveModel(folder.model, { ...open, configJson: open.json, record: modelRecord(open) })
     return folder.model
   }
   const { trainOn } = config
-  await writeAdapterFolder(folder.adapter, await open.peft.save(), { ...open, trainOn })
+  const files = await open.peft.save()
+  const card = adapterCard({
+    format: files.format ?? 'peft',
+    ...{ config, family: open.definition.name, template: open.template.name },
+    ...data,
+  })
+  await writeAdapterFolder(folder.adapter, files, { ...open, trainOn }, card)
   return folder.adapter
 }
 
-/** Writes an adapter with its tokenizer and the record of what it was made with. */
+/** Writes an adapter with its tokenizer, the record of what it was made with, and its `card` (README.md). */
 export async function writeAdapterFolder(
   dir: string,
   files: AdapterFiles,
   made: Pick<ModelFiles, 'tokenizer' | 'template' | 'quantize' | 'learned'> & Pick<AdapterRecord, 'trainOn'>,
+  card?: string,
 ): Promise<void> {
   const { tokenizer, template, trainOn, quantize, learned } = made
   const record: AdapterRecord = {
@@ -42,5 +51,6 @@ export async function writeAdapterFolder(
   await writeAdapter(dir, files, async (to: string) => {
     await tokenizer.save(to)
     await writeFile(join(to, recordFile), `${JSON.stringify(record, null, 2)}\n`)
+    if (card !== undefined) await writeFile(join(to, 'README.md'), card)
   })
 }

@@ -18,6 +18,7 @@ import type { RunGuard } from '../train/run-guard.js'
 import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../contract/train.js'
 import { version } from '../version.js'
+import { dataFacts, factNotes } from './data-facts.js'
 import { openData, type RunData } from './open-data.js'
 import { measureSpeed, type Speed } from './measure.js'
 import { modelFacts, modelIdentity } from './identity.js'
@@ -162,6 +163,8 @@ async function openIn(
       'There are no training samples.',
       'Set data: in the config, or look at what was dropped: npx ift data stats',
     )
+  const names = data.datasets.map(({ name }) => name)
+  const facts = await dataFacts(session, names)
   const ranks = Ranks.of(open.backend)
   let manifest: Manifest = {
     ift: version,
@@ -173,6 +176,7 @@ async function openIn(
     recipe: open.recipe,
     dataHash: data.hash,
     mixture: data.mixture,
+    licenses: Object.fromEntries(facts.map(({ name, license }) => [name, license])),
     identity: modelIdentity(open),
     plugins: session.plugins,
     packages: {},
@@ -206,7 +210,7 @@ async function openIn(
       })
     agreed = true
   }
-  const notes = [...data.notes, ...(open.peft?.notes ?? [])]
+  const notes = [...factNotes(facts), ...data.notes, ...(open.peft?.notes ?? [])]
   const unmergeable =
     open.peft &&
     (open.peft.unmergeable ??
@@ -289,7 +293,7 @@ async function openIn(
     saveOutput: async () => {
       if (!lock) return open.peft ? folder.adapter : folder.model
       await guard.confirm()
-      return saveOutput(config, open, folder)
+      return saveOutput(config, open, folder, { datasets: names, facts })
     },
   })
   const zeroRate = zeroRateNote(trainer.schedule)

@@ -38,6 +38,8 @@ export interface Manifest {
   readonly dataHash: string
   /** What the run takes of each dataset, by the names that the config's led to; absent in what older versions wrote. */
   readonly mixture?: readonly MixtureRow[]
+  /** Licences of the datasets of packages, by name; absent in what older versions wrote. */
+  readonly licenses?: Readonly<Record<string, string>>
   readonly identity: RunIdentity
   /** Plugins in use. */
   readonly plugins: readonly string[]
