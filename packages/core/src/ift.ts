@@ -244,7 +244,9 @@ export class Ift extends PluginSession {
     const files = await openModelFiles(this, this.config)
     const { config } = withRecipe(this.config, files.definition.recipe)
     const virtual = await plannedVirtualTokens(this, config, files.adapterDir)
-    return { ...files, data: await openData(this, config, files, { virtual }) }
+    const data = await openData(this, config, files, { virtual })
+    this.#opened.add(data)
+    return { ...files, data }
   }
 
   /** The adapter that was trained last on the data of the config; null without one, and where the config names an adapter. */

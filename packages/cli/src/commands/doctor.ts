@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { cpus, freemem, totalmem } from 'node:os'
-import { Ift, IftError, namesOf, verb } from '@ift/core'
+import { cachePath, cacheSize, Ift, IftError, namesOf, verb } from '@ift/core'
 import { bytes } from '../ui/format.js'
 import { version } from '../version.js'
 
@@ -23,6 +23,8 @@ export const doctor = verb({
           ? mpi.stdout.split('\n')[0]!.trim()
           : 'not installed: train --nproc on the CPU needs it'
       rows.push(['mpirun', found])
+      const kept = await cacheSize(cachePath(ift.rootDir))
+      if (kept.files > 0) rows.push(['.ift-cache', `${bytes(kept.bytes)} of data, ${kept.files} files`])
       let healthy = true
       const installed = ift.names('backend')
       for (const { package: of, provides } of ift.catalogue())

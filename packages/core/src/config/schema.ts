@@ -334,6 +334,14 @@ export const configSchema = strict({
   })
     .prefault({})
     .describe('What evaluation runs on.'),
+  cache: strict({
+    maxSize: positive
+      .default(20)
+      .describe('GiB of tokenised data in .ift-cache; beyond it what was used longest ago is removed.'),
+    maxAge: positive.default(30).describe('Days without use after which tokenised data are removed.'),
+  })
+    .prefault({})
+    .describe('What is kept in .ift-cache beside the config.'),
   ranks: strict({
     timeout: positive
       // Timers hold 2^31 milliseconds.

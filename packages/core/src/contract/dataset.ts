@@ -16,7 +16,8 @@ export interface DatasetContext {
    * A pattern (`data/*.jsonl`) is given with the folder that it is in, for all files that it matches. Fails with IFT_SOURCE_NOT_FOUND, naming
    * where it looked. `hub` is another hub id than that of the definition. Where the user names a
    * split, `name` is the training file and the one with the word of the split in place of `train` is given; with `everySplit` it is the
-   * name of the file itself.
+   * name of the file itself. Tokenised samples are kept by the contents of these files: examples that depend on other files, or on the time
+   * or the net, must not ask for any.
    */
   file(name: string, hub?: string, how?: { readonly everySplit?: boolean }): Promise<string>
   /** The split that the user names, of a dataset whose files are not called by it; absent for training. */

@@ -12,7 +12,7 @@ import {
   type BuildOptions,
 } from './build.js'
 import { encodeExample, ignoredLabel } from './encode.js'
-import { SampleStore, SampleStoreBuilder } from './store.js'
+import type { SampleStore } from './store/index.js'
 import { alpaca, builtinTemplates, plain } from './template/index.js'
 import type { Example } from '../contract/data.js'
 
@@ -119,6 +119,44 @@ describe('cache', () => {
     ])
       await expect(build({ cache, ...changed, tokenizer: refuse })).rejects.toThrow('tokenised')
   })
+  test('of two that ask at once for the same, one tokenises', async () => {
+    const cache = { dir: join(dir, 'at-once'), key: 'k' }
+    let calls = 0
+    const counted = {
+      ...tokenizer,
+      encodeBatch: (texts: readonly string[]) => {
+        calls++
+        return tokenizer.encodeBatch(texts)
+      },
+    }
+    const [one, two] = await Promise.all([1, 2].map(() => build({ cache, tokenizer: counted })))
+    expect(contents(one!)).toEqual(contents(two!))
+    const both = calls
+    await build({ tokenizer: counted })
+    expect(calls - both).toBe(both)
+    expect(await readdir(cache.dir)).toHaveLength(1)
+  })
+  test('a key that is known only when the examples were read, and the records that gave none', async () => {
+    const dropped = new Map<string, number>()
+    async function* reading() {
+      yield* locateExamples('set', stream(examples))
+      dropped.set('no answer', 3)
+    }
+    const place = join(dir, 'later')
+    const made = await buildSampleStore(reading(), {
+      ...options,
+      dropped,
+      cache: { dir: place, key: () => Promise.resolve('k') },
+    })
+    expect(made.dropped).toEqual({ 'no answer': 3 })
+    const refuse = { ...tokenizer, encodeBatch: () => Promise.reject(new Error('tokenised')) }
+    const read = await build({ cache: { dir: place, key: 'k' }, tokenizer: refuse })
+    expect(contents(read)).toEqual(contents(made))
+    expect(read.dropped).toEqual({ 'no answer': 3 })
+    const unknown = join(dir, 'unknown')
+    await build({ cache: { dir: unknown, key: () => Promise.resolve(null) } })
+    expect((await readdir(unknown).catch(() => [])).filter((name) => name.endsWith('.samples'))).toEqual([])
+  })
   test('two builds write the same bytes', async () => {
     const files = await Promise.all(
       ['one', 'two'].map(async (name) => {
@@ -161,49 +199,5 @@ describe('cache', () => {
       new Set(await Promise.all([hashFiles([a]), hashFiles([b]), hashFiles([a, b]), hashFiles([b, a])])).size,
     ).toBe(4)
     expect(new Set(builtinTemplates.map(templateFingerprint)).size).toBe(builtinTemplates.length)
-  })
-})
-
-describe('store', () => {
-  test('more tokens than one piece holds, saved and read again', async () => {
-    const builder = new SampleStoreBuilder()
-    const samples = Array.from({ length: 5 }, (_, n) => {
-      const ids = Int32Array.from({ length: 400_003 }, (_, i) => (i * 7 + n) % 50_000)
-      return { ids, labels: ids.map((id, i) => ((i + n) % 3 === 0 ? id : ignoredLabel)) }
-    })
-    for (const sample of samples) builder.add(sample)
-    builder.add({ ids: new Int32Array(0), labels: new Int32Array(0) })
-    const store = builder.build({
-      examples: 6,
-      truncated: 0,
-      cutTokens: 0,
-      long: 0,
-      untrained: 0,
-      filtered: 0,
-    })
-    await store.save(dir, 'pieces')
-    const read = await SampleStore.load(dir, 'pieces')
-    const same = (a: Int32Array, b: Int32Array) =>
-      Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0
-    for (const one of [store, read!]) {
-      expect(one.count).toBe(6)
-      for (const [i, { ids, labels }] of samples.entries()) {
-        const found = one.sample(i)
-        expect(same(found.ids, ids) && same(found.labels, labels), `sample ${i}`).toBe(true)
-        expect(one.trained(i)).toBe(labels.subarray(1).filter((label) => label !== ignoredLabel).length)
-        expect(one.learnsFirst(i)).toBe(labels[0] !== ignoredLabel)
-      }
-      expect(one.length(5)).toBe(0)
-      expect(one.learnsFirst(5)).toBe(false)
-      expect(() => one.sample(6)).toThrow(/Sample 6 of 6/)
-    }
-  })
-  test('labels must belong to their ids', () => {
-    expect(() =>
-      new SampleStoreBuilder().add({ ids: Int32Array.of(1, 2), labels: Int32Array.of(-100, 3) }),
-    ).toThrow(/labels\[1\]/)
-    expect(() =>
-      new SampleStoreBuilder().add({ ids: Int32Array.of(1, 2), labels: Int32Array.of(1) }),
-    ).toThrow(/2 ids and 1 labels/)
   })
 })

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { PromptTemplate } from '../contract/template.js'
 import type { Tokenizer } from '../contract/tokenizer.js'
 import { encodeExamples, type EncodeOptions } from './encode.js'
 import { isExampleRecord, recordConverter, type FormatOptions } from './format/index.js'
 import { fileOf, readRecords, storedBytes, type ReadOptions } from './read/index.js'
-import { SampleStore, SampleStoreBuilder, type StoreCounts } from './store.js'
+import { alone, SampleStore, SampleStoreBuilder, type StoreCounts } from './store/index.js'
 import type { Example, Sample } from '../contract/data.js'
+import { version } from '../version.js'
 
 /** An example and where it came from, for messages. */
 export interface LocatedExample {
@@ -121,16 +123,19 @@ export interface BuildOptions extends EncodeOptions {
   readonly onSample?: (sample: Sample) => Sample | null
   /**
    * Where finished samples are kept, and what their examples are: a hash of the data files and of everything else that
-   * decides the examples (form, columns, limit, seed, hooks). Tokenizer, template and options are added here.
+   * decides the examples (form, columns, limit, seed, hooks). Tokenizer, template and options are added here. A function gives
+   * what is known only when the examples were read, or null.
    */
   readonly cache?: {
     readonly dir: string
-    readonly key: string
+    readonly key: string | (() => Promise<string | null>)
     /** Whether new samples are kept; yes when omitted. */
     readonly keep?: boolean
     /** Told that they cannot be kept; without it that is an error. */
     readonly onFailure?: (error: IftError) => unknown
   }
+  /** Records that gave no example, by reason; filled while the examples are read, and kept with the samples. */
+  readonly dropped?: ReadonlyMap<string, number>
   /** Called now and then with the examples done. */
   readonly onProgress?: (examples: number) => void
 }
@@ -138,11 +143,17 @@ export interface BuildOptions extends EncodeOptions {
 /** Examples that are tokenised in one call. */
 const batchExamples = 256
 
-export const cacheKey = (key: string, options: BuildOptions): string =>
+/** The file in which samples are kept. */
+export const samplesPath = (dir: string, key: string, options: BuildOptions): string =>
+  join(dir, `${cacheKey(key, options)}.samples`)
+
+const cacheKey = (key: string, options: BuildOptions): string =>
   createHash('sha256')
     .update(
       JSON.stringify([
         'samples-2',
+        // Another version may read or write texts differently.
+        version,
         key,
         options.tokenizer.fingerprint,
         options.tokenizer.addBos,
@@ -162,19 +173,55 @@ const located = (where: string, cause: unknown): unknown =>
 
 /**
  * Tokenises examples into a store; the same examples and options give the same store. Reading goes on while a batch is
- * tokenised. A whole store of the same key in the cache is taken instead, a broken one is made again.
+ * tokenised. A whole store of the same key in the cache is taken instead, a broken one is made again. Of several processes that ask for
+ * the same, one makes it. Whoever is given the store closes it.
  */
 export async function buildSampleStore(
   examples: AsyncIterable<LocatedExample>,
   options: BuildOptions,
 ): Promise<SampleStore> {
-  const { template, tokenizer, onExample, onSample, cache, onProgress } = options
-  const key = cache && cacheKey(cache.key, options)
-  if (cache) {
-    const stored = await SampleStore.load(cache.dir, key!)
-    if (stored) return stored
+  const { cache } = options
+  if (!cache) return tokenise(examples, options)
+  const { dir, key, keep = true } = cache
+  if (typeof key !== 'string') return tokenise(examples, options)
+  const path = samplesPath(dir, key, options)
+  const stored = await SampleStore.open(path)
+  if (stored) return stored
+  if (!keep) return tokenise(examples, options)
+  return alone(path, async () => (await SampleStore.open(path)) ?? tokenise(examples, options))
+}
+
+async function tokenise(
+  examples: AsyncIterable<LocatedExample>,
+  options: BuildOptions,
+): Promise<SampleStore> {
+  const { cache } = options
+  const isKept = cache !== undefined && cache.keep !== false
+  const builder = new SampleStoreBuilder(isKept ? { dir: cache.dir } : {})
+  try {
+    const counts = await encodeAll(examples, options, builder)
+    const dropped = Object.fromEntries(options.dropped ?? [])
+    if (isKept)
+      try {
+        const key = typeof cache.key === 'string' ? cache.key : await cache.key()
+        if (key !== null) return await builder.keep(samplesPath(cache.dir, key, options), counts, dropped)
+      } catch (error) {
+        if (!cache.onFailure || !(error instanceof IftError)) throw error
+        cache.onFailure(error)
+      }
+    return builder.build(counts, dropped)
+  } catch (error) {
+    await builder.discard()
+    throw error
   }
-  const builder = new SampleStoreBuilder()
+}
+
+async function encodeAll(
+  examples: AsyncIterable<LocatedExample>,
+  options: BuildOptions,
+  builder: SampleStoreBuilder,
+): Promise<StoreCounts> {
+  const { template, tokenizer, onExample, onSample, onProgress } = options
   const counts = { examples: 0, truncated: 0, cutTokens: 0, long: 0, untrained: 0, filtered: 0 }
 
   const encodeBatch = async (batch: readonly LocatedExample[]) => {
@@ -213,6 +260,7 @@ export async function buildSampleStore(
       }
       builder.add(sample)
     }
+    await builder.flush()
     onProgress?.(counts.examples)
   }
 
@@ -245,13 +293,5 @@ export async function buildSampleStore(
   // The closure assigns it.
   const last = pending as ReturnType<typeof encodeBatch> | null
   if (last) await take(last)
-  const store = builder.build(counts satisfies StoreCounts)
-  if (cache && cache.keep !== false)
-    try {
-      await store.save(cache.dir, key!)
-    } catch (error) {
-      if (!cache.onFailure || !(error instanceof IftError)) throw error
-      cache.onFailure(error)
-    }
-  return store
+  return counts
 }

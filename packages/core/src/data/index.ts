@@ -57,7 +57,14 @@ export {
   type Distribution,
   type TokenReport,
 } from './stats.js'
-export { SampleStore, SampleStoreBuilder, type SampleSource, type StoreCounts } from './store.js'
+export {
+  cacheSize,
+  SampleStore,
+  SampleStoreBuilder,
+  type BuilderOptions,
+  type SampleSource,
+  type StoreCounts,
+} from './store/index.js'
 export { builtinTemplates, createChatTemplate } from './template/index.js'
 export { answerOf, exclude, learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
 export { callsOf, functionsOf, type ToolCall } from './tool-calls.js'

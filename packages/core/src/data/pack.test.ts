@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ignoredLabel } from './encode.js'
 import { createPacker, packSamples, type PackerOptions } from './pack.js'
 import { DataRandom, permutation } from './random.js'
-import { SampleStoreBuilder, type SampleStore } from './store.js'
+import { SampleStoreBuilder, type SampleStore } from './store/index.js'
 import type { PackedBatch, Sample } from '../contract/data.js'
 
 const none = { examples: 0, truncated: 0, cutTokens: 0, long: 0, untrained: 0, filtered: 0 }

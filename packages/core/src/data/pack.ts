@@ -2,7 +2,7 @@ import { IftError, type PromptSpan } from '@ift/tensor'
 import { ignoredLabel } from './encode.js'
 import { eachOnce, type Epochs } from './epochs.js'
 import { prefixGroups } from './shared-prefixes.js'
-import type { SampleSource } from './store.js'
+import type { SampleSource } from './store/index.js'
 import type { PackedBatch, Sample } from '../contract/data.js'
 
 /** Where the next step begins. Small, JSON, part of a checkpoint. */

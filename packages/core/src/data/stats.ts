@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { exactJson } from './exact-json.js'
 import { messageText, toMessages } from './conversation.js'
-import type { SampleStore, StoreCounts } from './store.js'
+import type { SampleStore, StoreCounts } from './store/index.js'
 import { isText, isTokenized, type Example } from '../contract/data.js'
 
 /** How numbers are spread. Percentiles are values that occur (nearest rank). */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ignoredLabel } from './encode.js'
 import { createPacker, packSamples, type PackerOptions, type VirtualRowsOf } from './pack.js'
-import { SampleStoreBuilder } from './store.js'
+import { SampleStoreBuilder } from './store/index.js'
 import type { Sample } from '../contract/data.js'
 
 const none = { examples: 0, truncated: 0, cutTokens: 0, long: 0, untrained: 0, filtered: 0 }

@@ -75,16 +75,27 @@ export async function readRegular(path: string, most: number): Promise<Buffer> {
   }
 }
 
-/** `readRegular` at once. */
-export function readRegularSync(path: string, most: number): Buffer {
+/** `openRegular` at once; the caller closes the file. */
+export function openRegularSync(path: string): { readonly file: number; readonly size: number } {
   let file = -1
   try {
     refuseOthers(path, statSync(path))
     file = openSync(path, readFlags)
     const info = fstatSync(file)
     refuseOthers(path, info)
-    if (info.size > most) throw tooLarge(path, most, info.size)
-    let bytes = Buffer.allocUnsafeSlow(info.size + 1)
+    return { file, size: info.size }
+  } catch (error) {
+    if (file >= 0) closeSync(file)
+    throw readFailed(path, error)
+  }
+}
+
+/** `readRegular` at once. */
+export function readRegularSync(path: string, most: number): Buffer {
+  const { file, size } = openRegularSync(path)
+  try {
+    if (size > most) throw tooLarge(path, most, size)
+    let bytes = Buffer.allocUnsafeSlow(size + 1)
     for (let end = 0; ;) {
       const read = readSync(file, bytes, end, bytes.length - end, end)
       end += read
@@ -95,7 +106,7 @@ export function readRegularSync(path: string, most: number): Buffer {
   } catch (error) {
     throw readFailed(path, error)
   } finally {
-    if (file >= 0) closeSync(file)
+    closeSync(file)
   }
 }
 

@@ -17,7 +17,15 @@ import { installedPackages, type InstalledPackage } from './installed.js'
 import { namesOf, nouns, type Noun } from './manifest.js'
 import { candidates, isSpecifier, type PluginKind } from './names.js'
 import { notFound } from './not-found.js'
-import { checkPlugin, importPlugin, locate } from './resolve.js'
+import {
+  checkPlugin,
+  importPlugin,
+  isPath,
+  locate,
+  noteOrigin,
+  originOf,
+  type PluginOrigin,
+} from './resolve.js'
 
 const coreMark = Symbol.for('@ift/core')
 
@@ -156,6 +164,13 @@ export class PluginSession implements PluginHost {
     return this.hooks[kind].find(name) !== undefined || !this.#specifiers(kind, name).next().done
   }
 
+  /** The installed package whose plugin registered a name; null where it is none. */
+  originOf(kind: Noun, name: string): PluginOrigin | null {
+    for (const [plugin, registered] of this.#registered)
+      if (registered.get(kind)?.includes(name)) return originOf(plugin)
+    return null
+  }
+
   /** The error for a name that nobody provides; `used` names what is there without a package. */
   notFound(
     kind: PluginKind,
@@ -191,6 +206,8 @@ export class PluginSession implements PluginHost {
         'Build it, or look at `exports` and `main`.',
       )
     const plugin = await importPlugin(file, what)
+    // A file alone says nothing of what it imports.
+    if (!isPath(specifier)) noteOrigin(plugin, file)
     this.use(plugin)
     return plugin
   }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,9 +7,12 @@ import { localPath } from '../files/paths.js'
 import { PLUGIN_API, type IftPlugin } from './define.js'
 import { readPackageJson } from './manifest.js'
 
+/** Whether a specifier is a path, not a package. */
+export const isPath = (specifier: string): boolean => isAbsolute(specifier) || /^(\.|~[/\\])/.test(specifier)
+
 /** File of a package or path as seen from a folder, or null when nothing is there. */
 export function locate(specifier: string, rootDir: string): string | null {
-  if (isAbsolute(specifier) || /^(\.|~[/\\])/.test(specifier)) {
+  if (isPath(specifier)) {
     const path = localPath(rootDir, specifier)
     return existsSync(path) ? path : null
   }
@@ -40,6 +43,32 @@ function importTarget(exports: unknown): string | null {
   for (const key of ['.', 'import', 'node', 'default'])
     if (key in conditions) return importTarget(conditions[key])
   return null
+}
+
+/** The installed package that a plugin was loaded from. */
+export interface PluginOrigin {
+  readonly package: string
+  readonly version: string
+  /** The file that exports it. */
+  readonly file: string
+}
+
+const origins = new WeakMap<IftPlugin, PluginOrigin>()
+
+/** Where a plugin was loaded from; null of one that is no package's. */
+export const originOf = (plugin: IftPlugin): PluginOrigin | null => origins.get(plugin) ?? null
+
+/** Notes the package that a plugin was loaded from. */
+export function noteOrigin(plugin: IftPlugin, path: string): void {
+  const file = realpathSync(path)
+  for (let dir = dirname(file); dirname(dir) !== dir; dir = dirname(dir)) {
+    const manifest = join(dir, 'package.json')
+    if (!existsSync(manifest)) continue
+    const { name, version } = readPackageJson(manifest)
+    if (typeof name === 'string' && typeof version === 'string')
+      origins.set(plugin, { package: name, version, file })
+    return
+  }
 }
 
 /** Loads the plugin in a file; `what` is how the config wrote it. */

@@ -17,6 +17,8 @@ export interface FoundExamples {
   readonly examples: () => AsyncIterable<LocatedExample>
   /** Hash of what the examples are made of; null when it is not known. */
   readonly key: string | null
+  /** What gives the hash once the examples were read, where it is known only then; null where it never is. */
+  readonly keyWhenRead: (() => Promise<string | null>) | null
   /** Records that gave no example, by reason; filled while the examples are read. */
   readonly dropped: Map<string, number>
 }

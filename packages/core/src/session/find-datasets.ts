@@ -14,6 +14,8 @@ import type { Portion } from '../data/mixture/index.js'
 import { fileOf } from '../data/read/index.js'
 import { localPath } from '../files/paths.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
+import { AskedFiles } from './asked-files.js'
+import { cachePath } from './cache.js'
 import { infoFile, type FileSource } from './dataset-info.js'
 import { fileOfSplit, withoutSplits } from './dataset-split.js'
 import type { FoundExamples } from './evaluations.js'
@@ -142,6 +144,7 @@ export async function findDatasets(
         large: await areLarge(files),
         examples: () => readExamples(place, reading),
         key: JSON.stringify([await hashFiles(files), reading]),
+        keyWhenRead: null,
         dropped: new Map(),
       })
       continue
@@ -151,24 +154,30 @@ export async function findDatasets(
     const definition = await session.dataset(name)
     const dropped = new Map<string, number>()
     let isOfSplit = split === 'train'
+    const chosen = check(
+      definition.options ?? strictObject({}),
+      options ?? {},
+      `What data sets for ${name}`,
+      'options',
+    )
+    const locate = async (asked: string, hub = definition.hub, { everySplit = false } = {}) => {
+      const wanted = everySplit ? asked : fileOfSplit(name, asked, split)
+      // Without a folder and a hub id: beside the config.
+      const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
+      const file = base.endsWith(wanted) ? base : await locateDataset(rootDir, join(base, wanted))
+      await onFile(file)
+      return file
+    }
+    const choice = [name, split, path ?? null, limit ?? null, chosen, seed]
+    const files = await AskedFiles.of(cachePath(rootDir), session.originOf('dataset', name), choice, locate)
     const context: DatasetContext = {
       rootDir,
       seed,
       ...(split === 'train' ? {} : { split }),
-      options: check(
-        definition.options ?? strictObject({}),
-        options ?? {},
-        `What data sets for ${name}`,
-        'options',
-      ),
-      file: async (asked, hub = definition.hub, { everySplit = false } = {}) => {
+      options: chosen,
+      file: (asked, hub, how) => {
         isOfSplit = true
-        const wanted = everySplit ? asked : fileOfSplit(name, asked, split)
-        // Without a folder and a hub id: beside the config.
-        const base = await locateDataset(rootDir, path ?? hub ?? `./${wanted}`, [wanted])
-        const file = base.endsWith(wanted) ? base : await locateDataset(rootDir, join(base, wanted))
-        await onFile(file)
-        return file
+        return files.file(asked, hub, how)
       },
       dropped: (reason) => void dropped.set(reason, (dropped.get(reason) ?? 0) + 1),
     }
@@ -182,7 +191,8 @@ export async function findDatasets(
         checked(locateExamples(name, definition.load(context), limit), () => {
           if (!isOfSplit) throw withoutSplits(name, split)
         }),
-      key: null,
+      key: await files.known(),
+      keyWhenRead: () => files.remember(),
       dropped,
     })
   }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { VirtualLength } from '../contract/peft.js'
 import type { ResolvedConfig } from '../config/schema.js'
-import { buildSampleStore, cacheKey, type BuildOptions } from '../data/build.js'
+import { buildSampleStore, samplesPath, type BuildOptions } from '../data/build.js'
 import type { Examination } from '../data/duplicates/index.js'
 import {
   mixSamples,
@@ -16,9 +15,10 @@ import {
   type SampleView,
 } from '../data/mixture/index.js'
 import { createPacker } from '../data/pack.js'
-import type { SampleStore } from '../data/store.js'
+import { pruneCache, type SampleStore } from '../data/store/index.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
+import { cacheLimits, cachePath } from './cache.js'
 import { findDatasets, type Found } from './find-datasets.js'
 import { withoutRepeats } from './without-repeats.js'
 import type { OpenModel } from './open-model.js'
@@ -54,6 +54,8 @@ export interface RunData {
   readonly hash: string
   /** Notes that stop nothing: a cache that cannot be written. */
   readonly notes: readonly string[]
+  /** Closes the files of the samples. */
+  release(): void
 }
 
 export interface OpenDataOptions {
@@ -68,10 +70,31 @@ export async function openData(
   session: PluginSession,
   config: ResolvedConfig,
   open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
-  { keep = true, virtual = noVirtualTokens }: OpenDataOptions = {},
+  options: OpenDataOptions = {},
 ): Promise<RunData> {
+  const stores: SampleStore[] = []
+  const release = () => {
+    for (const store of stores) store.close()
+  }
+  try {
+    return { ...(await openStores(stores, session, config, open, options)), release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** `stores` takes every store that is opened. */
+async function openStores(
+  stores: SampleStore[],
+  session: PluginSession,
+  config: ResolvedConfig,
+  open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
+  { keep = true, virtual = noVirtualTokens }: OpenDataOptions,
+): Promise<Omit<RunData, 'release'>> {
   const notes = new Set<string>()
   const { hooks, rootDir } = session
+  const dir = cachePath(rootDir)
   const { seed } = config.train
   const limit = sampleLimit(virtual, open.shape, config.maxLength)
   // Plugins that rewrite examples or samples are not part of the key: nothing is cached then.
@@ -79,10 +102,11 @@ export async function openData(
   // A cache saves time, and nothing depends on it.
   const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)
   const build = async (
-    { name, examples, key, leftOut, dropped }: Found,
+    { name, examples, key, keyWhenRead, leftOut, dropped }: Found,
     before = (): Promise<unknown> => Promise.resolve(),
   ): Promise<RunDataset> => {
     const context = { dataset: name }
+    const cacheKey = key ?? keyWhenRead
     const options: BuildOptions = {
       template: open.template,
       tokenizer: open.tokenizer,
@@ -91,17 +115,18 @@ export async function openData(
       truncation: config.truncation,
       ...(tapped(hooks.example) ? { onExample: (example) => hooks.example.call(example, context) } : {}),
       ...(tapped(hooks.sample) ? { onSample: (sample) => hooks.sample.call(sample, context) } : {}),
-      ...(cacheable && key !== null
-        ? { cache: { dir: join(rootDir, '.ift-cache'), key, keep, onFailure } }
-        : {}),
+      ...(cacheable && cacheKey !== null ? { cache: { dir, key: cacheKey, keep, onFailure } } : {}),
+      dropped,
     }
-    const { cache } = options
-    const isKept = cache && existsSync(join(cache.dir, `${cacheKey(cache.key, options)}.samples`))
+    const isKept = options.cache && key !== null && existsSync(samplesPath(dir, key, options))
     if (!isKept) await before()
     const store = await buildSampleStore(examples(), options)
-    const reasons = [...dropped].map(([reason, count]) => `${count.toLocaleString('en')} × ${reason}`)
+    stores.push(store)
+    const reasons = Object.entries(store.dropped).map(
+      ([reason, count]) => `${count.toLocaleString('en')} × ${reason}`,
+    )
     if (reasons.length > 0) notes.add(`${name}: records that gave no example: ${reasons.join(', ')}.`)
-    return { name, leftOut, store, dropped: Object.fromEntries(dropped) }
+    return { name, leftOut, store, dropped: store.dropped }
   }
   const all = await findDatasets(session, config.data, seed)
   // One set that stands alone is taken as it is, however large.
@@ -112,8 +137,7 @@ export async function openData(
     sources.map(({ found }) => found),
     (entries) => findDatasets(session, entries, seed, { purpose: 'validation' }),
     {
-      dir: join(rootDir, '.ift-cache'),
-      ...{ keep, onFailure },
+      ...{ dir, keep, onFailure },
       before: async () => {
         for (const { checkFirst } of sources) await checkFirst()
       },
@@ -157,6 +181,7 @@ export async function openData(
       'validation.data has no sample to evaluate on.',
       'Look at what was dropped: npx ift data validate. Or leave out validation.data.',
     )
+  if (keep) await pruneCache(dir, cacheLimits(config))
   return {
     train: mixed.train,
     validation: held.count ? held : null,
@@ -166,7 +191,9 @@ export async function openData(
     examination: kept.report,
     limit,
     longest: [mixed.train, held].reduce((most, samples) => Math.max(most, longestOf(samples)), 0),
-    hash: hashOf([mixed.train, held]),
+    hash: createHash('sha256')
+      .update(JSON.stringify([mixed.train.sha256, held.sha256]))
+      .digest('hex'),
     notes: [...notes],
   }
 }
@@ -201,25 +228,4 @@ function longestOf(samples: SampleView): number {
   let longest = 0
   for (let i = 0; i < samples.count; i++) longest = Math.max(longest, samples.length(i))
   return longest
-}
-
-/** sha256 of the samples in the order of a first epoch that is not shuffled, and of those that only later epochs take. */
-function hashOf(views: readonly SampleView[]): string {
-  const hash = createHash('sha256')
-  const add = (samples: SampleView, index: number) => {
-    const { ids, labels } = samples.sample(index)
-    hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength))
-    hash.update(new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength))
-  }
-  for (const samples of views) {
-    const order = samples.order(0, null)
-    for (const index of order) add(samples, index)
-    hash.update(String(order.length))
-    if (samples.whole) continue
-    const isTaken = new Uint8Array(samples.count)
-    for (const index of order) isTaken[index] = 1
-    for (let i = 0; i < samples.count; i++) if (isTaken[i] === 0) add(samples, i)
-    hash.update(String(samples.count))
-  }
-  return hash.digest('hex')
 }

@@ -346,6 +346,7 @@ async function openIn(
     release() {
       lock?.release()
       trainer.release()
+      data.release()
     },
   }
 }

@@ -73,30 +73,35 @@ export async function withoutRepeats<F extends FoundExamples>(
     name,
     read?.[i]!.sha256 ?? of.map(({ key }) => key),
   ])
-  const key = found.some((one) => one.key === null)
-    ? null
-    : createHash('sha256')
-        .update(
-          JSON.stringify([
-            'verdicts-2',
-            found.map((one) => [one.name, one.key]),
-            { repeats, asked, action, overlap },
-          ]),
-        )
-        .digest('hex')
-        .slice(0, 40)
-  let examined = key === null ? null : await loadExamined(dir, key)
+  const placeOf = (keys: readonly (string | null)[]) =>
+    keys.includes(null)
+      ? null
+      : createHash('sha256')
+          .update(
+            JSON.stringify([
+              'verdicts-2',
+              found.map(({ name }, i) => [name, keys[i]]),
+              { repeats, asked, action, overlap },
+            ]),
+          )
+          .digest('hex')
+          .slice(0, 40)
+  const known = placeOf(found.map(({ key }) => key))
+  let examined = known === null ? null : await loadExamined(dir, known)
   if (!examined) {
     await before()
     read ??= await readEvaluations(evaluations, overlap)
     examined = await examine(found, { repeats, evaluations: read, action })
     // They are read again to be tokenised.
     for (const { dropped } of found) dropped.clear()
-    if (key !== null && keep)
-      await saveExamined(dir, key, examined).catch((error: unknown) => {
+    if (keep)
+      try {
+        const key = placeOf(await keysWhenRead(found))
+        if (key !== null) await saveExamined(dir, key, examined)
+      } catch (error) {
         if (!(error instanceof IftError)) throw error
         onFailure(error)
-      })
+      }
   }
   const { report, verdicts } = examined
   const notes = examinationNotes(report, action)
@@ -126,9 +131,16 @@ function keptOf<F extends FoundExamples>(found: F, verdicts: Examined['verdicts'
         'Start again when nothing writes to it.',
       )
   }
-  const key =
-    found.key === null
-      ? null
-      : JSON.stringify([found.key, createHash('sha256').update(verdicts).digest('hex')])
-  return { ...found, examples: kept, key }
+  const sha256 = createHash('sha256').update(verdicts).digest('hex')
+  const keyOf = (key: string | null) => (key === null ? null : JSON.stringify([key, sha256]))
+  const { keyWhenRead } = found
+  return {
+    ...found,
+    examples: kept,
+    key: keyOf(found.key),
+    keyWhenRead: keyWhenRead && (async () => keyOf(await keyWhenRead())),
+  }
 }
+
+const keysWhenRead = (found: readonly FoundExamples[]): Promise<(string | null)[]> =>
+  Promise.all(found.map(async ({ key, keyWhenRead }) => key ?? (await keyWhenRead?.()) ?? null))

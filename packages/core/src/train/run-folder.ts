@@ -68,6 +68,7 @@ const free = new Set([
   'output',
   'threads',
   'ranks',
+  'cache',
   'device',
   'generate',
   'deterministic',

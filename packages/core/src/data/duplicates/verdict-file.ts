@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../../files/atomic.js'
 import { mostVerdictBytes } from '../../files/bounds.js'
 import { readRegular } from '../../files/regular-file.js'
+import { touchFile } from '../store/index.js'
 import type { Examination } from './examination.js'
 import type { Examined } from './examine.js'
 
@@ -43,6 +44,7 @@ export async function loadExamined(dir: string, key: string): Promise<Examined |
     }
     const bytes = file.subarray(line + 1)
     if (digest(lengths, report, bytes) !== sha256 || !areOf(lengths, report, bytes)) return null
+    await touchFile(placeOf(dir, key))
     let at = 0
     return { report, verdicts: lengths.map((length) => bytes.subarray(at, (at += length))) }
   } catch {

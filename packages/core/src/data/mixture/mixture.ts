@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { permutation } from '../random.js'
-import type { SampleSource } from '../store.js'
+import type { SampleSource } from '../store/index.js'
 import { amountsOf, type Portion } from './amounts.js'
 import { SampleView, type MixOrder, type ViewPart } from './sample-view.js'
 import { Turns } from './turns.js'

@@ -1,5 +1,5 @@
 import { ignoredLabel } from '../encode.js'
-import { SampleStoreBuilder } from '../store.js'
+import { SampleStoreBuilder } from '../store/index.js'
 import type { Portion } from './amounts.js'
 import type { MixturePart } from './mixture.js'
 import type { SampleView } from './sample-view.js'

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto'
 import { IftError } from '@ift/tensor'
 import type { Sample } from '../../contract/data.js'
 import type { Epochs } from '../epochs.js'
 import { permutation } from '../random.js'
-import type { SampleSource } from '../store.js'
+import type { SampleSource } from '../store/index.js'
 import { interleave } from './interleave.js'
 import type { Turns } from './turns.js'
 
@@ -58,6 +59,18 @@ export class SampleView implements SampleSource, Epochs {
   /** Whether every epoch has as many samples of each part. */
   get steady(): boolean {
     return this.#parts.every(({ turns }) => turns.steady)
+  }
+
+  /** Of the samples that it is taken from, the numbers of those that it has, and the order of a first epoch that is not shuffled. */
+  get sha256(): string {
+    const hash = createHash('sha256')
+    for (const { samples, rows } of this.#parts) {
+      hash.update(samples.sha256)
+      for (const numbers of [Int32Array.of(rows.length), rows])
+        hash.update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
+    }
+    const order = this.order(0, null)
+    return hash.update(new Uint8Array(order.buffer, order.byteOffset, order.byteLength)).digest('hex')
   }
 
   /** Samples of each part in an epoch. */
