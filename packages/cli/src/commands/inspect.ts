@@ -13,7 +13,7 @@ export const inspect = verb({
   run({ terminal, session, options }) {
     return Ift.using(session, async (ift) => {
       const { data, tokenizer } = await ift.openData()
-      if (data.train.count === 0) throw nothingLeft(data, ift.config.maxLength)
+      if (data.train.size(0) === 0) throw nothingLeft(data, ift.config.maxLength)
       const order = data.train.order(0, null).subarray(0, options.count)
       // Without colours marks say what is learned.
       const marks = !terminal.showsStyles && !options.json

@@ -216,6 +216,8 @@ async function tokenise(
   }
 }
 
+type NumberedExample = LocatedExample & { readonly number: number }
+
 async function encodeAll(
   examples: AsyncIterable<LocatedExample>,
   options: BuildOptions,
@@ -224,14 +226,15 @@ async function encodeAll(
   const { template, tokenizer, onExample, onSample, onProgress } = options
   const counts = { examples: 0, truncated: 0, cutTokens: 0, long: 0, untrained: 0, filtered: 0 }
 
-  const encodeBatch = async (batch: readonly LocatedExample[]) => {
+  const encodeBatch = async (batch: readonly NumberedExample[]) => {
     try {
-      return await encodeExamples(
+      const encoded = await encodeExamples(
         batch.map(({ example }) => example),
         template,
         tokenizer,
         options,
       )
+      return encoded.map((one, i) => ({ ...one, number: batch[i]!.number }))
     } catch (cause) {
       // Find the example that the error is about.
       for (const { example, where } of batch)
@@ -247,11 +250,13 @@ async function encodeAll(
     for (const encoded of await pending) {
       if ('dropped' in encoded) {
         counts[encoded.dropped]++
+        builder.addWithout(encoded.number)
         continue
       }
       const sample = onSample ? onSample(encoded.sample) : encoded.sample
       if (!sample) {
         counts.filtered++
+        builder.addWithout(encoded.number)
         continue
       }
       if (encoded.cut > 0) {
@@ -264,7 +269,7 @@ async function encodeAll(
     onProgress?.(counts.examples)
   }
 
-  let batch: LocatedExample[] = []
+  let batch: NumberedExample[] = []
   let pending: ReturnType<typeof encodeBatch> | null = null
   const flush = async () => {
     const previous = pending
@@ -275,7 +280,7 @@ async function encodeAll(
     if (previous) await take(previous)
   }
   for await (const item of examples) {
-    counts.examples++
+    const number = counts.examples++
     let example: Example | null
     try {
       example = onExample ? onExample(item.example) : item.example
@@ -284,9 +289,10 @@ async function encodeAll(
     }
     if (!example) {
       counts.filtered++
+      builder.addWithout(number)
       continue
     }
-    batch.push({ example, where: item.where })
+    batch.push({ example, where: item.where, number })
     if (batch.length === batchExamples) await flush()
   }
   if (batch.length > 0) await flush()

@@ -238,7 +238,10 @@ export class Packer implements IterableIterator<PackedStep> {
   /** The step at the cursor, which moves on; epochs follow each other without end. */
   step(): PackedStep {
     const { virtualRows } = this.#options
-    const { epoch, position } = this.#cursor
+    const { position } = this.#cursor
+    let { epoch } = this.#cursor
+    // An epoch whose rows gave no sample has no step.
+    while (position === 0 && this.samplesIn(epoch) === 0) epoch++
     const end = this.#stepEnd(epoch, position)
     const indexes = this.#epochOrder(epoch).subarray(position, end)
     const next = this.#behind(epoch, end)

@@ -15,11 +15,21 @@ import {
   type SampleView,
 } from '../data/mixture/index.js'
 import { createPacker } from '../data/pack.js'
-import { pruneCache, type SampleStore } from '../data/store/index.js'
+import { pruneCache, RowSamples, type SampleSource, type SampleStore } from '../data/store/index.js'
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { cacheLimits, cachePath } from './cache.js'
 import { findDatasets, type Found } from './find-datasets.js'
+import {
+  countRows,
+  epochsMissing,
+  epochsOf,
+  rowsOf,
+  stepsOf,
+  takenOf,
+  takesByRow,
+  unread,
+} from './taken-rows.js'
 import { withoutRepeats } from './without-repeats.js'
 import type { OpenModel } from './open-model.js'
 import { bounded, uncapped } from './uncapped.js'
@@ -144,23 +154,68 @@ async function openStores(
     },
   )
   for (const note of kept.notes) notes.add(note)
-  const parts: (MixturePart & { dataset: RunDataset })[] = []
-  for (const [i, found] of kept.found.entries()) {
-    const { checkFirst, checkCount } = sources[i]!
-    // Where texts were compared, they were counted.
-    const dataset = await build(found, kept.report ? undefined : checkFirst)
-    const leftOut = kept.leftOut[i]!
-    checkCount(dataset.store.counts.examples + leftOut)
-    parts.push({ ...partOf(found, dataset), leftOut, dataset })
-  }
-  const datasets = parts.map(({ dataset }) => dataset)
+  const { found } = kept
   const own = config.validation.data
-  const mixed = mixSamples(parts, {
-    dedup: config.dedup !== false,
-    order: config.mix,
-    seed: config.validation.seed,
-    validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
-  })
+  const mix = (parts: readonly MixturePart[], epochs = Infinity) =>
+    mixSamples(parts, {
+      dedup: config.dedup !== false,
+      order: config.mix,
+      seed: config.validation.seed,
+      validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
+      epochs,
+    })
+  const openAll = async () => {
+    const parts: OpenedPart[] = []
+    for (const [i, one] of found.entries()) {
+      const { checkFirst, checkCount } = sources[i]!
+      // Where texts were compared, they were counted.
+      const dataset = await build(one, kept.report ? undefined : checkFirst)
+      const leftOut = kept.leftOut[i]!
+      checkCount(dataset.store.counts.examples + leftOut)
+      parts.push({ ...partOf(one, dataset), leftOut, dataset })
+    }
+    return { parts, mixed: mix(parts) }
+  }
+  const openTaken = async () => {
+    const counts: number[] = []
+    for (const [i, one] of found.entries()) {
+      const count = await countRows(one, { dir, keep, onFailure })
+      sources[i]!.checkCount(count + kept.leftOut[i]!)
+      counts.push(count)
+    }
+    const leftOut = (i: number) => ({ leftOut: kept.leftOut[i]! })
+    const planned = mix(
+      found.map(({ name, entry, portion }, i) => ({
+        ...portion,
+        ...{ name, entry, samples: unread(counts[i]!) },
+        ...leftOut(i),
+      })),
+    )
+    for (let epochs = epochsOf(config.train, planned.train); ;) {
+      const parts: OpenedPart[] = []
+      const isHeldOut = planned.validation.takenIn(1)
+      for (const [i, isTaken] of planned.train.takenIn(epochs).entries()) {
+        for (let row = 0; row < isTaken.length; row++) isTaken[row]! |= isHeldOut[i]![row]!
+        const dataset = await build(takenOf(found[i]!, isTaken))
+        const samples = new RowSamples(dataset.store, isTaken.length, rowsOf(isTaken))
+        parts.push({ ...partOf(found[i]!, dataset, samples), ...leftOut(i), dataset })
+      }
+      const mixed = mix(parts, epochs)
+      const missing = epochsMissing(config.train, mixed.train, epochs)
+      if (missing === 0) {
+        for (const [i, { name, dataset }] of parts.entries())
+          if (dataset.store.counts.examples < counts[i]!)
+            notes.add(
+              `${name}: the run takes ${dataset.store.counts.examples} of ${counts[i]} examples; the others are not tokenised.`,
+            )
+        return { parts, mixed }
+      }
+      epochs += missing
+    }
+  }
+  const portions = found.map(({ portion }) => portion)
+  const { parts, mixed } = await (takesByRow(config, portions) ? openTaken() : openAll())
+  const datasets = parts.map(({ dataset }) => dataset)
   if (parts.length > 1)
     for (const [i, { name, dropped, leftOut }] of parts.entries()) {
       const counts = mixed.counts[i]!
@@ -175,7 +230,7 @@ async function openStores(
     const whole = { dedup: false, order: 'sequential', seed, validation: { size: 0, seed } } as const
     held = mixSamples(heldParts, whole).train
   }
-  if (own !== undefined && held.count === 0)
+  if (own !== undefined && held.size(0) === 0)
     throw new IftError(
       'IFT_DATA_EMPTY',
       'validation.data has no sample to evaluate on.',
@@ -184,7 +239,7 @@ async function openStores(
   if (keep) await pruneCache(dir, cacheLimits(config))
   return {
     train: mixed.train,
-    validation: held.count ? held : null,
+    validation: held.size(0) > 0 ? held : null,
     datasets,
     duplicates: mixed.counts.reduce((sum, { duplicates }) => sum + duplicates, 0),
     mixture: tableOf(mixed, datasets, config),
@@ -198,10 +253,16 @@ async function openStores(
   }
 }
 
+type OpenedPart = MixturePart & { readonly dataset: RunDataset }
+
 /** A set as a part of a mixture. */
-const partOf = ({ entry, portion }: Found, { name, store, dropped }: RunDataset): MixturePart => ({
+const partOf = (
+  { entry, portion }: Found,
+  { name, store, dropped }: RunDataset,
+  samples: SampleSource = store,
+): MixturePart => ({
   ...portion,
-  ...{ name, samples: store, entry, dropped: droppedOf({ store, dropped }) },
+  ...{ name, samples, entry, dropped: droppedOf({ store, dropped }) },
 })
 
 /** Records that became no sample. */
@@ -213,13 +274,9 @@ const droppedOf = ({ store: { counts }, dropped }: Pick<RunDataset, 'store' | 'd
 
 /** The table of a run's mixture, over all of its steps. */
 function tableOf(mixture: Mixture, datasets: readonly RunDataset[], { train }: ResolvedConfig): MixtureRow[] {
-  const { seed, shuffle, epochs, batchSize, tokensPerStep } = train
+  const { seed, shuffle, epochs } = train
   const sets = datasets.map((one) => ({ name: one.name, dropped: droppedOf(one) }))
-  const step = tokensPerStep === undefined ? { samplesPerStep: batchSize } : { tokensPerStep }
-  const packer =
-    mixture.train.count === 0
-      ? null
-      : createPacker(mixture.train, { seed, shuffle, microBatchTokens: Infinity, ...step })
+  const packer = mixture.train.size(0) === 0 ? null : createPacker(mixture.train, stepsOf(train))
   const end = packer?.endOf(train.maxSteps ?? packer.steps(epochs)) ?? { epoch: 0, position: 0 }
   return mixtureTable(mixture, sets, end, shuffle ? seed : null)
 }

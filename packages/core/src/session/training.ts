@@ -157,7 +157,7 @@ async function openIn(
     keep: !planOnly,
     virtual: virtualLength(open.peft),
   })
-  if (data.train.count === 0)
+  if (data.train.size(0) === 0)
     throw new IftError(
       'IFT_DATA_EMPTY',
       'There are no training samples.',

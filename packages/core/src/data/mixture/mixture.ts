@@ -22,11 +22,13 @@ export interface MixtureOptions {
   readonly dedup: boolean
   /** Samples held out: a whole number, or a share below 1. */
   readonly validation: { readonly size: number; readonly seed: number }
+  /** Epochs that there are, where samples were made of what those take alone. */
+  readonly epochs?: number
 }
 
 /** What became of the samples of a part. */
 export interface PartCounts {
-  /** Samples to train on. */
+  /** Samples to train on; where it is known of some rows alone whether they gave one, rows, and none if none of those did. */
   readonly rows: number
   /** Samples that `dedup` took out. */
   readonly duplicates: number
@@ -185,14 +187,15 @@ export function mixSamples(parts: readonly MixturePart[], options: MixtureOption
     heldRows.push(indexes.filter((_, i) => isHeldOut[from + i] === 1))
   }
   const counts = parts.map(({ samples }, p) => ({
-    rows: trainRows[p]!.length,
+    rows:
+      samples.hasGaps && trainRows[p]!.every((row) => samples.length(row) === 0) ? 0 : trainRows[p]!.length,
     duplicates: samples.count - all[p]!.length,
     heldOut: heldRows[p]!.length,
   }))
   checkShares(parts, counts)
   const whole = parts.map(({ name, samples }) => ({ name, samples }))
   return {
-    train: new SampleView(portioned(parts, trainRows, seed), order, seed),
+    train: new SampleView(portioned(parts, trainRows, seed), order, seed, options.epochs),
     validation: new SampleView(portioned(whole, heldRows, seed), 'sequential', seed),
     counts,
   }

@@ -32,10 +32,15 @@ export class SampleView implements SampleSource, Epochs {
   readonly #seed: number
   /** What was computed last and mostly holds for the next epoch: seeded places, and the parts in alternation. */
   #places: Int32Array | null = null
+  #last: { readonly epoch: number; readonly rows: readonly Int32Array[] } | null = null
   #alternation: { readonly sizes: readonly number[]; readonly parts: Uint16Array } | null = null
 
-  constructor(parts: readonly ViewPart[], order: MixOrder, seed: number) {
+  readonly #epochs: number
+
+  /** `epochs` is how many there are, where samples were made of what those take alone. */
+  constructor(parts: readonly ViewPart[], order: MixOrder, seed: number, epochs = Infinity) {
     this.#parts = parts
+    this.#epochs = epochs
     const starts = [0]
     for (const { rows } of parts) starts.push(starts.at(-1)! + rows.length)
     this.#starts = starts
@@ -58,7 +63,7 @@ export class SampleView implements SampleSource, Epochs {
 
   /** Whether every epoch has as many samples of each part. */
   get steady(): boolean {
-    return this.#parts.every(({ turns }) => turns.steady)
+    return this.#parts.every(({ samples, turns }) => (samples.hasGaps ? turns.whole : turns.steady))
   }
 
   /** Of the samples that it is taken from, the numbers of those that it has, and the order of a first epoch that is not shuffled. */
@@ -75,7 +80,9 @@ export class SampleView implements SampleSource, Epochs {
 
   /** Samples of each part in an epoch. */
   sizes(epoch: number): number[] {
-    return this.#parts.map(({ turns }) => turns.size(epoch))
+    return this.#parts.map(({ samples, turns }, p) =>
+      samples.hasGaps ? this.#taken(epoch)[p]!.length : turns.size(epoch),
+    )
   }
 
   size(epoch: number): number {
@@ -83,9 +90,9 @@ export class SampleView implements SampleSource, Epochs {
   }
 
   order(epoch: number, seed: number | null): Int32Array {
-    const taken = this.#parts.map(({ turns }, p) => {
+    const taken = this.#taken(epoch).map((rows, p) => {
       const start = this.#starts[p]!
-      return turns.take(epoch).map((row) => start + row)
+      return rows.map((row) => start + row)
     })
     const several = taken.length > 1
     if (several && this.#order === 'interleaved') return this.#interleaved(taken, epoch, seed)
@@ -128,6 +135,34 @@ export class SampleView implements SampleSource, Epochs {
   sample(index: number): Sample {
     const [samples, row] = this.#at(index)
     return samples.sample(row)
+  }
+
+  /** Places in `rows` of what an epoch takes of each part, as far as there are samples. */
+  #taken(epoch: number): readonly Int32Array[] {
+    if (epoch >= this.#epochs)
+      throw new IftError(
+        'IFT_SAMPLE_RANGE',
+        `Epoch ${epoch} was asked for; samples were made of what ${this.#epochs} take.`,
+        'Set train.epochs or train.maxSteps to what the run will have.',
+      )
+    if (this.#last?.epoch !== epoch) {
+      const rows = this.#parts.map(({ samples, rows, turns }) => {
+        const taken = turns.take(epoch)
+        return samples.hasGaps ? taken.filter((row) => samples.length(rows[row]!) > 0) : taken
+      })
+      this.#last = { epoch, rows }
+    }
+    return this.#last.rows
+  }
+
+  /** For each part the samples that one of so many epochs takes: 1 at their numbers in the source. */
+  takenIn(epochs: number): Uint8Array[] {
+    return this.#parts.map(({ samples, rows, turns }) => {
+      const isTaken = new Uint8Array(samples.count)
+      for (let epoch = 0; epoch < (turns.whole ? 1 : epochs); epoch++)
+        for (const row of turns.take(epoch)) isTaken[rows[row]!] = 1
+      return isTaken
+    })
   }
 
   #at(index: number): readonly [samples: SampleSource, row: number] {

@@ -10,8 +10,8 @@ import { ignoredLabel } from '../encode.js'
 import type { Sample } from '../../contract/data.js'
 import { keepInUse, temporaryName } from './cache-folder.js'
 import { GrowingInts } from './growing.js'
-import { SampleStore, type StoreCounts } from './sample-store.js'
-import { endOf, magic } from './store-file.js'
+import { SampleStore, type StoreCounts, type StoreIndex } from './sample-store.js'
+import { arraysOf, digestOf, endOf, magic } from './store-file.js'
 import { bytesOf, pieceTokens, Tokens } from './tokens.js'
 
 /** Pieces that stay in memory where samples are not kept for the next time: 64 MiB. */
@@ -41,6 +41,7 @@ export class SampleStoreBuilder {
   readonly #hash = createHash('sha256')
   readonly #lengths = new GrowingInts()
   readonly #learned = new GrowingInts()
+  readonly #without = new GrowingInts()
   /** Pieces that are not in the file. All but the last are full. */
   #pieces: Int32Array[] = []
   #fill = pieceTokens
@@ -84,6 +85,11 @@ export class SampleStoreBuilder {
     this.#learned.add(learned)
   }
 
+  /** Notes that an example, by its number, gave no sample. */
+  addWithout(example: number): void {
+    this.#without.add(example)
+  }
+
   /** Writes what is full, where samples are not to stay in memory. What cannot be written stays there. */
   async flush(): Promise<void> {
     const full = () => this.#pieces.length - (this.#fill === pieceTokens ? 0 : 1)
@@ -99,7 +105,7 @@ export class SampleStoreBuilder {
 
   /** The store of what was added. */
   build(counts: StoreCounts, dropped: Readonly<Record<string, number>> = {}): SampleStore {
-    const [lengths, learned] = [this.#lengths.toArray(), this.#learned.toArray()]
+    const index = this.#index()
     // The last piece is not full.
     const pieces = this.#pieces.map((piece, i) =>
       piece.subarray(0, this.#tokens - this.#onFile - i * pieceTokens),
@@ -113,8 +119,7 @@ export class SampleStoreBuilder {
     )
     const hash = this.#hash.copy()
     for (const piece of pieces) hash.update(bytesOf(piece))
-    const sha256 = hash.update(bytesOf(lengths)).update(bytesOf(learned)).digest('hex')
-    return new SampleStore(tokens, lengths, learned, { counts, dropped, sha256 })
+    return new SampleStore(tokens, index, { counts, dropped, sha256: digestOf(hash, index) })
   }
 
   /**
@@ -130,18 +135,17 @@ export class SampleStoreBuilder {
       if (this.#failure !== null) throw this.#failure as Error
       const draft = (this.#draft ??= await draftIn(dirname(path)))
       while (this.#pieces.length > 0) await this.#write(draft, this.#pieces[0]!)
-      const [lengths, learned] = [this.#lengths.toArray(), this.#learned.toArray()]
-      const sha256 = this.#hash.copy().update(bytesOf(lengths)).update(bytesOf(learned)).digest('hex')
-      const facts = { counts, dropped, sha256 }
-      await writeAll(draft.handle, bytesOf(lengths))
-      await writeAll(draft.handle, bytesOf(learned))
-      await writeAll(draft.handle, endOf({ count: lengths.length, tokens: this.#tokens, ...facts }))
+      const index = this.#index()
+      const facts = { counts, dropped, sha256: digestOf(this.#hash.copy(), index) }
+      for (const array of arraysOf(index)) await writeAll(draft.handle, bytesOf(array))
+      const sizes = { count: index.lengths.length, without: index.without.length, tokens: this.#tokens }
+      await writeAll(draft.handle, endOf({ ...sizes, ...facts }))
       await draft.handle.sync()
       await rename(draft.path, path)
       await draft.handle.close()
       const onFile = { file: draft.file, path, offset: magic.length, tokens: this.#tokens }
       const onClose = keepInUse(draft.file)
-      return new SampleStore(new Tokens({ ...onFile, onClose }, []), lengths, learned, facts)
+      return new SampleStore(new Tokens({ ...onFile, onClose }, []), index, facts)
     } catch (cause) {
       this.#failure ??= cause
       throw new IftError(
@@ -161,6 +165,14 @@ export class SampleStoreBuilder {
     await draft.handle.close().catch(() => undefined)
     closeSync(draft.file)
     await draft.remove().catch(() => undefined)
+  }
+
+  #index(): StoreIndex {
+    return {
+      lengths: this.#lengths.toArray(),
+      learned: this.#learned.toArray(),
+      without: this.#without.toArray().sort(),
+    }
   }
 
   /** Writes the first piece behind what is in the file. */

@@ -17,8 +17,8 @@ const silence = 3 * heartbeat
 /** Time after which a file that was never finished counts as abandoned. */
 const abandoned = 24 * 3_600_000
 
-/** Files of the cache: samples, what was found of duplicates, what datasets of packages read. */
-const kept = /^[0-9a-f]{40}\.(samples|verdicts|asked)$/
+/** Files of the cache: samples, what was found of duplicates, what datasets of packages read, numbers of rows. */
+const kept = /^[0-9a-f]{40}\.(samples|verdicts|asked|rows)$/
 const unfinished = /\.tmp(-[0-9a-f]{12})?$|\.lock$/
 
 /** A name for a file in the folder that is written and then gets its own. */

@@ -8,6 +8,8 @@ import type { Tokens } from './tokens.js'
 /** Samples by number. */
 export interface SampleSource {
   readonly count: number
+  /** Whether there are numbers without a sample, which have a length of 0. */
+  readonly hasGaps?: boolean
   /** Tokens of a sample. */
   length(index: number): number
   /** Tokens of it that are learned: those with a label behind the first position. */
@@ -42,6 +44,15 @@ export interface StoreFacts {
   readonly sha256: string
 }
 
+/** Of each sample [count] its length and its learned tokens, and the examples that gave no sample. */
+export interface StoreIndex {
+  readonly lengths: Int32Array
+  /** Twice the number of learned tokens behind the first one of a sample, and 1 more where the first is learned. */
+  readonly learned: Int32Array
+  /** Their numbers among the examples, ascending. */
+  readonly without: Int32Array
+}
+
 /** Samples by 64 whose first token is known; those between are counted from it. */
 const stride = 64
 
@@ -60,19 +71,18 @@ export class SampleStore implements SampleSource {
   /** Tokens of all samples. */
   readonly tokens: number
 
-  /**
-   * `lengths` [count]; `learned` [count]: twice the number of learned tokens behind the first one of a sample, and 1 more where the first
-   * is learned.
-   */
+  /** Numbers of the examples that gave no sample, ascending. */
+  readonly without: Int32Array
+
   constructor(
     tokens: Tokens,
-    lengths: Int32Array,
-    learned: Int32Array,
+    { lengths, learned, without }: StoreIndex,
     { counts, dropped, sha256 }: StoreFacts,
   ) {
     this.#tokens = tokens
     this.#lengths = lengths
     this.#learned = learned
+    this.without = without
     this.counts = counts
     this.dropped = dropped
     this.sha256 = sha256
@@ -88,7 +98,7 @@ export class SampleStore implements SampleSource {
   /** Opens a file that `SampleStoreBuilder.keep` wrote; null when there is none or when it is not whole, so that it is made again. */
   static async open(path: string): Promise<SampleStore | null> {
     const opened = await openStoreFile(path)
-    return opened && new SampleStore(opened.tokens, opened.lengths, opened.learned, opened.facts)
+    return opened && new SampleStore(opened.tokens, opened.index, opened.facts)
   }
 
   get count(): number {

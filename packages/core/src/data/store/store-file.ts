@@ -1,18 +1,19 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { closeSync, read as readCallback } from 'node:fs'
 import { promisify } from 'node:util'
 import { mostSettingsBytes } from '../../files/bounds.js'
 import { openRegularSync } from '../../files/regular-file.js'
 import { keepInUse } from './cache-folder.js'
-import type { StoreFacts } from './sample-store.js'
-import { Tokens } from './tokens.js'
+import type { StoreFacts, StoreIndex } from './sample-store.js'
+import { bytesOf, Tokens } from './tokens.js'
 
 // A file of samples, in the byte order of the processor:
 //   "ift-samples-2\n" and two zeros
 //   tokens   int32 [tokens], samples end to end
 //   lengths  int32 [count]
 //   learned  int32 [count]
-//   facts    JSON: count, tokens, sha256 of the three arrays, and what `StoreFacts` says
+//   without  int32 [without], examples without a sample
+//   facts    JSON: count, without, tokens, sha256 of the arrays, and what `StoreFacts` says
 //   end      uint32: bytes of the JSON; its sha256
 // It can be written from its beginning to its end without knowing how many samples there will be, and every byte of it is checked.
 
@@ -21,6 +22,7 @@ const endBytes = 4 + 32
 
 export interface Header extends StoreFacts {
   readonly count: number
+  readonly without: number
   readonly tokens: number
 }
 
@@ -28,6 +30,19 @@ const read = promisify(readCallback)
 
 /** Bytes that are read and hashed at once. */
 const stepBytes = 1 << 20
+
+/** The arrays behind the tokens. */
+export const arraysOf = ({ lengths, learned, without }: StoreIndex): Int32Array[] => [
+  lengths,
+  learned,
+  without,
+]
+
+/** sha256 of a store, by a hash that has seen its tokens. */
+export function digestOf(hash: Hash, index: StoreIndex): string {
+  for (const array of arraysOf(index)) hash.update(bytesOf(array))
+  return hash.digest('hex')
+}
 
 /** What stands behind the arrays of a file. */
 export function endOf(header: Header): Buffer {
@@ -40,8 +55,7 @@ export function endOf(header: Header): Buffer {
 /** A file that was opened and read through once. */
 export interface OpenedStore {
   readonly tokens: Tokens
-  readonly lengths: Int32Array
-  readonly learned: Int32Array
+  readonly index: StoreIndex
   readonly facts: StoreFacts
 }
 
@@ -57,9 +71,9 @@ export async function openStoreFile(path: string): Promise<OpenedStore | null> {
   try {
     const found = await check(file, size)
     if (found !== null) {
-      const { count: _, tokens, ...facts } = found.header
+      const { count: _, without: __, tokens, ...facts } = found.header
       const onFile = { file, path, offset: magic.length, tokens, onClose: keepInUse(file) }
-      return { ...found.index, tokens: new Tokens(onFile, []), facts }
+      return { index: found.index, tokens: new Tokens(onFile, []), facts }
     }
   } catch {
     // It is made again.
@@ -85,8 +99,8 @@ async function check(file: number, size: number) {
   const json = await at(size - endBytes - jsonBytes, jsonBytes)
   if (!createHash('sha256').update(json).digest().equals(end.subarray(4))) return null
   const header = JSON.parse(json.toString('utf8')) as Header
-  const { count, tokens, sha256 } = header
-  if (size !== magic.length + 4 * tokens + 8 * count + jsonBytes + endBytes) return null
+  const { count, without, tokens, sha256 } = header
+  if (size !== magic.length + 4 * (tokens + 2 * count + without) + jsonBytes + endBytes) return null
   const hash = createHash('sha256')
   // The next bytes are read while those before are hashed.
   const [from, to] = [magic.length, magic.length + 4 * tokens]
@@ -99,9 +113,18 @@ async function check(file: number, size: number) {
     pending?.catch(() => undefined)
     hash.update(bytes)
   }
-  const [lengths, learned] = [await at(to, 4 * count), await at(to + 4 * count, 4 * count)]
-  if (hash.update(lengths).update(learned).digest('hex') !== sha256) return null
-  const index = { lengths: new Int32Array(lengths.buffer), learned: new Int32Array(learned.buffer) }
+  let position = to
+  const array = async (length: number) => {
+    const bytes = await at(position, 4 * length)
+    position += 4 * length
+    return new Int32Array(bytes.buffer)
+  }
+  const index = {
+    lengths: await array(count),
+    learned: await array(count),
+    without: await array(without),
+  }
+  if (digestOf(hash, index) !== sha256) return null
   let sum = 0
   for (const length of index.lengths) {
     if (length < 0) return null

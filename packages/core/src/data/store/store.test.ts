@@ -6,8 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Sample } from '../../contract/data.js'
 import { ignoredLabel } from '../encode.js'
 import { DataRandom } from '../random.js'
+import { mixSamples } from '../mixture/index.js'
+import { createPacker } from '../pack.js'
 import { SampleStoreBuilder } from './builder.js'
 import { cacheSize, pruneCache } from './cache-folder.js'
+import { RowSamples } from './row-samples.js'
 import { SampleStore } from './sample-store.js'
 
 let dir: string
@@ -174,6 +177,57 @@ describe('a store', () => {
     expect(add([1, 2], [-100, 3])).toThrow(/labels\[1\]/)
     expect(add([1, 2], [1])).toThrow(/2 ids and 1 labels/)
     expect(add([1, -2], [1, -100])).toThrow(/ids\[1\] of a sample is -2/)
+  })
+})
+
+describe('samples by row', () => {
+  const sampleOf = (id: number): Sample => ({ ids: Int32Array.of(id, id), labels: Int32Array.of(-100, id) })
+  /** Of the examples 10, 11, … those in `without` give no sample. */
+  function storeOf(examples: number, without: readonly number[]) {
+    const builder = new SampleStoreBuilder()
+    // As a hook may drop what is read while those before are still tokenised.
+    for (const example of [...without].reverse()) builder.addWithout(example)
+    for (let i = 0; i < examples; i++) if (!without.includes(i)) builder.add(sampleOf(10 + i))
+    return builder.build(counts)
+  }
+
+  test('rows that were not asked for, and those that gave none, have none', async () => {
+    const samples = new RowSamples(storeOf(5, [0, 3]), 9, Int32Array.of(1, 2, 4, 7, 8))
+    const found = Array.from({ length: samples.count }, (_, row) =>
+      samples.length(row) === 0 ? null : samples.sample(row).ids[0],
+    )
+    expect(found).toEqual([null, null, 11, null, 12, null, null, null, 14])
+    expect([samples.trained(2), samples.learnsFirst(2)]).toEqual([1, false])
+    expect(() => samples.sample(1)).toThrow('Row 1 of 9 has no sample')
+    const others = [
+      new RowSamples(storeOf(5, [0, 2]), 9, Int32Array.of(1, 2, 4, 7, 8)),
+      new RowSamples(storeOf(9, []), 9, null),
+    ]
+    expect(new Set([samples, ...others].map(({ sha256 }) => sha256)).size).toBe(3)
+    expect(() => new RowSamples(storeOf(5, []), 9, null)).toThrow('expected 9 examples, found 5')
+    const { builder, fill } = builderOf([sampleOf(10), sampleOf(12)], { dir })
+    await fill()
+    builder.addWithout(1)
+    const store = await builder.keep(join(dir, 'rows.samples'), counts)
+    const opened = (await SampleStore.open(join(dir, 'rows.samples')))!
+    for (const one of [store, opened]) {
+      expect(Array.from({ length: 3 }, (_, i) => new RowSamples(one, 3, null).length(i))).toEqual([2, 0, 2])
+      one.close()
+    }
+  })
+
+  test('an epoch of rows without a sample has no step, and the others keep theirs', () => {
+    const samples = new RowSamples(storeOf(6, [1, 2, 5]), 6, null)
+    const options = { order: 'shuffled', seed: 1, dedup: false, validation: { size: 0, seed: 1 } } as const
+    const { train } = mixSamples([{ name: 'a', samples, cap: 1 }], { ...options, epochs: 6 })
+    const sizes = Array.from({ length: 6 }, (_, epoch) => train.size(epoch))
+    expect(sizes.toSorted()).toEqual([0, 0, 0, 1, 1, 1])
+    const packer = createPacker(train, { seed: 1, shuffle: true, microBatchTokens: 9, samplesPerStep: 4 })
+    expect(packer.steps(6)).toBe(3)
+    const steps = Array.from({ length: 3 }, () => packer.step())
+    expect(steps.map(({ epoch }) => epoch)).toEqual([...sizes.keys()].filter((epoch) => sizes[epoch] === 1))
+    expect(steps.map(({ microBatches }) => microBatches[0]!.ids[0]).sort()).toEqual([10, 13, 14])
+    expect(() => train.order(6, 1)).toThrow('samples were made of what 6 take')
   })
 })
 
