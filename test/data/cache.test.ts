@@ -14,7 +14,7 @@ afterAll(() => {
 })
 const session = sessionsIn(dir, [cpu, llama])
 
-/** Installs a package of the datasets `own`, which reads files, and `made`, which reads none. */
+/** Installs a package of the datasets `own` and `shards`, which read files, and `made`, which reads none. */
 const install = (comment: string) => {
   const place = join(dir, 'node_modules/ift-plugin-dataset-own')
   mkdirSync(place, { recursive: true })
@@ -23,13 +23,13 @@ const install = (comment: string) => {
     join(place, 'package.json'),
     JSON.stringify({
       ...{ name: 'ift-plugin-dataset-own', version: '1.0.0', type: 'module', main: 'index.js' },
-      ift: { api: 1, provides: { dataset: { own: {}, made: {} } } },
+      ift: { api: 1, provides: { dataset: { own: {}, shards: {}, made: {} } } },
     }),
   )
   writeFileSync(
     join(place, 'index.js'),
     `// ${comment}
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 globalThis.loads = 0
 async function* own(context) {
   globalThis.loads++
@@ -38,12 +38,20 @@ async function* own(context) {
     if (line === '') context.dropped('empty line', first)
     else yield { instruction: line + ' ' + context.seed, input: '', output: 'Yes.' }
 }
+async function* shards(context) {
+  globalThis.loads++
+  const pattern = await context.file('shards/*.jsonl')
+  const dir = pattern.slice(0, pattern.lastIndexOf('/'))
+  for (const name of (await readdir(dir)).sort())
+    yield { instruction: await readFile(dir + '/' + name, 'utf8'), input: '', output: 'Yes.' }
+}
 async function* made() {
   globalThis.loads++
   yield { instruction: 'a', input: '', output: 'b' }
 }
 export const plugin = { name: 'ift-plugin-dataset-own', api: 1, apply(ift) {
   ift.hooks.dataset.for('own').tap('own', () => ({ name: 'own', ...${JSON.stringify(facts)}, load: own }))
+  ift.hooks.dataset.for('shards').tap('own', () => ({ name: 'shards', ...${JSON.stringify(facts)}, load: shards }))
   ift.hooks.dataset.for('made').tap('own', () => ({ name: 'made', ...${JSON.stringify(facts)}, load: made }))
 } }
 `,
@@ -99,6 +107,19 @@ test('a dataset that asks for no file is read every time', async () => {
   expect(await open({ data: ['made'] })).toMatchObject({ samples: 1, loads: 1 })
   expect(await open({ data: ['made'] })).toMatchObject({ samples: 1, loads: 1 })
   expect(kept()).toEqual(before)
+})
+
+test('of a pattern every file counts, and those that come to it', async () => {
+  mkdirSync(join(dir, 'shards'))
+  for (const name of ['a', 'b']) writeFileSync(join(dir, 'shards', `${name}.jsonl`), `{"text": "${name}"}`)
+  const shards = () => open({ data: ['shards'] })
+  expect(await shards()).toMatchObject({ samples: 2, loads: 1 })
+  expect(await shards()).toMatchObject({ samples: 2, loads: 0 })
+  writeFileSync(join(dir, 'shards', 'b.jsonl'), '{"text": "other"}')
+  expect(await shards()).toMatchObject({ samples: 2, loads: 1 })
+  writeFileSync(join(dir, 'shards', 'c.jsonl'), '{"text": "c"}')
+  expect(await shards()).toMatchObject({ samples: 3, loads: 1 })
+  expect(await shards()).toMatchObject({ samples: 3, loads: 0 })
 })
 
 test('what dedup finds in a dataset package is known the next time', async () => {
