@@ -24,7 +24,7 @@ export const doctor = verb({
           : 'not installed: train --nproc on the CPU needs it'
       rows.push(['mpirun', found])
       const kept = await cacheSize(cachePath(ift.rootDir))
-      if (kept.files > 0) rows.push(['.ift-cache', `${bytes(kept.bytes)} of data, ${kept.files} files`])
+      if (kept.files > 0) rows.push(['.ift-cache', `${bytes(kept.bytes)} of data; rm -r .ift-cache is safe`])
       let healthy = true
       const installed = ift.names('backend')
       for (const { package: of, provides } of ift.catalogue())
