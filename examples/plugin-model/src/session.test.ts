@@ -80,6 +80,8 @@ test('a sequence beyond the learned positions is refused, and what is too long i
   await expect(session({}, async (ift) => (await ift.createGenerator()).score(long))).rejects.toMatchObject({
     code: 'IFT_SEQUENCE_TOO_LONG',
   })
-  const { data } = await session({ maxLength: 4096 }, (ift) => ift.openData())
-  for (let i = 0; i < data.train.count; i++) expect(data.train.sample(i).ids.length).toBeLessThanOrEqual(128)
+  await session({ maxLength: 4096 }, async (ift) => {
+    const { train } = (await ift.openData()).data
+    for (let i = 0; i < train.count; i++) expect(train.sample(i).ids.length).toBeLessThanOrEqual(128)
+  })
 })

@@ -239,7 +239,7 @@ export class Ift extends PluginSession {
     return auditData(this, this.config, options)
   }
 
-  /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. */
+  /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. Its samples are there until the session is closed. */
   async openData(): Promise<ModelFiles & { readonly data: RunData }> {
     const files = await openModelFiles(this, this.config)
     const { config } = withRecipe(this.config, files.definition.recipe)
