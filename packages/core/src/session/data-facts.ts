@@ -1,20 +1,10 @@
 import type { DatasetDefinition } from '../contract/dataset.js'
-import type { PluginSession } from '../plugin/plugin-session.js'
 
 /** What is known of a dataset that a run is trained on. */
 export type DataFacts = Pick<
   DatasetDefinition,
   'name' | 'license' | 'terms' | 'contains' | 'evaluation' | 'warnings'
 >
-
-/** Facts of those names that are datasets of packages; of files nobody says anything. */
-export async function dataFacts(
-  session: PluginSession,
-  names: readonly string[],
-): Promise<readonly DataFacts[]> {
-  const known = [...new Set(names)].filter((name) => session.provides('dataset', name))
-  return Promise.all(known.map((name) => session.dataset(name)))
-}
 
 /** What a licence restricts, in words; none where nothing is known to be. */
 export function restrictions({ terms }: DataFacts): string[] {

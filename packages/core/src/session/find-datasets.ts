@@ -16,6 +16,7 @@ import { localPath } from '../files/paths.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { AskedFiles } from './asked-files.js'
 import { cachePath } from './cache.js'
+import type { DataFacts } from './data-facts.js'
 import { infoFile, type FileSource } from './dataset-info.js'
 import { fileOfSplit, withoutSplits } from './dataset-split.js'
 import type { FoundExamples } from './evaluations.js'
@@ -24,6 +25,8 @@ import { uncapped } from './uncapped.js'
 
 /** A dataset with its examples and a cache key of their source (null when there is none). */
 export interface Found extends FoundExamples {
+  /** What is known of a dataset of a package; null of files. */
+  readonly facts: DataFacts | null
   /** Number of its entry in the config; a composite has several datasets. */
   readonly entry: number
   readonly portion: Portion
@@ -139,7 +142,7 @@ export async function findDatasets(
       for (const file of new Set([...files, ...leftOut].map((one) => fileOf(one).file))) await onFile(file)
       found.push({
         name: path,
-        ...{ entry, portion, capped, leftOut },
+        ...{ entry, portion, capped, leftOut, facts: null },
         places: await Promise.all(files.map(placeOf)),
         large: await areLarge(files),
         examples: () => readExamples(place, reading),
@@ -187,6 +190,7 @@ export async function findDatasets(
       places: [placeOfSplit(name, path === undefined ? null : localPath(rootDir, path), split)],
       large: (definition.size?.count ?? 0) > uncapped.most,
       leftOut: [],
+      facts: definition,
       examples: () =>
         checked(locateExamples(name, definition.load(context), limit), () => {
           if (!isOfSplit) throw withoutSplits(name, split)

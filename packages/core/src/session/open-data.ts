@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { IftError } from '@ift/tensor'
 import type { VirtualLength } from '../contract/peft.js'
@@ -19,6 +18,8 @@ import { pruneCache, RowSamples, type SampleSource, type SampleStore } from '../
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { cacheLimits, cachePath } from './cache.js'
+import { dataHash, isHashOf } from './data-hash.js'
+import type { DataFacts } from './data-facts.js'
 import { findDatasets, type Found } from './find-datasets.js'
 import {
   countRows,
@@ -38,6 +39,8 @@ import { noVirtualTokens, sampleLimit, type SampleLimit } from '../data/virtual-
 /** One dataset of a run, tokenised. */
 export interface RunDataset {
   readonly name: string
+  /** What is known of a dataset of a package; null of files. */
+  readonly facts: DataFacts | null
   readonly store: SampleStore
   /** Files of its folder that are not read because their names mark a held-out split. */
   readonly leftOut: readonly string[]
@@ -62,6 +65,8 @@ export interface RunData {
   readonly longest: number
   /** sha256 of everything that decides the samples and their order in the data. */
   readonly hash: string
+  /** Whether a recorded hash is of these samples, also one of an earlier version. */
+  readonly isHash: (recorded: string) => boolean
   /** Notes that stop nothing: a cache that cannot be written. */
   readonly notes: readonly string[]
   /** Closes the files of the samples. */
@@ -112,7 +117,7 @@ async function openStores(
   // A cache saves time, and nothing depends on it.
   const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)
   const build = async (
-    { name, examples, key, keyWhenRead, leftOut, dropped }: Found,
+    { name, facts, examples, key, keyWhenRead, leftOut, dropped }: Found,
     before = (): Promise<unknown> => Promise.resolve(),
   ): Promise<RunDataset> => {
     const context = { dataset: name }
@@ -136,7 +141,7 @@ async function openStores(
       ([reason, count]) => `${count.toLocaleString('en')} × ${reason}`,
     )
     if (reasons.length > 0) notes.add(`${name}: records that gave no example: ${reasons.join(', ')}.`)
-    return { name, leftOut, store, dropped: store.dropped }
+    return { name, facts, leftOut, store, dropped: store.dropped }
   }
   const all = await findDatasets(session, config.data, seed)
   // One set that stands alone is taken as it is, however large.
@@ -246,9 +251,8 @@ async function openStores(
     examination: kept.report,
     limit,
     longest: [mixed.train, held].reduce((most, samples) => Math.max(most, longestOf(samples)), 0),
-    hash: createHash('sha256')
-      .update(JSON.stringify([mixed.train.sha256, held.sha256]))
-      .digest('hex'),
+    hash: dataHash([mixed.train, held]),
+    isHash: (recorded) => isHashOf(recorded, [mixed.train, held]),
     notes: [...notes],
   }
 }

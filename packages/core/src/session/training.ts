@@ -18,7 +18,7 @@ import type { RunGuard } from '../train/run-guard.js'
 import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../contract/train.js'
 import { version } from '../version.js'
-import { dataFacts, factNotes } from './data-facts.js'
+import { factNotes } from './data-facts.js'
 import { openData, type RunData } from './open-data.js'
 import { measureSpeed, type Speed } from './measure.js'
 import { modelFacts, modelIdentity } from './identity.js'
@@ -164,7 +164,8 @@ async function openIn(
       'Set data: in the config, or look at what was dropped: npx ift data stats',
     )
   const names = data.datasets.map(({ name }) => name)
-  const facts = await dataFacts(session, names)
+  const known = new Map(data.datasets.flatMap(({ facts }) => (facts ? [[facts.name, facts] as const] : [])))
+  const facts = [...known.values()]
   const ranks = Ranks.of(open.backend)
   let manifest: Manifest = {
     ift: version,
@@ -226,7 +227,9 @@ async function openIn(
         `${found.dir} cannot be compared with this config: neither it nor ${folder.manifest} says what the run was begun with.`,
         'Put manifest.json back, or start a new run with another output folder.',
       )
-    checkResumable(before, manifest, folder.dir)
+    // One of an earlier version may be of the same samples, and look otherwise.
+    const isSame = data.isHash(before.dataHash)
+    checkResumable(isSame ? { ...before, dataHash: manifest.dataHash } : before, manifest, folder.dir)
     notes.push(...versionsOf(before, manifest))
     manifest = { ...before, identity: manifest.identity }
   }
