@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { IftError, writeFailed, type Verb } from '@ift/core'
-import { declareVerb, lineOf, operandsOf, optionsOf } from './commands/declare.js'
+import { declareVerb, lineOf, operandsOf, optionsOf, wordsOf } from './commands/declare.js'
 import { commands } from './commands/index.js'
 import { here, PackageVerbs } from './commands/package-verbs.js'
 import { takeOverrides, type SplitLine } from './overrides.js'
@@ -135,6 +135,6 @@ async function parse(
       })
     })
   }
-  await program.parseAsync([...rest], { from: 'user' })
+  await program.parseAsync([...(verb ? wordsOf(verb, rest) : rest)], { from: 'user' })
   return code
 }

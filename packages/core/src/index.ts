@@ -39,6 +39,7 @@ export { type DataContext, type SessionHooks, type TrainerHandle, type TrainerHo
 export type { Card } from './plugin/card.js'
 export { catalogue, type CataloguePackage } from './plugin/catalogue.js'
 export type { InstalledPackage } from './plugin/installed.js'
+export { catalogueDatasets, knownDatasets, type KnownDataset } from './plugin/known-datasets.js'
 export { namesOf, nouns, readProvides, type Noun, type Provides } from './plugin/manifest.js'
 export { candidates, type PluginKind } from './plugin/names.js'
 export { PluginSession } from './plugin/plugin-session.js'

@@ -24,7 +24,8 @@ const example = 'npx ift data stats mine.jsonl'
 
 export const data = verb({
   name: 'data',
-  description: 'Look at data: list (datasets known here), stats, validate, audit (what repeats), convert.',
+  description:
+    'Look at data: list (datasets, chosen by tags), stats, validate, audit (what repeats), convert.',
   example,
   config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'decontaminate', 'validation'],
   operands: {
@@ -34,9 +35,14 @@ export const data = verb({
       choices: ['list', 'stats', 'validate', 'audit', 'convert'],
     },
     file: {
-      description: 'data file or folder; for stats, validate and audit the data of the config when absent',
+      description:
+        'data file or folder; for stats, validate and audit the data of the config when absent; for list a selection: lang:cn',
     },
-    more: { description: 'further data, for audit', several: true },
+    more: {
+      description: 'further data, for audit; further terms, for list: -licence:nc',
+      several: true,
+      denies: true,
+    },
   },
   options: {
     to: {
@@ -79,10 +85,12 @@ export const data = verb({
         ...{ cwd, json, output, failOn, format },
         data: file === undefined ? [] : [file, ...more],
       })
+    if (action === 'list') {
+      const query = [file ?? [], more].flat().join(' ')
+      return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, { query, json })))
+    }
     if (more.length > 0)
       throw new IftError('IFT_USAGE', `data ${action} takes one file, found ${more.length + 1}.`, example)
-    if (action === 'list')
-      return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, json)))
     if (file === undefined && action === 'stats') return configStats(session, terminal, json)
     if (file === undefined && action === 'validate') return validateConfig(session, terminal, json)
     if (file === undefined) throw new IftError('IFT_USAGE', `data ${action} needs a file.`, example)

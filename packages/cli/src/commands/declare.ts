@@ -109,6 +109,20 @@ function configHelp(paths: readonly string[]): string {
   return lines.map(([flag, text]) => `${flag.padEnd(width)}  ${text}`).join('\n')
 }
 
+/** A word of a selection that denies: `-licence:nc`. No option looks like it. */
+const isDenied = (word: string) => /^-(\p{L}{3,}|\p{Script=Han}+)[:：]/u.test(word)
+
+/** Words in the order in which the command line is read: behind `--`, what begins with a hyphen is no option. */
+export function wordsOf({ operands = {} }: Verb, words: readonly string[]): readonly string[] {
+  if (!Object.values(operands).some(({ denies }) => denies === true)) return words
+  const end = words.indexOf('--')
+  const [before, behind] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end + 1)]
+  const denied = before.filter(isDenied)
+  return denied.length === 0
+    ? words
+    : [...before.filter((word) => !isDenied(word)), '--', ...denied, ...behind]
+}
+
 /** Adds what a verb declares to a command of the command line. */
 export function declareVerb(
   command: Command,

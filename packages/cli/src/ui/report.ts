@@ -6,7 +6,7 @@ export const exit = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 /** Codes of errors that the user's command or config caused: nothing was tried. */
 const usageErrors =
-  /^IFT_(USAGE|CONFIG_|PLUGIN_NOT_FOUND|GENERATE_OPTION|PEFT_|DATA_FORMAT|RESUME_CONFIG|RANKS_(NO_MPI|ENVIRONMENT|LAUNCHER))/
+  /^IFT_(USAGE|SELECTION|CONFIG_|PLUGIN_NOT_FOUND|GENERATE_OPTION|PEFT_|DATA_FORMAT|RESUME_CONFIG|RANKS_(NO_MPI|ENVIRONMENT|LAUNCHER))/
 
 /** Writes what went wrong, and whose fault it is when nobody foresaw it; the exit code of it. */
 export function report(error: unknown, terminal: Pick<VerbTerminal, 'failure'>, whose = 'ift'): number {

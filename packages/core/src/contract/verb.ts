@@ -49,6 +49,8 @@ export interface Operand extends Described {
   readonly choices?: readonly string[]
   /** All words that are left, as a list; for the last operand. */
   readonly several?: true
+  /** `-key:value` is a word of it as well, and no option. */
+  readonly denies?: true
 }
 
 type ValueOf<O> = O extends { readonly type: 'boolean' }

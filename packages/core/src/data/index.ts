@@ -50,6 +50,13 @@ export {
   type Split,
 } from './read/index.js'
 export {
+  select,
+  selectDatasets,
+  type DatasetFacts,
+  type Selection,
+  type SelectOptions,
+} from './selection/index.js'
+export {
   DataStats,
   distribution,
   tokenStats,

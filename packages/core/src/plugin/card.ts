@@ -54,6 +54,8 @@ export const cardSchema = z.strictObject({
     word,
     z.strictObject({
       description: text,
+      /** The dataset of the card that has these records too: a selection takes one of the two. */
+      variantOf: word.optional(),
       /** Where it differs from that of the card. */
       tags: tagsSchema.optional(),
       size: count.optional(),
@@ -145,13 +147,19 @@ const invalid = (path: string, lines: readonly string[], cause?: unknown) =>
 /** Checks a card. Throws IFT_PLUGIN_MANIFEST that lists every fault by its field. */
 export function checkCard(card: unknown, path: string): Card {
   const result = cardSchema.safeParse(card)
-  if (result.success && Object.keys(result.data.datasets).length > 0) return result.data
-  throw invalid(
-    path,
-    result.success
-      ? ['datasets: expected at least one dataset, found none.']
-      : faults(result.error.issues, cardSchema, card, ''),
+  if (!result.success) throw invalid(path, faults(result.error.issues, cardSchema, card, ''))
+  const { datasets } = result.data
+  const names = Object.keys(datasets)
+  if (names.length === 0) throw invalid(path, ['datasets: expected at least one dataset, found none.'])
+  const lines = Object.entries(datasets).flatMap(([name, { variantOf }]) =>
+    variantOf === undefined || (variantOf !== name && names.includes(variantOf))
+      ? []
+      : [
+          `datasets.${name}.variantOf: expected another dataset of the card (${names.join(', ')}), found ${variantOf}.`,
+        ],
   )
+  if (lines.length > 0) throw invalid(path, lines)
+  return result.data
 }
 
 /** A card, or the file that holds one. Throws IFT_PLUGIN_MANIFEST where it cannot be read or is wrong. */
