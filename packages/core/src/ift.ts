@@ -24,6 +24,7 @@ import { RankLink } from './distributed/link.js'
 import type { RankPlace } from './contract/ranks.js'
 import { plannedVirtualTokens } from './session/attach-method.js'
 import { openBackend } from './session/open-backend.js'
+import { withoutSelections } from './session/config-selections.js'
 import { auditData, type AuditOptions } from './session/audit-data.js'
 import { recordSources } from './session/find-datasets.js'
 import { openData, type RunData } from './session/open-data.js'
@@ -117,13 +118,15 @@ export class Ift extends PluginSession {
       written = overlay(written, { peft: methodOptionsOfFlags(flags, method.options) })
     }
     const changed = await loader.hooks.config.promise(written as IftConfig)
+    const selected = withoutSelections(loader, changed)
     const ift = new Ift(
       found.rootDir,
-      Object.freeze(resolveConfig(changed, where)),
+      Object.freeze(resolveConfig(selected.config, where)),
       found.path,
       options.searchFrom ?? [],
     )
     for (const plugin of plugins) ift.use(plugin)
+    ift.configNotes = selected.notes
     ift.hooks.configResolved.call(ift.config)
     return ift
   }

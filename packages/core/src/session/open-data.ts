@@ -13,6 +13,7 @@ import {
   type MixtureRow,
   type SampleView,
 } from '../data/mixture/index.js'
+import { compositeNotes } from '../data/composites.js'
 import { createPacker } from '../data/pack.js'
 import { pruneCache, RowSamples, type SampleSource, type SampleStore } from '../data/store/index.js'
 import { tapped } from '../plugin/hooks.js'
@@ -21,6 +22,7 @@ import { cacheLimits, cachePath } from './cache.js'
 import { dataHash, isHashOf } from './data-hash.js'
 import type { DataFacts } from './data-facts.js'
 import { findDatasets, type Found } from './find-datasets.js'
+import { sourcesOf } from './record-source.js'
 import {
   countRows,
   epochsMissing,
@@ -107,7 +109,7 @@ async function openStores(
   open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
   { keep = true, virtual = noVirtualTokens }: OpenDataOptions,
 ): Promise<Omit<RunData, 'release'>> {
-  const notes = new Set<string>()
+  const notes = new Set([...session.configNotes, ...compositeNotes(sourcesOf(config.data))])
   const { hooks, rootDir } = session
   const dir = cachePath(rootDir)
   const { seed } = config.train
