@@ -11,7 +11,7 @@ import { adaptersOf } from './config/adapters.js'
 import { loadConfigFile } from './config/load.js'
 import { copyConfig } from './config/limits.js'
 import { configOfFlags, hasMethodFlags, methodOptionsOfFlags } from './config/flags.js'
-import type { IftConfig, ResolvedConfig } from './config/schema.js'
+import type { DataEntry, IftConfig, ResolvedConfig } from './config/schema.js'
 import { resolveConfig } from './config/validate.js'
 import { rankPlacement } from './config/ranks.js'
 import { withRecipe } from './config/recipe.js'
@@ -27,6 +27,7 @@ import { openBackend } from './session/open-backend.js'
 import { withoutSelections } from './session/config-selections.js'
 import { auditData, type AuditOptions } from './session/audit-data.js'
 import { recordSources } from './session/find-datasets.js'
+import { firstExample, type FirstExample } from './session/first-example.js'
 import { openData, type RunData } from './session/open-data.js'
 import { newestAdapter } from './session/find-run.js'
 import type { RecordSource } from './session/record-source.js'
@@ -240,6 +241,11 @@ export class Ift extends PluginSession {
    */
   auditData(options: AuditOptions = {}): Promise<Examination> {
     return auditData(this, this.config, options)
+  }
+
+  /** The first example of an entry of data, as the model reads it; null where there is none. No weights are loaded. */
+  firstExample(entry: DataEntry): Promise<FirstExample | null> {
+    return firstExample(this, this.config, entry)
   }
 
   /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. Its samples are there until the session is closed. */

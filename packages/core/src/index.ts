@@ -55,6 +55,7 @@ export type { Speed } from './session/measure.js'
 export type { OpenModel } from './session/open-model.js'
 export type { AuditOptions } from './session/audit-data.js'
 export { countOf, countText, crowdedText } from './session/examination-notes.js'
+export type { FirstExample } from './session/first-example.js'
 export type { RunData } from './session/open-data.js'
 export {
   TextGenerator,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import {
   convertData,
   convertTargets,
@@ -19,27 +20,29 @@ import {
 import { auditData, auditFaults } from './audit-data.js'
 import { recordRows, sampleRows } from '../ui/data-view.js'
 import { listDatasets } from './list-datasets.js'
+import { showDataset } from './show-dataset.js'
 
 const example = 'npx ift data stats mine.jsonl'
 
 export const data = verb({
   name: 'data',
   description:
-    'Look at data: list (datasets, chosen by tags), stats, validate, audit (what repeats), convert.',
+    'Look at data: list (datasets, chosen by tags), show, stats, validate, audit (what repeats), convert.',
   example,
   config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'decontaminate', 'validation'],
   operands: {
     action: {
       description: 'what to do',
       required: true,
-      choices: ['list', 'stats', 'validate', 'audit', 'convert'],
+      choices: ['list', 'show', 'stats', 'validate', 'audit', 'convert'],
     },
     file: {
       description:
-        'data file or folder; for stats, validate and audit the data of the config when absent; for list a selection: lang:cn',
+        'data file or folder; for stats, validate and audit the data of the config when absent; for list a selection: lang:cn; for show the name of a dataset',
     },
     more: {
-      description: 'further data, for audit; further terms, for list: -licence:nc',
+      description:
+        'further data, for audit; further terms, for list: -licence:nc; the folder of its files, for show',
       several: true,
       denies: true,
     },
@@ -88,6 +91,19 @@ export const data = verb({
     if (action === 'list') {
       const query = [file ?? [], more].flat().join(' ')
       return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, { query, json })))
+    }
+    if (action === 'show') {
+      if (file === undefined || more.length > 1)
+        throw new IftError(
+          'IFT_USAGE',
+          'data show takes the name of a dataset, and the folder of its files.',
+          'npx ift data show dolly ./dolly',
+        )
+      const [folder] = more
+      const place = folder === undefined ? undefined : localPath(cwd, folder)
+      // What is not there may be a hub id, and is an error of whoever looks for it.
+      const path = place !== undefined && existsSync(place) ? place : folder
+      return Ift.using(session, (ift) => showDataset(ift, terminal, { name: file, path, json }))
     }
     if (more.length > 0)
       throw new IftError('IFT_USAGE', `data ${action} takes one file, found ${more.length + 1}.`, example)

@@ -85,12 +85,8 @@ async function openTokenizer(
   )
 }
 
-async function chooseTemplate(
-  session: PluginSession,
-  name: string,
-  tokenizer: Tokenizer,
-): Promise<PromptTemplate> {
-  if (name === 'chat') return createChatTemplate(tokenizer)
+/** A template by its name; IFT_PLUGIN_NOT_FOUND for one that nobody has. That of a checkpoint, `chat`, needs its tokenizer. */
+export async function findTemplate(session: PluginSession, name: string): Promise<PromptTemplate> {
   const builtin = builtinTemplates.find((template) => template.name === name)
   const found = session.hooks.template.find(name) ?? builtin
   if (found) return found
@@ -98,6 +94,12 @@ async function chooseTemplate(
   const names = [...session.hooks.template.names(), ...builtinTemplates.map(({ name }) => name), 'chat']
   throw session.notFound('template', name, names)
 }
+
+const chooseTemplate = async (
+  session: PluginSession,
+  name: string,
+  tokenizer: Tokenizer,
+): Promise<PromptTemplate> => (name === 'chat' ? createChatTemplate(tokenizer) : findTemplate(session, name))
 
 /** The template of a checkpoint that has none of its own. */
 function defaultTemplate(
