@@ -76,7 +76,7 @@ describe.each(published)('%s', (file) => {
     expect(own).toEqual({ type: 'git', url: `git+${repository}.git`, directory: folder })
     expect(homepage).toBe(`${repository}/tree/main/${folder}#readme`)
     expect(bugs).toBe(`${repository}/issues`)
-    expect(description).toMatch(/^[A-Z].{20,}\.$/)
+    expect(description).toMatch(/^[a-z]?[A-Z].{20,}\.$/)
     expect(keywords).toContain('ift')
     expect(new Set(keywords).size).toBe(keywords?.length)
   })

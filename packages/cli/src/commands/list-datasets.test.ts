@@ -45,7 +45,10 @@ test('what a plugin of the config registers is here, and can be selected by what
     },
   })
   const session = new PluginSession(dir).use(definePlugin('tea', (host) => host.use(own)))
-  const rows = JSON.parse(listed(session, 'lang:cn gen:hg', true).stdout) as Record<string, unknown[]>
+  const rows = JSON.parse(listed(session, 'lang:cn gen:hg -kind:table', true).stdout) as Record<
+    string,
+    unknown[]
+  >
   expect(rows['installed']).toMatchObject([{ name: 'tea', license: 'CC0-1.0', marks: ['?'] }])
   expect(rows['installable']).toMatchObject([{ name: 'cot-zh', package: '@ift/dataset-cot', marks: [] }])
 })

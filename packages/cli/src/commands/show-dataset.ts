@@ -28,11 +28,11 @@ const counted = ({ count, unit, by }: Count) =>
 
 const meaning = { NC: 'not for commercial use', SA: 'share alike', '?': 'commercial use not stated' } as const
 
-const licenceOf = ({ license, card }: KnownDataset) =>
+const licenceOf = ({ license, facts }: KnownDataset) =>
   [
     license.id ?? 'not known',
     ...licenceMarks(license).map((mark) => meaning[mark as keyof typeof meaning]),
-    ...(card?.license.terms ?? []).map((whose) => `with the terms of ${whose}`),
+    ...(facts?.license.terms ?? []).map((whose) => `with the terms of ${whose}`),
   ].join(', ')
 
 /** Files of one place that are listed. */
@@ -40,9 +40,8 @@ const mostFiles = 12
 
 /** Rows of a listing: nothing for what is not known. */
 function rowsOf(one: KnownDataset, siblings: readonly string[]): [string, string][] {
-  const { card, tags, kind, count, unit, evaluation, variantOf } = one
-  const size = card?.datasets[one.name]?.size
-  const shown = size ?? (count === null ? null : { count, unit: unit ?? '' })
+  const { card, facts, tags, kind, count, unit, evaluation, variantOf } = one
+  const shown = facts?.size ?? (count === null ? null : { count, unit: unit ?? '' })
   const rows: [string, string | undefined][] = [
     ['name', one.name],
     ['title', one.title ?? undefined],
@@ -54,15 +53,15 @@ function rowsOf(one: KnownDataset, siblings: readonly string[]): [string, string
     ['made', tags?.gen.join(', ')],
     ['kind', kind.join(', ')],
     ['records', shown === null ? undefined : counted(shown)],
-    ['original', card?.original && counted(card.original)],
+    ['original', facts?.original && counted(facts.original)],
     ['licence', licenceOf(one)],
-    ['stated', card?.license.stated],
+    ['stated', facts?.license.stated],
     ['variant of', variantOf ?? undefined],
     ['beside it', siblings.join(', ')],
-    ...(card?.contains ?? []).map((text): [string, string] => ['warning', `contains ${text}`]),
+    ...(facts?.contains ?? []).map((text): [string, string] => ['warning', `contains ${text}`]),
     ...evaluation.map((text): [string, string] => ['warning', `holds data that others evaluate on: ${text}`]),
-    ...(card?.warnings ?? []).map((text): [string, string] => ['warning', text]),
-    ...(card?.upstream ?? []).flatMap(({ hub, url, revision, files }): [string, string][] => [
+    ...(facts?.warnings ?? []).map((text): [string, string] => ['warning', text]),
+    ...(facts?.upstream ?? []).flatMap(({ hub, url, revision, files }): [string, string][] => [
       ['published', `${hub ?? url ?? ''}${revision === undefined ? '' : `@${revision}`}`],
       ...files
         .slice(0, mostFiles)
@@ -72,7 +71,7 @@ function rowsOf(one: KnownDataset, siblings: readonly string[]): [string, string
         ]),
       ['', files.length > mostFiles ? `and ${files.length - mostFiles} more` : ''],
     ]),
-    ['cited as', card?.citation],
+    ['cited as', facts?.citation],
     ['compared', card?.checked && `with what is published in ${card.checked}`],
   ]
   return rows.flatMap(([title, text]) => (text ? [[title, text]] : []))

@@ -1,8 +1,8 @@
-import type { DatasetFacts, KnownDataset } from '@ift/core'
+import type { SelectableDataset, KnownDataset } from '@ift/core'
 import { compact } from './format.js'
 
 /** NC: not for commercial use; SA: share alike; ?: nobody says whether commercial use is allowed. */
-export const licenceMarks = ({ commercial, shareAlike }: DatasetFacts['license']): string[] => [
+export const licenceMarks = ({ commercial, shareAlike }: SelectableDataset['license']): string[] => [
   ...(commercial === false ? ['NC'] : commercial === undefined ? ['?'] : []),
   ...(shareAlike === true ? ['SA'] : []),
 ]

@@ -52,7 +52,7 @@ export {
 export {
   select,
   selectDatasets,
-  type DatasetFacts,
+  type SelectableDataset,
   type Selection,
   type SelectOptions,
 } from './selection/index.js'

@@ -48,6 +48,7 @@ const card = {
     'tea-green': {
       description: 'Green.',
       variantOf: 'tea',
+      evaluation: ['the test cups'],
       tags: { lang: ['CN'], task: ['TS'], gen: ['HG'] },
     },
   },
@@ -55,7 +56,7 @@ const card = {
   kind: ['instruction'],
   license: { id: 'MIT' },
   upstream: [{ hub: 'tea/green' }],
-  evaluation: ['tea-green: the test cups'],
+  original: { count: 9, unit: 'bags' },
 }
 const entry = (of: object) =>
   cataloguePackage({ package: '@x/tea', description: '', provides: { dataset: {} }, card: of } as never)
@@ -66,9 +67,8 @@ test('a dataset has what its card says of it, where it differs from the whole', 
   expect(tea).toMatchObject({ tags: { lang: ['EN'] }, variantOf: null, title: 'Tea' })
   expect(green).toMatchObject({ count: null, variantOf: 'tea', tags: { lang: ['CN'] } })
   expect(green!.evaluation).toEqual(['the test cups'])
-  const { 'tea-green': _, ...alone } = card.datasets
-  const [one] = catalogueDatasets([entry({ ...card, datasets: alone, evaluation: ['a set: of cups'] })])
-  expect(one).toMatchObject({ evaluation: ['a set: of cups'], installed: false })
+  const [one] = catalogueDatasets([entry({ ...card, datasets: { tea: { description: 'All.' } } })])
+  expect(one).toMatchObject({ count: 9, unit: 'bags', installed: false })
 })
 
 test('a variant is one of another dataset of the card', () => {

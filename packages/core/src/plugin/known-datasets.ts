@@ -1,11 +1,12 @@
-import type { DatasetFacts } from '../data/selection/index.js'
-import type { Card } from './card.js'
+import type { DatasetDefinition } from '../contract/dataset.js'
+import type { SelectableDataset } from '../data/selection/index.js'
+import { datasetFacts, type Card, type DatasetFacts } from './card.js'
 import type { CataloguePackage } from './catalogue.js'
 import { namesOf } from './manifest.js'
 import type { PluginSession } from './plugin-session.js'
 
 /** A dataset with everything that is known of it before its package is loaded. */
-export interface KnownDataset extends DatasetFacts {
+export interface KnownDataset extends SelectableDataset {
   readonly description: string
   /** What `count` counts; null when there is no count. */
   readonly unit: string | null
@@ -13,48 +14,48 @@ export interface KnownDataset extends DatasetFacts {
   readonly installed: boolean
   /** Card of its package; null for a package without one. */
   readonly card: Card | null
+  /** What the card says of this dataset. */
+  readonly facts: DatasetFacts | null
 }
-
-/** What a card says of evaluation data in one of its datasets: an entry that begins with the name of another is none of it. */
-const evaluationOf = ({ evaluation, datasets }: Card, name: string): string[] =>
-  evaluation.flatMap((entry) => {
-    const [, of, text] = /^([^:\s]+):\s*(.+)$/s.exec(entry) ?? []
-    if (of === undefined || !Object.hasOwn(datasets, of)) return [entry]
-    return of === name ? [text!] : []
-  })
 
 /** The datasets of a package by its card. */
-function ofCard(of: string, card: Card, installed: boolean): KnownDataset[] {
-  const entries = Object.entries(card.datasets)
-  const whole = entries.length === 1 ? (card.size ?? card.original) : undefined
-  return entries.map(([name, { description, tags, size = whole, variantOf }]) => ({
-    ...{ name, package: of, title: card.title, description, installed, card },
-    tags: tags ?? card.tags,
-    kind: card.kind,
-    license: card.license,
-    count: size?.count ?? null,
-    unit: size?.unit ?? null,
-    evaluation: evaluationOf(card, name),
-    variantOf: variantOf ?? null,
-  }))
-}
+const ofCard = (of: string, card: Card, installed: boolean): KnownDataset[] =>
+  Object.entries(card.datasets).map(([name, { variantOf }]) => {
+    const facts = datasetFacts(card, name)
+    const { description, tags, license, evaluation, size = facts.original } = facts
+    return {
+      ...{ name, package: of, title: card.title, description, installed, card, facts },
+      ...{ tags, license, evaluation },
+      kind: card.kind,
+      count: size?.count ?? null,
+      unit: size?.unit ?? null,
+      variantOf: variantOf ?? null,
+    }
+  })
 
 /** What a package without a card, or a plugin, says of a dataset. */
 interface Said {
   readonly description?: string | undefined
   readonly license?: string | undefined
-  readonly tags?: DatasetFacts['tags'] | undefined
+  readonly tags?: SelectableDataset['tags'] | undefined
   readonly size?: { readonly count: number; readonly unit: string } | undefined
+  readonly terms?: DatasetDefinition['terms'] | undefined
+  readonly evaluation?: readonly string[] | undefined
 }
 
 const said = (name: string, of: string | null, facts: Said, installed: boolean): KnownDataset => ({
-  ...{ name, package: of, title: null, description: facts.description ?? '', installed, card: null },
+  ...{ name, package: of, title: null, description: facts.description ?? '', installed },
+  ...{ card: null, facts: null },
   tags: facts.tags ?? null,
   kind: [],
-  license: { id: facts.license ?? null },
+  license: {
+    id: facts.license ?? null,
+    commercial: facts.terms?.commercial,
+    shareAlike: facts.terms?.shareAlike,
+  },
   count: facts.size?.count ?? null,
   unit: facts.size?.unit ?? null,
-  evaluation: [],
+  evaluation: facts.evaluation ?? [],
   variantOf: null,
 })
 

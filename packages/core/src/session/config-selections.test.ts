@@ -97,11 +97,14 @@ test('packages that are not installed are named together, with the line that ins
 })
 
 test('a selection is resolved when the config is read: the config of the session has names', async () => {
-  await Ift.using({ cwd: dir, config: { data: { select: 'lang:cn gen:hg', cap: 5 } } }, (ift) => {
-    expect(ift.config.data).toEqual([{ name: 'cot-zh', cap: 5, encoding: 'utf-8' }])
-    expect(ift.configNotes).toEqual(['data: select: lang:cn gen:hg: cot-zh.'])
-    return Promise.resolve()
-  })
+  await Ift.using(
+    { cwd: dir, config: { data: { select: 'lang:cn gen:hg kind:instruction', cap: 5 } } },
+    (ift) => {
+      expect(ift.config.data).toEqual([{ name: 'cot-zh', cap: 5, encoding: 'utf-8' }])
+      expect(ift.configNotes).toEqual(['data: select: lang:cn gen:hg kind:instruction: cot-zh.'])
+      return Promise.resolve()
+    },
+  )
   await expect(Ift.load({ cwd: dir, config: { data: { select: 'lang:cn', name: 'cot' } } })).rejects.toThrow(
     'select stands beside name',
   )

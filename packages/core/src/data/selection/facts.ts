@@ -1,7 +1,7 @@
 import type { DatasetDefinition } from '../../contract/dataset.js'
 
 /** What is known of a dataset without its package being loaded, as far as it can be chosen by it. */
-export interface DatasetFacts {
+export interface SelectableDataset {
   readonly name: string
   /** Package that provides it; null for a dataset that a plugin of the config registers. */
   readonly package: string | null

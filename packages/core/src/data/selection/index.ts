@@ -1,2 +1,2 @@
-export type { DatasetFacts } from './facts.js'
+export type { SelectableDataset } from './facts.js'
 export { select, selectDatasets, type SelectOptions, type Selection } from './select.js'

@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { suggest } from '../../suggest.js'
-import type { DatasetFacts } from './facts.js'
+import type { SelectableDataset } from './facts.js'
 import { globMatches, isGlob } from './glob.js'
 import {
   keyNames,
@@ -20,7 +20,7 @@ import {
 export interface Condition {
   /** Whether it names datasets: those are taken whatever they hold. */
   readonly names: boolean
-  readonly holds: (facts: DatasetFacts) => boolean
+  readonly holds: (facts: SelectableDataset) => boolean
 }
 
 /** Conditions of which one must hold, or none where the term is denied. */
@@ -65,8 +65,8 @@ const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 function named(
   what: string,
   value: string,
-  all: readonly DatasetFacts[],
-  textsOf: (facts: DatasetFacts) => readonly string[],
+  all: readonly SelectableDataset[],
+  textsOf: (facts: SelectableDataset) => readonly string[],
   isMeant: (text: string) => boolean = (text) => globMatches(value, text),
 ): Condition {
   const texts = [...new Set(all.flatMap(textsOf))]
@@ -96,7 +96,7 @@ function counted(value: string): Condition {
   return { names: false, holds: ({ count }) => count !== null && compare[sign]!(count) }
 }
 
-function licensed(value: string, all: readonly DatasetFacts[]): Condition {
+function licensed(value: string, all: readonly SelectableDataset[]): Condition {
   const word = meant(licenceWords, value)
   const holds: Readonly<Record<keyof typeof licenceWords, Condition['holds']>> = {
     nc: ({ license }) => license.commercial === false,
@@ -121,12 +121,12 @@ function tagged(key: keyof typeof selectionWords, value: string): Condition {
         `npx ift data list ${key}:${Object.keys(words)[0]!.toLowerCase()}`,
       ),
     )
-  const tagsOf = ({ tags, kind }: DatasetFacts): readonly string[] =>
+  const tagsOf = ({ tags, kind }: SelectableDataset): readonly string[] =>
     key === 'kind' ? kind : (tags?.[key] ?? [])
   return { names: false, holds: (facts) => tagsOf(facts).includes(tag) }
 }
 
-function conditionOf(key: SelectionKey | null, value: string, all: readonly DatasetFacts[]): Condition {
+function conditionOf(key: SelectionKey | null, value: string, all: readonly SelectableDataset[]): Condition {
   switch (key) {
     case null: {
       const isMeant = (text: string) =>
@@ -159,7 +159,7 @@ const exampleOf = (key: SelectionKey | null): string => {
     .join('')
 }
 
-function termOf(text: string, all: readonly DatasetFacts[]): Term {
+function termOf(text: string, all: readonly SelectableDataset[]): Term {
   const denied = /^[-!]/.test(text)
   const conditions: Condition[] = []
   let key: SelectionKey | null = null
@@ -184,7 +184,7 @@ function termOf(text: string, all: readonly DatasetFacts[]): Term {
 }
 
 /** Terms of a query. IFT_SELECTION for a key, value or name that there is none of among `all`. */
-export function parseSelection(query: string, all: readonly DatasetFacts[]): Term[] {
+export function parseSelection(query: string, all: readonly SelectableDataset[]): Term[] {
   if (query.length > mostSigns)
     throw fault(`expected at most ${mostSigns} signs, found ${query.length}.`, 'Write fewer terms.')
   // Signs of a Chinese keyboard are those of ASCII, only wider.

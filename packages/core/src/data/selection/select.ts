@@ -1,4 +1,4 @@
-import type { DatasetFacts } from './facts.js'
+import type { SelectableDataset } from './facts.js'
 import { parseSelection } from './parse.js'
 
 export interface SelectOptions {
@@ -10,7 +10,7 @@ export interface SelectOptions {
 }
 
 /** What a selection takes, in the order of the catalogue, and what it leaves out though its terms hold. */
-export interface Selection<F extends DatasetFacts> {
+export interface Selection<F extends SelectableDataset> {
   readonly datasets: readonly F[]
   /** Sets with data that others evaluate on. */
   readonly evaluation: readonly F[]
@@ -22,7 +22,7 @@ export interface Selection<F extends DatasetFacts> {
  * Chooses datasets by their tags, licences, names and sizes: `lang:cn gen:si -licence:nc`. The grammar stands in docs/datasets.md.
  * Throws IFT_SELECTION for a key or value that is not known.
  */
-export function select<F extends DatasetFacts>(
+export function select<F extends SelectableDataset>(
   catalogue: readonly F[],
   query: string,
   { purpose = 'train' }: SelectOptions = {},
@@ -46,7 +46,7 @@ export function select<F extends DatasetFacts>(
 }
 
 /** The datasets that `select` takes. */
-export const selectDatasets = <F extends DatasetFacts>(
+export const selectDatasets = <F extends SelectableDataset>(
   catalogue: readonly F[],
   query: string,
   options?: SelectOptions,

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { IftError } from '@ift/tensor'
 import { globMatches } from './glob.js'
-import { select, selectDatasets, type DatasetFacts } from './index.js'
+import { select, selectDatasets, type SelectableDataset } from './index.js'
 
-type Tags = NonNullable<DatasetFacts['tags']>
+type Tags = NonNullable<SelectableDataset['tags']>
 const set = (
   name: string,
   tags: readonly [Tags['lang'], Tags['task'], Tags['gen']],
-  more: Partial<DatasetFacts> = {},
-): DatasetFacts => ({
+  more: Partial<SelectableDataset> = {},
+): SelectableDataset => ({
   ...{ name, package: `@ift/dataset-${name}`, title: null, kind: ['instruction'], count: null },
   tags: { lang: tags[0], task: tags[1], gen: tags[2] },
   license: { id: 'MIT', commercial: true, shareAlike: false },
@@ -105,7 +105,7 @@ test.each([
 
 test('for training, evaluation data and variants of what is taken are left out unless they are named', () => {
   const found = select(all, 'lang:cn')
-  const namesOf = (of: readonly DatasetFacts[]) => of.map(({ name }) => name)
+  const namesOf = (of: readonly SelectableDataset[]) => of.map(({ name }) => name)
   expect(namesOf(found.datasets)).toEqual(['belle', 'csl', 'two'])
   expect(namesOf(found.evaluation)).toEqual(['exam'])
   expect(namesOf(found.variants)).toEqual(['belle-decoded'])
