@@ -50,7 +50,7 @@ const known: Known = {
   verbs: new Map(
     names.map((name) => [name, new Set([...common, ...(name === 'help' ? [] : flagsIn(help(name)))])]),
   ),
-  actions: new Set(['list', 'stats', 'audit', 'validate', 'convert']),
+  actions: new Set(['list', 'show', 'stats', 'audit', 'validate', 'convert']),
   options: new Set([
     ...optionRows().map(({ path }) => path),
     'peft.method',
@@ -67,7 +67,7 @@ const known: Known = {
 test('the checks find what is not there', () => {
   const wrong = {
     'Type: npx ift trane': 'there is no verb "trane"',
-    'See npx ift data show x.jsonl': 'there is no "data show"',
+    'See npx ift data browse x.jsonl': 'there is no "data browse"',
     'Type npx ift data convert --to alpaca': 'data convert needs a file',
     'npx ift plan --resume': 'plan has no --resume',
     'Use --resumed.': 'there is no --resumed',

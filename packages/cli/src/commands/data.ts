@@ -81,7 +81,9 @@ export const data = verb({
       throw new IftError(
         'IFT_USAGE',
         `data ${action} --format: expected a file beside it; the entries of data in the config say their form.`,
-        action === 'list' ? 'npx ift data list' : `npx ift data ${action} mine.jsonl --format ${format}`,
+        action === 'list' || action === 'show'
+          ? 'npx ift data list'
+          : `npx ift data stats mine.jsonl --format ${format}`,
       )
     if (action === 'audit')
       return auditData(session, terminal, {
