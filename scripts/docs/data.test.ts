@@ -100,7 +100,8 @@ test('configs can be read', async () => {
   for (const { text } of blocks) {
     writeFileSync(join(dir, 'ift.config.yaml'), text)
     const { config } = await loadConfigFile(dir)
-    expect(resolveConfig(config, 'docs/data.md').data).not.toEqual([])
+    const { data } = resolveConfig(config, 'docs/data.md')
+    expect([data].flat().length > 0, text).toBe(/^data:/m.test(text))
   }
 })
 

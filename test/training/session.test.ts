@@ -165,7 +165,7 @@ describe('a trained adapter', () => {
     const [first, second] = await Promise.all([a!.createGenerator(), b!.createGenerator()])
     const ids = [1, 5, 6]
     expect(await first.score(ids)).toEqual(await second.score(ids))
-    first.release()
+    await first.release()
     const backend = await a!.openBackend()
     const before = backend.memory().buffers
     expect(before).toBeGreaterThan(0)

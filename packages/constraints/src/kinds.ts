@@ -29,12 +29,10 @@ const kind = (
       const said = text(value)
       if (said !== null && said.length <= mostCharacters) return vocabulary.compile(name, said)
       const found =
-        said === null
-          ? JSON.stringify(value).slice(0, 80)
-          : `${said.length.toLocaleString('en')} characters`
+        said === null ? JSON.stringify(value).slice(0, 80) : `${said.length.toLocaleString('en')} characters`
       throw new IftError(
         'IFT_CONSTRAINT',
-        `generate.constraint.${name} expected ${expected}, of ${mostCharacters.toLocaleString('en')} characters at most, found ${found}.`,
+        `constraint.${name} expected ${expected}, of ${mostCharacters.toLocaleString('en')} characters at most, found ${found}.`,
         'docs/generation.md#constraints',
       )
     })

@@ -19,7 +19,7 @@ export class Vocabulary {
       throw new IftError(
         'IFT_CONSTRAINT',
         'The text of a token of this tokenizer depends on its neighbours: answers cannot be held to anything.',
-        'Leave out generate.constraint.',
+        'Leave out the constraint.',
       )
     this.#size = size
     this.#native = addon().Vocabulary.open(
@@ -74,7 +74,7 @@ function refused(kind: string, cause: unknown): IftError {
   const short = reason.length > 600 ? `${reason.slice(0, 600)} …` : reason
   return new IftError(
     'IFT_CONSTRAINT',
-    `generate.constraint.${kind} cannot be held to: ${short}`,
+    `constraint.${kind} cannot be held to: ${short}`,
     'Say it in another way: docs/generation.md#constraints',
     { cause },
   )

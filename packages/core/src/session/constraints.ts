@@ -74,7 +74,7 @@ export class Constraints {
       throw new IftError(
         'IFT_CONSTRAINT',
         'The tokenizer of this model does not say which bytes its tokens stand for: answers cannot be held to anything.',
-        'Leave out generate.constraint.',
+        'Leave out the constraint.',
       )
     return definition.for(this.#tokens)
   }
