@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // @ts-check
-// What each method is worth: trains all of them on the quick start's task with the same rows in the same order, the best of three
-// learning rates each, and measures speed and memory of each.
-//   node scripts/peft-study/run.mjs [--steps 250] [--test 200] [--out runs/peft-study] [--only NAME] [--speed]
-// Every run that ended stands in OUT/runs.jsonl and is not done again. With --speed the runs of the best rates are timed, in turns;
-// that wants a machine with nothing else to do. At the end, bench/results/peft-study.json, and the table of docs/peft.md.
-import { spawn, spawnSync } from 'node:child_process'
+// What each method is worth: trains all of them on the quick start's task with the same rows in the same order, with three learning
+// rates each, of which the one with the lowest training loss counts, and measures speed and memory of each.
+//   node scripts/peft-study/run.mjs [--out runs/peft-study] [--only NAME]
+//   node scripts/peft-study/run.mjs --speed    on a machine with nothing else to do: twelve steps of each, in turns
+// Every run that ended stands in OUT/runs.jsonl and is not done again. When nothing is missing, bench/results/peft-study.json and the
+// table of docs/peft.md are written.
+import { spawn } from 'node:child_process'
 import {
   appendFileSync,
   existsSync,
@@ -28,25 +29,26 @@ import { arms } from './methods.mjs'
 import { writeTable } from './table.mjs'
 
 /**
- * @typedef {{ arm: string, rate: number, steps: number, loss: number, correct: number, total: number, trainable: number, bytes: number }} Run
- * @typedef {{ arm: string, tokensPerSecond: number, peakMiB: number }} Timed
+ * @typedef {{ arm: string, options: object, rate: number, loss: number, correct: number, total: number, trainable: number, bytes: number }} Run
+ * @typedef {{ arm: string, options: object, date: string, machine: string, node: string, tokensPerSecond: number, peakMiB: number }} Timed
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({
   options: {
-    steps: { type: 'string', default: '250' },
-    test: { type: 'string', default: '200' },
     out: { type: 'string', default: join(root, 'runs/peft-study') },
-    /** One arm alone. */
+    /** One method alone. */
     only: { type: 'string' },
     speed: { type: 'boolean', default: false },
-    /** Rounds of the timed runs. */
-    rounds: { type: 'string', default: '3' },
   },
 })
-const { out } = values
-const steps = Number(values.steps)
+const { out, only, speed } = values
+if (only !== undefined && (speed || !arms.some(({ name }) => name === only)))
+  throw new Error(`--only expected one of ${arms.map(({ name }) => name).join(', ')}, without --speed`)
+/** Optimiser steps of a run, and problems that are held out. */
+const [steps, held] = [250, 200]
+/** Steps whose speed is measured, after some for warming up, and rounds of all methods. */
+const [timedSteps, warmUp, rounds] = [12, 4, 3]
 const ift = join(root, 'packages/cli/bin/ift.js')
 const quickstart = join(root, 'examples/quickstart')
 
@@ -65,12 +67,14 @@ const sizeOf = (dir) =>
     .filter((name) => /\.(safetensors|bin)$/.test(name))
     .reduce((sum, name) => sum + statSync(join(dir, name)).size, 0)
 
+const base = JSON.parse(readFileSync(join(quickstart, 'ift.config.json'), 'utf8'))
+const rowsPerStep = base.train.batchSize
+
 /**
  * Writes the config of a run.
  * @param {string} dir @param {import('./methods.mjs').Arm} arm @param {number} rate @param {number} maxSteps
  */
 const writeConfig = (dir, arm, rate, maxSteps) => {
-  const base = JSON.parse(readFileSync(join(quickstart, 'ift.config.json'), 'utf8'))
   mkdirSync(dir, { recursive: true })
   const config = {
     ...base,
@@ -83,12 +87,12 @@ const writeConfig = (dir, arm, rate, maxSteps) => {
   writeFileSync(join(dir, 'ift.config.json'), JSON.stringify(config, null, 2))
 }
 
-/** Runs a verb, which must succeed; its largest resident set in MiB, and what it printed. @param {string[]} args */
+/** Runs a verb, which must succeed; its largest resident set in MiB, and its output. @param {string[]} args */
 const run = async (args) => {
   const child = spawn(process.execPath, [ift, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  let said = ''
-  child.stdout.on('data', (text) => (said += text))
-  child.stderr.on('data', (text) => (said += text))
+  let [output, errors] = ['', '']
+  child.stdout.on('data', (text) => (output += text))
+  child.stderr.on('data', (text) => (errors += text))
   let peakMiB = 0
   const watch = setInterval(() => {
     try {
@@ -101,8 +105,8 @@ const run = async (args) => {
   }, 100)
   const code = await new Promise((resolve) => child.on('close', resolve))
   clearInterval(watch)
-  if (code !== 0) throw new Error(`ift ${args.join(' ')} ended with ${code}:\n${said}`)
-  return { peakMiB, said }
+  if (code !== 0) throw new Error(`ift ${args.join(' ')} ended with ${code}:\n${output}${errors}`)
+  return { peakMiB, output }
 }
 
 /** @param {string} dir @returns {{ loss: number, tokensPerSecond: number }[]} */
@@ -116,15 +120,28 @@ const { test } = writeProblems({
   out: join(out, 'problems'),
   seed: 0,
   train: 6000,
-  test: Number(values.test),
+  test: held,
 })
-const wanted = arms.filter(({ name }) => values.only === undefined || name === values.only)
 const runsFile = join(out, 'runs.jsonl')
 
-for (const arm of wanted)
+/** What was written of an arm with its options of now. @param {string} file @param {import('./methods.mjs').Arm} arm */
+const known = (file, { name, peft }) =>
+  /** @type {{ arm: string, options: object }[]} */ (readLines(file)).filter(
+    (one) => one.arm === name && JSON.stringify(one.options) === JSON.stringify(peft),
+  )
+
+/** @param {import('./methods.mjs').Arm} arm */
+const runsOf = (arm) => /** @type {Run[]} */ (known(runsFile, arm))
+
+const here = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${cpus().length} cores, ${cpus()[0]?.model}`,
+  node: process.version,
+}
+
+for (const arm of arms.filter(({ name }) => !speed && (only === undefined || name === only)))
   for (const rate of arm.rates) {
-    const known = /** @type {Run[]} */ (readLines(runsFile))
-    if (known.some((done) => done.arm === arm.name && done.rate === rate && done.steps === steps)) continue
+    if (runsOf(arm).some((done) => done.rate === rate)) continue
     const dir = join(out, `${arm.name}-${rate}`.replace(/[^\w.-]+/g, '-'))
     rmSync(dir, { recursive: true, force: true })
     writeConfig(dir, arm, rate, steps)
@@ -140,12 +157,19 @@ for (const arm of wanted)
     const losses = trainRecords(dir)
       .slice(-20)
       .map(({ loss }) => loss)
-    const { trainable } = JSON.parse(
-      spawnSync(process.execPath, [ift, 'plan', '-c', dir, '--json'], { encoding: 'utf8' }).stdout,
-    )
+    const { trainable } = JSON.parse((await run(['plan', '-c', dir, '--json'])).output)
     const loss = losses.reduce((sum, one) => sum + one, 0) / losses.length
     /** @type {Run} */
-    const result = { arm: arm.name, rate, steps, loss, correct, total, trainable, bytes: sizeOf(made) }
+    const result = {
+      arm: arm.name,
+      options: arm.peft,
+      rate,
+      loss,
+      correct,
+      total,
+      trainable,
+      bytes: sizeOf(made),
+    }
     appendFileSync(runsFile, `${JSON.stringify(result)}\n`)
     const seconds = Math.round((performance.now() - started) / 1000)
     console.log(
@@ -153,51 +177,47 @@ for (const arm of wanted)
     )
   }
 
-/** The run of the rate that solves most. @param {import('./methods.mjs').Arm} arm @returns {Run | undefined} */
-const best = ({ name, rates }) =>
-  /** @type {Run[]} */ (readLines(runsFile))
-    .filter((done) => done.arm === name && done.steps === steps && rates.includes(done.rate))
-    .sort((a, b) => b.correct - a.correct || a.loss - b.loss)[0]
+/** The run of the best rate; undefined while one is missing. @param {import('./methods.mjs').Arm} arm */
+const best = (arm) => {
+  const runs = runsOf(arm).filter(({ rate }) => arm.rates.includes(rate))
+  return runs.length < arm.rates.length ? undefined : runs.sort((a, b) => a.loss - b.loss)[0]
+}
 
 const timedFile = join(out, 'timed.jsonl')
-if (values.speed) {
+if (speed) {
   rmSync(timedFile, { force: true })
-  for (let round = 0; round < Number(values.rounds); round++)
-    for (const arm of wanted) {
+  for (let round = 0; round < rounds; round++)
+    for (const arm of arms) {
       const chosen = best(arm)
-      if (!chosen) continue
+      if (!chosen) throw new Error(`${arm.name}: run the study first, without --speed`)
       const dir = join(out, 'timed')
       rmSync(dir, { recursive: true, force: true })
-      writeConfig(dir, { ...arm, peft: { ...arm.peft, ...arm.timed } }, chosen.rate, 12)
+      writeConfig(dir, { ...arm, peft: { ...arm.peft, ...arm.timed } }, chosen.rate, timedSteps)
       const { peakMiB } = await run(['train', '-c', dir])
-      const speeds = trainRecords(dir).slice(4)
+      const speeds = trainRecords(dir).slice(warmUp)
       const tokensPerSecond = median(speeds.map((record) => record.tokensPerSecond))
-      appendFileSync(timedFile, `${JSON.stringify({ arm: arm.name, tokensPerSecond, peakMiB })}\n`)
+      /** @type {Timed} */
+      const result = { arm: arm.name, options: arm.peft, ...here, tokensPerSecond, peakMiB }
+      appendFileSync(timedFile, `${JSON.stringify(result)}\n`)
     }
 }
 
-const timed = /** @type {Timed[]} */ (readLines(timedFile))
 const rows = arms.flatMap((arm) => {
   const chosen = best(arm)
-  if (!chosen) return []
-  const times = timed.filter((one) => one.arm === arm.name)
+  const times = /** @type {Timed[]} */ (known(timedFile, arm))
+  if (!chosen || times.length < rounds) return []
   return [
     {
       ...chosen,
-      options: arm.peft,
       rates: arm.rates,
-      tokensPerSecond: times.length ? Math.round(median(times.map((one) => one.tokensPerSecond))) : null,
-      peakMiB: times.length ? Math.round(median(times.map((one) => one.peakMiB))) : null,
+      tokensPerSecond: Math.round(median(times.map((one) => one.tokensPerSecond))),
+      peakMiB: Math.round(median(times.map((one) => one.peakMiB))),
     },
   ]
 })
-const study = {
-  date: new Date().toISOString().slice(0, 10),
-  machine: `${cpus().length} cores, ${cpus()[0]?.model}`,
-  node: process.version,
-  steps,
-  test: Number(values.test),
-  rows,
-}
-writeFileSync(join(root, 'bench/results/peft-study.json'), `${JSON.stringify(study, null, 2)}\n`)
-writeTable(root, study)
+if (rows.length === arms.length) {
+  const { date, machine, node } = /** @type {Timed} */ (readLines(timedFile)[0])
+  const study = { date, machine, node, steps, rowsPerStep, held, timedSteps, rounds, rows }
+  writeFileSync(join(root, 'bench/results/peft-study.json'), `${JSON.stringify(study, null, 2)}\n`)
+  writeTable(root, study)
+} else console.log(`${rows.length} of ${arms.length} methods are whole; nothing is written yet`)

@@ -11,7 +11,7 @@ const short = (value) => value.toLocaleString('en', { maximumSignificantDigits: 
  * The table of docs/peft.md.
  * @param {any} study bench/results/peft-study.json
  */
-export function tableOf({ date, machine, node, steps, test, rows }) {
+export function tableOf({ date, machine, node, steps, rowsPerStep, held, timedSteps, rounds, rows }) {
   const head = '| method | trained parameters | file, KiB | solved | rate | tokens/s | peak, MiB |'
   const lines = rows.map(
     (/** @type {any} */ row) =>
@@ -26,7 +26,8 @@ export function tableOf({ date, machine, node, steps, test, rows }) {
       ].join(' | ')} |`,
   )
   return [
-    `${steps} steps of 32 rows, ${test} problems held out, best of three rates by the problems solved; speed and memory: medians of 3 rounds in turns, 12 steps each; ${machine}, Node ${node.slice(1)}, ${date}.`,
+    `${steps} steps of ${rowsPerStep} rows; solved of ${held} problems held out; of three learning rates the one with the lowest training loss. ` +
+      `Speed and memory: medians of ${rounds} rounds in turns, ${timedSteps} steps each; ${machine}, Node ${node.slice(1)}, ${date}.`,
     '',
     head,
     '|---|--:|--:|--:|--:|--:|--:|',
