@@ -22,6 +22,11 @@ test('two sessions work at once in one process, and core prints nothing', async 
   const steps = lines.filter((line) => line.startsWith('learner: step'))
   expect(steps).toHaveLength(4)
   for (const line of steps) expect(line).toMatch(/loss \d+\.\d+$/)
-  expect(lines.filter((line) => line.startsWith('speaker: '))).toHaveLength(1)
+  for (const caller of ['first', 'second'])
+    expect(
+      lines.filter((line) => line.startsWith(`${caller} caller: `) && line.endsWith('(length)')),
+    ).toHaveLength(1)
+  expect(lines).toContain('third caller: left after 3 pieces')
+  expect(lines).toContain('speaker: 0 buffers of the generator are left')
   expect(existsSync(join(dir, 'run', 'adapter', 'adapter_model.safetensors'))).toBe(true)
 })
