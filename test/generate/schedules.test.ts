@@ -58,17 +58,14 @@ async function ask(
   return { ids: [...ids], logprobs }
 }
 
-const limits = [
-  { maxPages: 200, tokensPerStep: 256, maxSequences: 32 },
-  { maxPages: 26, tokensPerStep: 32, maxSequences: 8 },
-  { maxPages: 15, tokensPerStep: 16, maxSequences: 12 },
-]
+/** Schedules of each kind; `npm run schedules` plays more. */
+const schedules = Number(process.env['IFT_SCHEDULES'] ?? 6)
 
 test.each<{ dtype: FloatDType; quantize?: 'nf4' | 'int8' }>([
   { dtype: 'f32' },
   { dtype: 'bf16' },
   { dtype: 'bf16', quantize: 'nf4' },
-])('%j', { timeout: 120_000 }, async ({ dtype, quantize }) => {
+])('%j', { timeout: 120_000 + 10_000 * schedules }, async ({ dtype, quantize }) => {
   const definition = definitionOf(definitions, 'llama-tiny')
   const prepare = (model: CausalLM) => {
     if (quantize !== undefined) quantizeLinears(model, quantize, [model.lmHead])
@@ -92,25 +89,34 @@ test.each<{ dtype: FloatDType; quantize?: 'nf4' | 'int8' }>([
         await engine.close()
         decoder.release()
       }
-      for (const { maxPages, ...limit } of limits)
-        for (const seed of [1, 2]) {
-          const next = numbers(seed)
-          const decoder = new Decoder(backend, model, null, shape, dtype, set, { maxPages })
-          const engine = engineOver(decoder, {}, limit)
-          const answers: Promise<unknown>[] = []
-          for (const request of asked) {
-            answers.push(ask(engine, request, next(3)))
-            // Some come while others are under way, and some of those leave.
-            if (next(4) === 0)
-              engine.submit([5, 6, 7, next(9)], { maxNewTokens: 99 }).result.catch(() => undefined)
-            while (next(2) === 0) await new Promise((resolve) => setImmediate(resolve))
+      let preemptions = 0
+      for (let seed = 1; seed <= schedules; seed++) {
+        const next = numbers(seed)
+        // Of fewer pages some requests would be refused.
+        const limits = { tokensPerStep: 16 * 2 ** next(5), maxSequences: 4 + next(29) }
+        const decoder = new Decoder(backend, model, null, shape, dtype, set, { maxPages: 15 + next(50) })
+        const engine = engineOver(decoder, {}, limits)
+        const answers: Promise<unknown>[] = []
+        for (const request of asked) {
+          answers.push(ask(engine, request, next(3)))
+          // Some come while others are under way, and some of those leave.
+          if (next(4) === 0) {
+            const stopped = engine.submit([5, 6, 7, next(9)], { maxNewTokens: 99 })
+            stopped.result.catch(() => undefined)
+            setImmediate(() => {
+              stopped.cancel()
+            })
           }
-          for (const [i, answer] of (await Promise.all(answers)).entries())
-            expect(answer, `request ${i}: ${JSON.stringify(asked[i])}`).toEqual(alone[i])
-          await engine.close()
-          expect(decoder.pages.held).toBe(0)
-          decoder.release()
+          while (next(2) === 0) await new Promise((resolve) => setImmediate(resolve))
         }
+        for (const [i, answer] of (await Promise.all(answers)).entries())
+          expect(answer, `schedule ${seed}, request ${i}: ${JSON.stringify(asked[i])}`).toEqual(alone[i])
+        preemptions += engine.load.preemptions
+        await engine.close()
+        expect(decoder.pages.held).toBe(0)
+        decoder.release()
+      }
+      expect(preemptions).toBeGreaterThan(0)
       expect(backend.memory().buffers).toBe(before)
       set.release()
     },
