@@ -29,7 +29,10 @@ export async function withFileLock<T>(path: string, run: () => Promise<T>, signa
       const away = `${path}.${randomUUID().slice(0, 8)}`
       await rename(path, away).then(
         () => rm(away, { force: true }),
-        () => undefined,
+        (cause: unknown) => {
+          // In a folder that cannot be written nobody ever will.
+          if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+        },
       )
     } else await sleep(100, undefined, { signal }).catch(() => signal?.throwIfAborted())
   }
