@@ -36,6 +36,9 @@ pub fn compile(factory: &ParserFactory, kind: &Kind, text: &str) -> Result<Match
         Kind::Regex => TopLevelGrammar::from_regex(text),
         Kind::Choices => {
             let texts: Vec<String> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            if texts.is_empty() {
+                return Err("there is no text to choose".into());
+            }
             TopLevelGrammar::from_lark(one_of(&texts))
         }
         Kind::Lark => TopLevelGrammar::from_lark(text.to_owned()),
