@@ -40,29 +40,23 @@ export interface Found extends FoundExamples {
 }
 
 /**
- * The original's converted file in place of a dataset whose package is not installed: of a composite the one file of all parts, or
- * those of the parts.
+ * The original's converted file in place of a dataset, where its folder `data` holds one: of a composite the one file of all parts, or
+ * those of the parts. Who has it there wants it, also where a package could fetch the set.
  */
 function withConverted(session: PluginSession, source: FileSource): readonly FileSource[] {
   const { name, path } = source
   if (name === undefined) return [source]
   if (path !== undefined) return expandComposite(name).map((part) => ({ ...source, name: part }))
-  const absent = (part: string) => !session.provides('dataset', part)
   const converted = (part: string): FileSource | null => {
     const file = convertedFile(part)
     // They hold what is trained on.
-    if (
-      source.split !== undefined ||
-      file === undefined ||
-      !absent(part) ||
-      !existsSync(join(session.rootDir, file))
-    )
+    if (source.split !== undefined || file === undefined || !existsSync(join(session.rootDir, file)))
       return null
     const { name: _, ...rest } = source
     return { ...rest, path: file, format: 'alpaca' }
   }
   const parts = expandComposite(name)
-  const whole = parts.some(absent) ? converted(name) : null
+  const whole = converted(name)
   return whole ? [whole] : parts.map((part) => converted(part) ?? { ...source, name: part })
 }
 
