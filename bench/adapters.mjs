@@ -3,12 +3,13 @@
 // one adapter at a time. One line of JSON.
 //   node bench/adapters.mjs [--model smollm2-135m] [--dtype bf16] [--quantize none] [--batch 8] [--new 32] [--rounds 3]
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift, version, writeAdapter } from '@ift/core'
+import { loadNow, machine } from './machine.mjs'
 import { median } from './median.mjs'
 import { modelFolder } from './shapes.mjs'
 
@@ -88,7 +89,7 @@ await seconds(
   all.map(() => 'a0'),
   4,
 )
-const load = loadavg()[0] ?? 0
+const load = loadNow()
 /** @type {Map<string, number[]>} */
 const rates = new Map()
 const note = (/** @type {string} */ what, /** @type {number} */ value) =>
@@ -132,12 +133,7 @@ process.stdout.write(
     threads: Number(values.threads),
     device: description,
     versions: { ift: version, node: process.version },
-    machine: {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      memory_gib: Math.round(totalmem() / 2 ** 30),
-      load_average: Number(load.toFixed(2)),
-    },
+    machine: machine(load),
     date: new Date().toISOString().slice(0, 10),
   })}\n`,
 )

@@ -2,11 +2,12 @@
 // Speed of generation by the number of callers at a time, with answers that do not depend on company and without (--no-deterministic), and
 // the time to the first token of a long prompt, of the same prompt once more, and beside callers that decode. One line of JSON.
 //   node bench/engine.mjs [--model smollm2-135m] [--dtype bf16] [--quantize none] [--callers 1,4,16] [--new 32] [--prompt 512] [--rounds 3]
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift, version } from '@ift/core'
+import { loadNow, machine } from './machine.mjs'
 import { median } from './median.mjs'
 import { modelFolder } from './shapes.mjs'
 
@@ -73,7 +74,7 @@ const found = new Map()
 const note = (/** @type {string} */ what, /** @type {number} */ value) =>
   found.set(what, [...(found.get(what) ?? []), value])
 for (const generator of Object.values(generators)) await rate(generator, 2)
-const load = loadavg()[0] ?? 0
+const load = loadNow()
 for (let round = 0; round < Number(values.rounds); round++)
   for (const [mode, generator] of Object.entries(generators)) {
     for (const callers of counts) note(`${mode} tokens_per_s ${callers}`, await rate(generator, callers))
@@ -103,12 +104,7 @@ process.stdout.write(
     threads: Number(values.threads),
     device: description,
     versions: { ift: version, node: process.version },
-    machine: {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      memory_gib: Math.round(totalmem() / 2 ** 30),
-      load_average: rounded(load),
-    },
+    machine: machine(load),
     date: new Date().toISOString().slice(0, 10),
   })}\n`,
 )

@@ -3,11 +3,12 @@
 // buffers must not grow, and the times to the first token and between tokens are counted. JSON, also into --out; exit code 1 where something is left.
 //   node bench/soak.mjs [--minutes 60] [--requests 32] [--model smollm2-135m] [--dtype bf16] [--out FILE]
 import { writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift, version } from '@ift/core'
+import { loadNow, machine } from './machine.mjs'
 import { median } from './median.mjs'
 import { modelFolder } from './shapes.mjs'
 
@@ -87,6 +88,7 @@ async function request() {
   }
 }
 
+const load = loadNow()
 const start = performance.now()
 const end = start + Number(values.minutes) * 60_000
 /** @type {{ seconds: number, rssMiB: number, buffers: number, preemptions: number }[]} */
@@ -140,12 +142,7 @@ const result = {
   threads: availableParallelism(),
   device: description,
   versions: { ift: version, node: process.version },
-  machine: {
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    memory_gib: Math.round(totalmem() / 2 ** 30),
-    load_average: Number((loadavg()[0] ?? 0).toFixed(1)),
-  },
+  machine: machine(load),
   date: new Date().toISOString().slice(0, 10),
 }
 const text = JSON.stringify(result)
