@@ -1,11 +1,15 @@
-import { basename, isAbsolute } from 'node:path'
-import type { ResolvedConfig } from '../config/schema.js'
+import { basename } from 'node:path'
+import { parseSource } from '../source/spec.js'
 import { version } from '../version.js'
 import { restrictions, type DataFacts } from './data-facts.js'
 
 /** What a card tells of. */
 export interface CardedAdapter {
-  readonly config: Pick<ResolvedConfig, 'weights' | 'peft'>
+  readonly method: string
+  /** The base as the config or an adapter names it: a path, or an id of the hub; absent without weights. */
+  readonly base: string | undefined
+  /** Folder of the config file. */
+  readonly rootDir: string
   /** Format of its files. */
   readonly format: string
   /** Family of the model. */
@@ -16,35 +20,45 @@ export interface CardedAdapter {
   readonly facts: readonly DataFacts[]
 }
 
-/** An id of the hub, or the name of a folder: paths of a machine are nobody else's business. */
-const publicName = (path: string) => (isAbsolute(path) || /^[.~]/.test(path) ? basename(path) : path)
+/** An id of the hub, or the last part of a path: where something lies on a machine is nobody else's business. */
+async function published(
+  rootDir: string,
+  spec: string,
+): Promise<{ readonly name: string; readonly id?: string }> {
+  // The result of a run is not lost because its data is gone.
+  const source = await parseSource(spec, rootDir, 'model').catch(() => null)
+  return source !== null && 'id' in source ? { name: source.id, id: source.id } : { name: basename(spec) }
+}
 
 /** Characters of Markdown's tables that a name may hold. */
 const cell = (text: string) =>
   text.replace(/[|\\\n]/g, (character) => (character === '\n' ? ' ' : `\\${character}`))
 
 /** README.md of an adapter, with the fields that the hub reads (huggingface.co/docs/hub/model-cards). */
-export function adapterCard({ config, format, family, template, datasets, facts }: CardedAdapter): string {
-  const { method } = config.peft
-  const base = config.weights === undefined ? undefined : publicName(config.weights)
-  const isId = base !== undefined && /^[\w.-]+\/[\w.-]+(@.+)?$/.test(base)
+export async function adapterCard(made: CardedAdapter): Promise<string> {
+  const { method, base: spec, rootDir, format, family, template, datasets, facts } = made
+  const base = spec === undefined ? undefined : await published(rootDir, spec)
   // What JSON writes is YAML.
   const head = Object.entries({
     ...(format === 'peft' && { library_name: 'peft' }),
-    ...(isId && { base_model: base.replace(/@.*$/, '') }),
+    ...(base?.id !== undefined && { base_model: base.id }),
     tags: [method, 'ift'],
   }).map(([field, value]) => `${field}: ${JSON.stringify(value)}\n`)
   const known = new Map(facts.map((one) => [one.name, one]))
-  const rows = [...new Set(datasets)].map((name) => {
+  const rows: string[] = []
+  for (const name of new Set(datasets)) {
     const one = known.get(name)
-    return `| ${cell(one ? name : publicName(name))} | ${cell(one?.license ?? '')} | ${cell(one ? restrictions(one).join('; ') : '')} |`
-  })
+    const shown = one ? name : (await published(rootDir, name)).name
+    rows.push(
+      `| ${cell(shown)} | ${cell(one?.license ?? '')} | ${cell(one ? restrictions(one).join('; ') : '')} |`,
+    )
+  }
   return `---
 ${head.join('')}---
 
-# ${base ?? family} · ${method}
+# ${base?.name ?? family} · ${method}
 
-An adapter (${method}) for ${base ?? `a model of the family ${family}`}, made by [ift](https://github.com/ift-dev/ift) ${version}; prompts are those of the template ${template}.
+An adapter (${method}) for ${base?.name ?? `a model of the family ${family}`}, made by [ift](https://github.com/ift-dev/ift) ${version}; prompts are those of the template ${template}.
 
 ${
   rows.length === 0

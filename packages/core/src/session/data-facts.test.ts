@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { adapterCard } from './adapter-card.js'
 import { factNotes, type DataFacts } from './data-facts.js'
@@ -36,21 +39,27 @@ test('sets within sets, data that others evaluate on, and warnings are named', (
   expect(factNotes([firefly])[1]).toBe('firefly contains belle:part, cot.')
 })
 
-test('the card of an adapter has fields of the hub, licences, and no path of the machine', () => {
+test('the card of an adapter has fields of the hub, licences, and no path of the machine', async () => {
+  const rootDir = mkdtempSync(join(tmpdir(), 'ift-card-'))
+  mkdirSync(join(rootDir, 'models/llama'), { recursive: true })
   const parts = {
-    ...{ format: 'peft', family: 'llama', template: 'alpaca' },
-    datasets: ['alpaca', '/home/somebody/private/my|rows.jsonl'],
+    ...{ format: 'peft', family: 'llama', template: 'alpaca', method: 'lora', rootDir },
+    datasets: ['alpaca', '/home/somebody/private/my|rows.jsonl', 'org/rows'],
     facts: [alpaca],
   }
-  const config = { peft: { method: 'lora' } } as Parameters<typeof adapterCard>[0]['config']
-  const card = adapterCard({ ...parts, config: { ...config, weights: 'org/model-7b@main' } })
+  const card = await adapterCard({ ...parts, base: 'org/model-7b@main' })
   expect(card).toMatch(
     /^---\nlibrary_name: "peft"\nbase_model: "org\/model-7b"\ntags: \["lora","ift"\]\n---\n/,
   )
   expect(card).toContain('| alpaca | CC-BY-NC-4.0 | not for commercial use; terms of OpenAI |')
   expect(card).toContain('| my\\|rows.jsonl |  |  |')
-  const local = adapterCard({ ...parts, config: { ...config, weights: '/home/somebody/model' } })
-  expect(local).not.toContain('somebody')
-  expect(local).not.toContain('base_model')
-  expect(local).toContain('# model · lora')
+  expect(card).toContain('| org/rows |  |  |')
+  // A folder may be called as ids are.
+  for (const base of ['/home/somebody/llama', 'models/llama', './models/llama']) {
+    const local = await adapterCard({ ...parts, base })
+    expect(local).not.toMatch(/somebody|models|base_model/)
+    expect(local).toContain('# llama · lora')
+  }
+  expect(await adapterCard({ ...parts, base: undefined, format: 'adapterhub' })).toMatch(/^---\ntags: /)
+  rmSync(rootDir, { recursive: true })
 })

@@ -15,7 +15,7 @@ export async function saveOutput(
   config: ResolvedConfig,
   open: OpenModel,
   folder: RunFolder,
-  data: Pick<CardedAdapter, 'datasets' | 'facts'>,
+  data: Pick<CardedAdapter, 'rootDir' | 'datasets' | 'facts'>,
 ): Promise<string> {
   if (!open.peft) {
     await saveModel(folder.model, { ...open, configJson: open.json, record: modelRecord(open) })
@@ -23,9 +23,9 @@ export async function saveOutput(
   }
   const { trainOn } = config
   const files = await open.peft.save()
-  const card = adapterCard({
-    format: files.format ?? 'peft',
-    ...{ config, family: open.definition.name, template: open.template.name },
+  const card = await adapterCard({
+    ...{ method: config.peft.method, base: open.name, format: files.format ?? 'peft' },
+    ...{ family: open.definition.name, template: open.template.name },
     ...data,
   })
   await writeAdapterFolder(folder.adapter, files, { ...open, trainOn }, card)

@@ -296,7 +296,7 @@ async function openIn(
     saveOutput: async () => {
       if (!lock) return open.peft ? folder.adapter : folder.model
       await guard.confirm()
-      return saveOutput(config, open, folder, { datasets: names, facts })
+      return saveOutput(config, open, folder, { rootDir: session.rootDir, datasets: names, facts })
     },
   })
   const zeroRate = zeroRateNote(trainer.schedule)
