@@ -87,3 +87,25 @@ test('options of a dataset are checked; files of records take none', async () =>
     invalid('which the datasets of packages take'),
   )
 })
+
+test("the original's converted file in ./data comes before a package, unless the entry asks for what only that has", async () => {
+  write('data/finance_en.json', '[{"instruction": "a", "input": "", "output": "converted"}]')
+  write('train.jsonl', '{"instruction": "a", "output": "raw"}')
+  write('test.jsonl', '{"instruction": "a", "output": "held out"}')
+  const read = columns({ instruction: 'instruction', output: 'output' })
+  const options = strictObject({ tone: oneOfTexts(['low', 'high']).default('low') })
+  const financial = { ...card, name: 'finance', datasets: { finance: { description: 'All.' } } }
+  const plugin = defineCollection(financial, { finance: { files: ['train.jsonl'], read, options } })
+  const outputOf = async (source: Partial<DataSource>) => {
+    const entry = { name: 'finance', encoding: 'utf-8', ...source }
+    const [found] = await findDatasets(new PluginSession(folder).use(plugin), entry, 1)
+    for await (const { example } of found!.examples()) return (example as { output: string }).output
+    return null
+  }
+  expect(await outputOf({})).toBe('converted')
+  expect(await outputOf({ path: '.' })).toBe('raw')
+  expect(await outputOf({ split: 'test' })).toBe('held out')
+  expect(await outputOf({ options: { tone: 'high' } })).toBe('raw')
+  rmSync(join(folder, 'data'), { recursive: true })
+  expect(await outputOf({})).toBe('raw')
+})

@@ -49,9 +49,9 @@ function withConverted(session: PluginSession, source: FileSource): readonly Fil
   if (path !== undefined) return expandComposite(name).map((part) => ({ ...source, name: part }))
   const converted = (part: string): FileSource | null => {
     const file = convertedFile(part)
-    // They hold what is trained on.
-    if (source.split !== undefined || file === undefined || !existsSync(join(session.rootDir, file)))
-      return null
+    // They hold what is trained on, as it is: a split and options are a package's.
+    const isPackages = source.split !== undefined || source.options !== undefined
+    if (isPackages || file === undefined || !existsSync(join(session.rootDir, file))) return null
     const { name: _, ...rest } = source
     return { ...rest, path: file, format: 'alpaca' }
   }
