@@ -3,7 +3,7 @@ import { amount } from './amount.js'
 import * as z from './options.js'
 import type { Plugin } from '../contract/plugin.js'
 
-// One declaration of every option: types, defaults, validation, help text, the editor's JSON Schema and the docs table
+// Over 400 lines: one declaration of every option: types, defaults, validation, help text, the editor's JSON Schema and the docs table
 // come from here.
 
 const positive = z.number().positive()

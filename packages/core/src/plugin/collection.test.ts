@@ -1,3 +1,4 @@
+// What a part of a collection can say, over 400 lines: every case is a folder of files and a definition.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -1,3 +1,4 @@
+// Over 400 lines: pages, who holds them, and where a pass writes and reads are one state.
 import { asFloat, type FloatDType } from '../dtype.js'
 import type { Backend } from '../backend.js'
 import { IftError } from '../errors.js'

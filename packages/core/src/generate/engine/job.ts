@@ -1,5 +1,6 @@
 import type { AdapterChoice } from '../../contract/adapters.js'
-import type { Decoder, Feed } from '../decoder.js'
+import type { Decoder } from '../decoder.js'
+import type { Feed } from '../feeds.js'
 
 /** What an engine needs of a decoder. */
 export type EngineDecoder = Pick<
