@@ -2,11 +2,12 @@
 // Speed of greedy decoding with ift on this machine's CPU; one line of JSON, the fields of peers/torch_generate.py.
 //   node bench/decode.mjs [--model smollm2-135m] [--dtype bf16] [--batch 1] [--new 64] [--rounds 3]
 // With --profile: microseconds by kernel of a decoding step instead, of the round whose rate is nearest the median.
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Ift } from '@ift/core'
+import { Ift, version } from '@ift/core'
+import { loadNow, machine } from './machine.mjs'
 import { median } from './median.mjs'
 import { modelFolder } from './shapes.mjs'
 
@@ -64,7 +65,7 @@ const run = async (count) => {
   return { time, js, kernels: values.profile ? counting.stopProfile() : [] }
 }
 await seconds(4)
-const load = loadavg()[0]
+const load = loadNow()
 const rounds = []
 for (let round = 0; round < Number(values.rounds); round++) {
   const [first, all] = [await run(1), await run(fresh)]
@@ -89,7 +90,7 @@ if (values.profile) {
     `${name.padEnd(44)}${cells.map((cell) => cell.padStart(10)).join('')}\n`
   process.stdout.write(
     [
-      `${values.model} ${values.dtype}, batch ${batch}, ${description}, load ${load?.toFixed(1)}\n`,
+      `${values.model} ${values.dtype}, batch ${batch}, ${description}, load ${load.toFixed(1)}\n`,
       row('per step', ['calls', 'us', 'us/call']),
       ...steps
         .filter(({ calls }) => calls >= 1)
@@ -102,10 +103,6 @@ if (values.profile) {
     ].join(''),
   )
 } else {
-  const flags =
-    /^(?:flags|Features)\s*: (.*)$/m
-      .exec((await import('node:fs')).readFileSync('/proc/cpuinfo', 'utf8'))?.[1]
-      ?.split(' ') ?? []
   process.stdout.write(
     `${JSON.stringify({
       peer: 'ift',
@@ -121,14 +118,8 @@ if (values.profile) {
       peak_rss_mib: Math.round(process.resourceUsage().maxRSS / 1024),
       threads: Number(values.threads),
       device: description,
-      versions: { ift: (await import('@ift/core')).version, node: process.version },
-      machine: {
-        cpu: cpus()[0]?.model,
-        cores: cpus().length,
-        isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
-        memory_gib: Math.round(totalmem() / 2 ** 30),
-        load_average: Number((load ?? 0).toFixed(2)),
-      },
+      versions: { ift: version, node: process.version },
+      machine: machine(load),
       date: new Date().toISOString().slice(0, 10),
     })}\n`,
   )

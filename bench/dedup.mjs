@@ -1,28 +1,24 @@
 // @ts-check
-// Near duplicates of instruction rows with ift and with datasketch, one process after the other: seconds, memory, and whether both find
-// the same pairs. Rows are made: a tenth of them are copies of an earlier one with up to six words replaced.
-//   node bench/dedup.mjs --python .venv/bin/python [--rows 100000] [--out results.json] [--quick]
-// --quick leaves out datasketch with its own hashes.
+// Near duplicates of instruction rows with ift and with datasketch, one process after the other: seconds, seconds of the processor, memory,
+// whether both find the same pairs, and whether these are near by their runs themselves. Rows are made (near-rows.mjs).
+//   node bench/dedup.mjs [--rows 100000] [--out results.json] [--quick] [--python .venv/bin/python] [--dir FOLDER]
+// --quick leaves out datasketch with its own hashes. Without --python, datasketch is installed beside (peer-packages.mjs). datasketch takes 7 GB
+// for a million rows.
 import { spawnSync } from 'node:child_process'
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Ift } from '@ift/core'
+import { Ift, version } from '@ift/core'
+import { loadNow, machine } from './machine.mjs'
+import { comparePairs, writeNearRows } from './near-rows.mjs'
+import { pythonWith } from './peer-packages.mjs'
 
 const { values } = parseArgs({
   options: {
-    python: { type: 'string', default: 'python3' },
+    python: { type: 'string' },
+    dir: { type: 'string', default: tmpdir() },
     rows: { type: 'string', default: '100000' },
     out: { type: 'string' },
     quick: { type: 'boolean', default: false },
@@ -33,7 +29,7 @@ const { values } = parseArgs({
 })
 
 if (values.audit !== undefined) await audit(values.audit, values.pairs ?? '')
-else compare()
+else await compare()
 
 /** Measures this process. */
 async function audit(/** @type {string} */ file, /** @type {string} */ pairsFile) {
@@ -64,69 +60,55 @@ async function audit(/** @type {string} */ file, /** @type {string} */ pairsFile
   )
 }
 
-/** Rows of about 115 words of a vocabulary in which a few words are frequent. */
-function makeRows(/** @type {string} */ file, /** @type {number} */ count) {
-  let state = 24
-  const next = (/** @type {number} */ below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-  const vocabulary = Array.from({ length: 30000 }, () =>
-    Array.from({ length: 2 + next(8) }, () => String.fromCharCode(97 + next(26))).join(''),
-  )
-  const word = () => /** @type {string} */ (vocabulary[next(next(vocabulary.length) + 1)])
-  /** @type {string[][]} Rows that later ones are copies of. */
-  const earlier = []
-  const out = openSync(file, 'w')
-  let text = ''
-  for (let i = 0; i < count; i++) {
-    const copied = i > 0 && next(10) === 0 ? earlier[next(earlier.length)] : undefined
-    const words = copied ? [...copied] : Array.from({ length: 60 + next(110) }, word)
-    if (copied) for (let k = next(7); k > 0; k--) words[next(words.length)] = word()
-    else if (earlier.length < 50000) earlier.push(words)
-    else earlier[next(earlier.length)] = words
-    const [instruction, input, output] = [words.slice(0, 15), words.slice(15, 30), words.slice(30)]
-    text += `${JSON.stringify({ instruction: instruction.join(' '), input: input.join(' '), output: `${output.join(' ')}.` })}\n`
-    if (text.length < 1 << 20) continue
-    writeSync(out, text)
-    text = ''
-  }
-  writeSync(out, text)
-  closeSync(out)
-}
-
-function compare() {
-  const dir = mkdtempSync(join(tmpdir(), 'ift-dedup-'))
+async function compare() {
+  const python = values.python ?? pythonWith(['datasketch', 'numpy'])
+  const dir = mkdtempSync(join(values.dir, 'ift-dedup-'))
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
   const file = join(dir, 'rows.jsonl')
-  makeRows(file, Number(values.rows))
-  const run = (/** @type {string} */ command, /** @type {string[]} */ args) => {
-    const { status, stdout, error } = spawnSync(command, args, {
+  const made = writeNearRows(file, Number(values.rows))
+  /** @param {string} command @param {string[]} args */
+  const run = (command, args) => {
+    const load = loadNow()
+    const found = join(dir, 'pairs.json')
+    const { status, stdout, error } = spawnSync(command, [...args, '--pairs', found], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     if (error) throw error
     if (status !== 0) throw new Error(`${command} ended with ${status}`)
-    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+    /** @type {import('./near-rows.mjs').Pair[]} */
+    const pairs = JSON.parse(readFileSync(found, 'utf8'))
+    const leftOut = new Set(pairs.map(([, row]) => row))
+    const result = {
+      ...JSON.parse(stdout.trim().split('\n').at(-1) ?? ''),
+      copies_found: made.near.filter(([, row]) => leftOut.has(row)).length,
+      load_average: Number(load.toFixed(2)),
+    }
+    console.error(JSON.stringify(result))
+    return { pairs, result }
   }
-  const [own, theirs] = [join(dir, 'ift.json'), join(dir, 'datasketch.json')]
   const peer = fileURLToPath(new URL('peers/datasketch_dedup.py', import.meta.url))
-  const load = loadavg()[0]
-  const ift = run(process.execPath, [fileURLToPath(import.meta.url), '--audit', file, '--pairs', own])
-  const same = run(values.python, [peer, file, '--same', '--pairs', theirs])
-  const plain = values.quick ? null : run(values.python, [peer, file])
-  const [a, b] = [own, theirs].map((name) => readFileSync(name, 'utf8').replaceAll(' ', ''))
+  const load = loadNow()
+  const ift = run(process.execPath, [fileURLToPath(import.meta.url), '--audit', file])
+  const same = run(python, [peer, file, '--same'])
+  const plain = values.quick ? null : run(python, [peer, file])
+  const isSame = JSON.stringify(ift.pairs) === JSON.stringify(same.pairs)
   const result = {
     made_by: `node bench/dedup.mjs --rows ${values.rows}`,
-    machine: { cpu: cpus()[0]?.model, cores: cpus().length, load_average: load },
+    versions: { ift: version, node: process.version },
+    machine: machine(load),
+    date: new Date().toISOString().slice(0, 10),
     file_mb: Math.round(statSync(file).size / 1e6),
-    same_pairs: a === b,
-    ift,
-    datasketch: plain,
-    datasketch_same_hashes: same,
+    copies: { made: made.copies, near: made.near.length },
+    ift: ift.result,
+    datasketch: plain?.result,
+    datasketch_same_hashes: same.result,
+    same_pairs: isSame,
+    beside_datasketch_same_hashes: await comparePairs(file, ift.pairs, same.pairs),
+    beside_datasketch: plain && (await comparePairs(file, ift.pairs, plain.pairs)),
   }
   const text = `${JSON.stringify(result, null, 2)}\n`
   if (values.out !== undefined) writeFileSync(values.out, text)
   console.log(text)
-  if (!result.same_pairs) process.exitCode = 1
+  if (!isSame) process.exitCode = 1
 }

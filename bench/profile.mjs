@@ -1,12 +1,12 @@
 // @ts-check
 // Where the time of a LoRA training step goes on this machine's CPU: time by kernel, JavaScript's time, peak memory.
 //   node bench/profile.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2] [--json]
-import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { Ift } from '@ift/core'
 import { loraConfig, randomTokens, runOptions, scratchFolder, sizesOf } from './lora-run.mjs'
+import { loadNow } from './machine.mjs'
 
 const { values } = parseArgs({ options: { ...runOptions, json: { type: 'boolean', default: false } } })
 const sizes = sizesOf(values)
@@ -64,13 +64,13 @@ const counted = kernels.reduce((sum, { ms }) => sum + ms, 0)
 const rss = process.resourceUsage().maxRSS / 1024
 if (values.json) {
   process.stdout.write(
-    `${JSON.stringify({ model: values.model, dtype: values.dtype, batch, seq, wall, js, peakDeviceMib: memory.peak / 2 ** 20, peakRssMib: rss, device: description, load: loadavg()[0], kernels })}\n`,
+    `${JSON.stringify({ model: values.model, dtype: values.dtype, batch, seq, wall, js, peakDeviceMib: memory.peak / 2 ** 20, peakRssMib: rss, device: description, load: loadNow(), kernels })}\n`,
   )
 } else {
   const row = (/** @type {string} */ name, /** @type {string[]} */ cells) =>
     `${name.padEnd(52)}${cells.map((cell) => cell.padStart(10)).join('')}\n`
   const out = [
-    `${values.model} ${values.dtype} ${batch}x${seq}, ${description}, load ${loadavg()[0]?.toFixed(1)}\n`,
+    `${values.model} ${values.dtype} ${batch}x${seq}, ${description}, load ${loadNow().toFixed(1)}\n`,
     row('per step', ['calls', 'ms', '%', 'us/call', 'GFLOP/s']),
   ]
   for (const one of kernels) {

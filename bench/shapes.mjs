@@ -61,6 +61,17 @@ export const shapes = {
     tie_word_embeddings: false,
     rope_theta: 10000,
   },
+  // For measurements of data, with the vocabulary of SmolLM2.
+  'tiny-49k': {
+    vocab_size: 49152,
+    hidden_size: 128,
+    intermediate_size: 256,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    tie_word_embeddings: true,
+    rope_theta: 10000,
+  },
 }
 
 /** Longest measured sequence; a length beyond the model's positions is cut. */

@@ -3,13 +3,13 @@
 //   node bench/train.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2]
 //   node bench/train.mjs --batch 4 --seq 512 --alpaca alpaca_en_demo.json --tokenizer FOLDER
 import { readFileSync } from 'node:fs'
-import { cpus, loadavg, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Ift } from '@ift/core'
+import { Ift, version } from '@ift/core'
 import { loraConfig, randomTokens, runOptions, scratchFolder, sizesOf } from './lora-run.mjs'
+import { loadNow, machine } from './machine.mjs'
 import { median } from './median.mjs'
 
 const { values } = parseArgs({
@@ -25,7 +25,7 @@ const config = loraConfig(values, sizes, join(scratch, 'run'))
 const javaScriptMs = () =>
   Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
 
-const load = loadavg()[0]
+const load = loadNow()
 const opened = performance.now()
 const ift = await Ift.load({
   // Packages are found from the repository, wherever this is run.
@@ -63,10 +63,6 @@ const measured = done
 const sum = (/** @type {(one: (typeof measured)[number]) => number} */ of) =>
   measured.reduce((a, one) => a + of(one), 0)
 const seconds = sum((one) => one.seconds)
-const flags =
-  readFileSync('/proc/cpuinfo', 'utf8')
-    .match(/^(?:flags|Features)\s*: (.*)$/m)?.[1]
-    ?.split(' ') ?? []
 process.stdout.write(
   `${JSON.stringify({
     peer: 'ift',
@@ -89,14 +85,8 @@ process.stdout.write(
     loss: [round(first.loss, 4), round(last.loss, 4)],
     threads,
     device,
-    versions: { ift: (await import('@ift/core')).version, node: process.version },
-    machine: {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      isa: ['avx2', 'avx512f', 'avx512_bf16', 'amx_bf16', 'bf16'].filter((flag) => flags.includes(flag)),
-      memory_gib: round(totalmem() / 2 ** 30),
-      load_average: round(load ?? 0, 2),
-    },
+    versions: { ift: version, node: process.version },
+    machine: machine(load),
     date: new Date().toISOString().slice(0, 10),
   })}\n`,
 )
