@@ -2,6 +2,7 @@ import { defineModel, definePlugin, defineTemplate, type ModelDefinition, type M
 import { decoderShape, initializeDecoder } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type BaichuanConfig } from './config.js'
+import { gguf } from './gguf.js'
 import { BaichuanForCausalLM } from './model.js'
 import { baichuan2Chat, baichuanChat, roleTokens } from './templates.js'
 
@@ -27,6 +28,7 @@ export const baichuan: ModelDefinition<BaichuanConfig> = {
   initialize: (path, { layers }) => initializeDecoder(path, { layers, roles }),
   tokenizer: 'sentencepiece',
   template: 'alpaca',
+  gguf,
   // generation_config.json of the chat models names the token of the user.
   templateOf({ generation, tokenizer }) {
     const id = generation['user_token_id']

@@ -2,6 +2,7 @@ import { defineModel, definePlugin, type ModelDefinition, type ModelRoles } from
 import { decoderShape, initializeDecoder } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type BloomConfig } from './config.js'
+import { gguf } from './gguf.js'
 import { BloomForCausalLM } from './model.js'
 
 const roles: ModelRoles = {
@@ -30,6 +31,7 @@ export const bloom: ModelDefinition<BloomConfig> = {
   initialize: (path, { layers, std }) => initializeDecoder(path, { layers, std, roles }),
   tokenizer: 'tokenizer.json',
   template: 'alpaca',
+  gguf,
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

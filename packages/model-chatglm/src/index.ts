@@ -12,6 +12,7 @@ import { ChatGlm1ForCausalLM } from './chatglm1.js'
 import { isChatGlm1, parseChatGlm1 } from './chatglm1-config.js'
 import { ChatGlmForCausalLM } from './chatglm.js'
 import { parseChatGlm, parseGlm, type GlmConfig } from './config.js'
+import { gguf } from './gguf.js'
 import { GlmForCausalLM } from './glm.js'
 import { chatglmRoles, glmRoles, isFirst, type ChatGlmConfig } from './roles.js'
 import { chatglm1, chatglm2, chatglm3, glm4 } from './templates.js'
@@ -52,6 +53,7 @@ export const chatglm: ModelDefinition<ChatGlmConfig> = {
     if (!specials.has('<|user|>')) return 'chatglm2'
     return specials.has('<sop>') ? 'glm4' : 'chatglm3'
   },
+  gguf,
   recipe,
 }
 
@@ -69,6 +71,7 @@ export const glm: ModelDefinition<GlmConfig> = {
   initialize: (path, config) => initializeDecoder(path, { layers: config.layers, roles: glmRoles(config) }),
   tokenizer: 'tokenizer.json',
   template: 'glm4',
+  gguf,
   recipe,
 }
 

@@ -2,6 +2,7 @@ import { defineModel, definePlugin, type ModelDefinition, type ModelRoles } from
 import { decoderShape, initializeDecoder, llamaRoles } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseGemma, parseGemma3, type GemmaConfig } from './config.js'
+import { gguf, gguf3 } from './gguf.js'
 import { GemmaForCausalLM } from './model.js'
 
 const roles3: ModelRoles = {
@@ -39,6 +40,7 @@ export const gemma: ModelDefinition<GemmaConfig> = {
   architectures: ['GemmaForCausalLM'],
   modelTypes: ['gemma'],
   parseConfig: parseGemma,
+  gguf,
 }
 
 /** Gemma 3, text: 270M and 1B. */
@@ -48,6 +50,7 @@ export const gemma3: ModelDefinition<GemmaConfig> = {
   architectures: ['Gemma3ForCausalLM'],
   modelTypes: ['gemma3_text'],
   parseConfig: parseGemma3,
+  gguf: gguf3,
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

@@ -9,6 +9,7 @@ import {
 import { decoderShape, initializeDecoder, llamaRoles } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, parseConfig2, type InternLMConfig } from './config.js'
+import { gguf } from './gguf.js'
 import { InternLMForCausalLM } from './internlm.js'
 import { InternLM2ForCausalLM } from './internlm2.js'
 import { internlmChat } from './template.js'
@@ -63,6 +64,7 @@ export const internlm2: ModelDefinition<InternLMConfig> = {
   template: 'alpaca',
   templateOf: ({ tokenizer, names }) =>
     isChat(names) && tokenizer.specials.has('<|im_end|>') ? 'chatml' : 'alpaca',
+  gguf,
   recipe,
 }
 

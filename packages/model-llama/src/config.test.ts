@@ -1,4 +1,4 @@
-import { ggufConfig, mapGguf, openCheckpoint, openGguf, saveModel, loadWeights } from '@ift/core'
+import { ggufConfig, mapGguf, openCheckpoint, saveModel, loadWeights, WeightSource } from '@ift/core'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -171,7 +171,8 @@ describe('GGUF', () => {
       string,
       unknown
     >
-    const config = ggufConfig(await openGguf(path), llama.gguf!)
+    const source = await openCheckpoint(path)
+    const config = await ggufConfig(source, llama.gguf!)
     // GGUF keeps it as f32.
     expect({ ...config, rms_norm_eps: Math.fround(1e-5) }).toMatchObject({ rms_norm_eps: Math.fround(1e-5) })
     const { headDim, eps, ...parsed } = parseConfig(config)
@@ -181,10 +182,9 @@ describe('GGUF', () => {
 
     const backend = referenceBackend()
     const model = llama.build(parseConfig(config))
-    const source = await openCheckpoint(path)
     await loadWeights(model, llama, parseConfig(config), source, { backend, dtype: 'f32' })
     const reference = await openCheckpoint(fixture('checkpoint/gguf/model.safetensors'))
-    const mapped = mapGguf(source, llama.gguf!)
+    const mapped = mapGguf(source, llama.gguf!, config)
     for (const [name, { value }] of model.namedParameters()) {
       expect(await value.read(), name).toEqual(await reference.read(name))
       expect(await mapped.read(name), name).toEqual(await reference.read(name))
@@ -193,17 +193,75 @@ describe('GGUF', () => {
     expect(backend.memory().buffers).toBe(0)
 
     // A source that was mapped is not mapped again.
-    const refusing = { ...llama.gguf!, tensor: () => expect.unreachable('mapped twice') }
+    const refusing = { ...llama.gguf!, modules: () => expect.unreachable('mapped twice') }
     const again = { ...llama, gguf: refusing }
     await loadWeights(model, again, parseConfig(config), mapped, { backend, dtype: 'f32' })
     model.release()
   })
 
-  test('another architecture and the table of frequencies are refused', async () => {
-    const file = await openGguf(fixture('checkpoint/gguf/mixed.gguf'))
-    const other = { ...file, metadata: new Map([...file.metadata, ['general.architecture', 'falcon']]) }
-    expect(() => ggufConfig(other, llama.gguf!)).toThrow(/architecture is "falcon", expected "llama"/)
-    expect(() => llama.gguf!.tensor('rope_freqs.weight', {})).toThrow(/rope_freqs/)
+  test('another architecture is refused', async () => {
+    const { path, format, tensors, metadata } = await openCheckpoint(fixture('checkpoint/gguf/mixed.gguf'))
+    const other = new Map([...metadata, ['general.architecture', 'falcon']])
+    await expect(ggufConfig(new WeightSource(path, format, tensors, other), llama.gguf!)).rejects.toThrow(
+      /architecture is "falcon", expected "llama"/,
+    )
+  })
+
+  describe('the table of frequencies', () => {
+    const configOf = (table: readonly number[], theta: number, headDim: number) =>
+      llama.gguf!.config({
+        metadata: new Map<string, unknown>(
+          Object.entries({
+            'general.architecture': 'llama',
+            'llama.attention.head_count': 2,
+            'llama.embedding_length': 2 * headDim,
+            'llama.context_length': 131072,
+            'llama.feed_forward_length': 8,
+            'llama.block_count': 1,
+            'llama.attention.layer_norm_rms_epsilon': 1e-5,
+            'llama.rope.freq_base': theta,
+          }),
+        ),
+        shapes: new Map([['token_embd.weight', [11, 2 * headDim]]]),
+        tables: new Map([['rope_freqs.weight', Float32Array.from(table)]]),
+      })
+    /** What llama.cpp's converter writes of LLaMA 3.1 and 3.2. */
+    const written = (factor: number, headDim: number, theta: number) =>
+      Array.from({ length: headDim / 2 }, (_, i) => {
+        const length = 2 * Math.PI * theta ** ((2 * i) / headDim)
+        if (length < 8192 / 4) return 1
+        if (length > 8192) return factor
+        const smooth = (8192 / length - 1) / 3
+        return 1 / ((1 - smooth) / factor + smooth)
+      })
+
+    test.each([
+      [8, 128],
+      [32, 64],
+    ])('of a published model gives its numbers: factor %d', (factor, headDim) => {
+      const config = configOf(written(factor, headDim, 500000), 500000, headDim)
+      expect(config['rope_scaling']).toEqual({
+        rope_type: 'llama3',
+        factor,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: 8192,
+      })
+      expect(parseConfig(config).rope.kind).toBe('llama3')
+    })
+
+    test('of another model gives itself, of ones nothing', () => {
+      const table = [1, 1, 2.5, 5]
+      const { rope } = parseConfig(configOf(table, 10000, 8))
+      expect(rope).toMatchObject({
+        kind: 'longrope',
+        shortFactors: table,
+        longFactors: table,
+        attentionFactor: 1,
+      })
+      expect(configOf([1, 1, 1, 1], 10000, 8)).not.toHaveProperty('rope_scaling')
+      expect(() => parseConfig(configOf([1, 2], 10000, 8))).toThrow(/a list of 4 positive numbers/)
+    })
   })
 })
 

@@ -1,21 +1,31 @@
 import type { GgufMapping } from '@ift/core'
-import { ggufDecoderConfig, ggufPlace } from '@ift/core/model'
-import { IftError } from '@ift/tensor'
+import {
+  consecutive,
+  ggufDecoderConfig,
+  ggufHeads,
+  ggufModules,
+  llamaGgufNames,
+  ropeTables,
+} from '@ift/core/model'
+import { parseConfig } from './config.js'
 
 /** Names and keys of llama.cpp's `llama` architecture, which Mistral files use too. */
 export const gguf: GgufMapping = {
   architectures: ['llama'],
-  config: (metadata) => ({ architectures: ['LlamaForCausalLM'], ...ggufDecoderConfig(metadata) }),
-  tensor(name, config) {
-    if (name === 'rope_freqs.weight')
-      throw new IftError(
-        'IFT_FILE_UNSUPPORTED',
-        'GGUF tensor rope_freqs.weight: the frequencies of LLaMA 3.1 and later are not read from a table.',
-        "Use the model's safetensors checkpoint, whose config.json describes them.",
-      )
-    const { path, part } = ggufPlace(name)
-    if (part === 'attn_q') return { path, permutedHeads: config['num_attention_heads'] as number }
-    if (part === 'attn_k') return { path, permutedHeads: config['num_key_value_heads'] as number }
-    return { path }
+  tables: [ropeTables.one, ropeTables.long, ropeTables.short],
+  config: (facts) => ({
+    architectures: ['LlamaForCausalLM'],
+    ...ggufDecoderConfig(facts),
+    attention_bias: facts.shapes.has('blk.0.attn_q.bias'),
+    mlp_bias: facts.shapes.has('blk.0.ffn_gate.bias'),
+  }),
+  modules(json) {
+    const { heads, kvHeads, headDim } = parseConfig(json)
+    return ggufModules(llamaGgufNames, {
+      rows: {
+        'model.layers.*.self_attn.q_proj': ggufHeads(consecutive(heads), headDim, [true]),
+        'model.layers.*.self_attn.k_proj': ggufHeads(consecutive(kvHeads), headDim, [true]),
+      },
+    })
   },
 }

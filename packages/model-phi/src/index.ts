@@ -2,6 +2,7 @@ import { defineModel, definePlugin, type ModelDefinition, type ModelRoles } from
 import { decoderShape, initializeDecoder } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, type PhiConfig } from './config.js'
+import { gguf } from './gguf.js'
 import { PhiForCausalLM } from './model.js'
 
 const roles: ModelRoles = {
@@ -26,6 +27,7 @@ export const phi: ModelDefinition<PhiConfig> = {
   initialize: (path, { layers }) => initializeDecoder(path, { layers, roles }),
   tokenizer: 'tokenizer.json',
   template: 'alpaca',
+  gguf,
 }
 
 /** The family with the tokenizers that its checkpoints come with. */

@@ -28,7 +28,7 @@ describe.each(['qwen2', 'qwen3'])('GGUF of %s', (name) => {
   test('metadata give the config, tensors the weights of the checkpoint', async () => {
     const source = await openCheckpoint(path('tiny.gguf'))
     const expected = JSON.parse(readFileSync(path('config.json'), 'utf8')) as Record<string, unknown>
-    const json = ggufConfig(source, qwen.gguf!)
+    const json = await ggufConfig(source, qwen.gguf!)
     expect(json['architectures']).toEqual(expected['architectures'])
     const config = parseConfig(json)
     const { eps, ...wanted } = parseConfig(expected)

@@ -1,7 +1,17 @@
 export { openAdapter, writeAdapter, type AdapterExtras } from './adapter.js'
-export { ggufConfig, mapGguf, openGguf, type GgufFile } from './gguf.js'
+export {
+  ggufConfig,
+  ggufGeneration,
+  GgufNames,
+  mapGguf,
+  openGguf,
+  toGgufValues,
+  type GgufFile,
+  type GgufPlace,
+} from './gguf/index.js'
 export { saveModel, type SaveModelOptions } from './save-model.js'
-export type { BlockDType, PlainDType, StoredDType } from './numbers.js'
+export type { BlockDType } from './blocks/index.js'
+export type { PlainDType, StoredDType } from './numbers.js'
 export {
   fromTensor,
   openSafetensors,
@@ -11,7 +21,7 @@ export {
 } from './safetensors.js'
 export { writeSharded, type ShardOptions } from './sharded.js'
 export { openCheckpoint } from './source.js'
-export { loadStored, readStored, readValues, type StoredTensor } from './stored.js'
+export { loadStored, readStored, readValues, type StoredRows, type StoredTensor } from './stored.js'
 export { initializeWeights, loadWeights, type LoadOptions } from './weights.js'
 export { openTorch, type TorchFile } from './torch.js'
 export { WeightSource, type CheckpointFormat } from './weight-source.js'

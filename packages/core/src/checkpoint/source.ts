@@ -4,7 +4,7 @@ import { IftError } from '@ift/tensor'
 import { isAdapterFile } from '../files/adapter-files.js'
 import { readFailed, unsupported } from '../files/errors.js'
 import { isPrefixEncoder } from './adapter-formats/index.js'
-import { openGguf } from './gguf.js'
+import { firstPart, openGgufParts } from './gguf/index.js'
 import { openSafetensors } from './safetensors.js'
 import { openSharded } from './sharded.js'
 import { openTorch } from './torch.js'
@@ -49,11 +49,13 @@ async function findIn(dir: string): Promise<string> {
   for (const name of known) if (names.includes(name)) return join(dir, name)
   for (const kind of ['.safetensors', '.gguf']) {
     const found = names.filter((name) => name.endsWith(kind) && !isAdapterFile(name))
-    if (found.length === 1) return join(dir, found[0]!)
-    if (found.length > 1) {
+    // The parts of one GGUF file are one model.
+    const models = [...new Set(found.map(firstPart))]
+    if (models.length === 1) return join(dir, models[0]!)
+    if (models.length > 1) {
       throw new IftError(
         'IFT_FILE_AMBIGUOUS',
-        `${dir} has ${found.length} files that could be the model: ${found.slice(0, 5).join(', ')}`,
+        `${dir} has ${models.length} files that could be the model: ${models.slice(0, 5).join(', ')}`,
         'Name the file instead of the folder.',
       )
     }
@@ -79,8 +81,8 @@ async function openFile(path: string): Promise<WeightSource> {
     return new WeightSource(path, 'safetensors', (await openSafetensors(path)).tensors)
   }
   if (path.endsWith('.gguf')) {
-    const { tensors, metadata } = await openGguf(path)
-    return new WeightSource(path, 'gguf', tensors, metadata)
+    const file = await openGgufParts(path)
+    return new WeightSource(file.path, 'gguf', file.tensors, file.metadata)
   }
   if (/\.(bin|pt|pth|ckpt)$/.test(path)) {
     return new WeightSource(path, 'pytorch', (await openTorch(path)).tensors)

@@ -23,9 +23,20 @@ export interface StoredTensor {
   readonly bytes: number
   /** Elements between neighbours of each dimension, when they do not lie row after row. */
   readonly strides?: readonly number[]
-  /** The rows fall into so many heads, with rows i and i + d/2 of each at 2i and 2i + 1, as llama.cpp stores q and k. */
-  readonly pairedHeads?: number
+  /** It is made of the rows of others. `dtype` is theirs, or F32 where they differ; file, offset and bytes are those of the first. */
+  readonly rows?: StoredRows
+  /** What was added to every value before it was stored: 1 in the norms of Gemma's GGUF files. */
+  readonly added?: number
 }
+
+/** Rows of tensors that lie one after the other, each row of the first dimension: row i is row `order[i]` of them all, or row i. */
+export interface StoredRows {
+  readonly of: readonly StoredTensor[]
+  readonly order: Int32Array | null
+}
+
+/** The tensor and those that it is made of, if any. */
+export const storedParts = (t: StoredTensor): readonly StoredTensor[] => t.rows?.of ?? [t]
 
 /** A matrix with rows and columns exchanged; nothing is read or moved. Other tensors are given back as they are. */
 export function transposed(t: StoredTensor): StoredTensor {
@@ -49,9 +60,12 @@ export function isRowMajor(shape: readonly number[], strides: readonly number[])
 /** Bytes that are read, converted and uploaded at a time. */
 const pieceBytes = 32 * 1024 * 1024
 
+/** Whether the values are not those of the file in its order. */
+const isChanged = (t: StoredTensor) => t.rows !== undefined || t.added !== undefined
+
 /** The elements of a tensor of plain numbers, row-major and little-endian, as they are in the file. */
 export async function readStored(t: StoredTensor): Promise<Uint8Array> {
-  if (!isPlain(t.dtype) || t.pairedHeads !== undefined) {
+  if (!isPlain(t.dtype) || isChanged(t)) {
     throw unsupported(t.file, `a tensor of ${t.dtype} has no plain bytes`, 'Read its values.')
   }
   const bytes = await readBytes(t.file, t.offset, t.bytes)
@@ -71,7 +85,7 @@ export async function readValues(t: StoredTensor): Promise<Float32Array> {
  */
 export async function loadStored(t: StoredTensor, backend: Backend, dtype: FloatDType): Promise<Tensor> {
   const from = deviceType(t.dtype)
-  const plain = from !== undefined && t.strides === undefined && t.pairedHeads === undefined
+  const plain = from !== undefined && t.strides === undefined && !isChanged(t)
   if (!plain) return upload(t, backend, dtype)
   if (from === dtype) return fromFile(backend, t.file, t.offset, t.shape, dtype)
   const y = empty(backend, t.shape, dtype)
@@ -127,48 +141,80 @@ interface Part {
 
 /** The values in order, a few rows at a time. */
 async function* parts(t: StoredTensor): AsyncIterable<Part> {
-  const { dtype, shape, pairedHeads } = t
-  if (!isFloat(dtype)) {
-    throw unsupported(t.file, `expected floating-point numbers, found ${dtype}`, 'Convert it to F32 or BF16.')
-  }
-  const size = sizeOf(shape)
-  if (size === 0) return
-  if (t.strides !== undefined) {
-    yield { at: 0, part: decodeFloats(await readStored(t), dtype) }
-    return
-  }
-  const rows = shape[0] ?? 1
-  const cols = size / rows
-  // Whole heads when rows must be put in order, whole blocks when they are quantised, else any number of elements.
-  let unit = isPlain(dtype) ? 1 : blockSize
-  if (pairedHeads !== undefined) {
-    if (rows % (pairedHeads * 2) !== 0) {
-      throw corrupt(t.file, `${rows} rows do not fall into ${pairedHeads} heads of paired rows`)
-    }
-    unit = (rows / pairedHeads) * cols
-  }
-  const step =
-    Math.max(1, Math.floor(((pieceBytes / storedBytes(dtype, blockSize)) * blockSize) / unit)) * unit
-  for (let at = 0; at < size; at += step) {
-    const n = Math.min(step, size - at)
-    const bytes = await readBytes(t.file, t.offset + storedBytes(dtype, at), storedBytes(dtype, n))
-    const part = decodeFloats(bytes, dtype)
-    yield { at, part: pairedHeads === undefined ? part : unpair(part, unit, cols) }
+  for await (const piece of t.rows === undefined ? ownParts(t) : madeOfRows(t, t.rows)) {
+    const { part } = piece
+    if (t.added !== undefined) for (let i = 0; i < part.length; i++) part[i] = part[i]! - t.added
+    yield piece
   }
 }
 
-/** Puts the rows of each head, of `unit` values, back from pairs (2i, 2i + 1) to halves (i, i + d/2). */
-function unpair(part: Float32Array, unit: number, cols: number): Float32Array {
-  const result = new Float32Array(part.length)
-  const half = unit / cols / 2
-  for (let head = 0; head < part.length; head += unit) {
-    for (let i = 0; i < half; i++) {
-      const pair = head + 2 * i * cols
-      result.set(part.subarray(pair, pair + cols), head + i * cols)
-      result.set(part.subarray(pair + cols, pair + 2 * cols), head + (half + i) * cols)
-    }
+async function* ownParts(t: StoredTensor): AsyncIterable<Part> {
+  const { dtype, shape } = t
+  const size = sizeOf(shape)
+  if (size === 0) return
+  if (t.strides !== undefined) {
+    requireFloat(t)
+    yield { at: 0, part: decodeFloats(await readStored(t), dtype) }
+    return
   }
-  return result
+  const unit = blockSize(dtype)
+  const step = Math.max(1, Math.floor(pieceBytes / storedBytes(dtype, unit))) * unit
+  for (let at = 0; at < size; at += step) yield { at, part: await readSpan(t, at, Math.min(step, size - at)) }
+}
+
+/** Values `at` to `at + n` of a tensor that lies row after row; both are multiples of its blocks. */
+async function readSpan(t: StoredTensor, at: number, n: number): Promise<Float32Array> {
+  requireFloat(t)
+  const { dtype } = t
+  return decodeFloats(
+    await readBytes(t.file, t.offset + storedBytes(dtype, at), storedBytes(dtype, n)),
+    dtype,
+  )
+}
+
+function requireFloat({ file, dtype }: StoredTensor): void {
+  if (!isFloat(dtype))
+    throw unsupported(file, `expected floating-point numbers, found ${dtype}`, 'Convert it to F32 or BF16.')
+}
+
+/** Rows between two that are wanted, up to which they are read at once. */
+const mostSkipped = 4
+
+async function* madeOfRows({ file, shape }: StoredTensor, { of, order }: StoredRows): AsyncIterable<Part> {
+  const rows = shape[0]!
+  const cols = sizeOf(shape) / rows
+  const counts = of.map((tensor) => tensor.shape[0]!)
+  if (counts.reduce((sum, count) => sum + count, 0) !== rows || (order !== null && order.length !== rows))
+    throw corrupt(file, `tensors of ${counts.join(' + ')} rows do not make one of ${rows}`)
+  const step = Math.max(1, Math.floor(pieceBytes / (4 * cols)))
+  for (let first = 0; first < rows; first += step) {
+    const n = Math.min(step, rows - first)
+    const part = new Float32Array(n * cols)
+    const wanted = Array.from({ length: n }, (_, i) => ({ to: i, row: order?.[first + i] ?? first + i }))
+    wanted.sort((a, b) => a.row - b.row)
+    let start = 0
+    let next = 0
+    for (const [index, tensor] of of.entries()) {
+      const end = start + counts[index]!
+      while (next < n && wanted[next]!.row < end) {
+        let last = next
+        while (
+          last + 1 < n &&
+          wanted[last + 1]!.row < end &&
+          wanted[last + 1]!.row - wanted[last]!.row <= mostSkipped
+        )
+          last++
+        const from = wanted[next]!.row
+        const values = await readSpan(tensor, (from - start) * cols, (wanted[last]!.row - from + 1) * cols)
+        for (; next <= last; next++) {
+          const { to, row } = wanted[next]!
+          part.set(values.subarray((row - from) * cols, (row - from + 1) * cols), to * cols)
+        }
+      }
+      start = end
+    }
+    yield { at: first * cols, part }
+  }
 }
 
 const words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }

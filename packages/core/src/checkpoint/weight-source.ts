@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { IftError, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
 import { suggest } from '../suggest.js'
 import { readBytes } from '../files/read-bytes.js'
-import { loadStored, readValues, sizeOf, type StoredTensor } from './stored.js'
+import { loadStored, readValues, sizeOf, storedParts, type StoredTensor } from './stored.js'
 
 /** Bytes of a tensor that stand for it in a sample. */
 const sampleBytes = 1024
@@ -66,9 +66,10 @@ export class WeightSource {
    */
   async sample(): Promise<string> {
     const hash = createHash('sha256')
-    for (const [name, { file, offset, bytes }] of this.tensors) {
+    for (const [name, tensor] of this.tensors) {
       hash.update(`${name}\n`)
-      hash.update(await readBytes(file, offset, Math.min(bytes, sampleBytes)))
+      for (const { file, offset, bytes } of storedParts(tensor))
+        hash.update(await readBytes(file, offset, Math.min(bytes, sampleBytes)))
     }
     return hash.digest('hex')
   }
@@ -78,11 +79,12 @@ export class WeightSource {
     let parameters = 0
     const types = new Set<string>()
     const files = new Set<string>()
-    for (const { shape, dtype, file } of this.tensors.values()) {
-      parameters += sizeOf(shape)
-      types.add(dtype)
-      files.add(file)
-    }
+    for (const tensor of this.tensors.values())
+      for (const { shape, dtype, file } of storedParts(tensor)) {
+        parameters += sizeOf(shape)
+        types.add(dtype)
+        files.add(file)
+      }
     const where = files.size > 1 ? `${basename(this.path)} (${files.size} files)` : basename(this.path)
     return `${where}: ${this.tensors.size} tensors, ${parameters.toLocaleString('en')} parameters, ${[...types].join(', ')}`
   }

@@ -11,10 +11,10 @@ import {
   type Parameter,
 } from '@ift/tensor'
 import { suggest } from '../suggest.js'
-import type { GgufMapping, ModelDefinition } from '../contract/model.js'
+import type { ModelDefinition } from '../contract/model.js'
 import { deviceType, isFloat } from './numbers.js'
 import { unsupported } from '../files/errors.js'
-import { mapGguf } from './gguf.js'
+import { ggufConfig, mapGguf } from './gguf/index.js'
 import { loadStored, transposed } from './stored.js'
 import type { WeightSource } from './weight-source.js'
 
@@ -51,7 +51,7 @@ export async function loadWeights<C>(
   from: WeightSource,
   { backend, dtype }: LoadOptions,
 ): Promise<ReadonlyMap<string, string>> {
-  const source = from.format === 'gguf' ? mapGguf(from, ggufOf(definition, from)) : from
+  const source = from.format === 'gguf' ? await mapped(from, definition) : from
   const parameters = new Map(model.namedParameters())
   const tied = tiedHead(model)
   const places = new Map<string, string>()
@@ -124,11 +124,12 @@ export async function loadWeights<C>(
   return places
 }
 
-function ggufOf(definition: ModelDefinition, { path }: WeightSource): GgufMapping {
-  if (definition.gguf !== undefined) return definition.gguf
+async function mapped(source: WeightSource, { name, gguf }: ModelDefinition): Promise<WeightSource> {
+  if (source.isMapped) return source
+  if (gguf !== undefined) return mapGguf(source, gguf, await ggufConfig(source, gguf))
   throw unsupported(
-    path,
-    `the model plugin ${definition.name} reads no GGUF files`,
+    source.path,
+    `the model plugin ${name} reads no GGUF files`,
     "Use the model's safetensors checkpoint.",
   )
 }

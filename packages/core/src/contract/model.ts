@@ -1,4 +1,5 @@
 import type { CausalLM } from '@ift/tensor'
+import type { GgufMapping } from './gguf.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /** How an untrained parameter starts. */
@@ -36,22 +37,6 @@ export interface Recipe {
   /** Options of a method by its name; taken together, or not at all where the user sets one of them. */
   readonly peft?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly train?: Readonly<{ learningRate?: number; batchSize?: number; epochs?: number }>
-}
-
-/** How a family's GGUF files map to its own layout. */
-export interface GgufMapping {
-  /** Values of general.architecture. */
-  readonly architectures: readonly string[]
-  /** config.json of the model described by the file's metadata. */
-  config(metadata: ReadonlyMap<string, unknown>): Record<string, unknown>
-  /**
-   * Module path of a tensor, or null to skip it. `permutedHeads` says that the rows are stored pairwise per head, as
-   * llama.cpp's converter does for q and k, and into how many heads they fall.
-   */
-  tensor(
-    name: string,
-    config: Record<string, unknown>,
-  ): { readonly path: string; readonly permutedHeads?: number } | null
 }
 
 /** What a module is for, whatever a family calls it. */

@@ -35,7 +35,21 @@ export {
 export { FusedAttention, type FusedAttentionParts, type FusedHeadsStep } from './fused-attention.js'
 export { fusedSwiglu, gateUpRows, type FusedGateStep } from './fused-gate.js'
 export { consecutive, fusedRows, grouped, splitFused, type FusedLayout } from './fused-rows.js'
-export { ggufDecoderConfig, ggufPlace } from './gguf.js'
+export {
+  ggufDecoderConfig,
+  ggufHeads,
+  ggufKeys,
+  ggufModules,
+  ggufTokenId,
+  ggufVocabulary,
+  headNormGgufNames,
+  inOneTensor,
+  llamaGgufNames,
+  metadataError,
+  ropeTables,
+  type GgufKeys,
+  type GgufNameTable,
+} from './gguf/index.js'
 export { TransformerForCausalLM } from './gpt-layout/transformer-for-causal-lm.js'
 export { initializeDecoder, type DecoderStart } from './initialize.js'
 export { RotaryAttention, type RotaryAttentionOptions } from './llama-layout/attention.js'

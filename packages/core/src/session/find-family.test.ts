@@ -162,10 +162,10 @@ describe('the family of a checkpoint', () => {
     expect(mapping.architectures).toContain('qwen3')
     expect(await findGgufMapping(session, 'qwen', 'qwen3', 'm.gguf')).toBe(mapping)
     await expect(findGgufMapping(session, 'bloom', 'qwen3', 'm.gguf')).rejects.toThrow(
-      'm.gguf holds a "qwen3" model; family "bloom" reads no GGUF.',
+      'm.gguf holds a "qwen3" model; family "bloom" reads bloom.',
     )
     await expect(findGgufMapping(session, 'auto', 'falcon', 'm.gguf')).rejects.toThrow(
-      'm.gguf: no installed model plugin reads GGUF files of architecture "falcon" (there are readers of: llama, qwen2, qwen3).',
+      'm.gguf: no installed model plugin reads GGUF files of architecture "falcon" (there are readers of: bloom, llama, qwen2, qwen3).',
     )
   })
 })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
-import { ggufConfig, mapGguf } from '../checkpoint/gguf.js'
+import { ggufConfig, ggufGeneration, mapGguf } from '../checkpoint/gguf/index.js'
 import { recordFile } from '../checkpoint/save-model.js'
 import { openCheckpoint } from '../checkpoint/source.js'
 import type { WeightSource } from '../checkpoint/weight-source.js'
@@ -189,8 +189,8 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   if (checkpoint?.format === 'gguf') {
     const architecture = String(checkpoint.metadata.get('general.architecture'))
     const mapping = await findGgufMapping(session, config.model, architecture, checkpoint.path)
-    json = ggufConfig(checkpoint, mapping)
-    checkpoint = mapGguf(checkpoint, mapping)
+    json = await ggufConfig(checkpoint, mapping)
+    checkpoint = mapGguf(checkpoint, mapping, json)
   } else {
     const path = join(source.dir, 'config.json')
     if (!existsSync(path))
@@ -211,7 +211,11 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
   checkTokenizer(tokenizer, shape, source.dir, config.tokenizer !== undefined)
   checkTokenIds(tokenizer, definition.tokenIds?.(parsed) ?? [], source.dir)
   const generationPath = join(source.dir, 'generation_config.json')
-  const generationConfig = existsSync(generationPath) ? await readJson(generationPath, jsonObject) : undefined
+  const generationConfig = existsSync(generationPath)
+    ? await readJson(generationPath, jsonObject)
+    : checkpoint?.format === 'gguf'
+      ? ggufGeneration(checkpoint)
+      : undefined
   const recorded = [...records.values()].filter((record) => record !== null)
   const trained = recorded.length ? recorded : [(await readRecord(source.dir)) ?? {}]
   const own = { name: weights, json, generation: generationConfig ?? {}, tokenizer }

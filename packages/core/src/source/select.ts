@@ -29,7 +29,7 @@ const inRoot = (path: string) => !path.includes('/')
 
 /**
  * The weights to fetch: safetensors in the layout that transformers loads, pickles only without them, a GGUF only when
- * it is the only one. Copies of the same weights in other types or layouts stay where they are.
+ * it is the only one, in one file or in parts. Copies of the same weights in other types or layouts stay where they are.
  */
 function weightsOf(paths: readonly string[]): string[] {
   const root = paths.filter((path) => inRoot(path) && !isAdapterFile(path))
@@ -46,7 +46,18 @@ function weightsOf(paths: readonly string[]): string[] {
   const found = choices.find((files) => files.some((file) => !file.endsWith('.json')))
   if (found) return found
   const gguf = matching(/\.gguf$/i)
-  return gguf.length === 1 ? gguf : []
+  const models = new Set(gguf.map((path) => path.replace(/-\d{5}(-of-\d{5}\.gguf)$/i, '$1')))
+  return models.size === 1 ? gguf : []
+}
+
+/** Names of all parts of a GGUF file by one of them. */
+function partsOf(path: string): string[] {
+  const [, stem, count, end] = /^(.*)-\d{5}-of-(\d{5})(\.gguf)$/i.exec(path) ?? []
+  if (stem === undefined) return [path]
+  return Array.from(
+    { length: Number(count) },
+    (_, i) => `${stem}-${String(i + 1).padStart(5, '0')}-of-${count!}${end!}`,
+  )
 }
 
 /** The files with the tensors of an adapter; none where what tells its format is missing. */
@@ -128,7 +139,9 @@ export function missingFrom(
     return [...(paths.includes(adapterConfig) ? [] : [adapterConfig]), adapterWeights.peft[0]]
   }
   const weights = weightsOf(paths).filter((path) => !path.endsWith('.json'))
-  if (weights.length === 1 && /\.gguf$/i.test(weights[0]!)) return []
+  const gguf = weights.find((path) => /\.gguf$/i.test(path))
+  // A file in parts has all of them.
+  if (gguf !== undefined) return partsOf(gguf).filter((path) => !paths.includes(path))
   return [
     ...(paths.includes('config.json') ? [] : ['config.json']),
     ...(weights.length > 0 ? [] : ['weights (*.safetensors)']),

@@ -1,10 +1,9 @@
-import type { GgufMapping } from '../contract/model.js'
-import { mostGgufHeaderBytes, mostGgufKeys, mostJsonValues, mostTensorsInFile } from '../files/bounds.js'
-import { corrupt, unsupported } from '../files/errors.js'
-import { blockSize, isPlain, storedBytes, type StoredDType } from './numbers.js'
-import { fileSize, readBytes, refusePointer } from '../files/read-bytes.js'
-import { WeightSource } from './weight-source.js'
-import { sizeOf, type StoredTensor } from './stored.js'
+import { mostGgufHeaderBytes, mostGgufKeys, mostJsonValues, mostTensorsInFile } from '../../files/bounds.js'
+import { corrupt, unsupported } from '../../files/errors.js'
+import { fileSize, readBytes, refusePointer } from '../../files/read-bytes.js'
+import { blockSize, storedBytes } from '../numbers.js'
+import { sizeOf, type StoredTensor } from '../stored.js'
+import { typeOf } from './types.js'
 
 export interface GgufFile {
   readonly path: string
@@ -13,33 +12,6 @@ export interface GgufFile {
   readonly metadata: ReadonlyMap<string, unknown>
   /** Shapes are outermost first, as everywhere in ift. */
   readonly tensors: ReadonlyMap<string, StoredTensor>
-}
-
-const types: Readonly<Record<number, StoredDType>> = {
-  0: 'F32',
-  1: 'F16',
-  2: 'Q4_0',
-  3: 'Q4_1',
-  8: 'Q8_0',
-  24: 'I8',
-  25: 'I16',
-  26: 'I32',
-  27: 'I64',
-  28: 'F64',
-  30: 'BF16',
-}
-
-/** Names of the types that exist but are not read. */
-const unreadTypes: Readonly<Record<number, string>> = {
-  6: 'Q5_0',
-  7: 'Q5_1',
-  9: 'Q8_1',
-  10: 'Q2_K',
-  11: 'Q3_K',
-  12: 'Q4_K',
-  13: 'Q5_K',
-  14: 'Q6_K',
-  15: 'Q8_K',
 }
 
 /** Bytes read at first; token lists make headers of some megabytes. */
@@ -120,21 +92,14 @@ class HeaderReader {
     if (dims < 1 || dims > 4) throw corrupt(this.#path, `tensor ${name} would have ${dims} dimensions`)
     const shape = Array.from({ length: dims }, () => this.#u64()).reverse()
     const type = this.#u32()
-    const dtype = types[type]
-    if (dtype === undefined) {
-      throw unsupported(
-        this.#path,
-        `tensor ${name} has type ${unreadTypes[type] ?? type}; known are ${Object.values(types).join(', ')}`,
-        'Use a Q8_0, F16 or BF16 file of the model: fine-tuning gains nothing from a smaller one.',
-      )
-    }
+    const dtype = typeOf(type, this.#path, name)
     if (!shape.every((d) => d >= 1) || !Number.isSafeInteger(sizeOf(shape))) {
       throw corrupt(this.#path, `tensor ${name} would have the shape [${shape.join(', ')}]`)
     }
-    if (!isPlain(dtype) && shape[dims - 1]! % blockSize !== 0) {
+    if (shape[dims - 1]! % blockSize(dtype) !== 0) {
       throw corrupt(
         this.#path,
-        `tensor ${name}: rows of ${shape[dims - 1]!} do not fall into ${dtype} blocks`,
+        `tensor ${name}: rows of ${shape[dims - 1]!} do not fall into blocks of ${blockSize(dtype)} of ${dtype}`,
       )
     }
     const offset = this.#u64()
@@ -245,40 +210,3 @@ class HeaderReader {
 
 const small = (value: bigint): number | bigint =>
   Number.isSafeInteger(Number(value)) ? Number(value) : value
-
-/** config.json of the model that a GGUF file describes. */
-export function ggufConfig(
-  file: Pick<GgufFile, 'path' | 'metadata' | 'tensors'>,
-  mapping: GgufMapping,
-): Record<string, unknown> {
-  const architecture = file.metadata.get('general.architecture')
-  if (typeof architecture !== 'string' || !mapping.architectures.includes(architecture)) {
-    throw unsupported(
-      file.path,
-      `its architecture is ${JSON.stringify(architecture)}, expected ${mapping.architectures.map((name) => JSON.stringify(name)).join(' or ')}`,
-      'Name the model plugin of this architecture.',
-    )
-  }
-  // Files without an output matrix use that of the embedding.
-  return { tie_word_embeddings: !file.tensors.has('output.weight'), ...mapping.config(file.metadata) }
-}
-
-/**
- * The tensors of a GGUF file under the names and in the row order of a family's own checkpoints. A source that was mapped is
- * given back as it is.
- */
-export function mapGguf(source: WeightSource, mapping: GgufMapping): WeightSource {
-  if (source.isMapped) return source
-  const config = ggufConfig(source, mapping)
-  const tensors = new Map<string, StoredTensor>()
-  for (const [name, tensor] of source.tensors) {
-    const place = mapping.tensor(name, config)
-    if (place === null) continue
-    if (tensors.has(place.path)) throw corrupt(source.path, `two tensors are ${place.path}`)
-    tensors.set(
-      place.path,
-      place.permutedHeads === undefined ? tensor : { ...tensor, pairedHeads: place.permutedHeads },
-    )
-  }
-  return new WeightSource(source.path, source.format, tensors, source.metadata, true)
-}

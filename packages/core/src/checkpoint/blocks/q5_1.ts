@@ -1,0 +1,20 @@
+import type { BlockFormat } from './format.js'
+import { halfAt } from './halves.js'
+
+/** d · q + m: f16 d, f16 m, 4 bytes with the fifth bits of all elements in order, 16 bytes of low bits as in Q4_1. */
+export const q5_1: BlockFormat = {
+  type: 7,
+  size: 32,
+  bytes: 24,
+  decode(bytes, at, values, to) {
+    const d = halfAt(bytes, at)
+    const m = halfAt(bytes, at + 2)
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[at + 8 + i]!
+      const low = (bytes[at + 4 + (i >>> 3)]! >>> (i & 7)) & 1
+      const high = (bytes[at + 6 + (i >>> 3)]! >>> (i & 7)) & 1
+      values[to + i] = d * ((byte & 15) | (low << 4)) + m
+      values[to + i + 16] = d * ((byte >>> 4) | (high << 4)) + m
+    }
+  },
+}

@@ -1,0 +1,5 @@
+export { ggufDecoderConfig } from './decoder-config.js'
+export { ggufKeys, ggufTokenId, ggufVocabulary, metadataError, type GgufKeys } from './metadata.js'
+export { ggufModules, headNormGgufNames, llamaGgufNames, type GgufNameTable } from './modules.js'
+export { ropeTables } from './rope.js'
+export { ggufHeads, inOneTensor } from './rows.js'
