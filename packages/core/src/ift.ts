@@ -27,6 +27,7 @@ import { openBackend } from './session/open-backend.js'
 import { withoutSelections } from './session/config-selections.js'
 import { auditData, type AuditOptions } from './session/audit-data.js'
 import { recordSources } from './session/find-datasets.js'
+import { planFetch, type FetchOptions, type FetchPlan } from './session/fetch-data.js'
 import { firstExample, type FirstExample } from './session/first-example.js'
 import { openData, type RunData } from './session/open-data.js'
 import { newestAdapter } from './session/find-run.js'
@@ -233,6 +234,19 @@ export class Ift extends PluginSession {
   /** The files of records that the config's data names, found and fetched. */
   recordSources(): Promise<RecordSource[]> {
     return recordSources(this, this.config.data)
+  }
+
+  /**
+   * What would be fetched of entries of data, of those of the config when absent, which may be names, selections and hub ids. `fetch` of the
+   * plan fetches it.
+   */
+  async planFetch(
+    data: IftConfig['data'] = this.config.data,
+    options: FetchOptions = {},
+  ): Promise<FetchPlan> {
+    const { config, notes } = withoutSelections(this, { data })
+    const plan = await planFetch(this, resolveConfig(config, 'What is to be fetched').data, options)
+    return { ...plan, notes: [...notes, ...plan.notes] }
   }
 
   /**

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline/promises'
 import {
   convertData,
   convertTargets,
@@ -19,6 +20,7 @@ import {
 } from '@ift/core'
 import { auditData, auditFaults } from './audit-data.js'
 import { recordRows, sampleRows } from '../ui/data-view.js'
+import { fetchData } from './fetch-data.js'
 import { listDatasets } from './list-datasets.js'
 import { showDataset } from './show-dataset.js'
 
@@ -27,22 +29,22 @@ const example = 'npx ift data stats mine.jsonl'
 export const data = verb({
   name: 'data',
   description:
-    'Look at data: list (datasets, chosen by tags), show, stats, validate, audit (what repeats), convert.',
+    'Look at data: list (datasets, chosen by tags), show, fetch, stats, validate, audit (what repeats), convert.',
   example,
   config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'decontaminate', 'validation'],
   operands: {
     action: {
       description: 'what to do',
       required: true,
-      choices: ['list', 'show', 'stats', 'validate', 'audit', 'convert'],
+      choices: ['list', 'show', 'fetch', 'stats', 'validate', 'audit', 'convert'],
     },
     file: {
       description:
-        'data file or folder; for stats, validate and audit the data of the config when absent; for list a selection: lang:cn; for show the name of a dataset',
+        'data file or folder; for stats, validate and audit the data of the config when absent; for list a selection: lang:cn; for show the name of a dataset; for fetch names or a selection, the data of the config when absent',
     },
     more: {
       description:
-        'further data, for audit; further terms, for list: -licence:nc; the folder of its files, for show',
+        'further data, for audit; further names, for fetch; further terms, for list and fetch: -licence:nc; the folder of its files, for show',
       several: true,
       denies: true,
     },
@@ -73,15 +75,21 @@ export const data = verb({
       choices: auditFaults,
       description: 'for audit: exit code 1 when there is one',
     },
+    mirror: {
+      type: 'string',
+      value: 'address',
+      description: 'for fetch: a mirror of the hub, https://…, in place of HF_ENDPOINT',
+    },
+    yes: { type: 'boolean', short: 'y', description: 'for fetch: ask nothing' },
     json: { type: 'boolean', description: 'print as JSON' },
   },
-  async run({ terminal, session, options, operands: { action, file, more = [] }, cwd }) {
-    const { to, format, output, json, failOn } = options
+  async run({ terminal, session, options, operands: { action, file, more = [] }, cwd, untilInterrupted }) {
+    const { to, format, output, json, failOn, mirror, yes } = options
     if (format !== undefined && file === undefined)
       throw new IftError(
         'IFT_USAGE',
         `data ${action} --format: expected a file beside it; the entries of data in the config say their form.`,
-        action === 'list' || action === 'show'
+        ['list', 'show', 'fetch'].includes(action)
           ? 'npx ift data list'
           : `npx ift data stats mine.jsonl --format ${format}`,
       )
@@ -93,6 +101,13 @@ export const data = verb({
     if (action === 'list') {
       const query = [file ?? [], more].flat().join(' ')
       return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, { query, json })))
+    }
+    if (action === 'fetch') {
+      const words = [file ?? [], more].flat()
+      const ask = process.stdin.isTTY && terminal.interactive ? askAt(terminal) : null
+      return Ift.using(session, (ift) =>
+        fetchData(ift, terminal, { words, mirror, yes, json, ask, untilInterrupted }),
+      )
     }
     if (action === 'show') {
       if (file === undefined || more.length > 1)
@@ -132,6 +147,19 @@ export const data = verb({
     return 0
   },
 })
+
+/** Asks on the terminal; input that ends answers nothing. */
+const askAt =
+  ({ stderr }: VerbContext['terminal']) =>
+  async (question: string) => {
+    const lines = createInterface({ input: process.stdin, output: stderr })
+    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')))
+    try {
+      return await Promise.race([lines.question(question), ended])
+    } finally {
+      lines.close()
+    }
+  }
 
 /** What became of the data of the config: samples, tokens, and what was dropped or cut and why. */
 const configStats = (session: SessionRequest, terminal: VerbContext['terminal'], json: boolean) =>

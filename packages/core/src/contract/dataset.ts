@@ -30,6 +30,17 @@ export interface DatasetContext {
   readonly seed: number
 }
 
+/** A place where data is published: a hub id or another address. */
+export interface UpstreamPlace {
+  readonly hub?: string | undefined
+  readonly url?: string | undefined
+  readonly files: readonly {
+    readonly path: string
+    readonly bytes?: number | undefined
+    readonly sha256?: string | undefined
+  }[]
+}
+
 export interface DatasetDefinition {
   readonly name: string
   /** SPDX identifier or the licence's name, of the data. */
@@ -49,6 +60,8 @@ export interface DatasetDefinition {
   readonly warnings?: readonly string[]
   /** Where the data comes from: a URL or a citation. */
   readonly source: string
+  /** Places where it is published, with the files that are read of it. `data fetch` compares what it fetches with `bytes` and `sha256`. */
+  readonly upstream?: readonly UpstreamPlace[]
   readonly description: string
   readonly tags: {
     readonly lang: readonly Language[]
@@ -61,5 +74,10 @@ export interface DatasetDefinition {
   readonly hub?: string
   /** What a user may set for it in the config (zod), each with a default; nothing when absent. */
   readonly options?: ZodType<Readonly<Record<string, unknown>>>
+  /**
+   * Asks `context.file` for the files that `load` reads, as far as these are known before any is read, and reads none: `data fetch` tells
+   * their sizes so. Places that it is given lead to no file. Throws what `load` throws where they are missing.
+   */
+  files?(context: DatasetContext): Promise<void>
   load(context: DatasetContext): AsyncIterable<Example>
 }

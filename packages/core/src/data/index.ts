@@ -15,6 +15,7 @@ export {
   toRounds,
   type Conversation,
 } from './conversation.js'
+export { compositeNames } from './composites.js'
 export { convertData, convertTargets, type ConvertTarget } from './convert.js'
 export type { Cluster, Examination, Finding, Matrix } from './duplicates/index.js'
 export {

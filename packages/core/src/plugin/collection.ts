@@ -18,6 +18,7 @@ function factsOf(card: Card, name: string): Omit<DatasetDefinition, 'load'> {
     evaluation: facts.evaluation,
     warnings: facts.warnings,
     source: [places.join(', '), citation].filter(Boolean).join('; '),
+    upstream,
     description,
     tags,
     ...(size && { size: { count: size.count, unit: size.unit } }),

@@ -43,7 +43,7 @@ export interface Found extends FoundExamples {
  * The original's converted file in place of a dataset, where its folder `data` holds one: of a composite the one file of all parts, or
  * those of the parts. Who has it there wants it, also where a package could fetch the set.
  */
-function withConverted(session: PluginSession, source: FileSource): readonly FileSource[] {
+export function withConverted(session: PluginSession, source: FileSource): readonly FileSource[] {
   const { name, path } = source
   if (name === undefined) return [source]
   if (path !== undefined) return expandComposite(name).map((part) => ({ ...source, name: part }))
@@ -82,7 +82,7 @@ async function areLarge(files: readonly string[]): Promise<boolean> {
 }
 
 /** One error for all datasets whose packages are to be installed, where there are several: `select` may take many. */
-function refuseAbsent(session: PluginSession, sources: readonly FileSource[]): void {
+export function refuseAbsent(session: PluginSession, sources: readonly FileSource[]): void {
   const names = new Set(
     sources.flatMap(({ name }) => (name === undefined || session.provides('dataset', name) ? [] : [name])),
   )

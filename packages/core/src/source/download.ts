@@ -45,8 +45,7 @@ export function fileError(cause: unknown, path: string): unknown {
 /** Refuses before the first byte when what is still to come cannot fit. */
 export async function checkSpace(cache: RepoCache, files: readonly HubFile[]): Promise<void> {
   let bytes = 0
-  for (const { size, etag } of files)
-    bytes += size - Math.min(size, (await partsOf(cache.blob(etag)))[0]?.size ?? 0)
+  for (const file of files) bytes += file.size - Math.min(file.size, (await partOf(cache, file))?.size ?? 0)
   await mkdir(cache.dir, { recursive: true })
   const { bavail, bsize } = await statfs(cache.dir)
   if (bavail * bsize < bytes)
@@ -69,6 +68,12 @@ async function partsOf(blob: string): Promise<{ readonly path: string; readonly 
   }
   return parts.sort((x, y) => y.size - x.size)
 }
+
+/** The longest part of a file that earlier runs left. */
+export const partOf = async (
+  cache: RepoCache,
+  { etag }: HubFile,
+): Promise<{ readonly size: number } | undefined> => (await partsOf(cache.blob(etag)))[0]
 
 /** Takes over the longest part of a file that an earlier run left, under a name of this run's own. */
 async function claimPart(blob: string, size: number): Promise<string> {

@@ -1,5 +1,6 @@
+export { listRepo, repoOf, type RepoListing } from './listing.js'
 export { locateData } from './locate.js'
 export { pathOf } from './path-of.js'
 export { resolveSource } from './resolve.js'
 export { parseHubId } from './spec.js'
-export type { ResolvedSource, SourceKind, ResolveOptions, SourceProgress } from './types.js'
+export type { HubFile, ResolvedSource, SourceKind, ResolveOptions, SourceProgress } from './types.js'

@@ -29,6 +29,13 @@ export function parseHubFiles(text: string): HubFiles | null {
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null
 
+/** The same, of a text that a path on this machine does not explain. */
+export async function hubFilesOf(spec: string, rootDir: string): Promise<HubFiles | null> {
+  const onHub = (await exists(localPath(rootDir, spec))) ? null : parseHubFiles(spec)
+  const isMeant = spec.startsWith('hf:') || !(await exists(localPath(rootDir, spec.split('/')[0]!)))
+  return isMeant ? onHub : null
+}
+
 /**
  * Place of a dataset's files on this machine, as `dataFiles` reads it: a path, a pattern, or a hub id whose files are fetched (all that are
  * data, or those of `patterns`), or files of one. What lies behind `!/` stays as it is. A text of three parts is a file of the hub only if
@@ -39,8 +46,8 @@ export async function locateData(text: string, options: ResolveOptions): Promise
   const entries = text.slice(spec.length)
   const local = localPath(options.rootDir, spec)
   if (await exists(localPath(options.rootDir, text))) return localPath(options.rootDir, text)
-  const onHub = (await exists(local)) ? null : parseHubFiles(spec)
-  if (onHub && (spec.startsWith('hf:') || !(await exists(localPath(options.rootDir, spec.split('/')[0]!))))) {
+  const onHub = await hubFilesOf(spec, options.rootDir)
+  if (onHub) {
     try {
       const { dir } = await resolveSource(onHub.spec, { ...options, patterns: [onHub.inside] })
       return join(dir, onHub.inside) + entries

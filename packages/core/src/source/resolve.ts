@@ -42,6 +42,9 @@ export async function resolveSource(spec: string, options: ResolveOptions): Prom
   if (cached !== null && (isCommit(revision) || options.refresh !== true || options.offline === true)) {
     const state = await cachedFiles(cache, cached, options)
     if (state.missing.length === 0) return resolved(cached, state.files)
+    // The list of the commit is whole: what it does not have is nowhere, also without the net.
+    if (options.offline && state.tree && options.patterns && state.files.length === 0)
+      throw nothingWanted(id, state.tree, options)
     missing = state.missing
   }
   if (options.offline)
@@ -117,14 +120,14 @@ async function cachedFiles(
   cache: RepoCache,
   commit: string,
   options: ResolveOptions,
-): Promise<{ files: string[]; missing: string[] }> {
+): Promise<{ files: string[]; missing: string[]; tree?: readonly HubFile[] }> {
   const { kind, patterns } = options
   const tree = await cache.readTree(commit)
   if (tree) {
     const wanted = selectFiles(tree, kind, patterns)
     const missing: string[] = wanted.length === 0 ? [...(patterns ?? ['files'])] : []
     for (const file of wanted) if (!(await cache.has(commit, file))) missing.push(file.path)
-    return { files: wanted.map(({ path }) => path), missing }
+    return { files: wanted.map(({ path }) => path), missing, tree }
   }
   // Another program filled the cache without a list of all files.
   const present = await cache.filesOf(commit)

@@ -168,5 +168,8 @@ async function* load(name: string, part: Part, context: DatasetContext): AsyncGe
 export const collectionDataset = (facts: Omit<DatasetDefinition, 'load'>, part: Part): DatasetDefinition => ({
   ...facts,
   ...(part.options && { options: part.options }),
+  files: async (context) => {
+    await findFiles(facts.name, part, context, { looks: false })
+  },
   load: (context) => load(facts.name, part, context),
 })

@@ -72,13 +72,15 @@ interface FileSearch {
   readonly exact?: boolean
   /** Which of the files that a pattern matches; all when absent. */
   readonly split?: Split
+  /** Whether places are looked into; else a pattern stands for its files. */
+  readonly looks?: boolean
 }
 
 /** The first of the names that leads to a file, with the files that it matches, or why the first of them leads nowhere. */
 export async function firstFile(
   context: DatasetContext,
   names: FileNames,
-  { hub, everySplit = false, exact = false, split = 'all' }: FileSearch = {},
+  { hub, everySplit = false, exact = false, split = 'all', looks = true }: FileSearch = {},
 ): Promise<readonly string[] | IftError> {
   // A pattern of the collection, such as GPTeacher/*.json, would match anything without its folder.
   const alone = (path: string) => (exact || (hub !== undefined && isPattern(path)) ? [] : [basename(path)])
@@ -87,7 +89,9 @@ export async function firstFile(
     try {
       const place = await context.file(path, hub, { everySplit })
       // Whether a pattern or an archive has any is known only when it was looked into.
-      return isPattern(path) || fileOf(path).entry !== null ? await matching(place, split) : [place]
+      return looks && (isPattern(path) || fileOf(path).entry !== null)
+        ? await matching(place, split)
+        : [place]
     } catch (cause) {
       if (!isMissing(cause)) throw cause
       missing ??= cause
@@ -144,11 +148,15 @@ const notFound = (name: string, what: string, names: readonly FileNames[], why?:
     { cause: why },
   )
 
-/** Files of a dataset, or its converted file. Throws IFT_SOURCE_NOT_FOUND with the names that were looked for. */
+/**
+ * Files of a dataset, or its converted file. Throws IFT_SOURCE_NOT_FOUND with the names that were looked for. With `looks: false` nothing is
+ * read: the context is only asked for the files.
+ */
 export async function findFiles(
   name: string,
   part: Files,
   context: DatasetContext,
+  { looks = true }: Pick<FileSearch, 'looks'> = {},
 ): Promise<readonly FoundFiles[]> {
   const { converted = [], some = false } = part
   const ofSplit = part.splits?.[context.split ?? '']
@@ -156,20 +164,23 @@ export async function findFiles(
   const absent: { readonly names: FileNames; readonly why: IftError }[] = []
   for (const one of ofSplit ?? part.files) {
     const { names, read } = partOf(one, part.read ?? readAlpaca)
-    const paths = await firstFile(context, names, { everySplit: ofSplit !== undefined })
+    const paths = await firstFile(context, names, { everySplit: ofSplit !== undefined, looks })
     if (paths instanceof IftError) absent.push({ names, why: paths })
     else {
       // Under its name alone a file may be found again.
       const others = paths.filter((path) => !found.some((file) => file.paths.includes(path)))
       if (others.length > 0)
-        found.push({ paths: await chosen(name, others, part, context), read, isConverted: false })
+        found.push({
+          paths: looks ? await chosen(name, others, part, context) : others,
+          ...{ read, isConverted: false },
+        })
     }
   }
   if (found.length > 0 && (some || absent.length === 0)) return found
   if (found.length === 0)
     for (const one of converted) {
       const { names, read } = partOf(one, readAlpaca)
-      const paths = await firstFile(context, names, { hub: convertedHub, split: 'training' })
+      const paths = await firstFile(context, names, { hub: convertedHub, split: 'training', looks })
       if (!(paths instanceof IftError)) return [{ paths, read, isConverted: true }]
       absent.push({ names, why: paths })
     }
