@@ -7,6 +7,4 @@ export const addon = (): Addon =>
     what: 'the constraints',
     code: 'IFT_CONSTRAINT_UNAVAILABLE',
     from: import.meta.url,
-    binary: 'constraints',
-    build: 'pnpm --filter @ift/constraints run build:native',
   }) as Addon

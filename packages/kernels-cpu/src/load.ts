@@ -8,6 +8,4 @@ export const addon = (): Addon =>
     what: 'the CPU backend',
     code: 'IFT_BACKEND_UNAVAILABLE',
     from: import.meta.url,
-    binary: 'kernels-cpu',
-    build: 'pnpm --filter @ift/kernels-cpu run build:native',
   }) as Addon

@@ -7,16 +7,10 @@ const place = {
   systems: ['linux-x64', 'linux-arm64'],
 } as const
 
-export const kernels: AddonPlace = {
-  ...place,
-  binary: 'kernels-cuda',
-  build: 'pnpm --filter @ift/kernels-cuda run build:native',
-}
+export const kernels: AddonPlace = place
 
 /** The kernels for the host's compiler, for tests. */
 export const emulatedKernels: AddonPlace = {
   ...place,
-  binary: 'kernels-cuda-emu',
-  packaged: false,
-  build: 'pnpm --filter @ift/kernels-cuda run build:emulated',
+  local: { binary: 'kernels-cuda-emu', script: 'build:emulated' },
 }

@@ -11,8 +11,6 @@ export function addon(): Addon {
     what: 'the tokenizers',
     code: 'IFT_TOKENIZER_UNAVAILABLE',
     from: import.meta.url,
-    binary: 'tokenizers',
-    build: 'pnpm --filter @ift/tokenizers run build:native',
   }) as Addon
   loaded.NativeTokenizer.setThreads(encodingThreads())
   return loaded

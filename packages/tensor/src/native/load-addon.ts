@@ -1,27 +1,13 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { arch, platform } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { IftError } from '../errors.js'
+import { platformName, platformOfTarget, thisMachine, type Machine } from './platform.js'
 
-/** Targets in napi-rs's names, by `process.platform` and `process.arch`. */
-const targets: Readonly<Record<string, string>> = {
-  'linux-x64': 'linux-x64-gnu',
-  'linux-arm64': 'linux-arm64-gnu',
-  'darwin-x64': 'darwin-x64',
-  'darwin-arm64': 'darwin-arm64',
-  'win32-x64': 'win32-x64-msvc',
-}
-
-const here = `${platform}-${arch}`
-
-/** A system without a package of its own, as napi-rs names what is built there from the sources. */
-const targetElsewhere = () => {
-  const ends: Partial<Record<NodeJS.Platform, string>> = { linux: '-gnu', win32: '-msvc' }
-  return here + (ends[platform] ?? '')
-}
-
-/** A native add-on, and where it may lie. */
+/**
+ * A native add-on. The package.json beside it says the rest: `name` and `version`, which are also those of the packages that hold the
+ * built files (`<name>-<platform>`), `napi.binaryName` and `napi.targets`.
+ */
 export interface AddonPlace {
   /** In messages: "the CPU backend". */
   readonly what: string
@@ -29,56 +15,106 @@ export interface AddonPlace {
   readonly code: `IFT_${string}`
   /** `import.meta.url` of a module in a folder of the package: `src` or `dist`. */
   readonly from: string
-  /** Name of the file without target. */
-  readonly binary: string
-  /** Systems that it can be built for; any when omitted. */
+  /** Systems that it can be built for, as `platform-arch`; any when omitted. */
   readonly systems?: readonly string[]
-  /** Whether packages `@ift/<binary>-<target>` hold it, so that nothing is compiled where it is installed; yes when omitted. */
-  readonly packaged?: boolean
-  /** Line to type in a checkout. */
-  readonly build: string
+  /** Another build than the published one: the name of its file without platform, and the script that makes it. */
+  readonly local?: { readonly binary: string; readonly script: string }
 }
+
+interface Package {
+  readonly name: string
+  readonly version: string
+  readonly napi: { readonly binaryName: string; readonly targets: readonly string[] }
+}
+
+const packageOf = (from: string) =>
+  JSON.parse(readFileSync(new URL('../package.json', from), 'utf8')) as Package
+
+let machine: Machine | undefined
+const here = () => (machine ??= thisMachine())
+
+const fits = ({ systems }: AddonPlace, { platform, arch }: Machine) =>
+  !systems || systems.includes(`${platform}-${arch}`)
+
+/** File of an add-on that was built in its package; undefined for a system that it is not for. */
+export function addonFile(place: AddonPlace, machine = here()): string | undefined {
+  if (!fits(place, machine)) return undefined
+  const binary = place.local?.binary ?? packageOf(place.from).napi.binaryName
+  return fileURLToPath(new URL(`../${binary}.${platformName(machine)}.node`, place.from))
+}
+
+const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
 
 const loaded = new Map<string, unknown>()
 
-/** File of an add-on that was built in its package; undefined for a system that it is not for. */
-export function addonFile({ from, binary, systems }: AddonPlace): string | undefined {
-  const target = !systems || systems.includes(here) ? (targets[here] ?? targetElsewhere()) : undefined
-  return target && fileURLToPath(new URL(`../${binary}.${target}.node`, from))
-}
-
 /**
- * An add-on, once: the one built in its package, else that of the platform's package. Throws an error of the code given, with what was
- * looked for.
+ * An add-on, once: the one built in its package, else that of the package for this system. Throws an error of the code given,
+ * with what was looked for.
  */
-export function loadAddon(place: AddonPlace): unknown {
-  const { what, code, from, binary, systems = Object.keys(targets), packaged = true, build } = place
-  const local = addonFile(place)
-  if (local === undefined || !(here in targets || existsSync(local)))
+export function loadAddon(place: AddonPlace, machine = here()): unknown {
+  const { what, code, from, local: unpublished } = place
+  const { name, version, napi } = packageOf(from)
+  const platform = platformName(machine)
+  const published = unpublished ? [] : napi.targets.map(platformOfTarget)
+  const build = `pnpm --filter ${name} run ${unpublished?.script ?? 'build:native'}`
+  const file = addonFile(place, machine)
+  const isLocal = file !== undefined && existsSync(file)
+  if (!isLocal && !published.includes(platform)) {
+    if (unpublished && file !== undefined)
+      throw new IftError(code, `the native add-on of ${what} is missing: ${file} does not exist`, build)
     throw new IftError(
       code,
-      `${what} is not built for ${here}; it is for ${systems.join(', ')}`,
-      local === undefined ? undefined : `From the sources, in a checkout on this machine: ${build}`,
+      `${what} is not built for ${platform}; it is for ${napi.targets.map(platformOfTarget).join(', ')}`,
+      file === undefined ? undefined : `From the sources, in a checkout on this machine: ${build}`,
     )
-  if (loaded.has(local)) return loaded.get(local)
-  const name = `@ift/${binary}-${targets[here]!}`
+  }
+  const packageName = `${name}-${platform}`
+  const key = isLocal ? file : packageName
+  if (loaded.has(key)) return loaded.get(key)
+  const require = createRequire(from)
+  const install = `npm install ${packageName}@${version} (optional dependencies must not be left out)`
+  if (!isLocal) {
+    const found = versionOf(require, packageName)
+    if (found === undefined) {
+      const other = published.find((one) => versionOf(require, `${name}-${one}`) !== undefined)
+      throw new IftError(
+        code,
+        `the native add-on of ${what} is missing: ` +
+          (other === undefined
+            ? `neither ${String(file)} nor the package ${packageName} exists`
+            : `this is ${platform}, and node_modules holds that of ${other}`),
+        other === undefined
+          ? `${install}, or in a checkout: ${build}`
+          : 'node_modules comes from another system: delete it and install again on this one',
+      )
+    }
+    if (found !== version)
+      throw new IftError(
+        code,
+        `the native add-on of ${what} is of another version: ${packageName} ${found}, and ${name} is ${version}`,
+        install,
+      )
+  }
   try {
-    const addon: unknown = createRequire(from)(packaged && !existsSync(local) ? name : local)
-    loaded.set(local, addon)
+    const addon: unknown = require(key)
+    loaded.set(key, addon)
     return addon
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'MODULE_NOT_FOUND'
-    const problem = isMissing
-      ? `is missing: ${packaged ? `neither ${local} nor the package ${name} exists` : `${local} does not exist`}`
-      : `cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`
-    const install = `npm install ${name} (optional dependencies must not be left out), or in a checkout: `
     throw new IftError(
       code,
-      `the native add-on of ${what} ${problem}`,
-      `${packaged ? install : ''}${build}`,
-      {
-        cause,
-      },
+      `the native add-on of ${what} cannot be loaded: ${messageOf(cause)}`,
+      isLocal ? build : `From the sources, in a checkout on this machine: ${build}`,
+      { cause },
     )
+  }
+}
+
+/** Version of a package that is installed where `require` looks; undefined without it. */
+function versionOf(require: NodeJS.Require, packageName: string): string | undefined {
+  try {
+    return (require(`${packageName}/package.json`) as { version: string }).version
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'MODULE_NOT_FOUND') return undefined
+    throw cause
   }
 }
