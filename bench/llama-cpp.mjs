@@ -42,11 +42,13 @@ const gguf = join(weights, readdirSync(weights).find((name) => name.endsWith('.g
 
 const rounds = values.quick ? 1 : Number(values.rounds)
 const work = values.quick
-  ? { prompt: 128, fresh: 12, callers: [1, 8], arriving: [1, 8], alone: 2 }
-  : { prompt: 512, fresh: 32, callers: [1, 8, 16, 32], arriving: [1, 8, 32], alone: 4 }
+  ? { prompt: 64, fresh: 6, callers: [1, 4], arriving: [1, 4], alone: 1, longest: 64, most: 8 }
+  : {
+      ...{ prompt: 512, fresh: 32, callers: [1, 8, 16, 32] },
+      ...{ arriving: [1, 8, 32], alone: 4, longest: 512, most: 64 },
+    }
 const threadCounts = [...new Set([1, availableParallelism()])].slice(values.quick ? -1 : 0)
-/** Tokens of the longest prompt and the longest answer. */
-const [longest, most] = [512, 64]
+const { longest, most } = work
 const limits = ['--sequences', String(Math.max(...work.callers, ...work.arriving))]
 const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -171,7 +173,7 @@ for (let round = 0; round < rounds; round++) {
       for (let again = 0; again < (count === 1 ? work.alone : 1); again++) {
         const requests = arrivals(ids, {
           ...{ count, seed: 100 * round + 10 * again + count, gap: 150 },
-          ...{ prompt: [16, longest], answer: [8, most] },
+          ...{ prompt: [16, longest], answer: [most / 8, most] },
         })
         const answers = await process.answer(requests)
         add(firsts, count, firstTokens(requests, answers))
