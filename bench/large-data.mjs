@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   createWriteStream,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -192,7 +193,8 @@ async function measure() {
   for (const name of ['cold', 'again']) {
     turns.push(await watched(name, path))
     const kept = join(scratch, '.ift-cache')
-    const store_bytes = readdirSync(kept).reduce((sum, file) => sum + statSync(join(kept, file)).size, 0)
+    const files = existsSync(kept) ? readdirSync(kept) : []
+    const store_bytes = files.reduce((sum, file) => sum + statSync(join(kept, file)).size, 0)
     if (!values.out) continue
     const result = {
       ...{
