@@ -20,6 +20,7 @@ import {
 } from '@ift/core'
 import { auditData, auditFaults } from './audit-data.js'
 import { recordRows, sampleRows } from '../ui/data-view.js'
+import { chartData } from './chart-data.js'
 import { fetchData } from './fetch-data.js'
 import { listDatasets } from './list-datasets.js'
 import { showDataset } from './show-dataset.js'
@@ -29,22 +30,22 @@ const example = 'npx ift data stats mine.jsonl'
 export const data = verb({
   name: 'data',
   description:
-    'Look at data: list (datasets, chosen by tags), show, fetch, stats, validate, audit (what repeats), convert.',
+    'Look at data: list (datasets, chosen by tags), show, fetch, chart (sizes), stats, validate, audit (what repeats), convert.',
   example,
   config: ['weights', 'data', 'template', 'maxLength', 'truncation', 'dedup', 'decontaminate', 'validation'],
   operands: {
     action: {
       description: 'what to do',
       required: true,
-      choices: ['list', 'show', 'fetch', 'stats', 'validate', 'audit', 'convert'],
+      choices: ['list', 'show', 'fetch', 'chart', 'stats', 'validate', 'audit', 'convert'],
     },
     file: {
       description:
-        'data file or folder; for stats, validate and audit the data of the config when absent; for list a selection: lang:cn; for show the name of a dataset; for fetch names or a selection, the data of the config when absent',
+        'data file or folder; for stats, validate and audit the data of the config when absent; for list and chart a selection: lang:cn; for show the name of a dataset; for fetch names or a selection, the data of the config when absent',
     },
     more: {
       description:
-        'further data, for audit; further names, for fetch; further terms, for list and fetch: -licence:nc; the folder of its files, for show',
+        'further data, for audit; further names, for fetch; further terms, for list, chart and fetch: -licence:nc; the folder of its files, for show',
       several: true,
       denies: true,
     },
@@ -67,13 +68,20 @@ export const data = verb({
       type: 'string',
       short: 'o',
       value: 'file',
-      description: 'file to write; for audit one line of JSON for each record found',
+      description: 'file to write; for chart an SVG; for audit one line of JSON for each record found',
     },
     failOn: {
       type: 'choice',
       value: 'kind',
       choices: auditFaults,
       description: 'for audit: exit code 1 when there is one',
+    },
+    by: {
+      type: 'choice',
+      value: 'unit',
+      choices: ['rows', 'tokens'],
+      default: 'rows',
+      description: 'what a chart shows',
     },
     mirror: {
       type: 'string',
@@ -84,12 +92,12 @@ export const data = verb({
     json: { type: 'boolean', description: 'print as JSON' },
   },
   async run({ terminal, session, options, operands: { action, file, more = [] }, cwd, untilInterrupted }) {
-    const { to, format, output, json, failOn, mirror, yes } = options
+    const { to, format, output, json, failOn, mirror, yes, by } = options
     if (format !== undefined && file === undefined)
       throw new IftError(
         'IFT_USAGE',
         `data ${action} --format: expected a file beside it; the entries of data in the config say their form.`,
-        ['list', 'show', 'fetch'].includes(action)
+        ['list', 'show', 'fetch', 'chart'].includes(action)
           ? 'npx ift data list'
           : `npx ift data stats mine.jsonl --format ${format}`,
       )
@@ -98,8 +106,9 @@ export const data = verb({
         ...{ cwd, json, output, failOn, format },
         data: file === undefined ? [] : [file, ...more],
       })
+    const query = [file ?? [], more].flat().join(' ')
+    if (action === 'chart') return chartData(session, terminal, { cwd, query, by, output, json })
     if (action === 'list') {
-      const query = [file ?? [], more].flat().join(' ')
       return Ift.using(session, (ift) => Promise.resolve(listDatasets(ift, terminal, { query, json })))
     }
     if (action === 'fetch') {

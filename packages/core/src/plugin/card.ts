@@ -59,6 +59,10 @@ export const cardSchema = z.strictObject({
       /** Where it differs from that of the card. */
       tags: tagsSchema.optional(),
       size: count.optional(),
+      /** Tokens of all records, by the tokenizer that counted them. */
+      tokens: z
+        .strictObject({ count: z.number().int().min(1), tokenizer: word, by: word.optional() })
+        .optional(),
       /** `org/name` on the hub, where it is another than the first of `upstream`. */
       hub: word.optional(),
       /** Of a dataset of its own, which others published. */
@@ -106,6 +110,7 @@ export interface DatasetFacts extends Pick<
   'description' | 'tags' | 'license' | 'upstream' | 'citation' | 'size' | 'original'
 > {
   readonly hub?: string
+  readonly tokens?: Card['datasets'][string]['tokens']
   readonly contains: readonly string[]
   readonly evaluation: readonly string[]
   readonly warnings: readonly string[]
@@ -133,6 +138,7 @@ export function datasetFacts(card: Card, name: string): DatasetFacts {
     ...(citation !== undefined && { citation }),
     ...(size && { size }),
     ...(original && { original }),
+    ...(own.tokens && { tokens: own.tokens }),
   }
 }
 

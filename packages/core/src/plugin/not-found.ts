@@ -44,8 +44,14 @@ export function namesThere(kind: PluginKind, { used, installed, catalogue }: Omi
   return { there, absent }
 }
 
-const list = (what: string, names: ReadonlyMap<string, string>) =>
-  names.size ? [`${what}: ${[...names.values()].sort().join(', ')}`] : []
+/** Names that a message lists; of more it says where they are listed. */
+const mostNames = 40
+
+const list = (what: string, kind: PluginKind, names: ReadonlyMap<string, string>) => {
+  if (names.size === 0) return []
+  if (kind === 'dataset' && names.size > mostNames) return [`${what}: ${names.size}, npx ift data list`]
+  return [`${what}: ${[...names.values()].sort().join(', ')}`]
+}
 
 /** The error for a name that nothing installed provides: what to install or what was meant, and what there is. */
 export function notFound(kind: PluginKind, name: string, known: Known): IftError {
@@ -69,8 +75,8 @@ export function notFound(kind: PluginKind, name: string, known: Known): IftError
       : `No ${kind === 'plugin' ? '' : `${label} `}plugin provides "${name}".`,
     [
       ...next,
-      ...list(`Installed ${label}s`, there),
-      ...list('To install', absent),
+      ...list(`Installed ${label}s`, kind, there),
+      ...list('To install', kind, absent),
       ...(tried.length ? [`Looked for: ${tried.join(', ')}`] : []),
       `From: ${known.rootDir}`,
       ...(known.without ?? []).map((other) => `${other} is installed and provides no ${label} "${name}".`),
