@@ -14,7 +14,7 @@
  * @property {(one: string) => string} evaluation
  * @property {string} separator between names
  * @property {string} clause between what is said of them
- * @property {boolean} described whether the descriptions of the cards, in English, have a column
+ * @property {(one: KnownDataset) => string} described
  */
 
 /** @type {Readonly<Record<'en' | 'zh-CN', Language>>} */
@@ -44,7 +44,7 @@ Data that stands in two sets is learned twice, and evaluation data makes an eval
     evaluation: (one) => `evaluation data: ${one}`,
     separator: ', ',
     clause: '; ',
-    described: true,
+    described: ({ card, description }) => `${card?.title ?? ''}: ${description}`,
   },
   'zh-CN': {
     lead: `# 数据集
@@ -63,7 +63,7 @@ ift 提供以下指令数据集的软件包；包内不含数据本身。\`npx i
 同时出现在两个数据集中的数据会被学习两次；混入评测数据会使评测结果失去意义。\`npx ift data audit\` 可以找出这两种情况
 （见 [data.md](data.md#duplicates-and-contamination)）。
 `,
-    columns: ['名称', '语言', '任务', '来源', '形式', '记录数', '许可', '软件包'],
+    columns: ['名称', '', '语言', '任务', '来源', '形式', '记录数', '许可', '软件包'],
     words: {
       EN: '英文',
       CN: '中文',
@@ -95,13 +95,30 @@ ift 提供以下指令数据集的软件包；包内不含数据本身。\`npx i
       statements: '条陈述',
       hypotheses: '条假设',
       'none stated': '未说明',
+      'InstructWild non-commercial': 'InstructWild 非商业许可',
+      'CC-BY-SA, version not stated': 'CC-BY-SA（未注明版本）',
+      'TableQA: research only, no redistribution': 'TableQA：仅限研究，不得再分发',
+      'CommonsenseQA (dev)': 'CommonsenseQA（开发集）',
+      'AQuA (test)': 'AQuA（测试集）',
+      'coin flip': '抛硬币',
+      'last letters': '末字母拼接',
+      'the test tasks of the set itself, in natural-instructions-all':
+        'natural-instructions-all 含有该数据集自身的测试任务',
+      'AIT-QA, which has no other split': 'AIT-QA（没有其他划分）',
+      'validation and test splits of its tasks; only those with hidden labels were left out':
+        '所含任务的验证集与测试集，只排除了标签未公开者',
+      // Parts of a set without their number.
+      ':questions': '问题',
+      prompts: '提示',
+      tasks: '任务',
+      seeds: '种子任务',
     },
     number: (count) => count.toLocaleString('en'),
     contains: (one) => `包含 ${one}`,
     evaluation: (one) => `评测数据：${one}`,
     separator: '、',
     clause: '；',
-    described: false,
+    described: ({ facts, card, description }) => facts?.zh ?? `${card?.title ?? ''}：${description}`,
   },
 }
 
@@ -118,17 +135,27 @@ const marksOf = ({ commercial, shareAlike }) => [
 /** @param {KnownDataset} one @param {Language} language */
 function rowOf(one, { words, number, described }) {
   const say = (/** @type {string} */ word) => words[word] ?? word
-  const { name, description, tags, kind, count, unit, license, evaluation, card } = one
+  const { name, tags, kind, count, unit, license, evaluation, card } = one
   const list = (/** @type {readonly string[]} */ of) => of.map(say).join('/')
   const folder = card?.name
   return [
     `\`${name}\``,
-    ...(described ? [`${card?.title ?? ''}: ${description}`] : []),
+    described(one),
     ...[tags?.lang, tags?.task, tags?.gen, kind].map((of = []) => list(of)),
     count === null ? '' : `${number(count)} ${say(unit ?? '')}`.trimEnd(),
     [say(license.id ?? ''), ...marksOf(license), ...(evaluation.length > 0 ? ['`EVAL`'] : [])].join(' '),
     folder === undefined ? (one.package ?? '') : `[${folder}](../packages/datasets/${folder})`,
   ]
+}
+
+/** `name:part` with the words of the part in the language, and numbers as it writes them. */
+function partText(/** @type {string} */ one, /** @type {Language} */ { words }) {
+  const [name, part] = one.split(/:(.*)/s)
+  if (part === undefined) return one
+  const [, count, unit] = /^(?:([\d,]+) )?(.*)$/s.exec(part) ?? []
+  const said = (count === undefined ? words[`:${unit}`] : undefined) ?? words[unit ?? ''] ?? unit
+  if (said === unit) return one
+  return `${name}（${count === undefined ? said : `${count} ${said}`}）`
 }
 
 /** What a set holds of others, and what of it is evaluated on; one line for the sets of a package that say the same. */
@@ -137,9 +164,14 @@ function holdings(/** @type {readonly KnownDataset[]} */ datasets, /** @type {La
   const lines = new Map()
   for (const { name, package: of, facts } of datasets) {
     const { contains = [], evaluation = [] } = facts ?? {}
+    const { separator } = language
     const said = [
-      ...(contains.length > 0 ? [language.contains(contains.join(language.separator))] : []),
-      ...(evaluation.length > 0 ? [language.evaluation(evaluation.join(language.separator))] : []),
+      ...(contains.length > 0
+        ? [language.contains(contains.map((one) => partText(one, language)).join(separator))]
+        : []),
+      ...(evaluation.length > 0
+        ? [language.evaluation(evaluation.map((one) => language.words[one] ?? one).join(separator))]
+        : []),
     ]
     if (said.length === 0) continue
     const key = JSON.stringify([of, said.join(language.clause)])

@@ -31,9 +31,19 @@ test('the Chinese page has a word for every tag, form and unit', () => {
     .split('\n')
     .filter((line) => line.startsWith('| `'))
   for (const row of rows) {
-    const [, , ...cells] = row.split(' | ')
+    const [, , , ...cells] = row.split(' | ')
     const [task, gen, form, records] = cells
     for (const text of [task, gen, form, records!.replaceAll(/[\d,]+ ?/g, '')])
       expect(text, row).not.toMatch(/[A-Za-z]/)
   }
+})
+
+test('the Chinese page reads as Chinese: every dataset is described in it, and no English sentence is left', () => {
+  const page = datasetsPage(datasets, 'zh-CN')
+  for (const { name, facts } of datasets) {
+    expect(facts?.zh, name).toMatch(/\p{Script=Han}{2}/u)
+    expect(page).toContain(facts!.zh!.replaceAll('|', '\\|'))
+  }
+  for (const line of page.split('\n').map((text) => text.replaceAll(/`[^`]*`|\([^)]*\)/g, '')))
+    expect(line).not.toMatch(/[a-z]+ [a-z]+ [a-z]+/)
 })

@@ -54,6 +54,8 @@ export const cardSchema = z.strictObject({
     word,
     z.strictObject({
       description: text,
+      /** The description in Chinese. */
+      zh: text.optional(),
       /** The dataset of the card that has these records too: a selection takes one of the two. */
       variantOf: word.optional(),
       /** Where it differs from that of the card. */
@@ -109,6 +111,8 @@ export interface DatasetFacts extends Pick<
   Card,
   'description' | 'tags' | 'license' | 'upstream' | 'citation' | 'size' | 'original'
 > {
+  /** The description in Chinese. */
+  readonly zh?: string
   readonly hub?: string
   readonly tokens?: Card['datasets'][string]['tokens']
   readonly contains: readonly string[]
@@ -134,6 +138,7 @@ export function datasetFacts(card: Card, name: string): DatasetFacts {
     contains: [...card.contains, ...own.contains],
     evaluation: [...card.evaluation, ...own.evaluation],
     warnings: [...card.warnings, ...own.warnings],
+    ...(own.zh !== undefined && { zh: own.zh }),
     ...(hub !== undefined && { hub }),
     ...(citation !== undefined && { citation }),
     ...(size && { size }),
