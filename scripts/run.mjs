@@ -5,11 +5,11 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isStrict, mayStepBeSkipped } from './skips.mjs'
+import { toolsFolder, useOwnTools } from './workspace.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const pnpmVersion = '12.21.0'
-const tools = join(root, 'node_modules', '.ift-tools')
-process.env.PATH = [join(tools, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
+useOwnTools()
 
 /** Ends with what is wrong and what to do about it. */
 function fail(message, hint) {
@@ -52,10 +52,12 @@ function checkMachine() {
       `Node ${process.versions.node} is too old: ift needs 20.19 or later.`,
       'Install a current Node: https://nodejs.org',
     )
+  // Files of a release, for machines without a compiler (scripts/build-native.mjs).
+  if (process.env.IFT_PREBUILT !== undefined) return
   if (answers('cargo', ['--version']) === null)
     fail(
       'There is no Rust toolchain, which the CPU kernels and the tokenizers are built with.',
-      'Install it: https://rustup.rs',
+      'Install it: https://rustup.rs\nOr name a folder with the built files of this version: IFT_PREBUILT=./binaries npm run build',
     )
   // Rust for Windows finds its compiler by itself; elsewhere `cc` links, and CC names another one, maybe with arguments.
   const compilers = ['cc', process.env.CC?.split(' ')[0]].filter(Boolean)
@@ -76,7 +78,7 @@ function install() {
       '--no-audit',
       '--no-fund',
       '--prefix',
-      tools,
+      toolsFolder,
       `pnpm@${pnpmVersion}`,
     ])
   run('installing packages', 'pnpm', ['install', '--frozen-lockfile', '--prefer-offline'])
@@ -106,12 +108,15 @@ function cargoCheck(tool, args) {
 }
 
 /** The GPU kernels for the tests: compiled for the processor, where the emulator is at home. */
-const emulates = process.platform === 'linux' && answers('g++', ['--version']) !== null
+const emulates =
+  process.platform === 'linux' &&
+  answers('g++', ['--version']) !== null &&
+  answers('cargo', ['--version']) !== null
 
 function buildEmulatedGpu() {
   if (emulates)
     run('building the emulated GPU', 'pnpm', ['--filter', '@ift/kernels-cuda', 'run', 'build:emulated'])
-  else skip('emulated GPU', 'it needs Linux and g++')
+  else skip('emulated GPU', 'it needs Linux, g++ and Rust')
 }
 
 /** Memory errors and races of the GPU kernels; and, where there is an nvcc, kernels that it cannot compile or that spill. */
@@ -173,9 +178,11 @@ function test() {
   run('checking the packages', 'node', ['scripts/check-packages.mjs'])
   cargoCheck('fmt', ['--all', '--check'])
   cargoCheck('clippy', [...release, '--all-targets', '--', '-D', 'warnings'])
-  run('testing the native code', 'cargo', ['test', ...release], {
-    env: { ...process.env, ...allowedSkips() },
-  })
+  if (answers('cargo', ['--version']) === null) skip('native code', 'there is no Rust toolchain')
+  else
+    run('testing the native code', 'cargo', ['test', ...release], {
+      env: { ...process.env, ...allowedSkips() },
+    })
   checkGpuKernels()
   run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
   run('testing the packages', 'pnpm', [

@@ -1,5 +1,6 @@
-// The packages as a user gets them: packed, installed into an empty folder outside of the repository, run by npx.
-// Needs the packages built. Ends with exit code 1 and what was expected when something is not as it should be.
+// The packages as a user gets them: packed, installed into an empty folder outside of the repository, without a compiler, from a
+// registry on this machine, run by npx. Needs the packages built. Ends with exit code 1 and what was expected when something is
+// not as it should be. test/e2e/install.mjs goes further.
 import { spawnSync } from 'node:child_process'
 import {
   copyFileSync,
@@ -14,45 +15,43 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { builtHere, packPackages } from '../../scripts/release/pack.mjs'
+import { startRegistry } from '../../scripts/release/registry.mjs'
+import { unpack } from '../../scripts/release/tarball.mjs'
+import { cleanUser, expect } from './clean-user.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const user = mkdtempSync(join(tmpdir(), 'ift-e2e-'))
-
-function run(command, args, { cwd = user, status = 0, input = '' } = {}) {
-  const result = spawnSync(command, args, {
-    cwd,
-    encoding: 'utf8',
-    input,
-    shell: process.platform === 'win32',
-  })
-  if (result.status !== status) {
-    console.error(`${command} ${args.join(' ')}\nexpected exit code ${status}, found ${result.status}`)
-    console.error(result.stdout, result.stderr)
-    process.exit(1)
-  }
-  return result
-}
-
-function expect(what, ok) {
-  if (!ok) {
-    console.error(`expected: ${what}`)
-    process.exit(1)
-  }
-  console.log(`ok: ${what}`)
-}
 
 // What LLaMA with LoRA needs, and no more.
-for (const name of ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama', 'peft-lora', 'cli'])
-  run('pnpm', ['pack', '--pack-destination', user], { cwd: join(root, 'packages', name) })
+const needed = ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama', 'peft-lora']
+const packages = mkdtempSync(join(tmpdir(), 'ift-e2e-packages-'))
+const tarballs = packPackages(packages, {
+  built: builtHere(),
+  names: ['ift', ...needed.map((name) => `@ift/${name}`)],
+})
+expect('seven packages, and two with native add-ons for this system', tarballs.length === 9)
+const registry = await startRegistry(packages)
+const clean = cleanUser({ registry: registry.address })
+const { folder: user, run } = clean
+
 // Plugins of a third party, installed later like any other package.
 const others = mkdtempSync(join(tmpdir(), 'ift-e2e-plugins-'))
-for (const name of ['plugin-model', 'plugin-dataset', 'plugin-peft'])
-  run('pnpm', ['pack', '--pack-destination', others], { cwd: join(root, 'examples', name) })
-const tarballs = readdirSync(user).filter((name) => name.endsWith('.tgz'))
-expect('seven tarballs', tarballs.length === 7)
-writeFileSync(join(user, 'package.json'), '{ "private": true }\n')
-run('npm', ['install', '--no-audit', '--no-fund', ...tarballs.map((name) => `./${name}`)])
+for (const name of ['plugin-model', 'plugin-dataset', 'plugin-peft']) {
+  const { status, stderr } = spawnSync('pnpm', ['pack', '--pack-destination', others], {
+    cwd: join(root, 'examples', name),
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  expect(`${name} is packed ${stderr}`.trim(), status === 0)
+}
+run('npm', ['install', 'ift', '@ift/model-llama', '@ift/peft-lora'])
+expect(
+  'the native add-ons of this system are installed, and nothing was compiled',
+  readdirSync(join(user, 'node_modules', '@ift')).filter((name) => name.includes(process.platform)).length ===
+    2,
+)
 
 mkdirSync(join(user, 'base'))
 const base = join(root, 'examples', 'quickstart', 'model')
@@ -131,7 +130,13 @@ expect(
 // A family in a package whose name says nothing, with an architecture that no file of ours names.
 const family = join(others, 'family')
 mkdirSync(family)
-run('tar', ['-xzf', readdirSync(others).find((name) => name.includes('gpt2')), '-C', family], { cwd: others })
+unpack(
+  join(
+    others,
+    readdirSync(others).find((name) => name.includes('gpt2')),
+  ),
+  family,
+)
 rmSync(
   join(
     others,
@@ -204,5 +209,7 @@ run('npx', ['ift', 'train', ...file, '--peft.method', 'serial-adapter', '--outpu
 const serial = ['--adapter', './gpt2-serial/adapter']
 const adapted = run('npx', ['ift', 'generate', 'Why?', '--json', ...file, ...serial])
 expect('the method of a third party too', JSON.parse(adapted.stdout).ids.length > 0)
-rmSync(user, { recursive: true, force: true })
+registry.stop()
+clean.remove()
+rmSync(packages, { recursive: true, force: true })
 rmSync(others, { recursive: true, force: true })
