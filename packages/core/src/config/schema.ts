@@ -1,3 +1,4 @@
+import { turnPolicies } from '../data/answer-turns.js'
 import { shareFault } from '../data/mixture/amounts.js'
 import { amount } from './amount.js'
 import * as z from './options.js'
@@ -72,6 +73,12 @@ export const dataSourceSchema = strict({
   cap: amount.optional().describe('Examples of an epoch at most, others each epoch: 200000 or 200k.'),
   tokens: amount.optional().describe('Tokens of an epoch at most, of other examples each epoch: 2M.'),
   limit: count.optional().describe('Read the first so many examples only.'),
+  turns: z
+    .enum(turnPolicies)
+    .optional()
+    .describe(
+      'Samples of a conversation: whole (default) one, in which every answer is learned; each one for every answer, with the turns before it as context; alone the same without them.',
+    ),
   options: z
     .record(z.string(), z.unknown())
     .optional()

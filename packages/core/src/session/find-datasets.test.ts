@@ -109,3 +109,31 @@ test("the original's converted file in ./data comes before a package, unless the
   rmSync(join(folder, 'data'), { recursive: true })
   expect(await outputOf({})).toBe('raw')
 })
+
+test('turns of an entry make samples of the answers of a conversation, of files and of packages, and are part of the key', async () => {
+  const history = [['q1', 'a1']]
+  write(
+    'train.jsonl',
+    JSON.stringify({ instruction: 'q2', input: '', output: 'a2', history, q: [['q1', 'a1']] }),
+  )
+  const read = (record: unknown) => record as { instruction: string; input: string; output: string }
+  const plugin = defineCollection(card, { tea: { files: ['train.jsonl'], read } })
+  const found = async (source: Partial<DataSource>, turns?: DataSource['turns']) => {
+    const entry = { ...source, encoding: 'utf-8', ...(turns && { turns }) }
+    const [one] = await findDatasets(new PluginSession(folder).use(plugin), entry, 1)
+    const made: unknown[] = []
+    for await (const { example } of one!.examples()) made.push((example as { output?: string }).output)
+    return { made, key: one!.key ?? (await one!.keyWhenRead?.()) ?? null }
+  }
+  for (const source of [{ path: 'train.jsonl' }, { name: 'tea', path: '.' }]) {
+    expect((await found(source)).made).toEqual(['a2'])
+    expect((await found(source, 'whole')).key).toBe((await found(source)).key)
+    expect((await found(source, 'alone')).made).toEqual(['a1', 'a2'])
+  }
+  const keys = await Promise.all(
+    (['whole', 'each', 'alone'] as const).map(
+      async (turns) => (await found({ path: 'train.jsonl' }, turns)).key,
+    ),
+  )
+  expect(new Set(keys).size).toBe(3)
+})

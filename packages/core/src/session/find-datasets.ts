@@ -7,6 +7,7 @@ import { amountOf } from '../config/amount.js'
 import { strictObject } from '../config/options.js'
 import type { DataEntry, DataSource } from '../config/schema.js'
 import { check } from '../config/validate.js'
+import { turnsOf, type TurnPolicy } from '../data/answer-turns.js'
 import { hashFiles, locateExamples, readExamples } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
@@ -125,7 +126,7 @@ export async function findDatasets(
     sources.map(({ source }) => source),
   )
   for (const { source, entry } of sources) {
-    const { name, path, limit, split = 'train', options } = source
+    const { name, path, limit, split = 'train', options, turns = 'whole' } = source
     if (name !== undefined && split === 'all')
       throw new IftError(
         'IFT_CONFIG_INVALID',
@@ -160,8 +161,8 @@ export async function findDatasets(
         ...{ entry, portion, capped, leftOut, facts: null },
         places: await Promise.all(files.map(placeOf)),
         large: await areLarge(files),
-        examples: () => readExamples(place, reading),
-        key: JSON.stringify([await hashFiles(files), reading]),
+        examples: () => turnsOf(readExamples(place, reading), turns),
+        key: JSON.stringify([await hashFiles(files), reading, ...turnsKey(turns)]),
         keyWhenRead: null,
         dropped: new Map(),
       })
@@ -186,7 +187,7 @@ export async function findDatasets(
       await onFile(file)
       return file
     }
-    const choice = [name, split, path ?? null, limit ?? null, chosen, seed]
+    const choice = [name, split, path ?? null, limit ?? null, chosen, seed, ...turnsKey(turns)]
     const files = await AskedFiles.of(cachePath(rootDir), session.originOf('dataset', name), choice, locate)
     const context: DatasetContext = {
       rootDir,
@@ -207,9 +208,12 @@ export async function findDatasets(
       leftOut: [],
       facts: definition,
       examples: () =>
-        checked(locateExamples(name, definition.load(context), limit), () => {
-          if (!isOfSplit) throw withoutSplits(name, split)
-        }),
+        turnsOf(
+          checked(locateExamples(name, definition.load(context), limit), () => {
+            if (!isOfSplit) throw withoutSplits(name, split)
+          }),
+          turns,
+        ),
       key: await files.known(),
       keyWhenRead: () => files.remember(),
       dropped,
@@ -217,6 +221,9 @@ export async function findDatasets(
   }
   return found
 }
+
+/** What turns add to the key of samples: nothing where conversations stay whole, as before there was a choice. */
+const turnsKey = (turns: TurnPolicy) => (turns === 'whole' ? [] : [{ turns }])
 
 /** A file as itself, whatever names lead to it. */
 async function placeOf(name: string): Promise<string> {
