@@ -55,10 +55,10 @@ describe('packed package.json', () => {
   })
 
   test('the root’s names the platforms that are released, and no others', () => {
-    const { optionalDependencies, napi }: Record<string, unknown> = rootManifest(manifest, cpu, [
+    const { optionalDependencies, napi } = rootManifest(manifest, cpu, [
       on('linux-x64-gnu'),
       on('darwin-arm64'),
-    ])
+    ]) as { optionalDependencies: unknown; napi: unknown }
     expect(optionalDependencies).toEqual({
       '@ift/kernels-cpu-linux-x64-gnu': '1.2.3',
       '@ift/kernels-cpu-darwin-arm64': '1.2.3',

@@ -5,7 +5,16 @@
 //
 // --write puts the tables into docs/installation.md; --peft also measures `pip install peft` (7 GB).
 import { spawnSync } from 'node:child_process'
-import { cpSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
@@ -234,35 +243,47 @@ function peft() {
   runs.push({ name: '`pip install peft`', time: seconds(since), size: megabytes(sizeOf(folder)), run: '' })
 }
 
-function tables() {
-  const where = `${cpus().length} cores of ${cpus()[0].model.trim()}, ${new Date().toISOString().slice(0, 10)}`
-  const lines = [`Measured on ${where} by \`npm run e2e:install\`:`, '']
-  lines.push('| installed by | s | MB | first run, s |', '|---|--:|--:|--:|')
-  for (const { name, time, size, run } of runs) lines.push(`| ${name} | ${time} | ${size} | ${run} |`)
-  if (alone.length > 0) {
-    const all = alone.filter(({ name }) => name !== null)
+/** Measurements are kept, so that a part can be made again. */
+const kept = fileURLToPath(new URL('installed.json', import.meta.url))
+
+/** Those of this run in place of earlier ones of the same name, in the order of the cases. */
+function merged() {
+  const before = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : { runs: [], alone: [] }
+  const on = `${cpus().length} cores of ${cpus()[0].model.trim()}, ${new Date().toISOString().slice(0, 10)}`
+  const union = (old, made) => [
+    ...old.filter(({ name }) => !made.some((one) => one.name === name)),
+    ...made.map((one) => ({ ...one, on })),
+  ]
+  const order = Object.keys(cases)
+  const at = ({ name }) => (order.includes(name) ? order.indexOf(name) : order.length)
+  return {
+    runs: union(before.runs, runs).sort((a, b) => at(a) - at(b)),
+    alone: union(before.alone, alone),
+  }
+}
+
+const nouns = { model: 'families', peft: 'methods', dataset: 'datasets' }
+const nounOf = (name) => /^@ift\/(model|peft|dataset)-/.exec(name ?? '')?.[1]
+
+function tables({ runs, alone }) {
+  const lines = ['| installed by | s | MB | first run, s | measured on |', '|---|--:|--:|--:|---|']
+  for (const { name, time, size, run, on } of runs)
+    lines.push(`| ${name} | ${time} | ${size} | ${run} | ${on} |`)
+  if (alone.length === 0) return lines.join('\n')
+  lines.push(
+    '',
+    '| beside `ift` | kB of the package | MB of everything | not installed |',
+    '|---|--:|--:|---|',
+  )
+  for (const { name, size, own } of alone) {
+    const rest = Object.entries(nouns).map(([noun, plural]) => {
+      const count = alone.filter((one) => nounOf(one.name) === noun && one.name !== name).length
+      return `${count} ${noun === nounOf(name) ? 'other ' : ''}${plural}`
+    })
+    const cell = name === null ? 'nothing' : `\`${name}\``
     lines.push(
-      '',
-      '| beside `ift` | MB of the package | MB of everything | not installed |',
-      '|---|--:|--:|---|',
+      `| ${cell} | ${name === null ? '' : (own / 1e3).toFixed(0)} | ${megabytes(size)} | ${rest.join(', ')} |`,
     )
-    const rest = (kind, name) => {
-      const kinds = { model: 'families', peft: 'methods', dataset: 'datasets' }
-      return Object.entries(kinds)
-        .map(([one, plural]) => {
-          const count = all.filter(
-            (other) => other.name.startsWith(`@ift/${one}-`) && other.name !== name,
-          ).length
-          return `${count} ${one === kind ? 'other ' : ''}${plural}`
-        })
-        .join(', ')
-    }
-    for (const { name, size, own } of alone) {
-      const kind = name === null ? '' : /^@ift\/(\w+)-/.exec(name)[1]
-      lines.push(
-        `| ${name === null ? 'nothing' : `\`${name}\``} | ${name === null ? '' : (own / 1e6).toFixed(2)} | ${megabytes(size)} | ${rest(kind, name)} |`,
-      )
-    }
   }
   return lines.join('\n')
 }
@@ -290,9 +311,11 @@ for (const [name, work] of Object.entries(cases)) {
 }
 if (values.peft) peft()
 registry.stop()
-const text = tables()
+const measured = merged()
+const text = tables(measured)
 console.log(text)
 if (values.write) {
+  writeFileSync(kept, `${JSON.stringify(measured, null, 2)}\n`)
   const file = join(root, 'docs', 'installation.md')
   const [begin, end] = ['<!-- measured -->\n', '<!-- /measured -->\n']
   const [before, rest] = readFileSync(file, 'utf8').split(begin)
