@@ -10,13 +10,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { packageOf, wanted } from './release/add-ons.mjs'
+import { addOns, packageOf, wanted } from './release/add-ons.mjs'
 import { build, check, obstacle } from './release/build.mjs'
 import { compareFileLists } from './release/file-lists.mjs'
 import { packPackages, writeHashes } from './release/pack.mjs'
 import { publishAll } from './release/publish.mjs'
 import { checkPackages } from './check-packages.mjs'
-import { root, useOwnTools } from './workspace.mjs'
+import { root, useOwnTools, workspacePackages } from './workspace.mjs'
 
 useOwnTools()
 
@@ -65,6 +65,21 @@ function table(found) {
     )
 }
 
+/** Packages of a release: without an add-on that no platform has, which nothing else may need. */
+function packedNames(built) {
+  const all = workspacePackages().filter(({ isPublished }) => isPublished)
+  const empty = addOns().filter((addOn) => !built.some((one) => one.addOn.package === addOn.package))
+  for (const { package: name } of empty) {
+    const dependents = all.filter(({ json }) => json.dependencies?.[name] !== undefined)
+    if (dependents.length > 0) {
+      console.error(`\n${name} has no platform at all, and ${dependents[0].name} depends on it`)
+      process.exit(1)
+    }
+    console.error(`\nLeft out as a whole: ${name}`)
+  }
+  return all.map(({ name }) => name).filter((name) => !empty.some((addOn) => addOn.package === name))
+}
+
 const isNamed = ({ platform }) => values.platform === undefined || values.platform.includes(platform.name)
 
 const commands = {
@@ -88,10 +103,12 @@ const commands = {
         process.exit(1)
       }
     }
+    const built = found.filter((one) => one.missing === undefined)
+    const names = packedNames(built)
     const folder = resolve(values.output ?? values.from)
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    const tarballs = packPackages(folder, { built: found.filter((one) => one.missing === undefined) })
+    const tarballs = packPackages(folder, { built, names })
     writeHashes(folder)
     const changed = compareFileLists(tarballs, { update: values.update })
     if (changed.length > 0) {

@@ -175,7 +175,9 @@ function withoutOptional(registry) {
   user.ift(['init', '--list'])
   user.ift(['data', 'list'])
   user.ift(['plugins'])
+  user.ift(['data', 'validate', 'data.jsonl'])
   user.ift(['data', 'audit', '--data', 'data.jsonl', '--json'])
+  user.ift(['data', 'convert', 'data.jsonl', '--to', 'messages', '--output', 'messages.jsonl'])
   const { stdout } = user.ift(['doctor'], { status: 1 })
   expect(
     'doctor says which package to install, with its version',
