@@ -209,13 +209,15 @@ function anotherSystem(registry) {
 
 const alone = []
 
+const nouns = { model: 'families', peft: 'methods', dataset: 'datasets' }
+const nounOf = (name) => /^@ift\/(model|peft|dataset)-/.exec(name ?? '')?.[1]
+const beside = workspacePackages()
+  .filter(({ name, isPublished }) => isPublished && nounOf(name))
+  .map(({ name }) => name)
+
 /** Every model, method and dataset alone beside ift. */
 function selective(registry) {
-  const published = workspacePackages().filter(
-    ({ isPublished, folder }) => isPublished && folder.startsWith('packages/'),
-  )
-  const beside = published.filter(({ name }) => /^@ift\/(model|peft|dataset)-/.test(name))
-  for (const { name } of [{ name: null }, ...beside]) {
+  for (const name of [null, ...beside]) {
     const user = cleanUser({ registry })
     const since = performance.now()
     user.run('npm', ['install', '--prefer-offline', 'ift', ...(name ? [name] : [])])
@@ -264,9 +266,6 @@ function merged() {
   }
 }
 
-const nouns = { model: 'families', peft: 'methods', dataset: 'datasets' }
-const nounOf = (name) => /^@ift\/(model|peft|dataset)-/.exec(name ?? '')?.[1]
-
 function tables({ runs, alone }) {
   const lines = ['| installed by | s | MB | first run, s | measured on |', '|---|--:|--:|--:|---|']
   for (const { name, time, size, run, on } of runs)
@@ -277,16 +276,36 @@ function tables({ runs, alone }) {
     '| beside `ift` | kB of the package | MB of everything | not installed |',
     '|---|--:|--:|---|',
   )
-  for (const { name, size, own } of alone) {
-    const rest = Object.entries(nouns).map(([noun, plural]) => {
-      const count = alone.filter((one) => nounOf(one.name) === noun && one.name !== name).length
-      return `${count} ${noun === nounOf(name) ? 'other ' : ''}${plural}`
-    })
-    const cell = name === null ? 'nothing' : `\`${name}\``
-    lines.push(
-      `| ${cell} | ${name === null ? '' : (own / 1e3).toFixed(0)} | ${megabytes(size)} | ${rest.join(', ')} |`,
-    )
+  const span = (numbers, digits) => {
+    const [least, most] = [Math.min(...numbers), Math.max(...numbers)].map((one) => one.toFixed(digits))
+    return least === most ? least : `${least} to ${most}`
   }
+  const row = (what, measured, noun) => {
+    const rest = Object.entries(nouns).map(([one, plural]) => {
+      const count = beside.filter((name) => nounOf(name) === one).length - (one === noun ? 1 : 0)
+      return `${count} ${one === noun ? 'other ' : ''}${plural}`
+    })
+    const own =
+      noun === undefined
+        ? ''
+        : span(
+            measured.map((one) => one.own / 1e3),
+            0,
+          )
+    const all = span(
+      measured.map(({ size }) => size / 1e6),
+      1,
+    )
+    lines.push(`| ${what} | ${own} | ${all} | ${rest.join(', ')} |`)
+  }
+  const isDataset = ({ name }) => nounOf(name) === 'dataset'
+  const datasets = alone.filter(isDataset)
+  for (const one of alone)
+    if (!isDataset(one)) row(one.name === null ? 'nothing' : `\`${one.name}\``, [one], nounOf(one.name))
+  // They are alike.
+  const all = beside.filter((name) => nounOf(name) === 'dataset').length
+  const some = datasets.length < all ? `${datasets.length} of ${all}` : String(all)
+  if (datasets.length > 0) row(`each of ${some} datasets`, datasets, 'dataset')
   return lines.join('\n')
 }
 
