@@ -11,6 +11,10 @@ import { basename, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { builtHere, packPackages } from '../release/pack.mjs'
+import { useOwnTools } from '../workspace.mjs'
+
+useOwnTools()
 
 const { values } = parseArgs({
   options: {
@@ -88,8 +92,9 @@ async function typed(lines, isRight) {
 }
 
 function install() {
-  for (const name of ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama', 'peft-lora', 'cli'])
-    run('pnpm', ['pack', '--pack-destination', join(home, 'packages')], join(root, 'packages', name))
+  const needed = ['tensor', 'core', 'kernels-cpu', 'tokenizers', 'model-llama', 'peft-lora']
+  const names = ['ift', ...needed.map((name) => `@ift/${name}`)]
+  packPackages(join(home, 'packages'), { built: builtHere(), names })
   mkdirSync(folder)
   const model = values.model === undefined ? join(root, 'examples/quickstart/model') : resolve(values.model)
   cpSync(model, join(folder, values.model === undefined ? 'model' : basename(model)), { recursive: true })
@@ -130,7 +135,7 @@ try {
     'The packages lie in a folder here; from a registry it is `npm install ift @ift/model-llama @ift/peft-lora @ift/tokenizers`.',
     (await type(['ls'])) + '\n' + (await type([`npm install ../packages/*.tgz`])),
   )
-  if (tarballs.length !== 7) throw new Error('expected seven packages')
+  if (tarballs.length !== 9) throw new Error('expected seven packages, and two with native add-ons')
   tell('Where to begin', '`ift` alone says what there is.', await typeWrong(['npx ift']))
   tell(
     'A config',
