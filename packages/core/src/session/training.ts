@@ -11,7 +11,14 @@ import type { PluginSession } from '../plugin/plugin-session.js'
 import { findCheckpoint, readRecord, type BrokenCheckpoint } from '../train/run-checkpoint.js'
 import type { Plan } from '../train/plan.js'
 import type { ReportSample } from '../train/report/report.js'
-import { checkResumable, decisive, RunFolder, versionsOf, type Manifest } from '../train/run-folder.js'
+import {
+  checkDatasets,
+  checkResumable,
+  decisive,
+  RunFolder,
+  versionsOf,
+  type Manifest,
+} from '../train/run-folder.js'
 import { RunLock } from '../train/run-lock.js'
 import { zeroRateNote } from '../train/schedule/zero-rate.js'
 import type { RunGuard } from '../train/run-guard.js'
@@ -153,6 +160,8 @@ async function openIn(
     )
   if (lock) await folder.removeLeftovers()
   const found = lock && resume ? await findResumable(folder, session, resume) : null
+  const begun = found && ((await readRecord(found.dir)) ?? (await folder.readManifest().catch(() => null)))
+  if (begun) checkDatasets(begun, config, folder.dir)
   const data = await openData(session, config, open, {
     keep: !planOnly,
     virtual: virtualLength(open.peft),
@@ -220,7 +229,7 @@ async function openIn(
     notes.push(`The adapter will not be one to merge: ${unmergeable} It is used beside its base (--adapter).`)
   if (resume) await agree()
   if (found) {
-    const before = (await readRecord(found.dir)) ?? (await folder.readManifest().catch(() => null))
+    const before = begun
     if (before === null)
       throw new IftError(
         'IFT_RESUME_CONFIG',
@@ -234,12 +243,12 @@ async function openIn(
     manifest = { ...before, identity: manifest.identity }
   }
   const resumedFrom = ranks && resume ? await ranks.fromFirst(found?.dir ?? null) : (found?.dir ?? null)
-  let begun = false
+  let hasBegun = false
   let recorded = planOnly || resumedFrom !== null
   const guard: RunGuard = {
     begin() {
-      if (!begun) open.contents?.identity().catch(() => undefined)
-      begun = true
+      if (!hasBegun) open.contents?.identity().catch(() => undefined)
+      hasBegun = true
     },
     get known() {
       return open.contents?.known ?? true

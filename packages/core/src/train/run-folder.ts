@@ -141,6 +141,36 @@ export function versionsOf(before: Manifest, now: Manifest): string[] {
   })
 }
 
+/** Names of datasets in a config, without files. */
+function datasetNames({ data }: Manifest['config']): readonly string[] {
+  const entries: readonly unknown[] = [data].flat()
+  return entries.flatMap((entry) => {
+    const named = typeof entry === 'string' ? { name: entry } : entry
+    const { name } = Object(named) as { readonly name?: unknown }
+    return typeof name === 'string' && !/[\\/.]/.test(name) ? [name] : []
+  })
+}
+
+/**
+ * Refuses to go on with other datasets than a run was begun with, before any is looked for: a selection takes what the catalogue has now, and a
+ * name may have moved.
+ */
+export function checkDatasets(before: Manifest, config: Manifest['config'], dir: string): void {
+  const [old, current] = [datasetNames(before.config), datasetNames(config)]
+  const added = current.filter((name) => !old.includes(name))
+  const gone = old.filter((name) => !current.includes(name))
+  if (added.length + gone.length === 0) return
+  const changes = [
+    ...(added.length > 0 ? [`new: ${added.join(', ')}`] : []),
+    ...(gone.length > 0 ? [`no longer taken: ${gone.join(', ')}`] : []),
+  ]
+  throw new IftError(
+    'IFT_RESUME_CONFIG',
+    `The run in ${dir} cannot be resumed with this config: it was begun with the datasets ${old.join(', ') || 'none'}; ${changes.join('; ')}.`,
+    `Write data as ${join(dir, 'manifest.json')} has it into the config, or start a new run with another output folder.`,
+  )
+}
+
 /** Refuses to go on with a run whose result would change, naming every field that differs. */
 export function checkResumable(before: Manifest, now: Manifest, dir: string): void {
   const [old, current] = [new Map<string, string>(), new Map<string, string>()]
