@@ -183,6 +183,28 @@ Not supported, and refused by name: Gemma 2 (soft-capped scores and logits); tex
 Phi-3-mini, Gemma 3); mixtures of experts; multimodal models; GPTQ and int4 releases; the first release of ChatGLM-6B, with
 150,528 rows.
 
+## GGUF
+
+A GGUF file is read where llama.cpp has an architecture for the family, with its tokenizer and chat template, alone or in parts
+(\`-00001-of-00003.gguf\`: name any of them). Files beside it, such as tokenizer.json, win over what is inside.
+
+| \`general.architecture\` | package | |
+|---|---|---|
+| \`llama\` | \`llama\` | LLaMA, TinyLlama, SmolLM2, Mistral, InternLM of the first generation |
+| \`qwen2\`, \`qwen3\` | \`qwen\` | |
+| \`baichuan\` | \`baichuan\` | 40 layers: ALiBi |
+| \`bloom\` | \`bloom\` | |
+| \`chatglm\`, \`glm4\` | \`chatglm\` | ChatGLM2, ChatGLM3, GLM-4, GLM-4-0414 |
+| \`gemma\`, \`gemma3\` | \`gemma\` | |
+| \`internlm2\` | \`internlm2\` | |
+| \`phi3\` | \`phi\` | Phi-3, Phi-3.5, Phi-4 |
+
+ChatGLM-6B, MOSS, CodeGen and GPT-J have none that llama.cpp runs: use their safetensors or \`.bin\`.
+
+Types: F32, F16, BF16, F64; Q4_0, Q4_1, Q5_0, Q5_1, Q8_0; Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K; IQ4_NL, IQ4_XS, as values in the type of the run
+(\`dtype\`), bit for bit those of ggml before they are rounded to it. IQ3 and smaller, TQ, MXFP4 and NVFP4 are refused by name: take a Q4_K_M, Q8_0, F16
+or BF16 file of the model.
+
 ## Recipes
 
 Values that the original platform trained a family with, where they differ from the defaults of the options. A run uses them unless the

@@ -47,6 +47,19 @@ describe('SentencePiece', () => {
   ))
     test(name, run)
 
+  test('the dragon of InternLM2 is a zero byte, of other models itself', async () => {
+    for (const [architecture, expected] of [
+      ['internlm2', '\0'],
+      ['llama', '🐉'],
+    ] as const) {
+      const metadata = await sentencePieceMetadata('sp-bpe')
+      const tokens = metadata.get('tokenizer.ggml.tokens') as string[]
+      tokens[tokens.length - 1] = '🐉'
+      const tokenizer = fromGgufMetadata(metadata.set('general.architecture', architecture))
+      expect(tokenizer.token(tokens.length - 1)).toBe(expected)
+    }
+  })
+
   test('the file’s own policy wins', async () => {
     const metadata = await sentencePieceMetadata('sp-bpe')
     metadata.set('tokenizer.ggml.add_bos_token', false).set('tokenizer.ggml.add_eos_token', true)

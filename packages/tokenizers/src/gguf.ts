@@ -7,6 +7,24 @@ import { convertSentencePiece } from './sentencepiece/convert.js'
 import { pieceType, type Piece } from './sentencepiece/model.js'
 import { addedToken, type TokenizerJson } from './tokenizer-json.js'
 
+const glmSplits: ReadonlySet<string> = new Set(['chatglm-spm', 'chatglm-bpe', 'glm4'])
+const glmStarts = [
+  ['[gMASK]', '<sop>'],
+  ['[gMASK]', 'sop'],
+] as const
+
+/** Tokens of Phi-3 that the blanks behind them belong to in its tokenizer.json: all but those that begin and end a text. */
+const takingBlanks = (json: TokenizerJson): TokenizerJson => ({
+  ...json,
+  added_tokens: json.added_tokens.map((token) =>
+    ['<unk>', '<s>', '<|endoftext|>'].includes(token.content) ? token : { ...token, rstrip: true },
+  ),
+})
+
+/** llama.cpp's texts end at a zero byte: its converter writes the piece of InternLM2 that is one as a dragon. */
+const written = (architecture: string, text: string) =>
+  architecture === 'internlm2' && text === '🐉' ? '\0' : text
+
 /**
  * The tokenizer inside a GGUF file, of its metadata: `tokenizer.ggml.*` and `tokenizer.chat_template`. Models 'llama'
  * (SentencePiece BPE), 't5' (Unigram) and 'gpt2' (byte-level BPE). `file` is what errors name.
@@ -64,7 +82,11 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
     const id = idOf(name)
     return id === undefined ? undefined : tokens[id]
   }
-  const maxLength = metadata.get(`${String(metadata.get('general.architecture'))}.context_length`)
+  const architecture = String(metadata.get('general.architecture'))
+  const maxLength = metadata.get(`${architecture}.context_length`)
+  const pre = typed('pre', 'a text', isText) ?? 'default'
+  // What stands before every prompt of a GLM, which llama.cpp leaves to its templates.
+  const start = glmStarts.find((texts) => glmSplits.has(pre) && texts.every((text) => tokens.includes(text)))
   const assemble = (json: TokenizerJson, addBosDefault: boolean) =>
     createTokenizer({
       json,
@@ -84,13 +106,18 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
           mask_token: textOf('mask_token_id'),
         },
         ...(typeof maxLength === 'number' && { maxLength }),
+        ...(start && { frame: { before: start, after: [] } }),
       },
     })
 
   if (model === 'llama' || model === 't5') {
     const scores = numbers('scores')
     if (!scores) throw corrupt(file, key('scores'), 'missing.')
-    const pieces = tokens.map((text, i): Piece => ({ text, score: scores[i]!, type: types[i]! }))
+    const pieces = tokens.map((text, i): Piece => ({
+      text: written(architecture, text),
+      score: scores[i]!,
+      type: types[i]!,
+    }))
     const unkId = idOf('unknown_token_id') ?? pieces.findIndex(({ type }) => type === pieceType.unknown)
     if (unkId < 0)
       throw corrupt(file, key('unknown_token_id'), 'missing, and no token is of the type "unknown".')
@@ -111,12 +138,13 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
         escapeSpaces: true,
       },
       file,
+      // The converter asks for control pieces alone, and these of Baichuan's chats are user-defined ones.
+      { specials: architecture === 'baichuan' ? tokens.filter((text) => /^<reserved_\d+>$/.test(text)) : [] },
     )
-    return assemble(json, model === 'llama')
+    return assemble(architecture === 'phi3' ? takingBlanks(json) : json, model === 'llama')
   }
   if (model !== 'gpt2')
     throw unsupported(file, key('model'), `"${String(model)}" is not supported, only llama, t5 and gpt2.`)
-  const pre = typed('pre', 'a text', isText) ?? 'default'
   const split = Object.hasOwn(splits, pre) ? splits[pre] : undefined
   if (!split)
     throw unsupported(

@@ -114,14 +114,15 @@ function orderDecides(
   const { score } = group[0]!
   const products = [...new Set(group.map(({ whole }) => whole))]
   if (products.length > fewProducts && !products.every(repeated)) return true
-  const place = new Map(group.map((merge, i) => [merge, i]))
+  // A piece that many others begin with is the left half of as many merges, and of few with this score.
+  const inGroup = groupBy(
+    group.map(({ left, whole }, at) => ({ left, whole, at })),
+    ({ left }) => left,
+  )
   return group.some((merge, i) => {
     const others = (from: number, to: number) =>
       products.length === 1 ? products : group.slice(from, to).map(({ whole }) => whole)
-    const shared = byLeft.get(merge.right)?.some((next) => {
-      const at = place.get(next)
-      return at !== undefined && at < i && !sameRun(merge.whole, next.whole)
-    })
+    const shared = inGroup.get(merge.right)?.some(({ at, whole }) => at < i && !sameRun(merge.whole, whole))
     if (shared) return true
     // Lists by piece are in the order of the scores.
     if (i < group.length - 1) {
