@@ -117,6 +117,60 @@ for (const { device, ready, openDevice } of devices) {
       },
     )
 
+  test.skipIf(!ready)(`${device}: a batch that changes with each step is recorded a few times`, async () => {
+    const backend = openDevice()
+    const { model, shape } = await open(backend, llama, 'llama-tiny')
+    const before = backend.memory()
+    let recorded = 0
+    const record = backend.record.bind(backend)
+    backend.record = (work) => {
+      recorded++
+      return record(work)
+    }
+    /** Between one and eleven sequences, one more or one less in each step; their scores of every step. */
+    const change = async (decoder: Decoder) => {
+      const found: Float32Array[] = []
+      const live: { sequence: number; ids: number[] }[] = []
+      for (let step = 0, more = true; step < 60; step++) {
+        if (live.length === 0 || live.length === 11) more = live.length === 0
+        if (more) {
+          const sequence = decoder.add()
+          decoder.feed([{ sequence, ids: [1 + (step % 9), 3, 5] }]).release()
+          live.push({ sequence, ids: [2] })
+        } else decoder.remove(live.splice(step % live.length, 1)[0]!.sequence)
+        if (live.length === 0) continue
+        const fed = decoder.feed(live)
+        const scores = await fed.rows()
+        fed.release()
+        found.push(...scores)
+        for (const [i, one] of live.entries()) one.ids = [largest(scores[i]!)]
+      }
+      for (const { sequence } of live) decoder.remove(sequence)
+      return found
+    }
+    const recording = new Decoder(backend, model, null, shape, 'f32')
+    const found = await change(recording)
+    // Of 1, 2, 4, 8 and 12 rows, in one or two pages.
+    expect(recorded).toBeGreaterThan(3)
+    expect(recorded).toBeLessThanOrEqual(10)
+    expect(recording.pages.held).toBe(0)
+    recording.release()
+    expect(backend.memory()).toMatchObject({ buffers: before.buffers, allocated: before.allocated })
+    const plain = new Decoder(
+      backend,
+      Object.create(model, { stepKey: { value: undefined } }) as typeof model,
+      null,
+      shape,
+      'f32',
+      null,
+      { sharePrefixes: false },
+    )
+    expect(await change(plain)).toEqual(found)
+    plain.release()
+    model.release()
+    backend.close()
+  })
+
   test.skipIf(!ready)(`${device}: weights that have moved are not read where they were`, async () => {
     const backend = openDevice()
     const { model, shape } = await open(backend, llama, 'llama-tiny')

@@ -14,8 +14,19 @@ import {
   type Tensor,
 } from '@ift/tensor'
 
-/** Steps that are kept at a time: sequences end one by one, and widths double. */
+/** Steps that are kept at a time, those used last, and kinds of steps that are remembered to have come: few, as some never come again. */
 const most = 16
+const mostSeen = 8
+
+/**
+ * Rows that a recorded step of so many sequences has. Few numbers serve every batch, so that one that changes with each step is not
+ * recorded again; rows that are too many are idle.
+ */
+export function recordedRows(sequences: number): number {
+  if (sequences <= 2) return sequences
+  const step = sequences <= 16 ? 4 : sequences <= 64 ? 8 : 16
+  return Math.ceil(sequences / step) * step
+}
 
 /** A step of one new token a sequence: where its numbers go, and its logits. */
 interface RecordedStep {
@@ -23,12 +34,14 @@ interface RecordedStep {
   readonly outputRows: Tensor
   readonly step: PagedStep
   readonly logits: Tensor
+  /** The first of them, by their number. */
+  readonly parts: Map<number, Tensor>
   readonly recording: Recording
 }
 
 /**
  * Steps of decoding that the device has written down. They differ in a few numbers: a step with as many sequences as one
- * before, in pages of the same width, is that one again on other numbers.
+ * before, in pages of the same width, is that one again on other numbers. Numbers of sequences are rounded up (`recordedRows`).
  */
 export class RecordedSteps {
   readonly #backend: Backend
@@ -36,7 +49,8 @@ export class RecordedSteps {
   readonly #keyOf: (maxPosition: number) => number
   readonly #logits: (input: ForwardInput) => Tensor
   readonly #steps = new Map<string, RecordedStep>()
-  #before = ''
+  /** Kinds of steps that have come once. */
+  readonly #seen = new Set<string>()
   /** A step could not be written down, with no others kept: it would fail again. */
   #refused = false
 
@@ -69,21 +83,28 @@ export class RecordedSteps {
    */
   replay(ids: Int32Array, layout: PagedLayout, weights = ''): Tensor | null {
     if (this.#refused || layout.rows.some((rows) => rows !== 1)) return null
-    const key = [layout.rows.length, layout.width, this.#keyOf(layout.maxPosition), weights].join(' ')
-    // Worth the writing down when it comes again.
-    const again = this.#before === key
-    this.#before = key
+    const count = layout.rows.length
+    // What sets rows apart by their adapters is made for these rows alone.
+    const rows = weights === '' ? recordedRows(count) : count
+    const key = [rows, layout.width, this.#keyOf(layout.maxPosition), weights].join(' ')
     let found = this.#steps.get(key)
+    // Worth the writing down when it comes again.
+    if (found === undefined && !this.#isKnown(key)) return null
     try {
+      const all = rows === count ? layout : this.#cache.withIdle(layout, rows - count)
+      const allIds = new Int32Array(rows)
+      allIds.set(ids)
       if (found !== undefined) {
-        this.#backend.write(found.ids.buf, ids)
-        found.step.write(layout)
-      } else if (again) {
-        found = this.#record(ids, layout)
+        this.#backend.write(found.ids.buf, allIds)
+        found.step.write(all)
+        this.#steps.delete(key)
+        this.#steps.set(key, found)
+      } else {
+        found = this.#record(allIds, all)
         this.#keep(key, found)
-      } else return null
+      }
       found.recording.replay()
-      return found.logits
+      return this.#first(found, count)
     } catch (error) {
       if (!(error instanceof IftError) || error.code !== 'IFT_RECORDING') throw error
       // Weights or pages lie elsewhere now, or the device has no memory for a step that is written down beside the others.
@@ -91,6 +112,24 @@ export class RecordedSteps {
       this.release()
       return null
     }
+  }
+
+  /** Whether a step of this kind has come before. */
+  #isKnown(key: string): boolean {
+    if (this.#seen.delete(key)) return true
+    this.#seen.add(key)
+    if (this.#seen.size > mostSeen) {
+      const [oldest] = this.#seen
+      this.#seen.delete(oldest!)
+    }
+    return false
+  }
+
+  #first({ logits, parts }: RecordedStep, count: number): Tensor {
+    if (count === logits.shape[0]) return logits
+    let part = parts.get(count)
+    if (part === undefined) parts.set(count, (part = keep(noGrad(() => logits.rows(0, count)))))
+    return part
   }
 
   #record(ids: Int32Array, layout: PagedLayout): RecordedStep {
@@ -109,7 +148,7 @@ export class RecordedSteps {
       const recording = backend.record!(() => {
         logits = keep(noGrad(() => scope(() => this.#logits(input))))
       })
-      return { ids: own, outputRows, step, logits: logits!, recording }
+      return { ids: own, outputRows, step, logits: logits!, parts: new Map(), recording }
     } catch (error) {
       logits?.release()
       for (const t of [own, outputRows, step]) t.release()
@@ -126,14 +165,14 @@ export class RecordedSteps {
   }
 
   #drop(key: string): void {
-    const { ids, outputRows, step, logits, recording } = this.#steps.get(key)!
+    const { ids, outputRows, step, logits, parts, recording } = this.#steps.get(key)!
     recording.release()
-    for (const held of [logits, ids, outputRows, step]) held.release()
+    for (const held of [...parts.values(), logits, ids, outputRows, step]) held.release()
     this.#steps.delete(key)
   }
 
   release(): void {
     for (const key of [...this.#steps.keys()]) this.#drop(key)
-    this.#before = ''
+    this.#seen.clear()
   }
 }

@@ -242,6 +242,34 @@ export class PagedKvCache {
   }
 
   /**
+   * A layout with idle rows behind its own, at most `pageSize`: each is a sequence of its own, of which nobody reads anything. They lie in
+   * a page that no sequence gets.
+   */
+  withIdle(layout: PagedLayout, idle: number): PagedLayout {
+    if (idle > this.pageSize)
+      throw new IftError(
+        'IFT_ARGUMENT',
+        `PagedKvCache: idle rows expected at most ${this.pageSize}, found ${idle}`,
+      )
+    const { rows, positions, slots, lengths, pageTable, width } = layout
+    const page = this.#holders.length
+    const behind = (own: Int32Array, each: number, of: (i: number) => number): Int32Array => {
+      const all = new Int32Array(own.length + idle * each)
+      all.set(own)
+      for (let i = 0; i < idle; i++) all[own.length + i * each] = of(i)
+      return all
+    }
+    return {
+      ...layout,
+      rows: [...rows, ...Array<number>(idle).fill(1)],
+      positions: behind(positions, 1, () => 0),
+      slots: behind(slots, 1, (i) => page * this.pageSize + i),
+      lengths: behind(lengths, 1, (i) => i + 1),
+      pageTable: behind(pageTable, width, () => page),
+    }
+  }
+
+  /**
    * The source to pass to one forward call, which writes the keys and values of the new rows into the pages and attends over
    * the whole sequences.
    */
@@ -363,12 +391,12 @@ export class PagedKvCache {
     this.#grow(Math.min(maxPages, Math.max(total * 2, least)))
   }
 
-  /** Makes the pool `total` pages large and copies what there is. */
+  /** Makes the pool `total` pages large, and one for idle rows, and copies what there is. */
   #grow(total: number): void {
     const backend = this.#backend
     const { layers, kvHeads, headDim, dtype } = this.#options
     const old = this.#holders.length
-    const shape = [total, this.pageSize, kvHeads, headDim]
+    const shape = [total + 1, this.pageSize, kvHeads, headDim]
     const oldSize = old * this.pageSize * kvHeads * headDim
     for (const pool of [this.#keys, this.#values]) {
       for (let layer = 0; layer < layers; layer++) {
@@ -417,7 +445,7 @@ export class PagedKvCache {
         )
       }
     }
-    const poolRows = this.#holders.length * this.pageSize
+    const poolRows = (this.#holders.length + 1) * this.pageSize
     this.#backend.scatterRows(this.#keys[layer]!.buf, k.buf, slots.buf, rows, cols, poolRows, dtype, dtype, 0)
     this.#backend.scatterRows(
       this.#values[layer]!.buf,
