@@ -10,6 +10,7 @@ import { joinMpi, type RankOptions } from './communicator.js'
 export class CpuBackend extends NativeBackend<Addon> {
   readonly name = 'cpu'
   readonly device: DeviceInfo
+  readonly quantizedRows = 32
   #comm: Communicator | null = null
   #invariantRows = false
 

@@ -67,6 +67,8 @@ export interface Backend extends Kernels {
    * False at first; a recording keeps what held for each of its kernels. Absent on devices without the mode.
    */
   invariantRows?: boolean
+  /** Most rows of x that `quantizedProduct` takes where rows are not invariant: 16 where the device does not say. */
+  readonly quantizedRows?: number
   memory(): MemoryInfo
   /** Makes `peak` the bytes allocated now. */
   resetPeak(): void

@@ -57,7 +57,7 @@ export interface Kernels {
   dequantize(y: Buf, w: QuantizedMatrix, dtype: FloatDType): void
   /**
    * The product of a decoding step, which reads no more of a weight than its bits. Its weights are the values of `w`, or
-   * those of levels rounded to dtype. For more than 16 rows `dequantize` and `gemm` are faster, and this is refused.
+   * those of levels rounded to dtype. More than `Backend.quantizedRows` rows are refused, for which `dequantize` and `gemm` serve.
    */
   quantizedProduct(y: Buf, x: Buf, w: QuantizedMatrix, bias: Buf | null, p: QuantizedProduct): void
 

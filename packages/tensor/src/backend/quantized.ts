@@ -30,7 +30,7 @@ export interface QuantizedMatrix {
   groups: Buf | null
 }
 
-/** y [m, w.rows] = x [m, w.cols] · wᵀ + beta · y (+ bias [w.rows] on every row), 1 <= m <= 16, or any m >= 1 where `Backend.invariantRows` is on. Accumulation is in f32. */
+/** y [m, w.rows] = x [m, w.cols] · wᵀ + beta · y (+ bias [w.rows] on every row), 1 <= m <= `Backend.quantizedRows`, or any m >= 1 where `Backend.invariantRows` is on. Accumulation is in f32. */
 export interface QuantizedProduct {
   m: number
   beta: Accumulate

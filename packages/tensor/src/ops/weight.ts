@@ -10,11 +10,11 @@ import { expectDevice, expectDType, expectRank } from './check.js'
 export type Weight = Tensor | QuantizedTensor
 
 /**
- * Rows up to which a quantised weight is multiplied as it is, without being written out: in decoding, and there any number of
- * rows where they must not depend on each other (`Backend.invariantRows`). A training step with such short micro-batches
- * still uses the written-out values, bit for bit.
+ * Rows up to which a quantised weight is multiplied as it is, without being written out, where the device does not say
+ * (`Backend.quantizedRows`): in decoding, and there any number of rows where they must not depend on each other
+ * (`Backend.invariantRows`). A training step with such short micro-batches still uses the written-out values, bit for bit.
  */
-const fusedRows = 16
+const quantizedRows = 16
 
 /** A weight as a product and its gradient use it, also after its tensor was released. */
 export interface HeldWeight {
@@ -99,7 +99,8 @@ class HeldQuantized implements HeldWeight {
 
   few(y: Buf, x: Buf, bias: Buf | null, m: number, beta: Accumulate, outDtype: FloatDType): boolean {
     const { backend, matrix } = this.#w
-    if (!isForwardOnly() || (m > fusedRows && backend.invariantRows !== true)) return false
+    const most = backend.invariantRows === true ? Infinity : (backend.quantizedRows ?? quantizedRows)
+    if (!isForwardOnly() || m > most) return false
     backend.quantizedProduct(y, x, matrix, bias, { m, beta, dtype: this.#dtype, outDtype })
     return true
   }

@@ -96,6 +96,10 @@ class ReferenceBackend implements Backend {
     quantized.dequantize(this.#memory, ...args)
   }
 
+  get quantizedRows(): number {
+    return quantized.mostRows
+  }
+
   quantizedProduct(...args: Arguments<'quantizedProduct'>): void {
     quantized.quantizedProduct(this.#memory, ...args)
   }

@@ -16,6 +16,8 @@ const { fround } = Math
 const nf4Midpoints = midpointsOf(nf4Levels)
 const dynamicMidpoints = midpointsOf(dynamicLevels)
 const oneOver127 = fround(1 / 127)
+/** Of x in a product: as many as any device takes. */
+export const mostRows = 32
 
 /** How many of the ascending `midpoints` lie below t. */
 function nearest(midpoints: Float32Array, t: number): number {
@@ -137,8 +139,8 @@ export function quantizedProduct(
 ): void {
   const kernel = 'quantizedProduct'
   const { rows, cols } = w
-  if (!Number.isInteger(m) || m < 1 || m > 16) {
-    throw new IftError('IFT_ARGUMENT', `${kernel}: m expected 1 to 16, found ${m}`)
+  if (!Number.isInteger(m) || m < 1 || m > mostRows) {
+    throw new IftError('IFT_ARGUMENT', `${kernel}: m expected 1 to ${mostRows}, found ${m}`)
   }
   const xv = memory.floats(x, m * cols, dtype, kernel, 'x')
   const wv = valuesOf(memory, kernel, w)

@@ -17,7 +17,7 @@ pub(crate) mod tests;
 #[cfg(target_arch = "x86_64")]
 mod thin;
 #[cfg(target_arch = "x86_64")]
-mod transpose;
+pub(crate) mod transpose;
 #[cfg(target_arch = "x86_64")]
 mod turned;
 

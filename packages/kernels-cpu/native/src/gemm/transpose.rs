@@ -327,7 +327,7 @@ unsafe fn load_8<T: Element>(at: *const T, n: usize) -> __m256 {
 /// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn transpose_8(x: [__m256; 8]) -> [__m256; 8] {
+pub fn transpose_8(x: [__m256; 8]) -> [__m256; 8] {
     let mut y = x;
     for i in 0..4 {
         y[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);

@@ -9,8 +9,9 @@ use crate::quantized::{Matrix, Parts, decode, encode, product};
 use crate::queue::Context;
 use crate::with_element;
 
-/// Most rows of x in a product, but where rows are invariant: more are multiplied faster when w is written out.
-const MOST: usize = 16;
+/// Most rows of x in a product, but where rows are invariant: of more, w is written out, and multiplied as the processor does it
+/// fastest.
+const MOST: usize = 32;
 
 /// Writes the parts of a matrix from x [rows, cols].
 #[napi]

@@ -1,121 +1,39 @@
-//! Products of a few rows with a quantised matrix, which is read once and never written out: y = x · w^T of a decoding step.
+//! Products with a quantised matrix, which is read in its few bits and never written out as a whole: y = x · w^T.
 //!
-//! Each element is summed in lanes along k, then over the lanes, in an order that depends on k alone. Where the processor
-//! multiplies bf16 and x is bf16, the levels of NF4 are rounded to bf16; what they are multiplied by is not.
+//! Rows of w lie side by side in the lanes of registers. With few rows of x, what the codes stand for stays in registers and is
+//! multiplied at once; with more, it is written to panels that stay in the second-level cache while rows of x go by. Either way each
+//! element is summed in one order ([`tiles`]), which depends on k alone: a row has the same bits in any company and on any number of
+//! threads.
 //!
-//! Where rows are invariant ([`Context::invariant_rows`]) all products with the matrix come here, those of many rows too.
+//! Where the processor multiplies bf16 and x is bf16, the levels of NF4 are rounded to bf16; what they are multiplied by is not.
 
+mod blocks;
+mod lanes;
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::decode;
-use super::{BLOCK, Matrix, ONE_OVER_127};
+use super::{BLOCK, Matrix};
 use crate::element::Element;
 use crate::gemm::store::{Output, store};
-use crate::isa::{Isa, Loop, mul_add, vectorised};
+use crate::isa::Isa;
 use crate::pool::scratch;
 use crate::queue::Context;
-use crate::row;
+use blocks::{Blocks, Nf4Blocks, Nf4Values};
+use lanes::{By, Lanes, Portable};
+use tiles::{FewRows, Panels, STRIP, TileRows, panel_rows, unit};
 
-/// Rows of w whose products are kept at a time.
-const STRIP: usize = 64;
-/// Rows of x that meet a row of w before the next: about as many as the second-level cache holds.
-const CHUNK: usize = 64;
-
-/// How a product is computed, which also says how x lies in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Rows of w are written out in f32, one at a time, or taken as bytes; x is f32.
-    Rows,
-    /// Blocks of NF4 in vectors of so many; x is f32, even and odd elements apart.
-    Vectors(usize),
-    /// Blocks of NF4 by products of bf16; x is bf16, even and odd elements apart.
-    Bf16Blocks,
-    /// Bytes by products of bf16; x is as it was.
-    Bf16Bytes,
-}
-
-impl Way {
-    fn of(isa: Isa, w: Matrix, is_bf16: bool, k: usize) -> Self {
-        let bf16 = is_bf16 && matches!(isa, Isa::Avx512Bf16 | Isa::Amx);
-        match (w, isa) {
-            (Matrix::Int8(_), _) if bf16 => Self::Bf16Bytes,
-            (Matrix::Int8(_), _) | (_, Isa::Portable) => Self::Rows,
-            _ if !k.is_multiple_of(BLOCK) => Self::Rows,
-            _ if bf16 => Self::Bf16Blocks,
-            (_, Isa::Avx2) => Self::Vectors(8),
-            _ => Self::Vectors(16),
-        }
-    }
-}
-
-/// The bf16 elements of blocks, those with even numbers first.
-fn part_blocks(to: &mut [u16], x: &[u16]) {
-    for (to, x) in to.as_chunks_mut::<BLOCK>().0.iter_mut().zip(x.as_chunks::<BLOCK>().0) {
-        for (i, pair) in x.as_chunks::<2>().0.iter().enumerate() {
-            to[i] = pair[0];
-            to[BLOCK / 2 + i] = pair[1];
-        }
-    }
-}
-
-/// The rows of x as f32, in the order that a kernel reads them.
-struct Prepare<'a, E> {
-    to: &'a mut [f32],
-    x: &'a [E],
-    /// In each run of twice this many elements those with even numbers come first; 0 leaves the order alone.
-    lanes: usize,
-}
-
-impl<E: Element> Loop for Prepare<'_, E> {
-    type Out = ();
-
-    #[inline(always)]
-    unsafe fn run<const FMA: bool>(self) {
-        let Self { to, x, lanes } = self;
-        if lanes == 0 {
-            row::load(to, x);
-            return;
-        }
-        for (to, x) in to.chunks_exact_mut(2 * lanes).zip(x.chunks_exact(2 * lanes)) {
-            let (even, odd) = to.split_at_mut(lanes);
-            for ((even, odd), x) in even.iter_mut().zip(odd).zip(x.as_chunks::<2>().0) {
-                (*even, *odd) = (x[0].load(), x[1].load());
-            }
-        }
-    }
-}
-
-/// Some rows of w, and where their products with the rows of x go: c [m, cols].
-#[derive(Clone, Copy)]
-struct Side<'a> {
-    c: *mut f32,
-    ldc: usize,
-    /// [m, k], where the way takes f32.
-    x: &'a [f32],
-    /// [m, k], where it takes bf16.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "no other processor multiplies bf16")
-    )]
-    bits: &'a [u16],
-    m: usize,
-    k: usize,
-    /// Each row of x is multiplied in the way that one alone is.
-    invariant_rows: bool,
-}
-
-impl Side<'_> {
-    /// Rows `rows` of x, with `c` for their products.
-    fn part(self, rows: Range<usize>) -> Self {
-        let span = rows.start * self.k..rows.end * self.k;
-        let some = |n| if n == 0 { 0..0 } else { span.clone() };
-        let (x, bits) = (&self.x[some(self.x.len())], &self.bits[some(self.bits.len())]);
-        Self { x, bits, m: rows.len(), ..self }
-    }
-}
+/// Most bytes of the panels of a task: less than half of a second-level cache.
+const PANEL_BYTES: usize = 400 << 10;
+/// Most rows of w of a task.
+const PANEL_ROWS: usize = 256;
+/// Chunks of few rows up to which rows of w are decoded for each.
+const MOST_CHUNKS: usize = 2;
+/// Least rows of x of a task of many: what its panels cost is a small part of it.
+const LEAST: usize = 64;
 
 /// y [m, rows] (+)= x [m, k] · w^T (+ bias).
 ///
@@ -127,144 +45,284 @@ pub unsafe fn product<E: Element>(
     out: &Output,
     x: *const E,
     w: Matrix,
+    shape: (usize, usize, usize),
+) {
+    let k = shape.2;
+    // SAFETY: the caller's operands; blocks are whole where they are taken for it, and bf16 is multiplied where x is bf16.
+    unsafe {
+        match w {
+            Matrix::Nf4(w) if k.is_multiple_of(BLOCK) => by_lanes(context, out, x, Nf4Blocks { w, k }, shape),
+            // The values themselves, which bf16 does not hold.
+            Matrix::Nf4(w) => by_floats(context, out, x, Nf4Values { w, k }, shape),
+            Matrix::Int8(w) => by_lanes(context, out, x, w, shape),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`product`], of whose matrix `w` is.
+unsafe fn by_lanes<E: Element, D: Blocks>(
+    context: &Context,
+    out: &Output,
+    x: *const E,
+    w: D,
+    shape: (usize, usize, usize),
+) {
+    // SAFETY: the caller's operands and processor.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if E::IS_BF16 && context.isa >= Isa::Avx512Bf16 {
+            return multiply::<x86::Avx512Bf16, D, E>(context, out, x, w, shape);
+        }
+        by_floats(context, out, x, w, shape);
+    }
+}
+
+/// # Safety
+/// As for [`by_lanes`].
+unsafe fn by_floats<E: Element, D: Blocks>(
+    context: &Context,
+    out: &Output,
+    x: *const E,
+    w: D,
+    shape: (usize, usize, usize),
+) {
+    // SAFETY: the caller's operands and processor.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        match context.isa {
+            Isa::Portable => {}
+            Isa::Avx2 => return multiply::<x86::Avx2, D, E>(context, out, x, w, shape),
+            Isa::Avx512 | Isa::Avx512Bf16 | Isa::Amx => {
+                return multiply::<x86::Avx512, D, E>(context, out, x, w, shape);
+            }
+        }
+        multiply::<Portable, D, E>(context, out, x, w, shape);
+    }
+}
+
+/// Rows of x as packed values in the order in which a format has them, zeros beyond k.
+struct Pack<D, E> {
+    to: *mut u32,
+    /// Packed values from one row to the next, and from one of a row to the next.
+    down: usize,
+    along: usize,
+    x: *const E,
+    rows: Range<usize>,
+    k: usize,
+    w: PhantomData<D>,
+}
+
+impl<D: Blocks, E: Element> By for Pack<D, E> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let Self { to, down, along, x, rows, k, .. } = self;
+        let padded = k.next_multiple_of(D::VALUES);
+        let mut line = scratch::<u32>(if along == 1 { 0 } else { padded / unit::<L>() });
+        for row in rows {
+            // SAFETY: rows of x and room for them, of whoever made this.
+            unsafe {
+                let x = std::slice::from_raw_parts(x.add(row * k), k);
+                let start = to.add(row * down);
+                let packed = if along == 1 { start } else { line.as_mut_ptr() };
+                if L::PAIRS {
+                    let to = std::slice::from_raw_parts_mut(packed.cast::<u16>(), padded);
+                    arrange::<D, E, u16>(to, x, |x| x.to_bf16(), true);
+                } else {
+                    let to = std::slice::from_raw_parts_mut(packed, padded);
+                    arrange::<D, E, u32>(to, x, |x| x.load().to_bits(), false);
+                }
+                if along != 1 {
+                    for (u, value) in line.iter().enumerate() {
+                        start.add(u * along).write(*value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// to = x in the order of a format, then zeros.
+#[inline(always)]
+fn arrange<D: Blocks, E: Element, T: Copy + Default>(
+    to: &mut [T],
+    x: &[E],
+    of: impl Fn(E) -> T,
+    pairs: bool,
+) {
+    let whole = x.len() / D::GROUP * D::GROUP;
+    for (to, x) in to.chunks_exact_mut(D::GROUP).zip(x.chunks_exact(D::GROUP)) {
+        for (i, to) in to.iter_mut().enumerate() {
+            *to = of(x[D::value_at(i, pairs)]);
+        }
+    }
+    to[whole..].fill(T::default());
+    for (i, to) in to[whole..].iter_mut().enumerate() {
+        let place = i / D::GROUP * D::GROUP + D::value_at(i % D::GROUP, pairs);
+        if let Some(x) = x.get(whole + place) {
+            *to = of(*x);
+        }
+    }
+}
+
+/// # Safety
+/// As for [`product`], of whose matrix `w` is; the processor has the instructions of the lanes, which take pairs where x is bf16 alone.
+unsafe fn multiply<L: Lanes, D: Blocks, E: Element>(
+    context: &Context,
+    out: &Output,
+    x: *const E,
+    w: D,
     (m, rows, k): (usize, usize, usize),
 ) {
-    let &Context { ref pool, isa, invariant_rows, .. } = context;
-    let way = Way::of(isa, w, E::IS_BF16, k);
-    let (is_parted, lanes) = match way {
-        Way::Bf16Blocks => (true, 0),
-        Way::Vectors(lanes) => (false, lanes),
-        Way::Rows | Way::Bf16Bytes => (false, 0),
-    };
-    let floats = matches!(way, Way::Rows | Way::Vectors(_));
-    let mut values = scratch::<f32>(if floats { m * k } else { 0 });
-    let mut parted = scratch::<u16>(if is_parted { m * k } else { 0 });
-    // SAFETY: the caller's elements, which are 16 bits of a bf16 where any is read as such.
-    let as_bits = unsafe { std::slice::from_raw_parts(x.cast::<u16>(), if floats { 0 } else { m * k }) };
-    if floats {
-        // SAFETY: the caller's elements and instruction set.
-        unsafe {
-            vectorised(isa, Prepare { to: &mut values, x: std::slice::from_raw_parts(x, m * k), lanes });
-        }
-    } else if is_parted {
-        part_blocks(&mut parted, as_bits);
+    if m == 0 || rows == 0 {
+        return;
     }
-    let values = &*values;
-    let bits = if is_parted { &*parted } else { as_bits };
-    pool.ranges(rows, 16, |range| {
-        let mut c = scratch::<f32>(STRIP * m.min(CHUNK));
-        for first in (0..m).step_by(CHUNK) {
-            let chunk = first..(first + CHUNK).min(m);
-            for first in range.clone().step_by(STRIP) {
-                let strip = first..(first + STRIP).min(range.end);
-                let (c, ldc) = (c.as_mut_ptr(), strip.len());
-                let side = Side { c, ldc, x: values, bits, m, k, invariant_rows }.part(chunk.clone());
+    if m <= MOST_CHUNKS * L::FEW {
+        // SAFETY: the caller's.
+        unsafe { few::<L, D, E>(context, out, x, w, (m, rows, k)) };
+    } else {
+        // SAFETY: as above.
+        unsafe { many::<L, D, E>(context, out, x, w, (m, rows, k)) };
+    }
+}
+
+/// # Safety
+/// As for [`multiply`].
+unsafe fn few<L: Lanes, D: Blocks, E: Element>(
+    context: &Context,
+    out: &Output,
+    x: *const E,
+    w: D,
+    (m, rows, k): (usize, usize, usize),
+) {
+    let units = k.next_multiple_of(D::VALUES) / unit::<L>();
+    // Of as many rows each, and rows of w are in the first-level cache for all but the first.
+    let some = m.div_ceil(m.div_ceil(L::FEW));
+    let mut packed = scratch::<u32>(m.div_ceil(some) * width(some) * units);
+    for (chunk, first) in (0..m).step_by(some).enumerate() {
+        let here = first..(first + some).min(m);
+        let (to, along) = (packed[chunk * width(some) * units..].as_mut_ptr(), width(here.len()));
+        let x = x.wrapping_add(first * k);
+        // SAFETY: rows of x, and room for them. What stands in the place of a row that is missing is any value that was left there;
+        // its products are not stored.
+        unsafe { L::run(Pack::<D, E> { to, down: 1, along, x, rows: 0..here.len(), k, w: PhantomData }) };
+    }
+    let packed = &*packed;
+    context.pool.ranges(rows, L::LANES, |range| {
+        let mut c = scratch::<f32>(STRIP * width(some));
+        for row in range.clone().step_by(STRIP) {
+            let strip = row..(row + STRIP).min(range.end);
+            for (chunk, first) in (0..m).step_by(some).enumerate() {
+                let here = first..(first + some).min(m);
+                let (c, x) = (c.as_mut_ptr(), packed[chunk * width(some) * units..].as_ptr());
                 // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns
                 // of y.
                 unsafe {
-                    strip_of(isa, way, side, w, strip.clone());
-                    store(isa, out, c, ldc, chunk.clone(), strip);
+                    L::few(width(here.len()), FewRows { c, x, w, rows: strip.clone(), k });
+                    store(context.isa, out, c, STRIP, here, strip.clone());
                 }
             }
         }
     });
 }
 
-/// The products of some rows of w.
-///
+/// Rows that are multiplied for so many: above eight a pair at a time.
+const fn width(rows: usize) -> usize {
+    if rows > 8 { rows.next_multiple_of(2) } else { rows }
+}
+
+/// Tasks of a product of many rows: so many rows of w, and of x.
+fn tasks<L: Lanes>(m: usize, rows: usize, bytes: usize, threads: usize) -> (usize, usize) {
+    let panel = panel_rows::<L>();
+    let widest = (PANEL_BYTES / bytes.max(1)).clamp(panel, PANEL_ROWS);
+    let panels = rows.div_ceil(panel);
+    let least = panels.div_ceil(widest / panel);
+    // The thread with most to do has so many panels; each task reads all rows of x once more.
+    let price = |across: usize| {
+        let each = panels.div_ceil(across);
+        let most = panels.div_ceil(each).div_ceil(threads) * each;
+        64 * most + across
+    };
+    let across = (least..=panels).min_by_key(|across| price(*across)).unwrap_or(1);
+    let each = panels.div_ceil(across);
+    let down = threads.div_ceil(panels.div_ceil(each)).min(m.div_ceil(LEAST)).max(1);
+    (each * panel, m.div_ceil(down))
+}
+
 /// # Safety
-/// As for [`product`], whose x is in `side` as `way` takes it; `c` of the side has room for the rows.
-unsafe fn strip_of(isa: Isa, way: Way, side: Side<'_>, w: Matrix, rows: Range<usize>) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the caller's rows; `Way::of` takes a way only where the processor has its features.
-    unsafe {
-        match (w, way) {
-            (Matrix::Nf4(w), Way::Bf16Blocks) => return x86::strip_bf16_blocks(side, w, rows),
-            (Matrix::Int8(w), Way::Bf16Bytes) => return x86::strip_bf16_bytes(side, w, rows),
-            (Matrix::Nf4(w), Way::Vectors(16)) => return x86::strip_512(side, w, rows),
-            (Matrix::Nf4(w), Way::Vectors(8)) => return x86::strip_avx2(side, w, rows),
-            _ => {}
+/// As for [`multiply`].
+unsafe fn many<L: Lanes, D: Blocks, E: Element>(
+    context: &Context,
+    out: &Output,
+    x: *const E,
+    w: D,
+    (m, rows, k): (usize, usize, usize),
+) {
+    let Context { pool, isa, .. } = context;
+    let blocks = k.div_ceil(D::VALUES);
+    let units = blocks * D::VALUES / unit::<L>();
+    // An odd number of cache lines apart, rows fall into different sets.
+    let ldx = (units.div_ceil(16) | 1) * 16;
+    let mut packed = scratch::<u32>(m * ldx);
+    let to = Packing(packed.as_mut_ptr(), x);
+    pool.ranges(m, 16, |part| {
+        // SAFETY: the rows of x, and room for them, where other parts have other rows.
+        unsafe {
+            L::run(Pack::<D, E> {
+                to: to.to(),
+                down: ldx,
+                along: 1,
+                x: to.from(),
+                rows: part,
+                k,
+                w: PhantomData,
+            })
+        };
+    });
+    let packed = &*packed;
+    let (task_rows, task_m) = tasks::<L>(m, rows, 4 * units, pool.threads());
+    let across = rows.div_ceil(task_rows);
+    pool.run(across * m.div_ceil(task_m), &|task| {
+        let cols = task % across * task_rows;
+        let cols = cols..(cols + task_rows).min(rows);
+        let lines = task / across * task_m;
+        let lines = lines..(lines + task_m).min(m);
+        let count = cols.len().div_ceil(panel_rows::<L>());
+        let ldc = count * panel_rows::<L>();
+        let mut panels = scratch::<u32>(ldc * units);
+        let mut scales = scratch::<f32>(ldc * blocks);
+        let (to, to_scales) = (panels.as_mut_ptr(), scales.as_mut_ptr());
+        // SAFETY: rows of the caller's w, and room for what they stand for.
+        unsafe { L::run(Panels { to, scales: to_scales, w, rows: cols.clone(), k }) };
+        let height = lines.len().div_ceil(lines.len().div_ceil(L::TILE));
+        let mut c = scratch::<f32>(height * ldc);
+        for line in lines.clone().step_by(height) {
+            let here = line..(line + height).min(lines.end);
+            let c = c.as_mut_ptr();
+            let x = packed[line * ldx..].as_ptr();
+            let (panels, scales, units) = (panels.as_ptr(), scales.as_ptr(), tiles::units::<L, D>());
+            let tile = TileRows { c, ldc, x, ldx, panels, scales, count, blocks, units };
+            // SAFETY: packed rows of x and panels of w, and room for their products; other tasks have other elements of y.
+            unsafe {
+                L::tile(here.len(), tile);
+                store(*isa, out, c, ldc, here, cols.clone());
+            }
         }
+    });
+}
+
+/// Rows that are packed, and where they go: parts of a job write disjointly.
+struct Packing<E>(*mut u32, *const E);
+
+// SAFETY: addresses; whoever writes there answers for what other threads do.
+unsafe impl<E> Sync for Packing<E> {}
+
+impl<E> Packing<E> {
+    fn to(&self) -> *mut u32 {
+        self.0
     }
-    match w {
-        Matrix::Int8(w) if side.m == 1 || side.invariant_rows => {
-            for (at, r) in rows.enumerate() {
-                for i in 0..side.m {
-                    // SAFETY: the caller's row and product, and instruction set.
-                    unsafe {
-                        let (codes, scale) = w.row(r);
-                        let sum = vectorised(isa, Bytes { x: &side.x[i * side.k..(i + 1) * side.k], codes });
-                        side.c.add(i * side.ldc + at).write(sum * (scale * ONE_OVER_127));
-                    }
-                }
-            }
-        }
-        _ => {
-            let _ = way;
-            let mut values = scratch::<f32>(side.k);
-            for (at, r) in rows.enumerate() {
-                // SAFETY: the caller's row, room for its values and its products, and instruction set.
-                unsafe {
-                    match w {
-                        Matrix::Nf4(w) => {
-                            decode::nf4(isa, w, values.as_mut_ptr(), r * side.k..(r + 1) * side.k);
-                        }
-                        Matrix::Int8(w) => decode::int8(isa, w, values.as_mut_ptr(), r),
-                    }
-                    vectorised(isa, Dots { side, values: &values, at });
-                }
-            }
-        }
-    }
-}
 
-/// One row of w, written out, times every row of x.
-struct Dots<'a> {
-    side: Side<'a>,
-    values: &'a [f32],
-    at: usize,
-}
-
-impl Loop for Dots<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    unsafe fn run<const FMA: bool>(self) {
-        let Side { c, ldc, x, m, k, .. } = self.side;
-        for i in 0..m {
-            let sum = row::dot::<FMA>(&x[i * k..(i + 1) * k], self.values);
-            // SAFETY: whoever made this says that there is room for the products of the row.
-            unsafe { c.add(i * ldc + self.at).write(sum) };
-        }
-    }
-}
-
-/// x · codes.
-struct Bytes<'a> {
-    x: &'a [f32],
-    codes: &'a [i8],
-}
-
-impl Loop for Bytes<'_> {
-    type Out = f32;
-
-    #[inline(always)]
-    unsafe fn run<const FMA: bool>(self) -> f32 {
-        let mut sums = [0.0f32; 16];
-        let (x, x_rest) = self.x.as_chunks::<16>();
-        let (codes, codes_rest) = self.codes.as_chunks::<16>();
-        for (x, codes) in x.iter().zip(codes) {
-            let mut values = [0.0f32; 16];
-            for (value, code) in values.iter_mut().zip(codes) {
-                *value = f32::from(*code);
-            }
-            for i in 0..16 {
-                sums[i] = mul_add::<FMA>(x[i], values[i], sums[i]);
-            }
-        }
-        for ((sum, x), code) in sums.iter_mut().zip(x_rest).zip(codes_rest) {
-            *sum = mul_add::<FMA>(*x, f32::from(*code), *sum);
-        }
-        row::sum(&sums)
+    fn from(&self) -> *const E {
+        self.1
     }
 }

@@ -73,12 +73,41 @@ fn every_instruction_set_agrees_with_the_portable_one() {
     }
 }
 
+/// Rows of x: more than are taken in registers, several tiles, several tasks.
+const MOST: usize = 70;
+
+/// y [part, rows] of 0.5 + the product of some rows of x, as bits.
+fn product_of<E: Element>(
+    isa: Isa,
+    threads: usize,
+    x: &[E],
+    w: Matrix,
+    part: std::ops::Range<usize>,
+    (rows, cols): (usize, usize),
+) -> Vec<u32> {
+    let context = Context { pool: Pool::new(threads), isa, profile: Arc::default(), invariant_rows: true };
+    let mut y = vec![0.5f32; part.len() * rows];
+    let out = Output {
+        at: y.as_mut_ptr().cast(),
+        ld: rows,
+        transposed: false,
+        dtype: FloatDType::F32,
+        alpha: 1.0,
+        add: true,
+        bias: std::ptr::null(),
+        bias_dtype: FloatDType::F32,
+    };
+    let shape = (part.len(), rows, cols);
+    // SAFETY: operands of these sizes; the set was detected.
+    unsafe { product::product(&context, &out, x[part.start * cols..].as_ptr(), w, shape) };
+    y.into_iter().map(f32::to_bits).collect()
+}
+
 /// Each row of a product has the bits of that row alone, in any company.
 #[test]
-fn invariant_rows_have_the_bits_of_a_row_alone() {
-    const MOST: usize = 70;
+fn rows_have_the_bits_of_a_row_alone() {
     for isa in supported() {
-        for (rows, cols) in [(3, 7), (33, 64), (21, 192), (70, 100)] {
+        for (rows, cols) in [(3, 7), (33, 64), (21, 192), (70, 100), (90, 320)] {
             for nf4 in [true, false] {
                 let mut held = Held::new(rows, cols);
                 let w = held.matrix(nf4, rows, cols);
@@ -87,29 +116,11 @@ fn invariant_rows_have_the_bits_of_a_row_alone() {
                 let x = numbers(MOST * cols);
                 let rounded: Vec<Bf16> = x.iter().map(|x| Bf16::store(*x)).collect();
                 let run = |part: std::ops::Range<usize>, threads, is_bf16| {
-                    let (pool, profile) = (Pool::new(threads), Arc::default());
-                    let context = Context { pool, isa, profile, invariant_rows: true };
-                    let mut y = vec![0.5f32; part.len() * rows];
-                    let out = Output {
-                        at: y.as_mut_ptr().cast(),
-                        ld: rows,
-                        transposed: false,
-                        dtype: FloatDType::F32,
-                        alpha: 1.0,
-                        add: true,
-                        bias: std::ptr::null(),
-                        bias_dtype: FloatDType::F32,
-                    };
-                    let shape = (part.len(), rows, cols);
-                    // SAFETY: operands of these sizes.
-                    unsafe {
-                        if is_bf16 {
-                            product::product(&context, &out, rounded[part.start * cols..].as_ptr(), w, shape);
-                        } else {
-                            product::product(&context, &out, x[part.start * cols..].as_ptr(), w, shape);
-                        }
+                    if is_bf16 {
+                        product_of(isa, threads, &rounded, w, part, (rows, cols))
+                    } else {
+                        product_of(isa, threads, &x, w, part, (rows, cols))
                     }
-                    y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                 };
                 for is_bf16 in [false, true] {
                     let alone: Vec<u32> = (0..MOST).flat_map(|row| run(row..row + 1, 1, is_bf16)).collect();
@@ -118,6 +129,61 @@ fn invariant_rows_have_the_bits_of_a_row_alone() {
                         let some = run(first..first + m, 1 + m % 3, is_bf16);
                         let what = format!("{isa:?} {m}x{rows}x{cols} nf4 {nf4} bf16 {is_bf16}");
                         assert!(some == alone[first * rows..(first + m) * rows], "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The products are those of the values, in f64, and what is no number spoils its own row and no other.
+#[test]
+fn products_are_those_of_the_values() {
+    for isa in supported() {
+        for (rows, cols) in [(3, 7), (33, 64), (40, 576), (70, 100)] {
+            for nf4 in [true, false] {
+                let mut held = Held::new(rows, cols);
+                let w = held.matrix(nf4, rows, cols);
+                let mut values = vec![0f32; rows * cols];
+                // SAFETY: buffers of these sizes; the set was detected.
+                unsafe {
+                    encode::quantize::<f32>(&Pool::new(1), isa, w, &numbers(rows * cols));
+                    decode::dequantize::<f32>(&Pool::new(1), isa, w, values.as_mut_ptr());
+                }
+                for m in [1, 5, 16, 40] {
+                    let mut x: Vec<Bf16> =
+                        (0..m * cols).map(|i| Bf16::store((i * 7919 % 2003) as f32 / 1001.0 - 1.0)).collect();
+                    let spoiled = m / 2;
+                    x[spoiled * cols + 3] = Bf16::store(f32::NAN);
+                    x[cols - 1] = Bf16::store(f32::INFINITY);
+                    let floats: Vec<f32> = x.iter().map(|x| x.load()).collect();
+                    let found = [
+                        product_of(isa, 2, &x, w, 0..m, (rows, cols)),
+                        product_of(isa, 2, &floats, w, 0..m, (rows, cols)),
+                    ];
+                    for (y, of) in found.iter().zip(["bf16", "f32"]) {
+                        for (at, y) in y.iter().enumerate() {
+                            let (i, r) = (at / rows, at % rows);
+                            let pair =
+                                |p: usize| (f64::from(floats[i * cols + p]), f64::from(values[r * cols + p]));
+                            let exact: f64 = (0..cols).map(pair).map(|(x, w)| x * w).sum();
+                            let size: f64 = (0..cols).map(pair).map(|(x, w)| (x * w).abs()).sum();
+                            let y = f64::from(f32::from_bits(*y)) - 0.5;
+                            let what =
+                                format!("{isa:?} {m}x{rows}x{cols} nf4 {nf4} {of} [{i}, {r}]: {y}, {exact}");
+                            if exact.is_finite() {
+                                assert!(
+                                    (y - exact).abs() <= size * if of == "bf16" { 4e-3 } else { 2e-6 } + 1e-6,
+                                    "{what}"
+                                );
+                            } else {
+                                // A level of nothing times infinity is no number.
+                                assert!(
+                                    y.is_nan() == exact.is_nan() && (exact.is_nan() || y == exact),
+                                    "{what}"
+                                );
+                            }
+                        }
                     }
                 }
             }

@@ -129,7 +129,7 @@ export function quantizedCases(dtype: FloatDType): KernelCase[] {
       run: async (backend) => {
         for (const [rows, cols] of shapes) {
           const w = await parts(format, rows, cols, false)
-          for (const m of [1, 2, 5, 16]) {
+          for (const m of new Set([1, 2, 5, 16, backend.quantizedRows ?? 16])) {
             for (const beta of [0, 1] as const) {
               for (const outDtype of new Set([dtype, 'f32'] as const)) {
                 const withBias = beta === 1
@@ -186,9 +186,9 @@ export function quantizedCases(dtype: FloatDType): KernelCase[] {
           refuses(`dequantize, matrix ${i}`, () => kernels.dequantize(x, w, dtype))
           refuses(`quantizedProduct, matrix ${i}`, () => kernels.quantizedProduct(x, x, w, null, p))
         }
-        for (const m of [0, 17]) {
+        for (const m of [0, (backend.quantizedRows ?? 16) + 1]) {
           refuses(`quantizedProduct of ${m} rows`, () =>
-            kernels.quantizedProduct(x, buffer(8192), good, null, { ...p, m }),
+            kernels.quantizedProduct(x, buffer(16_384), good, null, { ...p, m }),
           )
         }
         return Promise.resolve()

@@ -1,220 +1,321 @@
-//! The strips of AVX2, AVX-512 and its dot products of bf16.
+//! The lanes of AVX2, AVX-512 and its products of bf16.
 
-use super::*;
-use crate::element::f32_to_bf16;
-use crate::quantized::levels::NF4;
-use crate::quantized::{Int8, Nf4};
+#![expect(
+    clippy::needless_range_loop,
+    reason = "what takes a closure is not inlined into a function of other features"
+)]
+
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-/// Calls `$tile` for one to eight rows of x at a time: within the rows of the side, for a row of w and its column of the side.
-macro_rules! each_row {
-    ($tile:ident, $side:expr, $w:expr, $rows:expr) => {
-        for (at, r) in $rows.enumerate() {
-            for i in (0..$side.m).step_by(8) {
-                match ($side.m - i).min(8) {
-                    1 => $tile::<1>($side, $w, r, at, i),
-                    2 => $tile::<2>($side, $w, r, at, i),
-                    3 => $tile::<3>($side, $w, r, at, i),
-                    4 => $tile::<4>($side, $w, r, at, i),
-                    5 => $tile::<5>($side, $w, r, at, i),
-                    6 => $tile::<6>($side, $w, r, at, i),
-                    7 => $tile::<7>($side, $w, r, at, i),
-                    _ => $tile::<8>($side, $w, r, at, i),
+use super::blocks::{Blocks, STEP};
+use super::lanes::{By, Lanes, Levels, SHIFTS, of_rows};
+use super::tiles::{Few, FewRows, Tile, TileRows};
+use crate::gemm::transpose::transpose_8;
+use crate::quantized::decode::look_up;
+
+/// Sixteen lanes of f32.
+#[derive(Clone, Copy)]
+pub struct Avx512;
+
+/// Sixteen lanes of pairs of bf16.
+#[derive(Clone, Copy)]
+pub struct Avx512Bf16;
+
+/// Eight lanes of f32.
+#[derive(Clone, Copy)]
+pub struct Avx2;
+
+/// What both of AVX-512 have.
+macro_rules! of_sixteen_lanes {
+    ($features:literal) => {
+        type Codes = __m512i;
+        type Sums = __m512;
+        const LANES: usize = 16;
+        const FEW: usize = 16;
+        const TILE: usize = 13;
+        of_rows!(few: 1 by 2 2 by 2 3 by 2 4 by 2 5 by 1 6 by 1 7 by 1 8 by 1 10 by 1 12 by 1 14 by 1 16 by 1, tile: 1 2 3 4 5 6 7 8 9 10 11 12 13);
+
+        #[inline(always)]
+        unsafe fn run<B: By>(body: B) {
+            /// # Safety
+            /// As for `run`, on a processor with the features.
+            #[target_feature(enable = $features)]
+            unsafe fn compiled<L: Lanes, B: By>(body: B) {
+                // SAFETY: the caller's.
+                unsafe { body.run::<L>() }
+            }
+            // SAFETY: the caller's processor.
+            unsafe { compiled::<Self, B>(body) }
+        }
+
+        #[inline(always)]
+        unsafe fn zero() -> __m512 {
+            // SAFETY: the caller's processor.
+            unsafe { _mm512_setzero_ps() }
+        }
+
+        #[inline(always)]
+        unsafe fn load(at: *const f32) -> __m512 {
+            // SAFETY: the caller's sums.
+            unsafe { _mm512_loadu_ps(at) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(at: *mut f32, sums: __m512) {
+            // SAFETY: the caller's room.
+            unsafe { _mm512_storeu_ps(at, sums) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_packed(at: *const u32) -> __m512i {
+            // SAFETY: the caller's values.
+            unsafe { _mm512_loadu_si512(at.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_packed(at: *mut u32, values: __m512i) {
+            // SAFETY: the caller's room.
+            unsafe { _mm512_storeu_si512(at.cast(), values) }
+        }
+
+        #[inline(always)]
+        unsafe fn everywhere(at: *const u32) -> __m512i {
+            // SAFETY: the caller's value.
+            unsafe { _mm512_set1_epi32(at.read_unaligned().cast_signed()) }
+        }
+
+        #[inline(always)]
+        unsafe fn add_scaled(sums: __m512, part: __m512, scale: __m512) -> __m512 {
+            // SAFETY: the caller's processor.
+            unsafe { _mm512_fmadd_ps(part, scale, sums) }
+        }
+
+        #[inline(always)]
+        unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [__m512i; 8] {
+            // SAFETY: the caller's processor.
+            unsafe {
+                // Rows i and i + 4 in the halves of a register, which come to stand beside each other in the end.
+                let mut x = [_mm512_setzero_si512(); 8];
+                for i in 0..8 {
+                    let row = i / 4 * 8 + i % 4;
+                    let (low, high) = (rows(row), rows(row + 4));
+                    let low = _mm512_castsi256_si512(_mm256_loadu_si256(low.as_ptr().cast()));
+                    x[i] = _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(high.as_ptr().cast()));
                 }
+                let mut y = x;
+                for i in 0..4 {
+                    y[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
+                    y[2 * i + 1] = _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]);
+                }
+                let mut z = y;
+                for i in 0..2 {
+                    z[4 * i] = _mm512_unpacklo_epi64(y[4 * i], y[4 * i + 2]);
+                    z[4 * i + 1] = _mm512_unpackhi_epi64(y[4 * i], y[4 * i + 2]);
+                    z[4 * i + 2] = _mm512_unpacklo_epi64(y[4 * i + 1], y[4 * i + 3]);
+                    z[4 * i + 3] = _mm512_unpackhi_epi64(y[4 * i + 1], y[4 * i + 3]);
+                }
+                let mut w = z;
+                for c in 0..4 {
+                    w[c] = _mm512_shuffle_i32x4::<0x88>(z[c], z[4 + c]);
+                    w[4 + c] = _mm512_shuffle_i32x4::<0xdd>(z[c], z[4 + c]);
+                }
+                w
             }
         }
     };
 }
 
-/// # Safety
-/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-pub unsafe fn strip_512(side: Side<'_>, w: Nf4, rows: Range<usize>) {
-    // SAFETY: the caller's rows, one after the other.
-    unsafe { each_row!(tile_512, side, w, rows) }
+/// Byte `$at` of each lane, counted from the upper end, as f32.
+macro_rules! byte_512 {
+    ($codes:expr, $at:literal) => {
+        _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_srai_epi32::<24>(
+            _mm512_slli_epi32::<{ 24 - 8 * $at }>($codes),
+        )))
+    };
 }
 
-/// # Safety
-/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub unsafe fn strip_avx2(side: Side<'_>, w: Nf4, rows: Range<usize>) {
-    // SAFETY: the caller's rows, one after the other.
-    unsafe { each_row!(tile_avx2, side, w, rows) }
-}
+impl Lanes for Avx512 {
+    const PAIRS: bool = false;
+    of_sixteen_lanes!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c");
 
-/// # Safety
-/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
-pub unsafe fn strip_bf16_blocks(side: Side<'_>, w: Nf4, rows: Range<usize>) {
-    // SAFETY: the caller's rows, one after the other.
-    unsafe { each_row!(tile_bf16_blocks, side, w, rows) }
-}
-
-/// # Safety
-/// As for [`strip_of`], on a processor with the features; the side holds x as this way reads it.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
-pub unsafe fn strip_bf16_bytes(side: Side<'_>, w: Int8, rows: Range<usize>) {
-    // SAFETY: the caller's rows, one after the other.
-    unsafe { each_row!(tile_bf16_bytes, side, w, rows) }
-}
-
-/// Twice the 16 levels in bf16: the fifth bit of an index is part of the other code.
-static LEVELS: [u16; 32] = {
-    let mut levels = [0; 32];
-    let mut i = 0;
-    while i < 32 {
-        levels[i] = f32_to_bf16(NF4[i % 16]);
-        i += 1;
+    #[inline(always)]
+    unsafe fn add(sums: __m512, x: __m512i, w: __m512i) -> __m512 {
+        // SAFETY: the caller's processor.
+        unsafe { _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), sums) }
     }
-    levels
-};
 
-/// Row r of w times R rows of x from row i on. A byte holds an even and an odd element: two look-ups of 32 words.
-///
-/// # Safety
-/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
-unsafe fn tile_bf16_blocks<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
-    // SAFETY: k is a multiple of a block, so that the row of w is whole blocks, each of them as many elements of a row of x.
-    unsafe {
-        let k = side.k;
-        let x = side.bits.as_ptr().add(i * k);
-        let levels = _mm512_loadu_si512(LEVELS.as_ptr().cast());
-        let mut sums = [_mm512_setzero_ps(); R];
-        let first = r * k / BLOCK;
-        for b in 0..k / BLOCK {
-            let scale = _mm512_set1_ps(w.scale(first + b));
-            let codes = w.codes.of::<u8>().add((first + b) * (BLOCK / 2));
-            let words = _mm512_cvtepu8_epi16(_mm256_loadu_si256(codes.cast()));
-            let even = _mm512_permutexvar_epi16(_mm512_srli_epi16::<4>(words), levels);
-            let odd = _mm512_permutexvar_epi16(words, levels);
-            let (even, odd) = (transmute::<__m512i, __m512bh>(even), transmute::<__m512i, __m512bh>(odd));
-            for (j, sum) in sums.iter_mut().enumerate() {
-                let x = x.add(j * k + b * BLOCK);
-                let first = transmute::<__m512i, __m512bh>(_mm512_loadu_si512(x.cast()));
-                let second = transmute::<__m512i, __m512bh>(_mm512_loadu_si512(x.add(32).cast()));
-                let part = _mm512_dpbf16_ps(_mm512_setzero_ps(), even, first);
-                *sum = _mm512_fmadd_ps(_mm512_dpbf16_ps(part, odd, second), scale, *sum);
+    #[inline(always)]
+    unsafe fn nibbles<T: Levels>(codes: __m512i) -> [__m512i; 8] {
+        // SAFETY: sixteen levels, and the caller's processor. A look-up takes four bits of a lane.
+        unsafe {
+            let levels = transmute::<[f32; 16], __m512>(T::LEVELS);
+            let mut values = [codes; 8];
+            for i in 0..8 {
+                let codes = _mm512_srlv_epi32(codes, _mm512_set1_epi32(SHIFTS[i].cast_signed()));
+                values[i] = _mm512_castps_si512(_mm512_permutexvar_ps(codes, levels));
             }
+            values
         }
-        for (j, sum) in sums.iter().enumerate() {
-            side.c.add((i + j) * side.ldc + at).write(_mm512_reduce_add_ps(*sum));
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(codes: __m512i) -> [__m512i; 8] {
+        // SAFETY: the caller's processor.
+        unsafe {
+            let (a, b) = (byte_512!(codes, 0), byte_512!(codes, 1));
+            let (c, d) = (byte_512!(codes, 2), byte_512!(codes, 3));
+            [a, b, c, d, a, b, c, d]
         }
     }
 }
 
-/// The same with bytes, which bf16 holds exactly.
-///
-/// # Safety
-/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")]
-unsafe fn tile_bf16_bytes<const R: usize>(side: Side<'_>, w: Int8, r: usize, at: usize, i: usize) {
-    // SAFETY: whole vectors below k, and the rest under a mask; a row of x has k elements, the row of w k codes.
-    unsafe {
-        let k = side.k;
-        let x = side.bits.as_ptr().add(i * k);
-        let codes = w.codes.of::<i8>().add(r * k);
-        let mut sums = [_mm512_setzero_ps(); R];
-        let mut step = |p: usize, mask: __mmask32| {
-            let bytes = _mm256_maskz_loadu_epi8(mask, codes.add(p));
-            let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
-            let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
-            let values = _mm512_cvtne2ps_pbh(high, low);
-            for (j, sum) in sums.iter_mut().enumerate() {
-                let x = _mm512_maskz_loadu_epi16(mask, x.add(j * k + p).cast());
-                *sum = _mm512_dpbf16_ps(*sum, values, transmute::<__m512i, __m512bh>(x));
-            }
-        };
-        let whole = k / 32 * 32;
-        for p in (0..whole).step_by(32) {
-            step(p, !0);
+impl Lanes for Avx512Bf16 {
+    const PAIRS: bool = true;
+    of_sixteen_lanes!("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c");
+
+    #[inline(always)]
+    unsafe fn add(sums: __m512, x: __m512i, w: __m512i) -> __m512 {
+        // SAFETY: the caller's processor.
+        unsafe {
+            _mm512_dpbf16_ps(sums, transmute::<__m512i, __m512bh>(w), transmute::<__m512i, __m512bh>(x))
         }
-        if whole < k {
-            step(whole, (1 << (k - whole)) - 1);
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles<T: Levels>(codes: __m512i) -> [__m512i; 8] {
+        // SAFETY: the caller's processor.
+        unsafe {
+            let levels = transmute::<[u16; 32], __m512i>(T::ROUNDED);
+            let a = _mm512_permutexvar_epi16(_mm512_srli_epi16::<4>(codes), levels);
+            let b = _mm512_permutexvar_epi16(codes, levels);
+            let c = _mm512_permutexvar_epi16(_mm512_srli_epi16::<12>(codes), levels);
+            let d = _mm512_permutexvar_epi16(_mm512_srli_epi16::<8>(codes), levels);
+            [a, b, c, d, a, b, c, d]
         }
-        let scale = *w.scales.of::<f32>().add(r) * ONE_OVER_127;
-        for (j, sum) in sums.iter().enumerate() {
-            side.c.add((i + j) * side.ldc + at).write(_mm512_reduce_add_ps(*sum) * scale);
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(codes: __m512i) -> [__m512i; 8] {
+        // SAFETY: the caller's processor.
+        unsafe {
+            let (a, b) = (byte_512!(codes, 0), byte_512!(codes, 1));
+            let (c, d) = (byte_512!(codes, 2), byte_512!(codes, 3));
+            // A whole number of eight bits is exact in the upper half of an f32.
+            let a = _mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(a), b);
+            let b = _mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(c), d);
+            [a, b, a, b, a, b, a, b]
         }
     }
 }
 
-/// Row r of w times R rows of x from row i on.
-///
-/// # Safety
-/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-unsafe fn tile_512<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
-    // SAFETY: as for the blocks in bf16.
-    unsafe {
-        let k = side.k;
-        let x = side.x.as_ptr().add(i * k);
-        let levels = _mm512_loadu_ps(NF4.as_ptr());
-        let mut even_sums = [_mm512_setzero_ps(); R];
-        let mut odd_sums = [_mm512_setzero_ps(); R];
-        let first = r * k / BLOCK;
-        for b in 0..k / BLOCK {
-            let scale = _mm512_set1_ps(w.scale(first + b));
-            let codes = w.codes.of::<u8>().add((first + b) * (BLOCK / 2));
-            for half in 0..2 {
-                let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.add(16 * half).cast()));
-                let even = _mm512_permutexvar_ps(_mm512_srli_epi32::<4>(bytes), levels);
-                let odd = _mm512_permutexvar_ps(bytes, levels);
-                let (even, odd) = (_mm512_mul_ps(even, scale), _mm512_mul_ps(odd, scale));
-                let x = x.add(b * BLOCK + 32 * half);
-                for j in 0..R {
-                    let x = x.add(j * k);
-                    even_sums[j] = _mm512_fmadd_ps(even, _mm512_loadu_ps(x), even_sums[j]);
-                    odd_sums[j] = _mm512_fmadd_ps(odd, _mm512_loadu_ps(x.add(16)), odd_sums[j]);
-                }
-            }
+impl Lanes for Avx2 {
+    const LANES: usize = 8;
+    const PAIRS: bool = false;
+    const FEW: usize = 4;
+    const TILE: usize = 6;
+    of_rows!(few: 1 by 4 2 by 2 3 by 1 4 by 1, tile: 1 2 3 4 5 6);
+    type Codes = __m256i;
+    type Sums = __m256;
+
+    #[inline(always)]
+    unsafe fn run<B: By>(body: B) {
+        /// # Safety
+        /// As for `run`, on a processor with the features.
+        #[target_feature(enable = "avx2,fma,f16c")]
+        unsafe fn compiled<L: Lanes, B: By>(body: B) {
+            // SAFETY: the caller's.
+            unsafe { body.run::<L>() }
         }
-        for j in 0..R {
-            let sum = _mm512_reduce_add_ps(_mm512_add_ps(even_sums[j], odd_sums[j]));
-            side.c.add((i + j) * side.ldc + at).write(sum);
+        // SAFETY: the caller's processor.
+        unsafe { compiled::<Self, B>(body) }
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> __m256 {
+        // SAFETY: the caller's processor.
+        unsafe { _mm256_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> __m256 {
+        // SAFETY: the caller's sums.
+        unsafe { _mm256_loadu_ps(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(at: *mut f32, sums: __m256) {
+        // SAFETY: the caller's room.
+        unsafe { _mm256_storeu_ps(at, sums) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_packed(at: *const u32) -> __m256i {
+        // SAFETY: the caller's values.
+        unsafe { _mm256_loadu_si256(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_packed(at: *mut u32, values: __m256i) {
+        // SAFETY: the caller's room.
+        unsafe { _mm256_storeu_si256(at.cast(), values) }
+    }
+
+    #[inline(always)]
+    unsafe fn everywhere(at: *const u32) -> __m256i {
+        // SAFETY: the caller's value.
+        unsafe { _mm256_set1_epi32(at.read_unaligned().cast_signed()) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(sums: __m256, x: __m256i, w: __m256i) -> __m256 {
+        // SAFETY: the caller's processor.
+        unsafe { _mm256_fmadd_ps(_mm256_castsi256_ps(x), _mm256_castsi256_ps(w), sums) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled(sums: __m256, part: __m256, scale: __m256) -> __m256 {
+        // SAFETY: the caller's processor.
+        unsafe { _mm256_fmadd_ps(part, scale, sums) }
+    }
+
+    #[inline(always)]
+    unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [__m256i; 8] {
+        // SAFETY: the caller's processor.
+        unsafe {
+            let mut x = [_mm256_setzero_ps(); 8];
+            for i in 0..8 {
+                x[i] = _mm256_loadu_ps(rows(i).as_ptr().cast());
+            }
+            transmute::<[__m256; 8], [__m256i; 8]>(transpose_8(x))
         }
     }
-}
 
-/// The same in vectors of eight.
-///
-/// # Safety
-/// w has the row, the side rows i to i + R of x and, in column `at`, room for their products; the processor has the features.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn tile_avx2<const R: usize>(side: Side<'_>, w: Nf4, r: usize, at: usize, i: usize) {
-    // SAFETY: as for the blocks in bf16.
-    unsafe {
-        let k = side.k;
-        let x = side.x.as_ptr().add(i * k);
-        let (low, high) = (_mm256_loadu_ps(NF4.as_ptr()), _mm256_loadu_ps(NF4.as_ptr().add(8)));
-        let mut sums = [_mm256_setzero_ps(); R];
-        let first = r * k / BLOCK;
-        for b in 0..k / BLOCK {
-            let scale = _mm256_set1_ps(w.scale(first + b));
-            let codes = w.codes.of::<u8>().add((first + b) * (BLOCK / 2));
-            for quarter in 0..4 {
-                let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.add(8 * quarter).cast()));
-                let even = decode::look_up(low, high, _mm256_srli_epi32::<4>(bytes));
-                let odd = decode::look_up(low, high, bytes);
-                let (even, odd) = (_mm256_mul_ps(even, scale), _mm256_mul_ps(odd, scale));
-                let x = x.add(b * BLOCK + 16 * quarter);
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    let x = x.add(j * k);
-                    *sum = _mm256_fmadd_ps(even, _mm256_loadu_ps(x), *sum);
-                    *sum = _mm256_fmadd_ps(odd, _mm256_loadu_ps(x.add(8)), *sum);
-                }
+    #[inline(always)]
+    unsafe fn nibbles<T: Levels>(codes: __m256i) -> [__m256i; 8] {
+        // SAFETY: sixteen levels, and the caller's processor.
+        unsafe {
+            let [low, high] = transmute::<[f32; 16], [__m256; 2]>(T::LEVELS);
+            let mut values = [codes; 8];
+            for i in 0..8 {
+                let codes = _mm256_srlv_epi32(codes, _mm256_set1_epi32(SHIFTS[i].cast_signed()));
+                values[i] = _mm256_castps_si256(look_up(low, high, codes));
             }
+            values
         }
-        for (j, sum) in sums.iter().enumerate() {
-            let half = _mm_add_ps(_mm256_castps256_ps128(*sum), _mm256_extractf128_ps::<1>(*sum));
-            let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
-            let sum = _mm_add_ss(pair, _mm_movehdup_ps(pair));
-            side.c.add((i + j) * side.ldc + at).write(_mm_cvtss_f32(sum));
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(codes: __m256i) -> [__m256i; 8] {
+        // SAFETY: the caller's processor.
+        unsafe {
+            let mut values = [codes; 8];
+            for i in 0..8 {
+                let shift = 24 - 8 * (i as i32 & 3);
+                let byte = _mm256_srai_epi32::<24>(_mm256_sllv_epi32(codes, _mm256_set1_epi32(shift)));
+                values[i] = _mm256_castps_si256(_mm256_cvtepi32_ps(byte));
+            }
+            values
         }
     }
 }

@@ -1,0 +1,246 @@
+//! Rows of weights side by side in the lanes of registers, for each instruction set.
+
+use super::blocks::{Blocks, STEP};
+use super::tiles::{Few, FewRows, Tile, TileRows};
+use crate::element::f32_to_bf16;
+use crate::isa::mul_add;
+
+/// A loop over the lanes of an instruction set. Must be `#[inline(always)]`, and so must everything hot that it calls.
+pub trait By {
+    /// # Safety
+    /// That of the loop itself; called only by [`Lanes::run`].
+    unsafe fn run<L: Lanes>(self);
+}
+
+/// [`Lanes::few`] and [`Lanes::tile`] for these numbers of rows, and groups of lanes that go together.
+macro_rules! of_rows {
+    (few: $($few:literal by $groups:literal)*, tile: $($tile:literal)*) => {
+        unsafe fn few<D: Blocks>(m: usize, rows: FewRows<D>) {
+            // SAFETY: the caller's rows and processor.
+            unsafe {
+                match m {
+                    $($few => Self::run(Few::<D, $few, $groups>(rows)),)*
+                    _ => unreachable!("{m} rows are not few"),
+                }
+            }
+        }
+
+        unsafe fn tile(m: usize, rows: TileRows) {
+            // SAFETY: the caller's rows and processor.
+            unsafe {
+                match m {
+                    $($tile => Self::run(Tile::<$tile>(rows)),)*
+                    _ => unreachable!("{m} rows are no tile"),
+                }
+            }
+        }
+    };
+}
+pub(super) use of_rows;
+
+/// Registers of an instruction set. A lane of `Codes` has four bytes of codes, or a packed value: an f32, or two bf16 where
+/// `PAIRS`. All functions are inlined into loops that `run` compiles for the set.
+pub trait Lanes: Copy + Sync {
+    /// Rows of w side by side.
+    const LANES: usize;
+    /// A packed value is a pair of bf16, of neighbouring k.
+    const PAIRS: bool;
+    /// Most rows of x that are multiplied by values in registers.
+    const FEW: usize;
+    /// Most rows of x that are multiplied by two vectors of values in memory.
+    const TILE: usize;
+    type Codes: Copy;
+    type Sums: Copy;
+
+    /// Runs a loop that is compiled for the set.
+    ///
+    /// # Safety
+    /// The processor has it, and the loop's own conditions hold.
+    unsafe fn run<B: By>(body: B);
+
+    /// Runs [`Few`] of `m` rows.
+    ///
+    /// # Safety
+    /// As for `run`, with `m` rows in x and c, at most `FEW`.
+    unsafe fn few<D: Blocks>(m: usize, rows: FewRows<D>);
+
+    /// Runs [`Tile`] of `m` rows.
+    ///
+    /// # Safety
+    /// As for `run`, with `m` rows in x and c, at most `TILE`.
+    unsafe fn tile(m: usize, rows: TileRows);
+
+    /// # Safety
+    /// The processor has the instructions. So for all that follow.
+    unsafe fn zero() -> Self::Sums;
+
+    /// # Safety
+    /// The sums are there.
+    unsafe fn load(at: *const f32) -> Self::Sums;
+
+    /// # Safety
+    /// There is room for the sums.
+    unsafe fn store(at: *mut f32, sums: Self::Sums);
+
+    /// # Safety
+    /// The packed values are there.
+    unsafe fn load_packed(at: *const u32) -> Self::Codes;
+
+    /// # Safety
+    /// There is room for the packed values.
+    unsafe fn store_packed(at: *mut u32, values: Self::Codes);
+
+    /// A packed value in every lane.
+    ///
+    /// # Safety
+    /// It is there.
+    unsafe fn everywhere(at: *const u32) -> Self::Codes;
+
+    /// sums + x · w, of packed values.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn add(sums: Self::Sums, x: Self::Codes, w: Self::Codes) -> Self::Sums;
+
+    /// sums + part · scale.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn add_scaled(sums: Self::Sums, part: Self::Sums, scale: Self::Sums) -> Self::Sums;
+
+    /// Bytes 4 v to 4 v + 4 of each row, for v = 0 … 7.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [Self::Codes; 8];
+
+    /// The levels of the eight codes of four bits in a lane, of which the high half of a byte comes first; of pairs, the four of codes
+    /// 4 apart.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn nibbles<T: Levels>(codes: Self::Codes) -> [Self::Codes; 8];
+
+    /// The four bytes of a lane as whole numbers, or the two pairs of them.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn bytes(codes: Self::Codes) -> [Self::Codes; 8];
+}
+
+/// What codes of four bits stand for.
+pub trait Levels {
+    const LEVELS: [f32; 16];
+    /// Twice the levels in bf16: in a look-up of words the fifth bit of an index is part of another code.
+    const ROUNDED: [u16; 32] = {
+        let mut rounded = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            rounded[i] = f32_to_bf16(Self::LEVELS[i % 16]);
+            i += 1;
+        }
+        rounded
+    };
+}
+
+/// Where each of eight codes of four bits lies.
+pub const SHIFTS: [u32; 8] = [4, 0, 12, 8, 20, 16, 28, 24];
+
+/// Arrays, which the compiler turns into vectors of the target's baseline.
+#[derive(Clone, Copy)]
+pub struct Portable;
+
+const WIDTH: usize = 8;
+/// Multiply-adds are fused.
+const NEON: bool = cfg!(target_arch = "aarch64");
+
+impl Lanes for Portable {
+    const LANES: usize = WIDTH;
+    const PAIRS: bool = false;
+    const FEW: usize = 4;
+    const TILE: usize = if NEON { 6 } else { 2 };
+    of_rows!(few: 1 by 2 2 by 1 3 by 1 4 by 1, tile: 1 2 3 4 5 6);
+    type Codes = [u32; WIDTH];
+    type Sums = [f32; WIDTH];
+
+    #[inline(always)]
+    unsafe fn run<B: By>(body: B) {
+        // SAFETY: the loop's conditions are the caller's.
+        unsafe { body.run::<Self>() }
+    }
+
+    #[inline(always)]
+    unsafe fn zero() -> Self::Sums {
+        [0.0; WIDTH]
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self::Sums {
+        // SAFETY: the caller's sums.
+        unsafe { at.cast::<Self::Sums>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(at: *mut f32, sums: Self::Sums) {
+        // SAFETY: the caller's room.
+        unsafe { at.cast::<Self::Sums>().write_unaligned(sums) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_packed(at: *const u32) -> Self::Codes {
+        // SAFETY: the caller's values.
+        unsafe { at.cast::<Self::Codes>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store_packed(at: *mut u32, values: Self::Codes) {
+        // SAFETY: the caller's room.
+        unsafe { at.cast::<Self::Codes>().write_unaligned(values) }
+    }
+
+    #[inline(always)]
+    unsafe fn everywhere(at: *const u32) -> Self::Codes {
+        // SAFETY: the caller's value.
+        [unsafe { at.read_unaligned() }; WIDTH]
+    }
+
+    #[inline(always)]
+    unsafe fn add(mut sums: Self::Sums, x: Self::Codes, w: Self::Codes) -> Self::Sums {
+        for i in 0..WIDTH {
+            sums[i] = mul_add::<NEON>(f32::from_bits(x[i]), f32::from_bits(w[i]), sums[i]);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn add_scaled(mut sums: Self::Sums, part: Self::Sums, scale: Self::Sums) -> Self::Sums {
+        for i in 0..WIDTH {
+            sums[i] = mul_add::<NEON>(part[i], scale[i], sums[i]);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [Self::Codes; 8] {
+        let mut turned = [[0; WIDTH]; 8];
+        for lane in 0..WIDTH {
+            let row = rows(lane);
+            for (to, bytes) in turned.iter_mut().zip(row.as_chunks::<4>().0) {
+                to[lane] = u32::from_le_bytes(*bytes);
+            }
+        }
+        turned
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles<T: Levels>(codes: Self::Codes) -> [Self::Codes; 8] {
+        SHIFTS.map(|shift| codes.map(|code| T::LEVELS[(code >> shift & 15) as usize].to_bits()))
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(codes: Self::Codes) -> [Self::Codes; 8] {
+        std::array::from_fn(|j| {
+            codes.map(|code| ((code << (24 - 8 * (j as u32 & 3))) as i32 >> 24) as f32).map(f32::to_bits)
+        })
+    }
+}

@@ -1,0 +1,317 @@
+//! The loops of a product. Each element is a sum over blocks of k: what codes of a block stand for times x, one packed value after the
+//! other, times the scale of the block. That is its order whatever goes along, so a row has the same bits in any company.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "what takes a closure is not inlined into a function of other features"
+)]
+
+use std::ops::Range;
+
+use super::blocks::{Blocks, STEP};
+use super::lanes::{By, Lanes};
+use crate::pool::scratch;
+
+/// Rows of w whose products with few rows are kept at a time.
+pub const STRIP: usize = 64;
+/// Vectors of rows of w in a panel.
+pub const VECTORS: usize = 2;
+
+/// Values in a packed one.
+pub const fn unit<L: Lanes>() -> usize {
+    if L::PAIRS { 2 } else { 1 }
+}
+
+/// Packed values that four bytes of codes become.
+const fn per_code<L: Lanes, D: Blocks>() -> usize {
+    32 / D::BITS / unit::<L>()
+}
+
+/// Packed values of a block.
+pub const fn units<L: Lanes, D: Blocks>() -> usize {
+    D::VALUES / unit::<L>()
+}
+
+/// Values of a step.
+const fn step_values<D: Blocks>() -> usize {
+    8 * STEP / D::BITS
+}
+
+/// Most lanes.
+const MOST: usize = 16;
+
+/// Rows of w in lanes. Those beyond the last row repeat it.
+#[derive(Clone, Copy)]
+struct Side<D> {
+    w: D,
+    rows: [usize; MOST],
+    /// Where the codes of each row begin.
+    starts: [*const u8; MOST],
+}
+
+impl<D: Blocks> Side<D> {
+    #[inline(always)]
+    fn of<L: Lanes>(w: D, first: usize, last: usize) -> Self {
+        let mut side = Self { w, rows: [last; MOST], starts: [std::ptr::null(); MOST] };
+        for lane in 0..L::LANES {
+            side.rows[lane] = (first + lane).min(last);
+            side.starts[lane] = w.start(side.rows[lane]);
+        }
+        side
+    }
+
+    /// The codes of a step from value `at` on: [8][four bytes of each row].
+    ///
+    /// # Safety
+    /// The rows exist, and `at` is in them or their last block; the processor has the instructions.
+    #[inline(always)]
+    unsafe fn codes<L: Lanes>(&self, at: usize) -> [L::Codes; 8] {
+        // SAFETY: the caller's rows and processor.
+        unsafe { L::turned(|lane| self.w.codes(self.rows[lane], self.starts[lane], at)) }
+    }
+
+    /// to [blocks][stride] from the first lane on: the scales of the rows.
+    ///
+    /// # Safety
+    /// The rows exist, and there is room for their scales.
+    #[inline(always)]
+    unsafe fn scales<L: Lanes>(&self, blocks: usize, to: *mut f32, stride: usize) {
+        for lane in 0..L::LANES {
+            // SAFETY: the caller's rows and room.
+            unsafe { self.w.scales(self.rows[lane], blocks, to.add(lane), stride) };
+        }
+    }
+}
+
+/// c [M, STRIP] = the products of M rows of x with at most STRIP rows of w. What codes stand for stays in registers.
+/// GROUPS · LANES rows of w go together, as long as there are as many: sums of one row of x wait for each other.
+pub struct Few<D, const M: usize, const GROUPS: usize>(pub FewRows<D>);
+
+/// What [`Few`] works on.
+pub struct FewRows<D> {
+    pub c: *mut f32,
+    /// [packed values of k padded to blocks, M].
+    pub x: *const u32,
+    pub w: D,
+    pub rows: Range<usize>,
+    pub k: usize,
+}
+
+impl<D: Blocks, const M: usize, const GROUPS: usize> By for Few<D, M, GROUPS> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let FewRows { c, rows, k, .. } = &self.0;
+        let mut scales = scratch::<f32>(k.div_ceil(D::VALUES) * GROUPS * L::LANES);
+        let mut first = rows.start;
+        while first < rows.end {
+            // SAFETY: rows of w, and room for their scales and products; x as whoever made this says.
+            unsafe {
+                let c = c.add(first - rows.start);
+                if first + GROUPS * L::LANES <= rows.end {
+                    groups::<L, D, M, GROUPS>(&self.0, first, c, scales.as_mut_ptr());
+                    first += GROUPS * L::LANES;
+                } else {
+                    groups::<L, D, M, 1>(&self.0, first, c, scales.as_mut_ptr());
+                    first += L::LANES;
+                }
+            }
+        }
+    }
+}
+
+/// c [M, STRIP] = the products of M rows of x with GROUPS · LANES rows of w from `first` on.
+///
+/// # Safety
+/// As for [`Few`]; `scales` has room for those of the rows.
+#[inline(always)]
+unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
+    few: &FewRows<D>,
+    first: usize,
+    c: *mut f32,
+    scales: *mut f32,
+) {
+    let &FewRows { x, w, ref rows, k, .. } = few;
+    let blocks = k.div_ceil(D::VALUES);
+    // SAFETY: the caller's rows and room.
+    unsafe {
+        let mut sides = [Side::of::<L>(w, first, rows.end - 1); GROUPS];
+        let mut sums = [[L::zero(); M]; GROUPS];
+        for g in 0..GROUPS {
+            sides[g] = Side::of::<L>(w, first + g * L::LANES, rows.end - 1);
+            sides[g].scales::<L>(blocks, scales.add(g * L::LANES), GROUPS * L::LANES);
+        }
+        let mut ahead = w.start(first + GROUPS * L::LANES);
+        for block in 0..blocks {
+            let scales = scales.add(block * GROUPS * L::LANES);
+            let mut parts = [[L::zero(); M]; GROUPS];
+            let start = block * D::VALUES;
+            for at in (start..start + D::VALUES).step_by(step_values::<D>()) {
+                ahead = fetch(ahead, GROUPS * L::LANES * STEP);
+                let mut codes = [sides[0].codes::<L>(at); GROUPS];
+                for g in 1..GROUPS {
+                    codes[g] = sides[g].codes::<L>(at);
+                }
+                let mut x = x.add(at / unit::<L>() * M);
+                for v in 0..8 {
+                    let mut values = [D::values::<L>(codes[0][v]); GROUPS];
+                    for g in 1..GROUPS {
+                        values[g] = D::values::<L>(codes[g][v]);
+                    }
+                    for j in 0..per_code::<L, D>() {
+                        for i in 0..M {
+                            let left = L::everywhere(x.add(i));
+                            for g in 0..GROUPS {
+                                parts[g][i] = L::add(parts[g][i], left, values[g][j]);
+                            }
+                        }
+                        x = x.add(M);
+                    }
+                }
+            }
+            for g in 0..GROUPS {
+                let scale = L::load(scales.add(g * L::LANES));
+                for i in 0..M {
+                    sums[g][i] = L::add_scaled(sums[g][i], parts[g][i], scale);
+                }
+            }
+        }
+        for g in 0..GROUPS {
+            for i in 0..M {
+                L::store(c.add(i * STRIP + g * L::LANES), sums[g][i]);
+            }
+        }
+    }
+}
+
+/// Asks for so many bytes, which need not exist, for the second-level cache. Where they end.
+#[inline(always)]
+fn fetch(at: *const u8, bytes: usize) -> *const u8 {
+    for line in (0..bytes).step_by(64) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which reads nothing.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(line).cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = line;
+    }
+    at.wrapping_add(bytes)
+}
+
+/// Rows of w that a panel has.
+pub const fn panel_rows<L: Lanes>() -> usize {
+    VECTORS * L::LANES
+}
+
+/// What rows of w stand for, in panels: to [panels][packed values of k padded][panel_rows], and scales [panels][blocks][panel_rows].
+pub struct Panels<D> {
+    pub to: *mut u32,
+    pub scales: *mut f32,
+    pub w: D,
+    pub rows: Range<usize>,
+    pub k: usize,
+}
+
+impl<D: Blocks> By for Panels<D> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let Self { to, scales, w, rows, k } = self;
+        let blocks = k.div_ceil(D::VALUES);
+        let width = panel_rows::<L>();
+        for (panel, first) in rows.clone().step_by(width).enumerate() {
+            for v in 0..VECTORS {
+                let first = first + v * L::LANES;
+                let side = Side::of::<L>(w, first, rows.end - 1);
+                // SAFETY: rows of w, and room for what they stand for.
+                unsafe {
+                    let scales = scales.add(panel * blocks * width + v * L::LANES);
+                    side.scales::<L>(blocks, scales, width);
+                    let mut ahead = w.start(first + L::LANES);
+                    let mut to = to.add(panel * blocks * units::<L, D>() * width + v * L::LANES);
+                    for at in (0..blocks * D::VALUES).step_by(step_values::<D>()) {
+                        ahead = fetch(ahead, L::LANES * STEP);
+                        let codes = side.codes::<L>(at);
+                        for v in 0..8 {
+                            let values = D::values::<L>(codes[v]);
+                            for j in 0..per_code::<L, D>() {
+                                L::store_packed(to, values[j]);
+                                to = to.add(width);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// c [M, ldc] = the products of M rows of x with panels of w.
+pub struct Tile<const M: usize>(pub TileRows);
+
+/// What [`Tile`] works on.
+#[derive(Clone, Copy)]
+pub struct TileRows {
+    pub c: *mut f32,
+    pub ldc: usize,
+    /// Rows of packed values, of k padded to blocks, so many apart.
+    pub x: *const u32,
+    pub ldx: usize,
+    pub panels: *const u32,
+    pub scales: *const f32,
+    pub count: usize,
+    /// Blocks of a row, and packed values of each.
+    pub blocks: usize,
+    pub units: usize,
+}
+
+impl<const M: usize> By for Tile<M> {
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        let TileRows { c, ldc, x, ldx, panels, scales, count, blocks, units } = self.0;
+        let width = panel_rows::<L>();
+        for panel in 0..count {
+            // SAFETY: the panels, rows and room of whoever made this.
+            unsafe {
+                let c = c.add(panel * width);
+                let mut scales = scales.add(panel * blocks * width);
+                let mut w = panels.add(panel * blocks * units * width);
+                let mut x = x;
+                for block in 0..blocks {
+                    let mut parts = [[L::zero(); VECTORS]; M];
+                    for _ in 0..units {
+                        let right: [L::Codes; VECTORS] = [L::load_packed(w), L::load_packed(w.add(L::LANES))];
+                        let mut row = x;
+                        for i in 0..M {
+                            let left = L::everywhere(row);
+                            for v in 0..VECTORS {
+                                parts[i][v] = L::add(parts[i][v], left, right[v]);
+                            }
+                            // The next row; past the last it is not read.
+                            row = row.wrapping_add(ldx);
+                        }
+                        w = w.add(width);
+                        x = x.add(1);
+                    }
+                    for i in 0..M {
+                        for v in 0..VECTORS {
+                            let c = c.add(i * ldc + v * L::LANES);
+                            let sum = if block == 0 { L::zero() } else { L::load(c) };
+                            let scale = L::load(scales.add(v * L::LANES));
+                            L::store(c, L::add_scaled(sum, parts[i][v], scale));
+                        }
+                    }
+                    scales = scales.add(width);
+                }
+                // A product of no depth.
+                if blocks == 0 {
+                    for i in 0..M {
+                        for v in 0..VECTORS {
+                            L::store(c.add(i * ldc + v * L::LANES), L::zero());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
