@@ -93,14 +93,17 @@ async function serve(folder, port) {
 /** Starts a registry in a process of its own; `stop` ends it. @param {string} folder */
 export async function startRegistry(folder) {
   const started = spawn(process.execPath, [fileURLToPath(import.meta.url), folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
+  if (started.stdout === null) throw new Error('the registry has no output')
   for await (const address of createInterface(started.stdout)) return { address, stop: () => started.kill() }
   throw new Error('the registry ended before it had an address')
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [, , folder, port] = process.argv
+  // Whoever started it has ended, however that came.
+  process.once('disconnect', () => process.exit())
   if (folder === undefined) throw new Error('Usage: node scripts/release/registry.mjs FOLDER [PORT]')
   await serve(folder, Number(port ?? 0))
 }
