@@ -58,6 +58,9 @@ export type { FetchDataset, FetchFile, FetchOptions, FetchPlan, FetchProgress } 
 export { countOf, countText, crowdedText } from './session/examination-notes.js'
 export type { FirstExample } from './session/first-example.js'
 export type { RunData } from './session/open-data.js'
+export type { Answer } from './generate/engine/answer.js'
+export { AnswerText } from './session/answer-text.js'
+export type { AnswerOptions, EngineLoad, ScoreOptions } from './generate/engine/engine.js'
 export {
   TextGenerator,
   type AllOptions,

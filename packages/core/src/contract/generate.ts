@@ -17,6 +17,18 @@ export interface GenerateOptions {
   readonly earlyStopping?: boolean
   readonly noRepeatNgramSize?: number
   readonly repetitionPenalty?: number
+  /** Leave out, when sampling, tokens less likely than this share of the likeliest one (Nguyen et al. 2024, arXiv:2407.01082). */
+  readonly minP?: number
+  /** Taken from the score of every token that was generated so far (OpenAI's; the prompt does not count). */
+  readonly presencePenalty?: number
+  /** The same, as many times as the token was generated. */
+  readonly frequencyPenalty?: number
+  /** Added to the scores of tokens, by their ids. */
+  readonly logitBias?: Readonly<Record<number, number>>
+  /** Ids that end a generation besides those of the model. */
+  readonly stopIds?: readonly number[]
+  /** Go on behind end tokens and stop texts of the template, to `maxNewTokens` or what the request says. */
+  readonly ignoreEnds?: boolean
   /** Texts that end a generation; the text itself is not returned. */
   readonly stop?: readonly string[]
   readonly seed?: number
@@ -25,6 +37,10 @@ export interface GenerateOptions {
    * model, before the settings above change scores. Not with beams.
    */
   readonly logprobs?: number
+  /**
+   * The same for the tokens of the prompt, from the pass that reads it; what stands in the cache already is read again then. Not with beams.
+   */
+  readonly promptLogprobs?: number
   /**
    * What the answer is held to, by the kind of constraint: `{ schema }` (a JSON schema), `{ regex }`, `{ choices }` (texts), `{ lark }` (a
    * grammar), of `@ift/constraints`, or a kind of another package. Not with beams.
@@ -54,8 +70,24 @@ export interface Generation {
   readonly ids: Int32Array
   readonly finish: FinishReason
   readonly promptTokens: number
+  /** Of the prompt's tokens, those that stood in the cache already. */
+  readonly cachedTokens: number
   /** One of each id, where they were asked for. */
   readonly logprobs?: readonly TokenLogProb[]
+  /** One of each token of the prompt, null for the first, where they were asked for. */
+  readonly promptLogprobs?: readonly (TokenLogProb | null)[]
+  /** The token that ended it, with its log-probability where these were asked for; absent where no token did. */
+  readonly end?: { readonly id: number; readonly logprob: TokenLogProb | null }
+  /** The stop text that ended it. */
+  readonly stopText?: string
+}
+
+/** What became certain of an answer: text, and the tokens since the piece before, also those that add none. */
+export interface AnswerPiece {
+  readonly text: string
+  readonly ids: readonly number[]
+  /** One of each id, where they were asked for. */
+  readonly logprobs: readonly TokenLogProb[]
 }
 
 /** State that a `logits` tap sees: scores are f32 [vocab] on the host and may be changed in place. */

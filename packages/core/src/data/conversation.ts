@@ -1,6 +1,6 @@
 import { IftError } from '@ift/tensor'
 import { speakerSplitter } from './collection/speaker-marks.js'
-import { exactJson } from './exact-json.js'
+import { writtenCalls } from './tool-calls.js'
 import {
   isInstruction,
   type InstructionExample,
@@ -8,10 +8,10 @@ import {
   type MessagesExample,
 } from '../contract/data.js'
 
-/** Text of a message; calls of functions without a text are written as JSON. */
+/** Text of a message; calls of functions without a text as `writtenCalls` writes them. */
 export const messageText = (message: Message): string =>
   message.content === '' && message.toolCalls && message.toolCalls.length > 0
-    ? exactJson(message.toolCalls)
+    ? writtenCalls(message.toolCalls)
     : message.content
 
 /** Instruction and input as one user message: the input stands behind an empty line. */

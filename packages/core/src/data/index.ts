@@ -75,6 +75,6 @@ export {
 } from './store/index.js'
 export { builtinTemplates, createChatTemplate } from './template/index.js'
 export { answerOf, exclude, learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
-export { callsOf, functionsOf, type ToolCall } from './tool-calls.js'
+export { callsOf, functionsOf, writtenCalls, type ToolCall } from './tool-calls.js'
 export { withoutAnswer } from './unanswered.js'
 export { validateData, type DataProblem, type ValidationReport } from './validate.js'

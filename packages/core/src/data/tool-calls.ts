@@ -1,5 +1,5 @@
 import { IftError } from '@ift/tensor'
-import { parseExactJson } from './exact-json.js'
+import { exactJson, parseExactJson } from './exact-json.js'
 import type { Message } from '../contract/data.js'
 
 /** A call of a function, whichever of OpenAI's forms it came in. */
@@ -33,6 +33,12 @@ export const callsOf = ({ toolCalls = [] }: Message): readonly ToolCall[] =>
       )
     return { name: given['name'], arguments: parsedArguments(given['arguments'] ?? given['parameters']) }
   })
+
+/**
+ * Calls as the text of an answer, under templates that have no form of their own for them: a JSON list of the calls as the record has them.
+ * A server reads the same form from what a model answers.
+ */
+export const writtenCalls = (calls: readonly unknown[]): string => exactJson(calls)
 
 /** The functions among tools: `{ type: 'function', function: … }` or the function itself. */
 export const functionsOf = (tools: unknown): readonly Record<string, unknown>[] =>

@@ -24,7 +24,12 @@ export class AnswerWriter {
   /** True when a stop text was completed. */
   async push(id: number): Promise<boolean> {
     this.#emit(this.#scanner.push(await this.#stream.push(id)))
-    return this.#scanner.stopped
+    return this.#scanner.found !== null
+  }
+
+  /** The stop text that ended the answer. */
+  get stopText(): string | null {
+    return this.#scanner.found
   }
 
   /** The whole text. */

@@ -133,12 +133,15 @@ const isTooShort = ({ ids, promptTokens, settings }: Choice) =>
  * when every score may count.
  */
 function highestNeeded(
-  { doSample, topK, topP, repetitionPenalty, noRepeatNgramSize, logprobs }: DecodeSettings,
+  { doSample, topK, topP, minP, repetitionPenalty, noRepeatNgramSize, logprobs, ...settings }: DecodeSettings,
   vocab: number,
   heldBack: number,
   constrained: boolean,
 ): number | null {
   if (repetitionPenalty !== 1 || noRepeatNgramSize > 0 || logprobs !== null) return null
+  const { presencePenalty, frequencyPenalty, logitBias } = settings
+  if (presencePenalty !== 0 || frequencyPenalty !== 0 || Object.keys(logitBias).length > 0) return null
+  if (doSample && minP > 0) return null
   // A model that knows what is asked of it likes what it is held to.
   if (constrained) return doSample ? null : within(vocab, likely)
   if (!doSample) return Math.min(vocab, 1 + heldBack)

@@ -30,7 +30,15 @@ import type {
   SequenceAdapters,
 } from '../contract/index.js'
 import { passesOf } from './adapter-passes.js'
-import { outputOf, readInOrder, wants, type Fed, type Feed, type OutputRows } from './feeds.js'
+import {
+  outputOf,
+  readInOrder,
+  wantsNext,
+  type Fed,
+  type Feed,
+  type OutputRows,
+  type RowLogProbs,
+} from './feeds.js'
 import { PrefixTree, type RowsAhead } from './prefix-tree.js'
 import { RecordedSteps } from './recorded-steps.js'
 import { StepLogits } from './step-logits.js'
@@ -80,12 +88,16 @@ interface Pass {
 /** What one pass gives. */
 interface PassResult {
   readonly logits: Tensor | null
-  readonly logProbs: Tensor | null
+  readonly logProbs: RowLogProbs | null
   /** Whether they are to be released. */
   readonly owned: boolean
 }
 
 const pagesAtFirst = 64
+
+function releaseRows({ logProbs, top }: RowLogProbs): void {
+  for (const part of [logProbs, top?.values, top?.indices, top?.logSum]) part?.release()
+}
 
 /**
  * A model with a paged cache: feed tokens, get the scores of the next one. Sequences of several adapters are fed together; each keeps the
@@ -174,6 +186,12 @@ export class Decoder {
     const adapter = this.#choices.get(sequence)!
     this.#known()?.keep(this.#ownerOf(adapter), sequence, ids, this.#ahead(adapter))
     this.remove(sequence)
+  }
+
+  /** Keeps what a sequence that goes on was fed first, for sequences that begin with the same ids. */
+  share(sequence: number, ids: readonly number[]): void {
+    const adapter = this.#choices.get(sequence)!
+    this.#known()?.keep(this.#ownerOf(adapter), sequence, ids, this.#ahead(adapter))
   }
 
   /** Kept prefixes, without those of adapters that have been replaced since. */
@@ -335,7 +353,7 @@ export class Decoder {
         results.push(passes.length === 1 || result.owned ? result : { ...result, ...this.#copy(result) })
       }
       const order = passes.flat()
-      const next = order.filter((i) => wants(feeds[i]!, 'next'))
+      const next = order.filter((i) => wantsNext(feeds[i]!))
       const logits = results.flatMap(({ logits }) => logits ?? [])
       const scores = logits.length === 0 ? null : this.#inOrder(logits, next, results[0]!.owned)
       const logProbs = results.flatMap((result) => result.logProbs ?? [])
@@ -344,12 +362,15 @@ export class Decoder {
         logProbs: () => readInOrder(logProbs, order, feeds),
         release() {
           scores?.release()
-          for (const part of logProbs) part.release()
+          for (const part of logProbs) releaseRows(part)
         },
       }
     } catch (error) {
       for (const { logits, logProbs, owned } of results)
-        if (owned) for (const t of [logits, logProbs]) t?.release()
+        if (owned) {
+          logits?.release()
+          if (logProbs) releaseRows(logProbs)
+        }
       throw error
     }
   }
@@ -451,8 +472,8 @@ export class Decoder {
   /** Scores and log-probabilities of hidden states. */
   #outputs(
     hidden: Tensor,
-    { rows, scored, targets }: OutputRows,
-  ): Partial<Record<'logits' | 'logProbs', Tensor>> {
+    { rows, scored, targets, top }: OutputRows,
+  ): Partial<Pick<PassResult, 'logits' | 'logProbs'>> {
     const { backend, model } = this
     const lmHead: Head = model.lmHead
     const head = (from: number, to: number) => lmHead.forRows?.(from, to) ?? lmHead
@@ -460,7 +481,7 @@ export class Decoder {
     const wanted = tensor(backend, Int32Array.from(targets), [targets.length], 'i32')
     return {
       ...(scored > 0 && { logits: head(0, scored).call(hidden.rows(0, scored)) }),
-      logProbs: ops.logProbs(hidden.rows(scored, rows.length), head(scored, rows.length), wanted),
+      logProbs: ops.topLogProbs(hidden.rows(scored, rows.length), head(scored, rows.length), wanted, top),
     }
   }
 

@@ -27,16 +27,17 @@ export interface RowsAhead {
 export class PrefixTree {
   readonly #cache: PagedKvCache
   readonly #roots = new Map<string, Map<string, Node>>()
-  #nodes = 0
   #time = 0
 
   constructor(cache: PagedKvCache) {
     this.#cache = cache
   }
 
-  /** Pages that are kept. */
+  /** Pages that are kept, and that no sequence holds. */
   get pages(): number {
-    return this.#nodes
+    let count = 0
+    for (const { page } of this.#all()) if (this.#cache.holdersOf(page) === 1) count++
+    return count
   }
 
   /** Tokens of each full page of a sequence; rows ahead of them leave a page with fewer, or none. */
@@ -89,7 +90,6 @@ export class PrefixTree {
         this.#cache.holdPage(page)
         node = { key, level, parent, page, children: new Map(), used: 0 }
         level.set(key, node)
-        this.#nodes++
       }
       node.used = ++this.#time
       parent = node
@@ -107,7 +107,6 @@ export class PrefixTree {
       const { level, parent } = node
       level.delete(node.key)
       this.#cache.letPageGo(node.page)
-      this.#nodes--
       if (!parent || !canGo(parent)) continue
       const place = leaves.findLastIndex(({ used }) => used > parent.used)
       leaves.splice(place + 1, 0, parent)
@@ -119,7 +118,6 @@ export class PrefixTree {
   clear(): void {
     for (const { page } of this.#all()) this.#cache.letPageGo(page)
     this.#roots.clear()
-    this.#nodes = 0
   }
 
   *#all(): Generator<Node> {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import {
+  addBias,
+  addPenalties,
   forbidRepeatedNgrams,
+  keepMinP,
   keepTopK,
   keepTopP,
   logSoftmax,
@@ -19,6 +22,21 @@ describe('scores', () => {
     const scores = f(2, -2, 4, 1)
     penalizeRepetition(scores, [0, 1, 0], 2)
     expect([...scores]).toEqual([1, -4, 4, 1])
+  })
+
+  test('presence takes from a score once, frequency each time, of what was generated', () => {
+    const scores = f(1, 1, 1, 1)
+    addPenalties(scores, [0, 2, 0], { presencePenalty: 0.5, frequencyPenalty: -0.25 })
+    expect([...scores]).toEqual([1, 1, 0.75, 1])
+    addPenalties(scores, [3], { presencePenalty: 0, frequencyPenalty: 0 })
+    addBias(scores, { 1: -100, 3: 2, 9: 5 })
+    expect([...scores]).toEqual([1, -99, 0.75, 3])
+  })
+
+  test('min-p keeps what has a share of the likeliest', () => {
+    const scores = f(0, Math.log(0.5), Math.log(0.49), -20)
+    keepMinP(scores, 0.5)
+    expect([...scores].map((score) => score > none)).toEqual([true, true, false, false])
   })
 
   test('an n-gram does not occur twice', () => {
@@ -90,7 +108,7 @@ describe('stop texts', () => {
     expect(scanner.push('Hi <')).toBe('Hi ')
     expect(scanner.push('b>\nUs')).toBe('<b>')
     expect(scanner.push('er: no')).toBe('')
-    expect(scanner.stopped).toBe(true)
+    expect(scanner.found).not.toBeNull()
     expect(scanner.end()).toBe('')
   })
 

@@ -8,6 +8,32 @@ export function penalizeRepetition(scores: Float32Array, ids: readonly number[],
   }
 }
 
+/** Takes `frequencyPenalty` from a score for each time that the token was generated, and `presencePenalty` once (OpenAI). */
+export function addPenalties(
+  scores: Float32Array,
+  generated: readonly number[],
+  penalties: { readonly presencePenalty: number; readonly frequencyPenalty: number },
+): void {
+  const { presencePenalty, frequencyPenalty } = penalties
+  if (presencePenalty === 0 && frequencyPenalty === 0) return
+  const counts = new Map<number, number>()
+  for (const id of generated) counts.set(id, (counts.get(id) ?? 0) + 1)
+  for (const [id, count] of counts) scores[id]! -= presencePenalty + frequencyPenalty * count
+}
+
+/** Adds to scores, by their ids; ids that the model has not are left out. */
+export function addBias(scores: Float32Array, bias: Readonly<Record<number, number>>): void {
+  for (const [id, value] of Object.entries(bias)) if (Number(id) < scores.length) scores[Number(id)]! += value
+}
+
+/** Keeps tokens that have at least this share of the probability of the likeliest one (Nguyen et al. 2024, arXiv:2407.01082). */
+export function keepMinP(scores: Float32Array, p: number): void {
+  let highest = -Infinity
+  for (const score of scores) if (score > highest) highest = score
+  const least = Math.fround(highest + Math.log(p))
+  for (let i = 0; i < scores.length; i++) if (scores[i]! < least) scores[i] = -Infinity
+}
+
 /** Forbids every token that would complete an n-gram that occurred before, prompt included. */
 export function forbidRepeatedNgrams(scores: Float32Array, ids: readonly number[], size: number): void {
   const start = ids.length - (size - 1)

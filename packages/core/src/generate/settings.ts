@@ -1,7 +1,10 @@
 import { IftError } from '@ift/tensor'
 import {
+  addBias,
+  addPenalties,
   applyTemperature,
   forbidRepeatedNgrams,
+  keepMinP,
   keepTopK,
   keepTopP,
   penalizeRepetition,
@@ -10,10 +13,11 @@ import type { GenerateOptions, LogitsContext } from '../contract/generate.js'
 
 /** Options with every default. */
 export interface DecodeSettings extends Required<
-  Omit<GenerateOptions, 'adapter' | 'logprobs' | 'constraint'>
+  Omit<GenerateOptions, 'adapter' | 'logprobs' | 'promptLogprobs' | 'constraint'>
 > {
   /** Null where none are asked for. */
   readonly logprobs: number | null
+  readonly promptLogprobs: number | null
 }
 
 const defaults: Omit<DecodeSettings, 'maxNewTokens'> = {
@@ -27,9 +31,16 @@ const defaults: Omit<DecodeSettings, 'maxNewTokens'> = {
   earlyStopping: false,
   noRepeatNgramSize: 0,
   repetitionPenalty: 1,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: {},
+  stopIds: [],
+  ignoreEnds: false,
   stop: [],
   seed: 0,
   logprobs: null,
+  promptLogprobs: null,
 }
 
 /** Likeliest tokens in the place of each at most. */
@@ -52,12 +63,21 @@ export function decodeSettings({ adapter: _, constraint, ...options }: GenerateO
   require(Number.isInteger(settings.topK) && settings.topK >= 0, 'topK', 'a whole number, 0 for off')
   require(Number.isInteger(settings.numBeams) && settings.numBeams > 0, 'numBeams', 'a whole number above 0')
   require(settings.repetitionPenalty > 0, 'repetitionPenalty', 'above 0')
-  const { logprobs, numBeams } = settings
-  require(logprobs === null ||
-    (Number.isInteger(logprobs) &&
-      logprobs >= 0 &&
-      logprobs <= mostLogProbs), 'logprobs', `a whole number from 0 to ${mostLogProbs}`)
-  require(logprobs === null || numBeams === 1, 'logprobs', 'left out with numBeams above 1')
+  require(settings.minP >= 0 && settings.minP <= 1, 'minP', 'from 0 to 1')
+  for (const name of ['presencePenalty', 'frequencyPenalty'] as const)
+    require(Number.isFinite(settings[name]), name, 'a number')
+  require(Object.values(settings.logitBias).every((bias) =>
+    Number.isFinite(bias),
+  ), 'logitBias', 'a number for each id')
+  const { numBeams } = settings
+  for (const name of ['logprobs', 'promptLogprobs'] as const) {
+    const asked = settings[name]
+    require(asked === null ||
+      (Number.isInteger(asked) &&
+        asked >= 0 &&
+        asked <= mostLogProbs), name, `a whole number from 0 to ${mostLogProbs}`)
+    require(asked === null || numBeams === 1, name, 'left out with numBeams above 1')
+  }
   require(constraint === undefined || numBeams === 1, 'numBeams', '1 with a constraint')
   return settings
 }
@@ -67,7 +87,7 @@ export type LogitsTap = (scores: Float32Array, context: LogitsContext) => void
 
 /**
  * Runs the processors in Hugging Face's order: repetition, n-grams, end token held back, then, when sampling, temperature,
- * top-k, top-p.
+ * top-k, top-p, min-p. What OpenAI adds to scores comes behind the repetition.
  */
 export function processScores(
   scores: Float32Array,
@@ -78,12 +98,15 @@ export function processScores(
 ): void {
   const { ids, promptTokens } = context
   if (settings.repetitionPenalty !== 1) penalizeRepetition(scores, ids, settings.repetitionPenalty)
+  addPenalties(scores, ids.slice(promptTokens), settings)
+  addBias(scores, settings.logitBias)
   if (settings.noRepeatNgramSize > 0) forbidRepeatedNgrams(scores, ids, settings.noRepeatNgramSize)
   if (ids.length - promptTokens < settings.minNewTokens) for (const id of ends) scores[id] = -Infinity
   if (settings.doSample) {
     if (settings.temperature !== 1) applyTemperature(scores, settings.temperature)
     if (settings.topK > 0) keepTopK(scores, settings.topK)
     if (settings.topP < 1) keepTopP(scores, settings.topP)
+    if (settings.minP > 0) keepMinP(scores, settings.minP)
   }
   tap?.(scores, context)
 }

@@ -1,26 +1,27 @@
 /** Cuts a stream of text at the first stop text, holding back what could be the beginning of one. */
 export class StopScanner {
   #held = ''
-  #stopped = false
+  #found: string | null = null
 
   constructor(readonly stops: readonly string[]) {}
 
-  get stopped(): boolean {
-    return this.#stopped
+  /** The stop text that came first; null as long as none has come. */
+  get found(): string | null {
+    return this.#found
   }
 
   /** Takes text and returns what is certain not to belong to a stop text. */
   push(text: string): string {
-    if (this.#stopped) return ''
+    if (this.#found !== null) return ''
     this.#held += text
-    const found = this.stops
-      .map((stop) => this.#held.indexOf(stop))
-      .filter((at) => at >= 0)
-      .sort((a, b) => a - b)[0]
-    if (found !== undefined) {
-      const out = this.#held.slice(0, found)
+    const first = this.stops
+      .map((stop) => ({ stop, at: this.#held.indexOf(stop) }))
+      .filter(({ at }) => at >= 0)
+      .sort((a, b) => a.at - b.at)[0]
+    if (first !== undefined) {
+      const out = this.#held.slice(0, first.at)
       this.#held = ''
-      this.#stopped = true
+      this.#found = first.stop
       return out
     }
     const keep = this.#longestBeginning()
@@ -33,7 +34,7 @@ export class StopScanner {
   end(): string {
     const out = this.#held
     this.#held = ''
-    return this.#stopped ? '' : out
+    return this.#found === null ? out : ''
   }
 
   /** Length of the longest end of the held text that begins a stop text. */

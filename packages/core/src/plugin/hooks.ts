@@ -11,6 +11,7 @@ import { IftError, type CausalLM } from '@ift/tensor'
 import type { IftConfig, ResolvedConfig } from '../config/schema.js'
 import type { Example, PackedBatch, Sample } from '../contract/data.js'
 import type { LogitsContext } from '../contract/generate.js'
+import type { RouteTable } from '../contract/serve.js'
 import type {
   Checkpoint,
   EvalResult,
@@ -144,6 +145,8 @@ export const createSessionHooks = () =>
     trainer: named('trainer', new SyncHook<[TrainerHandle]>(['trainer'])),
     /** Scores of the next token, after the built-in processors; change them in place. */
     logits: named('logits', new SyncHook<[Float32Array, LogitsContext]>(['scores', 'context'])),
+    /** A server of the session is made: plugins add paths to it. */
+    routes: named('routes', new SyncHook<[RouteTable]>(['routes'])),
     /** The session ends. */
     close: named('close', new AsyncSeriesHook<[]>([])),
   })

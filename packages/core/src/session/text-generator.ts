@@ -129,7 +129,11 @@ export class TextGenerator {
     return Int32Array.of(...frame.before, ...frame.after, ...(await tokenizer.encode(text)).ids)
   }
 
-  async #submit(prompt: Prompt, options: GenerateOptions, request: AnswerOptions): Promise<Answer> {
+  /**
+   * Hands in a prompt; the answer is on its way then. What is wrong with the request is thrown. Unlike `generate` it leaves the text as it
+   * is, white space at its beginning included.
+   */
+  async submit(prompt: Prompt, options: GenerateOptions, request: AnswerOptions = {}): Promise<Answer> {
     const ids = await this.encode(prompt)
     const constraint = await this.#constraints.begin(options.constraint)
     return this.#engine.submit(ids, options, { ...request, constraint })
@@ -143,7 +147,7 @@ export class TextGenerator {
   ): Promise<Generation> {
     const shown = new AnswerText(prompt)
     request.signal?.throwIfAborted()
-    const answer = await this.#submit(prompt, options, request)
+    const answer = await this.submit(prompt, options, request)
     if (onText)
       for await (const piece of answer) {
         const text = shown.piece(piece)
@@ -159,7 +163,7 @@ export class TextGenerator {
     request: AnswerOptions = {},
   ): AsyncGenerator<string> {
     const shown = new AnswerText(prompt)
-    for await (const piece of await this.#submit(prompt, options, request)) {
+    for await (const piece of await this.submit(prompt, options, request)) {
       const text = shown.piece(piece)
       if (text) yield text
     }
@@ -199,7 +203,7 @@ export class TextGenerator {
         const prompt = ids[index]
         if (!prompt) continue
         ended.throwIfAborted()
-        const answer = await this.#submit(prompt, optionsOf(index), { stream: index, signal: ended })
+        const answer = await this.submit(prompt, optionsOf(index), { stream: index, signal: ended })
         const generation = AnswerText.of(prompts[index], await answer.result)
         results[index] = generation
         await onDone?.(generation, index)

@@ -62,6 +62,10 @@ abstract class Unshared implements Decoding, EngineDecoder {
     // There is none.
   }
 
+  share(): void {
+    // Nothing is.
+  }
+
   forgetPrefixes(): void {
     // There are none.
   }

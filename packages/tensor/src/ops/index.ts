@@ -12,7 +12,7 @@ import { embedding, gatherRepeatedRows, gatherRows } from './gather-rows.js'
 import { layerNorm } from './layer-norm.js'
 import { linear } from './linear.js'
 import { linearCrossEntropy } from './linear-cross-entropy.js'
-import { logProbs } from './log-probs.js'
+import { logProbs, topLogProbs } from './log-probs.js'
 import { lowRankLinear } from './low-rank-linear.js'
 import { matmul } from './matmul.js'
 import { mul } from './mul.js'
@@ -62,6 +62,7 @@ export const ops = {
   sub,
   swiglu,
   tanh,
+  topLogProbs,
   topRows,
 } as const
 

@@ -1,10 +1,14 @@
-import type { Generation } from '../../contract/generate.js'
+import type { AnswerPiece, Generation } from '../../contract/generate.js'
 
 /** An answer on its way: its text piece by piece, as it becomes certain, and in the end the whole. */
 export class Answer implements AsyncIterable<string> {
   /** Rejects with what ended the request: an error, or the reason of its cancellation. */
   readonly result: Promise<Generation>
-  readonly #pieces: string[] = []
+  /** When its first tokens were fed, in milliseconds (`performance.now`); null while it waits. */
+  begun: number | null = null
+  /** When each of its tokens was chosen. */
+  readonly times: number[] = []
+  readonly #pieces: AnswerPiece[] = []
   #ended = false
   #wake: (() => void) | null = null
   #resolve!: (generation: Generation) => void
@@ -23,8 +27,13 @@ export class Answer implements AsyncIterable<string> {
     this.result.catch(() => undefined)
   }
 
-  /** The pieces from now on; one reader. To stop reading cancels the request. */
+  /** The text from now on; one reader. To stop reading cancels the request. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
+    for await (const { text } of this.pieces()) if (text) yield text
+  }
+
+  /** The text from now on with its tokens; one reader. To stop reading cancels the request. */
+  async *pieces(): AsyncGenerator<AnswerPiece, void> {
     try {
       for (;;) {
         const pieces = this.#pieces.splice(0)
@@ -39,8 +48,8 @@ export class Answer implements AsyncIterable<string> {
     }
   }
 
-  /** For the engine: more text. */
-  push(piece: string): void {
+  /** For the engine: more of it. */
+  push(piece: AnswerPiece): void {
     this.#pieces.push(piece)
     this.#wake?.()
   }

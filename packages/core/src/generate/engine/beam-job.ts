@@ -58,13 +58,16 @@ export class BeamJob extends Job {
     const { tokenizer, ends, stops, answer } = this.#parts
     const ids = this.#search.best().slice(this.#prompt.length)
     const ended = ends.has(ids.at(-1) ?? -1)
+    let shown: number[] = []
     const writer = new AnswerWriter(tokenizer, stops, (text) => {
-      answer.push(text)
+      answer.push({ text, ids: shown, logprobs: [] })
+      shown = []
     })
     const kept: number[] = []
     let stopped = false
     for (const id of ended ? ids.slice(0, -1) : ids) {
       kept.push(id)
+      shown.push(id)
       stopped = await writer.push(id)
       if (stopped) break
     }
@@ -75,6 +78,9 @@ export class BeamJob extends Job {
         ids: Int32Array.from(kept),
         finish: stopped ? 'stop' : ended ? 'eos' : 'length',
         promptTokens: this.#prompt.length,
+        cachedTokens: this.cached,
+        ...(ended && !stopped && { end: { id: ids.at(-1)!, logprob: null } }),
+        ...(writer.stopText !== null && { stopText: writer.stopText }),
       })
     }
   }

@@ -6,7 +6,7 @@ import type { Tokenizer } from '../../contract/tokenizer.js'
 import { saidVirtual } from '../../data/virtual-tokens.js'
 import { choose } from '../choose.js'
 import type { DecoderPages } from '../decoder.js'
-import type { Fed } from '../feeds.js'
+import { wantsNext, type Fed, type Wanted } from '../feeds.js'
 import { decodeSettings, type LogitsTap } from '../settings.js'
 import { Answer } from './answer.js'
 import { BeamJob } from './beam-job.js'
@@ -53,6 +53,8 @@ export interface RequestOptions {
 export interface AnswerOptions extends RequestOptions {
   /** Stream of the random numbers of the seed: equal requests of different streams have different answers. 0 when omitted. */
   readonly stream?: number
+  /** An answer to the same prompt: this one begins when that has read it, and goes on from there. */
+  readonly behind?: Answer | undefined
   /** What the answer is held to, at its beginning; it is the answer's own. */
   readonly constraint?: ConstraintState | null
 }
@@ -86,6 +88,8 @@ export class Engine {
   readonly #cancelled = new Map<Job, unknown>()
   /** What is undone when a job has ended: listeners and timers. */
   readonly #endings = new Map<Job, () => void>()
+  /** Jobs that wait for another one to have read their prompt, by its id. */
+  readonly #behind = new Map<number, Job[]>()
   #nextId = 0
   #loop: Promise<void> | null = null
   #closed = false
@@ -108,9 +112,13 @@ export class Engine {
   get load(): EngineLoad {
     const { running, waiting, preemptions } = this.#scheduler
     return {
-      ...{ running: running.length, waiting: waiting.length, preemptions },
+      ...{ running: running.length, waiting: waiting.length + this.#held, preemptions },
       pages: this.#parts.decoder.pages,
     }
+  }
+
+  get #held(): number {
+    return [...this.#behind.values()].reduce((sum, jobs) => sum + jobs.length, 0)
   }
 
   /**
@@ -119,8 +127,11 @@ export class Engine {
    */
   submit(prompt: ArrayLike<number>, options: GenerateOptions, request: AnswerOptions = {}): Answer {
     this.check(prompt, options)
-    const { tokenizer, ends, stop, room } = this.#parts
+    const { tokenizer, room } = this.#parts
     const asked = decodeSettings(options)
+    const [ends, stop] = asked.ignoreEnds
+      ? [new Set(asked.stopIds), []]
+      : [new Set([...this.#parts.ends, ...asked.stopIds]), this.#parts.stop]
     const order = this.#order(options.adapter, request)
     const left = (room(order.adapter).positions ?? Infinity) - prompt.length
     const settings = { ...asked, maxNewTokens: Math.min(asked.maxNewTokens, left) }
@@ -134,7 +145,7 @@ export class Engine {
     }
     const job =
       settings.numBeams === 1 ? new SampleJob(order, prompt, parts) : new BeamJob(order, prompt, parts)
-    this.#enter(job, request)
+    this.#enter(job, request, request.behind?.id)
     return answer
   }
 
@@ -207,7 +218,8 @@ export class Engine {
     }
   }
 
-  #enter(job: Job, { signal, timeout }: RequestOptions): void {
+  /** `behind`: id of the job that reads the prompt of this one. */
+  #enter(job: Job, { signal, timeout }: RequestOptions, behind?: number): void {
     const abort = () => {
       this.#cancel(job, signal!.reason)
     }
@@ -225,9 +237,21 @@ export class Engine {
       signal?.removeEventListener('abort', abort)
       clearTimeout(timer)
     })
-    this.#scheduler.add(job)
+    const others = behind === undefined ? undefined : this.#behind.get(behind)
+    if (others) others.push(job)
+    else {
+      this.#scheduler.add(job)
+      this.#behind.set(job.id, [])
+    }
     if (signal?.aborted) abort()
     this.#loop ??= this.#run()
+  }
+
+  /** The prompt of a job has been read, or will not be: those that waited for that begin. */
+  #followed(job: Job): void {
+    for (const other of this.#behind.get(job.id) ?? [])
+      if (this.#endings.has(other)) this.#scheduler.add(other)
+    this.#behind.delete(job.id)
   }
 
   /** Ends a job before the next step: what is under way in this one is the others' too. */
@@ -259,6 +283,7 @@ export class Engine {
     if (shares.length === 0) return this.#scheduler.waiting.length > 0
     let fed: Fed | null = null
     try {
+      for (const { job } of shares) job.steps()
       const wanted = shares.map(({ job, line, tokens }) => job.wanted(line, tokens))
       fed = this.#parts.decoder.pass(
         shares.map(({ line: { sequence, ids, fed }, tokens }, i) => ({
@@ -277,12 +302,12 @@ export class Engine {
   }
 
   /** Gives jobs what a step has found. */
-  async #take(shares: readonly Share[], wanted: readonly unknown[], fed: Fed): Promise<void> {
+  async #take(shares: readonly Share[], wanted: readonly Wanted[], fed: Fed): Promise<void> {
     const { decoder, tap } = this.#parts
     const rows = new Map<Job, number[]>()
     let next = 0
     for (const [i, { job }] of shares.entries())
-      if (wanted[i] === 'next') rows.set(job, [...(rows.get(job) ?? []), next++])
+      if (wantsNext({ wanted: wanted[i]! })) rows.set(job, [...(rows.get(job) ?? []), next++])
     const samples = [...rows.keys()].filter((job) => job instanceof SampleJob)
     const chosen = fed.scores
       ? await choose(
@@ -291,8 +316,9 @@ export class Engine {
           tap,
         )
       : []
-    const scores = await fed.logProbs()
-    const scored = shares.flatMap(({ job }) => (job instanceof ScoreJob ? [job] : []))
+    const logProbs = await fed.logProbs()
+    const scored = shares.flatMap(({ job }, i) => (typeof wanted[i] === 'object' ? [job] : []))
+    for (const [i, job] of scored.entries()) if (job instanceof SampleJob) job.takePrompt(logProbs[i]!)
     const done = async (job: Job, take: () => Deliver | Promise<Deliver>) => {
       try {
         const deliver = await take()
@@ -308,11 +334,16 @@ export class Engine {
         done(job, () => {
           const found = chosen[i]!
           if ('error' in found) throw found.error
+          if (job.isNew) {
+            if (!job.isWhole) decoder.share(job.lines[0]!.sequence, job.ids)
+            this.#followed(job)
+          }
           return job.take(found.id, found.logprob)
         }),
       ),
     )
-    for (const [i, job] of scored.entries()) await done(job, () => job.take(scores[i]!))
+    for (const [i, job] of scored.entries())
+      if (job instanceof ScoreJob) await done(job, () => job.take(logProbs[i]!.logProbs))
     for (const [job, at] of rows)
       if (job instanceof BeamJob)
         await done(job, async () => {
@@ -329,6 +360,9 @@ export class Engine {
     this.#cancelled.delete(job)
     job.release(this.#parts.decoder, true)
     this.#scheduler.remove(job)
+    this.#followed(job)
+    for (const others of this.#behind.values())
+      if (others.includes(job)) others.splice(others.indexOf(job), 1)
     if (failed) job.fail(error)
   }
 
@@ -336,7 +370,8 @@ export class Engine {
   async close(): Promise<void> {
     this.#closed = true
     const { running, waiting } = this.#scheduler
-    for (const job of [...running, ...waiting]) this.#cancel(job, closed())
+    for (const job of [...running, ...waiting, ...[...this.#behind.values()].flat()])
+      this.#cancel(job, closed())
     await this.#loop
   }
 }

@@ -1,6 +1,6 @@
 import type { AdapterChoice } from '../../contract/adapters.js'
 import type { Decoder } from '../decoder.js'
-import type { Feed } from '../feeds.js'
+import type { Wanted } from '../feeds.js'
 
 /** What an engine needs of a decoder. */
 export type EngineDecoder = Pick<
@@ -13,6 +13,7 @@ export type EngineDecoder = Pick<
   | 'fork'
   | 'remove'
   | 'end'
+  | 'share'
   | 'pass'
   | 'pages'
   | 'pagesFor'
@@ -52,6 +53,8 @@ export abstract class Job {
   readonly width: number = 1
   /** Whether it can go on from what other sequences began with, without computing it. */
   readonly takesPrefixes: boolean = true
+  /** Tokens of its beginning that stood in the cache when it began first. */
+  cached = 0
   /** Pages that it takes beside those for its tokens, while it takes a step. */
   readonly pagesAside: number = 0
 
@@ -65,8 +68,13 @@ export abstract class Job {
   /** Tokens of the line that it begins with, what was generated before it had to make room included. */
   abstract beginning(): readonly number[]
 
+  /** It is in a step; called before each. */
+  steps(): void {
+    // Who asked may want to know.
+  }
+
   /** What is asked of the next tokens of a line. */
-  wanted(line: Line, tokens: number): NonNullable<Feed['wanted']> {
+  wanted(line: Line, tokens: number): Wanted {
     return unfed(line) === tokens ? 'next' : 'nothing'
   }
 

@@ -1,12 +1,13 @@
 import type { Tokenizer } from '../../contract/tokenizer.js'
 import type { ConstraintState } from '../../contract/constraint.js'
-import type { FinishReason, TokenLogProb } from '../../contract/generate.js'
+import type { FinishReason, Generation, TokenLogProb } from '../../contract/generate.js'
 import { AnswerWriter } from '../answer-writer.js'
 import type { Choice } from '../choose.js'
 import { Random } from '../random.js'
 import type { DecodeSettings } from '../settings.js'
 import type { Answer } from './answer.js'
-import { Job, type JobOrder } from './job.js'
+import type { FedLogProbs, Wanted } from '../feeds.js'
+import { Job, type JobOrder, type Line } from './job.js'
 
 /** What an answer is made with. */
 export interface AnswerParts {
@@ -25,6 +26,7 @@ export interface AnswerParts {
 
 /** A prompt that is continued token by token. */
 export class SampleJob extends Job implements Choice {
+  override readonly takesPrefixes: boolean
   readonly ids: number[]
   readonly promptTokens: number
   readonly settings: DecodeSettings
@@ -34,6 +36,10 @@ export class SampleJob extends Job implements Choice {
   readonly #writer: AnswerWriter
   readonly #answer: Answer
   readonly #logprobs: TokenLogProb[] = []
+  /** Of the prompt as far as it was read. */
+  readonly #promptLogprobs: (TokenLogProb | null)[] = [null]
+  /** Tokens that the pieces so far have told of. */
+  #told = 0
 
   constructor(
     order: JobOrder,
@@ -44,22 +50,50 @@ export class SampleJob extends Job implements Choice {
     this.ids = Array.from(prompt)
     this.promptTokens = prompt.length
     this.settings = settings
+    this.takesPrefixes = settings.promptLogprobs === null
     this.random = new Random(settings.seed, stream)
     this.ends = ends
     this.constraint = constraint
     this.#answer = answer
     this.#writer = new AnswerWriter(tokenizer, stops, (text) => {
-      answer.push(text)
+      this.#tell(text)
     })
   }
 
+  /** Whether nothing was chosen so far. */
+  get isNew(): boolean {
+    return this.ids.length === this.promptTokens
+  }
+
   beginning(): readonly number[] {
+    if (this.#promptLogprobs.length < this.promptTokens) this.#promptLogprobs.length = 1
     return this.ids
+  }
+
+  override wanted(line: Line, tokens: number): Wanted {
+    const { promptLogprobs: top } = this.settings
+    if (top === null || this.#promptLogprobs.length === this.promptTokens) return super.wanted(line, tokens)
+    const end = line.fed + tokens
+    const ids = this.ids.slice(line.fed + 1, end + 1)
+    return { ids, top, next: end === line.ids.length }
+  }
+
+  override steps(): void {
+    this.#answer.begun ??= performance.now()
+  }
+
+  /** Takes log-probabilities of the prompt, in their order. */
+  takePrompt({ logProbs, top }: FedLogProbs): void {
+    for (const [i, logprob] of logProbs.entries()) {
+      const id = this.ids[this.#promptLogprobs.length]!
+      this.#promptLogprobs.push({ id, logprob, top: top[i]! })
+    }
   }
 
   /** Takes the token that was chosen; when it is the last, what gives the answer to who asked. */
   async take(id: number, logprob: TokenLogProb | null): Promise<(() => void) | null> {
-    if (this.ends.has(id)) return this.#finish('eos')
+    this.#answer.times.push(performance.now())
+    if (this.ends.has(id)) return this.#finish('eos', { id, logprob })
     this.constraint?.accept(id)
     this.ids.push(id)
     this.lines[0]?.ids.push(id)
@@ -70,13 +104,31 @@ export class SampleJob extends Job implements Choice {
     return isFull ? this.#finish('length') : null
   }
 
-  async #finish(finish: FinishReason): Promise<() => void> {
-    const { promptTokens, settings } = this
+  /** Text that has become certain, with the tokens that nothing was said of. */
+  #tell(text: string): void {
+    const from = this.#told
+    this.#told = this.ids.length - this.promptTokens
+    this.#answer.push({
+      text,
+      ids: this.ids.slice(this.promptTokens + from),
+      logprobs: this.#logprobs.slice(from),
+    })
+  }
+
+  async #finish(finish: FinishReason, end?: Generation['end']): Promise<() => void> {
+    const { promptTokens, settings, cached: cachedTokens } = this
     const text = await this.#writer.end()
+    const { stopText } = this.#writer
+    if (this.#told < this.ids.length - promptTokens) this.#tell('')
     const ids = Int32Array.from(this.ids.slice(promptTokens))
     const logprobs = settings.logprobs === null ? {} : { logprobs: this.#logprobs }
     return () => {
-      this.#answer.finish({ text, ids, finish, promptTokens, ...logprobs })
+      this.#answer.finish({
+        ...{ text, ids, finish, promptTokens, cachedTokens, ...logprobs },
+        ...(settings.promptLogprobs !== null && { promptLogprobs: this.#promptLogprobs }),
+        ...(end && { end }),
+        ...(stopText !== null && { stopText }),
+      })
     }
   }
 

@@ -26,6 +26,8 @@ export class Scheduler {
   readonly #fail: (job: Job, error: unknown) => void
   /** Sequences without tokens, which keep the virtual tokens of a method in the cache from one job to the next. */
   readonly #anchors = new Map<AdapterChoice, number>()
+  /** Jobs that have been running. */
+  readonly #begun = new WeakSet<Job>()
   #preemptions = 0
 
   /** `fail` ends a job that cannot begin. */
@@ -136,6 +138,7 @@ export class Scheduler {
       const { sequence, tokens } = job.takesPrefixes
         ? decoder.begin(ids, job.adapter)
         : { sequence: decoder.add(job.adapter), tokens: 0 }
+      if (!this.#begun.has(job)) job.cached = tokens
       job.lines.push({ sequence, ids, fed: tokens })
       const growth = [...this.#running, job].flatMap(({ lines }) =>
         lines.map((line) => [line.sequence, unfed(line) + 1] as const),
@@ -145,6 +148,7 @@ export class Scheduler {
       if (decoder.hasRoom(decoder.pagesFor(growth) + aside)) {
         this.#waiting.shift()
         insert(this.#running, job)
+        this.#begun.add(job)
         return true
       }
       job.release(decoder, false)

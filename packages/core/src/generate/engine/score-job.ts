@@ -1,3 +1,4 @@
+import type { WantedLogProbs } from '../feeds.js'
 import { Job, type JobOrder, type Line } from './job.js'
 
 /** A text whose tokens are scored as it is fed. */
@@ -29,8 +30,8 @@ export class ScoreJob extends Job {
     return this.#ids.slice(0, -1)
   }
 
-  override wanted({ fed }: Line, tokens: number): readonly number[] {
-    return this.#ids.slice(fed + 1, fed + 1 + tokens)
+  override wanted({ fed }: Line, tokens: number): WantedLogProbs {
+    return { ids: this.#ids.slice(fed + 1, fed + 1 + tokens), top: 0, next: false }
   }
 
   /** Takes log-probabilities of the next tokens; when they are the last, what gives the scores to who asked. */

@@ -1,0 +1,46 @@
+import { basename } from 'node:path'
+import { baseName, type AdapterChoice, type OpenModel } from '@ift/core'
+import { HttpError } from './wire/errors.js'
+import type { ServeOptions } from './options.js'
+
+/** A model as clients name it. */
+export interface ServedModel {
+  readonly id: string
+  /** Of several adapters, the one that answers; undefined where there is no choice. */
+  readonly adapter: AdapterChoice | undefined
+}
+
+/** The base and its adapters, by the names in `model`. */
+export class Models {
+  readonly #open: OpenModel
+  readonly base: ServedModel
+
+  constructor(open: OpenModel, { name }: ServeOptions) {
+    this.#open = open
+    this.base = { id: name ?? publicName(open.name), adapter: open.adapters ? null : undefined }
+  }
+
+  /** All of them, the base first. */
+  list(): readonly ServedModel[] {
+    const names = this.#open.adapters?.names ?? []
+    return [this.base, ...names.map((id) => ({ id, adapter: id }))]
+  }
+
+  /** The one of a request; the base where it names none. 404 for one that there is not. */
+  named(model: string | undefined): ServedModel {
+    if (model === undefined || model === '') return this.base
+    const found = this.list().find(({ id }) => id === model)
+    if (found) return found
+    if (model === baseName) return this.base
+    const names = this.list().map(({ id }) => `"${id}"`)
+    const shown = model.length > 100 ? `${model.slice(0, 100)}…` : model
+    throw new HttpError(404, 'model_not_found', `There is no model "${shown}": ${names.join(', ')}.`, {
+      param: 'model',
+      headers: { 'x-should-retry': 'false' },
+    })
+  }
+}
+
+/** An id on the hub as it is; of a path the last part, because the others are nobody's business. */
+const publicName = (name: string): string =>
+  /^[\w.-]+\/[\w.-]+$/.test(name) && !/^\.{1,2}\//.test(name) ? name : basename(name) || baseName

@@ -1,0 +1,35 @@
+/** How a server behaves. */
+export interface ServeOptions {
+  /** Without it requests of anybody are answered; with it only those that have it. */
+  readonly apiKey?: string
+  /** Names in `Host` besides those of this machine's own (localhost, 127.0.0.1, [::1]). */
+  readonly allowHosts?: readonly string[]
+  /** Origins of pages that may ask, as browsers write them: `https://chat.example`. */
+  readonly allowOrigins?: readonly string[]
+  /** Name of the model in `model`; the last part of its path, or its id on the hub, when absent. */
+  readonly name?: string
+  /** New tokens of an answer at most; the rest of the context when absent. */
+  readonly maxTokens?: number
+  /** Requests that wait at most; 256 when absent. */
+  readonly maxQueue?: number
+  /** Refuse fields of requests that are not known. They are ignored otherwise, and named in `x-ift-ignored`. */
+  readonly strict?: boolean
+  /** Milliseconds of silence after which a stream shows that it is alive; 15,000 when absent. */
+  readonly ping?: number
+  /** Milliseconds after which a reader that takes nothing is dropped; 60,000 when absent. */
+  readonly patience?: number
+  /** Told of what happens, a line each; nobody when absent. */
+  readonly log?: (line: string) => void
+  /** Write prompts and answers to the log. */
+  readonly logPrompts?: boolean
+  /** The clock and the ids of replies, for tests. */
+  readonly stamp?: Stamp
+}
+
+/** What makes one reply differ from an equal one. */
+export interface Stamp {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Letters and digits that no other reply has. */
+  id(): string
+}

@@ -1,0 +1,105 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { ServeOptions } from './options.js'
+import { HttpError } from './wire/errors.js'
+
+/** Names of this machine for itself. */
+const own = ['localhost', '127.0.0.1', '[::1]']
+
+/** Where a server is reached; null where requests come from a program of which nobody knows. */
+export interface Bound {
+  readonly host: string
+  readonly port: number
+}
+
+const forbidden = (code: string, message: string) =>
+  new HttpError(403, code, message, { type: 'permission_error', headers: { 'x-should-retry': 'false' } })
+
+const bracketed = (host: string) => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
+
+/** `name:port` as its parts; null for what is none. */
+function splitHost(host: string): { readonly name: string; readonly port: string } | null {
+  const [, name, port = ''] = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(host) ?? []
+  return name === undefined ? null : { name: name.toLowerCase(), port }
+}
+
+/** Decides who may ask: by the name that is asked for, the page that asks, and a key. */
+export class Gate {
+  readonly #names: ReadonlySet<string>
+  readonly #origins: ReadonlySet<string>
+  readonly #key: Buffer | null
+  readonly #token: Buffer
+  readonly #bound: Bound | null
+
+  /** `token`: what the page shows. */
+  constructor(
+    { apiKey, allowHosts = [], allowOrigins = [] }: ServeOptions,
+    token: string,
+    bound: Bound | null,
+  ) {
+    this.#token = digest(token)
+    const bind = bound && !['0.0.0.0', '::'].includes(bound.host) ? [bracketed(bound.host)] : []
+    this.#names = new Set([...own, ...bind, ...allowHosts.map(bracketed)].map((name) => name.toLowerCase()))
+    this.#origins = new Set(allowOrigins)
+    this.#key = apiKey === undefined ? null : digest(apiKey)
+    this.#bound = bound
+  }
+
+  /**
+   * Throws 403 unless the request is for one of our names, at our port: a page can give any name the address of this machine (DNS
+   * rebinding). `hosts`: all Host headers.
+   */
+  checkHost(hosts: readonly string[]): void {
+    const found = hosts.length === 1 ? splitHost(hosts[0]!) : null
+    const isPort = (port: string) =>
+      this.#bound === null || (port === '' ? this.#bound.port === 80 : Number(port) === this.#bound.port)
+    if (found && this.#names.has(found.name) && isPort(found.port)) return
+    const shown = hosts.length === 1 ? JSON.stringify(hosts[0]!.slice(0, 100)) : `${hosts.length} of them`
+    throw forbidden(
+      'host_not_allowed',
+      `Host: expected one of the names of this server at its port, found ${shown}. Allow a name with --allow-host.`,
+    )
+  }
+
+  /** The origin to be told that it may read the reply; null where none asks. Throws 403 for a page that may not ask. */
+  checkOrigin(headers: Headers): string | null {
+    const origin = headers.get('origin')
+    if (origin === null) {
+      if (headers.get('sec-fetch-site') === 'cross-site')
+        throw forbidden('origin_not_allowed', 'Pages of other sites may not ask this server.')
+      return null
+    }
+    if (this.#origins.has(origin) || this.#isOwn(origin)) return origin
+    throw forbidden(
+      'origin_not_allowed',
+      `Origin: ${JSON.stringify(origin.slice(0, 100))} may not ask this server. Allow it with --allow-origin.`,
+    )
+  }
+
+  #isOwn(origin: string): boolean {
+    const [, host = ''] = /^http:\/\/(.*)$/.exec(origin) ?? []
+    const found = splitHost(host)
+    if (!found || !this.#bound || !this.#names.has(found.name)) return false
+    return found.port === '' ? this.#bound.port === 80 : Number(found.port) === this.#bound.port
+  }
+
+  /**
+   * Throws 401 for a request without the key. Without a key all may ask, but for what belongs to the page (`needsToken`): that takes the
+   * token of this process, or the key.
+   */
+  checkKey(headers: Headers, needsToken = false): void {
+    if (this.#key === null && !needsToken) return
+    const [, bearer] = /^Bearer +(\S+)\s*$/i.exec(headers.get('authorization') ?? '') ?? []
+    const given = bearer ?? headers.get('x-api-key') ?? ''
+    const keys = [...(this.#key ? [this.#key] : []), ...(needsToken ? [this.#token] : [])]
+    const found = digest(given)
+    if (keys.filter((key) => timingSafeEqual(found, key)).length > 0) return
+    throw new HttpError(
+      401,
+      'invalid_api_key',
+      given === '' ? 'A key is needed: Authorization: Bearer KEY' : 'The key is wrong.',
+      { type: 'authentication_error', headers: { 'www-authenticate': 'Bearer' } },
+    )
+  }
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

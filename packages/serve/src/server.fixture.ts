@@ -1,0 +1,64 @@
+// A server over a tiny model, for tests.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Ift, type IftConfig, type IftPlugin } from '@ift/core'
+import { plugin as cpu } from '@ift/kernels-cpu'
+import { plugin as llama } from '@ift/model-llama'
+import { createServer, type Server } from './server.js'
+import type { ServeOptions } from './options.js'
+
+/** The model of the quick start: 4.7 M parameters, 2,048 tokens, 512 positions, trained on words. */
+export const tinyModel = fileURLToPath(new URL('../../../examples/quickstart/model', import.meta.url))
+
+export interface TestServer {
+  readonly ift: Ift
+  readonly server: Server
+  /** Sends JSON; the path begins with a slash. */
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>
+  get(path: string, init?: RequestInit): Promise<Response>
+  close(): Promise<void>
+}
+
+/** A server over the tiny model, whose replies have the ids 1, 2, … and one time. */
+export async function testServer(
+  options: ServeOptions = {},
+  config: Partial<IftConfig> = {},
+  plugins: readonly IftPlugin[] = [],
+): Promise<TestServer> {
+  const cwd = mkdtempSync(join(tmpdir(), 'ift-serve-'))
+  const base: IftConfig = { weights: tinyModel, template: 'alpaca', device: 'cpu', dtype: 'f32', threads: 2 }
+  const ift = await Ift.load({ cwd, config: { ...base, ...config }, plugins: [cpu, llama, ...plugins] })
+  let ids = 0
+  const stamp = { now: () => 1_790_000_000_000, id: () => String(++ids) }
+  const server = createServer(ift, { stamp, name: 'tiny', ...options })
+  await server.ready
+  const to = (path: string) => new URL(path, 'http://127.0.0.1:8410')
+  return {
+    ...{ ift, server },
+    post: (path, body, init = {}) =>
+      server.fetch(
+        new Request(to(path), {
+          method: 'POST',
+          body: typeof body === 'string' ? body : JSON.stringify(body),
+          ...init,
+          headers: withHeaders(init.headers, { 'content-type': 'application/json' }),
+        }),
+      ),
+    get: (path, init = {}) =>
+      server.fetch(new Request(to(path), { ...init, headers: withHeaders(init.headers) })),
+    async close() {
+      await server.close()
+      await ift.close()
+      rmSync(cwd, { recursive: true })
+    },
+  }
+}
+
+/** Headers of a client on this machine, with those of a test. */
+function withHeaders(given: RequestInit['headers'], more: Readonly<Record<string, string>> = {}): Headers {
+  const headers = new Headers({ host: '127.0.0.1:8410', ...more })
+  for (const [name, value] of new Headers(given)) headers.set(name, value)
+  return headers
+}

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import { version, type Ift, type OpenModel, type TextGenerator } from '@ift/core'
+import { Models } from './models.js'
+import { TokenTexts } from './wire/logprobs.js'
+import type { ServeOptions, Stamp } from './options.js'
+
+/** What routes answer with: a model that is open, and how the server behaves. */
+export interface Serving {
+  readonly ift: Ift
+  readonly open: OpenModel
+  readonly generator: TextGenerator
+  readonly models: Models
+  readonly options: ServeOptions
+  readonly stamp: Stamp
+  /** `system_fingerprint` of replies: with the same one, and the same seed, a request has the same answer. */
+  readonly fingerprint: string
+  readonly texts: TokenTexts
+}
+
+/** The time, and random ids. */
+export const stamp: Stamp = { now: () => Date.now(), id: () => randomBytes(12).toString('hex') }
+
+/** Opens the model of a session's config. */
+export async function openServing(ift: Ift, options: ServeOptions): Promise<Serving> {
+  const open = await ift.openModel()
+  const generator = await ift.createGenerator(open, { keepPrefixes: true })
+  const fingerprint = `ift_${version}_${open.fingerprint.slice(0, 10)}`
+  const models = new Models(open, options)
+  return {
+    ift,
+    open,
+    generator,
+    models,
+    options,
+    stamp: options.stamp ?? stamp,
+    fingerprint,
+    texts: new TokenTexts(open.tokenizer),
+  }
+}

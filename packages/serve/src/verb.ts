@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs'
+import { Ift, IftError, localPath, verb } from '@ift/core'
+import { listen } from './listen.js'
+import { createServer } from './server.js'
+
+const listed = (text: string | undefined): readonly string[] =>
+  (text ?? '').split(',').flatMap((part) => part.trim() || [])
+
+/** The key of the command line, of a file, or of the environment. */
+function keyOf(key: string | undefined, file: string | undefined, cwd: string): string | undefined {
+  if (key !== undefined && file !== undefined)
+    throw new IftError('IFT_USAGE', 'The key is given twice.', 'Leave out --api-key or --api-key-file.')
+  const found = file === undefined ? (key ?? process.env['IFT_API_KEY']) : read(localPath(cwd, file))
+  if (found === undefined) return undefined
+  if (!/^[\x21-\x7e]{1,512}$/.test(found))
+    throw new IftError(
+      'IFT_USAGE',
+      'A key expected 1 to 512 visible ASCII characters without spaces.',
+      'Make one: openssl rand -hex 32',
+    )
+  return found
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    throw new IftError('IFT_FILE_UNREADABLE', `The key cannot be read from ${path}.`, undefined, { cause })
+  }
+}
+
+export const serve = verb({
+  name: 'serve',
+  description: "Answer over HTTP, with OpenAI's API.",
+  example: 'npx ift serve --weights ./llama --adapter zh=runs/zh/adapter',
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic'],
+  options: {
+    host: {
+      type: 'string',
+      default: '127.0.0.1',
+      description: 'address to be reached at; others need a key',
+    },
+    port: { type: 'integer', min: 0, max: 65535, default: 8410, description: 'port; 0 is one that is free' },
+    apiKey: { type: 'string', value: 'key', description: 'answer those that have it; also IFT_API_KEY' },
+    apiKeyFile: { type: 'string', value: 'file', description: 'file with the key' },
+    allowHost: {
+      type: 'string',
+      value: 'names',
+      description: 'names in Host besides localhost, with commas',
+    },
+    allowOrigin: { type: 'string', value: 'origins', description: 'pages that may ask, with commas' },
+    name: { type: 'string', description: 'name of the model for clients' },
+    maxTokens: { type: 'integer', min: 1, description: 'new tokens of an answer at most' },
+    maxQueue: { type: 'integer', min: 1, default: 256, description: 'requests that wait at most' },
+    grace: { type: 'number', min: 0, default: 30, description: 'seconds for answers under way when it ends' },
+    strict: { type: 'boolean', description: 'refuse fields of requests that are not known' },
+    quiet: { type: 'boolean', description: 'write no line for each request' },
+    logPrompts: { type: 'boolean', description: 'write prompts to the log' },
+  },
+  run({ session, terminal, cwd, options, untilInterrupted }) {
+    const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, ...own } = options
+    const key = keyOf(apiKey, apiKeyFile, cwd)
+    return Ift.using(session, async (ift) => {
+      const { name, maxTokens, maxQueue, strict, logPrompts } = own
+      const server = createServer(ift, {
+        ...{ maxQueue, strict, logPrompts },
+        ...{ allowHosts: listed(allowHost), allowOrigins: listed(allowOrigin) },
+        ...(key !== undefined && { apiKey: key }),
+        ...(name !== undefined && { name }),
+        ...(maxTokens !== undefined && { maxTokens }),
+        ...(!quiet && { log: (line: string) => terminal.note(line) }),
+      })
+      const listening = await listen(server, { host, port })
+      try {
+        terminal.note(
+          `${listening.url}/v1 ${key === undefined ? 'for everybody on this machine' : 'for those with the key'}`,
+        )
+        await untilInterrupted('Ending; answers under way have their time.', async (signal) => {
+          const asked = new Promise<void>((resolve) => {
+            signal.addEventListener('abort', () => {
+              resolve()
+            })
+          })
+          await Promise.race([server.ready, asked])
+          if (signal.aborted) return
+          terminal.note('The model is loaded.')
+          await asked
+          await listening.close(grace * 1000)
+        })
+      } finally {
+        await listening.close(0)
+        await server.close()
+      }
+      return 0
+    })
+  },
+})
