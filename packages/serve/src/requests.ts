@@ -10,8 +10,10 @@ interface Entered {
   readonly gone: AbortSignal
   /** Name of the model that answers. */
   readonly model: string
-  /** Told of the error that ended a reply which had begun, or of which the client has gone. */
+  /** Told of the error that ended a reply which had begun. */
   readonly failed: (error: unknown) => void
+  /** Told once of a client that went away. */
+  readonly left: () => void
 }
 
 /** Requests under way: how many there may be, and how they end when the server does. */
@@ -23,7 +25,7 @@ export class Requests {
   #draining = false
   #idle: (() => void) | null = null
 
-  /** `waiting`: requests that wait for room. */
+  /** `waiting`: requests for which there is no room now. */
   constructor(mostWaiting: number, waiting: () => number, metrics: Metrics) {
     this.#mostWaiting = mostWaiting
     this.#waiting = waiting
@@ -40,7 +42,7 @@ export class Requests {
   }
 
   /** A request that begins; its signal is aborted with `gone` or by the server. Throws 429 where too many wait. */
-  enter({ gone, model, failed }: Entered): RequestScope {
+  enter({ gone, model, failed, left }: Entered): RequestScope {
     this.requireOpen()
     if (this.#waiting() >= this.#mostWaiting)
       throw new HttpError(429, 'queue_full', `${this.#mostWaiting} requests wait already, the limit.`, {
@@ -56,6 +58,12 @@ export class Requests {
     this.#open.add(controller)
     const started = performance.now()
     let isOver = false
+    let isGone = false
+    const wentAway = () => {
+      if (isGone) return
+      isGone = true
+      left()
+    }
     return {
       signal: controller.signal,
       cancel: (reason) => {
@@ -64,7 +72,11 @@ export class Requests {
       answers: (answers) => {
         for (const answer of answers) this.#watch(answer, model, started)
       },
-      failed,
+      failed: (error) => {
+        if (gone.aborted) wentAway()
+        else if (!isGone) failed(error)
+      },
+      gone: wentAway,
       leave: () => {
         if (isOver) return
         isOver = true

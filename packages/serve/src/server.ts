@@ -66,7 +66,11 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
   const metrics = new Metrics()
   const stamp = options.stamp ?? ownStamp
   const log = (line: string) => options.log?.(line)
-  const requests = new Requests(options.maxQueue ?? 256, () => serving?.generator.load.waiting ?? 0, metrics)
+  const beyondRoom = () => {
+    const { running = 0, waiting = 0, most = 0 } = serving?.generator.load ?? {}
+    return running + waiting - most
+  }
+  const requests = new Requests(options.maxQueue ?? 256, beyondRoom, metrics)
   const ready = openServing(ift, options).then(
     (open) => {
       serving = open
@@ -79,11 +83,13 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
   ready.catch(() => undefined)
   const failed = (context: ServeContext) => (error: unknown) => {
     const { status, code } = httpError(error)
-    const gone = context.req.raw.signal.aborted
-    if (gone) metrics.replied(499)
     const { id, line } = requestOf(context)
-    if (gone) log(`${id} ${line} 499 the client went away`)
-    else if (status >= 500) log(`${id} ${line} ${status} ${code}: ${shown(error)}`)
+    if (status >= 500) log(`${id} ${line} ${status} ${code}: ${shown(error)}`)
+  }
+  const left = (context: ServeContext) => () => {
+    metrics.replied(499)
+    const { id, line } = requestOf(context)
+    log(`${id} ${line} 499 the client went away`)
   }
   const requestOf = (context: ServeContext) => ({
     id: context.get('requestId'),
@@ -109,6 +115,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
         gone: context.req.raw.signal,
         model: context.get('model'),
         failed: failed(context),
+        left: left(context),
       }),
   }
   const app = new Hono<ServeEnv>()
@@ -151,11 +158,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     context.res = new Response(response.body, { status: response.status, headers })
   })
   app.onError((error, context) => {
-    const { status } = httpError(error)
-    if (status >= 500 && !context.req.raw.signal.aborted) {
-      const { id, line } = requestOf(context)
-      log(`${id} ${line} ${status}: ${shown(error)}`)
-    }
+    if (!context.req.raw.signal.aborted) failed(context)(error)
     return errorResponse(error)
   })
   for (const add of routes) add(app, parts)

@@ -8,10 +8,16 @@ export type Event =
 /** Pieces and ends of answers as they come. The first error ends it; to leave ends all of the answers. */
 export async function* together(answers: readonly Answer[]): AsyncGenerator<Event, void> {
   const readers = answers.map((answer) => answer.pieces())
-  const next = async (index: number): Promise<Event> => {
+  const read = async (index: number): Promise<Event> => {
     const { value, done } = await readers[index]!.next()
     if (done !== true) return { index, piece: value }
     return { index, piece: null, end: await answers[index]!.result }
+  }
+  const next = (index: number) => {
+    const event = read(index)
+    // It may fail before somebody waits for it.
+    event.catch(() => undefined)
+    return event
   }
   const waiting = new Map(answers.map((_, index) => [index, next(index)]))
   try {
@@ -23,9 +29,6 @@ export async function* together(answers: readonly Answer[]): AsyncGenerator<Even
       yield event
     }
   } finally {
-    for (const [index, left] of waiting) {
-      left.catch(() => undefined)
-      answers[index]!.cancel()
-    }
+    for (const index of waiting.keys()) answers[index]!.cancel()
   }
 }

@@ -113,7 +113,7 @@ async function readRows({ logProbs, top }: RowLogProbs) {
   ])
   const ids = await top?.indices.readInts()
   const width = top?.values.shape[1] ?? 0
-  return Array.from(values!, (logProb, row) => ({
+  return Array.from(values, (logProb, row) => ({
     logProb,
     top: Array.from({ length: width }, (_, k) => ({
       id: ids![row * width + k]!,

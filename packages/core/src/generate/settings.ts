@@ -53,7 +53,7 @@ export function decodeSettings({ adapter: _, constraint, ...options }: GenerateO
     if (!ok)
       throw new IftError(
         'IFT_GENERATE_OPTION',
-        `generate.${name} must be ${expected}, found ${String(settings[name])}.`,
+        `generate.${name} must be ${expected}, found ${typeof settings[name] === 'object' ? JSON.stringify(settings[name]) : String(settings[name])}.`,
       )
   }
   require(Number.isInteger(settings.maxNewTokens) &&

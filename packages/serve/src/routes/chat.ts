@@ -57,7 +57,7 @@ export const chatRoutes: Routes = (app, { serving, enter, logPrompt, options }) 
       scope.leave()
       return context.json(reply)
     } catch (error) {
-      scope.failed(error)
+      if (scope.signal.aborted) scope.failed(error)
       scope.cancel(error)
       scope.leave()
       throw error

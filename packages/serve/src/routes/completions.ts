@@ -45,7 +45,7 @@ export const completionRoutes: Routes = (app, { serving, enter, logPrompt, optio
       scope.leave()
       return context.json(reply)
     } catch (error) {
-      scope.failed(error)
+      if (scope.signal.aborted) scope.failed(error)
       scope.cancel(error)
       scope.leave()
       throw error
@@ -148,7 +148,7 @@ async function* chunks(
   const told = async (index: number, tokens: readonly TokenLogProb[]) => {
     if (logprobs === undefined) return {}
     const found = await textLogprobs(server.texts, tokens, offsets[index])
-    offsets[index]! += found.tokens.reduce((sum, token) => sum + token.length, 0)
+    for (const { id } of tokens) offsets[index]! += server.texts.width(id)
     return { logprobs: found }
   }
   // The prompt is shown when its tokens are scored: with the end of its first answer where they are asked for.

@@ -17,6 +17,7 @@ export function streamed(
       return httpError(error).body
     },
     cancel: () => {
+      scope.gone()
       scope.cancel(new DOMException('The client went away.', 'AbortError'))
       // Of what it has not taken, nothing is written any more.
       context.env.outgoing?.destroy()

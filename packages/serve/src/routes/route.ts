@@ -43,8 +43,10 @@ export interface RequestScope {
   readonly cancel: (reason?: unknown) => void
   /** Answers of the request, which are counted. */
   readonly answers: (answers: readonly Answer[]) => void
-  /** What ended the request before its reply did. */
+  /** What ended the request before its reply did; it is logged, and where the client has gone, counted. */
   readonly failed: (error: unknown) => void
+  /** The client has gone, or is taken for gone. */
+  readonly gone: () => void
   /** To be called when the reply has ended, however. */
   readonly leave: () => void
 }

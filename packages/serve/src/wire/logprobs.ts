@@ -6,10 +6,12 @@ const finite = (logprob: number): number => Math.max(logprob, -9999)
 /** Texts and bytes of tokens by their ids. */
 export class TokenTexts {
   readonly #tokenizer: Tokenizer
+  readonly #specials: ReadonlySet<number>
   readonly #known = new Map<number, { readonly text: string; readonly bytes: readonly number[] }>()
 
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
+    this.#specials = new Set(tokenizer.specials.values())
   }
 
   /** Looks ids up, which `text` and `bytes` know then. */
@@ -29,6 +31,11 @@ export class TokenTexts {
   /** Text of a token; U+FFFD for a part of a character. */
   text(id: number): string {
     return this.#known.get(id)!.text
+  }
+
+  /** Characters that it adds to a text: special tokens add none. */
+  width(id: number): number {
+    return this.#specials.has(id) ? 0 : this.text(id).length
   }
 
   /** UTF-8. */
@@ -71,7 +78,7 @@ export async function textLogprobs(
   tokens: readonly (TokenLogProb | { readonly id: number; readonly logprob: null })[],
   offset = 0,
 ): Promise<TextLogprobs> {
-  const scored = tokens.map((token) => (token.logprob === null ? null : (token as TokenLogProb)))
+  const scored = tokens.map((token) => (token.logprob === null ? null : token))
   await texts.learn([...idsOf(scored), ...tokens.map(({ id }) => id)])
   let at = offset
   return {
@@ -89,7 +96,7 @@ export async function textLogprobs(
     }),
     text_offset: tokens.map(({ id }) => {
       const own = at
-      at += texts.text(id).length
+      at += texts.width(id)
       return own
     }),
   }

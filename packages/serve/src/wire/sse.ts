@@ -42,14 +42,18 @@ export function eventStream(
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        const write = (text: string) => {
-          if (ended) return
-          controller.enqueue(encoder.encode(text))
+        const listenOn = () => {
           clearTimeout(timer)
           timer = setTimeout(() => {
             if ((controller.desiredSize ?? 0) > 0) write(': ping\n\n')
           }, ping)
         }
+        const write = (text: string) => {
+          if (ended) return
+          controller.enqueue(encoder.encode(text))
+          listenOn()
+        }
+        listenOn()
         const hasRoom = async () => {
           if ((controller.desiredSize ?? 1) > 0) return
           const late = setTimeout(() => {

@@ -71,6 +71,8 @@ export interface EngineLoad {
   /** Requests that are being served, and that wait for room. */
   readonly running: number
   readonly waiting: number
+  /** Sequences at a time at most. */
+  readonly most: number
   /** Times that a request gave its pages back to one that ranks higher. */
   readonly preemptions: number
   readonly pages: DecoderPages
@@ -113,6 +115,7 @@ export class Engine {
     const { running, waiting, preemptions } = this.#scheduler
     return {
       ...{ running: running.length, waiting: waiting.length + this.#held, preemptions },
+      most: this.limits.maxSequences,
       pages: this.#parts.decoder.pages,
     }
   }
