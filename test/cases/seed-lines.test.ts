@@ -30,13 +30,14 @@ const verbs: Readonly<Record<string, string>> = {
   merge: 'merge',
   server: 'chat',
   predict: 'predict',
+  web: 'serve --alpaca-cot',
 }
 
 /** A line as it is typed here: the words behind `npx`. */
 function typed(line: string, places: Readonly<Record<string, string>> = {}): string[] {
   const [, launcher = '', script, rest] =
     /^python3 (?:-m torch\.distributed\.launch (.*) )?(\w+)\.py (.*)$/.exec(line)!
-  const words = [verbs[script!]!, ...launcher.split(' ').filter(Boolean), ...rest!.split(' ')]
+  const words = [...verbs[script!]!.split(' '), ...launcher.split(' ').filter(Boolean), ...rest!.split(' ')]
   return words.map((word) => places[word] ?? word)
 }
 
@@ -105,7 +106,7 @@ afterAll(() => {
 })
 
 test('the file holds the lines of the README', () => {
-  expect(lines).toHaveLength(12)
+  expect(lines).toHaveLength(13)
   expect(linesOf('uniform_finetune')).toHaveLength(3)
   expect(linesOf('uniform_finetune', true)).toHaveLength(3)
 })
@@ -173,6 +174,26 @@ test.each(linesOf('predict'))(
       'say 1',
       'say 2',
     ])
+  },
+  60_000,
+)
+
+test.each(linesOf('web'))(
+  '%s',
+  async (line) => {
+    const words = typed(line, { LORA_DIR: join(runOf(single, models.chatglm), 'adapter') })
+    const running = folder.start([...words, '--port', '0', '--generate.maxNewTokens', '4'], { env })
+    let stderr = ''
+    running.child.stderr!.on('data', (data: Buffer) => (stderr += data.toString()))
+    await running.until(() => stderr.includes('Ready'))
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(stderr)!
+    expect(await (await fetch(url)).json()).toEqual({ Hello: 'World' })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(url, { method: 'POST', headers, body: '{"prompt": "say 3"}' })
+    expect(await answer.json()).toMatchObject({ status: 200, response: expect.any(String) as string })
+    expect((await fetch(`${url}/query/hello`)).status).toBe(405)
+    running.child.kill('SIGTERM')
+    expect(await running.ended).toMatchObject({ code: 0 })
   },
   60_000,
 )

@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly ping?: number
   /** Milliseconds after which a reader that takes nothing is dropped; 60,000 when absent. */
   readonly patience?: number
+  /** Answer the paths of Alpaca-CoT's web.py too. */
+  readonly alpacaCot?: boolean
   /** Told of what happens, a line each; nobody when absent. */
   readonly log?: (line: string) => void
   /** Write prompts and answers to the log. */

@@ -5,6 +5,7 @@ import type { Ift } from '@ift/core'
 import { Metrics } from './metrics.js'
 import type { ServeOptions } from './options.js'
 import { Requests } from './requests.js'
+import { alpacaCotRoutes } from './routes/alpaca-cot.js'
 import { chatRoutes } from './routes/chat.js'
 import { completionRoutes } from './routes/completions.js'
 import { modelRoutes } from './routes/models.js'
@@ -161,7 +162,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     if (!context.req.raw.signal.aborted) failed(context)(error)
     return errorResponse(error)
   })
-  for (const add of routes) add(app, parts)
+  for (const add of [...routes, ...(options.alpacaCot ? [alpacaCotRoutes] : [])]) add(app, parts)
   app.notFound((context) => {
     const { method, path } = context.req
     const known = new Set(

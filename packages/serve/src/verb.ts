@@ -33,7 +33,7 @@ export const serve = verb({
   name: 'serve',
   description: "Answer over HTTP, with OpenAI's API.",
   example: 'npx ift serve --weights ./llama --adapter zh=runs/zh/adapter',
-  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic'],
+  config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic', 'generate'],
   options: {
     host: {
       type: 'string',
@@ -54,6 +54,10 @@ export const serve = verb({
     maxQueue: { type: 'integer', min: 1, default: 256, description: 'requests that wait at most' },
     grace: { type: 'number', min: 0, default: 30, description: 'seconds for answers under way when it ends' },
     strict: { type: 'boolean', description: 'refuse fields of requests that are not known' },
+    alpacaCot: {
+      type: 'boolean',
+      description: "answer the paths of Alpaca-CoT's web.py too: POST / {prompt}",
+    },
     quiet: { type: 'boolean', description: 'write no line for each request' },
     logPrompts: { type: 'boolean', description: 'write prompts to the log' },
   },
@@ -61,9 +65,9 @@ export const serve = verb({
     const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, ...own } = options
     const key = keyOf(apiKey, apiKeyFile, cwd)
     return Ift.using(session, async (ift) => {
-      const { name, maxTokens, maxQueue, strict, logPrompts } = own
+      const { name, maxTokens, maxQueue, strict, logPrompts, alpacaCot } = own
       const server = createServer(ift, {
-        ...{ maxQueue, strict, logPrompts },
+        ...{ maxQueue, strict, logPrompts, alpacaCot },
         ...{ allowHosts: listed(allowHost), allowOrigins: listed(allowOrigin) },
         ...(key !== undefined && { apiKey: key }),
         ...(name !== undefined && { name }),
@@ -83,7 +87,7 @@ export const serve = verb({
           })
           await Promise.race([server.ready, asked])
           if (signal.aborted) return
-          terminal.note('The model is loaded.')
+          terminal.note(`Ready: ${listening.url}/v1`)
           await asked
           await listening.close(grace * 1000)
         })

@@ -177,6 +177,7 @@ const flags: Readonly<Record<string, Flags>> = {
   generate: answering,
   chat: answering,
   score: answering,
+  serve: answering,
   merge: { ...answering, merged_dir: (values, flag) => ({ words: [one(flag, values)] }) },
   predict: {
     ...answering,
