@@ -10,7 +10,7 @@ import { baichuanChat } from '@ift/model-baichuan'
 import { chatglm2, chatglm3, glm4 } from '@ift/model-chatglm'
 import { internlmChat } from '@ift/model-internlm'
 import { mossTemplate } from '@ift/model-moss'
-import { toolParserFor } from '../../packages/serve/src/tools/parser.js'
+import { toolParserFor } from '../../packages/serve/src/tools/parsers.fixture.js'
 
 // What a template writes of an assistant's calls, and is learned, is read back from an answer as the same calls.
 

@@ -7,6 +7,7 @@ import { readRequest } from '../schema/read.js'
 import type { Serving } from '../serving.js'
 import { settingsOf } from '../settings.js'
 import { together } from '../together.js'
+import { calledFor } from '../tool-choice.js'
 import { opensReasoning, toolParserFor, type ToolParser } from '../tools/parser.js'
 import { invalid, unsupported } from '../wire/errors.js'
 import { chatLogprobs } from '../wire/logprobs.js'
@@ -73,11 +74,6 @@ const templateOf = ({ open: { template, tokenizer } }: Serving) => ({
 
 /** The functions that may be called: none where the request says so, and an error where the template knows no functions. */
 function toolsOf(server: Serving, { tools = [], tool_choice: choice }: ChatRequest) {
-  if (choice !== undefined && choice !== 'none' && choice !== 'auto')
-    throw unsupported(
-      'tool_choice',
-      'tool_choice: expected "auto" or "none"; the model decides whether it calls.',
-    )
   if (tools.length === 0 || choice === 'none') return []
   const { source, name } = templateOf(server)
   if (source === null || !/\btools\b/.test(source))
@@ -123,17 +119,18 @@ async function submit(server: Serving, asked: ChatRequest, signal: AbortSignal):
   const head = await generator.encode(prompt)
   const ids = begun === null ? head : Int32Array.of(...head, ...(await open.tokenizer.encode(begun)).ids)
   const maxTokens = asked.max_completion_tokens ?? asked.max_tokens
-  const constraint = constraintOf(asked.response_format)
+  const template = templateOf(server)
+  const functions = tools.map(({ function: { name, parameters } }) => ({ name, parameters }))
+  const calls = calledFor(template, functions, asked)
+  const constraint = calls ?? constraintOf(asked.response_format)
   const settings = {
     ...settingsOf(server, asked, { promptTokens: ids.length, maxTokens }),
     ...(asked.logprobs === true && { logprobs: asked.top_logprobs ?? 0 }),
     ...(constraint && { constraint }),
     adapter: models.named(asked.model).adapter,
   }
-  const template = templateOf(server)
   const tail = template.source === null ? '' : await open.tokenizer.decode(ids.slice(-64), { specials: true })
-  const functions = tools.map(({ function: { name, parameters } }) => ({ name, parameters }))
-  const reading = { tools: tools.length > 0, functions, reasoning: opensReasoning(tail) }
+  const reading = { tools: tools.length > 0, functions, reasoning: !calls && opensReasoning(tail) }
   const answers: Answer[] = []
   for (let stream = 0; stream < (asked.n ?? 1); stream++)
     answers.push(await generator.submit(ids, settings, { signal, stream, behind: answers[0] }))

@@ -1,44 +1,59 @@
 import { Events, type ToolEvent, type ToolParser } from './events.js'
 import { JsonCalls } from './json-calls.js'
 
+/** Mistral's special token in front of the list, which does not show in an answer as a rule. */
+const mark = '[TOOL_CALLS]'
+
 /**
  * The calls alone as the whole answer, as core's `writtenCalls` writes them for templates without a form of their own (Alpaca, Vicuna,
  * ChatML and the other built-in ones): a JSON list of `{"name": …, "arguments": …}`, or of OpenAI's `{"type": "function", "function": …}`.
- * Any other answer is text.
+ * Mistral's list of calls is the same. Any other answer is text.
  */
 export class JsonListParser implements ToolParser {
   readonly #events = new Events()
   readonly #calls: JsonCalls
   #where: 'start' | 'calls' | 'text' = 'start'
-  #space = ''
+  /** The beginning, until it is known what it is one of. */
+  #held = ''
+  #mark = ''
 
   constructor(accepts: (name: string) => boolean) {
     this.#calls = new JsonCalls(this.#events, { accepts, marked: false, closing: [] })
   }
 
   feed(text: string): ToolEvent[] {
-    this.#read(this.#space + text, false)
+    this.#read(this.#held + text, false)
     return this.#events.take()
   }
 
   end(): ToolEvent[] {
-    this.#read(this.#space, true)
+    this.#read(this.#held, true)
     this.#events.end()
     return this.#events.take()
   }
 
   #read(text: string, final: boolean): void {
-    this.#space = ''
+    this.#held = ''
+    let given = text
     if (this.#where === 'start') {
-      const first = text.trimStart()[0]
-      if (first !== undefined || final) this.#where = first === '[' ? 'calls' : 'text'
-      else this.#space = text
+      const begin = text.trimStart()
+      if (!final && mark.startsWith(begin)) {
+        this.#held = text
+        return
+      }
+      this.#where = begin.startsWith('[') ? 'calls' : 'text'
+      if (begin.startsWith(mark)) {
+        this.#mark = mark
+        given = begin.slice(mark.length)
+      }
     }
-    if (this.#where === 'text') this.#events.content(text)
-    if (this.#where !== 'calls') return
-    const rest = this.#calls.feed(text, final)
+    if (this.#where === 'text') {
+      this.#events.content(given)
+      return
+    }
+    const rest = this.#calls.feed(given, final)
     if (rest === null) return
-    this.#events.content(this.#calls.unread + rest)
+    this.#events.content((this.#calls.calls === 0 ? this.#mark : '') + this.#calls.unread + rest)
     this.#where = 'text'
   }
 }

@@ -8,7 +8,8 @@ const glm4 = { name: 'glm4', source: null }
 const chatglm3 = { name: 'chatglm3', source: null }
 const moss = { name: 'moss', source: null }
 const alpaca = { name: 'alpaca', source: null }
-const unknown = { name: 'chat', source: '[TOOL_CALLS]' }
+const mistral = { name: 'chat', source: "'[TOOL_CALLS] ['" }
+const unknown = { name: 'chat', source: "'[TOOL_CALLS]' '[ARGS]'" }
 
 type Template = Parameters<typeof toolParserFor>[0]
 
@@ -238,6 +239,14 @@ const cases: readonly (readonly [title: string, Template, text: string, Partial<
     },
   ],
   ['a list that is no call', alpaca, '[1, 2] and [{"name": 1}]', { content: '[1, 2] and [{"name": 1}]' }],
+  [
+    'behind its token',
+    mistral,
+    '[TOOL_CALLS] [{"name": "f", "arguments": {"a": 1}, "id": "abcdefghi"}]',
+    { calls: [['f', '{"a": 1}']] },
+  ],
+  ['without it', mistral, ' [{"name": "f", "arguments": {}}]', { calls: [['f', '{}']] }],
+  ['its token in front of no calls', mistral, '[TOOL_CALLS] none', { content: '[TOOL_CALLS] none' }],
   ['an object', alpaca, '{"name": "f", "arguments": {}}', { content: '{"name": "f", "arguments": {}}' }],
   [
     'a list that ends in something else',
@@ -352,7 +361,7 @@ describe('any cut into pieces gives the same events', () => {
       ],
     ]
     const random = numbers(7)
-    const templates = [hermes, qwen3, llama3, alpaca, glm4, chatglm3, moss]
+    const templates = [hermes, qwen3, llama3, alpaca, glm4, chatglm3, moss, mistral]
     for (let round = 0; round < 3000; round++) {
       const template = templates[round % templates.length]!
       let text = ''

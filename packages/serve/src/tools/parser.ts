@@ -1,4 +1,5 @@
 import { chatglm3Parser } from './chatglm3.js'
+import { constraintOf, type CallForm } from './constraint.js'
 import type { CallableFunction, ToolParser } from './events.js'
 import { glm4Parser } from './glm4.js'
 import { HermesParser } from './hermes.js'
@@ -31,6 +32,8 @@ interface Family {
   readonly matches: (template: ParsedTemplate) => boolean
   /** Whether the form has marks around text too, which are read with tools and without. */
   readonly shaped?: boolean
+  /** How calls are written, where a grammar can say it. */
+  readonly form?: CallForm
   readonly parser: (
     accepts: (name: string) => boolean,
     functions: readonly CallableFunction[],
@@ -40,7 +43,7 @@ interface Family {
 
 const writes =
   (...marks: readonly RegExp[]) =>
-  ({ source }: ParsedTemplate): boolean =>
+  ({ source }: Pick<ParsedTemplate, 'source'>): boolean =>
     source !== null && marks.every((mark) => mark.test(source))
 
 const never = () => false
@@ -64,22 +67,37 @@ export const families: readonly Family[] = [
       template.name === 'glm4' || writes(/^(?!.*<tool_call>).*<\|observation\|>/s)(template),
     shaped: true,
     parser: (accepts, _, tools) => glm4Parser(tools ? accepts : never),
+    form: { begin: (name) => `${name}\n`, end: '', between: null },
   },
   {
     name: 'hermes',
     // Other families write keys and values between the same marks.
     matches: writes(/<tool_call>[^<]{0,60}\{\s*\\*["'](name|arguments)\\*["']/),
     parser: () => new HermesParser(),
+    form: {
+      begin: (name) => `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": `,
+      end: '}\n</tool_call>',
+      between: '\n',
+    },
   },
   {
     name: 'llama3',
     matches: writes(/<\|python_tag\|>|ipython/, /\{\\?"name\\?": [^]*"parameters\\?": /),
     parser: (accepts) => new Llama3Parser(accepts),
+    form: { begin: (name) => `{"name": ${JSON.stringify(name)}, "parameters": `, end: '}', between: null },
   },
   {
     name: 'json list',
-    matches: ({ source }) => source === null,
+    // Later templates of Mistral write names and arguments apart.
+    matches: ({ source }) => source === null || writes(/^(?!.*\[ARGS\]).*\[TOOL_CALLS\]/s)({ source }),
     parser: (accepts) => new JsonListParser(accepts),
+    form: {
+      open: '[',
+      begin: (name) => `{"name":${JSON.stringify(name)},"arguments":`,
+      end: '}',
+      between: ',',
+      close: ']',
+    },
   },
 ]
 
@@ -91,4 +109,17 @@ export function toolParserFor(template: ParsedTemplate, options: ToolParserOptio
   const family = families.find(({ matches }) => matches(template))
   const parser = family && (tools || family.shaped) ? family.parser(accepts, functions, tools) : textParser()
   return reasoning || template.source?.includes('</think>') ? new ReasoningParser(parser, reasoning) : parser
+}
+
+/**
+ * A constraint under which an answer is a call of one of the functions, or several (`tool_choice` "required" or a name). Null for a
+ * template whose calls no grammar says.
+ */
+export function callConstraintFor(
+  template: ParsedTemplate,
+  functions: readonly CallableFunction[],
+  several: boolean,
+): { readonly lark: string } | null {
+  const form = families.find(({ matches }) => matches(template))?.form
+  return form ? constraintOf(form, functions, several) : null
 }
