@@ -1,0 +1,65 @@
+// A server at an address of this machine, as clients meet it, over a tiny model with a chat template that knows functions.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { plugin as constraints } from '@ift/constraints'
+import { listen, type Listening } from '../listen.js'
+import type { ServeOptions } from '../options.js'
+import { script, type Script } from '../scripted.fixture.js'
+import { testServer, tinyModel, type TestServer } from '../server.fixture.js'
+
+export interface ClientServer {
+  readonly tiny: TestServer
+  readonly url: string
+  /** Decides what is answered. */
+  say(text: string): Promise<void>
+  close(): Promise<void>
+}
+
+export const question = 'Tom has 3 apples and buys 4 more. How many apples has he?'
+export const weatherCall = '<tool_call>\n{"name": "get_weather", "arguments": {"city":"Bern"}}\n</tool_call>'
+export const weather = {
+  type: 'function',
+  function: {
+    name: 'get_weather',
+    description: 'The weather of a city.',
+    parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+  },
+} as const
+
+/** In the form of Hermes and Qwen. */
+const template = `{% if tools %}{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}{% endif %}{% for m in messages %}### {{ m.role }}
+{{ m.content or '' }}{% for call in m.tool_calls or [] %}<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{% endfor %}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}
+
+{% endfor %}{% if add_generation_prompt %}### assistant
+{% endif %}`
+
+function modelWithTemplate(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ift-serve-model-'))
+  cpSync(tinyModel, folder, { recursive: true })
+  const file = join(folder, 'tokenizer_config.json')
+  const config = JSON.parse(readFileSync(file, 'utf8')) as object
+  writeFileSync(file, JSON.stringify({ ...config, chat_template: template }))
+  return folder
+}
+
+export async function clientServer(options: ServeOptions = {}): Promise<ClientServer> {
+  const answers: Script = script()
+  const { stamp: _, ...rest } = options
+  const weights = modelWithTemplate()
+  const tiny = await testServer(rest, { weights, template: 'chat' }, [answers.plugin, constraints])
+  const at: Listening = await listen(tiny.server, { port: 0 })
+  return {
+    tiny,
+    url: at.url,
+    say: (text) => answers.say(tiny.ift, text),
+    async close() {
+      await at.close(0)
+      await tiny.close()
+      rmSync(weights, { recursive: true })
+    },
+  }
+}
