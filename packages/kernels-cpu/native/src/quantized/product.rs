@@ -9,6 +9,7 @@
 
 mod blocks;
 mod lanes;
+mod rows;
 mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -24,6 +25,7 @@ use crate::pool::scratch;
 use crate::queue::Context;
 use blocks::{Blocks, Nf4Blocks, Nf4Values};
 use lanes::{By, Lanes, Portable};
+use rows::Rows;
 use tiles::{FewRows, Panels, STRIP, TileRows, panel_rows, unit};
 
 /// Most bytes of the panels of a task: less than half of a second-level cache.
@@ -167,7 +169,7 @@ fn arrange<D: Blocks, E: Element, T: Copy + Default>(
 
 /// # Safety
 /// As for [`product`], of whose matrix `w` is; the processor has the instructions of the lanes, which take pairs where x is bf16 alone.
-unsafe fn multiply<L: Lanes, D: Blocks, E: Element>(
+unsafe fn multiply<L: Rows, D: Blocks, E: Element>(
     context: &Context,
     out: &Output,
     x: *const E,
@@ -188,7 +190,7 @@ unsafe fn multiply<L: Lanes, D: Blocks, E: Element>(
 
 /// # Safety
 /// As for [`multiply`].
-unsafe fn few<L: Lanes, D: Blocks, E: Element>(
+unsafe fn few<L: Rows, D: Blocks, E: Element>(
     context: &Context,
     out: &Output,
     x: *const E,
@@ -251,7 +253,7 @@ fn tasks<L: Lanes>(m: usize, rows: usize, bytes: usize, threads: usize) -> (usiz
 
 /// # Safety
 /// As for [`multiply`].
-unsafe fn many<L: Lanes, D: Blocks, E: Element>(
+unsafe fn many<L: Rows, D: Blocks, E: Element>(
     context: &Context,
     out: &Output,
     x: *const E,

@@ -1,11 +1,8 @@
 //! What a product knows about a format: codes of a run of values, what they stand for, and what they are multiplied by.
 
-use super::lanes::{Lanes, Levels};
+use super::lanes::{Lanes, Levels, STEP};
 use crate::quantized::levels::{DYNAMIC, NF4};
 use crate::quantized::{BLOCK, GROUP, Int8, Nf4, ONE_OVER_127};
-
-/// Bytes of codes that are looked at together.
-pub const STEP: usize = 32;
 
 /// Rows of weights in blocks: a value is what its code stands for, times the scale of its block. What codes stand for are numbers that
 /// bf16 holds, or that are rounded to it once for the whole format.

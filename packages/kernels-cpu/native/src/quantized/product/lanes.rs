@@ -1,9 +1,10 @@
 //! Rows of weights side by side in the lanes of registers, for each instruction set.
 
-use super::blocks::{Blocks, STEP};
-use super::tiles::{Few, FewRows, Tile, TileRows};
 use crate::element::f32_to_bf16;
 use crate::isa::mul_add;
+
+/// Bytes of codes of a row that are looked at together.
+pub const STEP: usize = 32;
 
 /// A loop over the lanes of an instruction set. Must be `#[inline(always)]`, and so must everything hot that it calls.
 pub trait By {
@@ -12,32 +13,6 @@ pub trait By {
     unsafe fn run<L: Lanes>(self);
 }
 
-/// [`Lanes::few`] and [`Lanes::tile`] for these numbers of rows, and groups of lanes that go together.
-macro_rules! of_rows {
-    (few: $($few:literal by $groups:literal)*, tile: $($tile:literal)*) => {
-        unsafe fn few<D: Blocks>(m: usize, rows: FewRows<D>) {
-            // SAFETY: the caller's rows and processor.
-            unsafe {
-                match m {
-                    $($few => Self::run(Few::<D, $few, $groups>(rows)),)*
-                    _ => unreachable!("{m} rows are not few"),
-                }
-            }
-        }
-
-        unsafe fn tile(m: usize, rows: TileRows) {
-            // SAFETY: the caller's rows and processor.
-            unsafe {
-                match m {
-                    $($tile => Self::run(Tile::<$tile>(rows)),)*
-                    _ => unreachable!("{m} rows are no tile"),
-                }
-            }
-        }
-    };
-}
-pub(super) use of_rows;
-
 /// Registers of an instruction set. A lane of `Codes` has four bytes of codes, or a packed value: an f32, or two bf16 where
 /// `PAIRS`. All functions are inlined into loops that `run` compiles for the set.
 pub trait Lanes: Copy + Sync {
@@ -45,10 +20,6 @@ pub trait Lanes: Copy + Sync {
     const LANES: usize;
     /// A packed value is a pair of bf16, of neighbouring k.
     const PAIRS: bool;
-    /// Most rows of x that are multiplied by values in registers.
-    const FEW: usize;
-    /// Most rows of x that are multiplied by two vectors of values in memory.
-    const TILE: usize;
     type Codes: Copy;
     type Sums: Copy;
 
@@ -57,18 +28,6 @@ pub trait Lanes: Copy + Sync {
     /// # Safety
     /// The processor has it, and the loop's own conditions hold.
     unsafe fn run<B: By>(body: B);
-
-    /// Runs [`Few`] of `m` rows.
-    ///
-    /// # Safety
-    /// As for `run`, with `m` rows in x and c, at most `FEW`.
-    unsafe fn few<D: Blocks>(m: usize, rows: FewRows<D>);
-
-    /// Runs [`Tile`] of `m` rows.
-    ///
-    /// # Safety
-    /// As for `run`, with `m` rows in x and c, at most `TILE`.
-    unsafe fn tile(m: usize, rows: TileRows);
 
     /// # Safety
     /// The processor has the instructions. So for all that follow.
@@ -152,14 +111,11 @@ pub struct Portable;
 
 const WIDTH: usize = 8;
 /// Multiply-adds are fused.
-const NEON: bool = cfg!(target_arch = "aarch64");
+pub const NEON: bool = cfg!(target_arch = "aarch64");
 
 impl Lanes for Portable {
     const LANES: usize = WIDTH;
     const PAIRS: bool = false;
-    const FEW: usize = 4;
-    const TILE: usize = if NEON { 6 } else { 2 };
-    of_rows!(few: 1 by 2 2 by 1 3 by 1 4 by 1, tile: 1 2 3 4 5 6);
     type Codes = [u32; WIDTH];
     type Sums = [f32; WIDTH];
 

@@ -8,8 +8,8 @@
 
 use std::ops::Range;
 
-use super::blocks::{Blocks, STEP};
-use super::lanes::{By, Lanes};
+use super::blocks::Blocks;
+use super::lanes::{By, Lanes, STEP};
 use crate::pool::scratch;
 
 /// Rows of w whose products with few rows are kept at a time.

@@ -8,9 +8,7 @@
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use super::blocks::{Blocks, STEP};
-use super::lanes::{By, Lanes, Levels, SHIFTS, of_rows};
-use super::tiles::{Few, FewRows, Tile, TileRows};
+use super::lanes::{By, Lanes, Levels, SHIFTS, STEP};
 use crate::gemm::transpose::transpose_8;
 use crate::quantized::decode::look_up;
 
@@ -32,9 +30,6 @@ macro_rules! of_sixteen_lanes {
         type Codes = __m512i;
         type Sums = __m512;
         const LANES: usize = 16;
-        const FEW: usize = 16;
-        const TILE: usize = 13;
-        of_rows!(few: 1 by 2 2 by 2 3 by 2 4 by 2 5 by 1 6 by 1 7 by 1 8 by 1 10 by 1 12 by 1 14 by 1 16 by 1, tile: 1 2 3 4 5 6 7 8 9 10 11 12 13);
 
         #[inline(always)]
         unsafe fn run<B: By>(body: B) {
@@ -212,9 +207,6 @@ impl Lanes for Avx512Bf16 {
 impl Lanes for Avx2 {
     const LANES: usize = 8;
     const PAIRS: bool = false;
-    const FEW: usize = 4;
-    const TILE: usize = 6;
-    of_rows!(few: 1 by 4 2 by 2 3 by 1 4 by 1, tile: 1 2 3 4 5 6);
     type Codes = __m256i;
     type Sums = __m256;
 
