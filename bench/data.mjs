@@ -56,7 +56,7 @@ async function turn(/** @type {string} */ path) {
   /** @type {Counted} */
   const counted = {
     rows: open.data.train.count,
-    tokens: open.data.datasets.reduce((sum, { store }) => sum + store.tokens, 0),
+    tokens: open.data.datasets.reduce((sum, { store }) => sum + (store?.tokens ?? 0), 0),
     cpu_seconds: (user + system) / 1e6,
     peak_rss_mib: process.resourceUsage().maxRSS / 1024,
   }

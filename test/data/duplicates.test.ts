@@ -37,7 +37,7 @@ const opened = async (config: IftConfig) => {
   })
   try {
     const { data } = await ift.openData()
-    return { data, counts: data.datasets.map(({ store }) => store.count) }
+    return { data, counts: data.datasets.map(({ store }) => store!.count) }
   } finally {
     await ift.close()
   }

@@ -45,16 +45,16 @@ test('only what the run takes is tokenised, and it is what would be taken of all
   const { data, epochs } = await open()
   const [a, b] = data.datasets
   // Three epochs of 20 rows, and some of the 6 that are held out.
-  expect(a!.store.counts.examples).toBeGreaterThanOrEqual(60)
-  expect(a!.store.counts.examples).toBeLessThanOrEqual(66)
-  expect(b!.store.counts.examples).toBe(30)
+  expect(a!.counts.examples).toBeGreaterThanOrEqual(60)
+  expect(a!.counts.examples).toBeLessThanOrEqual(66)
+  expect(b!.counts.examples).toBe(30)
   expect(data.notes.join()).toMatch(
     /a\.jsonl: the run takes 6\d of 200 examples; the others are not tokenised/,
   )
   expect(data.mixture[0]!.rows + data.mixture[0]!.heldOut).toBe(200)
   // More epochs take more rows, and the first ones stay what they are.
   const longer = await open({ train: { ...config('x').train!, epochs: 30 } })
-  expect(longer.data.datasets[0]!.store.counts.examples).toBe(200)
+  expect(longer.data.datasets[0]!.counts.examples).toBe(200)
   expect(longer.epochs).toEqual(epochs)
   // Rows that are too long are passed over.
   for (const epoch of [0, 1, 2]) {
@@ -94,5 +94,5 @@ test('tokens and dedup need all', async () => {
     { data: [{ path: './a.jsonl', cap: 20, tokens: '1k' }, './b.jsonl'] },
     { dedup: true, data: [{ path: './a.jsonl', cap: 20 }] },
   ])
-    expect((await open(more)).data.datasets[0]!.store.counts.examples).toBe(200)
+    expect((await open(more)).data.datasets[0]!.counts.examples).toBe(200)
 })

@@ -183,7 +183,7 @@ test.skipIf(!mpi)(
     const { code, said } = await run('differ', ['--nproc', '2'], { FAULT: 'other-data' })
     expect(code).toBe(1)
     expect(said).toMatch(
-      /training data sha256: rank 1 has stores-1:[0-9a-f]{64}, rank 0 has stores-1:[0-9a-f]{64}/,
+      /training data sha256: rank 1 has rows-1:[0-9a-f]{64}, rank 0 has rows-1:[0-9a-f]{64}/,
     )
     expect(said).toContain('IFT_RANKS_DIFFER')
     expect(existsSync(join(dir, 'differ'))).toBe(false)

@@ -30,7 +30,7 @@ async function runSizes(ift: Ift): Promise<RunSizes> {
   const sizes = new Map<string, { rows: number; tokens: number }>()
   for (const { name, taken, tokens } of data.mixture) {
     const before = sizes.get(name) ?? { rows: 0, tokens: 0 }
-    sizes.set(name, { rows: before.rows + taken, tokens: before.tokens + tokens })
+    sizes.set(name, { rows: before.rows + taken, tokens: before.tokens + (tokens ?? 0) })
   }
   return sizes
 }

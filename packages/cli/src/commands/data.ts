@@ -187,7 +187,7 @@ const configStats = (session: SessionRequest, terminal: VerbContext['terminal'],
           name,
           leftOut,
           withoutExample: dropped,
-          ...tokenStats(store),
+          ...(store && tokenStats(store)),
         })),
       })
     else terminal.table(sampleRows(data, maxLength))

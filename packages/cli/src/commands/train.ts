@@ -10,6 +10,7 @@ import {
 import { freePort, sameProgram, startLocally, startUnderMpi, visibleGpus } from './start-ranks.js'
 import { exit, report } from '../ui/report.js'
 import { watchStarter } from './starter.js'
+import { lossRows } from '../ui/data-view.js'
 import { planRows } from './plan-view.js'
 import { Progress } from '../ui/progress.js'
 import { compact, duration } from '../ui/format.js'
@@ -172,6 +173,14 @@ async function trainHere(
       'tokens',
       `${compact(result.tokens)} in ${duration(result.seconds)} (${compact(result.tokens / result.seconds)}/s)`,
     ],
+    ...(result.passedOver > 0
+      ? [['passed over', `${result.passedOver} rows that gave no sample`] as [string, string]]
+      : []),
+    ...training.data.fillings.flatMap(({ name }) =>
+      training.data.datasets
+        .filter((one) => one.name === name)
+        .flatMap((one) => lossRows(one, training.data.limit, training.open.config.maxLength)),
+    ),
     ['output', result.output],
     ['report', training.folder.report],
   ])

@@ -26,7 +26,7 @@ function limitOf({ tokens, by, virtual }: RunData['limit'], maxLength: number): 
 
 /** What of a dataset is not learned, and why: dropped, cut, held out by the names of its files. */
 export function lossRows(
-  { name, store, leftOut }: RunData['datasets'][number],
+  { name, counts, leftOut }: RunData['datasets'][number],
   limit: RunData['limit'],
   maxLength: number,
 ): Rows {
@@ -36,7 +36,7 @@ export function lossRows(
       `data ${name}`,
       `held out by their names and not read: ${listed(leftOut)} (split: all reads them)`,
     ])
-  const { long, untrained, filtered, truncated, cutTokens, examples } = store.counts
+  const { long, untrained, filtered, truncated, cutTokens, examples } = counts
   const reasons = [
     long ? `${long} longer than ${limitOf(limit, maxLength)}` : '',
     untrained ? `${untrained} without a token to learn` : '',
@@ -79,6 +79,7 @@ export function sampleRows(data: RunData, maxLength: number): Rows {
     ...mixtureRows(data.mixture),
   ]
   for (const dataset of data.datasets) {
+    if (dataset.store === null) continue
     const { samples, tokens, trainedTokens, trainedShare } = tokenStats(dataset.store)
     rows.push(
       [`data ${dataset.name}`, `${samples} samples, ${compact(tokens.sum)} tokens`],

@@ -8,10 +8,10 @@ const columns: readonly (readonly [title: string, value: (row: MixtureRow) => st
   ['rows', ({ rows }) => String(rows)],
   ['an epoch', ({ taken }) => String(taken)],
   ['share', ({ share }) => percent(share)],
-  ['tokens', ({ tokens }) => compact(tokens)],
-  ['of tokens', ({ tokenShare }) => percent(tokenShare)],
+  ['tokens', ({ tokens }) => (tokens === null ? '–' : compact(tokens))],
+  ['of tokens', ({ tokenShare }) => (tokenShare === null ? '–' : percent(tokenShare))],
   ['epochs seen', ({ epochs }) => epochs.toFixed(2)],
-  ['dropped', ({ dropped }) => String(dropped)],
+  ['dropped', ({ dropped }) => (dropped === null ? '–' : String(dropped))],
   ['duplicates', ({ duplicates }) => String(duplicates)],
 ]
 

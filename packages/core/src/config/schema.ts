@@ -261,6 +261,12 @@ export const trainSchema = strict({
   memory: positive
     .optional()
     .describe('Memory limit in GiB for recompute: auto; the free memory when absent.'),
+  startAtOnce: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      'Begin before all rows are tokenised: auto for JSONL beyond 64 MiB, never to have every row checked before the first step. The result is the same.',
+    ),
   shuffle: z
     .boolean()
     .default(true)

@@ -10,6 +10,8 @@ export interface TrainState {
   /** Tokens read, and those of them that were learned. */
   readonly tokens: number
   readonly trainedTokens: number
+  /** Rows that gave no sample and were passed over. */
+  readonly passedOver: number
 }
 
 /** One optimiser step. Its numbers are on the device: asking for one waits for the queue. */
@@ -60,6 +62,8 @@ export interface TrainResult {
   readonly bestEval?: { readonly step: number; readonly loss: number }
   readonly tokens: number
   readonly trainedTokens: number
+  /** Rows that gave no sample and were passed over, each as often as its turn came. */
+  readonly passedOver: number
   readonly seconds: number
   /** Folder of the adapter, or of the model when the model itself was trained. */
   readonly output: string

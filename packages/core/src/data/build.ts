@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { IftError } from '@ift/tensor'
 import type { PromptTemplate } from '../contract/template.js'
 import type { Tokenizer } from '../contract/tokenizer.js'
-import { encodeExamples, type EncodeOptions } from './encode.js'
+import { encodeExamples, type Encoded, type EncodeOptions } from './encode.js'
 import { isExampleRecord, recordConverter, type FormatOptions } from './format/index.js'
-import { fileOf, readRecords, storedBytes, type ReadOptions } from './read/index.js'
+import { fileOf, readRecords, storedBytes, type LineIndex, type ReadOptions } from './read/index.js'
 import { alone, SampleStore, SampleStoreBuilder, type StoreCounts } from './store/index.js'
 import type { Example, Sample } from '../contract/data.js'
 import { version } from '../version.js'
@@ -68,8 +68,14 @@ export async function* locateExamples(
   }
 }
 
-/** sha256 of data files, for manifests and cache keys; of entries of an archive, that of the archive and their names. */
-export async function hashFiles(names: readonly string[]): Promise<string> {
+/**
+ * sha256 of data files, for manifests and cache keys; of entries of an archive, that of the archive and their names. `scanOf` gives, by its
+ * name, what else looks at the bytes of a file as they pass by.
+ */
+export async function hashFiles(
+  names: readonly string[],
+  scanOf: (name: string) => Pick<LineIndex, 'add' | 'end'> | null = () => null,
+): Promise<string> {
   const hash = createHash('sha256')
   let path = ''
   let digest = Buffer.alloc(0)
@@ -77,7 +83,12 @@ export async function hashFiles(names: readonly string[]): Promise<string> {
     const { file, entry } = fileOf(name)
     if (file !== path) {
       const content = createHash('sha256')
-      for await (const chunk of storedBytes(file)) content.update(chunk)
+      const scan = scanOf(name)
+      for await (const chunk of storedBytes(file)) {
+        content.update(chunk)
+        scan?.add(chunk)
+      }
+      scan?.end()
       ;[path, digest] = [file, content.digest()]
     }
     hash.update(digest)
@@ -141,7 +152,7 @@ export interface BuildOptions extends EncodeOptions {
 }
 
 /** Examples that are tokenised in one call. */
-const batchExamples = 256
+export const batchExamples = 256
 
 /** The file in which samples are kept. */
 export const samplesPath = (dir: string, key: string, options: BuildOptions): string =>
@@ -154,17 +165,30 @@ const cacheKey = (key: string, options: BuildOptions): string =>
         'samples-2',
         // Another version may read or write texts differently.
         version,
-        key,
-        options.tokenizer.fingerprint,
-        options.tokenizer.addBos,
-        templateFingerprint(options.template),
-        options.maxLength,
-        options.trainOn,
-        options.truncation,
+        ...madeOf(key, options),
       ]),
     )
     .digest('hex')
     .slice(0, 40)
+
+/** What decides the samples of examples, which `key` stands for. */
+const madeOf = (key: string, options: MadeOptions) => [
+  key,
+  options.tokenizer.fingerprint,
+  options.tokenizer.addBos,
+  templateFingerprint(options.template),
+  options.maxLength,
+  options.trainOn,
+  options.truncation,
+]
+
+type MadeOptions = EncodeOptions & Pick<BuildOptions, 'template' | 'tokenizer'>
+
+/** sha256 of what decides the samples of examples, which is known before they are made. */
+export const sourceDigest = (key: string, options: MadeOptions): string =>
+  createHash('sha256')
+    .update(JSON.stringify(['source-1', ...madeOf(key, options)]))
+    .digest('hex')
 
 const located = (where: string, cause: unknown): unknown =>
   cause instanceof IftError && !cause.message.startsWith(where)
@@ -216,6 +240,33 @@ async function tokenise(
   }
 }
 
+/** Encodes examples; the error of one names its place. */
+export async function encodeLocated(
+  examples: readonly LocatedExample[],
+  options: MadeOptions,
+): Promise<Encoded[]> {
+  const { template, tokenizer } = options
+  const encode = (some: readonly LocatedExample[]) =>
+    encodeExamples(
+      some.map(({ example }) => example),
+      template,
+      tokenizer,
+      options,
+    )
+  try {
+    return await encode(examples)
+  } catch (cause) {
+    // Find the example that the error is about.
+    for (const one of examples)
+      try {
+        await encode([one])
+      } catch (single) {
+        throw located(one.where, single)
+      }
+    throw cause
+  }
+}
+
 type NumberedExample = LocatedExample & { readonly number: number }
 
 async function encodeAll(
@@ -223,29 +274,11 @@ async function encodeAll(
   options: BuildOptions,
   builder: SampleStoreBuilder,
 ): Promise<StoreCounts> {
-  const { template, tokenizer, onExample, onSample, onProgress } = options
+  const { onExample, onSample, onProgress } = options
   const counts = { examples: 0, truncated: 0, cutTokens: 0, long: 0, untrained: 0, filtered: 0 }
 
-  const encodeBatch = async (batch: readonly NumberedExample[]) => {
-    try {
-      const encoded = await encodeExamples(
-        batch.map(({ example }) => example),
-        template,
-        tokenizer,
-        options,
-      )
-      return encoded.map((one, i) => ({ ...one, number: batch[i]!.number }))
-    } catch (cause) {
-      // Find the example that the error is about.
-      for (const { example, where } of batch)
-        try {
-          await encodeExamples([example], template, tokenizer, options)
-        } catch (single) {
-          throw located(where, single)
-        }
-      throw cause
-    }
-  }
+  const encodeBatch = async (batch: readonly NumberedExample[]) =>
+    (await encodeLocated(batch, options)).map((one, i) => ({ ...one, number: batch[i]!.number }))
   const take = async (pending: ReturnType<typeof encodeBatch>) => {
     for (const encoded of await pending) {
       if ('dropped' in encoded) {

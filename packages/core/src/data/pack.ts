@@ -1,9 +1,10 @@
 import { IftError, type PromptSpan } from '@ift/tensor'
-import { ignoredLabel } from './encode.js'
 import { eachOnce, type Epochs } from './epochs.js'
-import { prefixGroups } from './shared-prefixes.js'
+import { packSamples } from './pack-samples.js'
 import type { SampleSource } from './store/index.js'
-import type { PackedBatch, Sample } from '../contract/data.js'
+import type { PackedBatch } from '../contract/data.js'
+
+export { packSamples } from './pack-samples.js'
 
 /** Where the next step begins. Small, JSON, part of a checkpoint. */
 export interface PackCursor {
@@ -15,6 +16,8 @@ export interface PackCursor {
 export interface PackerOptions {
   /** Tokens of a micro-batch at most; sequences stay whole. */
   readonly microBatchTokens: number
+  /** A longer sequence has a micro-batch to itself; otherwise it is refused, `IFT_PACK_BUDGET`. */
+  readonly longAlone?: boolean
   /** Sequences of a micro-batch at most. */
   readonly maxSequences?: number
   /** Lay out what samples of a micro-batch begin with once; see `PackedBatch.prefixes`. */
@@ -44,7 +47,10 @@ export interface VirtualRowsOf {
 /** Micro-batches of one optimiser step. Numbers without `local` are sums over all ranks, the same on each. */
 export interface PackedStep {
   readonly epoch: number
+  /** None where no row of the step gave one. */
   readonly samples: number
+  /** Rows of it that gave no sample. */
+  readonly passedOver: number
   readonly tokens: number
   /** Tokens with a target: the divisor of the loss of the step. */
   readonly trainedTokens: number
@@ -53,63 +59,6 @@ export interface PackedStep {
   readonly microBatches: readonly PackedBatch[]
   /** Where the step after this one begins. */
   readonly next: PackCursor
-}
-
-/**
- * Lays samples end to end: positions begin anew with each, targets stay inside each. With `sharePrefixes` samples that
- * begin alike stand behind one copy of their beginning, and the order of the samples is another. `promptOf` finds what a
- * model reads in both directions. With `learnFirst` virtual rows stand in front and predict the first token.
- */
-export function packSamples(
-  samples: readonly Sample[],
-  sharePrefixes = false,
-  promptOf?: (ids: ArrayLike<number>) => PromptSpan,
-  learnFirst = false,
-): PackedBatch {
-  const groups = sharePrefixes
-    ? prefixGroups(samples)
-    : samples.map((sample) => ({ samples: [sample], shared: 0 }))
-  /** Sequences of the batch: rows `from` up to `to` of a sample, behind the rows of another sequence. */
-  const parts: { sample: Sample; from: number; to: number; prefix: number; whole: boolean }[] = []
-  for (const { samples, shared } of groups) {
-    const prefix = shared > 0 ? parts.length : -1
-    if (shared > 0) parts.push({ sample: samples[0]!, from: 0, to: shared, prefix: -1, whole: false })
-    for (const sample of samples)
-      parts.push({ sample, from: shared, to: sample.ids.length, prefix, whole: true })
-  }
-  const lengths = parts.map(({ from, to }) => to - from)
-  const total = lengths.reduce((sum, length) => sum + length, 0)
-  const ids = new Int32Array(total)
-  const positions = new Int32Array(total)
-  const targets = new Int32Array(total).fill(-1)
-  let at = 0
-  let trainedTokens = 0
-  for (const { sample, from, to } of parts) {
-    ids.set(sample.ids.subarray(from, to), at)
-    for (let i = from; i < to; i++, at++) {
-      positions[at] = i
-      const target = sample.labels[i + 1]
-      if (target === undefined || target === ignoredLabel) continue
-      targets[at] = target
-      trainedTokens++
-    }
-  }
-  const firstTargets = Int32Array.from(parts, ({ sample: { labels }, whole }) =>
-    learnFirst && whole && labels[0] !== ignoredLabel ? labels[0]! : -1,
-  )
-  trainedTokens += firstTargets.filter((target) => target >= 0).length
-  const batch: PackedBatch = {
-    ids,
-    positions,
-    targets,
-    lengths,
-    trainedTokens,
-    ...(learnFirst && { firstTargets }),
-    ...(promptOf && { prompts: parts.map(({ sample }) => promptOf(sample.ids)) }),
-  }
-  return groups.some(({ shared }) => shared > 0)
-    ? { ...batch, prefixes: parts.map(({ prefix }) => prefix) }
-    : batch
 }
 
 /**
@@ -148,7 +97,8 @@ export class Packer implements IterableIterator<PackedStep> {
         'See what was dropped: npx ift data stats. Raise maxLength if the samples are too long.',
       )
     const virtual = options.virtualRows?.rows ?? 0
-    for (let i = 0; i < samples.count; i++)
+    const isBounded = microBatchTokens < Infinity && options.longAlone !== true
+    for (let i = 0; isBounded && i < samples.count; i++)
       if (samples.length(i) + virtual > microBatchTokens)
         throw new IftError(
           'IFT_PACK_BUDGET',
@@ -243,7 +193,8 @@ export class Packer implements IterableIterator<PackedStep> {
     // An epoch whose rows gave no sample has no step.
     while (position === 0 && this.samplesIn(epoch) === 0) epoch++
     const end = this.#stepEnd(epoch, position)
-    const indexes = this.#epochOrder(epoch).subarray(position, end)
+    const rows = this.#epochOrder(epoch).subarray(position, end)
+    const indexes = this.#present(rows)
     const next = this.#behind(epoch, end)
     let tokens = 0
     let trainedTokens = 0
@@ -258,6 +209,7 @@ export class Packer implements IterableIterator<PackedStep> {
     return {
       epoch,
       samples: indexes.length,
+      passedOver: rows.length - indexes.length,
       tokens,
       trainedTokens,
       localSamples: groups.reduce((sum, group) => sum + group.length, 0),
@@ -286,7 +238,7 @@ export class Packer implements IterableIterator<PackedStep> {
     let { epoch, position }: PackCursor = { epoch: 0, position: 0 }
     for (let step = 0, samples = 0; step < steps && samples < mostLookedAt; step++) {
       const end = this.#stepEnd(epoch, position)
-      const indexes = this.#epochOrder(epoch).subarray(position, end)
+      const indexes = this.#present(this.#epochOrder(epoch).subarray(position, end))
       if (rowsOf(indexes) > enough())
         for (const group of this.#divide(indexes)) {
           const rows = rowsOf(group)
@@ -307,6 +259,29 @@ export class Packer implements IterableIterator<PackedStep> {
       (most, batch) => (most && packedRows(most) >= packedRows(batch) ? most : batch),
       null,
     )
+  }
+
+  /**
+   * Of what follows the cursor `from`, that of the packer when it is absent, so many numbers or more, up to the end of an epoch; and where
+   * that ends. The cursor stays.
+   */
+  ahead(count: number, from: PackCursor = this.#cursor): { indexes: Int32Array; next: PackCursor } {
+    const { position } = from
+    let { epoch } = from
+    while (position === 0 && this.samplesIn(epoch) === 0) epoch++
+    let end = position
+    while (end - position < count && end < this.samplesIn(epoch)) end = this.#stepEnd(epoch, end)
+    return { indexes: this.#epochOrder(epoch).subarray(position, end), next: this.#behind(epoch, end) }
+  }
+
+  /** Makes the samples of the step at the cursor, where they are still made. */
+  async prepare(): Promise<void> {
+    if (this.#samples.isFilling) await this.#samples.prepare!(this.ahead(1).indexes)
+  }
+
+  /** Makes the samples of the steps from the cursor to the end of its epoch. */
+  async prepareEpoch(): Promise<void> {
+    if (this.#samples.isFilling) await this.#samples.prepare!(this.ahead(Infinity).indexes)
   }
 
   next(): IteratorResult<PackedStep, never> {
@@ -335,6 +310,11 @@ export class Packer implements IterableIterator<PackedStep> {
       this.#order = { epoch, indexes: this.#epochs.order(epoch, shuffle ? seed : null) }
     }
     return this.#order.indexes
+  }
+
+  /** Those of some numbers that have a sample. */
+  #present(indexes: Int32Array): Int32Array {
+    return indexes.filter((index) => this.#samples.length(index) > 0)
   }
 
   /** A position of an epoch, or the beginning of the next one. */

@@ -1,6 +1,7 @@
 import { IftError } from '@ift/tensor'
 import type { DataEntry, DataSource, ResolvedConfig } from '../config/schema.js'
 import type { LocatedExample } from '../data/build.js'
+import type { LineRows } from '../data/line-rows.js'
 import {
   Evaluation,
   overlapDefaults,
@@ -21,6 +22,8 @@ export interface FoundExamples {
   readonly keyWhenRead: (() => Promise<string | null>) | null
   /** Records that gave no example, by reason; filled while the examples are read. */
   readonly dropped: Map<string, number>
+  /** Its examples by their numbers, where they can be read in any order. */
+  readonly lines?: LineRows | null
 }
 
 /** Finds datasets by their entries, as those of `validation.data`. */

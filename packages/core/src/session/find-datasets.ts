@@ -11,8 +11,9 @@ import { turnsOf, type TurnPolicy } from '../data/answer-turns.js'
 import { hashFiles, locateExamples, readExamples } from '../data/build.js'
 import { compositeNames, expandComposite } from '../data/composites.js'
 import { convertedFile } from '../data/converted-files.js'
+import { LineRows } from '../data/line-rows.js'
 import type { Portion } from '../data/mixture/index.js'
-import { fileOf } from '../data/read/index.js'
+import { fileOf, LineIndex } from '../data/read/index.js'
 import { localPath } from '../files/paths.js'
 import { packageFor } from '../plugin/catalogue.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
@@ -156,15 +157,22 @@ export async function findDatasets(
       } = await findRecords(rootDir, { ...source, path }, purpose)
       // Files that are left out lie in the folder all the same.
       for (const file of new Set([...files, ...leftOut].map((one) => fileOf(one).file))) await onFile(file)
+      // A record that gives several examples, or none, is no row.
+      const isLines =
+        turns === 'whole' && files.length > 0 && files.every((file) => LineIndex.isFor(file, reading))
+      const indexes = new Map(isLines ? files.map((file) => [file, new LineIndex(file)]) : [])
+      const sha256 = await hashFiles(files, (file) => indexes.get(file) ?? null)
+      const indexed = [...indexes].map(([name, index]) => ({ name, index }))
       found.push({
         name: path,
         ...{ entry, portion, capped, leftOut, facts: null },
         places: await Promise.all(files.map(placeOf)),
         large: await areLarge(files),
         examples: () => turnsOf(readExamples(place, reading), turns),
-        key: JSON.stringify([await hashFiles(files), reading, ...turnsKey(turns)]),
+        key: JSON.stringify([sha256, reading, ...turnsKey(turns)]),
         keyWhenRead: null,
         dropped: new Map(),
+        lines: isLines && indexed.every(({ index }) => index.isUtf8) ? new LineRows(indexed, reading) : null,
       })
       continue
     }

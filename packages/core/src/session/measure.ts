@@ -2,7 +2,7 @@ import { backward, ops, withRandom, type Tensor } from '@ift/tensor'
 import type { PackedBatch } from '../contract/data.js'
 import { createPacker, type PackerOptions } from '../data/pack.js'
 import { forwardBatch } from '../train/forward.js'
-import type { RunData } from './open-data.js'
+import type { RunData } from './run-data.js'
 import type { OpenModel } from './open-model.js'
 
 /** Speed of a run on its device. */
@@ -36,11 +36,20 @@ export async function measureSpeed(open: OpenModel, data: RunData, packing: Pack
     await backend.synchronize()
     return (performance.now() - started) / 1000
   }
-  const { microBatches } = createPacker(data.train, packing).step()
+  const firstOf = async (options: PackerOptions) => {
+    const packer = createPacker(data.train, options)
+    for (;;) {
+      await packer.prepare()
+      const { microBatches } = packer.step()
+      // The rows of a step may have given no sample.
+      if (microBatches.length > 0) return microBatches
+    }
+  }
+  const microBatches = await firstOf(packing)
   const batches = microBatches.filter(({ trainedTokens }) => trainedTokens > 0)
   const rows = batches.reduce((sum, { ids }) => sum + ids.length, 0)
   const longest = data.longest + (packing.virtualRows?.rows ?? 0)
-  const one = createPacker(data.train, { ...packing, microBatchTokens: longest }).step().microBatches[0]!
+  const one = (await firstOf({ ...packing, microBatchTokens: longest }))[0]!
   peft?.setTraining(true)
   try {
     let seconds = await secondsOf(one)

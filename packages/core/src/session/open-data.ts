@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs'
 import { IftError } from '@ift/tensor'
 import type { VirtualLength } from '../contract/peft.js'
 import type { ResolvedConfig } from '../config/schema.js'
-import { buildSampleStore, samplesPath, type BuildOptions } from '../data/build.js'
-import type { Examination } from '../data/duplicates/index.js'
+import { buildSampleStore, samplesPath, sourceDigest, type BuildOptions } from '../data/build.js'
 import {
   mixSamples,
   mixtureTable,
@@ -19,67 +18,37 @@ import { pruneCache, RowSamples, type SampleSource, type SampleStore } from '../
 import { tapped } from '../plugin/hooks.js'
 import type { PluginSession } from '../plugin/plugin-session.js'
 import { cacheLimits, cachePath } from './cache.js'
-import { dataHash, isHashOf } from './data-hash.js'
-import type { DataFacts } from './data-facts.js'
+import { dataHash, isHashOf, mayBeByRows } from './data-hash.js'
+import { fillingOf, whyWhole, type Filling } from './fill-rows.js'
 import { findDatasets, type Found } from './find-datasets.js'
 import { sourcesOf } from './record-source.js'
 import {
   countRows,
   epochsMissing,
   epochsOf,
+  isOrderedByRows,
   rowsOf,
   stepsOf,
   takenOf,
+  takesAll,
   takesByRow,
   unread,
 } from './taken-rows.js'
 import { withoutRepeats } from './without-repeats.js'
 import type { OpenModel } from './open-model.js'
+import type { RunData, RunDataset } from './run-data.js'
 import { bounded, uncapped } from './uncapped.js'
-import { noVirtualTokens, sampleLimit, type SampleLimit } from '../data/virtual-tokens.js'
-
-/** One dataset of a run, tokenised. */
-export interface RunDataset {
-  readonly name: string
-  /** What is known of a dataset of a package; null of files. */
-  readonly facts: DataFacts | null
-  readonly store: SampleStore
-  /** Files of its folder that are not read because their names mark a held-out split. */
-  readonly leftOut: readonly string[]
-  /** Records of a dataset package that gave no example, by reason. */
-  readonly dropped: Readonly<Record<string, number>>
-}
-
-/** Tokenised samples of a run. */
-export interface RunData {
-  readonly train: SampleView
-  readonly validation: SampleView | null
-  readonly datasets: readonly RunDataset[]
-  /** Samples that `dedup` took out by their tokens. */
-  readonly duplicates: number
-  /** What the run takes of each dataset. */
-  readonly mixture: readonly MixtureRow[]
-  /** What `dedup` and `decontaminate` found in the texts; null when they ask for nothing that needs them. */
-  readonly examination: Examination | null
-  /** The most tokens of a sample, and the limit that decides. */
-  readonly limit: SampleLimit
-  /** Tokens of the longest sample, of those held out too. */
-  readonly longest: number
-  /** sha256 of everything that decides the samples and their order in the data. */
-  readonly hash: string
-  /** Whether a recorded hash is of these samples, also one of an earlier version. */
-  readonly isHash: (recorded: string) => boolean
-  /** Notes that stop nothing: a cache that cannot be written. */
-  readonly notes: readonly string[]
-  /** Closes the files of the samples. */
-  release(): void
-}
+import { noVirtualTokens, sampleLimit } from '../data/virtual-tokens.js'
 
 export interface OpenDataOptions {
   /** Whether samples are kept in the cache for the next time; yes when omitted. */
   readonly keep?: boolean
   /** What stands in front of every sample; nothing when omitted. */
   readonly virtual?: VirtualLength
+  /** Whether the samples of large sets may be made while they are used; no when omitted. */
+  readonly atOnce?: boolean
+  /** The hash of the run that goes on; its samples have the order that they had when it began. */
+  readonly recorded?: string | null
 }
 
 /** Loads, renders, tokenises and mixes the data of a config. */
@@ -89,25 +58,29 @@ export async function openData(
   open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
   options: OpenDataOptions = {},
 ): Promise<RunData> {
-  const stores: SampleStore[] = []
+  const stores: Closable[] = []
   const release = () => {
     for (const store of stores) store.close()
   }
   try {
-    return { ...(await openStores(stores, session, config, open, options)), release }
+    return Object.assign(await openStores(stores, session, config, open, options), { release })
   } catch (error) {
     release()
     throw error
   }
 }
 
+interface Closable {
+  close(): void
+}
+
 /** `stores` takes every store that is opened. */
 async function openStores(
-  stores: SampleStore[],
+  stores: Closable[],
   session: PluginSession,
   config: ResolvedConfig,
   open: Pick<OpenModel, 'tokenizer' | 'template' | 'shape'>,
-  { keep = true, virtual = noVirtualTokens }: OpenDataOptions,
+  { keep = true, virtual = noVirtualTokens, atOnce = false, recorded = null }: OpenDataOptions,
 ): Promise<Omit<RunData, 'release'>> {
   const notes = new Set([...session.configNotes, ...compositeNotes(sourcesOf(config.data))])
   const { hooks, rootDir } = session
@@ -118,13 +91,10 @@ async function openStores(
   const cacheable = !tapped(hooks.example) && !tapped(hooks.sample)
   // A cache saves time, and nothing depends on it.
   const onFailure = ({ message }: Error) => notes.add(`Not kept for the next time: ${message}`)
-  const build = async (
-    { name, facts, examples, key, keyWhenRead, leftOut, dropped }: Found,
-    before = (): Promise<unknown> => Promise.resolve(),
-  ): Promise<RunDataset> => {
+  const optionsOf = ({ name, key, keyWhenRead, dropped }: Found): BuildOptions => {
     const context = { dataset: name }
     const cacheKey = key ?? keyWhenRead
-    const options: BuildOptions = {
+    return {
       template: open.template,
       tokenizer: open.tokenizer,
       maxLength: limit.tokens,
@@ -135,6 +105,13 @@ async function openStores(
       ...(cacheable && cacheKey !== null ? { cache: { dir, key: cacheKey, keep, onFailure } } : {}),
       dropped,
     }
+  }
+  const build = async (
+    one: Found,
+    before = (): Promise<unknown> => Promise.resolve(),
+  ): Promise<BuiltDataset> => {
+    const { name, facts, examples, key, leftOut } = one
+    const options = optionsOf(one)
     const isKept = options.cache && key !== null && existsSync(samplesPath(dir, key, options))
     if (!isKept) await before()
     const store = await buildSampleStore(examples(), options)
@@ -143,7 +120,8 @@ async function openStores(
       ([reason, count]) => `${count.toLocaleString('en')} × ${reason}`,
     )
     if (reasons.length > 0) notes.add(`${name}: records that gave no example: ${reasons.join(', ')}.`)
-    return { name, facts, leftOut, store, dropped: store.dropped }
+    const { counts, dropped } = store
+    return { name, facts, leftOut, store, counts, dropped }
   }
   const all = await findDatasets(session, config.data, seed)
   // One set that stands alone is taken as it is, however large.
@@ -163,26 +141,45 @@ async function openStores(
   for (const note of kept.notes) notes.add(note)
   const { found } = kept
   const own = config.validation.data
+  const portions = found.map(({ portion }) => portion)
+  const byRows = mayBeByRows(recorded) && isOrderedByRows(config, portions)
+  const fillings: Filling[] = []
   const mix = (parts: readonly MixturePart[], epochs = Infinity) =>
     mixSamples(parts, {
+      byRows,
       dedup: config.dedup !== false,
       order: config.mix,
       seed: config.validation.seed,
       validation: { size: own === undefined ? config.validation.size : 0, seed: config.validation.seed },
       epochs,
     })
+  const { startAtOnce } = config.train
+  const mayBegin = atOnce && startAtOnce !== 'never'
+  const startsAtOnce = ({ large }: Found) => mayBegin && (large || startAtOnce === 'always')
+  /** Says why a run does not begin before a set is tokenised that takes long to be. */
+  const noteWhole = (one: Found) => {
+    const { cache } = optionsOf(one)
+    const isKept = cache && one.key !== null && existsSync(samplesPath(dir, one.key, optionsOf(one)))
+    if (!mayBegin || isKept || !one.large) return
+    const why = whyWhole(config, portions, { plugin: !cacheable, isLines: Boolean(one.lines) })
+    if (why !== null)
+      notes.add(`Training begins when all examples of ${one.name} are tokenised, because ${why}.`)
+  }
   const openAll = async () => {
     const parts: OpenedPart[] = []
     for (const [i, one] of found.entries()) {
       const { checkFirst, checkCount } = sources[i]!
+      noteWhole(one)
       // Where texts were compared, they were counted.
       const dataset = await build(one, kept.report ? undefined : checkFirst)
       const leftOut = kept.leftOut[i]!
-      checkCount(dataset.store.counts.examples + leftOut)
+      checkCount(dataset.counts.examples + leftOut)
       parts.push({ ...partOf(one, dataset), leftOut, dataset })
     }
     return { parts, mixed: mix(parts) }
   }
+  const noteTaken = (name: string, taken: number, count: number) =>
+    notes.add(`${name}: the run takes ${taken} of ${count} examples; the others are not tokenised.`)
   const openTaken = async () => {
     const counts: number[] = []
     for (const [i, one] of found.entries()) {
@@ -211,20 +208,97 @@ async function openStores(
       const missing = epochsMissing(config.train, mixed.train, epochs)
       if (missing === 0) {
         for (const [i, { name, dataset }] of parts.entries())
-          if (dataset.store.counts.examples < counts[i]!)
-            notes.add(
-              `${name}: the run takes ${dataset.store.counts.examples} of ${counts[i]} examples; the others are not tokenised.`,
-            )
+          if (dataset.counts.examples < counts[i]!) noteTaken(name, dataset.counts.examples, counts[i]!)
         return { parts, mixed }
       }
       epochs += missing
     }
   }
-  const portions = found.map(({ portion }) => portion)
-  const { parts, mixed } = await (takesByRow(config, portions) ? openTaken() : openAll())
+  /** Samples of the wanted rows of a set, by row, made before or now or later. */
+  const openRows = async (
+    i: number,
+    count: number,
+    isTaken: Uint8Array | null,
+    made: BuiltDataset | undefined,
+  ): Promise<OpenedPart> => {
+    const one = isTaken === null ? found[i]! : takenOf(found[i]!, isTaken)
+    const wanted = isTaken === null || one === found[i] ? null : rowsOf(isTaken)
+    const options = optionsOf(one)
+    const { cache } = options
+    const { name, facts, leftOut, lines, key } = found[i]!
+    const isLines = lines && cache !== undefined && key !== null
+    const digest = isLines ? sourceDigest(key, options) : undefined
+    if (isLines && startsAtOnce(found[i]!)) {
+      const filling = fillingOf(found[i]!, { wanted, key: one.key! }, { ...options, cache })
+      stores.push(filling.samples)
+      if (!(await filling.samples.adopt(filling.path))) {
+        fillings.push(filling)
+        const { samples } = filling
+        const dataset: RunDataset = {
+          ...{ name, facts, leftOut, dropped: {} },
+          get store() {
+            return samples.store
+          },
+          get counts() {
+            return samples.counts
+          },
+        }
+        const { entry, portion } = found[i]!
+        return { ...portion, name, samples, entry, leftOut: 0, dataset }
+      }
+    }
+    if (!made) noteWhole(one)
+    const dataset = made ?? (await build(one, kept.report ? undefined : sources[i]!.checkFirst))
+    const samples = new RowSamples(dataset.store, count, wanted, digest)
+    return { ...partOf(found[i]!, dataset, samples), leftOut: kept.leftOut[i]!, dataset }
+  }
+  const openByRows = async () => {
+    const isAll = portions.every(takesAll)
+    const counts: number[] = []
+    const made = new Map<number, BuiltDataset>()
+    for (const [i, one] of found.entries()) {
+      const { checkFirst, checkCount } = sources[i]!
+      let count = one.lines?.count
+      if (count === undefined && isAll) {
+        noteWhole(one)
+        made.set(i, await build(one, kept.report ? undefined : checkFirst))
+        count = made.get(i)!.counts.examples
+      }
+      count ??= await countRows(one, { dir, keep, onFailure })
+      checkCount(count + kept.leftOut[i]!)
+      counts.push(count)
+    }
+    let [epochs, taken]: [number, Uint8Array[] | null] = [Infinity, null]
+    if (!isAll) {
+      const planned = mix(
+        found.map(({ name, entry, portion }, i) => ({
+          ...portion,
+          ...{ name, entry, samples: unread(counts[i]!), leftOut: kept.leftOut[i]! },
+        })),
+      )
+      epochs = epochsOf(config.train, planned.train)
+      const isHeldOut = planned.validation.takenIn(1)
+      taken = planned.train
+        .takenIn(epochs)
+        .map((isTaken, i) => isTaken.map((one, row) => one | isHeldOut[i]![row]!))
+    }
+    const parts: OpenedPart[] = []
+    for (const [i, count] of counts.entries()) {
+      const isTaken = taken?.[i] ?? null
+      parts.push(await openRows(i, count, isTaken, made.get(i)))
+      const wanted = isTaken?.reduce((sum, one) => sum + one, 0) ?? count
+      if (wanted < count) noteTaken(found[i]!.name, wanted, count)
+    }
+    return { parts, mixed: mix(parts, epochs) }
+  }
+  const { parts, mixed } = await (byRows
+    ? openByRows()
+    : takesByRow(config, portions)
+      ? openTaken()
+      : openAll())
   const datasets = parts.map(({ dataset }) => dataset)
   if (parts.length > 1)
-    for (const [i, { name, dropped, leftOut }] of parts.entries()) {
+    for (const [i, { name, dropped = 0, leftOut }] of parts.entries()) {
       const counts = mixed.counts[i]!
       if (counts.rows === 0)
         notes.add(`${name}: nothing to train on: ${whyEmpty([{ dropped, leftOut, ...counts }])}.`)
@@ -244,44 +318,63 @@ async function openStores(
       'Look at what was dropped: npx ift data validate. Or leave out validation.data.',
     )
   if (keep) await pruneCache(dir, cacheLimits(config))
+  let table: readonly MixtureRow[] | null = null
   return {
     train: mixed.train,
     validation: held.size(0) > 0 ? held : null,
     datasets,
     duplicates: mixed.counts.reduce((sum, { duplicates }) => sum + duplicates, 0),
-    mixture: tableOf(mixed, datasets, config),
+    get mixture() {
+      if (table !== null) return table
+      const isMade = !mixed.train.isFilling
+      // Of rows that were not known to give none, the numbers are other ones.
+      const now = fillings.length > 0 && isMade ? mix(parts) : mixed
+      const made = tableOf({ ...mixed, counts: now.counts }, parts, config)
+      if (isMade) table = made
+      return made
+    },
     examination: kept.report,
     limit,
-    longest: [mixed.train, held].reduce((most, samples) => Math.max(most, longestOf(samples)), 0),
-    hash: dataHash([mixed.train, held]),
-    isHash: (recorded) => isHashOf(recorded, [mixed.train, held]),
+    longest:
+      fillings.length > 0
+        ? limit.tokens
+        : [mixed.train, held].reduce((most, samples) => Math.max(most, longestOf(samples)), 0),
+    hash: dataHash([mixed.train, held], byRows),
+    sources: Object.fromEntries(parts.map(({ name, samples }) => [name, samples.sha256])),
+    byRows,
+    fillings,
+    isHash: (of) => isHashOf(of, [mixed.train, held], byRows),
     notes: [...notes],
   }
 }
 
 type OpenedPart = MixturePart & { readonly dataset: RunDataset }
+type BuiltDataset = RunDataset & { readonly store: SampleStore }
 
 /** A set as a part of a mixture. */
 const partOf = (
   { entry, portion }: Found,
-  { name, store, dropped }: RunDataset,
-  samples: SampleSource = store,
+  dataset: BuiltDataset,
+  samples: SampleSource = dataset.store,
 ): MixturePart => ({
   ...portion,
-  ...{ name, samples, entry, dropped: droppedOf({ store, dropped }) },
+  ...{ name: dataset.name, samples, entry, dropped: droppedOf(dataset) },
 })
 
 /** Records that became no sample. */
-const droppedOf = ({ store: { counts }, dropped }: Pick<RunDataset, 'store' | 'dropped'>): number =>
+const droppedOf = ({ counts, dropped }: Pick<RunDataset, 'counts' | 'dropped'>): number =>
   [counts.long, counts.untrained, counts.filtered, ...Object.values(dropped)].reduce(
     (sum, count) => sum + count,
     0,
   )
 
 /** The table of a run's mixture, over all of its steps. */
-function tableOf(mixture: Mixture, datasets: readonly RunDataset[], { train }: ResolvedConfig): MixtureRow[] {
+function tableOf(mixture: Mixture, parts: readonly OpenedPart[], { train }: ResolvedConfig): MixtureRow[] {
   const { seed, shuffle, epochs } = train
-  const sets = datasets.map((one) => ({ name: one.name, dropped: droppedOf(one) }))
+  const sets = parts.map(({ name, samples, dataset }) => ({
+    name,
+    dropped: samples.isFilling === true ? null : droppedOf(dataset),
+  }))
   const packer = mixture.train.size(0) === 0 ? null : createPacker(mixture.train, stepsOf(train))
   const end = packer?.endOf(train.maxSteps ?? packer.steps(epochs)) ?? { epoch: 0, position: 0 }
   return mixtureTable(mixture, sets, end, shuffle ? seed : null)

@@ -4,7 +4,7 @@ import { MetricsFile } from '../train/metrics.js'
 import { renderReport, type ReportSample } from '../train/report/report.js'
 import type { Manifest, RunFolder } from '../train/run-folder.js'
 import { version } from '../version.js'
-import type { RunData } from './open-data.js'
+import type { RunData } from './run-data.js'
 import type { OpenModel } from './open-model.js'
 
 /** What a report tells of. */

@@ -12,7 +12,8 @@ import { version } from '../version.js'
 import type { FoundExamples } from './evaluations.js'
 import type { KeptOptions } from './without-repeats.js'
 
-const takesAll = ({ weight = 1, share, cap }: Portion) =>
+/** Whether every epoch takes every row of a set. */
+export const takesAll = ({ weight = 1, share, cap }: Portion) =>
   share === undefined && cap === undefined && Number.isInteger(weight)
 
 /**
@@ -27,6 +28,16 @@ export const takesByRow = (
   (train.maxSteps === undefined || train.tokensPerStep === undefined) &&
   portions.every(({ tokens }) => tokens === undefined) &&
   !portions.every(takesAll)
+
+/**
+ * Whether the order of a run is one of row numbers, whether or not each gives a sample: it is known before a row is tokenised then. What
+ * compares tokens, or counts them, orders the samples that there are.
+ */
+export const isOrderedByRows = (
+  { dedup, train }: Pick<ResolvedConfig, 'dedup' | 'train'>,
+  portions: readonly Portion[],
+): boolean =>
+  dedup === false && train.tokensPerStep === undefined && portions.every(({ tokens }) => tokens === undefined)
 
 const rowCount = int().check(nonnegative())
 

@@ -10,7 +10,7 @@ import type { ChosenOptimizer } from '../train/optimizer/optimizer.js'
 import { plan, type Plan } from '../train/plan.js'
 import type { MemorySettings, RemedyInput } from '../train/remedies.js'
 import { attachUnloaded } from './attach-method.js'
-import type { RunData } from './open-data.js'
+import type { RunData } from './run-data.js'
 import { buildModel, type OpenModel } from './open-model.js'
 
 /** Share of a device's own memory that buffers can have: the rest is the driver's and what lies between them. */
@@ -28,12 +28,15 @@ export const budget = (config: ResolvedConfig, open: OpenModel): number | null =
     : null
 }
 
-/** Tokens of a micro-batch, virtual rows included: the option, or the longest sample, which is never cut. */
+/** Tokens of a micro-batch, virtual rows included: the option, or the longest sample, which is never cut; the option while that is not known. */
 export const microBatchTokens = (
   { train }: ResolvedConfig,
   { peft, model }: Pick<OpenModel, 'peft' | 'model'>,
-  { longest }: RunData,
-): number => Math.max(train.microBatchTokens, longest + (virtualRows(peft, model)?.rows ?? 0))
+  { longest, fillings }: RunData,
+): number =>
+  fillings.length > 0
+    ? train.microBatchTokens
+    : Math.max(train.microBatchTokens, longest + (virtualRows(peft, model)?.rows ?? 0))
 
 /** An opened run, as far as its memory depends on it. */
 export interface PlannedRun {
@@ -80,10 +83,11 @@ function largestBatch(
 ): PackedBatch {
   // Shorter samples than the data's would be made of other texts.
   const found =
-    maxLength < own.maxLength
+    maxLength < own.maxLength || data.train.isFilling
       ? null
       : createPacker(data.train, { ...packing, microBatchTokens }).fullest(steps)
-  return found ?? wholeBatch(microBatchTokens, open.shape.bidirectionalPrompt)
+  const rows = data.byRows ? Math.max(microBatchTokens, maxLength) : microBatchTokens
+  return found ?? wholeBatch(rows, open.shape.bidirectionalPrompt)
 }
 
 function countRun(

@@ -1,3 +1,5 @@
+// Over 400 lines: what a run opens, one thing after another, each of which the next ones need.
+
 import { existsSync } from 'node:fs'
 import { IftError, type Parameter } from '@ift/tensor'
 import { refuseInputs } from '../files/inputs.js'
@@ -26,7 +28,8 @@ import { Trainer } from '../train/trainer.js'
 import type { TrainResult } from '../contract/train.js'
 import { version } from '../version.js'
 import { factNotes } from './data-facts.js'
-import { openData, type RunData } from './open-data.js'
+import { openData } from './open-data.js'
+import type { RunData } from './run-data.js'
 import { measureSpeed, type Speed } from './measure.js'
 import { modelFacts, modelIdentity } from './identity.js'
 import { explainLostFile } from './lost-file.js'
@@ -36,6 +39,7 @@ import type { OpenModel } from './open-model.js'
 import { openOptimizer, recordedConfig } from './open-optimizer.js'
 import { explainMemory } from './out-of-memory.js'
 import { writeRunReport } from './run-report.js'
+import { RowFeed } from './sample-feed.js'
 import { saveOutput } from './save-output.js'
 import { budget, memoryOf, microBatchTokens, planTraining } from './training-plan.js'
 import { virtualLength, virtualRows } from '../data/virtual-tokens.js'
@@ -160,11 +164,16 @@ async function openIn(
     )
   if (lock) await folder.removeLeftovers()
   const found = lock && resume ? await findResumable(folder, session, resume) : null
+  const ranks = Ranks.of(open.backend)
   const begun = found && ((await readRecord(found.dir)) ?? (await folder.readManifest().catch(() => null)))
   if (begun) checkDatasets(begun, config, folder.dir)
+  // Samples come in the order that they had when the run began.
+  const begunWith = begun?.dataHash ?? null
   const data = await openData(session, config, open, {
     keep: !planOnly,
     virtual: virtualLength(open.peft),
+    atOnce: !planOnly,
+    recorded: ranks ? (await ranks.fromFirst(begunWith)) || null : begunWith,
   })
   if (data.train.size(0) === 0)
     throw new IftError(
@@ -175,7 +184,6 @@ async function openIn(
   const names = data.datasets.map(({ name }) => name)
   const known = new Map(data.datasets.flatMap(({ facts }) => (facts ? [[facts.name, facts] as const] : [])))
   const facts = [...known.values()]
-  const ranks = Ranks.of(open.backend)
   let manifest: Manifest = {
     ift: version,
     node: process.version,
@@ -185,6 +193,7 @@ async function openIn(
     config: recordedConfig(config, optimizer),
     recipe: open.recipe,
     dataHash: data.hash,
+    sources: data.sources,
     mixture: data.mixture,
     licenses: Object.fromEntries(facts.map(({ name, license }) => [name, license])),
     identity: modelIdentity(open),
@@ -220,7 +229,17 @@ async function openIn(
       })
     agreed = true
   }
-  const notes = [...factNotes(facts), ...data.notes, ...(open.peft?.notes ?? [])]
+  const beside = data.fillings.map(({ name, samples }) => `${samples.count.toLocaleString('en')} of ${name}`)
+  const notes = [
+    ...(beside.length === 0
+      ? []
+      : [
+          `Rows are tokenised while the run trains: ${beside.join(', ')}. A row that cannot be read ends it then; train.startAtOnce: never reads them first.`,
+        ]),
+    ...factNotes(facts),
+    ...data.notes,
+    ...(open.peft?.notes ?? []),
+  ]
   const unmergeable =
     open.peft &&
     (open.peft.unmergeable ??
@@ -267,7 +286,9 @@ async function openIn(
 
   const { train } = config
   const packing = {
-    microBatchTokens: microBatchTokens(config, open, data),
+    // What the longest sample has is not known in every run of the same config.
+    microBatchTokens: data.byRows ? train.microBatchTokens : microBatchTokens(config, open, data),
+    longAlone: data.byRows,
     virtualRows: virtualRows(open.peft, open.model),
     seed: train.seed,
     shuffle: train.shuffle,
@@ -284,7 +305,22 @@ async function openIn(
   const counted = memoryOf({ session, open, data, packing, optimizer, steps })
   const memory = await planTraining(config, open, counted)
   const { validation } = data
-  const trainer = new Trainer({
+  const feed =
+    data.fillings.length === 0 || planOnly
+      ? null
+      : new RowFeed({
+          ...{ train: data.train, validation, fillings: data.fillings, packer, packing },
+          end: packer.endOf(steps),
+          keeps: ranks?.isFirst ?? true,
+          onMade: async () => {
+            manifest = { ...manifest, mixture: data.mixture }
+            if (lock && recorded) await folder.writeManifest(manifest)
+          },
+          onWarning: (message) => {
+            trainer.hooks.warning.call(message)
+          },
+        })
+  const trainer: Trainer = new Trainer({
     backend: open.backend,
     ranks,
     model: open.model,
@@ -302,6 +338,7 @@ async function openIn(
     folder,
     recomputeLayers: memory.recomputeLayers,
     guard,
+    feed,
     saveOutput: async () => {
       if (!lock) return open.peft ? folder.adapter : folder.model
       await guard.confirm()
@@ -324,7 +361,7 @@ async function openIn(
     open,
     data,
     plan: memory,
-    microBatchTokens: packing.microBatchTokens,
+    microBatchTokens: microBatchTokens(config, open, data),
     folder,
     resumedFrom,
     broken: found?.broken ?? [],
@@ -343,6 +380,9 @@ async function openIn(
       })
       try {
         const result = await (link ? Promise.race([training, link.lost]) : training)
+        await feed?.end(result.reason !== 'interrupted')
+        if (lock && result.passedOver > 0)
+          await folder.writeManifest({ ...manifest, mixture: data.mixture, passedOver: result.passedOver })
         const problem = lock && (await writeReport([], result).catch((error: unknown) => error))
         await ranks?.comm.leave()
         link?.close()
@@ -351,6 +391,7 @@ async function openIn(
         trainer.hooks.warning.call(warning)
         return { ...result, warnings: [...result.warnings, warning] }
       } finally {
+        await feed?.end(false)
         lock?.release()
       }
     },

@@ -137,6 +137,7 @@ function keptOf<F extends FoundExamples>(found: F, verdicts: Examined['verdicts'
   return {
     ...found,
     examples: kept,
+    lines: null,
     key: keyOf(found.key),
     keyWhenRead: keyWhenRead && (async () => keyOf(await keyWhenRead())),
   }

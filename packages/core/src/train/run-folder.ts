@@ -36,6 +36,10 @@ export interface Manifest {
   readonly recipe?: readonly string[]
   /** sha256 of everything that decides the training samples. */
   readonly dataHash: string
+  /** The same of each set, by name; absent in what older versions wrote. */
+  readonly sources?: Readonly<Record<string, string>>
+  /** Rows that gave no sample and were passed over in the order of the run; known at its end. */
+  readonly passedOver?: number
   /** What the run takes of each dataset, by the names that the config's led to; absent in what older versions wrote. */
   readonly mixture?: readonly MixtureRow[]
   /** Licences of the datasets of packages, by name; absent in what older versions wrote. */
@@ -80,6 +84,7 @@ const free = new Set([
   'train.logEvery',
   'train.earlyStopping',
   'train.loadBestAtEnd',
+  'train.startAtOnce',
   'train.recompute',
   'train.memory',
 ])
@@ -179,7 +184,14 @@ export function checkResumable(before: Manifest, now: Manifest, dir: string): vo
   const differences = [...new Set([...old.keys(), ...current.keys()])]
     .filter((path) => old.get(path) !== current.get(path))
     .map((path) => `${path}: was ${old.get(path) ?? 'absent'}, is ${current.get(path) ?? 'absent'}`)
-  if (before.dataHash !== now.dataHash) differences.push('data: the training samples are not the same')
+  if (before.dataHash !== now.dataHash) {
+    const { sources = {} } = before
+    const changed = Object.entries(now.sources ?? {}).filter(
+      ([name, sha256]) => sources[name] !== undefined && sources[name] !== sha256,
+    )
+    const names = changed.map(([name]) => name).join(', ')
+    differences.push(`data: the training samples are not the same${names && `, those of ${names}`}`)
+  }
   differences.push(...differencesOf((before as Partial<Manifest>).identity ?? {}, now.identity))
   if (differences.length)
     throw new IftError(

@@ -1,3 +1,5 @@
+// Over 400 lines: the loop of a run, its steps, evaluations and checkpoints go on from one state.
+
 import {
   backward,
   IftError,
@@ -33,6 +35,7 @@ import { addPenalty } from './penalty.js'
 import { queuedStep, type QueuedStep } from './queued-step.js'
 import type { RunFolder } from './run-folder.js'
 import type { RunGuard } from './run-guard.js'
+import type { SampleFeed } from './sample-feed.js'
 import { RunLog } from './run-log.js'
 import { createSchedule, learningRate, type Schedule } from './schedule/schedule.js'
 import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
@@ -55,6 +58,8 @@ export interface TrainerParts {
   /** Layers, from the first, whose activations are recomputed in the backward pass. */
   readonly recomputeLayers: number
   readonly guard: RunGuard
+  /** Null where all samples are there. */
+  readonly feed?: SampleFeed | null
   /** Writes the trained adapter or model; called once at the end. Returns its folder. */
   readonly saveOutput: () => Promise<string>
 }
@@ -101,7 +106,14 @@ export class Trainer implements TrainerHandle {
     this.totalSteps = config.maxSteps ?? Math.max(1, packer.steps(config.epochs))
     this.schedule = createSchedule(config, this.totalSteps)
     this.#optimizer = new Optimizer(backend, trainable, { ...config, ...parts.optimizer })
-    this.#state = { step: 0, totalSteps: this.totalSteps, epoch: 0, tokens: 0, trainedTokens: 0 }
+    this.#state = {
+      step: 0,
+      totalSteps: this.totalSteps,
+      epoch: 0,
+      tokens: 0,
+      trainedTokens: 0,
+      passedOver: 0,
+    }
     this.#sum =
       parts.ranks && new GradientSum(parts.ranks, this.#optimizer.chunks, peft?.penalty ? 2 : 1, wishCount)
     if (parts.recomputeLayers > 0) {
@@ -130,7 +142,8 @@ export class Trainer implements TrainerHandle {
     const own = this.#writes ? await readCheckpoint(dir, backend, this.#optimizer, peft) : null
     const saved = ranks ? await shareCheckpoint(ranks, own, this.#optimizer, peft) : own!
     packer.seek(saved.cursor)
-    this.#state = { ...saved.state, totalSteps: this.totalSteps }
+    // Before rows were passed over there was no count of them.
+    this.#state = { ...{ passedOver: 0 }, ...saved.state, totalSteps: this.totalSteps }
     this.#best = saved.best
     this.#sinceBest = saved.sinceBest
     this.#secondsBefore = saved.seconds
@@ -150,7 +163,7 @@ export class Trainer implements TrainerHandle {
   }
 
   async #run(signal: AbortSignal | undefined): Promise<TrainResult> {
-    const { folder, config, peft, ranks, trainable, guard } = this.#parts
+    const { folder, config, peft, ranks, trainable, guard, feed = null } = this.#parts
     const warnings: string[] = []
     const warn = (warning: string) => {
       warnings.push(warning)
@@ -204,6 +217,16 @@ export class Trainer implements TrainerHandle {
       lastSettled = performance.now()
     }
 
+    /** What comes in between is saved when there is no next step. Ranks have known of it before, and have ended at the same step. */
+    const orSaved = async (work: Promise<void> | undefined) => {
+      try {
+        await work
+      } catch (error) {
+        if (ranks === null && saved !== this.#state.step) await save()
+        throw error
+      }
+    }
+
     try {
       peft?.setTraining(true)
       if (ranks) {
@@ -212,7 +235,9 @@ export class Trainer implements TrainerHandle {
       }
       await this.hooks.beforeTrain.promise(this.#state)
       while (this.#state.step < this.totalSteps) {
-        pending.push(await this.#step(mine))
+        await orSaved(feed?.next())
+        const queued = await this.#step(mine)
+        if (queued) pending.push(queued)
         await settle(stepsAhead - 1)
         if (wishes[knownCount] === ranks?.worldSize) await guard.agree()
         const { step } = this.#state
@@ -220,6 +245,7 @@ export class Trainer implements TrainerHandle {
         const evaluateEvery = this.#every(config.evalEvery)
         if (this.#parts.validation && evaluateEvery && (step % evaluateEvery === 0 || last)) {
           await settle(0)
+          await orSaved(feed?.heldOut())
           await this.#evaluate(log)
           if (config.loadBestAtEnd && this.#best?.step === step) await save()
           lastSettled = performance.now()
@@ -227,7 +253,8 @@ export class Trainer implements TrainerHandle {
         const saveEvery = this.#every(config.saveEvery)
         if (saveEvery && step % saveEvery === 0 && saved !== step) await save()
         stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
-        mine = [stoppedBy === undefined ? 0 : 1, signal?.aborted ? 1 : 0, guard.known ? 1 : 0]
+        const ends = signal?.aborted === true || feed?.failure != null
+        mine = [stoppedBy === undefined ? 0 : 1, ends ? 1 : 0, guard.known ? 1 : 0]
         // All ranks end at the same step: their wishes are summed with the gradients of the next one.
         const { [stopCount]: stop, [interruptCount]: interrupt } = ranks ? wishes : mine
         if (stop! > 0) {
@@ -237,6 +264,13 @@ export class Trainer implements TrainerHandle {
         if (reason !== 'done') break
       }
       if (saved !== this.#state.step) await save()
+      if (reason === 'interrupted' && signal?.aborted !== true && feed?.failure) throw feed.failure.error
+      if (this.#state.step > 0 && this.#state.tokens === 0)
+        throw new IftError(
+          'IFT_DATA_EMPTY',
+          `No row of the data gave a sample: ${this.#state.passedOver} were passed over.`,
+          'See what was dropped: npx ift data stats. Raise maxLength if the samples are too long.',
+        )
       peft?.setTraining(false)
       // An interrupted run goes on from its last weights; only a finished one has a best.
       if (
@@ -261,6 +295,7 @@ export class Trainer implements TrainerHandle {
         ...(this.#best ? { bestEval: { step: this.#best.step, loss: this.#best.loss } } : {}),
         tokens: this.#state.tokens,
         trainedTokens: this.#state.trainedTokens,
+        passedOver: this.#state.passedOver,
         seconds: seconds(),
         output,
         warnings,
@@ -272,11 +307,29 @@ export class Trainer implements TrainerHandle {
     }
   }
 
-  /** Queues one optimiser step; `mine` is what this rank wants. The device is waited for where the optimizer asks for it. */
-  async #step(mine: readonly number[]): Promise<QueuedStep> {
+  /**
+   * Queues one optimiser step; `mine` is what this rank wants. The device is waited for where the optimizer asks for it. Null for a step of
+   * which no row gave a sample: it counts, so that rate and end of the run are those of its rows, and nothing is updated.
+   */
+  async #step(mine: readonly number[]): Promise<QueuedStep | null> {
     const { backend, model, peft, config, packer, ranks } = this.#parts
-    const { microBatches: micros, trainedTokens, tokens, next } = packer.step()
+    const { microBatches: micros, samples, trainedTokens, tokens, passedOver, next } = packer.step()
     const step = this.#state.step
+    const { totalSteps } = this
+    const advance = () => {
+      this.#state = {
+        step: step + 1,
+        totalSteps,
+        epoch: next.epoch + (next.position && next.position / packer.samplesIn(next.epoch)),
+        tokens: this.#state.tokens + tokens,
+        trainedTokens: this.#state.trainedTokens + trainedTokens,
+        passedOver: this.#state.passedOver + passedOver,
+      }
+    }
+    if (samples === 0) {
+      advance()
+      return null
+    }
     const loss = keep(zeros(backend, [1], 'f32'))
     for (const [micro, packed] of micros.entries()) {
       const batch = this.hooks.batch.call(packed, this.#state)
@@ -297,19 +350,12 @@ export class Trainer implements TrainerHandle {
     const sums = this.#sum?.reduce({ shares: penalty ? [loss, penalty] : [loss], counts: mine })
     this.hooks.gradients.call(this.trained, this.#state)
     const rate = learningRate(this.schedule, step)
-    const { totalSteps } = this
     const squaredNorm = await this.#optimizer.update(
       rate,
       peft?.afterUpdate &&
         ((gradientScale) => peft.afterUpdate!({ step: step + 1, totalSteps, gradientScale })),
     )
-    this.#state = {
-      step: step + 1,
-      totalSteps,
-      epoch: next.epoch + (next.position && next.position / packer.samplesIn(next.epoch)),
-      tokens: this.#state.tokens + tokens,
-      trainedTokens: this.#state.trainedTokens + trainedTokens,
-    }
+    advance()
     return queuedStep(
       { step: step + 1, learningRate: rate, tokens, trainedTokens, microBatches: micros.length },
       { loss, penalty, squaredNorm, wishes: sums ?? mine },

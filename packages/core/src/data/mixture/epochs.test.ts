@@ -347,7 +347,7 @@ test('the table counts what a run sees of each set', () => {
     [0, 2],
   ])
   expect(table.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)
-  expect(table.map(({ tokens, taken }) => tokens / taken)).toEqual([3, 3, 3])
+  expect(table.map(({ tokens, taken }) => tokens! / taken)).toEqual([3, 3, 3])
   const seen = table.map(() => 0)
   for (let i = 0; i < steps; i++)
     for (const { ids } of packer.step().microBatches) seen[ids[0]! < 20 ? 0 : ids[0]! < 100 ? 1 : 2]!++

@@ -24,6 +24,8 @@ export interface MixtureOptions {
   readonly validation: { readonly size: number; readonly seed: number }
   /** Epochs that there are, where samples were made of what those take alone. */
   readonly epochs?: number
+  /** Whether the order is one of all rows, those without a sample among them, so that it does not depend on which those are. */
+  readonly byRows?: boolean
 }
 
 /** What became of the samples of a part. */
@@ -154,7 +156,7 @@ function portioned(parts: readonly MixturePart[], rows: readonly Int32Array[], s
  * held-out sample is trained on however often a part is taken), then weights, shares, caps and token budgets apply.
  */
 export function mixSamples(parts: readonly MixturePart[], options: MixtureOptions): Mixture {
-  const { dedup, order, seed, validation } = options
+  const { dedup, order, seed, validation, epochs, byRows = false } = options
   if (parts.length > 0xffff)
     throw new IftError('IFT_DATA_PARTS', `${parts.length} datasets are more than 65535.`)
   for (const part of parts) checkPortion(part)
@@ -186,17 +188,21 @@ export function mixSamples(parts: readonly MixturePart[], options: MixtureOption
     trainRows.push(indexes.filter((_, i) => isHeldOut[from + i] === 0))
     heldRows.push(indexes.filter((_, i) => isHeldOut[from + i] === 1))
   }
-  const counts = parts.map(({ samples }, p) => ({
-    rows:
-      samples.hasGaps && trainRows[p]!.every((row) => samples.length(row) === 0) ? 0 : trainRows[p]!.length,
-    duplicates: samples.count - all[p]!.length,
-    heldOut: heldRows[p]!.length,
+  const samplesIn = ({ samples }: MixturePart, rows: Int32Array) => {
+    if (!samples.hasGaps || samples.isFilling) return rows.length
+    const count = rows.reduce((sum, row) => sum + (samples.length(row) > 0 ? 1 : 0), 0)
+    return samples.isWhole || count === 0 ? count : rows.length
+  }
+  const counts = parts.map((part, p) => ({
+    rows: samplesIn(part, trainRows[p]!),
+    duplicates: part.samples.count - all[p]!.length,
+    heldOut: part.samples.isWhole ? samplesIn(part, heldRows[p]!) : heldRows[p]!.length,
   }))
   checkShares(parts, counts)
   const whole = parts.map(({ name, samples }) => ({ name, samples }))
   return {
-    train: new SampleView(portioned(parts, trainRows, seed), order, seed, options.epochs),
-    validation: new SampleView(portioned(whole, heldRows, seed), 'sequential', seed),
+    train: new SampleView(portioned(parts, trainRows, seed), order, seed, { epochs, byRows }),
+    validation: new SampleView(portioned(whole, heldRows, seed), 'sequential', seed, { byRows }),
     counts,
   }
 }

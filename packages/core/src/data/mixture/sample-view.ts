@@ -33,14 +33,28 @@ export class SampleView implements SampleSource, Epochs {
   /** What was computed last and mostly holds for the next epoch: seeded places, and the parts in alternation. */
   #places: Int32Array | null = null
   #last: { readonly epoch: number; readonly rows: readonly Int32Array[] } | null = null
+  #lastPresent: { readonly epoch: number; readonly rows: readonly Int32Array[] } | null = null
   #alternation: { readonly sizes: readonly number[]; readonly parts: Uint16Array } | null = null
 
   readonly #epochs: number
+  readonly #byRows: boolean
 
-  /** `epochs` is how many there are, where samples were made of what those take alone. */
-  constructor(parts: readonly ViewPart[], order: MixOrder, seed: number, epochs = Infinity) {
+  /**
+   * `epochs` is how many there are, where samples were made of what those take alone. `byRows`: the order is one of all rows, of which those
+   * without a sample are passed over; otherwise one of the rows with a sample.
+   */
+  constructor(
+    parts: readonly ViewPart[],
+    order: MixOrder,
+    seed: number,
+    {
+      epochs = Infinity,
+      byRows = false,
+    }: { readonly epochs?: number | undefined; readonly byRows?: boolean } = {},
+  ) {
     this.#parts = parts
     this.#epochs = epochs
+    this.#byRows = byRows
     const starts = [0]
     for (const { rows } of parts) starts.push(starts.at(-1)! + rows.length)
     this.#starts = starts
@@ -52,8 +66,39 @@ export class SampleView implements SampleSource, Epochs {
     return this.#starts.at(-1)!
   }
 
+  /** What steps are cut from: with the rows that give no sample, where the order is one of rows. */
   get epochs(): Epochs {
-    return this
+    if (!this.#byRows) return this
+    const parts = this.#parts
+    return {
+      whole: this.whole,
+      steady: parts.every(({ turns }) => turns.steady),
+      size: (epoch) => parts.reduce((sum, { turns }) => sum + turns.size(epoch), 0),
+      order: (epoch, seed) => this.#orderOf(this.#taken(epoch), epoch, seed),
+    }
+  }
+
+  /** Whether samples are still made; sizes and orders then have the rows of which it is not known whether they give one. */
+  get isFilling(): boolean {
+    return this.#parts.some(({ samples }) => samples.isFilling === true)
+  }
+
+  /** Makes the samples of these numbers, as far as they are not there. */
+  async prepare(indexes: ArrayLike<number>): Promise<void> {
+    if (!this.isFilling) return
+    const rows = this.#parts.map((): number[] => [])
+    for (let i = 0; i < indexes.length; i++) {
+      const part = this.partOf(indexes[i]!)
+      if (this.#parts[part]!.samples.isFilling === true)
+        rows[part]!.push(this.#parts[part]!.rows[indexes[i]! - this.#starts[part]!]!)
+    }
+    const made = await Promise.allSettled(
+      this.#parts.map(async ({ samples }, p) => {
+        if (rows[p]!.length > 0) await samples.prepare?.(rows[p]!)
+      }),
+    )
+    const failed = made.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
   }
 
   /** Whether every epoch has all samples. */
@@ -74,14 +119,14 @@ export class SampleView implements SampleSource, Epochs {
       for (const numbers of [Int32Array.of(rows.length), rows])
         hash.update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
     }
-    const order = this.order(0, null)
+    const order = this.epochs.order(0, null)
     return hash.update(new Uint8Array(order.buffer, order.byteOffset, order.byteLength)).digest('hex')
   }
 
   /** Samples of each part in an epoch. */
   sizes(epoch: number): number[] {
     return this.#parts.map(({ samples, turns }, p) =>
-      samples.hasGaps ? this.#taken(epoch)[p]!.length : turns.size(epoch),
+      samples.hasGaps && !samples.isFilling ? this.#present(epoch)[p]!.length : turns.size(epoch),
     )
   }
 
@@ -90,7 +135,14 @@ export class SampleView implements SampleSource, Epochs {
   }
 
   order(epoch: number, seed: number | null): Int32Array {
-    const taken = this.#taken(epoch).map((rows, p) => {
+    if (!this.#byRows) return this.#orderOf(this.#present(epoch), epoch, seed)
+    const rows = this.#orderOf(this.#taken(epoch), epoch, seed)
+    if (this.isFilling || !this.#parts.some(({ samples }) => samples.hasGaps)) return rows
+    return rows.filter((index) => this.length(index) > 0)
+  }
+
+  #orderOf(ofParts: readonly Int32Array[], epoch: number, seed: number | null): Int32Array {
+    const taken = ofParts.map((rows, p) => {
       const start = this.#starts[p]!
       return rows.map((row) => start + row)
     })
@@ -137,7 +189,19 @@ export class SampleView implements SampleSource, Epochs {
     return samples.sample(row)
   }
 
-  /** Places in `rows` of what an epoch takes of each part, as far as there are samples. */
+  /** Of what an epoch takes of each part, those with a sample. */
+  #present(epoch: number): readonly Int32Array[] {
+    if (this.#lastPresent?.epoch !== epoch) {
+      const rows = this.#taken(epoch).map((taken, p) => {
+        const { samples, rows } = this.#parts[p]!
+        return samples.hasGaps ? taken.filter((row) => samples.length(rows[row]!) > 0) : taken
+      })
+      this.#lastPresent = { epoch, rows }
+    }
+    return this.#lastPresent.rows
+  }
+
+  /** Places in `rows` of what an epoch takes of each part. */
   #taken(epoch: number): readonly Int32Array[] {
     if (epoch >= this.#epochs)
       throw new IftError(
@@ -146,10 +210,7 @@ export class SampleView implements SampleSource, Epochs {
         'Set train.epochs or train.maxSteps to what the run will have.',
       )
     if (this.#last?.epoch !== epoch) {
-      const rows = this.#parts.map(({ samples, rows, turns }) => {
-        const taken = turns.take(epoch)
-        return samples.hasGaps ? taken.filter((row) => samples.length(rows[row]!) > 0) : taken
-      })
+      const rows = this.#parts.map(({ turns }) => turns.take(epoch))
       this.#last = { epoch, rows }
     }
     return this.#last.rows

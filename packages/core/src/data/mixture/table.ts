@@ -8,22 +8,23 @@ export interface MixtureRow {
   readonly rows: number
   /** Samples that an epoch takes. */
   readonly taken: number
-  readonly tokens: number
+  /** Null while samples are still made. */
+  readonly tokens: number | null
   /** Of all samples of the epoch, and of all its tokens; 0 where there are none. */
   readonly share: number
-  readonly tokenShare: number
+  readonly tokenShare: number | null
   /** How often the run sees a sample of the set, on average. */
   readonly epochs: number
   readonly heldOut: number
-  /** Records that became no sample. */
-  readonly dropped: number
+  /** Records that became no sample; null while samples are still made. */
+  readonly dropped: number | null
   readonly duplicates: number
 }
 
 /** What a table tells of a set besides what its mixture knows. */
 export interface MixedSet {
   readonly name: string
-  readonly dropped: number
+  readonly dropped: number | null
 }
 
 /**
@@ -38,7 +39,9 @@ export function mixtureTable(
 ): MixtureRow[] {
   const taken = train.sizes(0)
   const tokens = sets.map(() => 0)
-  for (const sample of train.order(0, null)) tokens[train.partOf(sample)]! += train.length(sample)
+  const { isFilling } = train
+  if (!isFilling)
+    for (const sample of train.order(0, null)) tokens[train.partOf(sample)]! += train.length(sample)
   const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
   let seen = sets.map(() => 0)
   let epoch = 0
@@ -49,22 +52,24 @@ export function mixtureTable(
   }
   if (epoch > 0) seen = seen.map((count) => (count * end.epoch) / epoch)
   if (end.position > 0) {
-    if (train.whole || !isFar(end.epoch, sum(seen)))
-      for (const sample of train.order(end.epoch, seed).subarray(0, end.position))
-        seen[train.partOf(sample)]!++
-    else seen = seen.map((count) => count * (1 + end.position / sum(seen)))
+    if (train.whole || !isFar(end.epoch, sum(seen))) {
+      for (const sample of train.epochs.order(end.epoch, seed).subarray(0, end.position))
+        if (isFilling || train.length(sample) > 0) seen[train.partOf(sample)]!++
+    } else seen = seen.map((count) => count * (1 + end.position / sum(seen)))
   }
   const [allTaken, allTokens] = [sum(taken), sum(tokens)]
   const ratio = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
   return sets.map(({ name, dropped }, p) => {
     const { rows, duplicates, heldOut } = counts[p]!
+    const ofTokens = isFilling
+      ? { tokens: null, tokenShare: null }
+      : { tokens: tokens[p]!, tokenShare: ratio(tokens[p]!, allTokens) }
     return {
       name,
       rows,
       taken: taken[p]!,
-      tokens: tokens[p]!,
       share: ratio(taken[p]!, allTaken),
-      tokenShare: ratio(tokens[p]!, allTokens),
+      ...ofTokens,
       epochs: ratio(seen[p]!, rows),
       heldOut,
       dropped,

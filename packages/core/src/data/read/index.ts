@@ -22,6 +22,7 @@ import { onDisk } from './unpacked.js'
 export { decodeUtf8 } from './bytes.js'
 export { readCsv } from './csv.js'
 export { readLines } from './jsonl.js'
+export { LineIndex } from './line-index.js'
 export { dataFiles, diskFiles, fileOf } from './places.js'
 export type { RawRecord, ReadOptions } from './record.js'
 export { FileStamps, storedBytes } from './record-file.js'
@@ -89,6 +90,22 @@ async function isTolerable(name: string, most: number, options: ReadOptions): Pr
   }
 }
 
+/** The error of a file behind so many of its records, with what would read it, as far as trying tells. */
+export async function explained(
+  cause: unknown,
+  name: string,
+  records: number,
+  options: ReadOptions,
+): Promise<unknown> {
+  if (cause instanceof WrongEncoding) return proposeEncoding(cause, bytesOf(name))
+  if (!(cause instanceof IftError) || cause.code !== 'IFT_DATA_SYNTAX') return cause
+  return (await isTolerable(name, records + triedBehind, options))
+    ? new IftError(cause.code, cause.message, 'tolerant: true reads the file as it is.', {
+        cause: cause.cause,
+      })
+    : cause
+}
+
 /**
  * Records of a place, in order: of a file, a folder, an archive or a pattern, see `dataFiles`. The kind of a file is told by its name:
  * .json .jsonl .ndjson .csv .tsv, each also with .gz or .zst, and .parquet.
@@ -109,15 +126,8 @@ export async function* readRecords(place: string, options: ReadOptions = {}): As
         yield record
       }
     } catch (cause) {
-      if (cause instanceof WrongEncoding) throw await proposeEncoding(cause, bytesOf(file.name))
-      if (!(cause instanceof IftError) || cause.code !== 'IFT_DATA_SYNTAX') throw cause
       // What was skipped may be any number of records of tolerant JSON, so the place of the error is not known by them.
-      const most = skipped > 0 ? Infinity : records + triedBehind
-      throw (await isTolerable(file.name, most, options))
-        ? new IftError(cause.code, cause.message, 'tolerant: true reads the file as it is.', {
-            cause: cause.cause,
-          })
-        : cause
+      throw await explained(cause, file.name, skipped > 0 ? Infinity : records, options)
     }
   }
 }

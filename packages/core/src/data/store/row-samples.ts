@@ -9,13 +9,19 @@ import type { SampleSource, SampleStore } from './sample-store.js'
  * that gave none.
  */
 export class RowSamples implements SampleSource {
-  readonly hasGaps = true
+  /** Whether there are rows without a sample, and whether each that has none was asked for. */
+  readonly hasGaps: boolean
+  readonly isWhole: boolean
   readonly #store: SampleStore
+  readonly #sha256: string | undefined
   /** Sample of each row, or -1. */
   readonly #samples: Int32Array
 
-  /** `rows` are the numbers of the rows that the examples of the store were, ascending; all of `count` when null. */
-  constructor(store: SampleStore, count: number, rows: Int32Array | null) {
+  /**
+   * `rows` are the numbers of the rows that the examples of the store were, ascending; all of `count` when null. `sha256` stands for what
+   * decides the samples, where that is more lasting than their own.
+   */
+  constructor(store: SampleStore, count: number, rows: Int32Array | null, sha256?: string) {
     const examples = rows?.length ?? count
     if (store.count + store.without.length !== examples)
       throw new IftError(
@@ -24,6 +30,9 @@ export class RowSamples implements SampleSource {
         'Start again when nothing writes to them.',
       )
     this.#store = store
+    this.#sha256 = sha256
+    this.isWhole = rows === null
+    this.hasGaps = store.count < count
     this.#samples = new Int32Array(count).fill(-1)
     let [sample, without] = [0, 0]
     for (let example = 0; example < examples; example++)
@@ -36,6 +45,7 @@ export class RowSamples implements SampleSource {
   }
 
   get sha256(): string {
+    if (this.#sha256 !== undefined) return this.#sha256
     return createHash('sha256').update(this.#store.sha256).update(bytesOf(this.#samples)).digest('hex')
   }
 

@@ -10,6 +10,12 @@ export interface SampleSource {
   readonly count: number
   /** Whether there are numbers without a sample, which have a length of 0. */
   readonly hasGaps?: boolean
+  /** Whether all of them were looked at, and those without a sample gave none; false where some were not asked for. */
+  readonly isWhole?: boolean
+  /** Whether samples are still made: of a number that was not prepared nothing is known. */
+  readonly isFilling?: boolean
+  /** Makes samples that are asked for next; absent where all are there. */
+  prepare?(indexes: ArrayLike<number>): Promise<void>
   /** Tokens of a sample. */
   length(index: number): number
   /** Tokens of it that are learned: those with a label behind the first position. */

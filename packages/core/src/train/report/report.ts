@@ -85,11 +85,11 @@ const mixtureColumns: readonly (readonly [title: string, cell: (row: MixtureRow)
   ['rows', ({ rows }) => count(rows)],
   ['an epoch', ({ taken }) => count(taken)],
   ['share', ({ share }) => percent(share)],
-  ['tokens', ({ tokens }) => count(tokens)],
-  ['of tokens', ({ tokenShare }) => percent(tokenShare)],
+  ['tokens', ({ tokens }) => (tokens === null ? '–' : count(tokens))],
+  ['of tokens', ({ tokenShare }) => (tokenShare === null ? '–' : percent(tokenShare))],
   ['epochs seen', ({ epochs }) => epochs.toFixed(2)],
   ['held out', ({ heldOut }) => count(heldOut)],
-  ['dropped', ({ dropped }) => count(dropped)],
+  ['dropped', ({ dropped }) => (dropped === null ? '–' : count(dropped))],
   ['duplicates', ({ duplicates }) => count(duplicates)],
 ]
 
