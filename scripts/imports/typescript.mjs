@@ -39,7 +39,18 @@ export const layers = {
     'testing',
     'index',
   ],
-  'packages/cli/src': ['version', 'ui', 'chart', 'chat', 'init', 'seed', 'overrides', 'commands', 'main', 'index'],
+  'packages/cli/src': [
+    'version',
+    'ui',
+    'chart',
+    'chat',
+    'init',
+    'seed',
+    'overrides',
+    'commands',
+    'main',
+    'index',
+  ],
 }
 
 /** The sources of a folder, without tests and what they share. */

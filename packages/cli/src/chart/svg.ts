@@ -41,7 +41,9 @@ const top = 78
 const roomFor = (texts: readonly string[], least: number) =>
   Math.max(
     least,
-    ...texts.map((text) => 7 * Array.from(text).reduce((sum, sign) => sum + (sign > '\u2e80' ? 2 : 1), 0) + 8),
+    ...texts.map(
+      (text) => 7 * Array.from(text).reduce((sum, sign) => sum + (sign > '\u2e80' ? 2 : 1), 0) + 8,
+    ),
   )
 
 const valueText = ({ value, source }: ChartBar) =>
