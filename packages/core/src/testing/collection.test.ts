@@ -25,19 +25,20 @@ const card = {
 const facts = { description: 'All.', license: 'MIT', tags: card.tags }
 const good = {
   examples: [{ instruction: 'a', input: '', output: 'b' }],
-  dropped: { 'no answer': 1 },
+  dropped: { 'no answer': 2 },
 }
+const records = [{ q: 'a', a: 'b' }, { q: 'c' }, { q: 'g', a: '' }]
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'ift-kit-'))
   mkdirSync(join(folder, 'fixtures/raw'), { recursive: true })
   write('card.json', card)
   write('package.json', { name: 'x', ift: { provides: { dataset: { tea: facts } } } })
-  write('fixtures/raw/tea.json', [{ q: 'a', a: 'b' }, { q: 'c' }])
+  write('fixtures/raw/tea.json', records)
   write('fixtures/raw/more.jsonl', { q: 'd', a: 'e' })
   mkdirSync(join(folder, 'fixtures/raw/in'))
   writeFileSync(join(folder, 'fixtures/raw/in/head.csv'), 'q,a\r\n"f, ""g""\n#1",h\r\n')
-  writeFileSync(join(folder, 'fixtures/raw/plain.tsv'), 'i\tj#1\n')
+  writeFileSync(join(folder, 'fixtures/raw/plain.tsv'), 'i\tj#1\nk\tl#2\nm\tn#3\n')
 })
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -55,6 +56,7 @@ async function failing(of: Read | Part, expected: object = good): Promise<string
 }
 const read = columns({ instruction: 'q', output: 'a' })
 const golden = 'tea: what the raw files give is what fixtures say, and every other record has its reason'
+const few = 'tea: the raw files have 3 records or more'
 const total = 'tea: records with fields of other kinds give an example, or a reason'
 
 test('a sound package passes', async () => {
@@ -64,6 +66,11 @@ test('a sound package passes', async () => {
 test('other examples, and reasons that are not expected', async () => {
   expect(await failing(read, { ...good, examples: [] })).toEqual([golden])
   expect(await failing(read, { examples: good.examples })).toEqual([golden])
+})
+
+test('fewer records than show what a set looks like', async () => {
+  const two = { files: ['more.jsonl', 'in/head.csv'], read }
+  expect(await failing(two, { examples: [example('d', 'e'), example('f, "g"\n#1', 'h')] })).toEqual([few])
 })
 
 test('a converter that throws, one that gives no text, one whose choices do not follow the seed', async () => {
@@ -106,16 +113,16 @@ test('tables are damaged, with a header and without, beside a file of another ki
 
   const header = ['q', 'a']
   const tsv = { files: ['plain.tsv'], header }
-  const ofTsv = { examples: [example('i', 'j#1')] }
+  const ofTsv = { examples: [example('i', 'j#1'), example('k', 'l#2'), example('m', 'n#3')] }
   expect(await failing({ ...tsv, read }, ofTsv)).toEqual([])
-  const answers = { examples: [example('i', '1')] }
+  const answers = { examples: [example('i', '1'), example('k', '2'), example('m', '3')] }
   expect(
     await failing({ ...tsv, read: columns({ instruction: 'q', output: number('a') }) }, answers),
   ).toEqual([total, cut])
 })
 
 test('invented records stand for a file that is absent', async () => {
-  write('fixtures/raw/new.invented.json', [{ q: 'a', a: 'b' }, { q: 'c' }])
+  write('fixtures/raw/new.invented.json', records)
   expect(await failing({ files: ['new.json'], read })).toEqual([])
   expect(await failing({ files: ['new.json'], read: careless })).toEqual([total])
   expect(await failing({ files: ['{new,old}.json'], read: careless })).toEqual([total])
@@ -145,7 +152,7 @@ test('every file that a pattern matches is damaged', async () => {
 test('a file that is not found although all are there is a fault', async () => {
   const lost = new IftError('IFT_SOURCE_NOT_FOUND', 'tea.json: no such file.')
   const made = (text: unknown) => {
-    if (text !== 'a' && text !== 'c') throw lost
+    if (!['a', 'c', 'g'].includes(text as string)) throw lost
     return text
   }
   const loses: Read = (record, context) => {

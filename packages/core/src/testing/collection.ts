@@ -42,6 +42,9 @@ async function pass(dataset: DatasetDefinition, folder: string): Promise<Pass> {
   return { examples, dropped }
 }
 
+/** Records that the raw files of a dataset have at least: fewer show one shape of the many that published files have. */
+const fewestRecords = 3
+
 /** Of these errors no file is the reason: all that a dataset looks for are there. */
 const faults = ['IFT_PLUGIN_FAILED', 'IFT_SOURCE_NOT_FOUND']
 
@@ -205,8 +208,8 @@ function csvRows(text: string): string[][] {
 
 /**
  * Requirements of a package of datasets, as cases to run. `folder` is that of the package: card.json, package.json, and `fixtures/`
- * with a few records: `raw/` holds files as they are published, `converted/` those of the original platform's collection; a file of
- * invented records is called `tea.invented.json` in place of `tea.json`. For each dataset
+ * with three records or more of each dataset: `raw/` holds files as they are published, `converted/` those of the original platform's
+ * collection; a file of invented records is called `tea.invented.json` in place of `tea.json`. For each dataset
  * NAME, `NAME.raw.json` and `NAME.converted.json` say what they give with the seed 1: `{ "examples": […], "dropped": { reason: count } }`,
  * written by hand. Records of JSON, JSON Lines, CSV and TSV are damaged, each file of a dataset in turn beside the others as they are.
  */
@@ -254,6 +257,11 @@ export function collectionConformance(plugin: IftPlugin, folder: URL): Conforman
         },
       )
     }
+    named(`the raw files have ${fewestRecords} records or more`, async () => {
+      const { examples, dropped } = await pass(dataset, raw)
+      const records = Object.values(dropped).reduce((sum, count) => sum + count, examples.length)
+      claim(records >= fewestRecords, `expected ${fewestRecords} records, found ${records}.`)
+    })
     named('records with fields of other kinds give an example, or a reason', () =>
       eachFile(dataset, raw, async ({ path, name, folder, files }) => {
         for (const contents of spread(await damagedFiles(path), Math.ceil(mostDamaged / files))) {
