@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { caseFolder } from '../cases/ift.fixture.js'
+import { caseFolder, root } from '../cases/ift.fixture.js'
 
 const folder = caseFolder('data-list')
 afterAll(() => {
@@ -37,6 +39,25 @@ test('terms of a selection are words of the line, those that deny with a hyphen 
   expect(names('-licence:nc', 'lang:cn')).toEqual(free)
   expect(names('-licence:nc', 'lang:cn gen:col')).toEqual(names('lang:cn', '-licence:nc', 'gen:col'))
   expect(names('语言:中文', '-许可:非商业')).toEqual(free)
+})
+
+test('what is Chinese is what the table of the collection says', () => {
+  const table = JSON.parse(readFileSync(join(root, 'fixtures/collection/table.json'), 'utf8')) as readonly {
+    readonly name: string
+    readonly lang: readonly string[]
+  }[]
+  const rows = table.filter(({ lang }) => lang.includes('CN')).map(({ name }) => name)
+  expect(rows).toHaveLength(14)
+  const all = listed('lang:cn')
+  const found = new Set(all.map((one) => one.package.replace('@ift/dataset-', '')))
+  // Of xP3, which has many languages there, the Chinese file is a dataset of its own; tables are one package.
+  expect(all.filter(({ package: of }) => /-(xp3|tabular)$/.test(of)).map(({ name }) => name)).toEqual([
+    'nl2sql',
+    'xp3-zh',
+  ])
+  expect([...found].sort()).toEqual(
+    [...rows.map((name) => (name === 'nl2sql' ? 'tabular' : name)), 'xp3'].sort(),
+  )
 })
 
 test('the table has marks of licences and of evaluation data, and lines no wider than it is', () => {
