@@ -125,3 +125,29 @@ test.each(rows.map((row) => [row.name, row] as const))(
     )
   },
 )
+
+// What sets hold of others, and what they hold that others evaluate on, as their publishers say.
+const holds: Readonly<Record<string, readonly string[]>> = {
+  'alpaca-gpt4': ['alpaca'],
+  baize: ['alpaca'],
+  coig: ['natural-instructions', 'unnatural-instructions', 'alpaca'],
+  firefly: ['belle', 'cot-zh'],
+  gpt4all: ['oig'],
+  gpt4tools: ['alpaca-gpt4'],
+  instruct: ['gpt4all', 'alpaca'],
+  oig: ['gsm8k', 'hc3', 'xp3', 'flan-muffin', 'natural-instructions', 'p3', 'prosocial'],
+}
+
+test.each(Object.entries(holds))('%s: the card says which sets it holds', (name, sets) => {
+  const { contains, datasets } = cards.get(name)!
+  const said = [...contains, ...Object.values(datasets).flatMap((one) => one.contains)]
+  expect(said.map((one) => one.split(':')[0])).toEqual(expect.arrayContaining([...sets]))
+})
+
+test.each([
+  ['xp3', /validation and test splits/],
+  ['auto-cot', /AQuA \(test\).*CommonsenseQA \(dev\)/],
+  ['gaokao', /GAOKAO-Bench/],
+])('%s: the card says which evaluation data it holds', (name, said) => {
+  expect(cards.get(name)!.evaluation.join(', ')).toMatch(said)
+})

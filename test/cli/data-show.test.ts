@@ -16,7 +16,10 @@ test('the card of a dataset: licence with its terms, warnings, files upstream', 
   expect(stdout).toMatch(/records +1,106,114 pairs \(counts of the kinds/)
   expect(stdout).toMatch(/licence +none stated, commercial use not stated\n/)
   expect(stdout).toMatch(/variant of +firefly\n/)
-  expect(stdout).toMatch(/warning +contains belle:543,285 records\n/)
+  expect(stdout).toMatch(/warning +contains cot-zh:74,771 records\n/)
+  // That is what the variant is without.
+  expect(stdout).not.toContain('contains belle')
+  expect(folder.output('data', 'show', 'firefly')).toMatch(/contains belle:543,285 records\n/)
   expect(stdout).toMatch(/published +YeungNLP\/firefly-train-1\.1M\n +firefly-train-1\.1M\.jsonl\n/)
   expect(stderr).toContain('npx ift data show firefly-no-belle FOLDER')
   const alpaca = folder.output('data', 'show', 'alpaca')
