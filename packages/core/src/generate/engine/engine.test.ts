@@ -187,6 +187,27 @@ test('a request says when it is to end: by a signal, by a time, by leaving its t
   })
 })
 
+test('many requests end by one signal, without a warning of Node', async () => {
+  const warnings: Error[] = []
+  const keep = (warning: Error) => warnings.push(warning)
+  process.on('warning', keep)
+  try {
+    await withEngine({}, async (engine) => {
+      const stop = new AbortController()
+      const answers = Array.from({ length: 12 }, () =>
+        engine.submit([5, 6], { maxNewTokens: 40 }, { signal: stop.signal }),
+      )
+      stop.abort(new Error('enough'))
+      for (const { result } of answers) await expect(result).rejects.toThrow('enough')
+    })
+    // Warnings are events of a later turn.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings).toEqual([])
+  } finally {
+    process.off('warning', keep)
+  }
+})
+
 test('what never fits is refused with the numbers', async () => {
   await withEngine({ maxPages: 8 }, async (engine) => {
     const prompt = Array.from({ length: 100 }, (_, i) => 3 + (i % 50))

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { IftError } from '@ift/tensor'
 import type { AdapterChoice } from '../../contract/adapters.js'
 import type { ConstraintState } from '../../contract/constraint.js'
@@ -234,7 +235,11 @@ export class Engine {
       )
       this.#cancel(job, error)
     }
-    signal?.addEventListener('abort', abort, { once: true })
+    if (signal) {
+      // Any number of requests may end by one signal.
+      setMaxListeners(0, signal)
+      signal.addEventListener('abort', abort, { once: true })
+    }
     const timer = timeout === undefined ? undefined : setTimeout(late, timeout)
     this.#endings.set(job, () => {
       signal?.removeEventListener('abort', abort)
