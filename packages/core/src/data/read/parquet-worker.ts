@@ -55,6 +55,8 @@ const file = {
 }
 let metadata, tree, columns, groupRows, taken, rowsAtOnce
 let lib
+/** A value without the page that it was cut from, all of which would be sent with it. */
+const apart = (value) => value instanceof Uint8Array ? value.slice() : Array.isArray(value) ? value.map(apart) : value
 /** Values of one leaf column of a row group, page by page: no more of it is in memory than the pages of the rows that are asked for. */
 class Leaf {
   constructor(meta, compressors) {
@@ -67,7 +69,10 @@ class Leaf {
     }
     this.at = Number(meta.dictionary_page_offset || meta.data_page_offset)
     this.end = this.at + Number(meta.total_compressed_size)
+    // Of the last page: all values, and how many of them were taken.
     this.rows = []
+    this.first = 0
+    this.bytes = meta.type === 'BYTE_ARRAY' || meta.type === 'FIXED_LEN_BYTE_ARRAY'
     this.dictionary = undefined
     this.window = new DataView(new ArrayBuffer(0))
     this.windowAt = this.at
@@ -82,6 +87,8 @@ class Leaf {
     return { view: this.window, offset: this.at - this.windowAt }
   }
   async page() {
+    this.rows.splice(0, this.first)
+    this.first = 0
     let reader, header
     for (let bytes = 1 << 12; header === undefined; bytes *= 4) {
       reader = await this.reader(bytes)
@@ -107,9 +114,12 @@ class Leaf {
   }
   async take(count) {
     // The last row may go on in the next page.
-    while (this.rows.length <= count && this.at < this.end - 1) await this.page()
-    if (this.rows.length < count) throw new Error('column "' + this.name + '" has ' + (taken + this.rows.length) + ' rows of ' + groupRows)
-    return this.rows.splice(0, count)
+    while (this.rows.length - this.first <= count && this.at < this.end - 1) await this.page()
+    const left = this.rows.length - this.first
+    if (left < count) throw new Error('column "' + this.name + '" has ' + (taken + left) + ' rows of ' + groupRows)
+    const values = this.rows.slice(this.first, this.first + count)
+    this.rows.fill(undefined, this.first, (this.first += count))
+    return this.bytes ? values.map(apart) : values
   }
 }
 const answers = {
@@ -170,6 +180,16 @@ parentPort.on('message', ({ call, value }) => {
   )
 })`
 
+/**
+ * Rows that the thread hands over at once: about as many as are tokenised in one call. All of them are alive while the first ones are
+ * used, and with thousands the collector would take them for long-lived and let them pile up.
+ */
+export const mostPieceRows = 256
+/** Bytes of them, from the mean of their row group. */
+export const pieceBytes = 256 << 10
+/** Of the thread, which makes little beside one page; by default V8 would let it fill 48. */
+const youngMiB = 12
+
 const tooMuch = () =>
   new Error(`reading it takes more than ${mostParquetMemory >> 20} MiB: write it with smaller row groups`)
 
@@ -212,10 +232,13 @@ export class ParquetFile {
       parts: ['column', 'convert', 'schema', 'assemble', 'index'].map((part) =>
         resolve(`hyparquet/src/${part}.js`),
       ),
-      mostRows: 4096,
-      batchBytes: 4 << 20,
+      mostRows: mostPieceRows,
+      batchBytes: pieceBytes,
     }
-    const resourceLimits = { maxOldGenerationSizeMb: mostParquetMemory >> 20 }
+    const resourceLimits = {
+      maxOldGenerationSizeMb: mostParquetMemory >> 20,
+      maxYoungGenerationSizeMb: youngMiB,
+    }
     return new ParquetFile(new Worker(program, { eval: true, workerData, resourceLimits, execArgv: [] }))
   }
 
@@ -228,13 +251,13 @@ export class ParquetFile {
     await this.#call('metadata', metadata)
   }
 
-  /** The `count` rows of a row group, some of them in memory at a time. */
-  async *rows(group: number, count: number): AsyncGenerator<Row> {
+  /** The `count` rows of a row group in pieces; the next one is put together when it is asked for. */
+  async *pieces(group: number, count: number): AsyncGenerator<readonly Row[]> {
     await this.#call('group', group)
     for (let left = count; left > 0;) {
-      const part = (await this.#call('more')) as Row[]
-      yield* part
-      left -= part.length
+      const piece = (await this.#call('more')) as Row[]
+      yield piece
+      left -= piece.length
     }
   }
 

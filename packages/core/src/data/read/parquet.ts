@@ -160,13 +160,14 @@ export async function* readParquet(path: string, name = path): AsyncGenerator<Ra
     await file.use(metadata)
     let row = 0
     for (const [group, { num_rows: count }] of metadata.row_groups.entries()) {
-      for await (const record of file.rows(group, Number(count))) {
-        row++
-        yield {
-          record: Object.fromEntries(columns.map(([name, convert]) => [name, convert(record[name])])),
-          where: `${name}#${row}`,
+      for await (const piece of file.pieces(group, Number(count)))
+        for (const record of piece) {
+          row++
+          yield {
+            record: Object.fromEntries(columns.map(([name, convert]) => [name, convert(record[name])])),
+            where: `${name}#${row}`,
+          }
         }
-      }
     }
     await stamp.check()
   } catch (cause) {
