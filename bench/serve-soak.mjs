@@ -28,7 +28,7 @@ const folder = realModel('smollm2-135m-instruct')
 const file =
   values.model ?? (folder && join(folder, readdirSync(folder).find((name) => name.endsWith('.gguf')) ?? ''))
 if (!file) throw new Error('No SmolLM2-135M-Instruct: scripts/real-models/fetch, or --model FILE.gguf')
-const server = await iftServer(['--weights', file, '--device', 'cpu'])
+const server = await iftServer(['--weights', file, '--device', 'cpu', '--max-sequences', values.clients])
 const load = loadNow()
 
 /** Resident memory of the server, MiB. */

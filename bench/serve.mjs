@@ -117,7 +117,17 @@ const results = []
 for (const server of values.servers.split(','))
   if (server === 'ift') {
     const threads = availableParallelism()
-    const args = ['--weights', model, '--device', 'cpu', '--threads', String(threads)]
+    const slots = String(Math.max(...counts))
+    const args = [
+      '--weights',
+      model,
+      '--device',
+      'cpu',
+      '--threads',
+      String(threads),
+      '--max-sequences',
+      slots,
+    ]
     const extra = values.ift.split(' ').filter(Boolean)
     results.push(
       await measure(() => iftServer([...args, ...extra]), { threads, arguments: values.ift }, counts),

@@ -88,6 +88,25 @@ test('too many that wait are told so', async () => {
   for (const socket of sockets) socket.destroy()
 })
 
+test('as many are answered at a time as the server is told', async () => {
+  await start({ maxSequences: 3 })
+  const sockets = await Promise.all(Array.from({ length: 5 }, () => opened(at.port, chat(long))))
+  await eventually(async () => {
+    expect([await running(), await metric('ift_num_requests_waiting')]).toEqual([3, 2])
+  })
+  for (const socket of sockets) socket.destroy()
+})
+
+test('keys and values take the memory that the server is told', async () => {
+  // 64 pages are the least: 1,024 tokens.
+  await start({ cacheBytes: 1 })
+  const socket = await opened(at.port, chat(long))
+  await eventually(async () => {
+    expect(await metric('ift_kv_cache_usage_perc')).toBeGreaterThan(0.1)
+  })
+  socket.destroy()
+})
+
 test('the end of a server lets answers end, and refuses new ones', async () => {
   await start()
   const answer = raw(at.port, chat({ ...long, max_tokens: 80, stream: true }))

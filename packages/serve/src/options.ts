@@ -10,6 +10,10 @@ export interface ServeOptions {
   readonly name?: string
   /** New tokens of an answer at most; the rest of the context when absent. */
   readonly maxTokens?: number
+  /** Answers that are computed at a time; 16 on a CPU and 128 on CUDA when absent. One of several answers of a request counts for itself. */
+  readonly maxSequences?: number
+  /** Bytes that keys and values may take; half of the memory that is free at the start when absent. */
+  readonly cacheBytes?: number
   /** Requests that wait at most; 256 when absent. */
   readonly maxQueue?: number
   /** Refuse fields of requests that are not known. They are ignored otherwise, and named in `x-ift-ignored`. */

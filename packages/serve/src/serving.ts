@@ -23,7 +23,12 @@ export const stamp: Stamp = { now: () => Date.now(), id: () => randomBytes(12).t
 /** Opens the model of a session's config. */
 export async function openServing(ift: Ift, options: ServeOptions): Promise<Serving> {
   const open = await ift.openModel()
-  const generator = await ift.createGenerator(open, { keepPrefixes: true })
+  const { maxSequences, cacheBytes } = options
+  const generator = await ift.createGenerator(open, {
+    keepPrefixes: true,
+    ...(maxSequences !== undefined && { maxSequences }),
+    ...(cacheBytes !== undefined && { cacheBytes }),
+  })
   const fingerprint = `ift_${version}_${open.fingerprint.slice(0, 10)}`
   const models = new Models(open, options)
   return {

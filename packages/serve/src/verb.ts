@@ -51,6 +51,19 @@ export const serve = verb({
     allowOrigin: { type: 'string', value: 'origins', description: 'pages that may ask, with commas' },
     name: { type: 'string', description: 'name of the model for clients' },
     maxTokens: { type: 'integer', min: 1, description: 'new tokens of an answer at most' },
+    maxSequences: {
+      type: 'integer',
+      min: 1,
+      max: 1024,
+      description: 'answers at a time; 16 on a CPU, 128 on CUDA',
+    },
+    cache: {
+      type: 'number',
+      value: 'GiB',
+      min: 0,
+      max: 65536,
+      description: 'memory of keys and values; half of what is free',
+    },
     maxQueue: { type: 'integer', min: 1, default: 256, description: 'requests that wait at most' },
     grace: { type: 'number', min: 0, default: 30, description: 'seconds for answers under way when it ends' },
     strict: { type: 'boolean', description: 'refuse fields of requests that are not known' },
@@ -65,13 +78,15 @@ export const serve = verb({
     const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, ...own } = options
     const key = keyOf(apiKey, apiKeyFile, cwd)
     return Ift.using(session, async (ift) => {
-      const { name, maxTokens, maxQueue, strict, logPrompts, alpacaCot } = own
+      const { name, maxTokens, maxSequences, cache, maxQueue, strict, logPrompts, alpacaCot } = own
       const server = createServer(ift, {
         ...{ maxQueue, strict, logPrompts, alpacaCot },
         ...{ allowHosts: listed(allowHost), allowOrigins: listed(allowOrigin) },
         ...(key !== undefined && { apiKey: key }),
         ...(name !== undefined && { name }),
         ...(maxTokens !== undefined && { maxTokens }),
+        ...(maxSequences !== undefined && { maxSequences }),
+        ...(cache !== undefined && { cacheBytes: cache * 2 ** 30 }),
         ...(!quiet && { log: (line: string) => terminal.note(line) }),
       })
       const listening = await listen(server, { host, port })
