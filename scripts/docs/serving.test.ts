@@ -63,7 +63,8 @@ beforeAll(async () => {
       ],
       ...['--device', 'cpu', '--train.batchSize', '1', '--train.maxSteps', '1'],
     )
-    cpSync(folder.path(`${name}-run/adapter`), folder.path(name), { recursive: true })
+    for (const copy of [name, `adapters/${name}`])
+      cpSync(folder.path(`${name}-run/adapter`), folder.path(copy), { recursive: true })
   }
   // The clients are those of the package's tests.
   symlinkSync(join(root, 'packages/serve/node_modules'), folder.path('node_modules'))

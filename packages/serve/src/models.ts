@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { baseName, type AdapterChoice, type OpenModel } from '@ift/core'
+import { baseName, IftError, type AdapterChoice, type OpenModel } from '@ift/core'
 import { HttpError } from './wire/errors.js'
 import type { ServeOptions } from './options.js'
 
@@ -17,7 +17,14 @@ export class Models {
 
   constructor(open: OpenModel, { name }: ServeOptions) {
     this.#open = open
-    this.base = { id: name ?? publicName(open.name), adapter: open.adapters ? null : undefined }
+    const id = name ?? publicName(open.name)
+    if (open.adapters?.names.includes(id) === true)
+      throw new IftError(
+        'IFT_ADAPTER_NAME',
+        `An adapter has the name of the model, "${id}": requests could not tell which is meant.`,
+        'Give the model another one: --name NAME',
+      )
+    this.base = { id, adapter: open.adapters ? null : undefined }
   }
 
   /** All of them, the base first. */

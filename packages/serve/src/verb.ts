@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { Ift, IftError, localPath, verb } from '@ift/core'
+import { Ift, IftError, localPath, verb, type VerbContext } from '@ift/core'
+import { adapterFolder, adapterWords } from './adapter-folder.js'
 import { listen } from './listen.js'
 import { createServer } from './server.js'
 
@@ -29,6 +30,20 @@ function read(path: string): string {
   }
 }
 
+/** The session with the adapters of a folder beside those that the command line or the config names. */
+async function withAdapters(
+  { session, terminal, cwd }: Pick<VerbContext, 'session' | 'terminal' | 'cwd'>,
+  folder: string,
+): Promise<VerbContext['session']> {
+  const { adapters, notes } = adapterFolder(localPath(cwd, folder))
+  for (const note of notes) terminal.note(note)
+  const given =
+    session.flags?.['adapter'] ??
+    (await Ift.using(session, (ift) => Promise.resolve(adapterWords(ift.config.adapter))))
+  const listed = [...adapters].map(([name, dir]) => `${name}=${dir}`)
+  return { ...session, flags: { ...session.flags, adapter: [...given, ...listed] } }
+}
+
 export const serve = verb({
   name: 'serve',
   description: "Answer over HTTP, with OpenAI's API.",
@@ -49,6 +64,11 @@ export const serve = verb({
       description: 'names in Host besides localhost, with commas',
     },
     allowOrigin: { type: 'string', value: 'origins', description: 'pages that may ask, with commas' },
+    adapters: {
+      type: 'string',
+      value: 'dir',
+      description: 'folder with adapters, each served by the name of its own folder',
+    },
     name: { type: 'string', description: 'name of the model for clients' },
     maxTokens: { type: 'integer', min: 1, description: 'new tokens of an answer at most' },
     maxSequences: {
@@ -74,9 +94,11 @@ export const serve = verb({
     quiet: { type: 'boolean', description: 'write no line for each request' },
     logPrompts: { type: 'boolean', description: 'write prompts to the log' },
   },
-  run({ session, terminal, cwd, options, untilInterrupted }) {
-    const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, ...own } = options
+  async run(context) {
+    const { terminal, cwd, options, untilInterrupted } = context
+    const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, adapters, ...own } = options
     const key = keyOf(apiKey, apiKeyFile, cwd)
+    const session = adapters === undefined ? context.session : await withAdapters(context, adapters)
     return Ift.using(session, async (ift) => {
       const { name, maxTokens, maxSequences, cache, maxQueue, strict, logPrompts, alpacaCot } = own
       const server = createServer(ift, {
