@@ -1,3 +1,4 @@
+import { depthOf } from './json-depth.js'
 import type { ChatRequest } from './schema/chat.js'
 import { invalid } from './wire/errors.js'
 
@@ -20,6 +21,3 @@ export function constraintOf(
     throw invalid(param, `${param}: expected at most ${limits.depth} levels, found ${depth}.`)
   return { schema }
 }
-
-const depthOf = (value: unknown): number =>
-  typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0

@@ -1,5 +1,5 @@
 // A server over a tiny model, for tests.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,16 @@ import type { ServeOptions } from './options.js'
 
 /** The model of the quick start: 4.7 M parameters, 2,048 tokens, 512 positions, trained on words. */
 export const tinyModel = fileURLToPath(new URL('../../../examples/quickstart/model', import.meta.url))
+
+/** A folder with the tiny model and a chat template of its own; whoever makes it removes it. */
+export function modelWithTemplate(template: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ift-serve-model-'))
+  cpSync(tinyModel, folder, { recursive: true })
+  const file = join(folder, 'tokenizer_config.json')
+  const config = JSON.parse(readFileSync(file, 'utf8')) as object
+  writeFileSync(file, JSON.stringify({ ...config, chat_template: template }))
+  return folder
+}
 
 export interface TestServer {
   readonly ift: Ift

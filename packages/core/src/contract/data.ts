@@ -34,10 +34,14 @@ export interface Message {
   readonly learned?: boolean
 }
 
-/** A conversation. `tools` is the JSON of callable functions that a chat template may render. */
+/**
+ * A conversation. `tools` is the JSON of callable functions that a chat template may render; `variables` are JSON values that it reads by
+ * name besides (`chat_template_kwargs` elsewhere: `enable_thinking`). Other templates read neither.
+ */
 export interface MessagesExample extends ExampleNotes {
   readonly messages: readonly Message[]
   readonly tools?: unknown
+  readonly variables?: Readonly<Record<string, unknown>>
 }
 
 /** A document for language modelling: every token is trained. */

@@ -1,12 +1,10 @@
 // A server at an address of this machine, as clients meet it, over a tiny model with a chat template that knows functions.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { plugin as constraints } from '@ift/constraints'
 import { listen, type Listening } from '../listen.js'
 import type { ServeOptions } from '../options.js'
 import { script, type Script } from '../scripted.fixture.js'
-import { testServer, tinyModel, type TestServer } from '../server.fixture.js'
+import { modelWithTemplate, testServer, type TestServer } from '../server.fixture.js'
 
 export interface ClientServer {
   readonly tiny: TestServer
@@ -37,19 +35,10 @@ const template = `{% if tools %}{% for tool in tools %}{{ tool | tojson }}
 {% endfor %}{% if add_generation_prompt %}### assistant
 {% endif %}`
 
-function modelWithTemplate(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'ift-serve-model-'))
-  cpSync(tinyModel, folder, { recursive: true })
-  const file = join(folder, 'tokenizer_config.json')
-  const config = JSON.parse(readFileSync(file, 'utf8')) as object
-  writeFileSync(file, JSON.stringify({ ...config, chat_template: template }))
-  return folder
-}
-
 export async function clientServer(options: ServeOptions = {}): Promise<ClientServer> {
   const answers: Script = script()
   const { stamp: _, ...rest } = options
-  const weights = modelWithTemplate()
+  const weights = modelWithTemplate(template)
   const tiny = await testServer(rest, { weights, template: 'chat' }, [answers.plugin, constraints])
   const at: Listening = await listen(tiny.server, { port: 0 })
   return {

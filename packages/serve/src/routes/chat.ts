@@ -7,6 +7,7 @@ import { readRequest } from '../schema/read.js'
 import type { Serving } from '../serving.js'
 import { settingsOf } from '../settings.js'
 import { together } from '../together.js'
+import { variablesOf } from '../template-variables.js'
 import { calledFor } from '../tool-choice.js'
 import { opensReasoning, toolParserFor, type ToolParser } from '../tools/parser.js'
 import { invalid, unsupported } from '../wire/errors.js'
@@ -42,11 +43,18 @@ export const chatRoutes: Routes = (app, { serving, enter, logPrompt, options }) 
     logPrompt(context, body)
     const { value: asked, ignored } = readRequest(chatRequest, body, options.strict ?? false)
     const model = server.models.named(asked.model)
-    context.set('ignored', ignored)
+    const variables = variablesOf(server.open, asked)
+    const unread = [...ignored, ...variables.ignored]
+    if (options.strict === true && variables.ignored.length > 0)
+      throw unsupported(
+        variables.ignored[0]!,
+        `"${variables.ignored[0]!}" is nothing that the template reads.`,
+      )
+    context.set('ignored', unread)
     context.set('model', model.id)
     const scope = enter(context)
     try {
-      const chat = await submit(server, asked, scope.signal)
+      const chat = await submit(server, asked, variables.example, scope.signal)
       scope.answers(chat.answers)
       const head = (object: string): Head => ({
         ...{ id: `chatcmpl-${server.stamp.id()}`, object, created: Math.floor(server.stamp.now() / 1000) },
@@ -81,16 +89,11 @@ function toolsOf(server: Serving, { tools = [], tool_choice: choice }: ChatReque
   return tools
 }
 
-function refuse({ chat_template, chat_template_kwargs, top_logprobs, logprobs }: ChatRequest): void {
+function refuse({ chat_template, top_logprobs, logprobs }: ChatRequest): void {
   if (chat_template !== undefined)
     throw unsupported(
       'chat_template',
       'chat_template: the template is that of the checkpoint; none is taken from requests.',
-    )
-  if (Object.keys(chat_template_kwargs ?? {}).length > 0)
-    throw unsupported(
-      'chat_template_kwargs',
-      'chat_template_kwargs: expected none; templates get the conversation alone.',
     )
   if (top_logprobs !== undefined && logprobs !== true)
     throw invalid(
@@ -99,7 +102,12 @@ function refuse({ chat_template, chat_template_kwargs, top_logprobs, logprobs }:
     )
 }
 
-async function submit(server: Serving, asked: ChatRequest, signal: AbortSignal): Promise<Chat> {
+async function submit(
+  server: Serving,
+  asked: ChatRequest,
+  variables: Pick<MessagesExample, 'variables'>,
+  signal: AbortSignal,
+): Promise<Chat> {
   refuse(asked)
   const { generator, models, open } = server
   const tools = toolsOf(server, asked)
@@ -115,6 +123,7 @@ async function submit(server: Serving, asked: ChatRequest, signal: AbortSignal):
   const prompt: MessagesExample = {
     messages: begun === null ? messages : messages.slice(0, -1),
     ...(tools.length > 0 && { tools }),
+    ...variables,
   }
   const head = await generator.encode(prompt)
   const ids = begun === null ? head : Int32Array.of(...head, ...(await open.tokenizer.encode(begun)).ids)

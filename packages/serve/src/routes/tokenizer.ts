@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { jsonBody } from '../body.js'
 import { messageOf } from '../messages.js'
-import { message } from '../schema/chat.js'
+import { message, templateVariables } from '../schema/chat.js'
 import { readRequest } from '../schema/read.js'
 import type { Serving } from '../serving.js'
+import { variablesOf } from '../template-variables.js'
 import { invalid } from '../wire/errors.js'
 import type { Routes } from './route.js'
 
@@ -12,6 +13,7 @@ export const tokenizeRequest = z.object({
   prompt: z.string().optional(),
   content: z.string().optional().describe("llama.cpp's word for prompt."),
   messages: z.array(message).min(1).optional(),
+  chat_template_kwargs: templateVariables.optional(),
   add_special_tokens: z.boolean().default(true).describe('With what the tokenizer puts around a text.'),
   add_generation_prompt: z.boolean().default(true),
   return_token_strs: z.boolean().optional(),
@@ -30,7 +32,8 @@ async function idsOf({ generator, open }: Serving, asked: z.output<typeof tokeni
         'add_generation_prompt',
         'add_generation_prompt: expected true; messages are encoded as they are answered.',
       )
-    return generator.encode({ messages: asked.messages.map(messageOf) })
+    const { example } = variablesOf(open, asked)
+    return generator.encode({ messages: asked.messages.map(messageOf), ...example })
   }
   if (text === undefined || asked.messages)
     throw invalid(

@@ -19,6 +19,24 @@ const tool = z.looseObject({
   }),
 })
 
+/** Names of a template's variables that are not a client's. */
+const taken = new Set([
+  ...['messages', 'tools', 'add_generation_prompt', 'continue_final_message', 'chat_template', 'tokenize'],
+])
+
+/** Variables of the checkpoint's chat template. */
+export const templateVariables = z
+  .record(
+    z
+      .string()
+      .regex(/^[A-Za-z]\w{0,63}$/, 'expected names of letters, digits and _, at most 64')
+      .refine((name) => !taken.has(name), 'expected names that are no fields of the request'),
+    z.unknown(),
+  )
+  .describe(
+    'Variables for the chat template of the checkpoint, such as enable_thinking: 16 KiB of JSON, 16 levels deep.',
+  )
+
 const responseFormat = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text') }),
   z.object({ type: z.literal('json_object') }),
@@ -47,7 +65,12 @@ export const chatRequest = z.object({
   continue_final_message: z.boolean().optional(),
   add_generation_prompt: z.boolean().optional(),
   chat_template: z.unknown().optional().describe('Refused: the template is that of the checkpoint.'),
-  chat_template_kwargs: z.looseObject({}).optional(),
+  chat_template_kwargs: templateVariables.optional(),
+  reasoning_effort: z
+    .string()
+    .regex(/^\w{1,32}$/, 'expected a word')
+    .optional()
+    .describe('A variable for the chat template, where it has one of this name.'),
 })
 
 export type ChatRequest = z.output<typeof chatRequest>

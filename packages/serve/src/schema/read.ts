@@ -40,14 +40,15 @@ export function readRequest<S extends z.ZodObject>(
   if (result.success) return { value: result.data, ignored }
   const issue = result.error.issues[0]!
   const path = pathOf(issue.path)
-  throw new HttpError(400, 'invalid_value', `${path}: ${said(issue)}, found ${found(given, issue.path)}.`, {
+  const what = issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(valueAt(given, issue.path))
+  throw new HttpError(400, 'invalid_value', `${path}: ${said(issue)}, found ${what}.`, {
     param: path,
   })
 }
 
 const pathOf = (path: readonly PropertyKey[]): string =>
   path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part).slice(0, 80)}`))
     .join('')
     .replace(/^\./, '')
 
@@ -57,15 +58,21 @@ function said(issue: z.core.$ZodIssue): string {
     const options = issue.errors.flatMap((of) => of.slice(0, 1).map(said))
     return options.length > 0 ? [...new Set(options)].join(', or ') : issue.message
   }
+  const [ofKey] = issue.code === 'invalid_key' ? issue.issues : []
+  if (ofKey) return said(ofKey)
   return issue.message
     .replace(/^(Invalid input|Too big|Too small|Invalid option|Invalid string): /, '')
     .replace(/, received .*$/, '')
 }
 
-function found(value: unknown, path: readonly PropertyKey[]): string {
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let at = value
   for (const key of path) at = (at as Record<PropertyKey, unknown> | undefined)?.[key]
-  if (at === undefined) return 'nothing'
-  const text = typeof at === 'number' ? String(at) : JSON.stringify(at)
+  return at
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value)
   return text.length > 80 ? `${text.slice(0, 80)}…` : text
 }

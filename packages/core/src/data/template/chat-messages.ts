@@ -6,21 +6,28 @@ import { CallArguments, fromJson, guards, hasMarks, marked, type Value } from '.
 
 // Messages as a chat template gets them: as the record has them, as transformers' apply_chat_template gives them.
 
-/** Changes to every text of a message on its way into a template. */
 type Change = (text: string) => string
 
-function changed(value: unknown, change: Change): unknown {
-  if (typeof value === 'string') return change(value)
+/** Changes to every text of a message on its way into a template, and to every key: templates write both. */
+interface Changes {
+  readonly text: Change
+  readonly key: Change
+}
+
+function changed(value: unknown, change: Changes): unknown {
+  if (typeof value === 'string') return change.text(value)
   if (Array.isArray(value)) return value.map((item) => changed(item, change))
   if (typeof value !== 'object' || value === null || isExactNumber(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, changed(item, change)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [change.key(key), changed(item, change)]),
+  )
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 interface CallOptions {
-  readonly change: Change
+  readonly change: Changes
   /** Whether arguments that came as a text are objects only. */
   readonly objects: boolean
 }
@@ -31,7 +38,7 @@ function argumentsOf(given: unknown, { change, objects }: CallOptions): unknown 
   if (typeof object !== 'object' || object === null) return changed(given, change)
   return new CallArguments(
     fromJson(changed(object, change)) as CallArguments['object'],
-    typeof given === 'string' && !objects ? change(given) : null,
+    typeof given === 'string' && !objects ? change.text(given) : null,
   )
 }
 
@@ -41,7 +48,7 @@ function callOf(call: unknown, options: CallOptions): unknown {
   const entries = Object.entries(call).map(([key, value]): [string, unknown] => {
     if (key === 'function') return [key, callOf(value, options)]
     if (key === 'arguments' || key === 'parameters') return [key, argumentsOf(value, options)]
-    return [key, changed(value, change)]
+    return [change.key(key), changed(value, change)]
   })
   return Object.fromEntries(entries)
 }
@@ -72,15 +79,19 @@ export interface MessageOptions {
 
 function itemOf(message: Message, index: number, options: MessageOptions): Value {
   const { role, content, toolCalls, fields = {} } = message
-  const change: Change = options.marks ? (text) => marked(options.guard(text), index) : options.guard
+  const { guard } = options
+  const change: Changes = {
+    text: options.marks ? (text) => marked(guard(text), index) : guard,
+    key: guard,
+  }
   const calls = { change, objects: options.objects }
   const { role: ownRole, content: ownContent, ...others } = fields
-  const said: unknown = content === '' && ownContent === null && !options.texts ? null : change(content)
+  const said: unknown = content === '' && ownContent === null && !options.texts ? null : change.text(content)
   const { function_call: called, ...rest } = others
   const item: Record<string, unknown> = {
     role: typeof ownRole === 'string' && options.knowsRole(ownRole) ? ownRole : role,
     content: options.parts && said !== null ? [{ type: 'text', text: said }] : said,
-    ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, changed(value, change)])),
+    ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [guard(key), changed(value, change)])),
     ...(called !== undefined && { function_call: callOf(called, calls) }),
     ...(toolCalls && { tool_calls: toolCalls.map((call) => callOf(call, calls)) }),
   }
@@ -100,15 +111,15 @@ function textsOf(value: unknown, texts: string[]): void {
     }
 }
 
-/** Every text of messages and tools, for what must not occur in any. */
-export function conversationTexts(messages: readonly Message[], tools: unknown): string[] {
+/** Every text of messages and of what is given beside them, for what must not occur in any. */
+export function conversationTexts(messages: readonly Message[], beside: unknown): string[] {
   const texts: string[] = []
   for (const { content, toolCalls, fields } of messages) {
     texts.push(content)
     textsOf(toolCalls, texts)
     textsOf(fields, texts)
   }
-  textsOf(tools, texts)
+  textsOf(beside, texts)
   return texts
 }
 
@@ -127,5 +138,6 @@ export function guardFor(texts: readonly string[], specials: RegExp): string {
 /** Whether marks can be told from the texts. */
 export const canMark = (texts: readonly string[]): boolean => !texts.some(hasMarks)
 
-export const guardedTools = (tools: unknown, guard: Change): Value =>
-  tools === undefined || tools === null ? null : fromJson(changed(tools, guard))
+/** Tools and other JSON beside the messages. */
+export const guardedJson = (json: unknown, guard: Change): Value =>
+  json === undefined || json === null ? null : fromJson(changed(json, { text: guard, key: guard }))

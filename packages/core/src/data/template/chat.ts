@@ -20,7 +20,7 @@ import {
   type Rendering,
   type TurnShape,
 } from './answers.js'
-import { canMark, conversationTexts, guardedTools, guardFor, messageValues } from './chat-messages.js'
+import { canMark, conversationTexts, guardedJson, guardFor, messageValues } from './chat-messages.js'
 import {
   Callable,
   compileTemplate,
@@ -80,8 +80,11 @@ function surroundings(tokenizer: ChatTokenizer, source: string): (readonly [stri
   return context
 }
 
-const toolsOf = (example: InstructionExample | MessagesExample) =>
-  isInstruction(example) ? undefined : example.tools
+/** What a template reads besides the messages. */
+type Beside = Pick<MessagesExample, 'tools' | 'variables'>
+
+const besideOf = (example: InstructionExample | MessagesExample): Beside =>
+  isInstruction(example) ? {} : example
 
 /**
  * The checkpoint's own Jinja `chat_template`. A conversation is rendered as a whole, once, and every answer is found
@@ -118,20 +121,28 @@ export function createChatTemplate(
   const roles = ['developer', 'function'].filter((role) => new RegExp(`['"]${role}['"]`).test(source))
 
   /** Every rendering. */
-  const write = (messages: Value, tools: Value, ask: boolean): string =>
+  const write = (
+    messages: Value,
+    {
+      tools,
+      variables,
+    }: { readonly tools: Value; readonly variables: readonly (readonly [string, Value])[] },
+    ask: boolean,
+  ): string =>
     template.render(
       new Map<string, Value>([
         ...context,
+        ['documents', null],
+        ...variables,
         ['messages', messages],
         ['tools', tools],
-        ['documents', null],
         ['add_generation_prompt', ask],
       ]),
     )
 
   /** A conversation in the form that the template takes, ready to be rendered in parts. */
-  const prepare = (messages: readonly Message[], tools: unknown, parts: boolean) => {
-    const texts = conversationTexts(messages, tools)
+  const prepare = (messages: readonly Message[], { tools, variables = {} }: Beside, parts: boolean) => {
+    const texts = conversationTexts(messages, [tools, variables])
     const marks = canMark(texts)
     const guard = guardFor(texts, new RegExp(tokens.pattern().source))
     const guarded = (text: string) => tokens.guarded(text, guard)
@@ -144,9 +155,14 @@ export function createChatTemplate(
         texts,
         objects,
       }) as Value[]
-    const toolValues = guardedTools(tools, guarded)
+    const beside = {
+      tools: guardedJson(tools, guarded),
+      variables: Object.entries(variables).map(
+        ([name, value]) => [name, guardedJson(value, guarded)] as const,
+      ),
+    }
     const attempt = (values: readonly Value[], count: number, ask: boolean): Rendering => {
-      const text = write(values.slice(0, count), toolValues, ask)
+      const text = write(values.slice(0, count), beside, ask)
       return marks || generates ? takeMarks(text) : { text, marks: [] }
     }
     let values = formOf({ texts: false, objects: false })
@@ -177,7 +193,7 @@ export function createChatTemplate(
   const probe = (parts: boolean): TurnShape | null => {
     const user = (content: string): Message => ({ role: 'user', content })
     const messages = [user('q'), { role: 'assistant', content: 'a' } as const, user('r')]
-    const asked = prepare(messages, undefined, parts)
+    const asked = prepare(messages, {}, parts)
     const attempt = (count: number, ask: boolean) => {
       try {
         return asked.render(count, ask)
@@ -240,7 +256,7 @@ export function createChatTemplate(
       // Turns behind the last answer teach nothing.
       const messages = last < 0 ? all : all.slice(0, last + 1)
       if (last < 0 && trainOn !== 'all') return []
-      const { guard, render } = prepare(messages, toolsOf(example), form().parts)
+      const { guard, render } = prepare(messages, besideOf(example), form().parts)
       const whole = render(messages.length, false)
       const answers = last < 0 ? [] : answersIn(whole, messages, render)
       const wanted = answers.filter(({ message }) => trainOn === 'assistant' || message === last)
@@ -281,7 +297,7 @@ export function createChatTemplate(
     },
     prompt(example) {
       const messages = promptMessages(example)
-      const { guard, render } = prepare(messages, toolsOf(example), form().parts)
+      const { guard, render } = prepare(messages, besideOf(example), form().parts)
       const { text } = render(messages.length, true)
       return tokens.split(text, guard, { role: 'template', trained: false })
     },

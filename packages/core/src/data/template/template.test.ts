@@ -177,6 +177,31 @@ describe('chat template of the checkpoint', () => {
     expect(segments.filter(({ special }) => special)).toHaveLength(3)
     expect(segments.some(({ text, special }) => !special && text === 'user\na<|im_end|>b')).toBe(true)
   })
+  test('so do those in names of fields, in tools, calls and variables', () => {
+    const writes = chat(
+      '{{ tools | tojson }}{{ note | tojson }}{% for m in messages %}{{ (m.tool_calls or m.extra) | tojson }}{% endfor %}',
+    )
+    const named = { 'a<|im_end|>b': 1 }
+    const segments = writes.prompt({
+      messages: [
+        { role: 'user', content: 'q', fields: { extra: named } },
+        { role: 'assistant', content: '', toolCalls: [{ function: { name: 'f', arguments: named } }] },
+        { role: 'user', content: 'r', fields: { extra: 1 } },
+      ],
+      tools: [{ type: 'function', function: { name: 'f', parameters: { properties: named } } }],
+      variables: { note: named },
+    })
+    expect(segments.filter(({ special }) => special)).toEqual([])
+    expect(textOf(segments).split('"a<|im_end|>b": 1')).toHaveLength(5)
+  })
+  test('variables are read by name, and are none of the conversation', () => {
+    const template = chat(
+      '{{ messages | length }}{{ add_generation_prompt }}{{ tools }}{% if think is defined %}{{ think }}{% endif %}',
+    )
+    const variables = { think: { deep: [1, null] }, messages: [], add_generation_prompt: false, tools: 1 }
+    expect(textOf(template.prompt({ ...asked, variables }))).toBe("4TrueNone{'deep': [1, None]}")
+    expect(textOf(template.prompt(asked))).toBe('4TrueNone')
+  })
   test('LLaMA 2 form: bos and eos written by the template', () => {
     const llama2 =
       "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + '[INST] ' + m.content + ' [/INST]' }}{% elif m.role == 'assistant' %}" +
