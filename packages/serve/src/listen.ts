@@ -22,6 +22,10 @@ export interface ListenOptions {
   readonly host?: string
   /** 8410 when absent; 0 is one that is free. */
   readonly port?: number
+  /** Milliseconds for the header of a request; 10,000 when absent. */
+  readonly headerTimeout?: number
+  /** Milliseconds for all of a request, its header included; 60,000 when absent. */
+  readonly requestTimeout?: number
 }
 
 /** A server that can be reached. */
@@ -36,7 +40,12 @@ export interface Listening {
 /** Lets a server be reached at an address of this machine. */
 export async function listen(
   server: Server,
-  { host = '127.0.0.1', port = 8410 }: ListenOptions = {},
+  {
+    host = '127.0.0.1',
+    port = 8410,
+    headerTimeout = limits.header,
+    requestTimeout = limits.request,
+  }: ListenOptions = {},
 ): Promise<Listening> {
   const answer = getRequestListener((request, env) => server.fetch(request, env as never), {
     overrideGlobalObjects: false,
@@ -51,8 +60,8 @@ export async function listen(
     {
       // One without a Host is told so by us, in JSON.
       ...{ maxHeaderSize: limits.headerBytes, requireHostHeader: false },
-      ...{ headersTimeout: limits.header, requestTimeout: limits.request },
-      ...{ keepAliveTimeout: limits.idle, connectionsCheckingInterval: 2000 },
+      ...{ headersTimeout: Math.min(headerTimeout, requestTimeout), requestTimeout },
+      ...{ keepAliveTimeout: limits.idle, connectionsCheckingInterval: Math.min(2000, headerTimeout) },
     },
     (incoming, outgoing) => void answer(incoming, outgoing),
   )

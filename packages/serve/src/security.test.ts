@@ -1,5 +1,5 @@
 // Holes that other servers of models had, one after the other, by bytes on a socket.
-import { createServer as createTcp } from 'node:net'
+import { connect, createServer as createTcp } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { definePlugin } from '@ift/core'
@@ -235,6 +235,38 @@ test('greedy requests are refused, and the next one is answered', async () => {
   )
   expect(large.status).toBe(413)
   expect((await post([host(), json])).status).toBe(200)
+})
+
+test('clients that send a byte now and then are closed, and others answered meanwhile', async () => {
+  const own = await testServer()
+  const there = await listen(own.server, { port: 0, headerTimeout: 300, requestTimeout: 600 })
+  const name = `host: 127.0.0.1:${there.port}`
+  const begun = performance.now()
+  const dripped = (head: string) =>
+    new Promise<{ readonly text: string; readonly after: number }>((resolve) => {
+      let text = ''
+      const socket = connect(there.port, '127.0.0.1', () => socket.write(head))
+      const timer = setInterval(() => socket.write('x'), 50)
+      socket.setEncoding('utf8').on('data', (part: string) => (text += part))
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          clearInterval(timer)
+          resolve({ text, after: performance.now() - begun })
+        })
+    })
+  const slow = [
+    ...Array.from({ length: 20 }, () => dripped(`GET /v1/models HTTP/1.1\r\n${name}\r\nx-slow: `)),
+    dripped(`POST /v1/completions HTTP/1.1\r\n${name}\r\n${json}\r\ncontent-length: 1000\r\n\r\n{`),
+  ]
+  expect((await raw(there.port, request('GET /v1/models', [name]))).status).toBe(200)
+  for (const { text, after } of await Promise.all(slow)) {
+    expect(text).toContain('HTTP/1.1 408 Request Timeout')
+    expect(text).toContain('request_timeout')
+    expect(after).toBeLessThan(9000)
+  }
+  await there.close(0)
+  await own.close()
 })
 
 test('a key: wrong, missing, right, and nowhere to be read', async () => {
