@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { adapterFolder } from './adapter-folder.js'
+import { adapterFolder, adapterWords } from './adapter-folder.js'
 
 let dir: string
 beforeAll(() => {
@@ -56,4 +56,11 @@ test.each(['elsewhere', 'nowhere', 'all/notes.txt'])('%s is no folder of adapter
   expect(() => adapterFolder(join(dir, name))).toThrow(
     expect.objectContaining({ code: 'IFT_ADAPTER_NOT_FOUND' }),
   )
+})
+
+test('adapters that a config names stay, whatever they are written as', () => {
+  expect(adapterWords(undefined)).toEqual([])
+  expect(adapterWords('./zh')).toEqual(['./zh'])
+  expect(adapterWords(['./zh', 'cot=./cot'])).toEqual(['./zh', 'cot=./cot'])
+  expect(adapterWords({ zh: './a', cot: './b' })).toEqual(['zh=./a', 'cot=./b'])
 })
