@@ -85,11 +85,17 @@ test('an object that a schema describes', async () => {
 
 test('an abort', async () => {
   const controller = new AbortController()
-  const waiting = generateText({ ...asked(), maxOutputTokens: 400, abortSignal: controller.signal })
-  setTimeout(() => {
-    controller.abort()
-  }, 50)
-  await expect(waiting).rejects.toMatchObject({ name: 'AbortError' })
+  const waiting = generateText({
+    ...asked(),
+    maxOutputTokens: 400,
+    providerOptions: { ift: { ignore_eos: true } },
+    abortSignal: controller.signal,
+  })
+  const ended = expect(waiting).rejects.toMatchObject({ name: 'AbortError' })
+  await at.running(1)
+  controller.abort()
+  await ended
+  await at.running(0)
 })
 
 test('an error keeps its message and status', async () => {

@@ -11,6 +11,8 @@ export interface ClientServer {
   readonly url: string
   /** Decides what is answered. */
   say(text: string): Promise<void>
+  /** Waits until the server says that so many requests are running. */
+  running(count: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -45,10 +47,22 @@ export async function clientServer(options: ServeOptions = {}): Promise<ClientSe
     tiny,
     url: at.url,
     say: (text) => answers.say(tiny.ift, text),
+    running: (count) => untilRunning(at.url, count),
     async close() {
       await at.close(0)
       await tiny.close()
       rmSync(weights, { recursive: true })
     },
+  }
+}
+
+async function untilRunning(url: string, count: number): Promise<void> {
+  const end = Date.now() + 20_000
+  for (;;) {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    const found = Number(/^ift_num_requests_running(?:\{.*\})? (\d+)$/m.exec(text)?.[1] ?? NaN)
+    if (found === count) return
+    if (Date.now() > end) throw new Error(`${found} requests are running, ${count} were waited for.`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

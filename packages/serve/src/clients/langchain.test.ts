@@ -66,11 +66,14 @@ test('log-probabilities', async () => {
 
 test('an abort', async () => {
   const controller = new AbortController()
-  const waiting = chat({ maxTokens: 400 }).invoke(question, { signal: controller.signal })
-  setTimeout(() => {
-    controller.abort()
-  }, 50)
-  await expect(waiting).rejects.toThrow(/abort/i)
+  const waiting = chat({ maxTokens: 400, modelKwargs: { ignore_eos: true } }).invoke(question, {
+    signal: controller.signal,
+  })
+  const ended = expect(waiting).rejects.toThrow(/abort/i)
+  await at.running(1)
+  controller.abort()
+  await ended
+  await at.running(0)
 })
 
 test('an error', async () => {

@@ -198,17 +198,16 @@ describe.each(versions)('%s', (_, { OpenAI, NotFoundError, BadRequestError, APIU
   })
 
   test('leaving a stream, and aborting a request, end the answer', async () => {
-    const { load } = await generatorOf()
     const long = { ...greedy, max_tokens: 400, ignore_eos: true }
     const stream = await client().chat.completions.create({ ...long, stream: true })
     for await (const _chunk of stream) break
-    await until(() => load().running === 0)
+    await at.running(0)
     const controller = new AbortController()
     const whole = client().chat.completions.create(long, { signal: controller.signal })
-    await until(() => load().running === 1)
+    await at.running(1)
     controller.abort()
     await expect(whole).rejects.toBeInstanceOf(APIUserAbortError)
-    await until(() => load().running === 0)
+    await at.running(0)
   })
 
   test('errors', async () => {
@@ -229,36 +228,6 @@ describe.each(versions)('%s', (_, { OpenAI, NotFoundError, BadRequestError, APIU
     expect(long).toMatchObject({ status: 400, code: 'context_length_exceeded' })
   })
 })
-
-async function generatorOf() {
-  const response = await fetch(`${at.url}/metrics`)
-  expect(response.status).toBe(200)
-  let running = 0
-  let busy = false
-  return {
-    /** What the server says of itself, as of the time before. */
-    load: () => {
-      if (!busy) {
-        busy = true
-        void fetch(`${at.url}/metrics`)
-          .then((one) => one.text())
-          .then((text) => {
-            running = Number(/^ift_num_requests_running(?:\{.*\})? (\d+)$/m.exec(text)?.[1] ?? NaN)
-            busy = false
-          })
-      }
-      return { running }
-    },
-  }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000
-  while (!holds()) {
-    if (Date.now() > end) throw new Error('It did not come to hold.')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
 
 test('a key', async () => {
   const closed = await clientServer({ apiKey: 'secret' })
