@@ -35,7 +35,9 @@ async function bundlePlugin(): Promise<void> {
     logLevel: 'warning',
   })
   const addon = emulatedFile()!
-  symlinkSync(addon, join(dir, basename(addon)))
+  // package.json beside an add-on says its name.
+  for (const file of [addon, join(root, 'packages/kernels-cuda/package.json')])
+    symlinkSync(file, join(dir, basename(file)))
 }
 
 function lastTensor(file: Buffer): { data_offsets: [number, number] } {

@@ -72,10 +72,10 @@ async function train(
     weights: dir,
     device: 'cuda',
     data: [{ path: quickstart('data/bilingual.jsonl'), limit: 12 }],
-    maxLength: 64,
+    maxLength: 128,
     peft,
     validation: { size: 3 },
-    train: { batchSize: 3, maxSteps, evalEvery: 3, microBatchTokens: 128, learningRate: 0.01 },
+    train: { batchSize: 3, maxSteps, evalEvery: 3, microBatchTokens: 256, learningRate: 0.01 },
     ranks: { nccl: library, timeout: 30 },
     output,
   }

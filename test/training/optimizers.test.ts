@@ -84,7 +84,7 @@ describe.each<[string, Train, string[]]>([
   test('learns, and cut and resumed it ends in the same bytes', async () => {
     expect((await train(config(name, settings))).reason).toBe('done')
     const course = losses(name)
-    expect(mean(course.slice(-4))).toBeLessThan(0.93 * mean(course.slice(0, 4)))
+    expect(mean(course.slice(-4))).toBeLessThan(0.95 * mean(course.slice(0, 4)))
     expect((await train(config(`${name}-cut`, settings), { stopAfter: 9 })).reason).toBe('interrupted')
     expect((await train(config(`${name}-cut`, settings), { resume: true })).reason).toBe('done')
     expect(model(`${name}-cut`).equals(model(name))).toBe(true)

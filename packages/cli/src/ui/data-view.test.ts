@@ -3,7 +3,7 @@ import type { RunData } from '@ift/core'
 import { lossRows } from './data-view.js'
 
 const counts = { examples: 9, truncated: 2, cutTokens: 30, long: 3, untrained: 0, filtered: 0 }
-const dataset = { name: 'd', leftOut: [], store: { counts } } as unknown as RunData['datasets'][number]
+const dataset = { name: 'd', leftOut: [], counts } as unknown as RunData['datasets'][number]
 const said = (limit: RunData['limit']) => lossRows(dataset, limit, 50).map(([, text]) => text)
 
 test('a limit says which it is, and the virtual tokens that it counts', () => {
