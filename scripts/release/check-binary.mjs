@@ -35,7 +35,7 @@ export function glibcOf(bytes) {
 const someonesHome = /(?:\/(?:root|home\/[^/\0]+|Users\/[^/\0]+)\/|[A-Z]:\\Users\\)[\x21-\x7e]*/
 
 /**
- * Faults of a file as the add-on of a platform. `private` are folders whose names must not be in it.
+ * Faults of a file as the add-on of a platform. None of `folders` may be named in it.
  * @param {Buffer} bytes @param {Platform} platform @param {readonly string[]} [folders]
  */
 export function faultsOf(bytes, platform, folders = [root, homedir()]) {

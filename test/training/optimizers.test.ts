@@ -64,7 +64,7 @@ const config = (output: string, settings: Train, more: Partial<IftConfig> = {}):
   dtype: 'f32',
   data: [quickstart('data/bilingual.jsonl')],
   template: 'alpaca',
-  maxLength: 96,
+  maxLength: 160,
   peft: { method: 'none' },
   train: { batchSize: 4, maxSteps: 24, saveEvery: 8, evalEvery: 0, microBatchTokens: 400, ...settings },
   output,
@@ -84,7 +84,7 @@ describe.each<[string, Train, string[]]>([
   test('learns, and cut and resumed it ends in the same bytes', async () => {
     expect((await train(config(name, settings))).reason).toBe('done')
     const course = losses(name)
-    expect(mean(course.slice(-4))).toBeLessThan(0.95 * mean(course.slice(0, 4)))
+    expect(mean(course.slice(-4))).toBeLessThan(0.93 * mean(course.slice(0, 4)))
     expect((await train(config(`${name}-cut`, settings), { stopAfter: 9 })).reason).toBe('interrupted')
     expect((await train(config(`${name}-cut`, settings), { resume: true })).reason).toBe('done')
     expect(model(`${name}-cut`).equals(model(name))).toBe(true)
