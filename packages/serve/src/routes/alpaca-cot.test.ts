@@ -22,6 +22,8 @@ describe('with alpacaCot', () => {
     expect(text).not.toBe('')
     expect(reply).toEqual({ response: text, status: 200, time: expect.any(String) as string })
     expect(reply.time).toMatch(/^2026-09-2[12] \d\d:\d\d:\d\d$/)
+    // It is counted as any other answer.
+    expect(await (await tiny.get('/metrics')).text()).toMatch(/^ift_request_success_total\{.*\} 1$/m)
   })
 
   test.each([[{}], [{ prompt: '' }], [{ prompt: 1 }]])('POST / with %j', async (body) => {

@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { AnswerText } from '@ift/core'
 import { jsonBody } from '../body.js'
 import { readRequest } from '../schema/read.js'
 import { HttpError } from '../wire/errors.js'
 import type { Routes } from './route.js'
+import { underWay } from './under-way.js'
 
 const request = z.object({ prompt: z.string().min(1).describe('An instruction.') })
 
@@ -36,12 +38,13 @@ export const alpacaCotRoutes: Routes = (app, { serving, enter, options }) => {
     context.set('ignored', ignored)
     context.set('model', models.base.id)
     const scope = enter(context)
-    try {
+    return underWay(scope, async () => {
       const prompt = { instruction: value.prompt, input: '' }
-      const { text } = await generator.generate(prompt, ift.config.generate, { signal: scope.signal })
-      return context.json({ response: text, status: 200, time: localTime(stamp.now()) })
-    } finally {
+      const answer = await generator.submit(prompt, ift.config.generate, { signal: scope.signal })
+      scope.answers([answer])
+      const { text } = AnswerText.of(prompt, await answer.result)
       scope.leave()
-    }
+      return context.json({ response: text, status: 200, time: localTime(stamp.now()) })
+    })
   })
 }

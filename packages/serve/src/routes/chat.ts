@@ -15,6 +15,7 @@ import { chatLogprobs } from '../wire/logprobs.js'
 import { AssistantMessage, deltasOf } from '../wire/message.js'
 import { finishReason, stopReason, usageOf } from '../wire/reply.js'
 import { streamed } from './reply-stream.js'
+import { underWay } from './under-way.js'
 import type { Routes } from './route.js'
 
 /** What all parts of a reply begin with. */
@@ -53,7 +54,7 @@ export const chatRoutes: Routes = (app, { serving, enter, logPrompt, options }) 
     context.set('ignored', unread)
     context.set('model', model.id)
     const scope = enter(context)
-    try {
+    return underWay(scope, async () => {
       const chat = await submit(server, asked, variables.example, scope.signal)
       scope.answers(chat.answers)
       const head = (object: string): Head => ({
@@ -65,12 +66,7 @@ export const chatRoutes: Routes = (app, { serving, enter, logPrompt, options }) 
       const reply = await whole(head('chat.completion'), chat)
       scope.leave()
       return context.json(reply)
-    } catch (error) {
-      if (scope.signal.aborted) scope.failed(error)
-      scope.cancel(error)
-      scope.leave()
-      throw error
-    }
+    })
   })
 }
 

@@ -9,6 +9,7 @@ import { invalid, unsupported } from '../wire/errors.js'
 import { textLogprobs } from '../wire/logprobs.js'
 import { addUsage, finishReason, stopReason, usageOf } from '../wire/reply.js'
 import { streamed } from './reply-stream.js'
+import { underWay } from './under-way.js'
 import type { Routes } from './route.js'
 
 /** One of the prompts of a request, with its answers. */
@@ -31,7 +32,7 @@ export const completionRoutes: Routes = (app, { serving, enter, logPrompt, optio
     context.set('ignored', ignored)
     context.set('model', model.id)
     const scope = enter(context)
-    try {
+    return underWay(scope, async () => {
       const prompts = await submit(server, asked, scope.signal)
       scope.answers(prompts.flatMap(({ answers }) => answers))
       const head = {
@@ -44,12 +45,7 @@ export const completionRoutes: Routes = (app, { serving, enter, logPrompt, optio
       const reply = await whole(head, server, asked, prompts)
       scope.leave()
       return context.json(reply)
-    } catch (error) {
-      if (scope.signal.aborted) scope.failed(error)
-      scope.cancel(error)
-      scope.leave()
-      throw error
-    }
+    })
   })
 }
 
