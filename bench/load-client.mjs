@@ -36,7 +36,8 @@ export async function streamCompletion(url, body, { signal, pause } = {}) {
   const start = performance.now()
   const response = await fetch(`${url}/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // A connection of its own: llama.cpp's server closes those that it has kept, and a request that is on its way then fails.
+    headers: { 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
     ...(signal && { signal }),
   })

@@ -77,6 +77,6 @@ export function llamaServer(
       const found = /(xllamacpp \S+) (http:\S+)/.exec(text)
       return found ? [`${found[2]}/v1`, found[1] ?? ''] : null
     },
-    () => child.stdin?.end(),
+    () => child.kill('SIGKILL'),
   )
 }
