@@ -1,7 +1,8 @@
 // @ts-check
 // A server under clients without end: so many at a time, mixed lengths, a tenth of them goes away in the middle, some read slowly. No request
 // may be lost, memory must not grow, and SIGTERM must let answers end. JSON, also into --out; exit code 1 where something is wrong.
-//   node bench/serve-soak.mjs [--minutes 60] [--clients 32] [--model FILE.gguf] [--slow 4] [--out FILE]
+// The cache has a size that fills within minutes: half of the free memory, the server's default, would grow for hours.
+//   node bench/serve-soak.mjs [--minutes 60] [--clients 32] [--model FILE.gguf] [--slow 4] [--cache GIB] [--out FILE]
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '32' },
     slow: { type: 'string', default: '4' },
     model: { type: 'string' },
+    cache: { type: 'string', default: '1' },
     vocabulary: { type: 'string', default: '40000' },
     seed: { type: 'string', default: '1' },
     out: { type: 'string' },
@@ -28,7 +30,10 @@ const folder = realModel('smollm2-135m-instruct')
 const file =
   values.model ?? (folder && join(folder, readdirSync(folder).find((name) => name.endsWith('.gguf')) ?? ''))
 if (!file) throw new Error('No SmolLM2-135M-Instruct: scripts/real-models/fetch, or --model FILE.gguf')
-const server = await iftServer(['--weights', file, '--device', 'cpu', '--max-sequences', values.clients])
+const server = await iftServer([
+  ...['--weights', file, '--device', 'cpu'],
+  ...['--max-sequences', values.clients, '--cache', values.cache],
+])
 const load = loadNow()
 
 /** Resident memory of the server, MiB. */
@@ -114,7 +119,9 @@ const part = (/** @type {number} */ from, /** @type {number} */ to) =>
   median(memory.slice(from, to).map(({ mib }) => mib))
 const [middle, last] = [part(third, 2 * third), part(2 * third, memory.length)]
 const result = {
-  ...{ minutes, clients: clients.length, slow_readers: Number(values.slow), ...counts, losses },
+  ...{ minutes, clients: clients.length, slow_readers: Number(values.slow), cache_gib: Number(values.cache) },
+  ...counts,
+  losses,
   tokens_per_s: Number((counts.tokens / ran).toFixed(1)),
   first_token_ms: times(firsts),
   between_tokens_ms: times(gaps),
