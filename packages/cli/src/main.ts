@@ -93,7 +93,7 @@ const commandLine = (terminal: Terminal) =>
   new Command('ift')
     .description('Instruction fine-tuning of language models.')
     .version(version, '-v, --version')
-    .option('-c, --config <file>', 'config file, or the folder to look in')
+    .option('-c, --config <file>', 'config file, or the folder to look in; - is standard input')
     .showHelpAfterError('Help: npx ift <verb> --help')
     .showSuggestionAfterError()
     .exitOverride()

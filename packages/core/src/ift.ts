@@ -16,7 +16,6 @@ import { resolveConfig } from './config/validate.js'
 import { rankPlacement } from './config/ranks.js'
 import { withRecipe } from './config/recipe.js'
 import type { Examination } from './data/duplicates/index.js'
-import { tapped } from './plugin/hooks.js'
 import { checkPlugin } from './plugin/resolve.js'
 import { PluginSession } from './plugin/plugin-session.js'
 import type { IftPlugin } from './plugin/define.js'
@@ -29,6 +28,8 @@ import { auditData, type AuditOptions } from './session/audit-data.js'
 import { recordSources } from './session/find-datasets.js'
 import { planFetch, type FetchOptions, type FetchPlan } from './session/fetch-data.js'
 import { firstExample, type FirstExample } from './session/first-example.js'
+import { makeGenerator } from './session/make-generator.js'
+import { dataRows, type DataRow, type DataRowsOptions } from './session/data-rows.js'
 import { openData } from './session/open-data.js'
 import type { RunData } from './session/run-data.js'
 import { newestAdapter } from './session/find-run.js'
@@ -38,7 +39,7 @@ import { adapterDirsOf, openModelFiles, type ModelFiles } from './session/model-
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { modelInputs } from './session/run-inputs.js'
 import { attachSum, saveSum, sumAdapters, type SumOptions } from './session/sum-adapters.js'
-import { TextGenerator, type GeneratorOptions } from './session/text-generator.js'
+import type { GeneratorOptions, TextGenerator } from './session/text-generator.js'
 import { openTraining, runDir, type Training, type TrainingOptions } from './session/training.js'
 import { builtinOptimizers } from './train/optimizer/index.js'
 import { releaseLocks } from './train/run-lock.js'
@@ -273,6 +274,17 @@ export class Ift extends PluginSession {
     return { ...files, data }
   }
 
+  /**
+   * The rows of what `openData` opened, in their order: each with its tokens before anything was cut, and what became of it. They are read once
+   * more, as a run does not keep where a sample came from.
+   */
+  rows(
+    opened: ModelFiles & { readonly data: RunData },
+    options: DataRowsOptions = {},
+  ): AsyncGenerator<DataRow> {
+    return dataRows(this, this.config, opened, options)
+  }
+
   /** The adapter that was trained last on the data of the config; null without one, and where the config names an adapter. */
   newestAdapter(): Promise<string | null> {
     return this.config.adapter === undefined
@@ -282,18 +294,8 @@ export class Ift extends PluginSession {
 
   /** A generator over the model of the config, or over one that is open. */
   async createGenerator(open?: OpenModel, options: GeneratorOptions = {}): Promise<TextGenerator> {
-    const tap = tapped(this.hooks.logits)
-      ? (scores: Float32Array, context: Parameters<typeof this.hooks.logits.call>[1]) => {
-          this.hooks.logits.call(scores, context)
-        }
-      : null
     const { deterministic } = this.config
-    const generator = new TextGenerator(
-      open ?? (await this.openModel()),
-      tap,
-      (kind) => this.constraint(kind),
-      { deterministic, ...options },
-    )
+    const generator = makeGenerator(this, open ?? (await this.openModel()), { deterministic, ...options })
     this.#opened.add(generator)
     return generator
   }

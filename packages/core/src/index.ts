@@ -17,7 +17,7 @@ export {
   type TrainConfig,
 } from './config/schema.js'
 export { suggest } from './suggest.js'
-export { check, resolveConfig } from './config/validate.js'
+export { check, configFaults, resolveConfig, writtenOf, type ConfigFault } from './config/validate.js'
 export * from './data/index.js'
 export {
   defineBackend,
@@ -58,6 +58,9 @@ export type { FetchDataset, FetchFile, FetchOptions, FetchPlan, FetchProgress } 
 export { countOf, countText, crowdedText } from './session/examination-notes.js'
 export type { FirstExample } from './session/first-example.js'
 export type { RunData } from './session/run-data.js'
+export type { DataRow, DataRowsOptions, RowFate } from './session/data-rows.js'
+export type { ModelFiles } from './session/model-files.js'
+export type { RunPlan } from './session/run-record.js'
 export type { Answer } from './generate/engine/answer.js'
 export { AnswerText } from './session/answer-text.js'
 export type { AnswerOptions, EngineLoad, ScoreOptions } from './generate/engine/engine.js'
@@ -76,8 +79,10 @@ export {
   type CountedMemory,
   type CountedRun,
 } from './train/count-memory.js'
+export { runHolder, type RunHolder } from './train/run-lock.js'
 export { builtinOptimizers } from './train/optimizer/index.js'
 export { plan, type Plan, type PlanInput } from './train/plan.js'
+export type { Remedy } from './train/remedies.js'
 export type { ReportSample } from './train/report/report.js'
 export type { Trainer } from './train/trainer.js'
 export { version } from './version.js'

@@ -14,7 +14,7 @@ export class PackageVerbs {
 
   /** Packages are looked for as a session with this config would. */
   constructor(cwd: string, configFile: string | undefined) {
-    const named = configFile === undefined ? cwd : localPath(cwd, configFile)
+    const named = configFile === undefined || configFile === '-' ? cwd : localPath(cwd, configFile)
     const isFile = existsSync(named) && statSync(named).isFile()
     this.#session = new PluginSession(isFile ? dirname(named) : named, [here])
   }

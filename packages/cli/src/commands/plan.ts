@@ -28,9 +28,14 @@ export const plan = verb({
       const training = await ift.planTraining()
       const { totalSteps } = training.trainer
       const speed = training.plan.fits && !unmeasured ? await training.measure() : null
+      const { fits } = training.plan
+      const stores = training.data.datasets.map(({ store }) => store)
       if (json)
         terminal.json({
           ...training.plan,
+          budget: training.planned.budget,
+          layers: training.open.model.layers.length,
+          epochs: training.planned.epochs,
           parameters: training.parameters,
           trainable: training.trainable,
           recipe: training.open.recipe,
@@ -41,10 +46,19 @@ export const plan = verb({
           ...(speed && { ...speed, seconds: speed.secondsPerStep * totalSteps }),
           limit: training.data.limit,
           microBatchTokens: training.microBatchTokens,
+          trainedTokens: stores.every((store) => store !== null)
+            ? stores.reduce((sum, store) => sum + store.trainedTokens, 0)
+            : null,
+          cut: training.data.datasets.reduce(
+            (sum, { counts: { truncated, long } }) => sum + truncated + long,
+            0,
+          ),
+          notes: training.notes,
+          remedies: fits ? [] : await training.remedies(),
         })
       else terminal.table([...planRows(training), ...timeRows(speed, totalSteps)])
       for (const note of training.notes) terminal.note(note)
-      return training.plan.fits ? 0 : 1
+      return fits ? 0 : 1
     })
   },
 })

@@ -19,16 +19,16 @@ const reading =
   (load: Loader): Loader =>
   async (path) => {
     const text = decodeText(await readFile(path))
-    if (!path.endsWith('.json')) {
-      const aliases = text.match(/(?<=[\s,:[{-])\*[^\s,\]}*]+/g)?.length ?? 0
-      if (aliases > configLimits.aliases)
-        throw invalidConfig(
-          path,
-          `${aliases} references to anchors, expected at most ${configLimits.aliases}`,
-        )
-    }
+    if (!path.endsWith('.json')) checkAliases(path, text)
     return load(path, text) as unknown
   }
+
+/** Refuses YAML that says little and means much. */
+function checkAliases(path: string, text: string): void {
+  const aliases = text.match(/(?<=[\s,:[{-])\*[^\s,\]}*]+/g)?.length ?? 0
+  if (aliases > configLimits.aliases)
+    throw invalidConfig(path, `${aliases} references to anchors, expected at most ${configLimits.aliases}`)
+}
 
 /** Whether a field "ift" of package.json describes a plugin package; otherwise it is a config. */
 export const describesPackage = (field: unknown): field is { readonly provides: unknown } =>
@@ -84,6 +84,39 @@ function checkAbove(start: string): void {
     }
 }
 
+/** Bytes of standard input, of a config at most. */
+async function standardInput(): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of process.stdin as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > configLimits.bytes)
+      throw invalidConfig(
+        'The config on standard input',
+        `more than ${configLimits.bytes} bytes, the most of a config`,
+      )
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+/** The config on standard input, JSON or YAML: nothing is looked for, and paths are relative to `cwd`. */
+async function readConfig(cwd: string): Promise<LoadedConfig> {
+  const { defaultLoaders } = await import('cosmiconfig')
+  const text = decodeText(await standardInput())
+  const failed = (why: string, cause?: unknown) =>
+    new IftError('IFT_CONFIG_SYNTAX', `The config on standard input cannot be read: ${why}`, undefined, {
+      cause,
+    })
+  if (text.trim() === '') throw failed('it is empty.')
+  checkAliases('The config on standard input', text)
+  try {
+    return { config: defaultLoaders['.yaml']('standard input', text), path: null, rootDir: cwd }
+  } catch (cause) {
+    throw failed(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
 export interface LoadedConfig {
   /** As written, nothing checked yet. */
   readonly config: unknown
@@ -94,10 +127,11 @@ export interface LoadedConfig {
 }
 
 /**
- * Finds the config from `cwd` upwards, or loads the file (or the one in the folder) that `file` names.
+ * Finds the config from `cwd` upwards, or loads the file (or the one in the folder) that `file` names; `-` is standard input.
  * Throws IFT_CONFIG_NOT_FOUND for a named file that is not there and IFT_CONFIG_SYNTAX for one that cannot be read.
  */
 export async function loadConfigFile(cwd: string, file?: string): Promise<LoadedConfig> {
+  if (file === '-') return readConfig(cwd)
   const { cosmiconfig, defaultLoaders } = await import('cosmiconfig')
   const explorer = cosmiconfig('ift', {
     searchPlaces,

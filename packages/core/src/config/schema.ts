@@ -11,6 +11,9 @@ const positive = z.number().positive()
 const count = z.number().int().positive()
 const fraction = z.number().min(0).max(1)
 
+/** Prompts that a run answers while it trains, each a row of its table. */
+const mostPrompts = 64
+
 /** Declares an object whose unknown keys are errors. */
 const strict = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape)
 
@@ -288,6 +291,28 @@ export const trainSchema = strict({
     .default(3)
     .describe('Number of newest checkpoints to keep; the best one is kept too.'),
   logEvery: count.default(1).describe('Steps between lines of metrics.jsonl.'),
+  samples: strict({
+    prompts: z
+      .union([z.number().int().min(0).max(mostPrompts), z.array(z.string().min(1)).max(mostPrompts)])
+      .default(0)
+      .describe(
+        'Prompts that the model answers while it is trained: so many of the validation data, or texts. 0 is none.',
+      ),
+    file: z
+      .string()
+      .optional()
+      .describe(`Data file whose first ${mostPrompts} prompts are answered, in place of prompts.`),
+    every: count
+      .optional()
+      .describe('Steps between answers, the first before the first step; a tenth of the run when absent.'),
+    maxNewTokens: count.max(4096).default(64).describe('Maximum number of new tokens of an answer.'),
+    doSample: z.boolean().default(false).describe('Sample instead of taking the likeliest token.'),
+    temperature: positive.default(1).describe('Divides the scores before sampling.'),
+    topP: fraction.default(1).describe('Sample among the likeliest tokens that hold this much probability.'),
+    seed: z.number().int().min(0).default(0).describe('Seed of sampling.'),
+  })
+    .prefault({})
+    .describe('Answers to the same prompts as the model learns, in samples.jsonl; docs/runs.md.'),
   loadBestAtEnd: z
     .boolean()
     .default(false)

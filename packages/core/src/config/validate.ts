@@ -117,6 +117,31 @@ export function faults(
   return [...lines.slice(0, shownIssues), ...(more > 0 ? [`and ${more} more`] : [])]
 }
 
+/** A fault of a config: the field by its path, '' where it is none of a field, and what is wrong with it. */
+export interface ConfigFault {
+  readonly path: string
+  readonly message: string
+  /** For an option that there is not: one that there is. */
+  readonly nearest: string | null
+}
+
+const faultOf = (line: string): ConfigFault => {
+  const [, unknown, nearest] = /^unknown option "(.*?)"(?:: did you mean "(.*?)"\?)?/s.exec(line) ?? []
+  if (unknown !== undefined) return { path: unknown, message: line, nearest: nearest ?? null }
+  const [, path, message] = /^([\w.$-]+): (.*)$/s.exec(line) ?? []
+  return {
+    path: path === undefined || path === 'config' ? '' : path,
+    message: message ?? line,
+    nearest: null,
+  }
+}
+
+/** What is wrong with a value of a schema, field by field; nothing where it is right. `prefix` as of `check`. */
+export function configFaults(schema: z.ZodType, input: unknown, prefix = ''): ConfigFault[] {
+  const result = schema.safeParse(input)
+  return result.success ? [] : faults(result.error.issues, schema, input, prefix).map(faultOf)
+}
+
 /**
  * Checks `input` against a schema. `where` names the file or the options for the message, `prefix` the place of the
  * object in the config. Throws IFT_CONFIG_INVALID that lists every fault.

@@ -46,6 +46,22 @@ export interface LogRecord {
   readonly values: Readonly<Record<string, number>>
 }
 
+/** One line of samples.jsonl: a fixed prompt, answered by the model as it was after `step` steps. */
+export interface SampledAnswer {
+  /** Optimiser steps done; 0 is the model before the first. */
+  readonly step: number
+  /** Number of the prompt, from 0. */
+  readonly index: number
+  readonly prompt: string
+  readonly answer: string
+  /** `end` is a token or text that ends answers; with `error` the prompt was refused, and `answer` says why. */
+  readonly ended: 'end' | 'length' | 'error'
+  /** Tokens of the answer. */
+  readonly tokens: number
+  /** The answer of the data, where the prompt has one. */
+  readonly expected?: string
+}
+
 /** A checkpoint that was written, complete and hashed. */
 export interface Checkpoint {
   readonly dir: string

@@ -180,7 +180,8 @@ function beginning(ids: Int32Array, { bosId, frame }: Tokenizer): number {
   return ids[0] === bosId ? 1 : 0
 }
 
-function fit({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptions): Encoded {
+/** A sample of `maxLength` tokens at most, made of one of any length. */
+export function fitSample({ ids, labels }: Sample, tokenizer: Tokenizer, options: EncodeOptions): Encoded {
   const { maxLength, truncation } = options
   // The first token of a text is never a target.
   const learns = (from: number, to: number) =>
@@ -271,10 +272,10 @@ export async function encodeExamples(
   return examples.map((example, i) => {
     const pieces = texts[i]
     if (isTokenized(example))
-      return fit(checkTokenized(example.ids, example.labels, tokenizer), tokenizer, options)
+      return fitSample(checkTokenized(example.ids, example.labels, tokenizer), tokenizer, options)
     const runs = pieces!.filter(isRun).length
     const sample = assemble(pieces!, encodings.slice(at, (at += runs)))
-    return fit(sample, tokenizer, options)
+    return fitSample(sample, tokenizer, options)
   })
 }
 

@@ -33,5 +33,7 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
       if (path !== undefined)
         for (const file of await diskFiles(at(path)).catch(() => []))
           inputs.push({ what: 'data', path: file })
+  const { file } = config.train.samples
+  if (file !== undefined) inputs.push({ what: 'the prompts', path: at(file) })
   return inputs
 }

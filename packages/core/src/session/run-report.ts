@@ -1,9 +1,10 @@
 import { writeFileAtomic } from '../files/atomic.js'
 import type { TrainResult } from '../contract/train.js'
-import { MetricsFile } from '../train/metrics.js'
+import { metricsFile, samplesFile } from '../train/line-file.js'
 import { renderReport, type ReportSample } from '../train/report/report.js'
 import type { Manifest, RunFolder } from '../train/run-folder.js'
 import { version } from '../version.js'
+import type { RunPlan } from './run-record.js'
 import type { RunData } from './run-data.js'
 import type { OpenModel } from './open-model.js'
 
@@ -13,6 +14,7 @@ export interface ReportedRun {
   readonly open: OpenModel
   readonly data: RunData
   readonly manifest: Manifest
+  readonly plan: RunPlan
   /** Elements that are trained, and of the whole model. */
   readonly trainable: number
   readonly parameters: number
@@ -23,7 +25,7 @@ export interface ReportedRun {
 
 /** Writes report.html; returns its path. */
 export async function writeRunReport(run: ReportedRun): Promise<string> {
-  const { folder, open, data, manifest, trainable, parameters, samples, result } = run
+  const { folder, open, data, manifest, plan, trainable, parameters, samples, result } = run
   const { method } = open.config.peft
   const count = (n: number) => n.toLocaleString('en')
   const html = renderReport({
@@ -40,9 +42,11 @@ export async function writeRunReport(run: ReportedRun): Promise<string> {
       ['dtype', open.quantize === 'none' ? open.dtype : `${open.dtype}, base in ${open.quantize}`],
       ['ift', `${version}, Node ${process.version}`],
     ],
-    metrics: new MetricsFile(folder.metrics).read(),
+    metrics: metricsFile(folder.metrics).read(),
     mixture: data.mixture,
     samples,
+    answers: samplesFile(folder.samples).read(),
+    plan: { ...plan.memory, budget: plan.budget },
     ...(result ? { result } : {}),
     config: JSON.stringify(manifest.config, null, 2),
   })

@@ -21,6 +21,8 @@ import {
   versionsOf,
   type Manifest,
 } from '../train/run-folder.js'
+import { stepsBetween } from '../train/steps-between.js'
+import { remedies, type Remedy } from '../train/remedies.js'
 import { RunLock } from '../train/run-lock.js'
 import { zeroRateNote } from '../train/schedule/zero-rate.js'
 import type { RunGuard } from '../train/run-guard.js'
@@ -39,7 +41,10 @@ import type { OpenModel } from './open-model.js'
 import { openOptimizer, recordedConfig } from './open-optimizer.js'
 import { explainMemory } from './out-of-memory.js'
 import { writeRunReport } from './run-report.js'
+import { ratesOf, removeResult, writeFailure, writePlan, writeResult, type RunPlan } from './run-record.js'
+import { makeGenerator } from './make-generator.js'
 import { RowFeed } from './sample-feed.js'
+import { openSampling } from './sampling.js'
 import { saveOutput } from './save-output.js'
 import { budget, memoryOf, microBatchTokens, planTraining } from './training-plan.js'
 import { virtualLength, virtualRows } from '../data/virtual-tokens.js'
@@ -59,6 +64,8 @@ export interface Training {
   readonly open: OpenModel
   readonly data: RunData
   readonly plan: Plan
+  /** What plan.json says. */
+  readonly planned: RunPlan
   readonly folder: RunFolder
   /** Checkpoint that the run goes on from, and those that were passed over because they are not whole. */
   readonly resumedFrom: string | null
@@ -74,6 +81,8 @@ export interface Training {
   readonly optimizer: string
   /** Measures forward and backward of the first step; nothing is trained. */
   measure(): Promise<Speed>
+  /** Settings under which the run takes less memory, the most helpful first. */
+  remedies(): Promise<readonly Remedy[]>
   run(signal?: AbortSignal): Promise<TrainResult>
   /** Writes report.html with these samples; called at the end of a run, and again when there is more to show. */
   writeReport(samples: readonly ReportSample[], result?: TrainResult): Promise<string>
@@ -320,6 +329,10 @@ async function openIn(
             trainer.hooks.warning.call(message)
           },
         })
+  const { deterministic } = config
+  const sampling = await openSampling(session.rootDir, config, open, data, () =>
+    makeGenerator(session, open, { deterministic }),
+  )
   const trainer: Trainer = new Trainer({
     backend: open.backend,
     ranks,
@@ -339,6 +352,7 @@ async function openIn(
     recomputeLayers: memory.recomputeLayers,
     guard,
     feed,
+    sampling,
     saveOutput: async () => {
       if (!lock) return open.peft ? folder.adapter : folder.model
       await guard.confirm()
@@ -354,13 +368,33 @@ async function openIn(
 
   const trainable = sizeOf(open.trainable.map(({ parameter }) => parameter))
   const parameters = sizeOf([...open.model.namedParameters()].map(([, parameter]) => parameter))
+  const end = packer.endOf(trainer.totalSteps)
+  const between = (asked: number | undefined) => stepsBetween(trainer.totalSteps, asked)
+  const planned: RunPlan = {
+    steps: trainer.totalSteps,
+    epochs: end.epoch + (end.position && end.position / packer.samplesIn(end.epoch)),
+    sequences: data.train.size(0),
+    heldOut: validation?.size(0) ?? 0,
+    ...{ parameters, trainable },
+    evalEvery: validation ? between(train.evalEvery) : 0,
+    saveEvery: between(train.saveEvery),
+    logEvery: train.logEvery,
+    samplesEvery: sampling && between(train.samples.every),
+    microBatchTokens: microBatchTokens(config, open, data),
+    memory,
+    budget: budget(config, open),
+    device: open.backend.device.description,
+    dtype: open.quantize === 'none' ? open.dtype : `${open.dtype}, ${open.quantize}`,
+    learningRates: ratesOf(trainer.schedule, trainer.totalSteps),
+  }
   const writeReport = (samples: readonly ReportSample[], result?: TrainResult) =>
-    writeRunReport({ folder, open, data, manifest, trainable, parameters, samples, result })
+    writeRunReport({ folder, open, data, manifest, plan: planned, trainable, parameters, samples, result })
   return {
     trainer,
     open,
     data,
     plan: memory,
+    planned,
     microBatchTokens: microBatchTokens(config, open, data),
     folder,
     resumedFrom,
@@ -370,7 +404,21 @@ async function openIn(
     parameters,
     optimizer: optimizer.definition.name,
     measure: () => measureSpeed(open, data, packing),
+    remedies: () => remedies(counted, memory, budget(config, open) ?? Infinity),
     async run(signal) {
+      const warnings: string[] = []
+      /** What watchers read does not end a run. */
+      const note = async (path: string, writing: Promise<unknown> | null) => {
+        const problem = lock && (await writing?.catch((error: unknown) => error))
+        if (!(problem instanceof Error)) return
+        const warning = `${path} could not be written: ${problem.message}`
+        trainer.hooks.warning.call(warning)
+        warnings.push(warning)
+      }
+      if (lock) {
+        await note(folder.result, removeResult(folder))
+        await note(folder.plan, writePlan(folder, planned))
+      }
       const training = trainer.train(signal).catch(async (error: unknown) => {
         throw (
           (await explainMemory(error, memory, counted, budget(config, open))) ??
@@ -383,13 +431,19 @@ async function openIn(
         await feed?.end(result.reason !== 'interrupted')
         if (lock && result.passedOver > 0)
           await folder.writeManifest({ ...manifest, mixture: data.mixture, passedOver: result.passedOver })
-        const problem = lock && (await writeReport([], result).catch((error: unknown) => error))
+        if (lock) {
+          await note(folder.report, writeReport([], result))
+          await note(
+            folder.result,
+            writeResult(folder, { ...result, warnings: [...result.warnings, ...warnings] }),
+          )
+        }
         await ranks?.comm.leave()
         link?.close()
-        if (!(problem instanceof Error)) return result
-        const warning = `${folder.report} could not be written: ${problem.message}`
-        trainer.hooks.warning.call(warning)
-        return { ...result, warnings: [...result.warnings, warning] }
+        return { ...result, warnings: [...result.warnings, ...warnings] }
+      } catch (error) {
+        if (lock) await note(folder.result, writeFailure(folder, error, warnings))
+        throw error
       } finally {
         await feed?.end(false)
         lock?.release()

@@ -82,6 +82,7 @@ const free = new Set([
   'train.saveEvery',
   'train.keepCheckpoints',
   'train.logEvery',
+  'train.samples',
   'train.earlyStopping',
   'train.loadBestAtEnd',
   'train.startAtOnce',
@@ -211,6 +212,18 @@ export class RunFolder {
   get metrics(): string {
     return join(this.dir, 'metrics.jsonl')
   }
+  /** Answers to fixed prompts. */
+  get samples(): string {
+    return join(this.dir, 'samples.jsonl')
+  }
+  /** What the run was planned to be when it was last begun. */
+  get plan(): string {
+    return join(this.dir, 'plan.json')
+  }
+  /** How it ended; absent while it lasts, and for a process that was killed. */
+  get result(): string {
+    return join(this.dir, 'result.json')
+  }
   get tensorboard(): string {
     return join(this.dir, 'tensorboard')
   }
@@ -238,6 +251,9 @@ export class RunFolder {
     return [
       this.manifest,
       this.metrics,
+      this.samples,
+      this.plan,
+      this.result,
       this.tensorboard,
       this.checkpoints,
       this.report,

@@ -153,6 +153,26 @@ export class RunLock {
   }
 }
 
+/** The process that trains in a folder. */
+export interface RunHolder {
+  readonly pid: number
+  readonly host: string
+  /** Start of the process in the system's notation (`processStart`): with the id it tells the process from later ones. */
+  readonly started: string
+  /** When it took the folder, ISO 8601. */
+  readonly since: string
+  /** Whether it is a process of this machine, of the same boot and numbering, so that its id means the same process here. */
+  readonly isHere: boolean
+}
+
+/** The process that holds the lock of a run's folder; null where there is none, or it has ended. Nothing is changed. */
+export function runHolder(dir: string, now: number = Date.now()): RunHolder | null {
+  const found = look(join(dir, 'run.lock'))
+  if (!found?.holder || isGone(found, now)) return null
+  const { pid, host, started, since } = found.holder
+  return { pid, host, started, since, isHere: inSight(found.holder) }
+}
+
 function look(path: string): Found | null {
   try {
     const text = readRegularSync(path, mostLockBytes).toString('utf8')

@@ -36,8 +36,10 @@ import { queuedStep, type QueuedStep } from './queued-step.js'
 import type { RunFolder } from './run-folder.js'
 import type { RunGuard } from './run-guard.js'
 import type { SampleFeed } from './sample-feed.js'
+import type { Sampling } from './sampling.js'
 import { RunLog } from './run-log.js'
 import { createSchedule, learningRate, type Schedule } from './schedule/schedule.js'
+import { stepsBetween } from './steps-between.js'
 import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
 import type { EvalResult, LogRecord, TrainedModel, TrainResult, TrainState } from '../contract/train.js'
 
@@ -60,6 +62,8 @@ export interface TrainerParts {
   readonly guard: RunGuard
   /** Null where all samples are there. */
   readonly feed?: SampleFeed | null
+  /** Null where no prompts are answered. The first rank answers them. */
+  readonly sampling?: Sampling | null
   /** Writes the trained adapter or model; called once at the end. Returns its folder. */
   readonly saveOutput: () => Promise<string>
 }
@@ -126,9 +130,8 @@ export class Trainer implements TrainerHandle {
     return this.#state
   }
 
-  /** Steps between evaluations and between checkpoints: a tenth of the run unless the config says otherwise. */
-  #every(value: number | undefined): number {
-    return value ?? Math.max(1, Math.round(this.totalSteps / 10))
+  #every(asked: number | undefined): number {
+    return stepsBetween(this.totalSteps, asked)
   }
 
   /** Whether this process writes the files of the run. */
@@ -189,7 +192,8 @@ export class Trainer implements TrainerHandle {
         const [loss, gradientNorm] = [await result.loss(), await result.gradientNorm()]
         const penalty = await result.penalty?.()
         const now = performance.now()
-        const tokensPerSecond = (result.tokens * 1000) / Math.max(1e-3, now - lastSettled)
+        const took = (now - lastSettled) / 1000
+        const tokensPerSecond = result.tokens / Math.max(1e-6, took)
         lastSettled = now
         requireFinite(result.step, loss, gradientNorm)
         this.#finalLoss = loss
@@ -205,6 +209,9 @@ export class Trainer implements TrainerHandle {
           tokens: result.tokens,
           trainedTokens: result.trainedTokens,
           tokensPerSecond,
+          seconds: took,
+          elapsed: seconds(),
+          ...this.#memory(),
         }
         this.#log({ step: result.step, kind: 'train', values }, log)
       }
@@ -214,6 +221,30 @@ export class Trainer implements TrainerHandle {
       await guard.agree()
       if (this.#writes) await this.#save(seconds())
       saved = this.#state.step
+      lastSettled = performance.now()
+    }
+
+    /** Failing answers are none of the training's business. */
+    let answers = this.#writes && this.#parts.sampling != null
+    const sample = async () => {
+      const { step } = this.#state
+      const every = this.#every(config.samples.every)
+      if (!answers || log === null || (step % every !== 0 && step !== this.totalSteps)) return
+      // Those of a step that the run goes on from are there, unless it was interrupted before them.
+      if (log.hasSamples(step)) return
+      await settle(0)
+      if (this.#parts.sampling!.readsHeldOut) await orSaved(feed?.heldOut())
+      peft?.setTraining(false)
+      try {
+        log.appendSamples((await this.#parts.sampling!.answers(step, signal)) ?? [])
+      } catch (error) {
+        answers = false
+        warn(
+          `train.samples: no more prompts are answered: ${error instanceof Error ? error.message : String(error)}`,
+        )
+      } finally {
+        peft?.setTraining(true)
+      }
       lastSettled = performance.now()
     }
 
@@ -234,6 +265,7 @@ export class Trainer implements TrainerHandle {
         for (const { parameter } of trainable) parameter.roundFromMaster()
       }
       await this.hooks.beforeTrain.promise(this.#state)
+      await sample()
       while (this.#state.step < this.totalSteps) {
         await orSaved(feed?.next())
         const queued = await this.#step(mine)
@@ -250,6 +282,7 @@ export class Trainer implements TrainerHandle {
           if (config.loadBestAtEnd && this.#best?.step === step) await save()
           lastSettled = performance.now()
         }
+        await sample()
         const saveEvery = this.#every(config.saveEvery)
         if (saveEvery && step % saveEvery === 0 && saved !== step) await save()
         stoppedBy = this.hooks.shouldStop.call(this.#state) ?? this.#outOfPatience()
@@ -362,6 +395,12 @@ export class Trainer implements TrainerHandle {
     )
   }
 
+  /** Bytes on the device now and at most so far; files that are mapped are not among them. */
+  #memory(): { readonly memory: number; readonly peakMemory: number } {
+    const { allocated, peak } = this.#parts.backend.memory()
+    return { memory: allocated, peakMemory: peak }
+  }
+
   #log(record: LogRecord, log: RunLog | null): void {
     if (!log) return
     log.append(record)
@@ -385,12 +424,17 @@ export class Trainer implements TrainerHandle {
   }
 
   async #evaluate(log: RunLog | null): Promise<void> {
+    const started = performance.now()
     const result = await this.evaluate()
+    const seconds = (performance.now() - started) / 1000
     if (!this.#best || result.loss < this.#best.loss) {
       this.#best = result
       this.#sinceBest = 0
     } else this.#sinceBest++
-    this.#log({ step: result.step, kind: 'eval', values: { loss: result.loss, ...result.metrics } }, log)
+    this.#log(
+      { step: result.step, kind: 'eval', values: { loss: result.loss, seconds, ...result.metrics } },
+      log,
+    )
   }
 
   #outOfPatience(): string | undefined {

@@ -6,7 +6,10 @@ import { renderReport } from './report.js'
 const metrics: LogRecord[] = Array.from({ length: 30 }, (_, i) => ({
   step: i + 1,
   kind: 'train',
-  values: { loss: 3 / (i + 1), tokensPerSecond: 1000 + i, learningRate: 1e-3, gradientNorm: 1 },
+  values: {
+    ...{ loss: 3 / (i + 1), tokensPerSecond: 1000 + i, learningRate: 1e-3, gradientNorm: 1 },
+    ...{ memory: 2 ** 30, peakMemory: 3 * 2 ** 30 },
+  },
 }))
 
 describe('chart', () => {
@@ -60,6 +63,11 @@ describe('chart', () => {
   })
 })
 
+const plan = {
+  ...{ weights: 2 ** 30, training: 2 ** 29, activations: 2 ** 31, workspace: 2 ** 28, total: 3.75 * 2 ** 30 },
+  ...{ reserved: 4 * 2 ** 30, recomputeLayers: 0, fits: true, budget: 8 * 2 ** 30 },
+}
+
 const set = {
   ...{ rows: 250, taken: 250, tokens: 9000, share: 0.5, tokenShare: 0.5, epochs: 3 },
   ...{ heldOut: 0, dropped: 0, duplicates: 0 },
@@ -75,11 +83,29 @@ test('the page holds curves, facts and samples, and what a model wrote cannot be
       { ...set, name: '<b>', rows: 1000, taken: 250 },
     ],
     samples: [{ prompt: 'p', output: '<script>alert(1)</script>', expected: 'e' }],
+    answers: [0, 1, 2, 3, 4, 5, 6, 7].flatMap((step) => [
+      {
+        step,
+        index: 0,
+        prompt: 'sum <1>',
+        answer: `<img src=x> ${step}`,
+        ended: 'length',
+        tokens: 2,
+      } as const,
+      { step, index: 1, prompt: 'q', answer: 'a', ended: 'end', tokens: 1, expected: '<i>b' } as const,
+    ]),
+    plan,
     config: 'a: 1',
   })
-  expect(html.match(/<svg/g)).toHaveLength(4)
+  expect(html.match(/<svg/g)).toHaveLength(5)
   expect(html).toContain('validation')
   expect(html).not.toContain('<script')
   expect(html).toContain('run &lt;1&gt;')
+  expect(html).toContain('<td>total</td><td>3.75</td><td>3.00</td>')
+  expect(html).toContain(
+    '<th>prompt</th><th>step 0, before</th><th>step 2</th><th>step 4</th><th>step 5</th><th>step 7</th><th>in the data</th>',
+  )
+  expect(html).toContain('<td>sum &lt;1&gt;</td><td>&lt;img src=x&gt; 0 …</td>')
+  expect(html).not.toContain('<img')
   expect(html).toContain('<tr><td>&lt;b&gt;</td><td>1,000</td><td>250</td><td>50.0 %</td>')
 })

@@ -1,6 +1,9 @@
-import type { LogRecord, TrainResult } from '../../contract/train.js'
+import type { LogRecord, SampledAnswer, TrainResult } from '../../contract/train.js'
 import { isMixture, type MixtureRow } from '../../data/mixture/index.js'
+import type { Plan } from '../plan.js'
+import { answersSection } from './answers.js'
 import { chart, escapeHtml, smooth, type Series } from './chart.js'
+import { memorySection } from './memory.js'
 import { style } from './style.js'
 
 /** A prompt with the answer of the model. */
@@ -18,6 +21,10 @@ export interface Report {
   /** What the run took of each dataset. */
   readonly mixture: readonly MixtureRow[]
   readonly samples: readonly ReportSample[]
+  /** Lines of samples.jsonl. */
+  readonly answers: readonly SampledAnswer[]
+  /** Bytes that were planned, and those that the run could use; null where unknown. */
+  readonly plan: Plan & { readonly budget: number | null }
   /** Absent while the run goes on. */
   readonly result?: TrainResult
   /** The config with every default, as YAML or JSON. */
@@ -105,7 +112,7 @@ const mixtureSection = (mixture: readonly MixtureRow[]) =>
         .join('')}</table></section>`
     : ''
 
-/** One HTML page that needs nothing beside it: curves, facts, mixture, samples, config. */
+/** One HTML page that needs nothing beside it: curves, facts, memory, mixture, answers, samples, config. */
 export const renderReport = (report: Report): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(report.title)}</title><style>${style}</style></head>
@@ -116,7 +123,9 @@ ${single(report.metrics, 'tokensPerSecond', 'Throughput (tokens/s)')}
 ${single(report.metrics, 'learningRate', 'Learning rate')}
 ${single(report.metrics, 'gradientNorm', 'Gradient norm before clipping')}
 ${single(report.metrics, 'penalty', 'Penalty of the method, part of the loss of a step')}</section>
+${memorySection(report.plan, report.metrics)}
 ${mixtureSection(report.mixture)}
+${answersSection(report.answers)}
 ${samplesSection(report.samples)}
 <section><h2>Config</h2><pre>${escapeHtml(report.config)}</pre></section>
 </body></html>

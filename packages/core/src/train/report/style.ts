@@ -14,6 +14,7 @@ figure { margin: 0; padding: .8rem; background: var(--card); border-radius: 8px;
 figcaption { font-weight: 600; } svg { width: 100%; height: auto; display: block; }
 svg text { font-size: 11px; fill: var(--soft); } .grid { stroke: var(--line); }
 path { fill: none; stroke-width: 1.8; } path.main { stroke: var(--main); } path.faint { stroke: var(--main); opacity: .35; stroke-width: 1; }
+.answers { overflow-x: auto; } .answers td { min-width: 14rem; max-width: 24rem; white-space: pre-wrap; vertical-align: top; padding: .3rem 1.2rem .3rem 0; border-top: 1px solid var(--line); }
 circle.mark { fill: var(--mark); } circle.main, circle.faint { fill: var(--main); }
 .legend { margin: 0; font-size: .8rem; color: var(--soft); } .legend span { margin-right: 1rem; }
 .legend span::before { content: '●'; margin-right: .3rem; color: var(--main); } .legend .faint::before { opacity: .35; } .legend .mark::before { color: var(--mark); }
