@@ -1,3 +1,5 @@
+import type { PageOptions } from './api/index.js'
+
 /** How a server behaves. */
 export interface ServeOptions {
   /** Without it requests of anybody are answered; with it only those that have it. */
@@ -28,6 +30,10 @@ export interface ServeOptions {
   readonly log?: (line: string) => void
   /** Write prompts and answers to the log. */
   readonly logPrompts?: boolean
+  /** Without a model: /v1 says so, and the page shows runs and data. */
+  readonly withoutModel?: boolean
+  /** The page and its paths below /api; none when absent. */
+  readonly page?: PageOptions
   /** The clock and the ids of replies, for tests. */
   readonly stamp?: Stamp
 }

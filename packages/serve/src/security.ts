@@ -82,12 +82,46 @@ export class Gate {
     return found.port === '' ? this.#bound.port === 80 : Number(found.port) === this.#bound.port
   }
 
+  /** Whether a text is the token. */
+  isToken(text: string): boolean {
+    return timingSafeEqual(digest(text), this.#token)
+  }
+
+  /** Cookies know no ports: each server of a machine has a name of its own. */
+  get #cookieName(): string {
+    return `ift_${this.#bound?.port ?? 0}`
+  }
+
+  /** The cookie that stands for the token, or the absence of it. */
+  cookie(value: string, age?: number): string {
+    const lasts = age === undefined ? '' : `; Max-Age=${age}`
+    return `${this.#cookieName}=${value}; Path=/; HttpOnly; SameSite=Strict${lasts}`
+  }
+
+  /**
+   * Whether the cookie of a request is the token. Pages at other ports of this machine are of the same site, and browsers send it along:
+   * what they ask is refused, 403, and so is what changes something and does not say that our own page asks.
+   */
+  #hasCookie(headers: Headers, method: string): boolean {
+    const found = (headers.get('cookie') ?? '')
+      .split(/;\s*/)
+      .find((pair) => pair.startsWith(`${this.#cookieName}=`))
+      ?.slice(this.#cookieName.length + 1)
+    if (found === undefined || !this.isToken(found)) return false
+    const [site, origin] = [headers.get('sec-fetch-site'), headers.get('origin')]
+    const isOwn = origin === null ? site === 'same-origin' : this.#isOwn(origin)
+    const isRead = method === 'GET' || method === 'HEAD'
+    if (isOwn || (isRead && origin === null && (site === null || site === 'none'))) return true
+    throw forbidden('origin_not_allowed', 'Only the page of this server may ask with its cookie.')
+  }
+
   /**
    * Throws 401 for a request without the key. Without a key all may ask, but for what belongs to the page (`needsToken`): that takes the
-   * token of this process, or the key.
+   * token of this process, as a key or as the page's cookie, or the key.
    */
-  checkKey(headers: Headers, needsToken = false): void {
+  checkKey(headers: Headers, needsToken = false, method = 'GET'): void {
     if (this.#key === null && !needsToken) return
+    if (this.#hasCookie(headers, method)) return
     const [, bearer] = /^Bearer +(\S+)\s*$/i.exec(headers.get('authorization') ?? '') ?? []
     const given = bearer ?? headers.get('x-api-key') ?? ''
     const keys = [...(this.#key ? [this.#key] : []), ...(needsToken ? [this.#token] : [])]

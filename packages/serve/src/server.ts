@@ -1,9 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { Hono } from 'hono'
 import type { Ift } from '@ift/core'
+import { pageApi } from './api/index.js'
+import { sessionRoutes } from './api/routes/session.js'
 import { Metrics } from './metrics.js'
 import type { ServeOptions } from './options.js'
+import { pageRoutes } from './page.js'
+import { newToken } from './page-token.js'
 import { Requests } from './requests.js'
 import { alpacaCotRoutes } from './routes/alpaca-cot.js'
 import { chatRoutes } from './routes/chat.js'
@@ -39,6 +42,8 @@ export interface Server {
   readonly hasKey: boolean
   /** What paths under /api are answered for, where there is no key too: 128 bits. */
   readonly token: string
+  /** Pages that watch a run now. */
+  readonly watching: number
   /** Says where it is reached: the port in Host must be this one then. */
   bind(bound: Bound): void
   /** Refuses new requests, and waits for those under way, `grace` milliseconds at most: 30,000 when absent. */
@@ -47,8 +52,8 @@ export interface Server {
   close(): Promise<void>
 }
 
-/** Paths that are answered without a key. */
-const isPublic = (path: string): boolean => path === '/health'
+/** Paths that are answered without a key, besides the files of the page. */
+const open: ReadonlySet<string> = new Set(['/health', '/api/session'])
 
 /** All Host headers of a request: of several, most parsers keep one and say nothing. */
 function hostsOf(request: Request, { incoming }: ServeEnv['Bindings']): readonly string[] {
@@ -62,7 +67,7 @@ function hostsOf(request: Request, { incoming }: ServeEnv['Bindings']): readonly
 export function createServer(ift: Ift, options: ServeOptions = {}): Server {
   let serving: Serving | null = null
   let failure: unknown = null
-  const token = randomBytes(16).toString('base64url')
+  const token = options.page?.token ?? newToken()
   let gate = new Gate(options, token, null)
   const metrics = new Metrics()
   const stamp = options.stamp ?? ownStamp
@@ -72,9 +77,9 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     return running + waiting - most
   }
   const requests = new Requests(options.maxQueue ?? 256, beyondRoom, metrics)
-  const ready = openServing(ift, options).then(
-    (open) => {
-      serving = open
+  const ready = (options.withoutModel === true ? Promise.resolve(null) : openServing(ift, options)).then(
+    (opened) => {
+      serving = opened
     },
     (error: unknown) => {
       failure = error
@@ -101,6 +106,12 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     serving: () => {
       requests.requireOpen()
       if (serving) return serving
+      if (options.withoutModel === true)
+        throw new HttpError(503, 'no_model', 'This server has no model: it shows runs and data.', {
+          type: 'server_error',
+          hint: 'Start one that has: npx ift serve --weights MODEL',
+          headers: { 'x-should-retry': 'false' },
+        })
       throw failure === null
         ? unavailable('loading', 'The model is being loaded.')
         : new HttpError(503, 'internal_error', 'The model could not be loaded; the log says why.', {
@@ -132,7 +143,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
       origin = gate.checkOrigin(req.raw.headers)
       if (req.method === 'OPTIONS') response = preflight(origin)
       else {
-        if (!isPublic(req.path)) gate.checkKey(req.raw.headers, /^\/api(\/|$)/.test(req.path))
+        if (!isPublic(req.path)) gate.checkKey(req.raw.headers, isOfPage(req.path), req.method)
         await next()
         // Hono hands errors of routes to `onError`, which has told the client already.
         response = context.res
@@ -141,6 +152,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
       response = errorResponse(error)
     }
     const headers = new Headers(response.headers)
+    if (isOfPage(req.path) && !headers.has('cache-control')) headers.set('cache-control', 'no-store')
     headers.set('x-request-id', id)
     headers.set('openai-processing-ms', String(Math.round(performance.now() - started)))
     headers.set('x-content-type-options', 'nosniff')
@@ -163,11 +175,28 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     return errorResponse(error)
   })
   for (const add of [...routes, ...(options.alpacaCot ? [alpacaCotRoutes] : [])]) add(app, parts)
+  const page = options.page
+  const files = page ? pageRoutes(app, page.folder) : new Set<string>()
+  const isPublic = (path: string) => open.has(path) || files.has(path)
+  if (page) sessionRoutes(app, () => gate)
+  const api =
+    page &&
+    pageApi(app, ift, page, {
+      instance: newToken(),
+      log,
+      model: () =>
+        options.withoutModel === true
+          ? null
+          : {
+              serving,
+              failure: failure === null ? null : failure instanceof Error ? failure.message : 'It failed.',
+            },
+    })
   app.notFound((context) => {
     const { method, path } = context.req
     const known = new Set(
       app.routes
-        .filter((route) => route.method !== 'ALL' && route.path === path)
+        .filter((route) => route.method !== 'ALL' && matches(route.path, path))
         .map((route) => route.method),
     )
     if (known.size > 0)
@@ -189,13 +218,30 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     bind: (bound) => {
       gate = new Gate(options, token, bound)
     },
-    drain: (grace = 30_000) => requests.drain(grace),
+    get watching() {
+      return api?.watching ?? 0
+    },
+    drain: async (grace = 30_000) => {
+      // Pages come back when there is a server again.
+      await api?.close()
+      await requests.drain(grace)
+    },
     close: async () => {
+      await api?.close()
       await requests.drain(0)
       await ready.catch(() => undefined)
       await serving?.generator.release()
     },
   }
+}
+
+/** Whether a path is one that only those with the token are answered for. */
+const isOfPage = (path: string): boolean => /^\/api(\/|$)/.test(path)
+
+/** Whether a path is that of a route, whose parts may be names. */
+const matches = (route: string, path: string): boolean => {
+  const [parts, given] = [route.split('/'), path.split('/')]
+  return parts.length === given.length && parts.every((part, i) => part.startsWith(':') || part === given[i])
 }
 
 const shown = (error: unknown): string =>

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { Ift, IftError, localPath, verb, type VerbContext } from '@ift/core'
 import { adapterFolder, adapterWords } from './adapter-folder.js'
 import { listen } from './listen.js'
+import { pageFolder } from './page.js'
+import { keptToken } from './page-token.js'
+import { untilUnwatched } from './until-unwatched.js'
 import { createServer } from './server.js'
 
 const listed = (text: string | undefined): readonly string[] =>
@@ -46,7 +49,7 @@ async function withAdapters(
 
 export const serve = verb({
   name: 'serve',
-  description: "Answer over HTTP, with OpenAI's API.",
+  description: "Answer over HTTP, with OpenAI's API, and show the page: chat, runs, data.",
   example: 'npx ift serve --weights ./llama --adapter zh=runs/zh/adapter',
   config: ['weights', 'adapter', 'template', 'device', 'dtype', 'quantize', 'deterministic', 'generate'],
   options: {
@@ -68,6 +71,20 @@ export const serve = verb({
       type: 'string',
       value: 'dir',
       description: 'folder with adapters, each served by the name of its own folder',
+    },
+    runs: {
+      type: 'string',
+      value: 'dirs',
+      description: 'folders of runs to be shown, with commas; else ift-runs and runs',
+    },
+    noModel: { type: 'boolean', description: 'open no model: show runs and data' },
+    page: { type: 'string', value: 'dir', description: 'files of the page, in place of @ift/web' },
+    noPage: { type: 'boolean', description: 'answer the API alone' },
+    whileRuns: {
+      type: 'integer',
+      value: 'pid',
+      min: 1,
+      description: 'end when this process has ended and nobody watches; of ift train --ui',
     },
     name: { type: 'string', description: 'name of the model for clients' },
     maxTokens: { type: 'integer', min: 1, description: 'new tokens of an answer at most' },
@@ -97,11 +114,24 @@ export const serve = verb({
   async run(context) {
     const { terminal, cwd, options, untilInterrupted } = context
     const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, adapters, ...own } = options
+    const { noModel, noPage, page: files, runs, whileRuns } = own
     const key = keyOf(apiKey, apiKeyFile, cwd)
     const session = adapters === undefined ? context.session : await withAdapters(context, adapters)
     return Ift.using(session, async (ift) => {
       const { name, maxTokens, maxSequences, cache, maxQueue, strict, logPrompts, alpacaCot } = own
+      const withoutModel = noModel || ift.config.weights === undefined
+      const token = keptToken()
       const server = createServer(ift, {
+        withoutModel,
+        ...(!noPage && {
+          page: {
+            folder:
+              files === undefined ? pageFolder([ift.rootDir, ...ift.searchFrom]) : localPath(cwd, files),
+            runs: listed(runs).map((dir) => localPath(cwd, dir)),
+            program: { command: process.execPath, args: [...process.execArgv, process.argv[1]!] },
+            token,
+          },
+        }),
         ...{ maxQueue, strict, logPrompts, alpacaCot },
         ...{ allowHosts: listed(allowHost), allowOrigins: listed(allowOrigin) },
         ...(key !== undefined && { apiKey: key }),
@@ -113,9 +143,13 @@ export const serve = verb({
       })
       const listening = await listen(server, { host, port })
       try {
-        terminal.note(
-          `${listening.url}/v1 ${key === undefined ? 'for everybody on this machine' : 'for those with the key'}`,
-        )
+        if (!withoutModel)
+          terminal.note(
+            `${listening.url}/v1 ${key === undefined ? 'for everybody on this machine' : 'for those with the key'}`,
+          )
+        const page = `${listening.url}/#t=${token}`
+        if (!noPage) terminal.note(`Page: ${page}`)
+        process.send?.({ page })
         await untilInterrupted('Ending; answers under way have their time.', async (signal) => {
           const asked = new Promise<void>((resolve) => {
             signal.addEventListener('abort', () => {
@@ -124,8 +158,8 @@ export const serve = verb({
           })
           await Promise.race([server.ready, asked])
           if (signal.aborted) return
-          terminal.note(`Ready: ${listening.url}/v1`)
-          await asked
+          terminal.note(`Ready: ${listening.url}${withoutModel ? '' : '/v1'}`)
+          await (whileRuns === undefined ? asked : Promise.race([asked, untilUnwatched(whileRuns, server)]))
           await listening.close(grace * 1000)
         })
       } finally {

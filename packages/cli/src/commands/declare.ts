@@ -141,7 +141,10 @@ export const optionsOf = ({ options = {} }: Verb, given: Readonly<Record<string,
   Object.fromEntries(
     Object.entries(options).map(([key, { type }]) => [
       key,
-      given[key] ?? (type === 'boolean' ? false : undefined),
+      type === 'boolean' && /^no[A-Z]/.test(key)
+        ? // Commander takes `--no-model` as the opposite of a flag `--model`.
+          given[key[2]!.toLowerCase() + key.slice(3)] === false
+        : (given[key] ?? (type === 'boolean' ? false : undefined)),
     ]),
   ) as Parameters<Verb['run']>[0]['options']
 

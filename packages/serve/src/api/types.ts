@@ -251,13 +251,14 @@ export interface RunCheckpoint {
 export interface RunResult {
   readonly reason: 'done' | 'stopped' | 'interrupted' | 'failed'
   readonly stoppedBy: string | null
-  readonly steps: number
+  /** Null for what a failed run did not come to say. */
+  readonly steps: number | null
   readonly finalLoss: number | null
   readonly bestEval: { readonly step: number; readonly loss: number } | null
-  readonly tokens: number
-  readonly trainedTokens: number
-  readonly seconds: number
-  readonly ended: string
+  readonly tokens: number | null
+  readonly trainedTokens: number | null
+  readonly seconds: number | null
+  readonly ended: string | null
 }
 
 /** Row of `mixture` in manifest.json: counts are of the first epoch. */

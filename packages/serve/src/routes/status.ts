@@ -3,9 +3,9 @@ import { openApi } from '../openapi.js'
 import type { Routes } from './route.js'
 
 /** `GET /health`, `/version`, `/metrics`, `/openapi.json`. */
-export const statusRoutes: Routes = (app, { serving, metrics }) => {
+export const statusRoutes: Routes = (app, { serving, metrics, options }) => {
   app.get('/health', (context) => {
-    serving()
+    if (options.withoutModel !== true) serving()
     return context.json({ status: 'ok' })
   })
   app.get('/version', (context) => context.json({ version }))

@@ -11,6 +11,8 @@ export interface ErrorBody {
     readonly type: ErrorType
     readonly param: string | null
     readonly code: string
+    /** What to do next, where there is something. */
+    readonly hint?: string
   }
 }
 
@@ -18,6 +20,7 @@ interface HttpErrorOptions {
   readonly type?: ErrorType
   /** The field of the request. */
   readonly param?: string
+  readonly hint?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly cause?: unknown
 }
@@ -27,23 +30,25 @@ export class HttpError extends Error {
   override readonly name = 'HttpError'
   readonly type: ErrorType
   readonly param: string | null
+  readonly hint: string | undefined
   readonly headers: Readonly<Record<string, string>>
 
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
-    { type = 'invalid_request_error', param, headers = {}, cause }: HttpErrorOptions = {},
+    { type = 'invalid_request_error', param, hint, headers = {}, cause }: HttpErrorOptions = {},
   ) {
     super(message, { cause })
     this.type = type
     this.param = param ?? null
+    this.hint = hint
     this.headers = headers
   }
 
   get body(): ErrorBody {
-    const { message, type, param, code } = this
-    return { error: { message, type, param, code } }
+    const { message, type, param, code, hint } = this
+    return { error: { message, type, param, code, ...(hint !== undefined && { hint }) } }
   }
 }
 

@@ -10,6 +10,10 @@ export interface EventStreamOptions {
   readonly failed: (error: unknown) => unknown
   /** The reader is gone, or took nothing for too long: ends what makes the values. */
   readonly cancel: () => void
+  /** A value as the lines of an event; `data: JSON` when absent. */
+  readonly event?: (value: never) => string
+  /** What the last value is followed by; `data: [DONE]` when absent. */
+  readonly last?: string
   /** The stream has ended, however; called once. */
   readonly ended: () => void
 }
@@ -21,12 +25,20 @@ export const eventHeaders = {
 }
 
 /**
- * Server-sent events of values: `data: JSON`, and `data: [DONE]` behind the last (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+ * Server-sent events of values (https://html.spec.whatwg.org/multipage/server-sent-events.html).
  * A slow reader keeps 64 KiB of text waiting, and is dropped in the end.
  */
 export function eventStream(
   values: AsyncIterable<unknown>,
-  { ping, patience, failed, cancel, ended: onEnd }: EventStreamOptions,
+  {
+    ping,
+    patience,
+    failed,
+    cancel,
+    ended: onEnd,
+    event = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`,
+    last = 'data: [DONE]\n\n',
+  }: EventStreamOptions,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let timer: NodeJS.Timeout | undefined
@@ -69,10 +81,10 @@ export function eventStream(
           try {
             for await (const value of values) {
               await hasRoom()
-              write(`data: ${JSON.stringify(value)}\n\n`)
+              write(event(value as never))
               if (ended) return
             }
-            write('data: [DONE]\n\n')
+            if (last !== '') write(last)
           } catch (error) {
             write(`data: ${JSON.stringify(failed(error))}\n\n`)
           }

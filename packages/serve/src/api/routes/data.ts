@@ -1,0 +1,33 @@
+import { numberOf } from './request.js'
+import type { PageRoutes } from './parts.js'
+
+/** `/api/data`, and what lies below it. */
+export const dataRoutes: PageRoutes = (app, { data }) => {
+  app.get('/api/data', async (context) => context.json({ sets: await data.list() }))
+  app.get('/api/data/:name', async (context) => {
+    const state = (await data.view(context.req.param('name'))).state()
+    return context.json(state, 'reading' in state ? 202 : 200)
+  })
+  app.get('/api/data/:name/rows', async (context) => {
+    const { req } = context
+    const view = await data.view(req.param('name'))
+    const size = Math.max(1, numberOf('size', req.query('size'), 50, 200))
+    return context.json(
+      view.page({
+        ...{ page: numberOf('page', req.query('page'), 0, 1e6), size },
+        filter: (req.query('filter') ?? '').slice(0, 1000),
+        source: req.query('source') ?? null,
+        reason: req.query('reason') ?? null,
+        from: numberOf('from', req.query('from'), 0, 1e9),
+        to: numberOf('to', req.query('to'), 1e9, 1e9),
+      }),
+    )
+  })
+  app.get('/api/data/:name/rows/:row', async (context) => {
+    const { req } = context
+    const view = await data.view(req.param('name'))
+    return context.json(
+      await view.row(numberOf('row', req.param('row'), 0, 1e9), numberOf('from', req.query('from'), 0, 1e9)),
+    )
+  })
+}

@@ -1,0 +1,93 @@
+import { metricOf, type Metric } from './records.js'
+import { LineTail } from './line-tail.js'
+
+/** Steps that the time left is told from. */
+const recent = 20
+
+interface Mark {
+  readonly step: number
+  readonly elapsed: number
+}
+
+/** What the lines of metrics.jsonl say of a run, read as they are added: sums and newest values, no line is kept. */
+export class RunProgress {
+  readonly #tail: LineTail
+  #marks: Mark[] = []
+  #timed = 0
+  #timedTokens = 0
+  step = 0
+  loss: number | null = null
+  lastEval: { readonly step: number; readonly loss: number } | null = null
+  bestEval: { readonly step: number; readonly loss: number } | null = null
+  memory: number | null = null
+  peakMemory: number | null = null
+  tokens = 0
+  trainedTokens = 0
+  elapsed: number | null = null
+
+  constructor(path: string) {
+    this.#tail = new LineTail(path)
+  }
+
+  /** Whether there is a line. */
+  get isBegun(): boolean {
+    return this.#tail.lines > 0
+  }
+
+  /** Over the steps whose time was written. */
+  get tokensPerSecond(): number | null {
+    return this.#timed > 0 ? this.#timedTokens / this.#timed : null
+  }
+
+  /** Seconds of the steps that are left, evaluations included; null before the third. */
+  secondsLeft(total: number): number | null {
+    const [first, last] = [this.#marks[0], this.#marks.at(-1)]
+    if (!first || !last || this.#marks.length < 3 || last.step === first.step) return null
+    return ((last.elapsed - first.elapsed) / (last.step - first.step)) * Math.max(0, total - last.step)
+  }
+
+  /** Reads what was added. */
+  async read(): Promise<void> {
+    for (;;) {
+      const { again, more } = await this.#tail.read((line) => {
+        const metric = metricOf(line)
+        if (metric) this.#add(metric)
+      })
+      if (again) this.#reset()
+      else if (!more) return
+    }
+  }
+
+  #reset(): void {
+    ;[this.step, this.tokens, this.trainedTokens, this.#timed, this.#timedTokens] = [0, 0, 0, 0, 0]
+    this.loss = this.lastEval = this.bestEval = this.memory = this.peakMemory = this.elapsed = null
+    this.#marks = []
+  }
+
+  #add({ kind, step, values }: Metric): void {
+    const { loss = null } = values
+    if (kind === 'eval') {
+      if (loss === null) return
+      this.lastEval = { step, loss }
+      if (this.bestEval === null || loss < this.bestEval.loss) this.bestEval = this.lastEval
+      return
+    }
+    this.step = step
+    this.loss = loss
+    const { tokens = null, trainedTokens = null, tokensPerSecond = null, seconds = null } = values
+    this.tokens += tokens ?? 0
+    this.trainedTokens += trainedTokens ?? 0
+    this.memory = values['memory'] ?? this.memory
+    this.peakMemory = Math.max(values['peakMemory'] ?? 0, this.peakMemory ?? 0) || null
+    const took = seconds ?? (tokens !== null && tokensPerSecond !== null ? tokens / tokensPerSecond : null)
+    if (took !== null && tokens !== null) {
+      this.#timed += took
+      this.#timedTokens += tokens
+    }
+    const { elapsed = null } = values
+    // Older versions did not write it.
+    this.elapsed = elapsed ?? this.#timed
+    if (elapsed !== null) this.#marks.push({ step, elapsed })
+    if (this.#marks.length > recent + 1) this.#marks.shift()
+  }
+}
