@@ -4,6 +4,7 @@ export default tseslint.config(
   {
     ignores: [
       '**/dist/**',
+      'packages/web/ui/**',
       '**/generated/**',
       '**/node_modules/**',
       'target/**',
@@ -14,7 +15,12 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     // One program over all sources: packages are linted against each other's sources, not what was built last.
-    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        project: ['./tsconfig.json', './packages/web/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       // Numbers in messages are what a reader of an error wants to see.
       '@typescript-eslint/restrict-template-expressions': [

@@ -9,6 +9,8 @@ const foundations = {
   '@ift/tensor': [],
   '@ift/core': ['@ift/tensor'],
   ift: ['@ift/core'],
+  // The page knows the server's replies by their types.
+  '@ift/web': ['@ift/serve'],
 }
 
 /** What a package may import of ours by the nouns that it provides: the field "ift" of its package.json says them. */

@@ -57,7 +57,7 @@ export const layers = {
 const sources = (folder) =>
   readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter(
-      (entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.(test|fixture)\.ts$/.test(entry.name),
+      (entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !/\.(test|fixture)\.tsx?$/.test(entry.name),
     )
     .map((entry) => join(entry.parentPath, entry.name))
 

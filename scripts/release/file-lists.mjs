@@ -8,7 +8,7 @@ import { filesOf, manifestOf } from './tarball.mjs'
 const snapshot = fileURLToPath(new URL('file-lists.txt', import.meta.url))
 
 /** Names without what a build puts into them. @param {string} path */
-const withoutHash = (path) => path.replace(/-[A-Z0-9]{8}(?=\.(?:d\.ts|js)$)/, '-*')
+const withoutHash = (path) => path.replace(/-[A-Z0-9]{8}(?=\.(?:d\.ts|js|css)$)/, '-*')
 
 /** Files of a package in one line for each, the parts of a build as one. @param {string} file */
 const listOf = (file) => [...new Set(filesOf(file).map(withoutHash))].sort()

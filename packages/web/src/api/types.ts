@@ -1,0 +1,2 @@
+/** What the server answers and is asked: the types of the server itself. */
+export type * from '@ift/serve/api'

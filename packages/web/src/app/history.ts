@@ -1,0 +1,142 @@
+import { signal } from '@preact/signals'
+import { openDatabase, type Entry } from './database.js'
+
+export type { Entry } from './database.js'
+
+/** Conversations and comparisons of this browser, the newest first. They are kept nowhere else. */
+export const history = signal<readonly Entry[]>([])
+/** Whether they are still there when the page is opened again. */
+export const isKept = signal(true)
+
+const database = openDatabase()
+
+/** Reads the list; resolves when `history` holds it. */
+export const historyRead = database.then(async (open) => {
+  isKept.value = open.isKept
+  history.value = ordered(await open.entries())
+})
+
+const ordered = (entries: readonly Entry[]) => [...entries].sort((a, b) => b.updated - a.updated)
+
+/** 64 random bits as an id. */
+export const newId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+
+export const bodyOf = async (id: string): Promise<unknown> => (await database).body(id)
+
+export async function save(entry: Entry, body: unknown): Promise<void> {
+  history.value = ordered([entry, ...history.value.filter(({ id }) => id !== entry.id)])
+  await (await database).put(entry, body)
+}
+
+export async function rename(id: string, title: string): Promise<void> {
+  const entry = history.value.find((one) => one.id === id)
+  if (!entry) return
+  const renamed = { ...entry, title }
+  history.value = history.value.map((one) => (one.id === id ? renamed : one))
+  await (await database).putEntry(renamed)
+}
+
+export async function forget(ids: readonly string[]): Promise<void> {
+  history.value = history.value.filter(({ id }) => !ids.includes(id))
+  await (await database).remove(ids)
+}
+
+/** Ids of entries of a kind in whose title or text something stands, in any case of letters. */
+export async function search(kind: Entry['kind'], wanted: string): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  const needle = wanted.toLowerCase()
+  const open = await database
+  for (const { id, title } of history.value.filter((entry) => entry.kind === kind)) {
+    if (title.toLowerCase().includes(needle) || holds(await open.body(id), needle)) found.add(id)
+  }
+  return found
+}
+
+/** Texts that were written: of turns and prompts, not of tokens and settings. */
+function holds(body: unknown, needle: string): boolean {
+  if (Array.isArray(body)) return body.some((one) => holds(one, needle))
+  if (typeof body !== 'object' || body === null) return false
+  return Object.entries(body).some(
+    ([key, value]) =>
+      ((key === 'content' || key === 'text') &&
+        typeof value === 'string' &&
+        value.toLowerCase().includes(needle)) ||
+      (key !== 'tokens' && typeof value === 'object' && holds(value, needle)),
+  )
+}
+
+/** A file of everything of a kind, or of some of it. */
+export interface Exported {
+  readonly format: 'ift-history'
+  readonly version: 1
+  readonly items: readonly { readonly entry: Entry; readonly body: unknown }[]
+}
+
+export async function exported(entries: readonly Entry[]): Promise<Exported> {
+  const open = await database
+  const items = await Promise.all(entries.map(async (entry) => ({ entry, body: await open.body(entry.id) })))
+  return { format: 'ift-history', version: 1, items }
+}
+
+/** What an entry and its body must be to be taken in. */
+export type Check = (kind: Entry['kind'], body: unknown) => boolean
+
+/** Takes a file of `exported` in; what is there already is left. Throws with what is wrong with the file. Returns how many were new. */
+export async function importFile(text: string, isBody: Check): Promise<number> {
+  const items = readExported(text, isBody)
+  const known = new Set(history.value.map(({ id }) => id))
+  const fresh = items.filter(({ entry }) => !known.has(entry.id))
+  for (const { entry, body } of fresh) await save(entry, body)
+  return fresh.length
+}
+
+/** The items of a file. Throws `Error` with what was expected and found, and where. */
+export function readExported(text: string, isBody: Check): Exported['items'] {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new Error(`Expected JSON: ${error instanceof Error ? error.message : ''}`, { cause: error })
+  }
+  const { format, version, items } = (value ?? {}) as Partial<Record<keyof Exported, unknown>>
+  if (format !== 'ift-history' || !Array.isArray(items))
+    throw new Error(
+      `Expected a file that this page wrote ("format": "ift-history"), found ${JSON.stringify(format) ?? 'none'}.`,
+    )
+  if (version !== 1) throw new Error(`Expected version 1, found ${JSON.stringify(version) ?? 'none'}.`)
+  return items.map((item: unknown, i) => {
+    const { entry, body } = (item ?? {}) as { entry?: Partial<Entry>; body?: unknown }
+    const { id, kind, title, created, updated } = entry ?? {}
+    if (
+      typeof id !== 'string' ||
+      !/^[\w-]{1,64}$/.test(id) ||
+      (kind !== 'chat' && kind !== 'compare') ||
+      typeof title !== 'string' ||
+      typeof created !== 'number' ||
+      typeof updated !== 'number'
+    )
+      throw new Error(`items[${i}].entry: expected id, kind, title, created and updated.`)
+    if (!isBody(kind, body))
+      throw new Error(`items[${i}].body: expected a ${kind === 'chat' ? 'conversation' : 'comparison'}.`)
+    return { entry: { id, kind, title: title.slice(0, 200), created, updated }, body }
+  })
+}
+
+/** A title from a first message: one line, 60 characters at most. */
+export function titleOf(message: string): string {
+  const line = message.trim().replace(/\s+/g, ' ')
+  return line.length > 60 ? `${line.slice(0, 59).trimEnd()}…` : line
+}
+
+/** Hands a file to the browser's downloads. */
+export function download(name: string, value: unknown): void {
+  const address = URL.createObjectURL(
+    new Blob([JSON.stringify(value, null, 1)], { type: 'application/json' }),
+  )
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(address), 10_000)
+}

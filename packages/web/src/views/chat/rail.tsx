@@ -1,0 +1,3 @@
+export function ChatRail() {
+  return null
+}

@@ -1,0 +1,3 @@
+export function CompareRail() {
+  return null
+}

@@ -1,0 +1,3 @@
+export function DataRail() {
+  return null
+}

@@ -1,0 +1,3 @@
+export function NewRunRail() {
+  return null
+}

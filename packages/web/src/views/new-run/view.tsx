@@ -1,0 +1,5 @@
+import { TopBar } from '../../components/top-bar.js'
+
+export function NewRunView() {
+  return <TopBar title="NewRun" />
+}
