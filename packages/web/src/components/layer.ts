@@ -8,14 +8,17 @@ const focusable =
  * What floats over the page: Escape closes it, focus goes into it, stays in it where it is `modal`, and goes back to where it was. Returns
  * the ref of its element.
  */
-export function useLayer<T extends HTMLElement>(onClose: () => void, { modal = false } = {}): RefObject<T | null> {
+export function useLayer<T extends HTMLElement>(
+  onClose: () => void,
+  { modal = false, still = false } = {},
+): RefObject<T | null> {
   const layer = useRef<T>(null)
   const newest = useRef(onClose)
   newest.current = onClose
   useEffect(() => {
     const before = document.activeElement
     const own = layer.current!
-    if (!own.contains(before))
+    if (!still && !own.contains(before))
       (own.querySelector<HTMLElement>('[data-first]') ?? own).focus({ preventScroll: true })
     const onKeyDown = (event: KeyboardEvent) => {
       // A click may have left nothing focused; of several layers the one that was opened last closes.

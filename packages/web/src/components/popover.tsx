@@ -15,6 +15,8 @@ export interface PopoverProps {
   readonly fit?: boolean
   /** At the right edge of the anchor. */
   readonly right?: boolean
+  /** Opened without being asked for: focus stays where it is. */
+  readonly still?: boolean
   readonly children: ComponentChildren
 }
 
@@ -29,8 +31,8 @@ export function Popover(props: PopoverProps) {
   )
 }
 
-function Floating({ anchor, label, onClose, fit, right, children }: PopoverProps) {
-  const layer = useLayer<HTMLDivElement>(onClose)
+function Floating({ anchor, label, onClose, fit, right, still = false, children }: PopoverProps) {
+  const layer = useLayer<HTMLDivElement>(onClose, { still })
   const [where, setWhere] = useState<ReturnType<typeof place> | null>(null)
   const arrange = () => {
     const own = layer.current

@@ -1,3 +1,6 @@
+import { HistoryRail } from '../chat/rail.js'
+import { text } from './text.js'
+
 export function CompareRail() {
-  return null
+  return <HistoryRail kind="compare" title={text().comparisons} none={text().none} />
 }
