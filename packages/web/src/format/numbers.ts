@@ -43,8 +43,7 @@ export function change(value: Figure, digits: number): string {
 }
 
 /** Bytes in GiB, without the unit. */
-export const gib = (bytes: Figure): string =>
-  fixed(typeof bytes === 'number' ? bytes / 2 ** 30 : bytes, 2)
+export const gib = (bytes: Figure): string => fixed(typeof bytes === 'number' ? bytes / 2 ** 30 : bytes, 2)
 
 /** A share from 0 to 1 in percent, without the sign. */
 export const percentOf = (share: Figure, digits = 1): string =>

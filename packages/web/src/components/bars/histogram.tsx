@@ -6,6 +6,12 @@ import { seriesAt } from './stacked.js'
 import { text } from './text.js'
 import './bars.css'
 
+/** Multiples of a length up to the longest, four or fewer. */
+const marksOf = (longest: number, every: number): number[] => {
+  const step = every * Math.max(1, Math.ceil(longest / every / 4))
+  return Array.from({ length: Math.floor(longest / step) + 1 }, (_, i) => i * step)
+}
+
 /** Bars of lengths by source. A click takes one, a drag several; arrows and Enter do the same. */
 export function Histogram({
   name,
@@ -13,6 +19,7 @@ export function Histogram({
   selected,
   mark,
   height,
+  every,
   onSelect,
 }: {
   readonly name: string
@@ -21,6 +28,8 @@ export function Histogram({
   /** A length that a line stands at, with its words. */
   readonly mark: { readonly at: number; readonly title: string; readonly note: string } | null
   readonly height: number
+  /** Tokens between marks of the axis. */
+  readonly every: number
   readonly onSelect: (span: { from: number; to: number } | null) => void
 }) {
   const host = useRef<HTMLDivElement>(null)
@@ -88,13 +97,19 @@ export function Histogram({
       >
         {ticks(0, most * 1.05, 3, true).map((rows) => (
           <g key={rows}>
-            <line x1={left} x2={width - 6} y1={y(rows)} y2={y(rows)} class={rows === 0 ? 'bars-zero' : 'bars-grid'} />
+            <line
+              x1={left}
+              x2={width - 6}
+              y1={y(rows)}
+              y2={y(rows)}
+              class={rows === 0 ? 'bars-zero' : 'bars-grid'}
+            />
             <text x={left - 8} y={y(rows) + 4} text-anchor="end">
               {whole(rows)}
             </text>
           </g>
         ))}
-        {ticks(0, longest, 4, true).map((tokens) => (
+        {marksOf(longest, every).map((tokens) => (
           <text key={tokens} x={x(tokens)} y={height - 4} text-anchor="middle">
             {whole(tokens)}
           </text>

@@ -64,7 +64,8 @@ export function PairBar({
   readonly measured: number | null
   readonly whole: number
 }) {
-  const width = (value: number | null) => `${Math.max(0, Math.min(100, (100 * (value ?? 0)) / Math.max(whole, 1e-9)))}%`
+  const width = (value: number | null) =>
+    `${Math.max(0, Math.min(100, (100 * (value ?? 0)) / Math.max(whole, 1e-9)))}%`
   return (
     <span class="bars-pair" aria-hidden="true">
       <span class="bars-planned" style={{ width: width(planned) }} />

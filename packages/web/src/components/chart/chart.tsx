@@ -77,9 +77,12 @@ export function Chart(props: ChartProps) {
     if (node === null) return
     const made = new Plot(node, newest.current, { group, log, height, onPointer: setPointer })
     plot.current = made
-    made.refresh(node.clientWidth)
+    made.resize(node.clientWidth)
+    let isFirst = true
     const stop = group.zoom.subscribe(() => {
-      made.refresh()
+      // A subscription begins with the value that there is.
+      if (!isFirst) made.refresh()
+      isFirst = false
     })
     return () => {
       stop()
@@ -87,9 +90,14 @@ export function Chart(props: ChartProps) {
       plot.current = null
     }
   }, [log, height, group, asTable])
-  useWidth(host, (width) => plot.current?.refresh(width))
+  useWidth(host, (width) => plot.current?.resize(width))
   const theme = shownTheme.value
-  useEffect(() => plot.current?.refresh(), [theme, language.value])
+  const drawn = useRef('')
+  useEffect(() => {
+    const now = `${theme} ${language.value}`
+    if (drawn.current !== '' && drawn.current !== now) plot.current?.refresh()
+    drawn.current = now
+  }, [theme, language.value])
   useEffect(() => plot.current?.show(data))
 
   const withEnd = lines.filter(({ points }) => newestOf(points) >= 0)
@@ -174,7 +182,11 @@ function Card({
 }
 
 /** A legend in words, for the head of a panel. */
-export function Legend({ lines }: { readonly lines: readonly Pick<Line, 'key' | 'name' | 'series' | 'look'>[] }) {
+export function Legend({
+  lines,
+}: {
+  readonly lines: readonly Pick<Line, 'key' | 'name' | 'series' | 'look'>[]
+}) {
   return (
     <span class="chart-legend">
       {lines.map(({ key, name, series, look }) => (

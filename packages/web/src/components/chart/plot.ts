@@ -3,7 +3,7 @@ import { paced } from './paced.js'
 import { spread } from './ends.js'
 import type { ChartGroup } from './group.js'
 import { newestOf, type Line, type Reference } from './line.js'
-import { linearRange, logRange, logTicks, tickTexts, ticks } from './scale.js'
+import { linearRange, logRange, logTicks, roundTop, stepTicks, tickTexts, ticks } from './scale.js'
 import { colourOf, dashOf } from './series.js'
 import { align, gapsOf, thin } from './thin.js'
 
@@ -42,6 +42,22 @@ const boldFont = () => `600 12px ${getComputedStyle(document.body).fontFamily}`
 /** A colour of the theme that is shown. */
 const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
+/** Whether two data draw the same picture: points are compared by their arrays. */
+const isDrawnSame = (a: PlotData, b: PlotData): boolean =>
+  a.lines.length === b.lines.length &&
+  a.lines.every((line, i) => {
+    const other = b.lines[i]!
+    const { points } = other
+    return (
+      line.points.x === points.x &&
+      line.points.y === points.y &&
+      line.points.x.length === points.x.length &&
+      (['key', 'series', 'look', 'end'] as const).every((field) => line[field] === other[field])
+    )
+  }) &&
+  a.reference?.value === b.reference?.value &&
+  (['planned', 'floor', 'ends'] as const).every((field) => a[field] === b[field])
+
 /** Canvas of a chart: uPlot with the marks, shades and ends of this page. Draws at most four times a second. */
 export class Plot {
   readonly #element: HTMLElement
@@ -63,13 +79,21 @@ export class Plot {
 
   /** Shows other data, at once or within a quarter of a second. */
   show(data: PlotData): void {
+    const before = this.#data
     this.#data = data
-    this.#paced.ask()
+    if (!isDrawnSame(before, data)) this.#paced.ask()
   }
 
-  /** Draws anew at once: after a change of width, zoom or theme. */
-  refresh(width = this.#width): void {
-    this.#width = Math.round(width)
+  /** Draws at another width. */
+  resize(width: number): void {
+    const next = Math.round(width)
+    if (next === this.#width) return
+    this.#width = next
+    this.#draw()
+  }
+
+  /** Draws anew at once: after a change of zoom, theme or language. */
+  refresh(): void {
     this.#draw()
   }
 
@@ -77,6 +101,11 @@ export class Plot {
     this.#paced.stop()
     this.#plot?.destroy()
     this.#plot = null
+  }
+
+  /** Small charts from zero have a tick at the top and one in the middle. */
+  #isHalved(): boolean {
+    return this.#data.floor === 0 && this.#data.mostYTicks <= 2
   }
 
   /** x of what is shown. */
@@ -143,27 +172,34 @@ export class Plot {
           range: (_, min, max) => {
             const { reference, floor } = plot.#data
             // The line of a plan is in the picture.
-            const top = reference === undefined ? max : Math.max(max as number | null ?? 0, reference.value)
-            return log ? logRange(min, top) : linearRange(min, top, floor)
+            const top = reference === undefined ? max : Math.max((max as number | null) ?? 0, reference.value)
+            if (log) return logRange(min, top)
+            return plot.#isHalved() ? [0, roundTop(top)] : linearRange(min, top, floor)
           },
         },
       },
       axes: [
         {
           ...axis,
-          size: 24,
+          size: 22,
           gap: 4,
           grid: { show: false },
-          splits: (_, __, from, to) => ticks(from, to, plot.#data.mostXTicks, plot.#data.wholeX),
+          splits: (_, __, from, to) =>
+            (plot.#data.wholeX ? stepTicks : ticks)(from, to, plot.#data.mostXTicks),
           values: (_, splits) => splits.map((x) => plot.#data.xText(x)),
         },
         {
           ...axis,
-          size: (_, values) => 14 + 6.6 * Math.max(2, ...((values as string[] | null) ?? []).map((text) => text.length)),
+          size: (_, values) =>
+            14 + 6.6 * Math.max(2, ...((values as string[] | null) ?? []).map((text) => text.length)),
           gap: 6,
           grid: { stroke: () => token('--line'), width: 1 },
           splits: (_, __, from, to) =>
-            log ? logTicks(from, to, plot.#data.mostYTicks) : ticks(from, to, plot.#data.mostYTicks),
+            log
+              ? logTicks(from, to, plot.#data.mostYTicks)
+              : plot.#isHalved()
+                ? [0, to / 2, to]
+                : ticks(from, to, plot.#data.mostYTicks),
           values: (_, splits) => tickTexts(splits),
         },
       ],
@@ -216,7 +252,9 @@ export class Plot {
     if (planned === null) return
     const newest = Math.max(
       0,
-      ...lines.filter(({ look }) => look !== 'planned').map(({ points }) => points.x[points.x.length - 1] ?? 0),
+      ...lines
+        .filter(({ look }) => look !== 'planned')
+        .map(({ points }) => points.x[points.x.length - 1] ?? 0),
     )
     if (newest >= planned) return
     const { left, top, width, height } = u.bbox
@@ -235,6 +273,7 @@ export class Plot {
     const ratio = uPlot.pxRatio
     const [right, bottom] = [bbox.left + bbox.width, bbox.top + bbox.height]
     ctx.save()
+    ctx.setLineDash([])
     ctx.lineWidth = ratio
     ctx.strokeStyle = token('--edge')
     ctx.beginPath()
@@ -347,6 +386,10 @@ function seriesOf({ series, look }: Line): uPlot.Series {
       look === 'rings'
         ? { show: true, size: 8, width: 2, stroke: colour, fill: () => token('--surface') }
         : // A line of one point would not show.
-          { show: (u, i) => (u.data[i]?.filter((value) => value != null).length ?? 0) === 1, size: 5, fill: colour },
+          {
+            show: (u, i) => Array.from(u.data[i] ?? []).filter((value) => value != null).length === 1,
+            size: 5,
+            fill: colour,
+          },
   }
 }

@@ -28,7 +28,13 @@ export function PointTable({
   const at = Math.min(page, pages - 1)
   const shown = rows.slice(at * pageRows, (at + 1) * pageRows)
   return (
-    <div class="chart-table" style={{ height: `${height}px` }} tabIndex={0} role="region" aria-label={words.tableOf(name)}>
+    <div
+      class="chart-table"
+      style={{ height: `${height}px` }}
+      tabIndex={0}
+      role="region"
+      aria-label={words.tableOf(name)}
+    >
       <table>
         <thead>
           <tr>

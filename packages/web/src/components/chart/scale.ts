@@ -1,21 +1,42 @@
 import { fixed, rate } from '../../format/numbers.js'
 
-/** A round number not below `value`: 1, 2, 2.5 or 5 times a power of ten. */
-function roundUp(value: number, whole: boolean): number {
-  const power = 10 ** Math.floor(Math.log10(value))
-  const factor = [1, 2, 2.5, 5, 10].find(
-    (each) => each * power >= value * (1 - 1e-9) && (!whole || Number.isInteger(each * power)),
+/** Steps between ticks, the smallest first, from a hundredth of a range to all of it: 1, 2, 2.5 or 5 times a power of ten. */
+function stepsFor(range: number): number[] {
+  const power = Math.floor(Math.log10(range))
+  return [power - 2, power - 1, power].flatMap((each) =>
+    [1, 2, 2.5, 5].map((factor) => Number((factor * 10 ** each).toPrecision(3))),
   )
-  return (factor ?? 10) * power
 }
 
-/** Round numbers in a range, at most so many; whole ones for steps and counts. */
+/** Round numbers in a range, as many as there can be up to `most`; whole ones for steps and counts. */
 export function ticks(from: number, to: number, most = 5, whole = false): number[] {
   if (!(to > from)) return Number.isFinite(from) ? [from] : []
-  const step = roundUp(Math.max((to - from) / Math.max(1, most), whole ? 1 : 0), whole)
-  const first = Math.ceil(from / step - 1e-9)
-  const last = Math.floor(to / step + 1e-9)
+  const placesOf = (each: number) => [Math.ceil(from / each - 1e-9), Math.floor(to / each + 1e-9)] as const
+  const steps = whole ? [...stepsFor(to - from).filter(Number.isInteger), 1e9] : stepsFor(to - from)
+  const step =
+    steps.find((each) => placesOf(each)[1] - placesOf(each)[0] < Math.max(2, most)) ?? steps.at(-1)!
+  const [first, last] = placesOf(step)
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)))
+}
+
+/** Parts that the steps of a run are divided into, the first that gives whole steps. */
+const divisions = [5, 4, 6, 3, 2]
+
+/** Ticks of steps: equal parts of the run where these are whole and short, else round numbers. */
+export function stepTicks(from: number, to: number, most: number): number[] {
+  const parts = divisions.find(
+    (each) => each <= most && to % each === 0 && (to / each <= 15 || (to / each) % 10 === 0),
+  )
+  if (from !== 0 || parts === undefined) return ticks(from, to, most, true)
+  return Array.from({ length: parts + 1 }, (_, i) => (i * to) / parts)
+}
+
+/** A round number not below `value` whose half is round too: the top of an axis with a tick in the middle. */
+export function roundTop(value: number): number {
+  if (!(value > 0)) return 1
+  const power = 10 ** Math.floor(Math.log10(value))
+  const factor = [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((each) => each * power >= value * (1 - 1e-9)) ?? 10
+  return Number((factor * power).toPrecision(12))
 }
 
 /** Ticks of a logarithmic axis: powers of ten, with 2 and 5 between when there is room; round numbers inside one decade. */
@@ -33,11 +54,7 @@ export function logTicks(from: number, to: number, most = 5): number[] {
 }
 
 /** The y axis: from the data and 5 % on both sides, or from a floor. */
-export function linearRange(
-  min: number | null,
-  max: number | null,
-  floor: number | null,
-): [number, number] {
+export function linearRange(min: number | null, max: number | null, floor: number | null): [number, number] {
   const low = min ?? 0
   const high = max ?? 1
   if (floor !== null) return [floor, high > floor ? floor + (high - floor) * 1.05 : floor + 1]
@@ -60,16 +77,17 @@ export function tickTexts(values: readonly number[]): string[] {
   const largest = Math.max(...sizes)
   if (largest < 0.01) {
     // All with as many digits as the longest: 3.0e-4 beside 1.5e-4.
-    const digits = Math.max(
-      ...sizes.map((value) => (rate(value).split('e')[0]!.split('.')[1] ?? '').length),
-    )
+    const digits = Math.max(...sizes.map((value) => (rate(value).split('e')[0]!.split('.')[1] ?? '').length))
     return values.map((value) => (value === 0 ? '0' : value.toExponential(digits).replace('e+', 'e')))
   }
   const smallest = Math.min(...sizes)
   // Powers of ten far apart have no precision in common.
   if (largest / smallest >= 1000 && smallest < 1) return values.map((value) => rate(value))
   let digits = 0
-  while (digits < 6 && values.some((value) => Math.abs(value * 10 ** digits - Math.round(value * 10 ** digits)) > 1e-6))
+  while (
+    digits < 6 &&
+    values.some((value) => Math.abs(value * 10 ** digits - Math.round(value * 10 ** digits)) > 1e-6)
+  )
     digits++
   return values.map((value) => (value === 0 ? '0' : fixed(value, digits)))
 }

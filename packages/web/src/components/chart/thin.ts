@@ -22,7 +22,12 @@ export function lowerBound(x: ArrayLike<number>, value: number): number {
  * The points that show between `from` and `to` on so many pixels, with one neighbour on each side so that the line goes on to the edges.
  * Of more than 2,000 the smallest and the largest of each pixel, in their order, and the first that is not finite, for the gap.
  */
-export function thin({ x, y }: Points, from: number, to: number, pixels: number): { x: number[]; y: number[] } {
+export function thin(
+  { x, y }: Points,
+  from: number,
+  to: number,
+  pixels: number,
+): { x: number[]; y: number[] } {
   const first = Math.max(0, lowerBound(x, from) - 1)
   const last = Math.min(x.length - 1, lowerBound(x, to === Infinity ? to : nextAbove(to)))
   const out = { x: [] as number[], y: [] as number[] }
@@ -38,17 +43,26 @@ export function thin({ x, y }: Points, from: number, to: number, pixels: number)
   const [left, right] = [x[first]!, x[last]!]
   const perPixel = (right - left) / Math.max(1, pixels) || 1
   for (let i = first; i <= last;) {
-    const pixel = Math.floor((x[i]! - left) / perPixel)
+    const end = left + (Math.floor((x[i]! - left) / perPixel) + 1) * perPixel
     let [low, high, gap] = [-1, -1, -1]
-    for (; i <= last && Math.floor((x[i]! - left) / perPixel) === pixel; i++) {
+    let [least, most] = [Infinity, -Infinity]
+    // The point itself belongs to its pixel whatever rounding says.
+    do {
       const value = y[i]!
       if (!Number.isFinite(value)) {
         if (gap < 0) gap = i
-        continue
+      } else {
+        if (value < least) {
+          low = i
+          least = value
+        }
+        if (value > most) {
+          high = i
+          most = value
+        }
       }
-      if (low < 0 || value < y[low]!) low = i
-      if (high < 0 || value > y[high]!) high = i
-    }
+      i++
+    } while (i <= last && x[i]! < end)
     const kept = [...new Set([low, high, gap])].filter((index) => index >= 0).sort((a, b) => a - b)
     for (const index of kept) take(index)
   }

@@ -38,7 +38,10 @@ export function Mixture({ data, filter, onFilter }: PanelProps) {
           <div key={name} class="data-share">
             <span>{name}</span>
             <StackedBar
-              label={words.sharesOf(name, sources.map((each) => `${each.name} ${percent(share(each), 1)}`).join(', '))}
+              label={words.sharesOf(
+                name,
+                sources.map((each) => `${each.name} ${percent(share(each), 1)}`).join(', '),
+              )}
               parts={sources.map((each, i) => ({
                 name: `${each.name} ${percent(share(each), 1)}`,
                 value: share(each),
@@ -113,6 +116,7 @@ export function Lengths({ data, filter, onFilter }: PanelProps) {
         name={`${words.length}, ${words.perRow}`}
         bins={bins}
         height={178}
+        every={Math.max(1, Math.round(maxLength / 2))}
         selected={filter.span}
         mark={{
           at: maxLength,

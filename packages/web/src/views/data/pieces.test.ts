@@ -1,7 +1,11 @@
 import { expect, it } from 'vitest'
 import { chipsOf, segmentsOf, withMarks } from './pieces.js'
 
-const piece = (id: number, text: string, flags: Partial<Record<'trained' | 'special' | 'cut', boolean>> = {}) => ({
+const piece = (
+  id: number,
+  text: string,
+  flags: Partial<Record<'trained' | 'special' | 'cut', boolean>> = {},
+) => ({
   id,
   text,
   trained: false,

@@ -43,16 +43,14 @@ export function chipsOf(pieces: readonly RowPiece[]): Chip[] {
 
 /** A text with the ends of its lines shown; marks are for the eye alone. */
 export function withMarks(text: string): { text: string; mark: boolean }[] {
-  return text
-    .split(/(\r\n|\r|\n)/)
-    .flatMap((part) =>
-      part === ''
-        ? []
-        : /^[\r\n]/.test(part)
-          ? [
-              { text: '↵', mark: true },
-              { text: '\n', mark: false },
-            ]
-          : [{ text: part, mark: false }],
-    )
+  return text.split(/(\r\n|\r|\n)/).flatMap((part) =>
+    part === ''
+      ? []
+      : /^[\r\n]/.test(part)
+        ? [
+            { text: '↵', mark: true },
+            { text: '\n', mark: false },
+          ]
+        : [{ text: part, mark: false }],
+  )
 }

@@ -17,14 +17,25 @@ type Shown = 'mask' | 'ids' | 'raw'
 const shownAs = signal<Shown>('mask')
 
 /** A row as the model sees it. */
-export function RowDetail({ name, row, data }: { readonly name: string; readonly row: number; readonly data: DataReply }) {
+export function RowDetail({
+  name,
+  row,
+  data,
+}: {
+  readonly name: string
+  readonly row: number
+  readonly data: DataReply
+}) {
   const words = text()
   const [reply, setReply] = useState<RowReply | null>(null)
   const [pieces, setPieces] = useState<readonly RowPiece[]>([])
   const [problem, setProblem] = useState<string | null>(null)
   const path = `/api/data/${encodeURIComponent(name)}/rows/${row}`
   const read = (from: number, signal?: AbortSignal) =>
-    getJson<RowReply>(from === 0 ? path : `${path}?from=${from}`, signal === undefined ? {} : { signal }).then(
+    getJson<RowReply>(
+      from === 0 ? path : `${path}?from=${from}`,
+      signal === undefined ? {} : { signal },
+    ).then(
       (next) => {
         setReply(next)
         setPieces((before) => (from === 0 ? next.pieces : [...before, ...next.pieces]))
@@ -63,7 +74,11 @@ export function RowDetail({ name, row, data }: { readonly name: string; readonly
           </span>
         ))}
         <span class="data-row-facts">
-          {words.rowFacts(whole(reply.tokens), whole(reply.trained), percent(kept === 0 ? 0 : reply.trained / kept))}
+          {words.rowFacts(
+            whole(reply.tokens),
+            whole(reply.trained),
+            percent(kept === 0 ? 0 : reply.trained / kept),
+          )}
         </span>
         <Segmented
           small
@@ -124,12 +139,7 @@ export function RowDetail({ name, row, data }: { readonly name: string; readonly
 }
 
 const classOf = ({ trained, special, cut }: Omit<Segment, 'text'>) =>
-  [
-    'data-piece',
-    trained && !cut && 'data-trained',
-    special && 'data-special',
-    cut && 'data-cut',
-  ]
+  ['data-piece', trained && !cut && 'data-trained', special && 'data-special', cut && 'data-cut']
     .filter(Boolean)
     .join(' ')
 

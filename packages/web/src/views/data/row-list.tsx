@@ -108,7 +108,8 @@ export function RowList({
     if (own === null) return
     const top = next * rowHeight
     if (top < own.scrollTop) own.scrollTop = top
-    else if (top + rowHeight > own.scrollTop + own.clientHeight) own.scrollTop = top + rowHeight - own.clientHeight
+    else if (top + rowHeight > own.scrollTop + own.clientHeight)
+      own.scrollTop = top + rowHeight - own.clientHeight
   }
   useKeys({
     j: () => {
@@ -119,12 +120,23 @@ export function RowList({
     },
     '/': () => search.current?.querySelector('input')?.focus(),
   })
-  const chosen = filter.source !== null ? `source ${filter.source}` : filter.reason !== null ? `reason ${filter.reason}` : ''
+  const chosen =
+    filter.source !== null
+      ? `source ${filter.source}`
+      : filter.reason !== null
+        ? `reason ${filter.reason}`
+        : ''
   return (
     <div class="data-list">
       <div class="data-list-head">
         <div class="data-search" ref={search}>
-          <TextInput search label={words.search} placeholder={words.search} value={typed} onInput={setTyped} />
+          <TextInput
+            search
+            label={words.search}
+            placeholder={words.search}
+            value={typed}
+            onInput={setTyped}
+          />
         </div>
         <Select
           quiet
@@ -209,7 +221,10 @@ function RowLine({
     <button type="button" class="data-line" aria-current={isOpen ? 'true' : undefined} onClick={onOpen}>
       <span class="data-line-number">{number}</span>
       <Swatch series={seriesAt(Math.max(0, source))} />
-      <span class={row.kept ? 'data-line-title' : 'data-line-title data-line-out'} lang={languageOf(row.title)}>
+      <span
+        class={row.kept ? 'data-line-title' : 'data-line-title data-line-out'}
+        lang={languageOf(row.title)}
+      >
         {row.title}
       </span>
       {row.reasons.map((reason) => (

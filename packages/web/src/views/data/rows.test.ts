@@ -15,7 +15,12 @@ it('keeps pages, and knows which are missing', () => {
   const cache = new RowCache()
   expect(cache.missing(0, 20)).toEqual([0])
   const row = (number: number) => ({ row: number }) as RowSummary
-  cache.add({ total: 250, page: 1, size: pageRows, rows: Array.from({ length: 100 }, (_, i) => row(100 + i)) })
+  cache.add({
+    total: 250,
+    page: 1,
+    size: pageRows,
+    rows: Array.from({ length: 100 }, (_, i) => row(100 + i)),
+  })
   expect(cache.at(150)?.row).toBe(150)
   expect(cache.at(20)).toBeNull()
   expect(cache.missing(80, 400)).toEqual([0, 2])

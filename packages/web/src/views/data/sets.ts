@@ -35,7 +35,9 @@ export async function readSet(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const reply = await getJson<DataReply | DataProgress>(`/api/data/${encodeURIComponent(name)}`, { signal })
+      const reply = await getJson<DataReply | DataProgress>(`/api/data/${encodeURIComponent(name)}`, {
+        signal,
+      })
       if (!('reading' in reply)) {
         on({ data: reply, progress: null, problem: null })
         return
@@ -43,7 +45,11 @@ export async function readSet(
       on({ data: null, progress: reply.reading, problem: null })
     } catch (error) {
       if (signal.aborted) return
-      on({ data: null, progress: null, problem: error instanceof ApiError ? error : new ApiError(0, null, String(error)) })
+      on({
+        data: null,
+        progress: null,
+        problem: error instanceof ApiError ? error : new ApiError(0, null, String(error)),
+      })
       return
     }
     await new Promise((resolve) => setTimeout(resolve, wait))

@@ -37,7 +37,8 @@ export const text = words({
     clear: 'Show all',
     lengths: (from: number, to: number) => `${from} to ${to - 1} tokens`,
     row: (number: string) => `Row ${number}`,
-    rowFacts: (tokens: string, trained: string, percent: string) => `${tokens} tokens, ${trained} trained (${percent})`,
+    rowFacts: (tokens: string, trained: string, percent: string) =>
+      `${tokens} tokens, ${trained} trained (${percent})`,
     shownAs: 'Shown as',
     mask: 'Loss mask',
     ids: 'Token ids',

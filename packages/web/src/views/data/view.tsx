@@ -63,7 +63,9 @@ function SetView({ name }: { readonly name: string }) {
       <TopBar
         title={data?.title ?? name}
         crumbs={[{ text: words.data, href: '#/data' }]}
-        beside={data !== null && <span class="data-template">{words.template(data.template, data.tokenizer)}</span>}
+        beside={
+          data !== null && <span class="data-template">{words.template(data.template, data.tokenizer)}</span>
+        }
         actions={
           <Button icon="plus" href={pathOf('new', name)}>
             {words.useInRun}
@@ -74,7 +76,9 @@ function SetView({ name }: { readonly name: string }) {
         <div class="data-content">
           {problem === null ? (
             <>
-              {progress !== null && <p role="status">{words.soFar(whole(progress.rows), progress.source ?? '')}</p>}
+              {progress !== null && (
+                <p role="status">{words.soFar(whole(progress.rows), progress.source ?? '')}</p>
+              )}
               <Loading lines={8} what={words.reading} />
             </>
           ) : (

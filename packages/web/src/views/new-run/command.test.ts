@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest'
 import { commandParts, commandText, fileParts } from './command.js'
 
-const lines = ['npx ift train', '--weights a', '--train.epochs 2 --train.learningRate 3e-1', '--maxLength 512']
+const lines = [
+  'npx ift train',
+  '--weights a',
+  '--train.epochs 2 --train.learningRate 3e-1',
+  '--maxLength 512',
+]
 
 it('joins lines for a shell', () => {
   expect(commandText(['npx ift train', '--weights a'])).toBe('npx ift train \\\n  --weights a')

@@ -12,7 +12,10 @@ export const commandText = (lines: readonly string[]): string => lines.join(' \\
 const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 /** Lines of a command with the values of wrong options marked. */
-export function commandParts(lines: readonly string[], faults: readonly Pick<Fault, 'path'>[]): CommandPart[] {
+export function commandParts(
+  lines: readonly string[],
+  faults: readonly Pick<Fault, 'path'>[],
+): CommandPart[] {
   const paths = faults.map(({ path }) => path).filter((path) => path !== '')
   const flag = new RegExp(`(--(?:${paths.map(escaped).join('|')})(?:[.][\\w.]+)?[ =])(.*?)(?= --|$)`, 'gs')
   return mark(commandText(lines), paths.length === 0 ? null : flag)

@@ -8,7 +8,10 @@ const isObject = (value: unknown): value is Config =>
 export const valueAt = (config: Config, path: string): unknown =>
   path
     .split('.')
-    .reduce<unknown>((here, key) => (isObject(here) && Object.hasOwn(here, key) ? here[key] : undefined), config)
+    .reduce<unknown>(
+      (here, key) => (isObject(here) && Object.hasOwn(here, key) ? here[key] : undefined),
+      config,
+    )
 
 /** The config with a value at a path. */
 export function withValue(config: Config, path: string, value: unknown): Config {
@@ -46,7 +49,8 @@ export function laidOver(config: Config, changes: Config): Config {
 }
 
 /** Whether two values of a config are the same. */
-export const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
+export const equal = (a: unknown, b: unknown): boolean =>
+  JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
 
 /** Options of the old method leave with it: those of the new one have other names and defaults. */
 export function withMethod(config: Config, method: string, known: readonly string[]): Config {

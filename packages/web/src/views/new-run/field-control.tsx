@@ -46,7 +46,9 @@ export function FieldControl(props: ControlProps) {
   if (field.kind === 'choice') {
     const current = String(value ?? field.default ?? '')
     const options = [
-      ...(field.default === null && !field.choices.includes('none') ? [{ value: '', text: words.absent }] : []),
+      ...(field.default === null && !field.choices.includes('none')
+        ? [{ value: '', text: words.absent }]
+        : []),
       ...field.choices.map((choice) => ({ value: choice, text: choice })),
     ]
     const chosen = current === '' && field.choices.includes('none') ? 'none' : current
@@ -56,7 +58,14 @@ export function FieldControl(props: ControlProps) {
     return options.length <= 6 ? (
       <Segmented label={label} options={options} value={chosen} onChange={choose} />
     ) : (
-      <Select label={label} id={id} describedBy={describedBy} options={options} value={chosen} onChange={choose} />
+      <Select
+        label={label}
+        id={id}
+        describedBy={describedBy}
+        options={options}
+        value={chosen}
+        onChange={choose}
+      />
     )
   }
   const shown = typed[field.path] ?? fieldText(field, value ?? field.default)
@@ -145,13 +154,24 @@ const entryName = (entry: unknown): string => {
 }
 
 /** Sets and files that are mixed. */
-function SourcesControl({ all, label, id }: { readonly all: SchemaReply; readonly label: string; readonly id: string }) {
+function SourcesControl({
+  all,
+  label,
+  id,
+}: {
+  readonly all: SchemaReply
+  readonly label: string
+  readonly id: string
+}) {
   const words = text()
   const [typed, setTyped] = useState('')
   const value = valueAt(draft.value.config, 'data')
   const entries: readonly unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value]
   const change = (next: readonly unknown[]) => {
-    set('data', next.length === 0 ? undefined : next.length === 1 && typeof next[0] === 'string' ? next[0] : next)
+    set(
+      'data',
+      next.length === 0 ? undefined : next.length === 1 && typeof next[0] === 'string' ? next[0] : next,
+    )
   }
   const add = (name: string) => {
     const entry = name.trim()
@@ -163,7 +183,11 @@ function SourcesControl({ all, label, id }: { readonly all: SchemaReply; readonl
   return (
     <span class="new-run-sources">
       {entries.map((entry, i) => (
-        <span key={i} class="new-run-source" title={typeof entry === 'string' ? undefined : JSON.stringify(entry)}>
+        <span
+          key={i}
+          class="new-run-source"
+          title={typeof entry === 'string' ? undefined : JSON.stringify(entry)}
+        >
           {entryName(entry)}
           <button
             type="button"
@@ -187,7 +211,10 @@ function SourcesControl({ all, label, id }: { readonly all: SchemaReply; readonl
         onInput={(event) => {
           const next = event.currentTarget.value
           // A choice from the list is taken at once.
-          if (all.data.some(({ name }) => name === next) && !(event instanceof InputEvent && event.inputType === 'insertText'))
+          if (
+            all.data.some(({ name }) => name === next) &&
+            !(event instanceof InputEvent && event.inputType === 'insertText')
+          )
             add(next)
           else setTyped(next)
         }}
@@ -196,7 +223,8 @@ function SourcesControl({ all, label, id }: { readonly all: SchemaReply; readonl
           if (event.key === 'Enter' || event.key === ',') {
             event.preventDefault()
             add(typed)
-          } else if (event.key === 'Backspace' && typed === '' && entries.length > 0) change(entries.slice(0, -1))
+          } else if (event.key === 'Backspace' && typed === '' && entries.length > 0)
+            change(entries.slice(0, -1))
         }}
         onBlur={() => {
           add(typed)

@@ -35,7 +35,8 @@ function Section({
   const method = methodOf(config)
   const own = section.key === 'method' ? (all.methods.find((each) => each.name === method)?.fields ?? []) : []
   const shown = [...section.fields, ...own].filter(
-    (field) => showsAll || field.common || valueAt(config, field.path) !== undefined || faultOf(field.path) !== null,
+    (field) =>
+      showsAll || field.common || valueAt(config, field.path) !== undefined || faultOf(field.path) !== null,
   )
   return (
     <section class="new-run-section" data-section={section.key}>
@@ -70,7 +71,11 @@ function captionOf(key: SchemaSection['key']): string | null {
   const made = plan.value?.reply.plan
   if (!made) return null
   if (key === 'method')
-    return words.trainedOf(whole(made.trainable), whole(made.parameters), percent(made.trainable / made.parameters, 2))
+    return words.trainedOf(
+      whole(made.trainable),
+      whole(made.parameters),
+      percent(made.trainable / made.parameters, 2),
+    )
   if (key === 'data')
     return words.sources(made.mixture.length, whole(made.mixture.reduce((sum, { rows }) => sum + rows, 0)))
   return key === 'training' ? words.stepsOf(whole(made.steps)) : null
@@ -84,7 +89,7 @@ function FormField({ field, all }: { readonly field: SchemaField; readonly all: 
   const byDefault = field.default === null ? words.absent : fieldText(field, field.default)
   const made = plan.value?.reply.plan ?? null
   return (
-    <div data-field={field.path} class={differs ? 'new-run-changed' : undefined}>
+    <div data-field={field.path} class={field.default === null ? 'new-run-no-default' : undefined}>
       <Field
         side
         label={field.label[language.value]}

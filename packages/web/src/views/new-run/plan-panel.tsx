@@ -49,9 +49,7 @@ export function PlanPanel() {
   return (
     <Panel class="new-run-plan-panel" title={words.plan} caption={words.planCaption}>
       <PlanFigures />
-      {made === null && (
-        <p class="new-run-waits">{problem !== null ? problem.message : words.planWaits}</p>
-      )}
+      {made === null && <p class="new-run-waits">{problem !== null ? problem.message : words.planWaits}</p>}
       {problem?.hint != null && made === null && <p class="new-run-waits">{problem.hint}</p>}
       {made !== null && <Made made={made} isOld={now?.isOld === true} />}
     </Panel>
@@ -80,7 +78,9 @@ function Made({ made, isOld }: { readonly made: NewRunPlan; readonly isOld: bool
     ],
     [
       words.recomputed,
-      made.layers === null ? whole(memory.recomputeLayers) : words.ofLayers(memory.recomputeLayers, made.layers),
+      made.layers === null
+        ? whole(memory.recomputeLayers)
+        : words.ofLayers(memory.recomputeLayers, made.layers),
     ],
     [words.parameters, whole(made.trainable)],
   ]

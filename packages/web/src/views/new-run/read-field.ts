@@ -24,7 +24,8 @@ const wrong = (found: string, expected: Expected): FieldValue => ({ kind: 'wrong
 /** Reads what was typed into a field of the form. */
 export function readField(field: SchemaField, typed: string): FieldValue {
   const text = typed.trim()
-  if (text === '') return field.optional || field.default !== null ? { kind: 'absent' } : wrong('', { kind: 'value' })
+  if (text === '')
+    return field.optional || field.default !== null ? { kind: 'absent' } : wrong('', { kind: 'value' })
   switch (field.kind) {
     case 'number':
     case 'integer':
@@ -66,7 +67,8 @@ function structured(text: string): FieldValue {
     try {
       return { kind: 'value', value: JSON.parse(text) as unknown }
     } catch {
-      if (/^[[{"]/.test(text)) return wrong(text.length > 40 ? `${text.slice(0, 39)}…` : text, { kind: 'json' })
+      if (/^[[{"]/.test(text))
+        return wrong(text.length > 40 ? `${text.slice(0, 39)}…` : text, { kind: 'json' })
     }
   return { kind: 'value', value: text }
 }

@@ -98,7 +98,8 @@ export function type(field: SchemaField, text: string): void {
 /** Sets an option, or with undefined goes back to its default. */
 export function set(path: string, value: unknown): void {
   const { [path]: _, ...typed } = draft.value.typed
-  const config = value === undefined ? without(draft.value.config, path) : withValue(draft.value.config, path, value)
+  const config =
+    value === undefined ? without(draft.value.config, path) : withValue(draft.value.config, path, value)
   draft.value = { ...draft.value, config, typed }
 }
 
@@ -165,7 +166,6 @@ async function make(config: Config, signal: AbortSignal): Promise<void> {
     plan.value = { reply: { ...quick, plan: plan.value?.reply.plan ?? null }, isOld: true }
     planProblem.value = null
     if (quick.faults.length > 0) {
-      plan.value = { reply: { ...quick, plan: null }, isOld: false }
       return
     }
     const reply = await postJson<PlanReply>('/api/plan', { config }, { signal })

@@ -31,7 +31,8 @@ export const text = words({
     sections: 'Sections',
     differs: 'differs from the default',
     all: (count: number) => `All ${count}`,
-    trainedOf: (trained: string, all: string, share: string) => `${trained} trained of ${all} parameters, ${share}`,
+    trainedOf: (trained: string, all: string, share: string) =>
+      `${trained} trained of ${all} parameters, ${share}`,
     sources: (count: number, rows: string) => `${count} ${count === 1 ? 'source' : 'sources'}, ${rows} rows`,
     stepsOf: (steps: string) => `${steps} steps`,
     name: 'Name',
@@ -48,7 +49,13 @@ export const text = words({
     missing: 'Expected a value.',
     expected: (expected: Expected): string =>
       expected.kind === 'bounds'
-        ? range(expected, { above: 'above ', from: 'at least ', below: 'below ', to: 'at most ', and: ' and ' })
+        ? range(expected, {
+            above: 'above ',
+            from: 'at least ',
+            below: 'below ',
+            to: 'at most ',
+            and: ' and ',
+          })
         : {
             number: 'a number such as 3e-4, 1k or 50 %',
             whole: 'a whole number',
@@ -56,7 +63,8 @@ export const text = words({
             choice: `one of ${expected.choices?.join(', ') ?? ''}`,
             value: 'a value',
           }[expected.kind],
-    unknownTitle: (count: number) => `${count} ${count === 1 ? 'option' : 'options'} of the opened config are not known`,
+    unknownTitle: (count: number) =>
+      `${count} ${count === 1 ? 'option' : 'options'} of the opened config are not known`,
     rename: (name: string) => `Use ${name}`,
     drop: 'Leave out',
     notJson: (message: string) => `The file is no JSON: ${message}`,

@@ -80,7 +80,11 @@ export function NewRunView() {
   useKeys({ 'mod+Enter': { run: () => void start(), whileTyping: true } })
 
   const keep = () => {
-    const base = name || String(config['weights'] ?? words.empty).split('/').at(-1)!
+    const base =
+      name ||
+      String(config['weights'] ?? words.empty)
+        .split('/')
+        .at(-1)!
     let free = base
     for (let i = 2; free in saved.value; i++) free = `${base}-${i}`
     saved.value = { ...saved.value, [free]: config }
@@ -125,7 +129,12 @@ export function NewRunView() {
               kind="primary"
               icon="play"
               busy={busy && words.starting}
-              off={why ?? (toMend.length > 0 ? words.mend(toMend.length) + toMend.map(({ label }) => label).join(', ') : false)}
+              off={
+                why ??
+                (toMend.length > 0
+                  ? words.mend(toMend.length) + toMend.map(({ label }) => label).join(', ')
+                  : false)
+              }
               onClick={() => void start()}
             >
               {words.start}
@@ -168,7 +177,8 @@ function mendOf(): Mend[] {
   const problem = plan.value?.reply.problem
   if (problem?.param != null) paths.add(problem.param)
   const known = fields.value
-  const place = (path: string) => known.findIndex((field) => field.path === path || path.startsWith(`${field.path}.`))
+  const place = (path: string) =>
+    known.findIndex((field) => field.path === path || path.startsWith(`${field.path}.`))
   return [...paths]
     .sort((a, b) => place(a) - place(b))
     .map((path) => ({ path, label: known[place(path)]?.label[language.value] ?? path }))
@@ -210,7 +220,11 @@ function Shown({
   const marks = (key: string, paths: readonly string[]) => {
     const isWrong = paths.some((path) => faultOf(path) !== null)
     if (isWrong) return <Icon name="warning" />
-    return key === 'data' && cut > 0 ? <span class="new-run-cautious"><Icon name="warning" /></span> : null
+    return key === 'data' && cut > 0 ? (
+      <span class="new-run-cautious">
+        <Icon name="warning" />
+      </span>
+    ) : null
   }
   const foot = (
     <>
@@ -319,7 +333,8 @@ function Shown({
   )
 }
 
-const methodPaths = (all: SchemaReply) => all.methods.flatMap((method) => method.fields.map(({ path }) => path))
+const methodPaths = (all: SchemaReply) =>
+  all.methods.flatMap((method) => method.fields.map(({ path }) => path))
 
 /** Brings a field into sight and the cursor into it. */
 function focusField(path: string): void {
@@ -328,7 +343,9 @@ function focusField(path: string): void {
     const at = document.querySelector(`[data-field="${CSS.escape(parts.slice(0, length).join('.'))}"]`)
     if (at === null) continue
     at.scrollIntoView({ block: 'center' })
-    at.querySelector<HTMLElement>('input, textarea, [role="combobox"], [role="radio"], [role="switch"]')?.focus()
+    at.querySelector<HTMLElement>(
+      'input, textarea, [role="combobox"], [role="radio"], [role="switch"]',
+    )?.focus()
     return
   }
 }

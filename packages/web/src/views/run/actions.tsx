@@ -73,7 +73,13 @@ export function RunActions({
   )
 }
 
-function StopButton({ run, act }: { readonly run: RunReply; readonly act: (work: Promise<unknown>) => Promise<void> }) {
+function StopButton({
+  run,
+  act,
+}: {
+  readonly run: RunReply
+  readonly act: (work: Promise<unknown>) => Promise<void>
+}) {
   const words = text()
   const path = `/api/runs/${encodeURIComponent(run.id)}/stop`
   const isStopping = run.state === 'stopping'

@@ -80,7 +80,9 @@ export function LossCurve({
       caption={isPhone.value ? undefined : words.nats}
       beside={
         <>
-          <Legend lines={lines.map((line) => (line.key === 'each' ? { ...line, name: words.eachStep } : line))} />
+          <Legend
+            lines={lines.map((line) => (line.key === 'each' ? { ...line, name: words.eachStep } : line))}
+          />
           {!isPhone.value && (
             <>
               <Segmented
@@ -153,7 +155,7 @@ export function Curves({
   const newest = x.at(-1) ?? 0
   const shared = {
     ...{ xName: words.step, xText: whole, height: isPhone.value ? 104 : 112, group, planned: total },
-    ...{ floor: 0, mostYTicks: 2, mostXTicks: 3 },
+    ...{ floor: 0, mostYTicks: 2, mostXTicks: 2 },
   }
   const plan = run.plan
   const line = (name: string, title: string, more: Partial<Line> = {}): Line => ({
@@ -202,7 +204,11 @@ export function Curves({
           lines={[line('gradientNorm', words.gradientNorm)]}
         />
       </Small>
-      <Small title={words.throughput} caption={words.rateUnit} newest={whole(train.newest('tokensPerSecond'))}>
+      <Small
+        title={words.throughput}
+        caption={words.rateUnit}
+        newest={whole(train.newest('tokensPerSecond'))}
+      >
         <Chart
           {...shared}
           name={`${words.throughput}, ${words.rateUnit}`}
@@ -222,7 +228,10 @@ export function Curves({
           reference={
             plan === null
               ? undefined
-              : { value: plan.memory.total / 2 ** 30, text: words.planLine(gibText(plan.memory.total / 2 ** 30)) }
+              : {
+                  value: plan.memory.total / 2 ** 30,
+                  text: words.planLine(gibText(plan.memory.total / 2 ** 30)),
+                }
           }
         />
       </Small>
@@ -252,7 +261,11 @@ function Small({
 }) {
   if (wide && isPhone.value) return null
   return (
-    <Panel title={title} caption={isPhone.value ? undefined : caption} beside={<b class="run-newest">{newest}</b>}>
+    <Panel
+      title={title}
+      caption={isPhone.value ? undefined : caption}
+      beside={<b class="run-newest">{newest}</b>}
+    >
       {children}
     </Panel>
   )

@@ -30,10 +30,14 @@ export function Figures({
           : words.first
   return (
     <dl class={`run-figures${faint ? ' run-faint' : ''}`} aria-label={words.figures}>
-      <Figure name={words.trainLoss} value={loss(summary.smoothed)} note={words.smoothedStep(loss(summary.loss))} />
+      <Figure
+        name={words.trainLoss}
+        value={loss(summary.smoothed)}
+        note={words.smoothedStep(loss(summary.loss))}
+      />
       <Figure name={words.validationLoss} value={loss(evalLoss)} note={validation} />
       <Figure
-        name={words.tokensPerSecond}
+        name={isPhone.value ? words.tokensPerSecondShort : words.tokensPerSecond}
         value={whole(summary.tokensPerSecond)}
         note={words.mean(whole(summary.meanTokensPerSecond))}
       />

@@ -41,6 +41,12 @@ export function MemoryPanel({ run, train }: { readonly run: RunReply; readonly t
         <Big value={gib(run.plan?.budget)} name={words.freeAtStart} faint />
       </dl>
       <table class="run-memory-table">
+        <colgroup>
+          <col class="run-memory-name" />
+          <col />
+          <col class="run-memory-number" />
+          <col class="run-memory-number" />
+        </colgroup>
         <thead class="for-readers">
           <tr>
             <th scope="col">{words.memory}</th>
@@ -85,7 +91,15 @@ export function MemoryPanel({ run, train }: { readonly run: RunReply; readonly t
   )
 }
 
-function Big({ value, name, faint }: { readonly value: string; readonly name: string; readonly faint?: boolean }) {
+function Big({
+  value,
+  name,
+  faint,
+}: {
+  readonly value: string
+  readonly name: string
+  readonly faint?: boolean
+}) {
   return (
     <div class={faint ? 'run-memory-figure run-memory-faint' : 'run-memory-figure'}>
       <dd>{value}</dd>

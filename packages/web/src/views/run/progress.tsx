@@ -35,7 +35,8 @@ export function Progress({
   const step = Math.max(run.step ?? 0, summary.step ?? 0)
   const share = total === null || total === 0 ? 0 : Math.min(1, step / total)
   const plan = run.plan
-  const marks = total === null ? [] : marksOf(total, plan?.evalEvery ?? 0, plan?.saveEvery ?? 0, run.checkpoints)
+  const marks =
+    total === null ? [] : marksOf(total, plan?.evalEvery ?? 0, plan?.saveEvery ?? 0, run.checkpoints)
   const ends = left === null ? null : new Date(Date.now() + left * 1000)
   const epochs = plan?.epochs ?? null
   return (
@@ -50,7 +51,9 @@ export function Progress({
         )}
         <span class="run-space" />
         {!isPhone.value && summary.elapsed !== null && (
-          <span>{isLive ? words.elapsed(duration(summary.elapsed)) : words.took(duration(summary.elapsed))}</span>
+          <span>
+            {isLive ? words.elapsed(duration(summary.elapsed)) : words.took(duration(summary.elapsed))}
+          </span>
         )}
         {isLive && !isLost && (
           <>
@@ -94,7 +97,8 @@ export function Progress({
         <div class="run-progress-foot">
           <span>
             {plan !== null && words.ticks(plan.evalEvery, plan.saveEvery)}{' '}
-            {run.checkpoints.length > 0 && words.kept(run.checkpoints.map((each) => whole(each.step)).join(', '))}
+            {run.checkpoints.length > 0 &&
+              words.kept(run.checkpoints.map((each) => whole(each.step)).join(', '))}
           </span>
           <span class="run-space" />
           <span class="run-facts">

@@ -13,7 +13,13 @@ import { text } from './text.js'
 const folded = 220
 
 /** Answers to the fixed prompts over the steps. */
-export function SampleTable({ samples, every }: { readonly samples: readonly SampleRow[]; readonly every: number | null }) {
+export function SampleTable({
+  samples,
+  every,
+}: {
+  readonly samples: readonly SampleRow[]
+  readonly every: number | null
+}) {
   const words = text()
   const [all, setAll] = useState(false)
   const table = useMemo(() => sampleTable(samples), [samples])
@@ -143,7 +149,10 @@ function Folded({ text: value, before = null }: { readonly text: string; readonl
   const words = text()
   const [open, setOpen] = useState(false)
   const isLong = value.length > folded || value.split('\n').length > 4
-  const parts = useMemo(() => (before === null ? [{ text: value, isNew: false }] : differing(before, value)), [value, before])
+  const parts = useMemo(
+    () => (before === null ? [{ text: value, isNew: false }] : differing(before, value)),
+    [value, before],
+  )
   return (
     <>
       <span class={isLong && !open ? 'run-folded' : 'run-unfolded'}>

@@ -7,6 +7,7 @@ const sample = (step: number, index: number, answer: string): SampleRow => ({
   index,
   prompt: `prompt ${index}`,
   answer,
+  expected: null,
   ended: 'end',
   tokens: 3,
 })

@@ -55,12 +55,17 @@ export function summaryOf(
   const everyStep = (run.plan?.logEvery ?? settingOf(run, 'train.logEvery') ?? 1) === 1
   const tokens = everyStep && train.has('tokens') ? sumOf(train.column('tokens')) : run.measured.tokens
   const trained =
-    everyStep && train.has('trainedTokens') ? sumOf(train.column('trainedTokens')) : run.measured.trainedTokens
+    everyStep && train.has('trainedTokens')
+      ? sumOf(train.column('trainedTokens'))
+      : run.measured.trainedTokens
   const rates = train.column('tokensPerSecond').filter((value) => Number.isFinite(value))
   const clip = settingOf(run, 'train.clipNorm') ?? 0
   const peak = Math.max(
     run.measured.peakMemory ?? -Infinity,
-    ...train.column('peakMemory').slice(-100).filter((value) => Number.isFinite(value)),
+    ...train
+      .column('peakMemory')
+      .slice(-100)
+      .filter((value) => Number.isFinite(value)),
   )
   const last = smoothed.at(-1)
   return {

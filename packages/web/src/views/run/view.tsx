@@ -149,7 +149,13 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
         <Progress run={run} left={left} isLive={isLive} isLost={isLost} summary={summary} />
         <Figures run={run} summary={summary} faint={isLost && isLive} />
         <div class="run-main">
-          <LossCurve run={run} train={train} evaluation={evaluation} group={group} version={watched.version.value} />
+          <LossCurve
+            run={run}
+            train={train}
+            evaluation={evaluation}
+            group={group}
+            version={watched.version.value}
+          />
           {!isPhone.value && <MemoryPanel run={run} train={train} />}
         </div>
         <Curves run={run} train={train} group={group} version={watched.version.value} />
@@ -178,7 +184,13 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
 }
 
 /** What a run that has ended came to, where there is more to say than its state. */
-function Ending({ run, act }: { readonly run: RunReply; readonly act: (work: Promise<unknown>) => Promise<void> }) {
+function Ending({
+  run,
+  act,
+}: {
+  readonly run: RunReply
+  readonly act: (work: Promise<unknown>) => Promise<void>
+}) {
   const words = text()
   if (run.state === 'starting') return <Notice kind="info">{words.starting}</Notice>
   if (run.state === 'failed' || run.state === 'unreadable')
@@ -231,7 +243,11 @@ function StalledBar({ watched, run }: { readonly watched: Watched; readonly run:
   const stalled = stalledFor(paceOf(run, watched.train.value, watched.evaluation.value), silence)
   if (stalled === null) return null
   return (
-    <Notice kind="caution" bar title={words.noStepFor(stalled < 60 ? `${Math.floor(stalled)} s` : duration(stalled))}>
+    <Notice
+      kind="caution"
+      bar
+      title={words.noStepFor(stalled < 60 ? `${Math.floor(stalled)} s` : duration(stalled))}
+    >
       {words.noStepText}
     </Notice>
   )
@@ -250,7 +266,15 @@ function useTicking(): { readonly now: number } {
 }
 
 /** Tells readers of the screen the step every tenth of the run, and each change of state at once. */
-function Announcer({ run, left, total }: { readonly run: RunReply; readonly left: number | null; readonly total: number | null }) {
+function Announcer({
+  run,
+  left,
+  total,
+}: {
+  readonly run: RunReply
+  readonly left: number | null
+  readonly total: number | null
+}) {
   const words = text()
   const tenth = total === null || run.step === null ? 0 : Math.floor((10 * run.step) / Math.max(1, total))
   const line = useMemo(

@@ -135,7 +135,9 @@ export function watchRun(id: string): Watched {
     } catch (error) {
       if (closed || own !== reading) return
       problem.value =
-        error instanceof ApiError ? error : new ApiError(0, null, error instanceof Error ? error.message : String(error))
+        error instanceof ApiError
+          ? error
+          : new ApiError(0, null, error instanceof Error ? error.message : String(error))
     }
   }
   void read()
