@@ -210,11 +210,8 @@ export async function openPage(
     if (!to.startsWith(`${url}/`) && !/^(data|blob|about):/.test(to)) faults.push(`request: ${to}`)
   })
   await page.goto(address)
-  await page.waitForFunction(() => !location.hash.startsWith('#t='))
-  if (hash !== undefined)
-    await page.evaluate((to) => {
-      location.hash = to
-    }, hash)
+  await page.waitForFunction("!location.hash.startsWith('#t=')")
+  if (hash !== undefined) await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
   return {
     page,
     faults,

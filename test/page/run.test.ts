@@ -5,6 +5,16 @@ import type { Browser, Page } from 'playwright-core'
 import type { RunReply } from '@ift/serve/api'
 import { browserPath, openBrowser, servePage, type OpenedPage, type ServedPage } from './page.fixture.js'
 
+/** What a browser has besides what Node has. */
+interface Browsers {
+  readonly EventSource: new (path: string) => {
+    addEventListener(
+      name: string,
+      heard: (message: { readonly data: string; readonly lastEventId: string }) => void,
+    ): void
+  }
+}
+
 describe.skipIf(browserPath === null)('in a browser', () => {
   let browser: Browser
   let served: ServedPage
@@ -40,10 +50,10 @@ describe.skipIf(browserPath === null)('in a browser', () => {
     page.evaluate((path) => {
       const heard: { event: string; id: string; step: number | null; state: string | null }[] = []
       Object.assign(globalThis, { heard })
-      const source = new EventSource(path)
+      const source = new (globalThis as unknown as Browsers).EventSource(path)
       for (const event of ['begin', 'step', 'evaluation', 'sample', 'checkpoint', 'state', 'reset', 'gone'])
         source.addEventListener(event, (message) => {
-          const data = JSON.parse(message.data as string) as { step?: number; state?: string }
+          const data = JSON.parse(message.data) as { step?: number; state?: string }
           heard.push({ event, id: message.lastEventId, step: data.step ?? null, state: data.state ?? null })
         })
     }, `/api/runs/${id}/events`)

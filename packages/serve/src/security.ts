@@ -116,15 +116,15 @@ export class Gate {
   }
 
   /**
-   * Throws 401 for a request without the key. Without a key all may ask, but for what belongs to the page (`needsToken`): that takes the
-   * token of this process, as a key or as the page's cookie, or the key.
+   * Throws 401 for a request without the key. Without a key all may ask, but for what belongs to the page: its own paths take the token, as a
+   * key or as the page's cookie, since who may ask a model may not start runs; those of plugins take the token or the key.
    */
-  checkKey(headers: Headers, needsToken = false, method = 'GET'): void {
-    if (this.#key === null && !needsToken) return
+  checkKey(headers: Headers, of: 'all' | 'plugins' | 'page' = 'all', method = 'GET'): void {
+    if (this.#key === null && of === 'all') return
     if (this.#hasCookie(headers, method)) return
     const [, bearer] = /^Bearer +(\S+)\s*$/i.exec(headers.get('authorization') ?? '') ?? []
     const given = bearer ?? headers.get('x-api-key') ?? ''
-    const keys = [...(this.#key ? [this.#key] : []), ...(needsToken ? [this.#token] : [])]
+    const keys = [...(this.#key && of !== 'page' ? [this.#key] : []), ...(of === 'all' ? [] : [this.#token])]
     const found = digest(given)
     if (keys.filter((key) => timingSafeEqual(found, key)).length > 0) return
     throw new HttpError(

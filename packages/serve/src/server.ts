@@ -44,6 +44,8 @@ export interface Server {
   readonly token: string
   /** Pages that watch a run now. */
   readonly watching: number
+  /** When a page asked last, in milliseconds since 1970; 0 before. */
+  readonly lastAsked: number
   /** Says where it is reached: the port in Host must be this one then. */
   bind(bound: Bound): void
   /** Refuses new requests, and waits for those under way, `grace` milliseconds at most: 30,000 when absent. */
@@ -68,6 +70,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
   let serving: Serving | null = null
   let failure: unknown = null
   const token = options.page?.token ?? newToken()
+  let lastAsked = 0
   let gate = new Gate(options, token, null)
   const metrics = new Metrics()
   const stamp = options.stamp ?? ownStamp
@@ -143,7 +146,8 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
       origin = gate.checkOrigin(req.raw.headers)
       if (req.method === 'OPTIONS') response = preflight(origin)
       else {
-        if (!isPublic(req.path)) gate.checkKey(req.raw.headers, isOfPage(req.path), req.method)
+        if (!isPublic(req.path)) gate.checkKey(req.raw.headers, ownerOf(req.path), req.method)
+        if (isOfPage(req.path)) lastAsked = Date.now()
         await next()
         // Hono hands errors of routes to `onError`, which has told the client already.
         response = context.res
@@ -221,6 +225,9 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     get watching() {
       return api?.watching ?? 0
     },
+    get lastAsked() {
+      return lastAsked
+    },
     drain: async (grace = 30_000) => {
       // Pages come back when there is a server again.
       await api?.close()
@@ -234,6 +241,10 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
     },
   }
 }
+
+/** Whose paths a path is one of. */
+const ownerOf = (path: string): 'all' | 'plugins' | 'page' =>
+  !isOfPage(path) ? 'all' : path.startsWith('/api/x/') ? 'plugins' : 'page'
 
 /** Whether a path is one that only those with the token are answered for. */
 const isOfPage = (path: string): boolean => /^\/api(\/|$)/.test(path)

@@ -9,6 +9,7 @@ import {
 } from '@ift/core'
 import { freePort, sameProgram, startLocally, startUnderMpi, visibleGpus } from './start-ranks.js'
 import { exit, report } from '../ui/report.js'
+import { requirePage, startPage } from './start-page.js'
 import { watchStarter } from './starter.js'
 import { lossRows } from '../ui/data-view.js'
 import { planRows } from './plan-view.js'
@@ -23,8 +24,12 @@ const ranksHelp = `Several processes (docs/distributed.md):
 `
 
 /** What training as one rank needs of the command line. */
-interface Line extends Pick<VerbContext, 'terminal' | 'untilInterrupted'> {
-  readonly options: { readonly resume: string | true | undefined; readonly json: boolean }
+interface Line extends Pick<VerbContext, 'terminal' | 'untilInterrupted' | 'session'> {
+  readonly options: {
+    readonly resume: string | true | undefined
+    readonly json: boolean
+    readonly ui: boolean
+  }
 }
 
 export const train = verb({
@@ -58,6 +63,7 @@ export const train = verb({
       max: 4096,
       description: 'train in n processes of this machine: CPU ranks under mpirun, or one for each GPU',
     },
+    ui: { type: 'boolean', description: 'show the run in a browser (docs/page.md)' },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   run(context) {
@@ -139,15 +145,18 @@ async function trainOneOf(ift: Ift, context: Line, place: RankPlace): Promise<nu
 
 async function trainHere(
   ift: Ift,
-  { terminal, options: { resume, json }, untilInterrupted }: Line,
+  { terminal, session, options: { resume, json, ui }, untilInterrupted }: Line,
   place: RankPlace | null,
 ): Promise<number> {
+  const shows = ui && (place?.rank ?? 0) === 0
+  if (shows) requirePage(ift)
   const training = await ift.createTraining({ ...(resume === undefined ? {} : { resume }), ranks: place })
   for (const { dir, error } of training.broken)
     terminal.note(`passed over ${dir}: ${error instanceof Error ? error.message : String(error)}`)
   for (const note of training.notes) terminal.note(note)
   terminal.heading(training.resumedFrom === null ? 'Plan' : `Resuming from ${training.resumedFrom}`)
   terminal.facts(planRows(training))
+  if (shows) await startPage(training.folder.dir, session, terminal)
   const { trainer } = training
   const progress = new Progress(
     terminal,

@@ -27,7 +27,7 @@ const sections = (): ReadonlySet<string> =>
 function flagOf(path: string, value: unknown): string {
   const words = Array.isArray(value) && value.length > 0 ? value.map(wordOf) : [wordOf(value)]
   if (!words.some((word) => word.startsWith('-'))) return `--${path} ${words.map(quoted).join(' ')}`
-  return `--${path}=${quoted(words.length === 1 ? words[0]! : JSON.stringify(value))}`
+  return `--${path}=${quoted(Array.isArray(value) ? JSON.stringify(value) : words[0]!)}`
 }
 
 /** Flags of a config, in its order: what is nested has its path. */
