@@ -3,7 +3,8 @@
 //
 //   npm run e2e:install -- [--tarballs release/tarballs] [--only NAME]… [--write] [--peft]
 //
-// --write puts the tables into docs/installation.md; --peft also measures `pip install peft` (7 GB).
+// NAME is a case, or a plugin that is installed alone. --write puts the tables into docs/installation.md; --peft also measures
+// `pip install peft` (7 GB).
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -215,9 +216,12 @@ const beside = workspacePackages()
   .filter(({ name, isPublished }) => isPublished && nounOf(name))
   .map(({ name }) => name)
 
+/** Plugins that --only names. */
+const named = beside.filter((name) => values.only?.includes(name))
+
 /** Every model, method and dataset alone beside ift. */
 function selective(registry) {
-  for (const name of [null, ...beside]) {
+  for (const name of named.length > 0 ? named : [null, ...beside]) {
     const user = cleanUser({ registry })
     const since = performance.now()
     user.run('npm', ['install', '--prefer-offline', 'ift', ...(name ? [name] : [])])
@@ -262,7 +266,7 @@ function merged() {
   const at = ({ name }) => (order.includes(name) ? order.indexOf(name) : order.length)
   return {
     runs: union(before.runs, runs).sort((a, b) => at(a) - at(b)),
-    alone: union(before.alone, alone),
+    alone: union(before.alone, alone).sort((a, b) => beside.indexOf(a.name) - beside.indexOf(b.name)),
   }
 }
 
@@ -309,9 +313,11 @@ function tables({ runs, alone }) {
   return lines.join('\n')
 }
 
-const unknown = (values.only ?? []).filter((name) => !(name in cases))
+const unknown = (values.only ?? []).filter((name) => !(name in cases) && !beside.includes(name))
 if (unknown.length > 0)
-  throw new Error(`no case ${unknown.join(', ')}; there are ${Object.keys(cases).join('; ')}`)
+  throw new Error(
+    `no case and no plugin ${unknown.join(', ')}; there are ${[...Object.keys(cases), ...beside].join('; ')}`,
+  )
 
 const folder = resolve(values.tarballs ?? join(scratch, 'tarballs'))
 if (values.tarballs === undefined) packPackages(folder, { built: builtHere() })
@@ -325,7 +331,8 @@ for (const addOn of natives)
   )
 const registry = await startRegistry(folder)
 for (const [name, work] of Object.entries(cases)) {
-  if (values.only !== undefined && !values.only.includes(name)) continue
+  const isNamed = values.only?.includes(name) || (work === selective && named.length > 0)
+  if (values.only !== undefined && !isNamed) continue
   console.log(`— ${name}`)
   const manager = work(registry.address)
   if (manager) installAndRun(name, registry.address, manager)
