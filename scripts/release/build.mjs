@@ -8,13 +8,12 @@ import { delimiter, join } from 'node:path'
 import process from 'node:process'
 import { root } from '../workspace.mjs'
 import { fileOf } from './add-ons.mjs'
-import { faultsOf, glibcOf } from './check-binary.mjs'
+import { faultsOf, glibcOf, oldestMacOS } from './check-binary.mjs'
 
 /** @import { AddOn, Platform } from './add-ons.mjs' */
 
-/** Oldest glibc that cross-built files run on, and oldest macOS. */
+/** Oldest glibc that cross-built files run on. */
 const oldestGlibc = '2.17'
-const oldestMacOS = '11.0'
 
 const targetFolder = join(root, 'target', 'packages')
 const tools = join(root, 'node_modules', '.ift-tools', 'zig')
@@ -98,6 +97,8 @@ function environment({ target, abi }) {
   const renamed = renamedFolders().map(([from, to]) => `${from?.replace(/\/$/, '')}=${to}`)
   const rust = renamed.map((pair) => `--remap-path-prefix=${pair}`)
   if (abi === 'musl') rust.push('-Ctarget-feature=-crt-static')
+  // Windows comes without the runtime of Microsoft's compiler.
+  if (abi === 'msvc') rust.push('-Ctarget-feature=+crt-static')
   const c = renamed.map((pair) => `-ffile-prefix-map=${pair}`).join(' ')
   return {
     CARGO_ENCODED_RUSTFLAGS: rust.join('\x1f'),

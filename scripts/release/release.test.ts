@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { platformOfTarget } from '../../packages/tensor/src/native/platform.js'
 import { addOns, packageOf, wanted } from './add-ons.mjs'
-import { faultsOf, formatOf, glibcOf } from './check-binary.mjs'
+import { faultsOf, glibcOf } from './check-binary.mjs'
+import { elf, machO, pe } from './library.fixture.js'
+import { readLibrary } from './library.mjs'
 import { platformManifest, rootManifest, withWidePeers } from './pack.mjs'
 import { nextBefore1, renamedSection } from './version.mjs'
 import { root, workspacePackages } from '../workspace.mjs'
@@ -79,49 +81,77 @@ test('before 1.0 a plugin is held to the number of its interface, not to a minor
 })
 
 describe('a native file', () => {
-  const elf = (machine: number, text: string) => {
-    const bytes = Buffer.alloc(64)
-    bytes.writeUInt32BE(0x7f454c46, 0)
-    bytes.writeUInt16LE(machine, 18)
-    return Buffer.concat([bytes, Buffer.from(`\0napi_register_module_v1\0${text}\0`)])
-  }
-  const machO = (machine: number) => {
-    const bytes = Buffer.alloc(64)
-    bytes.writeUInt32LE(0xfeedfacf, 0)
-    bytes.writeUInt32LE(machine, 4)
-    return Buffer.concat([bytes, Buffer.from('_napi_register_module_v1')])
-  }
-  const pe = (machine: number) => {
-    const bytes = Buffer.alloc(128)
-    bytes.write('MZ', 0, 'latin1')
-    bytes.writeUInt32LE(64, 0x3c)
-    bytes.write('PE\0\0', 64, 'latin1')
-    bytes.writeUInt16LE(machine, 68)
-    return Buffer.concat([bytes, Buffer.from('napi_register_module_v1')])
+  const exports = ['napi_register_module_v1']
+  const system = {
+    elf: { exports, needs: ['libc.so.6', 'libm.so.6', 'libgcc_s.so.1', 'ld-linux-x86-64.so.2'] },
+    musl: { exports, needs: ['libc.so'] },
+    machO: { exports, needs: ['/usr/lib/libSystem.B.dylib'] },
+    pe: { exports, needs: ['KERNEL32.dll', 'api-ms-win-core-synch-l1-2-0.dll', 'bcryptprimitives.dll'] },
   }
 
+  test('says what it exports and needs, in each format', () => {
+    const content = { exports: ['one', 'other'], needs: ['a', 'b'] }
+    expect(readLibrary(elf({ machine: 1, ...content }))).toEqual({
+      ...{ format: 'ELF', machine: 1, oldest: null },
+      ...content,
+    })
+    expect(readLibrary(machO({ machine: 2, oldest: [12, 3], ...content }))).toEqual({
+      ...{ format: 'Mach-O', machine: 2, oldest: '12.3' },
+      ...content,
+    })
+    expect(readLibrary(pe({ machine: 3, ...content }))).toEqual({
+      ...{ format: 'PE', machine: 3, oldest: null },
+      ...content,
+    })
+  })
+
+  test('is no library when it is text, empty or ends too early', () => {
+    expect(readLibrary(Buffer.from('no library'))).toBeNull()
+    expect(readLibrary(Buffer.alloc(0))).toBeNull()
+    const machine = 1
+    for (const whole of [elf({ machine, ...system.elf }), machO({ machine, ...system.machO })])
+      expect(readLibrary(whole.subarray(0, 70))).toBeNull()
+  })
+
   test('is recognised', () => {
-    expect(formatOf(elf(0x3e, ''))).toEqual({ format: 'ELF', machine: 0x3e })
-    expect(formatOf(Buffer.from('no library'))).toBeNull()
-    expect(faultsOf(elf(0x3e, ''), on('linux-x64-gnu'))).toEqual([])
-    expect(faultsOf(elf(0xb7, ''), on('linux-arm64-musl'))).toEqual([])
-    expect(faultsOf(machO(0x0100000c), on('darwin-arm64'))).toEqual([])
-    expect(faultsOf(machO(0x01000007), on('darwin-x64'))).toEqual([])
-    expect(faultsOf(pe(0x8664), on('win32-x64-msvc'))).toEqual([])
-    expect(faultsOf(pe(0xaa64), on('win32-arm64-msvc'))).toEqual([])
+    expect(faultsOf(elf({ machine: 0x3e, ...system.elf }), on('linux-x64-gnu'))).toEqual([])
+    expect(faultsOf(elf({ machine: 0xb7, ...system.musl }), on('linux-arm64-musl'))).toEqual([])
+    expect(faultsOf(machO({ machine: 0x0100000c, ...system.machO }), on('darwin-arm64'))).toEqual([])
+    expect(faultsOf(machO({ machine: 0x01000007, ...system.machO }), on('darwin-x64'))).toEqual([])
+    expect(faultsOf(pe({ machine: 0x8664, ...system.pe }), on('win32-x64-msvc'))).toEqual([])
+    expect(faultsOf(pe({ machine: 0xaa64, ...system.pe }), on('win32-arm64-msvc'))).toEqual([])
   })
 
   test('of another system, processor or C library is refused', () => {
-    expect(faultsOf(machO(0x0100000c), on('linux-arm64-gnu'))[0]).toBe(
+    expect(faultsOf(machO({ machine: 0x0100000c, ...system.machO }), on('linux-arm64-gnu'))).toEqual([
       'expected a library in the format ELF, found Mach-O',
-    )
-    expect(faultsOf(elf(0xb7, ''), on('linux-x64-gnu'))).toEqual([
+    ])
+    expect(faultsOf(Buffer.alloc(100), on('linux-x64-gnu'))).toEqual([
+      'expected a library in the format ELF, found none',
+    ])
+    expect(faultsOf(elf({ machine: 0xb7, ...system.elf }), on('linux-x64-gnu'))).toEqual([
       'expected code for x64, found machine 0xb7',
     ])
-    expect(faultsOf(elf(0x3e, 'GLIBC_2.17'), on('linux-x64-musl'))).toEqual(['asks for glibc, expected musl'])
-    expect(faultsOf(Buffer.alloc(100), on('linux-x64-gnu'))).toContain(
+    const glibc = elf({ machine: 0x3e, ...system.musl, text: 'GLIBC_2.17' })
+    expect(faultsOf(glibc, on('linux-x64-musl'))).toEqual(['asks for glibc, expected musl'])
+    expect(faultsOf(elf({ machine: 0x3e, text: 'napi_register_module_v1' }), on('linux-x64-gnu'))).toEqual([
       'does not export napi_register_module_v1',
-    )
+    ])
+    const late = machO({ machine: 0x0100000c, ...system.machO, oldest: [14, 0] })
+    expect(faultsOf(late, on('darwin-arm64'))).toEqual(['is for macOS 14.0 or later, expected 11.0'])
+  })
+
+  test.each([
+    ['linux-x64-gnu', elf({ machine: 0x3e, exports, needs: ['libstdc++.so.6'] }), 'libstdc++.so.6'],
+    ['linux-x64-musl', elf({ machine: 0x3e, exports, needs: ['libc.so.6'] }), 'libc.so.6'],
+    [
+      'darwin-arm64',
+      machO({ machine: 0x0100000c, exports, needs: ['/opt/homebrew/lib/libonig.dylib'] }),
+      '/opt/homebrew/lib/libonig.dylib',
+    ],
+    ['win32-x64-msvc', pe({ machine: 0x8664, exports, needs: ['VCRUNTIME140.dll'] }), 'VCRUNTIME140.dll'],
+  ])('for %s that needs what a system may lack is refused', (platform, bytes, name) => {
+    expect(faultsOf(bytes, on(platform))).toEqual([`needs ${name}, which a system may lack`])
   })
 
   test.each([
@@ -130,15 +160,17 @@ describe('a native file', () => {
     '/Users/me/a.rs',
     'C:\\Users\\me\\a.rs',
     '/builds/x/lib.rs',
-  ])('with the path %s of its builder is refused', (path) => {
-    expect(faultsOf(elf(0x3e, path), on('linux-x64-gnu'), ['/builds/x/'])).toEqual([
+  ])('with the path %s of its builder is refused', (text) => {
+    const bytes = elf({ machine: 0x3e, ...system.elf, text })
+    expect(faultsOf(bytes, on('linux-x64-gnu'), ['/builds/x/'])).toEqual([
       expect.stringContaining('holds a path of the machine that built it'),
     ])
   })
 
   test('says the newest glibc that it asks for', () => {
-    expect(glibcOf(elf(0x3e, 'GLIBC_2.4\0GLIBC_2.17\0GLIBC_2.2.5'))).toBe('2.17')
-    expect(glibcOf(elf(0x3e, ''))).toBeNull()
+    const asking = (text: string) => glibcOf(elf({ machine: 0x3e, text }))
+    expect(asking('GLIBC_2.4\0GLIBC_2.17\0GLIBC_2.2.5')).toBe('2.17')
+    expect(asking('')).toBeNull()
   })
 })
 
