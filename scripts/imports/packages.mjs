@@ -23,6 +23,7 @@ const byNoun = {
   peft: ['@ift/core', '@ift/tensor'],
   optimizer: ['@ift/core', '@ift/tensor'],
   dataset: ['@ift/core'],
+  export: ['@ift/core', '@ift/tensor'],
   verb: ['@ift/core', '@ift/tensor'],
 }
 

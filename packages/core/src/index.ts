@@ -23,6 +23,7 @@ export {
   defineBackend,
   defineConstraint,
   defineDataset,
+  defineExport,
   defineModel,
   defineOptimizer,
   definePeft,
@@ -45,7 +46,7 @@ export { candidates, type PluginKind } from './plugin/names.js'
 export { PluginSession } from './plugin/plugin-session.js'
 export * from './source/index.js'
 export { Ift, type LoadOptions } from './ift.js'
-export type { Merged } from './session/merged.js'
+export { probeIds, probeLogits, type Merged } from './session/merged.js'
 export type { SumOptions } from './session/sum-adapters.js'
 export { baseName } from './config/adapters.js'
 export { cachePath } from './session/cache.js'

@@ -2,10 +2,13 @@ import type { GgufMapping } from '@ift/core'
 import {
   consecutive,
   ggufDecoderConfig,
+  ggufDecoderKeys,
   ggufHeads,
   ggufKeys,
   ggufModules,
+  integer,
   llamaGgufNames,
+  notInGguf,
 } from '@ift/core/model'
 import { parseConfig } from './config.js'
 
@@ -16,8 +19,9 @@ const {
   ...names
 } = llamaGgufNames
 
-/** Layers of the 13B models: llama.cpp tells by them that there are biases in place of positions. */
+/** Layers of the 13B and 7B models: llama.cpp tells by them whether there are biases in place of positions. */
 const alibiLayers = 40
+const rotaryLayers = 32
 
 /** Names and keys of llama.cpp's `baichuan` architecture, which takes queries, keys and values apart. */
 export const gguf: GgufMapping = {
@@ -33,12 +37,31 @@ export const gguf: GgufMapping = {
       ...(alibi ? { model_max_length: length } : { max_position_embeddings: length }),
     }
   },
+  describe(json) {
+    const config = parseConfig(json)
+    const alibi = config.positions === 'alibi'
+    const layers = alibi ? alibiLayers : rotaryLayers
+    if (config.layers !== layers)
+      throw notInGguf(
+        'num_hidden_layers',
+        config.layers,
+        `llama.cpp knows Baichuan with ${alibi ? 'ALiBi' : 'rotary positions'} by its ${layers} layers.`,
+      )
+    const rope = alibi ? null : ({ kind: 'default', theta: 10000 } as const)
+    const maxPositions = config.maxPositions ?? integer(json, 'model_max_length')
+    return {
+      architecture: 'baichuan',
+      ...ggufDecoderKeys({ ...config, rope, maxPositions }),
+      general: { 'baichuan.tensor_data_layout': 'Meta AI original pth' },
+    }
+  },
   modules(json) {
-    const { heads, headDim } = parseConfig(json)
+    const { heads, headDim, normHead } = parseConfig(json)
     const module = 'model.layers.*.self_attn.W_pack'
-    return ggufModules(
-      { ...names, [module]: [q, k, v] },
-      { rows: { [module]: ggufHeads(consecutive(heads, heads, heads), headDim, [true, true, false]) } },
+    const rows = { [module]: ggufHeads(consecutive(heads, heads, heads), headDim, [true, true, false]) }
+    // llama.cpp multiplies by the rows of the head as they lie in the file.
+    return ggufModules({ ...names, [module]: [q, k, v] }, { rows }).map((one) =>
+      normHead && one.module === 'lm_head' ? { ...one, unit: true } : one,
     )
   },
 }

@@ -7,7 +7,9 @@ import {
   ggufVocabulary,
   grouped,
   inOneTensor,
+  integer,
   metadataError,
+  notInGguf,
 } from '@ift/core/model'
 import { parseConfig } from './config.js'
 
@@ -30,6 +32,28 @@ export const gguf: GgufMapping = {
       layer_norm_epsilon: needed('attention.layer_norm_epsilon'),
       bos_token_id: ggufTokenId(facts, 'bos'),
       eos_token_id: ggufTokenId(facts, 'eos'),
+    }
+  },
+  describe(json) {
+    const { vocabSize, hidden, layers, heads, eps, residualAfterNorm } = parseConfig(json)
+    if (residualAfterNorm)
+      throw notInGguf(
+        'apply_residual_connection_post_layernorm',
+        true,
+        'llama.cpp adds to what the norms take.',
+      )
+    return {
+      architecture: 'bloom',
+      keys: {
+        vocab_size: { u32: vocabSize },
+        context_length: { u32: integer(json, 'seq_length', 2048) },
+        embedding_length: { u32: hidden },
+        block_count: { u32: layers },
+        feed_forward_length: { u32: 4 * hidden },
+        'attention.head_count': { u32: heads },
+        'attention.head_count_kv': { u32: heads },
+        'attention.layer_norm_epsilon': { f32: eps },
+      },
     }
   },
   modules(json) {

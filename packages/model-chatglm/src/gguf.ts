@@ -1,5 +1,15 @@
 import type { GgufFacts, GgufMapping, GgufModule } from '@ift/core'
-import { ggufDecoderConfig, ggufKeys, ggufModules, llamaGgufNames, type GgufNameTable } from '@ift/core/model'
+import {
+  ggufDecoderConfig,
+  ggufDecoderKeys,
+  ggufKeys,
+  ggufModules,
+  llamaGgufNames,
+  notInGguf,
+  type GgufNameTable,
+} from '@ift/core/model'
+import { isChatGlm1 } from './chatglm1-config.js'
+import { parseChatGlm, parseGlm } from './config.js'
 
 /** config.json in the form of ChatGLM's own code. */
 function ownConfig(facts: GgufFacts): Record<string, unknown> {
@@ -68,5 +78,20 @@ function hfModules({ model_type: type }: Readonly<Record<string, unknown>>): rea
 export const gguf: GgufMapping = {
   architectures: ['chatglm', 'glm4'],
   config: (facts) => (facts.shapes.has('blk.0.attn_qkv.weight') ? ownConfig(facts) : hfConfig(facts)),
+  describe(json) {
+    const own = json['model_type'] === 'chatglm'
+    if (own && isChatGlm1(json))
+      throw notInGguf(
+        'position_encoding_2d',
+        true,
+        'llama.cpp reads no prompt in both directions, with positions in two dimensions, as ChatGLM-6B does.',
+      )
+    const config = own ? parseChatGlm(json) : parseGlm(json)
+    const rope = { kind: 'default', theta: config.ropeTheta } as const
+    return {
+      architecture: config.outputNorms ? 'glm4' : 'chatglm',
+      ...ggufDecoderKeys({ ...config, rope }),
+    }
+  },
   modules: (json) => (json['model_type'] === 'chatglm' ? ownModules : hfModules(json)),
 }

@@ -7,6 +7,7 @@ import {
   learn,
   messageText,
   promptMessages,
+  sourcesOf,
   toLastAnswer,
   toMessages,
   toRounds,
@@ -15,8 +16,10 @@ import {
   type MessagesExample,
   type PromptTemplate,
   type Segment,
+  type TemplateProgram,
   type ToolCall,
 } from '@ift/core'
+import { firstProgram, roleProgram, secondProgram } from './programs.js'
 import { pythonCall, pythonJson } from './python-calls.js'
 
 const given = (text: string, role: Segment['role'] = 'template'): Segment => ({ role, text, trained: false })
@@ -36,6 +39,7 @@ function glmTemplate(
   prefix: readonly string[],
   stop: readonly string[],
   write: (messages: readonly Message[], open: boolean, tools: unknown) => readonly Segment[],
+  program: TemplateProgram,
 ): PromptTemplate {
   const start = prefix.map(special)
   return {
@@ -52,6 +56,7 @@ function glmTemplate(
         segment.trained ? { ...segment, trained: false } : segment,
       ),
     stop,
+    sources: sourcesOf(program),
   }
 }
 
@@ -92,35 +97,42 @@ export const chatglm1: PromptTemplate = {
   },
   prompt: (example) => [...firstPrompt(promptMessages(example)), ...blank],
   stop: [],
+  sources: sourcesOf(firstProgram('[gMASK]<sop>')),
 }
 
 /** ChatGLM2: "[gMASK]sop[Round 1]\n\n问：…\n\n答：…\n\n[Round 2]…". It has no system role: such a text stands in front. */
-export const chatglm2 = glmTemplate('chatglm2', ['[gMASK]', 'sop'], [], (messages, open) => {
-  const segments: Segment[] = []
-  let round = 0
-  let inAnswer = false
-  for (const message of messages) {
-    const text = messageText(message)
-    if (message.role === 'system') {
-      segments.push(given(text, 'system'), given('\n\n'))
-      continue
+export const chatglm2 = glmTemplate(
+  'chatglm2',
+  ['[gMASK]', 'sop'],
+  [],
+  (messages, open) => {
+    const segments: Segment[] = []
+    let round = 0
+    let inAnswer = false
+    for (const message of messages) {
+      const text = messageText(message)
+      if (message.role === 'system') {
+        segments.push(given(text, 'system'), given('\n\n'))
+        continue
+      }
+      if (message.role === 'assistant') {
+        // An answer follows 答：, which an answer without a question lacks.
+        if (!inAnswer) segments.push(given(`[Round ${++round}]\n\n问：\n\n答：`))
+        segments.push(...answerOf(message, [answered(text)]), given('\n\n'))
+        inAnswer = false
+        continue
+      }
+      // Two questions in a row: the first was not answered.
+      if (inAnswer) segments.push(given('\n\n'))
+      segments.push(given(`[Round ${++round}]\n\n问：`), given(text, message.role), given('\n\n答：'))
+      inAnswer = true
     }
-    if (message.role === 'assistant') {
-      // An answer follows 答：, which an answer without a question lacks.
-      if (!inAnswer) segments.push(given(`[Round ${++round}]\n\n问：\n\n答：`))
-      segments.push(...answerOf(message, [answered(text)]), given('\n\n'))
-      inAnswer = false
-      continue
-    }
-    // Two questions in a row: the first was not answered.
-    if (inAnswer) segments.push(given('\n\n'))
-    segments.push(given(`[Round ${++round}]\n\n问：`), given(text, message.role), given('\n\n答：'))
-    inAnswer = true
-  }
-  // The separator stands between rounds only.
-  if (!open && messages.at(-1)?.role === 'assistant') segments.pop()
-  return segments
-})
+    // The separator stands between rounds only.
+    if (!open && messages.at(-1)?.role === 'assistant') segments.pop()
+    return segments
+  },
+  secondProgram,
+)
 
 /** What ChatGLM3 and GLM-4 call the roles. */
 const roles = {
@@ -187,6 +199,7 @@ export const chatglm3 = glmTemplate(
   ['[gMASK]', 'sop'],
   [roles.user, roles.tool],
   byRole(chatglm3Format),
+  roleProgram('[gMASK]sop', chatglm3Format.lead),
 )
 
 const glm4Format: RoleFormat = {
@@ -206,4 +219,10 @@ const glm4Format: RoleFormat = {
 }
 
 /** GLM-4: "[gMASK]<sop><|user|>\n…<|assistant|>\n…", a call "<|assistant|>name\n{…}". */
-export const glm4 = glmTemplate('glm4', ['[gMASK]', '<sop>'], [roles.user, roles.tool], byRole(glm4Format))
+export const glm4 = glmTemplate(
+  'glm4',
+  ['[gMASK]', '<sop>'],
+  [roles.user, roles.tool],
+  byRole(glm4Format),
+  roleProgram('[gMASK]<sop>', glm4Format.lead),
+)

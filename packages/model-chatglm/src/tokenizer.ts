@@ -138,6 +138,7 @@ async function loadSentencePiece(
   return createTokenizer({
     json: { ...json, added_tokens: [...json.added_tokens, ...added] },
     file,
+    pieces: () => model.pieces,
     // The names that a config may give are those of the pieces.
     settings: { ...settings, names: {}, added: settings.added.filter(({ id }) => id < model.pieces.length) },
     own: {

@@ -1,8 +1,35 @@
 import type { GgufMapping } from '@ift/core'
-import { ggufDecoderConfig, ggufKeys, ggufModules, headNormGgufNames, llamaGgufNames } from '@ift/core/model'
+import {
+  ggufDecoderConfig,
+  ggufDecoderKeys,
+  ggufKeys,
+  ggufModules,
+  headNormGgufNames,
+  integer,
+  llamaGgufNames,
+  notInGguf,
+  type ConfigJson,
+} from '@ift/core/model'
+import { parseGemma, parseGemma3, type GemmaConfig } from './config.js'
 
 /** Files have the factors of the norms, the family what is added to 1. */
 const added = (module: string) => (/norm$/.test(module) ? 1 : undefined)
+
+/** Keys that both generations have. Their graphs know no biases and no head of its own. */
+function keysOf(json: ConfigJson, config: GemmaConfig) {
+  if (config.attentionBias) throw notInGguf('attention_bias', true, 'llama.cpp knows no biases of a Gemma.')
+  if (!config.tieWordEmbeddings)
+    throw notInGguf(
+      'tie_word_embeddings',
+      false,
+      'llama.cpp multiplies by the embedding at the end of a Gemma.',
+    )
+  const { headDim } = config
+  const maxPositions = integer(json, 'max_position_embeddings', config.third ? 131072 : 8192)
+  const { keys, tables } = ggufDecoderKeys({ ...config, maxPositions })
+  const lengths = { 'attention.key_length': { u32: headDim }, 'attention.value_length': { u32: headDim } }
+  return { keys: { ...keys, ...lengths }, ...(tables === undefined ? {} : { tables }) }
+}
 
 /** Names and keys of llama.cpp's `gemma` architecture. */
 export const gguf: GgufMapping = {
@@ -12,11 +39,14 @@ export const gguf: GgufMapping = {
     ...ggufDecoderConfig(facts),
     hidden_activation: 'gelu_pytorch_tanh',
   }),
+  describe: (json) => ({ architecture: 'gemma', ...keysOf(json, parseGemma(json)) }),
   modules: () => ggufModules(llamaGgufNames, { added }),
 }
 
 /** Layers of the model whose scores are not divided by the root of the dimensions of its heads (27B). */
 const otherScale = 62
+/** Of so many layers one sees the whole sequence. */
+const everyWhole = 6
 
 /**
  * Names and keys of llama.cpp's `gemma3` architecture. Most files do not say which layers see a window: five of six, as llama.cpp
@@ -45,6 +75,34 @@ export const gguf3: GgufMapping = {
       ...(window === undefined || window === 0
         ? { sliding_window_pattern: 1 }
         : { sliding_window: window, ...pattern }),
+    }
+  },
+  describe(json) {
+    const config = parseGemma3(json)
+    const { layers, hidden, heads, headDim, scale, local } = config
+    const expected = layers === otherScale ? hidden / heads : headDim
+    if (Math.abs(scale * Math.sqrt(expected) - 1) > 1e-6)
+      throw notInGguf('query_pre_attn_scalar', json['query_pre_attn_scalar'], `llama.cpp takes ${expected}.`)
+    const { keys, tables } = keysOf(json, config)
+    const windows = local.includes(true)
+    if (windows && local.some((one, i) => one !== ((i + 1) % everyWhole !== 0)))
+      throw notInGguf(
+        'layer_types',
+        json['layer_types'],
+        `llama.cpp takes every ${everyWhole}th layer as one that sees all.`,
+      )
+    return {
+      architecture: 'gemma3',
+      keys: {
+        ...keys,
+        ...(windows
+          ? {
+              'attention.sliding_window': { u32: integer(json, 'sliding_window', 4096) },
+              'rope.freq_base_swa': { f32: config.localRope.theta },
+            }
+          : {}),
+      },
+      ...(tables === undefined ? {} : { tables }),
     }
   },
   modules: () =>

@@ -1,11 +1,32 @@
 import type { GgufMapping } from '@ift/core'
-import { ggufDecoderConfig, ggufHeads, ggufModules, grouped } from '@ift/core/model'
-import { parseConfig2 } from './config.js'
+import {
+  consecutive,
+  ggufDecoderConfig,
+  ggufDecoderKeys,
+  ggufHeads,
+  ggufModules,
+  grouped,
+  llamaGgufNames,
+} from '@ift/core/model'
+import { parseConfig, parseConfig2 } from './config.js'
 
-/**
- * Names and keys of llama.cpp's `internlm2` architecture, which takes queries, keys and values apart. InternLM of the first generation has
- * none of its own.
- */
+/** InternLM of the first generation, which llama.cpp reads as a LLaMA with biases; what comes out of such a file is one. */
+export const ggufFirst: GgufMapping = {
+  architectures: [],
+  config: ggufDecoderConfig,
+  describe: (json) => ({ architecture: 'llama', ...ggufDecoderKeys(parseConfig(json)) }),
+  modules(json) {
+    const { heads, kvHeads, headDim } = parseConfig(json)
+    return ggufModules(llamaGgufNames, {
+      rows: {
+        'model.layers.*.self_attn.q_proj': ggufHeads(consecutive(heads), headDim, [true]),
+        'model.layers.*.self_attn.k_proj': ggufHeads(consecutive(kvHeads), headDim, [true]),
+      },
+    })
+  },
+}
+
+/** Names and keys of llama.cpp's `internlm2` architecture, which takes queries, keys and values apart. */
 export const gguf: GgufMapping = {
   architectures: ['internlm2'],
   config: (facts) => ({
@@ -13,6 +34,7 @@ export const gguf: GgufMapping = {
     ...ggufDecoderConfig(facts),
     bias: facts.shapes.has('blk.0.attn_q.bias'),
   }),
+  describe: (json) => ({ architecture: 'internlm2', ...ggufDecoderKeys(parseConfig2(json)) }),
   modules(json) {
     const { heads, kvHeads, headDim } = parseConfig2(json)
     return ggufModules(

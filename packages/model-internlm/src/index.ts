@@ -9,7 +9,7 @@ import {
 import { decoderShape, initializeDecoder, llamaRoles } from '@ift/core/model'
 import { plugin as tokenizers } from '@ift/tokenizers'
 import { parseConfig, parseConfig2, type InternLMConfig } from './config.js'
-import { gguf } from './gguf.js'
+import { gguf, ggufFirst } from './gguf.js'
 import { InternLMForCausalLM } from './internlm.js'
 import { InternLM2ForCausalLM } from './internlm2.js'
 import { internlmChat } from './template.js'
@@ -47,6 +47,7 @@ export const internlm: ModelDefinition<InternLMConfig> = {
   // Base and chat models have the same files but for the weights.
   templateOf: ({ tokenizer, names }) =>
     isChat(names) && tokenizer.specials.has('<eoa>') ? 'internlm' : 'alpaca',
+  gguf: ggufFirst,
   recipe,
 }
 

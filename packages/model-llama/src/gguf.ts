@@ -2,6 +2,7 @@ import type { GgufMapping } from '@ift/core'
 import {
   consecutive,
   ggufDecoderConfig,
+  ggufDecoderKeys,
   ggufHeads,
   ggufModules,
   llamaGgufNames,
@@ -19,6 +20,12 @@ export const gguf: GgufMapping = {
     attention_bias: facts.shapes.has('blk.0.attn_q.bias'),
     mlp_bias: facts.shapes.has('blk.0.ffn_gate.bias'),
   }),
+  describe(json) {
+    const config = parseConfig(json)
+    // Up to the window it is none, and llama.cpp has none.
+    const maxPositions = config.slidingWindow ?? config.maxPositions
+    return { architecture: 'llama', ...ggufDecoderKeys({ ...config, maxPositions }) }
+  },
   modules(json) {
     const { heads, kvHeads, headDim } = parseConfig(json)
     return ggufModules(llamaGgufNames, {

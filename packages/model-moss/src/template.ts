@@ -7,6 +7,7 @@ import {
   isInstruction,
   learn,
   promptMessages,
+  sourcesOf,
   said,
   special,
   toMessages,
@@ -15,6 +16,7 @@ import {
   type MessagesExample,
   type PromptTemplate,
   type Segment,
+  type TemplateProgram,
   type ToolCall,
 } from '@ift/core'
 
@@ -116,6 +118,20 @@ function write(messages: readonly Message[], tools: unknown): Segment[] {
   return segments
 }
 
+/** A conversation without plugins; a system message is one without a line end at its end. */
+const program: TemplateProgram = {
+  before: [{ when: 'system', then: [{ value: 'system' }, '\n'], otherwise: [metaInstruction] }],
+  each: [
+    { when: 'answered', then: ['\n'] },
+    {
+      when: 'assistant',
+      then: ['<|MOSS|>: ', { value: 'content' }, '<eom>'],
+      otherwise: ['<|Human|>: ', { value: 'content' }, '<eoh>\n'],
+    },
+  ],
+  after: [{ when: 'ask', then: ['<|MOSS|>:'] }],
+}
+
 /**
  * MOSS-moon-003-sft and its plugin version: a meta instruction, then "<|Human|>: …<eoh>\n<|MOSS|>: …<eom>\n" a round. An
  * assistant's calls are commands behind its thoughts, what a tool returns are results. A system message of the record
@@ -133,4 +149,5 @@ export const mossTemplate: PromptTemplate = {
     )
   },
   stop: ['<eom>', '<eoc>'],
+  sources: sourcesOf(program),
 }

@@ -1,5 +1,14 @@
 import type { GgufMapping } from '@ift/core'
-import { ggufDecoderConfig, ggufKeys, ggufModules, llamaGgufNames, ropeTables } from '@ift/core/model'
+import {
+  ggufDecoderConfig,
+  ggufDecoderKeys,
+  ggufKeys,
+  ggufModules,
+  integer,
+  llamaGgufNames,
+  ropeTables,
+} from '@ift/core/model'
+import { parseConfig } from './config.js'
 
 const {
   'model.layers.*.self_attn.q_proj': _q,
@@ -20,6 +29,21 @@ export const gguf: GgufMapping = {
       architectures: ['Phi3ForCausalLM'],
       ...ggufDecoderConfig(facts),
       sliding_window: window === undefined || window === 0 ? null : window,
+    }
+  },
+  describe(json) {
+    const config = parseConfig(json)
+    const maxPositions = integer(json, 'max_position_embeddings', 4096)
+    const { keys, tables } = ggufDecoderKeys({ ...config, maxPositions })
+    return {
+      architecture: 'phi3',
+      keys: {
+        ...keys,
+        'rope.scaling.original_context_length':
+          keys['rope.scaling.original_context_length'] ?? ({ u32: maxPositions } as const),
+        'attention.sliding_window': { u32: config.slidingWindow ?? 0 },
+      },
+      ...(tables === undefined ? {} : { tables }),
     }
   },
   modules: () =>

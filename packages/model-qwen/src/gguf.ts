@@ -1,5 +1,12 @@
 import type { GgufMapping } from '@ift/core'
-import { ggufDecoderConfig, ggufModules, headNormGgufNames, llamaGgufNames } from '@ift/core/model'
+import {
+  ggufDecoderConfig,
+  ggufDecoderKeys,
+  ggufModules,
+  headNormGgufNames,
+  llamaGgufNames,
+} from '@ift/core/model'
+import { parseConfig } from './config.js'
 
 /** Names and keys of llama.cpp's `qwen2` and `qwen3` architectures, which keep the rows of q and k in their order. */
 export const gguf: GgufMapping = {
@@ -12,6 +19,10 @@ export const gguf: GgufMapping = {
       ...config,
       ...(third ? { attention_bias: facts.shapes.has('blk.0.attn_q.bias') } : {}),
     }
+  },
+  describe(json) {
+    const config = parseConfig(json)
+    return { architecture: config.headNorms ? 'qwen3' : 'qwen2', ...ggufDecoderKeys(config) }
   },
   modules: () => ggufModules({ ...llamaGgufNames, ...headNormGgufNames }),
 }

@@ -5,6 +5,7 @@ import { policyOfFamily, policyOfPostProcessor, templateProcessing } from './pol
 import { savedConfig } from './saved-config.js'
 import { noSettings, type SpecialName, type TokenizerSettings } from './settings.js'
 import { addedToken, type AddedTokenJson, type TokenizerJson } from './tokenizer-json.js'
+import type { Piece } from './sentencepiece/model.js'
 import { BoundTokenizer } from './tokenizer.js'
 import { vocabularyOf } from './vocabulary.js'
 
@@ -19,6 +20,8 @@ export interface TokenizerParts {
   readonly json: TokenizerJson
   /** File that errors name. */
   readonly file: string
+  /** Pieces of the SentencePiece model that `json` was made from, where it was. */
+  readonly pieces?: () => readonly Piece[]
   readonly settings?: TokenizerSettings
   /** Values of the tokenizer's own file; the settings win where they name a token that exists. */
   readonly own?: {
@@ -177,6 +180,7 @@ export function createTokenizer(parts: TokenizerParts): Tokenizer {
   return new BoundTokenizer({
     json,
     file,
+    pieces: parts.pieces,
     vocabulary,
     bosId,
     eosId,

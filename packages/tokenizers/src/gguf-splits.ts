@@ -23,7 +23,8 @@ const blanks = '\\s+(?!\\S)|\\s+'
 const oneDigit = '\\p{N}'
 const threeDigits = '\\p{N}{1,3}'
 const lead = '[^\\r\\n\\p{L}\\p{N}]?'
-const gpt2Words = `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|${blanks}`
+/** How GPT-2 splits text. */
+export const gpt2Words = `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|${blanks}`
 
 const upper = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]'
 const lower = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'

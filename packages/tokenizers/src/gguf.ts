@@ -7,7 +7,8 @@ import { convertSentencePiece } from './sentencepiece/convert.js'
 import { pieceType, type Piece } from './sentencepiece/model.js'
 import { addedToken, type TokenizerJson } from './tokenizer-json.js'
 
-const glmSplits: ReadonlySet<string> = new Set(['chatglm-spm', 'chatglm-bpe', 'glm4'])
+/** Names for tokenizers of a GLM, which has tokens before every prompt. */
+export const glmSplits: ReadonlySet<string> = new Set(['chatglm-spm', 'chatglm-bpe', 'glm4'])
 const glmStarts = [
   ['[gMASK]', '<sop>'],
   ['[gMASK]', 'sop'],
@@ -87,9 +88,10 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
   const pre = typed('pre', 'a text', isText) ?? 'default'
   // What stands before every prompt of a GLM, which llama.cpp leaves to its templates.
   const start = glmStarts.find((texts) => glmSplits.has(pre) && texts.every((text) => tokens.includes(text)))
-  const assemble = (json: TokenizerJson, addBosDefault: boolean) =>
+  const assemble = (json: TokenizerJson, addBosDefault: boolean, pieces?: readonly Piece[]) =>
     createTokenizer({
       json,
+      ...(pieces && { pieces: () => pieces }),
       file,
       own: {
         bosId: idOf('bos_token_id') ?? null,
@@ -141,7 +143,7 @@ export function fromGgufMetadata(metadata: ReadonlyMap<string, unknown>, file = 
       // The converter asks for control pieces alone, and these of Baichuan's chats are user-defined ones.
       { specials: architecture === 'baichuan' ? tokens.filter((text) => /^<reserved_\d+>$/.test(text)) : [] },
     )
-    return assemble(architecture === 'phi3' ? takingBlanks(json) : json, model === 'llama')
+    return assemble(architecture === 'phi3' ? takingBlanks(json) : json, model === 'llama', pieces)
   }
   if (model !== 'gpt2')
     throw unsupported(file, key('model'), `"${String(model)}" is not supported, only llama, t5 and gpt2.`)

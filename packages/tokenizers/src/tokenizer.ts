@@ -4,6 +4,7 @@ import {
   IftError,
   type DecodeStream,
   type Encoding,
+  type GgufValue,
   type PromptFrame,
   type Strip,
   type Tokenizer,
@@ -21,12 +22,15 @@ import {
 import { Encoder } from './encoder.js'
 import { messageOf } from './errors.js'
 import { fingerprintOf } from './fingerprint.js'
+import { ggufKeysOf } from './gguf-keys.js'
+import type { Piece } from './sentencepiece/model.js'
 import type { TokenizerJson } from './tokenizer-json.js'
 
 export interface BoundTokenizerOptions {
   readonly json: TokenizerJson
   readonly file: string
   readonly vocabulary: readonly (string | undefined)[]
+  readonly pieces?: (() => readonly Piece[]) | undefined
   readonly bosId: number | null
   readonly eosId: number | null
   readonly addBos: boolean
@@ -132,6 +136,10 @@ export class BoundTokenizer implements Tokenizer {
 
   token(id: number): string | undefined {
     return this.#options.vocabulary[id]
+  }
+
+  gguf(rows: number, split?: string): Readonly<Record<string, GgufValue>> {
+    return ggufKeysOf({ ...this.#options, named: this.named }, rows, split)
   }
 
   async save(dir: string): Promise<string[]> {

@@ -3,15 +3,19 @@ export {
   ggufConfig,
   ggufGeneration,
   GgufNames,
+  ggufTensors,
   mapGguf,
   openGguf,
   toGgufValues,
+  writeGguf,
   type GgufFile,
   type GgufPlace,
+  type GgufTensorToWrite,
+  type GgufTensorValues,
 } from './gguf/index.js'
 export { saveModel, type SaveModelOptions } from './save-model.js'
 export type { BlockDType } from './blocks/index.js'
-export type { PlainDType, StoredDType } from './numbers.js'
+export { blockSize, encodeFloats, type PlainDType, type StoredDType, type WrittenDType } from './numbers.js'
 export {
   fromTensor,
   openSafetensors,

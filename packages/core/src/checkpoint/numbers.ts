@@ -1,5 +1,13 @@
 import type { FloatDType } from '@ift/tensor'
-import { blockFormats, decodeBlocks, formatOf, halfValues, type BlockDType } from './blocks/index.js'
+import {
+  blockFormats,
+  decodeBlocks,
+  encodeBlocks,
+  formatOf,
+  halfBits,
+  halfValues,
+  type BlockDType,
+} from './blocks/index.js'
 
 /** Element types of files, by their safetensors names, and the quantised ones of GGUF. */
 export type StoredDType = keyof typeof itemBytes | BlockDType
@@ -82,5 +90,32 @@ export function decodeFloats(bytes: Uint8Array, dtype: StoredDType): Float32Arra
     default:
       if (isBlock(dtype)) return decodeBlocks(bytes, dtype)
       throw new TypeError(`${dtype} holds no floats`)
+  }
+}
+
+/** The types that `encodeFloats` writes. */
+export type WrittenDType =
+  'F32' | 'F16' | 'BF16' | Extract<BlockDType, 'Q4_0' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K'>
+
+/** Values as the bytes of a type, little-endian, each rounded to the nearest; of blocks as many as are whole. */
+export function encodeFloats(values: Float32Array, dtype: WrittenDType): Uint8Array {
+  switch (dtype) {
+    case 'F32':
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    case 'F16':
+      return new Uint8Array(Uint16Array.from(values, halfBits).buffer)
+    case 'BF16': {
+      const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+      const upper = new Uint16Array(bits.length)
+      for (let i = 0; i < bits.length; i++) {
+        const word = bits[i]!
+        // A NaN stays one; all else goes to the nearest, ties to even.
+        upper[i] =
+          (word & 0x7fffffff) > 0x7f800000 ? (word >>> 16) | 64 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
+      }
+      return new Uint8Array(upper.buffer)
+    }
+    default:
+      return encodeBlocks(values, dtype)
   }
 }

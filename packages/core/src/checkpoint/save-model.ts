@@ -4,6 +4,7 @@ import {
   TiedLinear,
   type CausalLM,
   type FloatDType,
+  type Parameter,
   type QuantizedTensor,
 } from '@ift/tensor'
 import type { ModelDefinition } from '../contract/model.js'
@@ -79,6 +80,12 @@ function fromQuantized(name: string, source: QuantizedTensor, dtype: FloatDType)
   }
 }
 
+/** A parameter, rounded to `dtype`: one that is trained from its master, which is more exact; a quantised one written out. */
+export const fromParameter = (name: string, parameter: Parameter, dtype: FloatDType): TensorToWrite =>
+  parameter instanceof QuantizedParameter
+    ? fromQuantized(name, parameter.quantized, dtype)
+    : fromTensor(name, parameter.trainable ? parameter.master : parameter.value, dtype)
+
 /**
  * Writes a whole model in Hugging Face's layout: config.json, safetensors in shards, generation_config.json and the
  * tokenizer. Quantised layers are written as plain numbers. Parameters have their paths for names unless `names` has others; a tied head is not written twice. The folder
@@ -102,13 +109,8 @@ export async function saveModel(dir: string, options: SaveModelOptions): Promise
   delete config['quantization_config']
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n'
   const write = async (to: string) => {
-    // A trained parameter is more exact in its master.
     const tensors = [...model.namedParameters()].map(([path, parameter]) => {
-      const name = names?.get(path) ?? path
-      const tensor =
-        parameter instanceof QuantizedParameter
-          ? fromQuantized(name, parameter.quantized, dtype)
-          : fromTensor(name, parameter.trainable ? parameter.master : parameter.value, dtype)
+      const tensor = fromParameter(names?.get(path) ?? path, parameter, dtype)
       return definition?.transposed?.(path) === true ? turned(tensor) : tensor
     })
     await writeSharded(to, tensors, { maxShardBytes })

@@ -25,6 +25,32 @@ export interface GgufModule {
   readonly rows?: GgufRows
   /** What the file adds to every value: 1 in the norms of Gemma. */
   readonly added?: number
+  /** Rows are written with length 1, which the family gives them when it multiplies by them: the head of Baichuan2. */
+  readonly unit?: boolean
+}
+
+/** A value of a file's metadata; numbers say their type, lists have it. */
+export type GgufValue =
+  | string
+  | boolean
+  | { readonly u32: number }
+  | { readonly f32: number }
+  | readonly string[]
+  | readonly boolean[]
+  | Uint8Array
+  | Int32Array
+  | Float32Array
+
+/** What a file says of a model besides its weights and its tokens. */
+export interface GgufDescription {
+  /** general.architecture */
+  readonly architecture: string
+  /** Keys of the architecture, without its name in front. */
+  readonly keys: Readonly<Record<string, GgufValue>>
+  /** Keys that belong to no architecture, by their whole names. */
+  readonly general?: Readonly<Record<string, GgufValue>>
+  /** Tensors that are no weights, by their names: factors of rotary frequencies. */
+  readonly tables?: Readonly<Record<string, Float32Array>>
 }
 
 /** How a family's GGUF files map to its own layout, and back. */
@@ -35,6 +61,11 @@ export interface GgufMapping {
   readonly tables?: readonly string[]
   /** config.json of the model that a file describes. Throws IFT_MODEL_CONFIG naming the key. */
   config(facts: GgufFacts): Record<string, unknown>
+  /**
+   * What a file says of a model with this config.json, the way back of `config`. Throws IFT_EXPORT_UNSUPPORTED, naming the field, for what no
+   * file of the architecture can say: llama.cpp would read it and compute something else. Absent where files are only read.
+   */
+  describe?(config: Readonly<Record<string, unknown>>): GgufDescription
   /** Every module that has parameters, by config.json. */
   modules(config: Readonly<Record<string, unknown>>): readonly GgufModule[]
 }

@@ -1,3 +1,5 @@
+import type { GgufValue } from './gguf.js'
+
 /**
  * Token ids with the half-open range of UTF-16 code units that each came from. Both may be views of one array of the whole batch, which stays
  * in memory as long as one of them: copy (`slice`) what is kept longer than the batch.
@@ -68,6 +70,12 @@ export interface Tokenizer {
    * are known when absent.
    */
   bytes?(id: number): Uint8Array | null
+  /**
+   * What a GGUF file says of it: `tokenizer.ggml.*` for `rows` tokens, those of the embedding. `split` is llama.cpp's name for how it splits
+   * text (`tokenizer.ggml.pre`), where that is not to be found out. IFT_TOKENIZER_UNSUPPORTED for what llama.cpp has no word for. Absent where
+   * it is in no form that a file could hold.
+   */
+  gguf?(rows: number, split?: string): Readonly<Record<string, GgufValue>>
   /** Writes the files that make the tokenizer loadable again, by ift and by transformers. Returns their names. */
   save(dir: string): Promise<string[]>
 }

@@ -73,7 +73,7 @@ export {
   type SampleSource,
   type StoreCounts,
 } from './store/index.js'
-export { builtinTemplates, createChatTemplate } from './template/index.js'
+export { builtinTemplates, createChatTemplate, sourcesOf, type TemplateProgram } from './template/index.js'
 export { answerOf, exclude, learn, said, special, turnTemplate, type TurnWriter } from './template/turns.js'
 export { callsOf, functionsOf, writtenCalls, type ToolCall } from './tool-calls.js'
 export { withoutAnswer } from './unanswered.js'

@@ -37,6 +37,7 @@ export { fusedSwiglu, gateUpRows, type FusedGateStep } from './fused-gate.js'
 export { consecutive, fusedRows, grouped, splitFused, type FusedLayout } from './fused-rows.js'
 export {
   ggufDecoderConfig,
+  ggufDecoderKeys,
   ggufHeads,
   ggufKeys,
   ggufModules,
@@ -46,7 +47,9 @@ export {
   inOneTensor,
   llamaGgufNames,
   metadataError,
+  notInGguf,
   ropeTables,
+  type GgufDecoder,
   type GgufKeys,
   type GgufNameTable,
 } from './gguf/index.js'

@@ -2,6 +2,7 @@ import type {
   BackendDefinition,
   ConstraintDefinition,
   DatasetDefinition,
+  ExportDefinition,
   ModelDefinition,
   OptimizerDefinition,
   PeftMethod,
@@ -66,6 +67,8 @@ export const defineTemplate = definer<PromptTemplate>('template', (hooks) => hoo
 export const defineTokenizer = definer<TokenizerDefinition>('tokenizer', (hooks) => hooks.tokenizer)
 /** A kind of constraint on answers. */
 export const defineConstraint = definer<ConstraintDefinition>('constraint', (hooks) => hooks.constraint)
+/** A format that models are exported to. */
+export const defineExport = definer<ExportDefinition>('export', (hooks) => hooks.export)
 /** A kind of device. */
 export const defineBackend = definer<BackendDefinition>('backend', (hooks) => hooks.backend)
 

@@ -46,6 +46,7 @@ export const providesSchema = z.strictObject({
   template: words.default([]),
   tokenizer: words.default([]),
   constraint: words.default([]),
+  export: named(z.strictObject({ description: z.string().max(1000) })),
   backend: named(
     z.strictObject({
       /** `device: auto` tries the highest first, and none without it. */

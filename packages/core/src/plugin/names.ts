@@ -13,6 +13,7 @@ export const infixes: readonly (readonly [Noun, string])[] = [
   ['template', 'template'],
   ['tokenizer', 'tokenizer'],
   ['constraint', 'constraint'],
+  ['export', 'export'],
   ['backend', 'kernels'],
 ]
 

@@ -17,7 +17,7 @@ export interface Known {
 }
 
 /** What kinds are called in messages. */
-const labels: Partial<Record<PluginKind, string>> = { peft: 'method', backend: 'device' }
+const labels: Partial<Record<PluginKind, string>> = { peft: 'method', backend: 'device', export: 'format' }
 export const labelOf = (kind: PluginKind): string => labels[kind] ?? kind
 
 /** `name (package)` where the package is not the one that is named after it. */

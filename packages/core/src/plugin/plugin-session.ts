@@ -3,6 +3,7 @@ import type {
   BackendDefinition,
   ConstraintDefinition,
   DatasetDefinition,
+  ExportDefinition,
   ModelDefinition,
   OptimizerDefinition,
   PeftMethod,
@@ -127,6 +128,10 @@ export class PluginSession implements PluginHost {
 
   constraint(name: string): Promise<ConstraintDefinition> {
     return this.#lookup('constraint', name, this.hooks.constraint)
+  }
+
+  export(name: string): Promise<ExportDefinition> {
+    return this.#lookup('export', name, this.hooks.export)
   }
 
   backend(name: string): Promise<BackendDefinition> {

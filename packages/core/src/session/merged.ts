@@ -28,13 +28,20 @@ const text =
   'Below is an instruction that describes a task. Write a response that completes it.\n' +
   'List 3 prime numbers above 100, and say why 91 = 7 * 13 is none of them.'
 
-/** Logits of a short text, [tokens, vocab]. */
+/** The tokens of a short text, as many as a model reads. */
+export async function probeIds(open: Pick<OpenModel, 'peft' | 'tokenizer' | 'shape'>): Promise<Int32Array> {
+  const { peft, tokenizer, shape } = open
+  const { ids } = await tokenizer.encode(text)
+  return ids.subarray(0, Math.min(64, positionsLeft(virtualLength(peft), shape) ?? 64))
+}
+
+/** Logits of tokens, [tokens, vocab]; of `probeIds` when absent. */
 export async function probeLogits(
   open: Pick<OpenModel, 'backend' | 'model' | 'peft' | 'tokenizer' | 'shape'>,
+  given?: Int32Array,
 ): Promise<Float32Array> {
-  const { backend, model, peft, tokenizer, shape } = open
-  const encoded = await tokenizer.encode(text)
-  const ids = encoded.ids.subarray(0, Math.min(64, positionsLeft(virtualLength(peft), shape) ?? 64))
+  const { backend, model, peft } = open
+  const ids = given ?? (await probeIds(open))
   const logits = noGrad(() =>
     scope(() => {
       const whole = { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) }

@@ -6,6 +6,7 @@ export {
   type DatasetConformanceOptions,
 } from './dataset.js'
 export { inputBehind, logitsOf, lossAndGradients, packedInput, type Ids } from './forward.js'
+export { compileTemplate } from '../data/template/jinja/index.js'
 export { engineOver, greedyIds } from './answers.js'
 export { optimizerConformance, optimizersOf, type OptimizerConformanceOptions } from './optimizer.js'
 export { TrainingSteps, type TrainingStepsOptions } from './training-steps.js'

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { TokenizerDefinition } from '@ift/core'
 import { createTokenizer } from '../assemble.js'
 import { corrupt, kindOf } from '../errors.js'
+import { parseSentencePiece } from '../sentencepiece/model.js'
 import { parseObject, readOptional, readSettings } from '../settings.js'
 import { addedToken, type AddedTokenJson, type TokenizerJson } from '../tokenizer-json.js'
 import { exists, missing } from './files.js'
@@ -81,6 +82,12 @@ export const tokenizerJson: TokenizerDefinition = {
     if (!bytes) throw missing(dir, [name])
     const files = new Map<string, Uint8Array>([[name, bytes]])
     if (original) files.set('tokenizer.model', original)
-    return createTokenizer({ json: parseTokenizerJson(bytes, file), file, settings, files })
+    return createTokenizer({
+      json: parseTokenizerJson(bytes, file),
+      file,
+      settings,
+      files,
+      ...(original && { pieces: () => parseSentencePiece(original, join(dir, 'tokenizer.model')).pieces }),
+    })
   },
 }

@@ -30,6 +30,7 @@ export const sentencePiece: TokenizerDefinition = {
     return createTokenizer({
       json,
       file,
+      pieces: () => model.pieces,
       settings,
       own: { bosId: model.bosId, eosId: model.eosId, addBos, addEos, names: namesOf(model) },
       files: new Map([[name, bytes]]),

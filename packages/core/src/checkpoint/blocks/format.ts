@@ -11,4 +11,9 @@ export interface BlockFormat {
    * bit for bit: an f16 scale times the whole numbers that multiply it is exact in f32, and only the last operation rounds.
    */
   decode(bytes: Uint8Array, at: number, values: Float32Array, to: number): void
+  /**
+   * Writes the block of the values from element `from` on to the bytes at `at`; absent for formats that are only read. Blocks of 32 are
+   * those of llama.cpp's reference bit for bit (as of the package gguf); the scales of blocks of 256 are searched for as it does.
+   */
+  encode?(values: Float32Array, from: number, bytes: Uint8Array, at: number): void
 }

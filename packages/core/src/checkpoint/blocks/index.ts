@@ -1,3 +1,4 @@
+import { IftError } from '@ift/tensor'
 import type { BlockFormat } from './format.js'
 import { iq4_nl } from './iq4_nl.js'
 import { iq4_xs } from './iq4_xs.js'
@@ -41,5 +42,16 @@ export function decodeBlocks(bytes: Uint8Array, dtype: BlockDType): Float32Array
     format.decode(bytes, at, values, to)
   return values
 }
+
+/** Blocks of values, as many as are whole. IFT_EXPORT_UNSUPPORTED for a format that is only read. */
+export function encodeBlocks(values: Float32Array, dtype: BlockDType): Uint8Array {
+  const format = formatOf(dtype)
+  if (format.encode === undefined)
+    throw new IftError('IFT_EXPORT_UNSUPPORTED', `${dtype} is read, and not written.`)
+  const bytes = new Uint8Array((values.length / format.size) * format.bytes)
+  for (let from = 0, at = 0; at < bytes.length; from += format.size, at += format.bytes)
+    format.encode(values, from, bytes, at)
+  return bytes
+}
 export type { BlockFormat } from './format.js'
-export { halfValues } from './halves.js'
+export { halfBits, halfValues } from './halves.js'

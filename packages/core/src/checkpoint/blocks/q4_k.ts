@@ -1,6 +1,9 @@
 import type { BlockFormat } from './format.js'
 import { halfAt } from './halves.js'
 import { minOf, scaleOf } from './k-scales.js'
+import { encodeGroups } from './k-search.js'
+
+const fourBits = { most: 15, first: -1, steps: 20 }
 
 /**
  * d · scale · q - dmin · min for each 32 elements: f16 d, f16 dmin, 12 bytes of scales and mins, 128 bytes q, of which each 32 hold one
@@ -21,5 +24,11 @@ export const q4_k: BlockFormat = {
       const first = to + group * 32
       for (let i = 0; i < 32; i++) values[first + i] = scale * ((bytes[from + i]! >>> shift) & 15) - min
     }
+  },
+  encode(values, from, bytes, at) {
+    const q = encodeGroups(values, from, bytes, at, fourBits)
+    for (let pair = 0; pair < 4; pair++)
+      for (let i = 0; i < 32; i++)
+        bytes[at + 16 + 32 * pair + i] = q[64 * pair + i]! | (q[64 * pair + 32 + i]! << 4)
   },
 }

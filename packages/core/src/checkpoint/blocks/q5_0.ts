@@ -1,5 +1,6 @@
 import type { BlockFormat } from './format.js'
-import { halfAt } from './halves.js'
+import { halfAt, putHalf } from './halves.js'
+import { inverseOf, largestOf, putFiveBits, roundedUp } from './plain-scale.js'
 
 /** d · (q - 16): f16 d, 4 bytes with the fifth bits of all elements in order, 16 bytes of low bits as in Q4_0. */
 export const q5_0: BlockFormat = {
@@ -15,5 +16,11 @@ export const q5_0: BlockFormat = {
       values[to + i] = d * (((byte & 15) | (low << 4)) - 16)
       values[to + i + 16] = d * (((byte >>> 4) | (high << 4)) - 16)
     }
+  },
+  encode(values, from, bytes, at) {
+    const d = Math.fround(largestOf(values, from) / -16)
+    const inverse = inverseOf(d)
+    putHalf(bytes, at, d)
+    putFiveBits(bytes, at + 2, (i) => roundedUp(Math.fround(values[from + i]! * inverse), 16.5, 31))
   },
 }

@@ -1,4 +1,6 @@
 export { openGguf, type GgufFile } from './header.js'
 export { ggufConfig, ggufGeneration, mapGguf } from './map.js'
 export { GgufNames, toGgufValues, type GgufPlace } from './names.js'
+export { ggufTensors, type GgufTensorValues } from './model-tensors.js'
 export { firstPart, openGgufParts } from './parts.js'
+export { writeGguf, type GgufTensorToWrite } from './write.js'

@@ -59,13 +59,14 @@ export class GgufNames {
  * are of a parameter with so many rows.
  */
 export function toGgufValues(
-  { names, rows, added }: GgufModule,
+  { names, rows, added, unit }: GgufModule,
   values: Float32Array,
   rowCount: number,
 ): Float32Array[] {
   const cols = values.length / rowCount
   const moved = new Float32Array(values.length)
   const order = rows?.order()
+  if (unit === true) values = unitRows(values, cols)
   for (let row = 0; row < rowCount; row++)
     moved.set(values.subarray(row * cols, (row + 1) * cols), (order?.[row] ?? row) * cols)
   if (added !== undefined) for (let i = 0; i < moved.length; i++) moved[i] = moved[i]! + added
@@ -75,4 +76,16 @@ export function toGgufValues(
     at += size
     return moved.subarray(at - size, at)
   })
+}
+
+/** Rows with length 1; one of zeros stays as it is. */
+export function unitRows(values: Float32Array, cols: number): Float32Array {
+  const scaled = new Float32Array(values.length)
+  for (let from = 0; from < values.length; from += cols) {
+    let squares = 0
+    for (let i = from; i < from + cols; i++) squares += values[i]! ** 2
+    const length = Math.sqrt(squares) || 1
+    for (let i = from; i < from + cols; i++) scaled[i] = values[i]! / length
+  }
+  return scaled
 }

@@ -14,6 +14,11 @@ const types = new Map<number, StoredDType>([
   ...Object.entries(blockFormats).map(([name, { type }]) => [type, name as StoredDType] as const),
 ])
 
+const numbers = new Map([...types].map(([number, dtype]) => [dtype, number]))
+
+/** The number of a type that files may have. */
+export const typeNumber = (dtype: StoredDType): number => numbers.get(dtype)!
+
 /** Types of ggml that are not read: those of three bits and less that need tables, those of products, those of other machines. */
 const others: Readonly<Record<number, string>> = {
   4: 'Q4_2',

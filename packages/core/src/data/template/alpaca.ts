@@ -6,6 +6,7 @@ import {
   type MessagesExample,
   type Segment,
 } from '../../contract/data.js'
+import { sourcesOf, type TemplateProgram } from './sources/index.js'
 import { exclude, given, learn, said, special } from './turns.js'
 
 const withInput =
@@ -57,6 +58,33 @@ const conversationOf = (example: InstructionExample | MessagesExample): Conversa
   return toRounds(example)
 }
 
+/** The same for a conversation, whose questions have no input. */
+const program: TemplateProgram = {
+  before: [
+    { when: 'system', then: [{ value: 'system' }, '\n\n'] },
+    { when: 'rounds', then: [`${dialogue}\n\n`], otherwise: [`${withoutInput}\n\n`] },
+  ],
+  each: [
+    {
+      when: 'assistant',
+      then: [
+        ' ',
+        { value: 'content' },
+        { when: 'rounds', then: [{ when: 'last', then: [], otherwise: ['\n'] }], otherwise: [' '] },
+        { token: 'eos' },
+      ],
+      otherwise: [
+        {
+          when: 'rounds',
+          then: ['### Human: ', { value: 'content' }, '\n', { token: 'eos' }, '### Assistant:'],
+          otherwise: ['### Instruction:\n', { value: 'content' }, '\n\n### Response:'],
+        },
+      ],
+    },
+  ],
+  after: [],
+}
+
 /**
  * Stanford Alpaca's two prompts, as the original platform trained them: with an input or without one, which the empty
  * string decides (white space counts as an input), then one space, the output, one space and the end token. The answer
@@ -83,6 +111,7 @@ export const alpaca: PromptTemplate = {
     return given(open(example, conversationOf(example)))
   },
   stop: [],
+  sources: sourcesOf(program),
 }
 
 function open(example: InstructionExample | MessagesExample, conversation: Conversation | null): Segment[] {

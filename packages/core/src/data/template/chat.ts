@@ -249,6 +249,8 @@ export function createChatTemplate(
   return {
     name: options.name ?? 'chat',
     source,
+    // What is known of it is its Jinja.
+    sources: { jinja: () => source, go: () => null },
     stop: [],
     render(example, trainOn: TrainOn) {
       const all = toMessages(example)

@@ -7,6 +7,7 @@ import { llama3 } from './llama3.js'
 import { completion, plain } from './plain.js'
 import { vicuna } from './vicuna.js'
 
+export { sourcesOf, type TemplateProgram } from './sources/index.js'
 export { createChatTemplate } from './chat.js'
 export { alpaca, belle, chatml, completion, llama2, llama3, plain, vicuna }
 

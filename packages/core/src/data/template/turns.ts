@@ -1,4 +1,5 @@
 import { messageText, promptMessages, toMessages } from '../conversation.js'
+import { sourcesOf, turnProgram } from './sources/index.js'
 import type { PromptTemplate, TrainOn } from '../../contract/template.js'
 import type { Message, Segment } from '../../contract/data.js'
 
@@ -82,6 +83,10 @@ export function turnTemplate(name: string, writer: TurnWriter): PromptTemplate {
     name,
     render: (example, trainOn) => learn(write(toMessages(example)), trainOn),
     prompt: (example) => given([...write(promptMessages(example)), ...writer.open]),
+    get sources() {
+      const program = turnProgram(writer)
+      return program === null ? undefined : sourcesOf(program)
+    },
     stop: writer.stop ?? [],
   }
 }

@@ -1,5 +1,6 @@
 export { ggufDecoderConfig } from './decoder-config.js'
-export { ggufKeys, ggufTokenId, ggufVocabulary, metadataError, type GgufKeys } from './metadata.js'
+export { ggufDecoderKeys, type GgufDecoder } from './decoder-keys.js'
+export { ggufKeys, ggufTokenId, ggufVocabulary, metadataError, notInGguf, type GgufKeys } from './metadata.js'
 export { ggufModules, headNormGgufNames, llamaGgufNames, type GgufNameTable } from './modules.js'
 export { ropeTables } from './rope.js'
 export { ggufHeads, inOneTensor } from './rows.js'

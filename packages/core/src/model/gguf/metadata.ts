@@ -15,6 +15,14 @@ export const metadataError = (key: string, expected: string, found: unknown, hin
     hint,
   )
 
+/** `IFT_EXPORT_UNSUPPORTED`: what of config.json no file of the architecture says, or llama.cpp does not compute. */
+export const notInGguf = (field: string, found: unknown, why: string, hint?: string): IftError =>
+  new IftError(
+    'IFT_EXPORT_UNSUPPORTED',
+    `This model has no GGUF file: config.json has ${field} ${excerpt(found)}, and ${why}`,
+    hint ?? 'Export it as npx ift export hf DIR, or answer with it: npx ift serve',
+  )
+
 /** Keys of a file's architecture, without its name. */
 export interface GgufKeys {
   readonly architecture: string

@@ -1,0 +1,37 @@
+import { verb } from '@ift/core'
+import { exportModel } from './export-model.js'
+import { verifyWithLlama } from './verify.js'
+
+export const exportVerb = verb({
+  name: 'export',
+  description: 'Write a model or adapter as another engine reads it.',
+  example: 'npx ift export gguf ./model.gguf --adapter ./run/adapter --type q8_0',
+  help: 'Formats and what each engine reads: docs/export.md. What is written is read back and compared.',
+  config: ['weights', 'adapter', 'template', 'tokenizer', 'quantize', 'dtype', 'device'],
+  operands: {
+    format: { description: 'gguf, or a format of a package', required: true },
+    out: { description: 'file or folder to write', required: true },
+  },
+  options: {
+    type: { type: 'string', description: 'gguf: f32, f16 (default), bf16, q8_0, q6_k, q5_0, q4_k_m or q4_0' },
+    pre: {
+      type: 'string',
+      value: 'name',
+      description: "gguf: llama.cpp's name for how the tokenizer splits text",
+    },
+    verify: {
+      type: 'boolean',
+      description: 'run llama.cpp (npm i -D node-llama-cpp) on what was written and compare its answer',
+    },
+  },
+  async run({ terminal, session, operands, options }) {
+    const note = (text: string) => {
+      terminal.note(text)
+    }
+    const { format, out } = operands
+    const result = await exportModel(session, { format, out, options }, note)
+    const verified = !options.verify || (await verifyWithLlama(result, note))
+    if (result.next !== undefined) note(result.next)
+    return (result.difference?.fits ?? true) && verified ? 0 : 1
+  },
+})
