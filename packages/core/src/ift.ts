@@ -35,7 +35,7 @@ import type { RunData } from './session/run-data.js'
 import { newestAdapter } from './session/find-run.js'
 import type { RecordSource } from './session/record-source.js'
 import { probeLogits, type Merged } from './session/merged.js'
-import { adapterDirsOf, openModelFiles, type ModelFiles } from './session/model-files.js'
+import { adapterDirsOf, openModelFiles, recordedQuantize, type ModelFiles } from './session/model-files.js'
 import { modelRecord, openModel, type OpenModel, type OpenOptions } from './session/open-model.js'
 import { modelInputs } from './session/run-inputs.js'
 import { attachSum, saveSum, sumAdapters, type SumOptions } from './session/sum-adapters.js'
@@ -302,7 +302,8 @@ export class Ift extends PluginSession {
 
   /**
    * Folds the adapter of the config into its base, in f32, and writes the model in Hugging Face's layout. The base is the one
-   * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`. Of several
+   * that the adapter was trained on: of a quantised one the values of its codes, unless the config says `quantize: 'none'`; of blocks of
+   * a file always their values. Of several
    * adapters their sum is folded in, with the weights that `sum` gives.
    */
   async merge(out: string, sum?: SumOptions): Promise<Merged> {
@@ -330,7 +331,7 @@ export class Ift extends PluginSession {
     for (const [i, value] of before.entries())
       logitDifference = Math.max(logitDifference, Math.abs(value - after[i]!))
     await saveModel(dir, { ...open, configJson: open.json, record: modelRecord(open) })
-    return { dir, quantize: open.quantize, dtype: open.dtype, logitDifference }
+    return { dir, quantize: recordedQuantize(open.quantize), dtype: open.dtype, logitDifference }
   }
 
   /** Writes the weighted sum of the adapters of the config as an adapter. Of the base no tensor is read. */

@@ -11,6 +11,7 @@ export class CpuBackend extends NativeBackend<Addon> {
   readonly name = 'cpu'
   readonly device: DeviceInfo
   readonly quantizedRows = 32
+  readonly blocks = this.blockKernels()
   #comm: Communicator | null = null
   #invariantRows = false
 

@@ -92,7 +92,7 @@ describe.each(Object.keys(open))('%s', (device) => {
       }
       backend.quantize(ours, upload(backend, bytes(`${name}.weight`)), 'f32')
       expect(await read(backend, ours.codes, part('codes').length)).toEqual(part('codes'))
-      const scales = await read(backend, ours.scales, part('scales').length)
+      const scales = await read(backend, ours.scales!, part('scales').length)
       if (ours.groups === null) expect(scales).toEqual(part('scales'))
       else {
         expect(scales).toEqual(part('nearest'))

@@ -147,7 +147,10 @@ function refuseFixed(
   const refuse = (why: string, hint: string) =>
     new IftError('IFT_PEFT_OPTIONS', `peft.init: ${options.init} changes the base weights, and ${why}.`, hint)
   if (weight instanceof QuantizedParameter)
-    throw refuse(`"${path}" is held in ${weight.format}`, 'Leave out peft.init, or quantize.')
+    throw refuse(
+      `"${path}" is held in ${weight.format}`,
+      'Leave out peft.init, or load the base with quantize: none.',
+    )
   if (sharesTable)
     throw refuse(`"${path}" shares them with the embedding`, 'Leave out peft.init, or this layer.')
   if (r > Math.min(inFeatures, outFeatures))

@@ -1,6 +1,7 @@
 import type { Buf } from './backend/buffer.js'
 import type { Communicator } from './backend/communicator.js'
 import type { Kernels } from './backend/kernels.js'
+import type { BlockKernels } from './backend/quantized.js'
 import type { FloatDType } from './dtype.js'
 
 export * from './backend/attention.js'
@@ -69,6 +70,8 @@ export interface Backend extends Kernels {
   invariantRows?: boolean
   /** Most rows of x that `quantizedProduct` takes where rows are not invariant: 16 where the device does not say. */
   readonly quantizedRows?: number
+  /** Absent on devices for which the blocks of GGUF files are written out. */
+  readonly blocks?: BlockKernels
   memory(): MemoryInfo
   /** Makes `peak` the bytes allocated now. */
   resetPeak(): void

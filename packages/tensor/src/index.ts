@@ -2,15 +2,19 @@ export * from './backend.js'
 export * from './dtype.js'
 export * from './errors.js'
 export {
+  blockSizes,
   dynamicLevels,
+  isBlockFormat,
   midpointsOf,
   nf4Block,
   nf4Group,
   nf4Levels,
   quantFormats,
   quantizedSizes,
+  type BlockFormat,
   type QuantFormat,
   type QuantizedSizes,
+  type WeightFormat,
 } from './quantization.js'
 export { backward, noGrad } from './tensor/tape.js'
 export { empty, Tensor } from './tensor/tensor.js'

@@ -9,6 +9,27 @@ export type QuantFormat = 'nf4' | 'int8'
 
 export const quantFormats: readonly QuantFormat[] = ['nf4', 'int8']
 
+/** Blocks of GGUF files that a device may multiply as they lie: values and bytes of a block, and the number of the type in files. */
+export const blockSizes = {
+  Q4_0: { type: 2, size: 32, bytes: 18 },
+  Q4_1: { type: 3, size: 32, bytes: 20 },
+  Q5_0: { type: 6, size: 32, bytes: 22 },
+  Q5_1: { type: 7, size: 32, bytes: 24 },
+  Q8_0: { type: 8, size: 32, bytes: 34 },
+  Q4_K: { type: 12, size: 256, bytes: 144 },
+  Q5_K: { type: 13, size: 256, bytes: 176 },
+  Q6_K: { type: 14, size: 256, bytes: 210 },
+  IQ4_NL: { type: 20, size: 32, bytes: 18 },
+} as const
+
+/** A type of blocks, by ggml's name. Weights are never quantised to it: they come in it. */
+export type BlockFormat = keyof typeof blockSizes
+
+/** How a quantised matrix is held. */
+export type WeightFormat = QuantFormat | BlockFormat
+
+export const isBlockFormat = (format: string): format is BlockFormat => Object.hasOwn(blockSizes, format)
+
 /** Weights that share a scale in nf4, and scales that share a group's. */
 export const nf4Block = 64
 export const nf4Group = 256
@@ -53,24 +74,33 @@ function withSigns(magnitudes: readonly number[]): Float32Array {
 export const midpointsOf = (levels: Float32Array): Float32Array =>
   Float32Array.from({ length: levels.length - 1 }, (_, i) => Math.fround(levels[i]! + levels[i + 1]!) / 2)
 
-/** Elements in the buffers of a `QuantizedMatrix`: codes and the scales of nf4 in bytes, the rest in f32. */
+/** Elements in the buffers of a `QuantizedMatrix`: codes and the scales of nf4 in bytes, the rest in f32; 0 where the format has none. */
 export interface QuantizedSizes {
   readonly codes: number
   readonly scales: number
-  /** 0: the format has none. */
   readonly groups: number
   /** Of all three. */
   readonly bytes: number
 }
 
 /** Sizes of a quantised matrix [rows, cols]. */
-export function quantizedSizes(format: QuantFormat, rows: number, cols: number): QuantizedSizes {
+export function quantizedSizes(format: WeightFormat, rows: number, cols: number): QuantizedSizes {
   const n = rows * cols
   if (!Number.isSafeInteger(n) || rows < 0 || cols < 0) {
     throw new IftError(
       'IFT_ARGUMENT',
       `a quantised matrix expected rows and columns, found [${rows}, ${cols}]`,
     )
+  }
+  if (isBlockFormat(format)) {
+    const { size, bytes } = blockSizes[format]
+    if (cols % size !== 0)
+      throw new IftError(
+        'IFT_ARGUMENT',
+        `a matrix of ${format} expected rows of whole blocks of ${size}, found [${rows}, ${cols}]`,
+      )
+    const codes = (n / size) * bytes
+    return { codes, scales: 0, groups: 0, bytes: codes }
   }
   if (format === 'int8') return { codes: n, scales: rows, groups: 0, bytes: n + rows * 4 }
   const codes = Math.ceil(n / 2)

@@ -3,14 +3,22 @@ import { lossRows } from '../ui/data-view.js'
 import { bytes, compact, duration } from '../ui/format.js'
 import { mixtureRows } from '../ui/mixture-view.js'
 
+/** How frozen weights are held, unless as numbers. */
+function heldAs({ quantize, blocks }: Training['open']): string {
+  if (quantize === 'none') return ''
+  if (quantize !== 'blocks') return `, frozen ones in ${quantize}`
+  return `, frozen ones in their file's blocks: ${[...new Set(blocks.values())].join(', ')}`
+}
+
 /** The plan of a run as rows of a table. */
 export function planRows(training: Training): [string, string][] {
-  const { plan, open, data, trainable, parameters, trainer, microBatchTokens, optimizer } = training
+  const { plan, writtenOut, open, data, trainable, parameters, trainer, microBatchTokens, optimizer } =
+    training
   const asked = open.config.train.microBatchTokens
   const rows: [string, string][] = [
     [
       'model',
-      `${open.name} (${open.definition.name}, ${compact(parameters)} parameters, ${open.dtype}${open.quantize === 'none' ? '' : `, frozen ones in ${open.quantize}`})`,
+      `${open.name} (${open.definition.name}, ${compact(parameters)} parameters, ${open.dtype}${heldAs(open)})`,
     ],
     ['device', open.backend.device.description],
     ['template', open.template.name],
@@ -37,6 +45,14 @@ export function planRows(training: Training): [string, string][] {
     ],
     ['workspace', bytes(plan.workspace)],
     ['total', `${bytes(plan.total)}${plan.fits ? '' : ' — more than there is'}`],
+    ...(writtenOut
+      ? [
+          [
+            'written out',
+            `weights ${bytes(writtenOut.weights)}, total ${bytes(writtenOut.total)}, with --quantize none`,
+          ] as [string, string],
+        ]
+      : []),
   ]
   rows.push(...mixtureRows(data.mixture))
   for (const one of data.datasets) rows.push(...lossRows(one, data.limit, open.config.maxLength))

@@ -1,4 +1,14 @@
-import { empty, fromFile, itemSize, tensor, type Backend, type FloatDType, type Tensor } from '@ift/tensor'
+import {
+  empty,
+  fromFile,
+  isBlockFormat,
+  itemSize,
+  tensor,
+  type Backend,
+  type BlockFormat,
+  type FloatDType,
+  type Tensor,
+} from '@ift/tensor'
 import { corrupt, unsupported } from '../files/errors.js'
 import {
   blockSize,
@@ -103,6 +113,31 @@ export async function loadStored(t: StoredTensor, backend: Backend, dtype: Float
   }
 }
 
+/** The format in which a device may hold a matrix as it lies in the file, of blocks; null where its values are other ones. */
+export function blockFormatOf(t: StoredTensor): BlockFormat | null {
+  const { dtype, shape, strides, added } = t
+  if (shape.length !== 2 || strides !== undefined || added !== undefined || !isBlockFormat(dtype)) return null
+  return storedParts(t).every((part) => part.dtype === dtype) ? dtype : null
+}
+
+/** The blocks of a matrix that `blockFormatOf` has a format for, u8: mapped from the file, or copied where rows have another order. */
+export async function loadBlocks(t: StoredTensor, backend: Backend): Promise<Tensor> {
+  const { dtype, shape, rows } = t
+  const width = storedBytes(dtype, shape[1]!)
+  if (rows === undefined) return fromFile(backend, t.file, t.offset, [shape[0]! * width], 'u8')
+  const y = empty(backend, [shape[0]! * width], 'u8')
+  const read = ({ file, offset }: StoredTensor, first: number, count: number) =>
+    readBytes(file, offset + first * width, count * width)
+  try {
+    const pieces = rowsInOrder(t, rows, { width, step: pieceBytes / width, Array: Uint8Array, read })
+    for await (const { row, part } of pieces) backend.write(y.buf, part, row * width)
+    return y
+  } catch (error) {
+    y.release()
+    throw error
+  }
+}
+
 async function upload(t: StoredTensor, backend: Backend, dtype: FloatDType): Promise<Tensor> {
   const y = empty(backend, t.shape, dtype)
   try {
@@ -180,16 +215,45 @@ function requireFloat({ file, dtype }: StoredTensor): void {
 /** Rows between two that are wanted, up to which they are read at once. */
 const mostSkipped = 4
 
-async function* madeOfRows({ file, shape }: StoredTensor, { of, order }: StoredRows): AsyncIterable<Part> {
+async function* madeOfRows(t: StoredTensor, from: StoredRows): AsyncIterable<Part> {
+  const cols = sizeOf(t.shape) / t.shape[0]!
+  const read = (tensor: StoredTensor, first: number, count: number) =>
+    readSpan(tensor, first * cols, count * cols)
+  const pieces = rowsInOrder(t, from, {
+    width: cols,
+    step: pieceBytes / (4 * cols),
+    Array: Float32Array,
+    read,
+  })
+  for await (const { row, part } of pieces) yield { at: row * cols, part }
+}
+
+/** How rows of a tensor are read. */
+interface RowReader<T extends Float32Array | Uint8Array> {
+  /** Numbers of a row in what is read. */
+  readonly width: number
+  /** Rows of a piece. */
+  readonly step: number
+  readonly Array: new (length: number) => T
+  /** Rows `first` up to `first + count`. */
+  read(tensor: StoredTensor, first: number, count: number): Promise<T>
+}
+
+/** Pieces of a tensor that is made of rows of others, from its row `row` on. */
+async function* rowsInOrder<T extends Float32Array | Uint8Array>(
+  { file, shape }: StoredTensor,
+  { of, order }: StoredRows,
+  reader: RowReader<T>,
+): AsyncIterable<{ readonly row: number; readonly part: T }> {
+  const { width } = reader
   const rows = shape[0]!
-  const cols = sizeOf(shape) / rows
   const counts = of.map((tensor) => tensor.shape[0]!)
   if (counts.reduce((sum, count) => sum + count, 0) !== rows || (order !== null && order.length !== rows))
     throw corrupt(file, `tensors of ${counts.join(' + ')} rows do not make one of ${rows}`)
-  const step = Math.max(1, Math.floor(pieceBytes / (4 * cols)))
+  const step = Math.max(1, Math.floor(reader.step))
   for (let first = 0; first < rows; first += step) {
     const n = Math.min(step, rows - first)
-    const part = new Float32Array(n * cols)
+    const part = new reader.Array(n * width)
     const wanted = Array.from({ length: n }, (_, i) => ({ to: i, row: order?.[first + i] ?? first + i }))
     wanted.sort((a, b) => a.row - b.row)
     let start = 0
@@ -205,15 +269,15 @@ async function* madeOfRows({ file, shape }: StoredTensor, { of, order }: StoredR
         )
           last++
         const from = wanted[next]!.row
-        const values = await readSpan(tensor, (from - start) * cols, (wanted[last]!.row - from + 1) * cols)
+        const values = await reader.read(tensor, from - start, wanted[last]!.row - from + 1)
         for (; next <= last; next++) {
           const { to, row } = wanted[next]!
-          part.set(values.subarray((row - from) * cols, (row - from + 1) * cols), to * cols)
+          part.set(values.subarray((row - from) * width, (row - from + 1) * width), to * width)
         }
       }
       start = end
     }
-    yield { at: first * cols, part }
+    yield { row: first, part }
   }
 }
 

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import {
   full,
   IftError,
+  isBlockFormat,
   QuantizedParameter,
   random,
   TiedLinear,
   type Backend,
+  type BlockFormat,
   type CausalLM,
   type FloatDType,
   type Parameter,
@@ -15,7 +17,7 @@ import type { ModelDefinition } from '../contract/model.js'
 import { deviceType, isFloat } from './numbers.js'
 import { unsupported } from '../files/errors.js'
 import { ggufConfig, mapGguf } from './gguf/index.js'
-import { loadStored, transposed } from './stored.js'
+import { blockFormatOf, loadBlocks, loadStored, transposed } from './stored.js'
 import type { WeightSource } from './weight-source.js'
 
 export interface LoadOptions {
@@ -37,11 +39,28 @@ const show = (shape: readonly number[]) => `[${shape.join(', ')}]`
 const list = (names: readonly string[]) =>
   names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
 
+/** Format of each parameter, by its path, that a GGUF file with the family's names has in blocks of `formats`. */
+export function blocksIn<C>(
+  source: WeightSource,
+  definition: ModelDefinition<C>,
+  config: C,
+  formats: readonly BlockFormat[],
+): ReadonlyMap<string, BlockFormat> {
+  const found = new Map<string, BlockFormat>()
+  if (source.format !== 'gguf') return found
+  for (const [name, tensor] of source.tensors) {
+    const path = definition.mapWeight === undefined ? name : definition.mapWeight(name, config)
+    const format = blockFormatOf(tensor)
+    if (path !== null && format !== null && formats.includes(format)) found.set(path, format)
+  }
+  return found
+}
+
 /**
  * Assigns every parameter of `model` from `source`. Names, shapes and types are all compared before anything is loaded:
  * `IFT_WEIGHTS_MISSING`, `_UNEXPECTED`, `_SHAPE` and `_DTYPE` name file and tensor, what was expected and what was found. One tensor is
- * on its way at a time; weights in the wanted type stay in the file and are mapped, and those of layers made by
- * `quantizeLinears` are quantised from there. Returns which tensor each parameter came
+ * on its way at a time; weights in the wanted type stay in the file and are mapped, blocks of GGUF files for layers that hold them
+ * likewise, and those of other layers made by `quantizeLinears` are quantised from there. Returns which tensor each parameter came
  * from, for `saveModel` to keep the names.
  */
 export async function loadWeights<C>(
@@ -117,6 +136,15 @@ export async function loadWeights<C>(
   }
   await assignAll(parameters, (path, parameter) => {
     const stored = source.info(places.get(path)!)
+    if (parameter instanceof QuantizedParameter && isBlockFormat(parameter.format)) {
+      const format = blockFormatOf(stored)
+      if (format === parameter.format) return loadBlocks(stored, backend)
+      throw new IftError(
+        'IFT_WEIGHTS_DTYPE',
+        `${stored.file}: tensor ${places.get(path)!} expected blocks of ${parameter.format}, found ${stored.dtype}.`,
+        'Load the model with quantize: none.',
+      )
+    }
     // Weights are quantised from the numbers of the file, not from rounded ones.
     const wanted = parameter instanceof QuantizedParameter ? (deviceType(stored.dtype) ?? 'f32') : dtype
     return loadStored(isTurned(path) ? transposed(stored) : stored, backend, wanted)

@@ -345,10 +345,10 @@ export const configSchema = strict({
     .default('auto')
     .describe('Type of weights and activations; auto takes the type that the device prefers.'),
   quantize: z
-    .enum(['none', 'nf4', 'int8'])
+    .enum(['auto', 'none', 'nf4', 'int8'])
     .optional()
     .describe(
-      'Keep the frozen weights of linear layers in 4 bits (nf4) or 8 bits (int8) under the adapter; when absent, the format that the adapter was trained on, else none.',
+      'How frozen weights of linear layers are held: in 4 bits (nf4) or 8 bits (int8), or as numbers (none); auto keeps the blocks of a quantised GGUF file as they lie where the device multiplies them (CPU). When absent, the format that the adapter was trained on, else auto.',
     ),
   peft: z
     .looseObject({

@@ -4,7 +4,7 @@ import type { WeightSource } from '../checkpoint/weight-source.js'
 import { templateFingerprint } from '../data/build.js'
 import type { RunIdentity } from '../train/run-folder.js'
 import { FileContents } from './contents.js'
-import type { ModelFiles } from './model-files.js'
+import { recordedQuantize, type ModelFiles } from './model-files.js'
 import type { OpenModel } from './open-model.js'
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -75,7 +75,8 @@ export function modelIdentity(
     tokenizer: tokenizer.fingerprint,
     template: templateFingerprint(template),
     dtype,
-    quantize,
+    // Blocks are written out for the products of training: the numbers are those of written-out weights, bit for bit.
+    quantize: recordedQuantize(quantize),
   }
 }
 

@@ -7,7 +7,7 @@ import {
   zeros,
   type FloatDType,
 } from '@ift/tensor'
-import type { Quantize } from './model-files.js'
+import type { AdapterRecord } from './model-files.js'
 import type { OpenModel } from './open-model.js'
 import { positionsLeft, virtualLength } from '../data/virtual-tokens.js'
 
@@ -16,7 +16,7 @@ export interface Merged {
   /** The folder. */
   readonly dir: string
   /** Format of the base that the adapter was folded into. */
-  readonly quantize: Quantize
+  readonly quantize: NonNullable<AdapterRecord['quantize']>
   /** Type of the merged weights. */
   readonly dtype: FloatDType
   /** The largest difference of a logit before and after, over a short text. */

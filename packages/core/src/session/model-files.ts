@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { IftError } from '@ift/tensor'
+import { IftError, type QuantFormat } from '@ift/tensor'
 import { ggufConfig, ggufGeneration, mapGguf } from '../checkpoint/gguf/index.js'
 import { recordFile } from '../checkpoint/save-model.js'
 import { openCheckpoint } from '../checkpoint/source.js'
@@ -18,8 +18,15 @@ import { baseNotFound, baseOfAdapter } from './base-model.js'
 import { checkTokenIds, checkTokenizer } from './check-tokenizer.js'
 import { findDefinition, findGgufMapping } from './find-family.js'
 
-/** How frozen weights are held. */
-export type Quantize = NonNullable<ResolvedConfig['quantize']>
+/** How frozen weights are to be held; `auto` depends on their file and on the device. */
+export type QuantizeOption = NonNullable<ResolvedConfig['quantize']>
+
+/** How frozen weights are held: `blocks` as a GGUF file has them. */
+export type Quantize = Exclude<QuantizeOption, 'auto'> | 'blocks'
+
+/** What is recorded of it: weights in blocks are those of the file, as written-out ones are. */
+export const recordedQuantize = (quantize: Quantize | QuantizeOption): 'none' | QuantFormat =>
+  quantize === 'blocks' || quantize === 'auto' ? 'none' : quantize
 
 /** Record beside an adapter, so that later commands read it as training did. */
 export interface AdapterRecord {
@@ -27,8 +34,8 @@ export interface AdapterRecord {
   /** Absent in a sum of adapters. */
   readonly trainOn?: string
   readonly tokenizer: string
-  /** How the base was held; absent in adapters of versions that did not quantise. */
-  readonly quantize?: Quantize | undefined
+  /** What the base was quantised to; absent in adapters of versions that did not quantise. */
+  readonly quantize?: 'none' | QuantFormat | undefined
   /** Ids that the model learned to end its answers with; absent in what older versions wrote. */
   readonly eos_token_id?: readonly number[]
   readonly ift: string
@@ -138,7 +145,7 @@ export interface ModelFiles {
   /** generation_config.json as published. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined
   /** Of the config, or what the adapter was trained on. */
-  readonly quantize: Quantize
+  readonly quantize: QuantizeOption
   /** Ids that the record of the adapter or model says its answers end with. */
   readonly learned: readonly number[]
 }
@@ -231,15 +238,14 @@ export async function openModelFiles(session: PluginSession, config: ResolvedCon
       : trained[0]!.template) ??
     (tokenizer.chatTemplate === null ? defaultTemplate(definition, own) : 'chat')
   const template = await chooseTemplate(session, name, tokenizer)
-  const quantize =
-    config.quantize ??
-    (await agreed(
-      records,
-      (record) => record && (record.quantize ?? 'none'),
-      'was trained on a base with quantize',
-      '--quantize FORMAT',
-    )) ??
-    'none'
+  const recordedFormat = await agreed(
+    records,
+    (record) => record && (record.quantize ?? 'none'),
+    'was trained on a base with quantize',
+    '--quantize FORMAT',
+  )
+  // Trained on the weights of the file, in whatever form.
+  const quantize = config.quantize ?? (recordedFormat === 'none' ? 'auto' : recordedFormat) ?? 'auto'
   return {
     definition,
     json,

@@ -1,14 +1,16 @@
 import { totalmem } from 'node:os'
 import {
+  Embedding,
   IftError,
   itemSize,
   limitParameters,
   quantizeLinears,
   type Backend,
+  type BlockFormat,
   type CausalLM,
   type FloatDType,
 } from '@ift/tensor'
-import { initializeWeights, loadWeights } from '../checkpoint/weights.js'
+import { blocksIn, initializeWeights, loadWeights } from '../checkpoint/weights.js'
 import { adaptersOf } from '../config/adapters.js'
 import { withRecipe } from '../config/recipe.js'
 import type { ResolvedConfig } from '../config/schema.js'
@@ -55,6 +57,8 @@ export interface OpenModel {
   readonly dtype: FloatDType
   /** How the base weights of linear layers, the head apart, are held. */
   readonly quantize: Quantize
+  /** Formats of the parameters that the file has in blocks, by path; empty unless `quantize` is `blocks`. */
+  readonly blocks: ReadonlyMap<string, BlockFormat>
   readonly tokenizer: Tokenizer
   readonly template: PromptTemplate
   /** The config with the family's recipe for what the user left open, and the fields that came from the recipe. */
@@ -119,8 +123,21 @@ export async function openModel(
   }
 }
 
+/** How the weights of a model are to be held. */
+export interface HeldWeights {
+  readonly quantize: Quantize
+  /** Formats by path, for `blocks`. */
+  readonly blocks?: ReadonlyMap<string, BlockFormat>
+  /** Type of the rows of embeddings that are held in blocks, and the head with them; as numbers where it is absent: methods change them. */
+  readonly tables?: FloatDType | undefined
+}
+
 /** The modules of a config, which may come from anywhere: no more of them than any model has. They have no weights yet. */
-export function buildModel(definition: ModelDefinition, parsed: unknown, quantize: Quantize): CausalLM {
+export function buildModel(
+  definition: ModelDefinition,
+  parsed: unknown,
+  { quantize, blocks = new Map(), tables }: HeldWeights,
+): CausalLM {
   const model = limitParameters(
     mostParameters,
     () =>
@@ -131,7 +148,15 @@ export function buildModel(definition: ModelDefinition, parsed: unknown, quantiz
       ),
     () => definition.build(parsed),
   )
-  if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
+  if (quantize === 'blocks') {
+    const formatOf = (path: string) => blocks.get(`${path}.weight`) ?? null
+    quantizeLinears(model, formatOf, tables === undefined ? [model.lmHead] : [])
+    if (tables !== undefined)
+      for (const [path, module] of model.namedModules()) {
+        const format = formatOf(path)
+        if (module instanceof Embedding && format !== null) module.holdBlocks(format, tables)
+      }
+  } else if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
   return model
 }
 
@@ -159,14 +184,21 @@ async function loadModel(
 ): Promise<OpenModel> {
   const { definition, parsed, shape, tokenizer, checkpoint } = files
   const dtype = chooseDtype(config, backend)
-  const { quantize } = files
-  if (quantize !== 'none' && options.training && config.peft.method === 'none' && files.adapterDir === null)
+  const trainsWhole = options.training && config.peft.method === 'none' && files.adapterDir === null
+  const blocks =
+    files.quantize === 'auto' && checkpoint && backend.blocks && !trainsWhole
+      ? blocksIn(checkpoint, definition, parsed, backend.blocks.formats)
+      : new Map<string, BlockFormat>()
+  const quantize: Quantize = files.quantize !== 'auto' ? files.quantize : blocks.size > 0 ? 'blocks' : 'none'
+  if (quantize !== 'none' && trainsWhole)
     throw new IftError(
       'IFT_QUANTIZED',
       `quantize: ${quantize} holds the weights in steps that training cannot move, and peft.method: none trains them.`,
       'Train an adapter: peft: { method: lora }. Or leave out quantize.',
     )
-  const model = buildModel(definition, parsed, quantize)
+  // What an adapter may change is held as numbers.
+  const plainTables = options.training || files.adapterDir !== null || files.adapterDirs.size > 0
+  const model = buildModel(definition, parsed, { quantize, blocks, tables: plainTables ? undefined : dtype })
   let names: ReadonlyMap<string, string> = new Map()
   if (checkpoint) names = await loadWeights(model, definition, parsed, checkpoint, { backend, dtype })
   else {
@@ -197,6 +229,7 @@ async function loadModel(
     backend,
     dtype,
     quantize,
+    blocks,
     tokenizer,
     template: files.template,
     config: used,

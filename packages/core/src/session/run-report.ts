@@ -39,7 +39,12 @@ export async function writeRunReport(run: ReportedRun): Promise<string> {
       ],
       ['template', open.template.name],
       ['device', open.backend.device.description],
-      ['dtype', open.quantize === 'none' ? open.dtype : `${open.dtype}, base in ${open.quantize}`],
+      [
+        'dtype',
+        open.quantize === 'none'
+          ? open.dtype
+          : `${open.dtype}, base in ${open.quantize === 'blocks' ? 'the blocks of its file' : open.quantize}`,
+      ],
       ['ift', `${version}, Node ${process.version}`],
     ],
     metrics: metricsFile(folder.metrics).read(),

@@ -7,7 +7,7 @@ import type { AdapterFiles } from '../contract/peft.js'
 import type { RunFolder } from '../train/run-folder.js'
 import { version } from '../version.js'
 import { adapterCard, type CardedAdapter } from './adapter-card.js'
-import type { AdapterRecord, ModelFiles } from './model-files.js'
+import { recordedQuantize, type AdapterRecord, type ModelFiles, type Quantize } from './model-files.js'
 import { modelRecord, type OpenModel } from './open-model.js'
 
 /** The adapter with the template and tokenizer it was trained with, or the whole model. */
@@ -36,7 +36,8 @@ export async function saveOutput(
 export async function writeAdapterFolder(
   dir: string,
   files: AdapterFiles,
-  made: Pick<ModelFiles, 'tokenizer' | 'template' | 'quantize' | 'learned'> & Pick<AdapterRecord, 'trainOn'>,
+  made: Pick<ModelFiles, 'tokenizer' | 'template' | 'learned'> &
+    Pick<AdapterRecord, 'trainOn'> & { readonly quantize: Quantize | ModelFiles['quantize'] },
   card?: string,
 ): Promise<void> {
   const { tokenizer, template, trainOn, quantize, learned } = made
@@ -44,7 +45,7 @@ export async function writeAdapterFolder(
     template: template.name,
     ...(trainOn === undefined ? {} : { trainOn }),
     tokenizer: tokenizer.fingerprint,
-    quantize,
+    quantize: recordedQuantize(quantize),
     eos_token_id: learned,
     ift: version,
   }

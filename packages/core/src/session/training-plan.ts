@@ -105,7 +105,7 @@ function countRun(
   return countMemory({
     device: open.backend.device.kind,
     dtype,
-    build: () => buildModel(definition, parsed, quantize),
+    build: () => buildModel(definition, parsed, { quantize, blocks: open.blocks }),
     attach: (model: CausalLM, backend: Backend) =>
       attachUnloaded(session, config, same ? open.adapterDir : null, model, {
         ...{ definition, shape, roles, backend, dtype, seed, baseModel, tokenizer },

@@ -66,6 +66,8 @@ export interface Training {
   readonly plan: Plan
   /** What plan.json says. */
   readonly planned: RunPlan
+  /** With `planOnly`, where the frozen weights are held in the blocks of their file: the plan for written-out ones. */
+  readonly writtenOut: Plan | null
   readonly folder: RunFolder
   /** Checkpoint that the run goes on from, and those that were passed over because they are not whole. */
   readonly resumedFrom: string | null
@@ -313,6 +315,10 @@ async function openIn(
   const steps = train.maxSteps ?? packer.steps(train.epochs)
   const counted = memoryOf({ session, open, data, packing, optimizer, steps })
   const memory = await planTraining(config, open, counted)
+  const writtenOut =
+    planOnly && open.quantize === 'blocks'
+      ? await planTraining(config, open, { ...counted, settings: { ...counted.settings, quantize: 'none' } })
+      : null
   const { validation } = data
   const feed =
     data.fillings.length === 0 || planOnly
@@ -395,6 +401,7 @@ async function openIn(
     data,
     plan: memory,
     planned,
+    writtenOut,
     microBatchTokens: microBatchTokens(config, open, data),
     folder,
     resumedFrom,

@@ -1,6 +1,5 @@
 import {
   backward,
-  empty,
   keep,
   ops,
   recomputeModules,
@@ -65,8 +64,7 @@ export const countMemory = (run: CountedRun): Promise<CountedMemory> =>
 export async function memoryOfStep(run: CountedRun, backend: Backend): Promise<CountedMemory> {
   const bytes = () => backend.memory().allocated
   const model = run.build()
-  for (const [, parameter] of model.namedParameters())
-    parameter.assign(empty(backend, parameter.shape, run.dtype))
+  for (const [, parameter] of model.namedParameters()) parameter.assign(parameter.blank(backend, run.dtype))
   const weights = bytes()
   const { peft, trainable } = await run.attach(model, backend)
   const optimizer = new Optimizer(backend, trainable, run.optimizer)

@@ -26,7 +26,7 @@ const countOn =
       ...{ device, dtype, recomputeLayers, batch: wholeBatch(microBatchTokens) },
       build() {
         const model = llama.build(config)
-        if (quantize !== 'none') quantizeLinears(model, quantize, [model.lmHead])
+        if (quantize === 'nf4' || quantize === 'int8') quantizeLinears(model, quantize, [model.lmHead])
         return model
       },
       async attach(model, backend) {

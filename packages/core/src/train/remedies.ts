@@ -9,7 +9,7 @@ export interface MemorySettings {
   /** Tokens of a sample at most, virtual ones included. */
   readonly maxLength: number
   readonly dtype: FloatDType
-  readonly quantize: QuantFormat | 'none'
+  readonly quantize: QuantFormat | 'none' | 'blocks'
   /** `attached`: the one of the run; `none`: the model itself is trained; else the name of one with its usual options. */
   readonly method: string
 }

@@ -1,5 +1,5 @@
 import type { FloatDType } from '../dtype.js'
-import type { QuantFormat } from '../quantization.js'
+import type { BlockFormat, WeightFormat } from '../quantization.js'
 import type { Accumulate, Buf } from './buffer.js'
 
 /**
@@ -17,17 +17,26 @@ import type { Accumulate, Buf } from './buffer.js'
  *
  * int8: scales[r] is the largest magnitude of row r; codes are two's complement, x · (127 / scales[r]) rounded to nearest, ties
  * to even, or 0 where scales[r] is 0. The value of a code is code · scales[r] · f32(1 / 127), from left to right.
+ *
+ * Blocks of GGUF files (`blockSizes`) are laid out as ggml has them, and have its values. Only a device with `Backend.blocks` takes them.
  */
 export interface QuantizedMatrix {
-  format: QuantFormat
+  format: WeightFormat
   rows: number
   cols: number
-  /** u8: two codes a byte in nf4, one in int8. */
+  /** u8: two codes a byte in nf4, one in int8; the blocks themselves, row after row, in the formats of GGUF. */
   codes: Buf
-  /** nf4: u8, one a block. int8: f32, one a row. */
-  scales: Buf
-  /** nf4: f32. int8: null. */
+  /** nf4: u8, one a block. int8: f32, one a row. Blocks have theirs inside: null. */
+  scales: Buf | null
+  /** nf4: f32. Others: null. */
   groups: Buf | null
+}
+
+/** What a device does with the blocks of GGUF files as they lie; `dequantize` and `quantizedProduct` take matrices of them there. */
+export interface BlockKernels {
+  readonly formats: readonly BlockFormat[]
+  /** y [count, table.cols] = the values of rows ids i32 [count] of the table, rounded to dtype. */
+  gatherRows(y: Buf, table: QuantizedMatrix, ids: Buf, count: number, dtype: FloatDType): void
 }
 
 /** y [m, w.rows] = x [m, w.cols] · wᵀ + beta · y (+ bias [w.rows] on every row), 1 <= m <= `Backend.quantizedRows`, or any m >= 1 where `Backend.invariantRows` is on. Accumulation is in f32. */

@@ -1,4 +1,5 @@
-import type { Backend, Kernels } from '../backend.js'
+import type { Backend, BlockKernels, Kernels } from '../backend.js'
+import { blockSizes, type BlockFormat } from '../quantization.js'
 import { CountedMemory } from './memory.js'
 import { deviceRules } from './device-rules.js'
 
@@ -44,6 +45,12 @@ const names: Readonly<Record<keyof Kernels, true>> = {
   adafactor: true,
 }
 
+/** Those of kernels-cpu. */
+const blocks: BlockKernels = {
+  formats: Object.keys(blockSizes) as BlockFormat[],
+  gatherRows: () => undefined,
+}
+
 /**
  * A backend that computes nothing and holds nothing: its buffers are sizes, its kernels return at once, and what is read is
  * zero. What runs on it is counted by `memory()` as the device of `kind` would count it, workspaces of its kernels included:
@@ -68,6 +75,7 @@ export function countingBackend(kind = 'cpu'): Backend {
     ...kernels,
     name: 'counting',
     comm: null,
+    ...(kind === 'cpu' && { blocks }),
     device: {
       kind: 'counting',
       index: 0,

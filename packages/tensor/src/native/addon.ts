@@ -60,7 +60,7 @@ export interface NativeAddon {
   quantize(
     device: number,
     codes: number,
-    scales: number,
+    scales: number | null,
     groups: number | null,
     format: number,
     rows: number,
@@ -72,7 +72,7 @@ export interface NativeAddon {
     device: number,
     y: number,
     codes: number,
-    scales: number,
+    scales: number | null,
     groups: number | null,
     format: number,
     rows: number,
@@ -84,7 +84,7 @@ export interface NativeAddon {
     y: number,
     x: number,
     codes: number,
-    scales: number,
+    scales: number | null,
     groups: number | null,
     bias: number | null,
     format: number,
@@ -94,6 +94,18 @@ export interface NativeAddon {
     accumulate: boolean,
     dtype: number,
     outDtype: number,
+  ): Outcome
+  /** Only on devices that multiply blocks. */
+  quantizedRows?(
+    device: number,
+    y: number,
+    codes: number,
+    ids: number,
+    format: number,
+    count: number,
+    rows: number,
+    cols: number,
+    dtype: number,
   ): Outcome
   rmsNorm(
     device: number,

@@ -16,6 +16,7 @@ import type {
   LowRankGradients,
   MemoryInfo,
   PagedAttention,
+  BlockKernels,
   QuantizedMatrix,
   QuantizedProduct,
   Recording,
@@ -24,13 +25,21 @@ import type {
   Unary,
 } from '../backend.js'
 import type { DType, FloatDType } from '../dtype.js'
-import type { QuantFormat } from '../quantization.js'
+import {
+  blockSizes,
+  isBlockFormat,
+  type BlockFormat,
+  type QuantFormat,
+  type WeightFormat,
+} from '../quantization.js'
 import type { NativeAddon } from './addon.js'
 import { errorOf, raise, valueOf } from './failure.js'
 
 /** Codes under which dtypes and activations cross to the add-on. */
 const dtypes: Readonly<Record<DType, number>> = { f32: 0, bf16: 1, f16: 2, i32: 3, u8: 4 }
 const formats: Readonly<Record<QuantFormat, number>> = { nf4: 0, int8: 1 }
+const formatCode = (format: WeightFormat): number =>
+  isBlockFormat(format) ? 256 + blockSizes[format].type : formats[format]
 const activations: Readonly<Record<Unary, number>> = {
   geluTanh: 0,
   geluErf: 1,
@@ -233,7 +242,17 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
   quantize(w: QuantizedMatrix, x: Buf, dtype: FloatDType): void {
     const { codes, scales, groups, format, rows, cols } = w
     raise(
-      this.native.quantize(this.number, codes, scales, groups, formats[format], rows, cols, x, dtypes[dtype]),
+      this.native.quantize(
+        this.number,
+        codes,
+        scales,
+        groups,
+        formatCode(format),
+        rows,
+        cols,
+        x,
+        dtypes[dtype],
+      ),
     )
   }
 
@@ -246,12 +265,21 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
         codes,
         scales,
         groups,
-        formats[format],
+        formatCode(format),
         rows,
         cols,
         dtypes[dtype],
       ),
     )
+  }
+
+  /** For a device whose add-on has the kernels. */
+  protected blockKernels(): BlockKernels {
+    const gatherRows: BlockKernels['gatherRows'] = (y, { codes, format, rows, cols }, ids, count, dtype) => {
+      const code = formatCode(format)
+      raise(this.native.quantizedRows!(this.number, y, codes, ids, code, count, rows, cols, dtypes[dtype]))
+    }
+    return { formats: Object.keys(blockSizes) as BlockFormat[], gatherRows }
   }
 
   quantizedProduct(y: Buf, x: Buf, w: QuantizedMatrix, bias: Buf | null, p: QuantizedProduct): void {
@@ -265,7 +293,7 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
         scales,
         groups,
         bias,
-        formats[format],
+        formatCode(format),
         p.m,
         rows,
         cols,

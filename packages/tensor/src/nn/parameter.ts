@@ -1,9 +1,10 @@
-import { asFloat } from '../dtype.js'
+import type { Backend } from '../backend.js'
+import { asFloat, type FloatDType } from '../dtype.js'
 import { countParameter } from './parameter-limit.js'
 import { IftError } from '../errors.js'
 import type { Weight } from '../ops/weight.js'
 import { leaf, type GradNode } from '../tensor/tape.js'
-import { describe, emptyLike, Tensor } from '../tensor/tensor.js'
+import { describe, empty, emptyLike, Tensor } from '../tensor/tensor.js'
 import { keep } from '../tensor/scope.js'
 
 /**
@@ -53,6 +54,11 @@ export class Parameter {
     this.release()
     this.#value = keep(t)
     if (trainable) this.setTrainable(true)
+  }
+
+  /** A tensor that `assign` takes for a weight of `dtype`, with whatever its memory holds. */
+  blank(backend: Backend, dtype: FloatDType): Tensor {
+    return empty(backend, this.shape, dtype)
   }
 
   get trainable(): boolean {

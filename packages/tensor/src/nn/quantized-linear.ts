@@ -1,4 +1,4 @@
-import type { QuantFormat } from '../quantization.js'
+import type { WeightFormat } from '../quantization.js'
 import { Linear } from './linear.js'
 import type { Module } from './module.js'
 import type { Parameter } from './parameter.js'
@@ -15,7 +15,7 @@ export class QuantizedLinear extends Linear {
   constructor(
     inFeatures: number,
     outFeatures: number,
-    options: { readonly format: QuantFormat; readonly bias?: boolean | Parameter | undefined },
+    options: { readonly format: WeightFormat; readonly bias?: boolean | Parameter | undefined },
   ) {
     const { format, bias } = options
     super(inFeatures, outFeatures, {
@@ -27,16 +27,25 @@ export class QuantizedLinear extends Linear {
 
 /**
  * Makes every linear layer below `root` a quantised one, `except` apart, and gives their paths. Meant for a model without
- * weights: they are quantised as they are loaded. A layer that has its weight already gives it up.
+ * weights: they are quantised as they are loaded. A layer that has its weight already gives it up. With a function, each layer has the
+ * format that it gives for the layer's path; null leaves it as it is.
  */
-export function quantizeLinears(root: Module, format: QuantFormat, except: readonly Module[] = []): string[] {
+export function quantizeLinears(
+  root: Module,
+  format: WeightFormat | ((path: string) => WeightFormat | null),
+  except: readonly Module[] = [],
+): string[] {
+  const formatOf = typeof format === 'function' ? format : () => format
   return replaceModules(
     root,
-    (_, module) =>
-      module instanceof Linear && !(module instanceof QuantizedLinear) && !except.includes(module),
-    (module) => {
+    (path, module) =>
+      module instanceof Linear &&
+      !(module instanceof QuantizedLinear) &&
+      !except.includes(module) &&
+      formatOf(path) !== null,
+    (module, path) => {
       const { inFeatures, outFeatures, bias, weight } = module as unknown as Linear
-      const layer = new QuantizedLinear(inFeatures, outFeatures, { format, bias })
+      const layer = new QuantizedLinear(inFeatures, outFeatures, { format: formatOf(path)!, bias })
       if (weight.isAssigned) {
         layer.weight.assign(weight.value.alias())
         weight.release()

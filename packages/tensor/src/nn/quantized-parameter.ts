@@ -1,22 +1,31 @@
 import { IftError } from '../errors.js'
-import type { QuantFormat } from '../quantization.js'
+import type { Backend } from '../backend.js'
+import type { FloatDType } from '../dtype.js'
+import { isBlockFormat, quantizedSizes, type WeightFormat } from '../quantization.js'
 import { QuantizedTensor } from '../tensor/quantized-tensor.js'
 import { keep } from '../tensor/scope.js'
-import { describe, type Tensor } from '../tensor/tensor.js'
+import { describe, empty, type Tensor } from '../tensor/tensor.js'
 import { Parameter } from './parameter.js'
 
 /**
  * A frozen matrix [rows, cols] that is held in few bits: `assign` quantises its argument and releases it, so a model
- * is never held twice. It has no plain `value` and no gradient.
+ * is never held twice. It has no plain `value` and no gradient. In a format of GGUF, `assign` takes the blocks themselves over, as u8.
  */
 export class QuantizedParameter extends Parameter {
   #quantized: QuantizedTensor | null = null
+  readonly #matrix: readonly [rows: number, cols: number]
 
   constructor(
     shape: readonly [rows: number, cols: number],
-    readonly format: QuantFormat,
+    readonly format: WeightFormat,
   ) {
     super(shape)
+    this.#matrix = shape
+  }
+
+  override blank(backend: Backend, dtype: FloatDType): Tensor {
+    if (!isBlockFormat(this.format)) return super.blank(backend, dtype)
+    return empty(backend, [quantizedSizes(this.format, ...this.#matrix).codes], 'u8')
   }
 
   override get isAssigned(): boolean {
@@ -52,12 +61,19 @@ export class QuantizedParameter extends Parameter {
     return this.quantized
   }
 
-  /** Quantises `t` and releases it. */
+  /** Quantises `t` and releases it; takes blocks over. */
   override assign(t: Tensor): void {
+    const { format } = this
+    if (isBlockFormat(format)) {
+      const made = QuantizedTensor.ofBlocks(t, format, this.#matrix)
+      this.#quantized?.release()
+      this.#quantized = made
+      return
+    }
     if (t.shape.length !== 2 || t.shape.some((d, i) => d !== this.shape[i])) {
       throw new IftError('IFT_SHAPE', `parameter expected [${this.shape.join(', ')}], found ${describe(t)}`)
     }
-    const made = QuantizedTensor.from(t, this.format)
+    const made = QuantizedTensor.from(t, format)
     this.#quantized?.release()
     this.#quantized = made
     keep(t).release()

@@ -28,6 +28,6 @@ export class TiedLinear extends Module<[x: Tensor, addTo?: Tensor], Tensor> impl
   }
 
   protected forward(x: Tensor, addTo?: Tensor): Tensor {
-    return linear(x, this.#embedding.weight.value, { addTo })
+    return linear(x, this.#embedding.weight.operand, { addTo })
   }
 }

@@ -1,6 +1,9 @@
+import type { FloatDType } from '../dtype.js'
+import { IftError } from '../errors.js'
+import type { QuantizedTensor } from '../tensor/quantized-tensor.js'
 import { record, scratch } from '../tensor/tape.js'
 import { empty, type Tensor } from '../tensor/tensor.js'
-import { expectDType, expectRank, expectVector, floatOf } from './check.js'
+import { expectDevice, expectDType, expectRank, expectVector, floatOf } from './check.js'
 
 /**
  * y[i] = x[index[i]]. x [N, C], index i32 [M], 0 <= index < N -> [M, C]. Saves the index. Rows named more than once get
@@ -18,6 +21,19 @@ export const gatherRepeatedRows = (x: Tensor, index: Tensor): Tensor =>
 /** Rows of a table by id. table [V, C] (a tensor or a Parameter), ids i32 [N], 0 <= id < V -> [N, C]. Saves the ids. */
 export const embedding = (table: Tensor | { readonly value: Tensor }, ids: Tensor): Tensor =>
   gather('embedding', 'value' in table ? table.value : table, ids)
+
+/** `embedding` of a frozen table of blocks, whose other rows are not written out; y is of `dtype`. */
+export function embeddingOfBlocks(table: QuantizedTensor, ids: Tensor, dtype: FloatDType): Tensor {
+  expectRank('embedding', 'ids', ids, 1, '[N]')
+  expectDType('embedding', 'ids', ids, 'i32')
+  expectDevice('embedding', 'table', table, ids)
+  const { backend, matrix } = table
+  if (!backend.blocks || matrix.scales !== null)
+    throw new IftError('IFT_QUANTIZED', `rows of ${table.format} are not looked up alone`)
+  const y = empty(backend, [ids.size, matrix.cols], dtype)
+  backend.blocks.gatherRows(y.buf, matrix, ids.buf, ids.size, dtype)
+  return y
+}
 
 function gather(op: string, x: Tensor, index: Tensor, repeated = false): Tensor {
   const dtype = floatOf(op, 'x', x)

@@ -3,6 +3,7 @@ import type { FloatDType } from '../dtype.js'
 import { IftError } from '../errors.js'
 import {
   dynamicLevels,
+  isBlockFormat,
   midpointsOf,
   nf4Block,
   nf4Group,
@@ -48,10 +49,11 @@ function rounded(x: number): number {
 
 export function quantize(memory: Memory, w: QuantizedMatrix, x: Buf, dtype: FloatDType): void {
   const { format, rows, cols } = w
+  const scaleBuf = scalesOf('quantize', w)
   const sizes = quantizedSizes(format, rows, cols)
   const xv = memory.floats(x, rows * cols, dtype, 'quantize', 'x').map(fround)
   memory.expect(w.codes, sizes.codes, 'u8', 'quantize', 'codes')
-  memory.expect(w.scales, sizes.scales, format === 'nf4' ? 'u8' : 'f32', 'quantize', 'scales')
+  memory.expect(scaleBuf, sizes.scales, format === 'nf4' ? 'u8' : 'f32', 'quantize', 'scales')
   const groups = groupsOf('quantize', w)
   if (groups === null) {
     const codes = new Uint8Array(sizes.codes)
@@ -61,7 +63,7 @@ export function quantize(memory: Memory, w: QuantizedMatrix, x: Buf, dtype: Floa
       codes[i] = scale === 0 ? 0 : rounded(fround(xv[i]! * fround(127 / scale)))
     }
     memory.storeBytes(w.codes, codes, 'quantize', 'codes')
-    memory.store(w.scales, scales, 'f32', 'quantize', 'scales')
+    memory.store(scaleBuf, scales, 'f32', 'quantize', 'scales')
     return
   }
   memory.expect(groups, sizes.groups, 'f32', 'quantize', 'groups')
@@ -82,8 +84,15 @@ export function quantize(memory: Memory, w: QuantizedMatrix, x: Buf, dtype: Floa
     nearest(dynamicMidpoints, share(value, parts[1 + Math.floor(b / nf4Group)]!)),
   )
   memory.storeBytes(w.codes, codes, 'quantize', 'codes')
-  memory.storeBytes(w.scales, scales, 'quantize', 'scales')
+  memory.storeBytes(scaleBuf, scales, 'quantize', 'scales')
   memory.store(groups, parts, 'f32', 'quantize', 'groups')
+}
+
+/** Of blocks, which only a device with `Backend.blocks` takes, there are none. */
+function scalesOf(kernel: string, { format, scales }: QuantizedMatrix): Buf {
+  if (isBlockFormat(format) || scales === null)
+    throw new IftError('IFT_ARGUMENT', `${kernel}: ${format} is not multiplied by this device`)
+  return scales
 }
 
 function groupsOf(kernel: string, { format, groups }: QuantizedMatrix): Buf | null {
@@ -99,19 +108,20 @@ function groupsOf(kernel: string, { format, groups }: QuantizedMatrix): Buf | nu
 /** The values, f32 exactly. */
 function valuesOf(memory: Memory, kernel: string, w: QuantizedMatrix): Float64Array {
   const { format, rows, cols } = w
+  const scaleBuf = scalesOf(kernel, w)
   const sizes: QuantizedSizes = quantizedSizes(format, rows, cols)
   const codes = memory.bytes(w.codes, sizes.codes, kernel, 'codes')
   const groups = groupsOf(kernel, w)
   const values = new Float64Array(rows * cols)
   if (groups === null) {
-    const scales = memory.floats(w.scales, sizes.scales, 'f32', kernel, 'scales')
+    const scales = memory.floats(scaleBuf, sizes.scales, 'f32', kernel, 'scales')
     for (let i = 0; i < values.length; i++) {
       const code = (codes[i]! << 24) >> 24
       values[i] = fround(fround(code * scales[Math.floor(i / cols)]!) * oneOver127)
     }
     return values
   }
-  const scales = memory.bytes(w.scales, sizes.scales, kernel, 'scales')
+  const scales = memory.bytes(scaleBuf, sizes.scales, kernel, 'scales')
   const parts = memory.floats(groups, sizes.groups, 'f32', kernel, 'groups')
   const a = Float64Array.from(scales, (code, b) =>
     fround(fround(dynamicLevels[code]! * parts[1 + Math.floor(b / nf4Group)]!) + parts[0]!),

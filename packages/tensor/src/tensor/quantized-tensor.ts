@@ -1,45 +1,37 @@
 import type { Backend, QuantizedMatrix } from '../backend.js'
 import { asFloat, type FloatDType } from '../dtype.js'
 import { IftError } from '../errors.js'
-import { quantizedSizes, type QuantFormat } from '../quantization.js'
+import { quantizedSizes, type BlockFormat, type QuantFormat, type WeightFormat } from '../quantization.js'
 import { keep } from './scope.js'
 import { Storage } from './storage.js'
 import { describe, empty, type Tensor } from './tensor.js'
 
 /**
- * A frozen weight [rows, cols] in few bits (`QuantizedMatrix`). It owns its buffers until `release`; `ops.linear` and
- * `ops.lowRankLinear` multiply by it, and everything else works with what `dequantize` gives.
+ * A frozen weight [rows, cols] in few bits (`QuantizedMatrix`). It owns its buffers until `release`; `ops.linear`,
+ * `ops.lowRankLinear` and, for blocks, `Embedding` work with it as it lies, and everything else with what `dequantize` gives.
  */
 export class QuantizedTensor {
-  readonly shape: readonly [rows: number, cols: number]
-  readonly format: QuantFormat
-  readonly backend: Backend
   /** Of all its buffers. */
   readonly bytes: number
-  /** @internal */
-  readonly storages: readonly Storage[]
   /** @internal What kernels take. */
   readonly matrix: QuantizedMatrix
   #released = false
 
-  private constructor(backend: Backend, format: QuantFormat, rows: number, cols: number) {
-    const sizes = quantizedSizes(format, rows, cols)
-    this.shape = [rows, cols]
-    this.format = format
-    this.backend = backend
-    this.bytes = sizes.bytes
-    const storages: Storage[] = []
-    try {
-      storages.push(Storage.alloc(backend, sizes.codes))
-      storages.push(Storage.alloc(backend, sizes.scales * (format === 'nf4' ? 1 : 4)))
-      if (sizes.groups > 0) storages.push(Storage.alloc(backend, sizes.groups * 4))
-    } catch (error) {
-      for (const storage of storages) storage.release()
-      throw error
-    }
-    this.storages = storages
+  private constructor(
+    readonly backend: Backend,
+    readonly format: WeightFormat,
+    readonly shape: readonly [rows: number, cols: number],
+    /** @internal Codes, scales, groups, as far as the format has them. */
+    readonly storages: readonly Storage[],
+  ) {
+    const [rows, cols] = shape
     const [codes, scales, groups] = storages
-    this.matrix = { format, rows, cols, codes: codes!.buf, scales: scales!.buf, groups: groups?.buf ?? null }
+    this.bytes = quantizedSizes(format, rows, cols).bytes
+    this.matrix = {
+      ...{ format, rows, cols, codes: codes!.buf },
+      scales: scales?.buf ?? null,
+      groups: groups?.buf ?? null,
+    }
   }
 
   /** `t` [rows, cols], a float tensor, in the format; `t` stays as it is. */
@@ -48,14 +40,47 @@ export class QuantizedTensor {
     if (rows === undefined || cols === undefined || t.shape.length !== 2) {
       throw new IftError('IFT_SHAPE', `a quantised tensor expected [rows, cols], found ${describe(t)}`)
     }
+    const { backend } = t
     const dtype = asFloat(t.dtype, 'quantize')
-    const made = new QuantizedTensor(t.backend, format, rows, cols)
+    const sizes = quantizedSizes(format, rows, cols)
+    const storages: Storage[] = []
     try {
-      t.backend.quantize(made.matrix, t.buf, dtype)
+      storages.push(Storage.alloc(backend, sizes.codes))
+      storages.push(Storage.alloc(backend, sizes.scales * (format === 'nf4' ? 1 : 4)))
+      if (sizes.groups > 0) storages.push(Storage.alloc(backend, sizes.groups * 4))
+      const made = new QuantizedTensor(backend, format, [rows, cols], storages)
+      backend.quantize(made.matrix, t.buf, dtype)
+      return made
     } catch (error) {
-      made.release()
+      for (const storage of storages) storage.release()
       throw error
     }
+  }
+
+  /**
+   * A matrix of blocks of a GGUF file as they lie, u8 of all its bytes, which are taken over. `IFT_QUANTIZED` on a device that does
+   * not multiply them (`Backend.blocks`).
+   */
+  static ofBlocks(
+    blocks: Tensor,
+    format: BlockFormat,
+    shape: readonly [rows: number, cols: number],
+  ): QuantizedTensor {
+    const { backend } = blocks
+    const { codes } = quantizedSizes(format, ...shape)
+    if (backend.blocks?.formats.includes(format) !== true)
+      throw new IftError(
+        'IFT_QUANTIZED',
+        `the device ${backend.name} does not multiply blocks of ${format}`,
+        'Load the model with quantize: none.',
+      )
+    if (blocks.dtype !== 'u8' || blocks.size !== codes)
+      throw new IftError(
+        'IFT_SHAPE',
+        `blocks of ${format} [${shape.join(', ')}] expected u8 [${codes}], found ${describe(blocks)}`,
+      )
+    const made = new QuantizedTensor(backend, format, shape, [blocks.storage.retain()])
+    keep(blocks).release()
     return made
   }
 

@@ -1,12 +1,14 @@
 //! Quantised weights.
 
-use ift_kernel_abi::{Code, Error, FloatDType, size};
+use ift_kernel_abi::{Code, DType, Error, FloatDType, size};
 use napi_derive::napi;
 
+use super::rows::check;
 use crate::gemm::store::Output;
 use crate::node::{Failure, kernel};
-use crate::quantized::{Matrix, Parts, decode, encode, product};
+use crate::quantized::{Matrix, Parts, decode, encode, gguf, name, product};
 use crate::queue::Context;
+use crate::row;
 use crate::with_element;
 
 /// Most rows of x in a product, but where rows are invariant: of more, w is written out, and multiplied as the processor does it
@@ -18,7 +20,7 @@ const MOST: usize = 32;
 pub fn quantize(
     device: u32,
     codes: u32,
-    scales: u32,
+    scales: Option<u32>,
     groups: Option<u32>,
     format: u32,
     rows: f64,
@@ -46,7 +48,7 @@ pub fn dequantize(
     device: u32,
     y: u32,
     codes: u32,
-    scales: u32,
+    scales: Option<u32>,
     groups: Option<u32>,
     format: u32,
     rows: f64,
@@ -66,6 +68,46 @@ pub fn dequantize(
     })
 }
 
+/// y [count, cols] = the values of a matrix of blocks at rows ids i32 [count].
+#[napi]
+pub fn quantized_rows(
+    device: u32,
+    y: u32,
+    codes: u32,
+    ids: u32,
+    format: u32,
+    count: f64,
+    rows: f64,
+    cols: f64,
+    dtype: u32,
+) -> Option<Failure> {
+    kernel(device, "quantizedRows", |args| {
+        let (rows, cols, dtype) = (size("rows", rows)?, size("cols", cols)?, FloatDType::from_code(dtype)?);
+        let count = size("count", count)?;
+        let parts = Parts { codes, scales: None, groups: None, format, rows, cols };
+        let Matrix::Gguf(w) = Matrix::of(args, &parts, false)? else {
+            return Err(Error::new(Code::Argument, format!("{} has no rows of its own", name(format))));
+        };
+        let y = args.output("y", y, &[count, cols], dtype)?;
+        let ids = args.input("ids", ids, &[count], DType::I32)?;
+        Ok(move |context: &Context| {
+            let ids = ids.slice::<i32>(context);
+            check(ids, rows)?;
+            context.pool.ranges(count, row::grain(cols), |range| {
+                for at in range {
+                    let id = ids[at] as usize;
+                    // SAFETY: a row of w, and an output of the kernel, of which other threads have other rows; the context's
+                    // instruction set was detected.
+                    with_element!(dtype, E => unsafe {
+                        gguf::decode::<E>(context.isa, w, y.of::<E>().add(at * cols), id..id + 1);
+                    });
+                }
+            });
+            Ok(())
+        })
+    })
+}
+
 /// y [m, rows] = x [m, cols] · w^T (+ y) (+ bias [rows] on every row).
 #[napi]
 pub fn quantized_product(
@@ -73,7 +115,7 @@ pub fn quantized_product(
     y: u32,
     x: u32,
     codes: u32,
-    scales: u32,
+    scales: Option<u32>,
     groups: Option<u32>,
     bias: Option<u32>,
     format: u32,
@@ -97,7 +139,7 @@ pub fn quantized_product(
         let bias = bias.map(|bias| args.input("bias", bias, &[rows], dtype)).transpose()?;
         Ok(move |context: &Context| {
             context.profile.detail(|| {
-                let (format, add) = (["nf4", "int8"][format as usize], if accumulate { "+" } else { "" });
+                let (format, add) = (name(format), if accumulate { "+" } else { "" });
                 format!("{m}x{rows}x{cols} {format} {} -> {add}{}", dtype.name(), out_dtype.name())
             });
             let out = Output {

@@ -13,7 +13,7 @@ use crate::row;
 use crate::with_element;
 
 /// Refuses the first id outside the table.
-fn check(ids: &[i32], table_rows: usize) -> Result<()> {
+pub fn check(ids: &[i32], table_rows: usize) -> Result<()> {
     let inside = |id: i32| usize::try_from(id).is_ok_and(|id| id < table_rows);
     match ids.iter().position(|id| !inside(*id)) {
         None => Ok(()),

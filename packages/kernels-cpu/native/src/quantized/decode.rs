@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::levels::NF4;
-use super::{BLOCK, Int8, Matrix, Nf4, ONE_OVER_127};
+use super::{BLOCK, Int8, Matrix, Nf4, ONE_OVER_127, gguf};
 use crate::element::Element;
 use crate::isa::{Isa, Loop, vectorised};
 use crate::pool::Pool;
@@ -206,6 +206,10 @@ pub unsafe fn dequantize<E: Element>(pool: &Pool, isa: Isa, w: Matrix, y: *mut E
                 // SAFETY: y has room for the row, and other threads have others.
                 unsafe { int8(isa, w, y.at(r * w.cols), r) };
             }
+        }),
+        // SAFETY: y has room for the rows of the range, and other threads have others.
+        Matrix::Gguf(w) => pool.ranges(w.rows, row::grain(w.cols), |range| unsafe {
+            gguf::decode(isa, w, y.at(range.start * w.cols), range);
         }),
     }
 }

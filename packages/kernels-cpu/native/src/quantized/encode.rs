@@ -117,6 +117,8 @@ impl<E: Element> Loop for Rows<'_, E> {
 /// x holds the elements, and the parts of `w` what their lengths say, which nothing else uses meanwhile; the processor has `isa`.
 pub unsafe fn quantize<E: Element>(pool: &Pool, isa: Isa, w: Matrix, x: &[E]) {
     match w {
+        // `Matrix::of` gives none to write to.
+        Matrix::Gguf(_) => {}
         Matrix::Int8(w) => pool.ranges(w.rows, row::grain(w.cols), |range| {
             let span = row::span(&range, w.cols);
             let x = &x[span.clone()];

@@ -1,8 +1,9 @@
-//! Weights in few bits: NF4 with double quantisation, and int8 by rows. `QuantizedMatrix` in `@ift/tensor` gives the format
-//! and its arithmetic; products and sums of the values are not fused.
+//! Weights in few bits: NF4 with double quantisation, int8 by rows, and the blocks of GGUF files. `QuantizedMatrix` in `@ift/tensor`
+//! gives the formats and their arithmetic; products and sums of the values are not fused.
 
 pub mod decode;
 pub mod encode;
+pub mod gguf;
 mod levels;
 pub mod product;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use ift_kernel_abi::{Code, DType, Error, Result};
 
 use crate::device::Args;
 use crate::memory::Ptr;
+use gguf::{Gguf, Kind};
 
 /// Elements of an NF4 block, and blocks of a group.
 pub const BLOCK: usize = 64;
@@ -77,14 +79,27 @@ pub const ONE_OVER_127: f32 = 1.0 / 127.0;
 pub enum Matrix {
     Nf4(Nf4),
     Int8(Int8),
+    Gguf(Gguf),
+}
+
+/// What is added to the number of a type of GGUF's blocks to make the code of a format.
+pub const GGUF: u32 = 256;
+
+/// For people.
+pub fn name(format: u32) -> &'static str {
+    match format {
+        0 => "nf4",
+        1 => "int8",
+        _ => format.checked_sub(GGUF).and_then(Kind::of).map_or("unknown", Kind::name),
+    }
 }
 
 /// Handles of the parts of a matrix, as they come from JavaScript.
 pub struct Parts {
     pub codes: u32,
-    pub scales: u32,
+    pub scales: Option<u32>,
     pub groups: Option<u32>,
-    /// 0 for nf4, 1 for int8.
+    /// 0 for nf4, 1 for int8, and for blocks of GGUF files [`GGUF`] and the number of their type.
     pub format: u32,
     pub rows: usize,
     pub cols: usize,
@@ -103,8 +118,8 @@ impl Matrix {
         };
         let n = rows.checked_mul(cols);
         let n = n.ok_or_else(|| Error::new(Code::Argument, format!("[{rows}, {cols}] is no matrix")))?;
-        match (format, groups) {
-            (0, Some(groups)) => {
+        match (format, scales, groups) {
+            (0, Some(scales), Some(groups)) => {
                 let blocks = n.div_ceil(BLOCK);
                 Ok(Self::Nf4(Nf4 {
                     n,
@@ -113,15 +128,36 @@ impl Matrix {
                     groups: get("groups", groups, 1 + blocks.div_ceil(GROUP), DType::F32)?,
                 }))
             }
-            (1, None) => Ok(Self::Int8(Int8 {
+            (1, Some(scales), None) => Ok(Self::Int8(Int8 {
                 rows,
                 cols,
                 codes: get("codes", codes, n, DType::U8)?,
                 scales: get("scales", scales, rows, DType::F32)?,
             })),
-            (0, None) => Err(Error::new(Code::Argument, "groups expected a buffer for nf4")),
-            (1, Some(_)) => Err(Error::new(Code::Argument, "groups expected null for int8")),
-            _ => Err(Error::new(Code::Argument, format!("unknown format code {format}"))),
+            (0, Some(_), None) => Err(Error::new(Code::Argument, "groups expected a buffer for nf4")),
+            (1, Some(_), Some(_)) => Err(Error::new(Code::Argument, "groups expected null for int8")),
+            (0 | 1, None, _) => Err(Error::new(Code::Argument, "scales expected a buffer")),
+            (_, None, None) if !written => {
+                let kind = format.checked_sub(GGUF).and_then(Kind::of);
+                let kind =
+                    kind.ok_or_else(|| Error::new(Code::Argument, format!("unknown format code {format}")))?;
+                let (size, bytes) = kind.sizes();
+                if !cols.is_multiple_of(size) {
+                    let name = kind.name();
+                    let message = format!("cols expected a multiple of {size} for {name}, found {cols}");
+                    return Err(Error::new(Code::Argument, message));
+                }
+                Ok(Self::Gguf(Gguf {
+                    kind,
+                    rows,
+                    cols,
+                    codes: get("codes", codes, n / size * bytes, DType::U8)?,
+                }))
+            }
+            (_, None, None) => {
+                Err(Error::new(Code::Argument, format!("{} is not quantised to", name(format))))
+            }
+            _ => Err(Error::new(Code::Argument, format!("{} has neither scales nor groups", name(format)))),
         }
     }
 }

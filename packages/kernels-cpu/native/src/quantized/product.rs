@@ -8,6 +8,7 @@
 //! Where the processor multiplies bf16 and x is bf16, the levels of NF4 are rounded to bf16; what they are multiplied by is not.
 
 mod blocks;
+mod gguf;
 mod lanes;
 mod rows;
 mod tiles;
@@ -17,16 +18,19 @@ mod x86;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::gguf::Kind;
 use super::{BLOCK, Matrix};
 use crate::element::Element;
 use crate::gemm::store::{Output, store};
 use crate::isa::Isa;
 use crate::pool::scratch;
 use crate::queue::Context;
+use crate::row;
 use blocks::{Blocks, Nf4Blocks, Nf4Values};
+use gguf::{Expanded, Q4_0Rows, Q4_1Rows, Q4KRows, Q8_0Rows};
 use lanes::{By, Lanes, Portable};
 use rows::Rows;
-use tiles::{FewRows, Panels, STRIP, TileRows, panel_rows, unit};
+use tiles::{FewRows, Panels, STRIP, TileRows, blocks_of, panel_rows, unit};
 
 /// Most bytes of the panels of a task: less than half of a second-level cache.
 const PANEL_BYTES: usize = 400 << 10;
@@ -57,6 +61,15 @@ pub unsafe fn product<E: Element>(
             // The values themselves, which bf16 does not hold.
             Matrix::Nf4(w) => by_floats(context, out, x, Nf4Values { w, k }, shape),
             Matrix::Int8(w) => by_lanes(context, out, x, w, shape),
+            Matrix::Gguf(w) => match w.kind {
+                Kind::Q4_0 => by_lanes(context, out, x, Q4_0Rows(w), shape),
+                Kind::Q4_1 => by_lanes(context, out, x, Q4_1Rows(w), shape),
+                Kind::Q8_0 => by_lanes(context, out, x, Q8_0Rows(w), shape),
+                Kind::Q4K => by_lanes(context, out, x, Q4KRows(w), shape),
+                Kind::Q5_0 | Kind::Q5_1 | Kind::Q5K | Kind::Q6K | Kind::Iq4Nl => {
+                    by_lanes(context, out, x, Expanded { w, isa: context.isa }, shape)
+                }
+            },
         }
     }
 }
@@ -103,12 +116,17 @@ unsafe fn by_floats<E: Element, D: Blocks>(
     }
 }
 
-/// Rows of x as packed values in the order in which a format has them, zeros beyond k.
+/// Rows of x as packed values in the order in which a format has them, zeros beyond k; and the sum of each block, where the format has
+/// offsets.
 struct Pack<D, E> {
     to: *mut u32,
     /// Packed values from one row to the next, and from one of a row to the next.
     down: usize,
     along: usize,
+    totals: *mut f32,
+    /// The same of sums.
+    totals_down: usize,
+    totals_along: usize,
     x: *const E,
     rows: Range<usize>,
     k: usize,
@@ -118,8 +136,8 @@ struct Pack<D, E> {
 impl<D: Blocks, E: Element> By for Pack<D, E> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let Self { to, down, along, x, rows, k, .. } = self;
-        let padded = k.next_multiple_of(D::VALUES);
+        let Self { to, down, along, totals, totals_down, totals_along, x, rows, k, .. } = self;
+        let padded = blocks_of::<D>(k) * D::VALUES;
         let mut line = scratch::<u32>(if along == 1 { 0 } else { padded / unit::<L>() });
         for row in rows {
             // SAFETY: rows of x and room for them, of whoever made this.
@@ -137,6 +155,17 @@ impl<D: Blocks, E: Element> By for Pack<D, E> {
                 if along != 1 {
                     for (u, value) in line.iter().enumerate() {
                         start.add(u * along).write(*value);
+                    }
+                }
+                if D::OFFSETS {
+                    let totals = totals.add(row * totals_down);
+                    let mut values = [0f32; BLOCK];
+                    for block in 0..padded / D::VALUES {
+                        let from = (block * D::VALUES).min(k);
+                        let x = &x[from..(from + D::VALUES).min(k)];
+                        let values = &mut values[..x.len()];
+                        row::load(values, x);
+                        totals.add(block * totals_along).write(row::sum(values));
                     }
                 }
             }
@@ -197,19 +226,35 @@ unsafe fn few<L: Rows, D: Blocks, E: Element>(
     w: D,
     (m, rows, k): (usize, usize, usize),
 ) {
-    let units = k.next_multiple_of(D::VALUES) / unit::<L>();
+    let units = blocks_of::<D>(k) * tiles::units::<L, D>();
     // Of as many rows each, and rows of w are in the first-level cache for all but the first.
     let some = m.div_ceil(m.div_ceil(L::FEW));
     let mut packed = scratch::<u32>(m.div_ceil(some) * width(some) * units);
+    let each = if D::OFFSETS { width(some) * blocks_of::<D>(k) } else { 0 };
+    let mut totals = scratch::<f32>(m.div_ceil(some) * each);
     for (chunk, first) in (0..m).step_by(some).enumerate() {
         let here = first..(first + some).min(m);
         let (to, along) = (packed[chunk * width(some) * units..].as_mut_ptr(), width(here.len()));
+        let totals = totals[chunk * each..].as_mut_ptr();
         let x = x.wrapping_add(first * k);
         // SAFETY: rows of x, and room for them. What stands in the place of a row that is missing is any value that was left there;
         // its products are not stored.
-        unsafe { L::run(Pack::<D, E> { to, down: 1, along, x, rows: 0..here.len(), k, w: PhantomData }) };
+        unsafe {
+            L::run(Pack::<D, E> {
+                to,
+                down: 1,
+                along,
+                totals,
+                totals_down: 1,
+                totals_along: along,
+                x,
+                rows: 0..here.len(),
+                k,
+                w: PhantomData,
+            })
+        };
     }
-    let packed = &*packed;
+    let (packed, totals) = (&*packed, &*totals);
     context.pool.ranges(rows, L::LANES, |range| {
         let mut c = scratch::<f32>(STRIP * width(some));
         for row in range.clone().step_by(STRIP) {
@@ -217,10 +262,11 @@ unsafe fn few<L: Rows, D: Blocks, E: Element>(
             for (chunk, first) in (0..m).step_by(some).enumerate() {
                 let here = first..(first + some).min(m);
                 let (c, x) = (c.as_mut_ptr(), packed[chunk * width(some) * units..].as_ptr());
+                let totals = totals[chunk * each..].as_ptr();
                 // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns
                 // of y.
                 unsafe {
-                    L::few(width(here.len()), FewRows { c, x, w, rows: strip.clone(), k });
+                    L::few(width(here.len()), FewRows { c, x, totals, w, rows: strip.clone(), k });
                     store(context.isa, out, c, STRIP, here, strip.clone());
                 }
             }
@@ -261,27 +307,32 @@ unsafe fn many<L: Rows, D: Blocks, E: Element>(
     (m, rows, k): (usize, usize, usize),
 ) {
     let Context { pool, isa, .. } = context;
-    let blocks = k.div_ceil(D::VALUES);
-    let units = blocks * D::VALUES / unit::<L>();
+    let blocks = blocks_of::<D>(k);
+    let units = blocks * tiles::units::<L, D>();
     // An odd number of cache lines apart, rows fall into different sets.
     let ldx = (units.div_ceil(16) | 1) * 16;
     let mut packed = scratch::<u32>(m * ldx);
-    let to = Packing(packed.as_mut_ptr(), x);
+    let mut totals = scratch::<f32>(if D::OFFSETS { m * blocks } else { 0 });
+    let to = Packing { to: packed.as_mut_ptr(), totals: totals.as_mut_ptr(), x };
     pool.ranges(m, 16, |part| {
         // SAFETY: the rows of x, and room for them, where other parts have other rows.
         unsafe {
+            let (to, totals, x) = to.parts();
             L::run(Pack::<D, E> {
-                to: to.to(),
+                to,
                 down: ldx,
                 along: 1,
-                x: to.from(),
+                totals,
+                totals_down: blocks,
+                totals_along: 1,
+                x,
                 rows: part,
                 k,
                 w: PhantomData,
             })
         };
     });
-    let packed = &*packed;
+    let (packed, totals) = (&*packed, &*totals);
     let (task_rows, task_m) = tasks::<L>(m, rows, 4 * units, pool.threads());
     let across = rows.div_ceil(task_rows);
     pool.run(across * m.div_ceil(task_m), &|task| {
@@ -293,17 +344,38 @@ unsafe fn many<L: Rows, D: Blocks, E: Element>(
         let ldc = count * panel_rows::<L>();
         let mut panels = scratch::<u32>(ldc * units);
         let mut scales = scratch::<f32>(ldc * blocks);
-        let (to, to_scales) = (panels.as_mut_ptr(), scales.as_mut_ptr());
+        let mut offsets = scratch::<f32>(if D::OFFSETS { ldc * blocks } else { 0 });
         // SAFETY: rows of the caller's w, and room for what they stand for.
-        unsafe { L::run(Panels { to, scales: to_scales, w, rows: cols.clone(), k }) };
+        unsafe {
+            L::run(Panels {
+                to: panels.as_mut_ptr(),
+                scales: scales.as_mut_ptr(),
+                offsets: offsets.as_mut_ptr(),
+                w,
+                rows: cols.clone(),
+                k,
+            })
+        };
         let height = lines.len().div_ceil(lines.len().div_ceil(L::TILE));
         let mut c = scratch::<f32>(height * ldc);
         for line in lines.clone().step_by(height) {
             let here = line..(line + height).min(lines.end);
             let c = c.as_mut_ptr();
             let x = packed[line * ldx..].as_ptr();
-            let (panels, scales, units) = (panels.as_ptr(), scales.as_ptr(), tiles::units::<L, D>());
-            let tile = TileRows { c, ldc, x, ldx, panels, scales, count, blocks, units };
+            let tile = TileRows {
+                c,
+                ldc,
+                x,
+                ldx,
+                totals: if D::OFFSETS { totals[line * blocks..].as_ptr() } else { std::ptr::null() },
+                ldt: blocks,
+                panels: panels.as_ptr(),
+                scales: scales.as_ptr(),
+                offsets: offsets.as_ptr(),
+                count,
+                blocks,
+                units: tiles::units::<L, D>(),
+            };
             // SAFETY: packed rows of x and panels of w, and room for their products; other tasks have other elements of y.
             unsafe {
                 L::tile(here.len(), tile);
@@ -313,18 +385,18 @@ unsafe fn many<L: Rows, D: Blocks, E: Element>(
     });
 }
 
-/// Rows that are packed, and where they go: parts of a job write disjointly.
-struct Packing<E>(*mut u32, *const E);
+/// Rows that are packed, and where they and their sums go: parts of a job write disjointly.
+struct Packing<E> {
+    to: *mut u32,
+    totals: *mut f32,
+    x: *const E,
+}
 
 // SAFETY: addresses; whoever writes there answers for what other threads do.
 unsafe impl<E> Sync for Packing<E> {}
 
 impl<E> Packing<E> {
-    fn to(&self) -> *mut u32 {
-        self.0
-    }
-
-    fn from(&self) -> *const E {
-        self.1
+    fn parts(&self) -> (*mut u32, *mut f32, *const E) {
+        (self.to, self.totals, self.x)
     }
 }

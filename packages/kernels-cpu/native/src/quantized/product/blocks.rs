@@ -1,6 +1,6 @@
 //! What a product knows about a format: codes of a run of values, what they stand for, and what they are multiplied by.
 
-use super::lanes::{Lanes, Levels, STEP};
+use super::lanes::{Lanes, Levels, MOST, STEP};
 use crate::quantized::levels::{DYNAMIC, NF4};
 use crate::quantized::{BLOCK, GROUP, Int8, Nf4, ONE_OVER_127};
 
@@ -10,12 +10,16 @@ use crate::quantized::{BLOCK, GROUP, Int8, Nf4, ONE_OVER_127};
 /// A format of its own needs `codes`, `values`, `scales` and the order of the values; the products, for any number of rows on any
 /// processor, are the same for all.
 pub trait Blocks: Copy + Sync {
-    /// Values of a block: a multiple of those in a step.
+    /// Values of a block: a multiple of those in a step, or a part of them.
     const VALUES: usize;
     /// Bits of a code: a step has 8 · STEP / BITS values.
     const BITS: usize;
     /// Values that are in another order among themselves only.
     const GROUP: usize = 1;
+    /// Whether a block has a number besides that is added to each of its values.
+    const OFFSETS: bool = false;
+    /// Bytes from the codes of a step to those of the next, for asking for them ahead.
+    const STEP_BYTES: usize = 32;
 
     /// The value, of those of a group, that `values` has at place `i`; where two go together (`pairs`) they are neighbours.
     fn value_at(i: usize, pairs: bool) -> usize {
@@ -23,14 +27,29 @@ pub trait Blocks: Copy + Sync {
         i
     }
 
-    /// Where the codes of a row begin, which need not exist.
+    /// Where a row begins, which need not exist.
     fn start(self, row: usize) -> *const u8;
 
-    /// The codes of a step from value `at` of a row on, whose codes begin at `start`. Beyond the row they are of anything finite.
+    /// Bytes of working memory, a multiple of 64, for each row that is taken out of its own form first; `start` of `codes` and of
+    /// `scales` is that memory then.
+    fn expanded(self) -> usize {
+        0
+    }
+
+    /// Takes a row out of its form.
     ///
     /// # Safety
-    /// The matrix has the row, and `at` is a multiple of the values of a step in one of its blocks.
-    unsafe fn codes(self, row: usize, start: *const u8, at: usize) -> [u8; STEP];
+    /// The matrix has the row, and there is room for it.
+    unsafe fn expand(self, row: usize, to: *mut u8) {
+        let _ = (row, to);
+    }
+
+    /// The codes of a step from value `at` of a row on, which begins at `start`. Beyond the row they are of anything finite.
+    ///
+    /// # Safety
+    /// The matrix has the row, and `at` is a multiple of the values of a step, in one of its blocks; the processor has the
+    /// instructions of the lanes.
+    unsafe fn codes<L: Lanes>(self, row: usize, start: *const u8, at: usize) -> L::Row;
 
     /// What four bytes of codes stand for, in each lane: the first 32 / BITS values, or half as many pairs.
     ///
@@ -38,11 +57,26 @@ pub trait Blocks: Copy + Sync {
     /// The processor has the instructions of the lanes.
     unsafe fn values<L: Lanes>(codes: L::Codes) -> [L::Codes; 8];
 
-    /// Writes the scales of the first blocks of a row, `stride` apart.
+    /// Writes the scales of the first blocks of the rows of all lanes, and their offsets where the format has them.
     ///
     /// # Safety
-    /// The matrix has the blocks, and there is room for their scales.
-    unsafe fn scales(self, row: usize, blocks: usize, to: *mut f32, stride: usize);
+    /// The matrix has rows and blocks, and there is room; the processor has the instructions of the lanes.
+    unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales);
+}
+
+/// Rows in lanes, and where they begin.
+#[derive(Clone, Copy)]
+pub struct Starts {
+    pub rows: [usize; MOST],
+    pub at: [*const u8; MOST],
+}
+
+/// Where scales go: lanes beside each other, blocks `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Scales {
+    pub scales: *mut f32,
+    pub offsets: *mut f32,
+    pub stride: usize,
 }
 
 /// NF4 of which every row is whole blocks of `k` values.
@@ -73,9 +107,9 @@ impl Blocks for Nf4Blocks {
     }
 
     #[inline(always)]
-    unsafe fn codes(self, _row: usize, start: *const u8, at: usize) -> [u8; STEP] {
+    unsafe fn codes<L: Lanes>(self, _row: usize, start: *const u8, at: usize) -> L::Row {
         // SAFETY: the caller's block: 64 codes.
-        unsafe { start.add(at / 2).cast::<[u8; STEP]>().read() }
+        unsafe { L::row(start.add(at / 2)) }
     }
 
     #[inline(always)]
@@ -85,23 +119,25 @@ impl Blocks for Nf4Blocks {
     }
 
     #[inline(always)]
-    unsafe fn scales(self, row: usize, blocks: usize, to: *mut f32, stride: usize) {
-        let first = row * (self.k / BLOCK);
-        let mut block = 0;
-        while block < blocks {
-            // Blocks of one group, as `Nf4::scale` has them.
-            let end = blocks.min((first + block) / GROUP * GROUP + GROUP - first);
-            // SAFETY: the caller's blocks and room.
-            unsafe {
-                let groups = self.w.groups.of::<f32>();
-                let (mean, factor) = (*groups, *groups.add(1 + (first + block) / GROUP));
-                let levels = self.w.scales.of::<u8>().add(first);
-                for block in block..end {
-                    let level = DYNAMIC[usize::from(*levels.add(block))];
-                    to.add(block * stride).write(level * factor + mean);
+    unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
+        for lane in 0..L::LANES {
+            let first = side.rows[lane] * (self.k / BLOCK);
+            let mut block = 0;
+            while block < blocks {
+                // Blocks of one group, as `Nf4::scale` has them.
+                let end = blocks.min((first + block) / GROUP * GROUP + GROUP - first);
+                // SAFETY: the caller's blocks and room.
+                unsafe {
+                    let groups = self.w.groups.of::<f32>();
+                    let (mean, factor) = (*groups, *groups.add(1 + (first + block) / GROUP));
+                    let levels = self.w.scales.of::<u8>().add(first);
+                    for block in block..end {
+                        let level = DYNAMIC[usize::from(*levels.add(block))];
+                        to.scales.add(block * to.stride + lane).write(level * factor + mean);
+                    }
                 }
+                block = end;
             }
-            block = end;
         }
     }
 }
@@ -123,7 +159,7 @@ impl Blocks for Nf4Values {
     }
 
     #[inline(always)]
-    unsafe fn codes(self, row: usize, _start: *const u8, at: usize) -> [u8; STEP] {
+    unsafe fn codes<L: Lanes>(self, row: usize, _start: *const u8, at: usize) -> L::Row {
         let mut values = [0f32; STEP / 4];
         for (p, value) in (at..self.k).zip(&mut values) {
             let i = row * self.k + p;
@@ -135,7 +171,7 @@ impl Blocks for Nf4Values {
             }
         }
         // SAFETY: as many bytes.
-        unsafe { std::mem::transmute(values) }
+        unsafe { L::row(values.as_ptr().cast()) }
     }
 
     #[inline(always)]
@@ -144,10 +180,12 @@ impl Blocks for Nf4Values {
     }
 
     #[inline(always)]
-    unsafe fn scales(self, _row: usize, blocks: usize, to: *mut f32, stride: usize) {
+    unsafe fn scales<L: Lanes>(self, _side: &Starts, blocks: usize, to: Scales) {
         for block in 0..blocks {
-            // SAFETY: the caller's room.
-            unsafe { to.add(block * stride).write(1.0) };
+            for lane in 0..L::LANES {
+                // SAFETY: the caller's room.
+                unsafe { to.scales.add(block * to.stride + lane).write(1.0) };
+            }
         }
     }
 }
@@ -162,18 +200,18 @@ impl Blocks for Int8 {
     }
 
     #[inline(always)]
-    unsafe fn codes(self, _row: usize, start: *const u8, at: usize) -> [u8; STEP] {
+    unsafe fn codes<L: Lanes>(self, _row: usize, start: *const u8, at: usize) -> L::Row {
         // SAFETY: codes of the row.
         unsafe {
             let codes = start.wrapping_add(at);
             if at + STEP <= self.cols {
-                return codes.cast::<[u8; STEP]>().read();
+                return L::row(codes);
             }
-            let mut some = [0; STEP];
+            let mut some = [0u8; STEP];
             for (p, code) in (at..self.cols).zip(&mut some) {
                 *code = *codes.add(p - at);
             }
-            some
+            L::row(some.as_ptr())
         }
     }
 
@@ -184,12 +222,14 @@ impl Blocks for Int8 {
     }
 
     #[inline(always)]
-    unsafe fn scales(self, row: usize, blocks: usize, to: *mut f32, stride: usize) {
-        // SAFETY: the caller's row and room.
-        unsafe {
-            let scale = *self.scales.of::<f32>().add(row) * ONE_OVER_127;
-            for block in 0..blocks {
-                to.add(block * stride).write(scale);
+    unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
+        for lane in 0..L::LANES {
+            // SAFETY: the caller's rows and room.
+            unsafe {
+                let scale = *self.scales.of::<f32>().add(side.rows[lane]) * ONE_OVER_127;
+                for block in 0..blocks {
+                    to.scales.add(block * to.stride + lane).write(scale);
+                }
             }
         }
     }

@@ -2,9 +2,13 @@
 
 use crate::element::f32_to_bf16;
 use crate::isa::mul_add;
+use crate::quantized::gguf::half;
 
 /// Bytes of codes of a row that are looked at together.
 pub const STEP: usize = 32;
+
+/// Most lanes.
+pub const MOST: usize = 16;
 
 /// A loop over the lanes of an instruction set. Must be `#[inline(always)]`, and so must everything hot that it calls.
 pub trait By {
@@ -22,6 +26,8 @@ pub trait Lanes: Copy + Sync {
     const PAIRS: bool;
     type Codes: Copy;
     type Sums: Copy;
+    /// The codes of a step of one row.
+    type Row: Copy;
 
     /// Runs a loop that is compiled for the set.
     ///
@@ -67,11 +73,39 @@ pub trait Lanes: Copy + Sync {
     /// The processor has the instructions.
     unsafe fn add_scaled(sums: Self::Sums, part: Self::Sums, scale: Self::Sums) -> Self::Sums;
 
+    /// # Safety
+    /// The processor has the instructions, and [`STEP`] bytes lie there.
+    unsafe fn row(at: *const u8) -> Self::Row;
+
+    /// Two halves, of which the second may be absent: zeros.
+    ///
+    /// # Safety
+    /// As for `row`, half as many bytes in each place.
+    unsafe fn row_of(low: *const u8, high: Option<*const u8>) -> Self::Row;
+
     /// Bytes 4 v to 4 v + 4 of each row, for v = 0 … 7.
     ///
     /// # Safety
     /// The processor has the instructions.
-    unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [Self::Codes; 8];
+    unsafe fn turned(rows: impl Fn(usize) -> Self::Row) -> [Self::Codes; 8];
+
+    /// The f16 at an address for each lane.
+    ///
+    /// # Safety
+    /// The processor has the instructions, and the numbers lie there.
+    unsafe fn halves(at: impl Fn(usize) -> *const u8) -> Self::Sums;
+
+    /// The two f16 at an address for each lane.
+    ///
+    /// # Safety
+    /// As for `halves`.
+    unsafe fn pairs_of_halves(at: impl Fn(usize) -> *const u8) -> [Self::Sums; 2];
+
+    /// An f32 in every lane.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn same(value: f32) -> Self::Sums;
 
     /// The levels of the eight codes of four bits in a lane, of which the high half of a byte comes first; of pairs, the four of codes
     /// 4 apart.
@@ -118,6 +152,7 @@ impl Lanes for Portable {
     const PAIRS: bool = false;
     type Codes = [u32; WIDTH];
     type Sums = [f32; WIDTH];
+    type Row = [u8; STEP];
 
     #[inline(always)]
     unsafe fn run<B: By>(body: B) {
@@ -177,7 +212,44 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [Self::Codes; 8] {
+    unsafe fn row(at: *const u8) -> Self::Row {
+        // SAFETY: the caller's bytes.
+        unsafe { at.cast::<Self::Row>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn row_of(low: *const u8, high: Option<*const u8>) -> Self::Row {
+        let mut row = [0; STEP];
+        let (to_low, to_high) = row.split_at_mut(STEP / 2);
+        // SAFETY: the caller's bytes.
+        unsafe {
+            to_low.copy_from_slice(&*low.cast::<[u8; STEP / 2]>());
+            if let Some(high) = high {
+                to_high.copy_from_slice(&*high.cast::<[u8; STEP / 2]>());
+            }
+        }
+        row
+    }
+
+    #[inline(always)]
+    unsafe fn halves(at: impl Fn(usize) -> *const u8) -> Self::Sums {
+        // SAFETY: the caller's numbers.
+        std::array::from_fn(|lane| unsafe { half(at(lane)) })
+    }
+
+    #[inline(always)]
+    unsafe fn pairs_of_halves(at: impl Fn(usize) -> *const u8) -> [Self::Sums; 2] {
+        // SAFETY: the caller's numbers.
+        unsafe { [Self::halves(&at), Self::halves(|lane| at(lane).wrapping_add(2))] }
+    }
+
+    #[inline(always)]
+    unsafe fn same(value: f32) -> Self::Sums {
+        [value; WIDTH]
+    }
+
+    #[inline(always)]
+    unsafe fn turned(rows: impl Fn(usize) -> Self::Row) -> [Self::Codes; 8] {
         let mut turned = [[0; WIDTH]; 8];
         for lane in 0..WIDTH {
             let row = rows(lane);

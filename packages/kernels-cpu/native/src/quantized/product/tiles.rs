@@ -8,8 +8,8 @@
 
 use std::ops::Range;
 
-use super::blocks::Blocks;
-use super::lanes::{By, Lanes, STEP};
+use super::blocks::{Blocks, Scales, Starts};
+use super::lanes::{By, Lanes, MOST, STEP};
 use crate::pool::scratch;
 
 /// Rows of w whose products with few rows are kept at a time.
@@ -33,52 +33,79 @@ pub const fn units<L: Lanes, D: Blocks>() -> usize {
 }
 
 /// Values of a step.
-const fn step_values<D: Blocks>() -> usize {
+pub const fn step_values<D: Blocks>() -> usize {
     8 * STEP / D::BITS
 }
 
-/// Most lanes.
-const MOST: usize = 16;
+/// Blocks of a row of `k` values, whole steps of them: those beyond the row multiply by nothing.
+pub const fn blocks_of<D: Blocks>(k: usize) -> usize {
+    let step = step_values::<D>();
+    k.next_multiple_of(if step > D::VALUES { step } else { D::VALUES }) / D::VALUES
+}
+
+/// Numbers that a vector of rows takes for the scales of so many blocks, and for their offsets.
+const fn scale_parts<D: Blocks>() -> usize {
+    if D::OFFSETS { 2 } else { 1 }
+}
 
 /// Rows of w in lanes. Those beyond the last row repeat it.
 #[derive(Clone, Copy)]
 struct Side<D> {
     w: D,
-    rows: [usize; MOST],
-    /// Where the codes of each row begin.
-    starts: [*const u8; MOST],
+    starts: Starts,
 }
 
 impl<D: Blocks> Side<D> {
+    /// `room`: for the rows of all lanes, where the format is taken out of its form first.
+    ///
+    /// # Safety
+    /// The rows up to `last` exist, and the room is there.
     #[inline(always)]
-    fn of<L: Lanes>(w: D, first: usize, last: usize) -> Self {
-        let mut side = Self { w, rows: [last; MOST], starts: [std::ptr::null(); MOST] };
+    unsafe fn of<L: Lanes>(w: D, first: usize, last: usize, room: *mut u8) -> Self {
+        let mut starts = Starts { rows: [last; MOST], at: [std::ptr::null(); MOST] };
+        let expanded = w.expanded();
         for lane in 0..L::LANES {
-            side.rows[lane] = (first + lane).min(last);
-            side.starts[lane] = w.start(side.rows[lane]);
+            let row = (first + lane).min(last);
+            starts.rows[lane] = row;
+            if expanded == 0 {
+                starts.at[lane] = w.start(row);
+            } else {
+                let to = room.wrapping_add(lane * expanded);
+                // SAFETY: the caller's row and room.
+                unsafe { w.expand(row, to) };
+                starts.at[lane] = to;
+            }
         }
-        side
+        Self { w, starts }
     }
 
     /// The codes of a step from value `at` on: [8][four bytes of each row].
     ///
     /// # Safety
-    /// The rows exist, and `at` is in them or their last block; the processor has the instructions.
+    /// `at` is in the rows; the processor has the instructions.
     #[inline(always)]
     unsafe fn codes<L: Lanes>(&self, at: usize) -> [L::Codes; 8] {
+        let Starts { rows, at: starts } = &self.starts;
         // SAFETY: the caller's rows and processor.
-        unsafe { L::turned(|lane| self.w.codes(self.rows[lane], self.starts[lane], at)) }
+        unsafe { L::turned(|lane| self.w.codes::<L>(rows[lane], starts[lane], at)) }
     }
 
-    /// to [blocks][stride] from the first lane on: the scales of the rows.
+    /// Scales, and offsets, of the rows, for all blocks of `k` values.
     ///
     /// # Safety
-    /// The rows exist, and there is room for their scales.
+    /// There is room for them; the processor has the instructions.
     #[inline(always)]
-    unsafe fn scales<L: Lanes>(&self, blocks: usize, to: *mut f32, stride: usize) {
-        for lane in 0..L::LANES {
-            // SAFETY: the caller's rows and room.
-            unsafe { self.w.scales(self.rows[lane], blocks, to.add(lane), stride) };
+    unsafe fn scales<L: Lanes>(&self, k: usize, to: Scales) {
+        let (there, all) = (k.div_ceil(D::VALUES), blocks_of::<D>(k));
+        // SAFETY: the caller's room.
+        unsafe {
+            self.w.scales::<L>(&self.starts, there, to);
+            for block in there..all {
+                L::store(to.scales.add(block * to.stride), L::zero());
+                if D::OFFSETS {
+                    L::store(to.offsets.add(block * to.stride), L::zero());
+                }
+            }
         }
     }
 }
@@ -92,6 +119,8 @@ pub struct FewRows<D> {
     pub c: *mut f32,
     /// [packed values of k padded to blocks, M].
     pub x: *const u32,
+    /// [blocks, M]: the sum of x over each block, where w has offsets.
+    pub totals: *const f32,
     pub w: D,
     pub rows: Range<usize>,
     pub k: usize,
@@ -100,18 +129,20 @@ pub struct FewRows<D> {
 impl<D: Blocks, const M: usize, const GROUPS: usize> By for Few<D, M, GROUPS> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let FewRows { c, rows, k, .. } = &self.0;
-        let mut scales = scratch::<f32>(k.div_ceil(D::VALUES) * GROUPS * L::LANES);
+        let FewRows { c, w, rows, k, .. } = &self.0;
+        let mut scales = scratch::<f32>(scale_parts::<D>() * blocks_of::<D>(*k) * GROUPS * L::LANES);
+        let mut room = scratch::<u8>(GROUPS * L::LANES * w.expanded());
+        let (scales, room) = (scales.as_mut_ptr(), room.as_mut_ptr());
         let mut first = rows.start;
         while first < rows.end {
             // SAFETY: rows of w, and room for their scales and products; x as whoever made this says.
             unsafe {
                 let c = c.add(first - rows.start);
                 if first + GROUPS * L::LANES <= rows.end {
-                    groups::<L, D, M, GROUPS>(&self.0, first, c, scales.as_mut_ptr());
+                    groups::<L, D, M, GROUPS>(&self.0, first, c, scales, room);
                     first += GROUPS * L::LANES;
                 } else {
-                    groups::<L, D, M, 1>(&self.0, first, c, scales.as_mut_ptr());
+                    groups::<L, D, M, 1>(&self.0, first, c, scales, room);
                     first += L::LANES;
                 }
             }
@@ -122,56 +153,82 @@ impl<D: Blocks, const M: usize, const GROUPS: usize> By for Few<D, M, GROUPS> {
 /// c [M, STRIP] = the products of M rows of x with GROUPS · LANES rows of w from `first` on.
 ///
 /// # Safety
-/// As for [`Few`]; `scales` has room for those of the rows.
+/// As for [`Few`]; `scales` has room for those of the rows, `room` for the rows where they are expanded.
 #[inline(always)]
 unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
     few: &FewRows<D>,
     first: usize,
     c: *mut f32,
     scales: *mut f32,
+    room: *mut u8,
 ) {
-    let &FewRows { x, w, ref rows, k, .. } = few;
-    let blocks = k.div_ceil(D::VALUES);
+    let &FewRows { x, totals, w, ref rows, k, .. } = few;
+    let blocks = blocks_of::<D>(k);
+    let stride = GROUPS * L::LANES;
+    let offsets = scales.wrapping_add(blocks * stride);
+    let (step, expanded) = (step_values::<D>(), w.expanded());
+    let per_code = 32 / D::BITS;
     // SAFETY: the caller's rows and room.
     unsafe {
-        let mut sides = [Side::of::<L>(w, first, rows.end - 1); GROUPS];
-        let mut sums = [[L::zero(); M]; GROUPS];
-        for g in 0..GROUPS {
-            sides[g] = Side::of::<L>(w, first + g * L::LANES, rows.end - 1);
-            sides[g].scales::<L>(blocks, scales.add(g * L::LANES), GROUPS * L::LANES);
+        let mut sides = [Side::of::<L>(w, first, rows.end - 1, room); GROUPS];
+        for g in 1..GROUPS {
+            let first = first + g * L::LANES;
+            sides[g] = Side::of::<L>(w, first, rows.end - 1, room.wrapping_add(g * L::LANES * expanded));
         }
+        for g in 0..GROUPS {
+            let at = g * L::LANES;
+            let to = Scales { scales: scales.add(at), offsets: offsets.wrapping_add(at), stride };
+            sides[g].scales::<L>(k, to);
+        }
+        let mut sums = [[L::zero(); M]; GROUPS];
+        let mut parts = [[L::zero(); M]; GROUPS];
         let mut ahead = w.start(first + GROUPS * L::LANES);
-        for block in 0..blocks {
-            let scales = scales.add(block * GROUPS * L::LANES);
-            let mut parts = [[L::zero(); M]; GROUPS];
-            let start = block * D::VALUES;
-            for at in (start..start + D::VALUES).step_by(step_values::<D>()) {
-                ahead = fetch(ahead, GROUPS * L::LANES * STEP);
-                let mut codes = [sides[0].codes::<L>(at); GROUPS];
+        for at in (0..blocks * D::VALUES).step_by(step) {
+            ahead = fetch(ahead, GROUPS * L::LANES * D::STEP_BYTES);
+            let mut codes = [sides[0].codes::<L>(at); GROUPS];
+            for g in 1..GROUPS {
+                codes[g] = sides[g].codes::<L>(at);
+            }
+            let mut x = x.add(at / unit::<L>() * M);
+            for v in 0..8 {
+                let mut values = [D::values::<L>(codes[0][v]); GROUPS];
                 for g in 1..GROUPS {
-                    codes[g] = sides[g].codes::<L>(at);
+                    values[g] = D::values::<L>(codes[g][v]);
                 }
-                let mut x = x.add(at / unit::<L>() * M);
-                for v in 0..8 {
-                    let mut values = [D::values::<L>(codes[0][v]); GROUPS];
-                    for g in 1..GROUPS {
-                        values[g] = D::values::<L>(codes[g][v]);
+                for j in 0..per_code / unit::<L>() {
+                    for i in 0..M {
+                        let left = L::everywhere(x.add(i));
+                        for g in 0..GROUPS {
+                            parts[g][i] = L::add(parts[g][i], left, values[g][j]);
+                        }
                     }
-                    for j in 0..per_code::<L, D>() {
+                    x = x.add(M);
+                }
+                // A block ends: in the middle of a step, or with one.
+                let done = (v + 1) * per_code;
+                let ends = if D::VALUES < step {
+                    done.is_multiple_of(D::VALUES)
+                } else {
+                    v == 7 && (at + step).is_multiple_of(D::VALUES)
+                };
+                if ends {
+                    let block = (at + done) / D::VALUES - 1;
+                    let (scales, offsets) =
+                        (scales.add(block * stride), offsets.wrapping_add(block * stride));
+                    for g in 0..GROUPS {
+                        let scale = L::load(scales.add(g * L::LANES));
                         for i in 0..M {
-                            let left = L::everywhere(x.add(i));
-                            for g in 0..GROUPS {
-                                parts[g][i] = L::add(parts[g][i], left, values[g][j]);
+                            sums[g][i] = L::add_scaled(sums[g][i], parts[g][i], scale);
+                            parts[g][i] = L::zero();
+                        }
+                        if D::OFFSETS {
+                            let offset = L::load(offsets.add(g * L::LANES));
+                            for i in 0..M {
+                                let total = L::same(*totals.add(block * M + i));
+                                sums[g][i] = L::add_scaled(sums[g][i], total, offset);
                             }
                         }
-                        x = x.add(M);
                     }
-                }
-            }
-            for g in 0..GROUPS {
-                let scale = L::load(scales.add(g * L::LANES));
-                for i in 0..M {
-                    sums[g][i] = L::add_scaled(sums[g][i], parts[g][i], scale);
                 }
             }
         }
@@ -204,10 +261,12 @@ pub const fn panel_rows<L: Lanes>() -> usize {
     VECTORS * L::LANES
 }
 
-/// What rows of w stand for, in panels: to [panels][packed values of k padded][panel_rows], and scales [panels][blocks][panel_rows].
+/// What rows of w stand for, in panels: to [panels][packed values of k padded][panel_rows], and scales, and offsets where there are any,
+/// [panels][blocks][panel_rows].
 pub struct Panels<D> {
     pub to: *mut u32,
     pub scales: *mut f32,
+    pub offsets: *mut f32,
     pub w: D,
     pub rows: Range<usize>,
     pub k: usize,
@@ -216,21 +275,24 @@ pub struct Panels<D> {
 impl<D: Blocks> By for Panels<D> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let Self { to, scales, w, rows, k } = self;
-        let blocks = k.div_ceil(D::VALUES);
+        let Self { to, scales, offsets, w, rows, k } = self;
+        let blocks = blocks_of::<D>(k);
         let width = panel_rows::<L>();
+        let mut room = scratch::<u8>(L::LANES * w.expanded());
         for (panel, first) in rows.clone().step_by(width).enumerate() {
             for v in 0..VECTORS {
                 let first = first + v * L::LANES;
-                let side = Side::of::<L>(w, first, rows.end - 1);
                 // SAFETY: rows of w, and room for what they stand for.
                 unsafe {
-                    let scales = scales.add(panel * blocks * width + v * L::LANES);
-                    side.scales::<L>(blocks, scales, width);
+                    let side = Side::of::<L>(w, first, rows.end - 1, room.as_mut_ptr());
+                    let at = panel * blocks * width + v * L::LANES;
+                    let to_scales =
+                        Scales { scales: scales.add(at), offsets: offsets.wrapping_add(at), stride: width };
+                    side.scales::<L>(k, to_scales);
                     let mut ahead = w.start(first + L::LANES);
                     let mut to = to.add(panel * blocks * units::<L, D>() * width + v * L::LANES);
                     for at in (0..blocks * D::VALUES).step_by(step_values::<D>()) {
-                        ahead = fetch(ahead, L::LANES * STEP);
+                        ahead = fetch(ahead, L::LANES * D::STEP_BYTES);
                         let codes = side.codes::<L>(at);
                         for v in 0..8 {
                             let values = D::values::<L>(codes[v]);
@@ -257,8 +319,12 @@ pub struct TileRows {
     /// Rows of packed values, of k padded to blocks, so many apart.
     pub x: *const u32,
     pub ldx: usize,
+    /// Sums of x over each block, rows so many apart; null where w has no offsets.
+    pub totals: *const f32,
+    pub ldt: usize,
     pub panels: *const u32,
     pub scales: *const f32,
+    pub offsets: *const f32,
     pub count: usize,
     /// Blocks of a row, and packed values of each.
     pub blocks: usize,
@@ -268,13 +334,14 @@ pub struct TileRows {
 impl<const M: usize> By for Tile<M> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let TileRows { c, ldc, x, ldx, panels, scales, count, blocks, units } = self.0;
+        let TileRows { c, ldc, x, ldx, totals, ldt, panels, scales, offsets, count, blocks, units } = self.0;
         let width = panel_rows::<L>();
         for panel in 0..count {
             // SAFETY: the panels, rows and room of whoever made this.
             unsafe {
                 let c = c.add(panel * width);
                 let mut scales = scales.add(panel * blocks * width);
+                let mut offsets = offsets.wrapping_add(panel * blocks * width);
                 let mut w = panels.add(panel * blocks * units * width);
                 let mut x = x;
                 for block in 0..blocks {
@@ -298,10 +365,16 @@ impl<const M: usize> By for Tile<M> {
                             let c = c.add(i * ldc + v * L::LANES);
                             let sum = if block == 0 { L::zero() } else { L::load(c) };
                             let scale = L::load(scales.add(v * L::LANES));
-                            L::store(c, L::add_scaled(sum, parts[i][v], scale));
+                            let mut sum = L::add_scaled(sum, parts[i][v], scale);
+                            if !totals.is_null() {
+                                let total = L::same(*totals.add(i * ldt + block));
+                                sum = L::add_scaled(sum, total, L::load(offsets.add(v * L::LANES)));
+                            }
+                            L::store(c, sum);
                         }
                     }
                     scales = scales.add(width);
+                    offsets = offsets.wrapping_add(width);
                 }
                 // A product of no depth.
                 if blocks == 0 {

@@ -8,7 +8,7 @@
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use super::lanes::{By, Lanes, Levels, SHIFTS, STEP};
+use super::lanes::{By, Lanes, Levels, SHIFTS};
 use crate::gemm::transpose::transpose_8;
 use crate::quantized::decode::look_up;
 
@@ -24,11 +24,28 @@ pub struct Avx512Bf16;
 #[derive(Clone, Copy)]
 pub struct Avx2;
 
+/// # Safety
+/// As for [`Lanes::row_of`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn two_halves(low: *const u8, high: Option<*const u8>) -> __m256i {
+    // SAFETY: the caller's bytes.
+    unsafe {
+        let low = _mm256_castsi128_si256(_mm_loadu_si128(low.cast()));
+        let high = match high {
+            Some(high) => _mm_loadu_si128(high.cast()),
+            None => _mm_setzero_si128(),
+        };
+        _mm256_inserti128_si256::<1>(low, high)
+    }
+}
+
 /// What both of AVX-512 have.
 macro_rules! of_sixteen_lanes {
     ($features:literal) => {
         type Codes = __m512i;
         type Sums = __m512;
+        type Row = __m256i;
         const LANES: usize = 16;
 
         #[inline(always)]
@@ -87,16 +104,61 @@ macro_rules! of_sixteen_lanes {
         }
 
         #[inline(always)]
-        unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [__m512i; 8] {
+        unsafe fn row(at: *const u8) -> __m256i {
+            // SAFETY: the caller's bytes.
+            unsafe { _mm256_loadu_si256(at.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn row_of(low: *const u8, high: Option<*const u8>) -> __m256i {
+            // SAFETY: the caller's bytes.
+            unsafe { two_halves(low, high) }
+        }
+
+        #[inline(always)]
+        unsafe fn halves(at: impl Fn(usize) -> *const u8) -> __m512 {
+            // SAFETY: the caller's numbers.
+            unsafe {
+                let at = |lane| at(lane).cast::<i16>().read_unaligned();
+                #[rustfmt::skip]
+                        let bits = _mm256_setr_epi16(
+                            at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
+                            at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
+                        );
+                _mm512_cvtph_ps(bits)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn pairs_of_halves(at: impl Fn(usize) -> *const u8) -> [__m512; 2] {
+            // SAFETY: the caller's numbers.
+            unsafe {
+                let at = |lane| at(lane).cast::<i32>().read_unaligned();
+                #[rustfmt::skip]
+                        let bits = _mm512_setr_epi32(
+                            at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
+                            at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
+                        );
+                let high = _mm512_srli_epi32::<16>(bits);
+                [_mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits)), _mm512_cvtph_ps(_mm512_cvtepi32_epi16(high))]
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn same(value: f32) -> __m512 {
+            // SAFETY: the caller's processor.
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn turned(rows: impl Fn(usize) -> __m256i) -> [__m512i; 8] {
             // SAFETY: the caller's processor.
             unsafe {
                 // Rows i and i + 4 in the halves of a register, which come to stand beside each other in the end.
                 let mut x = [_mm512_setzero_si512(); 8];
                 for i in 0..8 {
                     let row = i / 4 * 8 + i % 4;
-                    let (low, high) = (rows(row), rows(row + 4));
-                    let low = _mm512_castsi256_si512(_mm256_loadu_si256(low.as_ptr().cast()));
-                    x[i] = _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(high.as_ptr().cast()));
+                    x[i] = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(rows(row)), rows(row + 4));
                 }
                 let mut y = x;
                 for i in 0..4 {
@@ -209,6 +271,7 @@ impl Lanes for Avx2 {
     const PAIRS: bool = false;
     type Codes = __m256i;
     type Sums = __m256;
+    type Row = __m256i;
 
     #[inline(always)]
     unsafe fn run<B: By>(body: B) {
@@ -272,12 +335,45 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn turned(rows: impl Fn(usize) -> [u8; STEP]) -> [__m256i; 8] {
+    unsafe fn row(at: *const u8) -> __m256i {
+        // SAFETY: the caller's bytes.
+        unsafe { _mm256_loadu_si256(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_of(low: *const u8, high: Option<*const u8>) -> __m256i {
+        // SAFETY: the caller's bytes.
+        unsafe { two_halves(low, high) }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(at: impl Fn(usize) -> *const u8) -> __m256 {
+        // SAFETY: the caller's numbers.
+        unsafe {
+            let at = |lane| at(lane).cast::<i16>().read_unaligned();
+            _mm256_cvtph_ps(_mm_setr_epi16(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pairs_of_halves(at: impl Fn(usize) -> *const u8) -> [__m256; 2] {
+        // SAFETY: the caller's numbers.
+        unsafe { [Self::halves(&at), Self::halves(|lane| at(lane).wrapping_add(2))] }
+    }
+
+    #[inline(always)]
+    unsafe fn same(value: f32) -> __m256 {
+        // SAFETY: the caller's processor.
+        unsafe { _mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn turned(rows: impl Fn(usize) -> __m256i) -> [__m256i; 8] {
         // SAFETY: the caller's processor.
         unsafe {
             let mut x = [_mm256_setzero_ps(); 8];
             for i in 0..8 {
-                x[i] = _mm256_loadu_ps(rows(i).as_ptr().cast());
+                x[i] = _mm256_castsi256_ps(rows(i));
             }
             transmute::<[__m256; 8], [__m256i; 8]>(transpose_8(x))
         }
