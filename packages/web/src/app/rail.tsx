@@ -100,16 +100,21 @@ export function RailFoot() {
         <button
           type="button"
           class="rail-choice"
-          aria-label={`${text().language}: ${language.value === 'en' ? '中文' : 'English'}`}
           onClick={() => (language.value = language.value === 'en' ? 'zh' : 'en')}
         >
+          <span class="for-readers">{text().language}: </span>
           {language.value === 'en' ? (
             <>
-              <b>EN</b> · <span lang="zh-CN">中文</span>
+              <b>EN</b>
+              <span class="rail-choice-other" lang="zh-CN">
+                {' '}
+                · 中文
+              </span>
             </>
           ) : (
             <>
-              <b>中文</b> · EN
+              <b>中文</b>
+              <span class="rail-choice-other"> · EN</span>
             </>
           )}
         </button>

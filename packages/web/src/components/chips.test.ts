@@ -64,6 +64,11 @@ describe('chips of tokens', () => {
   it('take the text of the answer where bytes are not known', () => {
     const tokens = [...words('我'), token(null), token(null), ...words('们', '。')]
     expect(chipsOf(tokens, '我爱你们。').map(({ text }) => text)).toEqual(['我', '爱你', '们', '。'])
+    expect(chipsOf([...words(' 我'), token(null), ...words('.')], '我爱.').map(({ text }) => text)).toEqual([
+      ' 我',
+      '爱',
+      '.',
+    ])
     expect(chipsOf([...words('a'), token(null), token(null)], 'a🐑').map(({ text }) => text)).toEqual([
       'a',
       '🐑',

@@ -23,7 +23,8 @@ export function textOfBytes(bytes: readonly number[]): string | null {
  */
 export function chipsOf(tokens: readonly AnswerToken[], answer = ''): readonly Chip[] {
   const chips: Chip[] = []
-  let at = 0
+  // Some tokenizers begin every text with a space, which is none of the answer.
+  let at = tokens[0]?.text.startsWith(' ') === true && !answer.startsWith(' ') ? -1 : 0
   for (let i = 0; i < tokens.length;) {
     let end = i
     let text: string | null = null
@@ -34,8 +35,9 @@ export function chipsOf(tokens: readonly AnswerToken[], answer = ''): readonly C
         // Up to the next token of which the text is known.
         while (end < tokens.length && tokens[end]!.bytes === null) end++
         const next = tokens[end]?.text
-        const stop = next === undefined || next === '' ? answer.length : answer.indexOf(next, at + 1)
-        text = answer.slice(at, stop < 0 ? answer.length : stop)
+        const stop =
+          next === undefined || next === '' ? answer.length : answer.indexOf(next, Math.max(0, at) + 1)
+        text = answer.slice(Math.max(0, at), stop < 0 ? answer.length : stop)
       } else {
         bytes.push(...token.bytes)
         end++

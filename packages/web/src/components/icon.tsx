@@ -66,7 +66,7 @@ const paths = {
   system: ['M2.5 3.5h11v7.5h-11z', 'M5.5 13.5h5'],
   enter: ['M13 4v4.5H3.5', 'M6.5 5.5l-3 3 3 3'],
   ring: ['M8 2.5a5.5 5.5 0 1 1-5.5 5.5'],
-  dot: ['f M8 4.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7z'],
+  dot: ['f M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9z'],
 } satisfies Record<string, readonly string[]>
 
 export type IconName = keyof typeof paths

@@ -38,7 +38,6 @@ export function Select<T extends string>(props: SelectProps<T>) {
         role="combobox"
         aria-haspopup="listbox"
         aria-expanded={open}
-        aria-label={`${label}: ${chosen?.text ?? placeholder ?? text().choose}`}
         aria-describedby={describedBy}
         onClick={() => setOpen(!open)}
         onKeyDown={(event) => {
@@ -47,6 +46,7 @@ export function Select<T extends string>(props: SelectProps<T>) {
           setOpen(true)
         }}
       >
+        <span class="for-readers">{label}: </span>
         <span class="select-text">
           {chosen?.text ?? <span class="select-none">{placeholder ?? text().choose}</span>}
           {chosen?.note && <span class="select-note">{chosen.note}</span>}

@@ -36,9 +36,8 @@ export function ModelPicker({ value, onChange, plain }: ModelPickerProps) {
         class={`model-picker${plain ? ' model-picker-plain' : ''}`}
         aria-haspopup="dialog"
         aria-expanded={open}
-        aria-label={`${text().model}: ${value?.id ?? '—'}${parent === undefined ? '' : `, ${text().on(parent)}`}`}
-        onClick={() => setOpen(!open)}
       >
+        <span class="for-readers">{text().model}: </span>
         {isPhone.value && !plain ? (
           <span class="model-lines">
             <span class="model-name">{value?.id ?? '—'}</span>

@@ -71,7 +71,7 @@ export function SamplingFields({ parameters, onChange }: SamplingFieldsProps) {
       ))}
       {!isMore && (
         <button type="button" class="setting-more" onClick={() => setMore(true)}>
-          {`${text().presencePenalty}, ${text().frequencyPenalty}`}
+          {text().moreParameters}
           <Icon name="chevron-down" size={12} />
         </button>
       )}

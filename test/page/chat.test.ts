@@ -1,0 +1,332 @@
+// Chat and Compare in a browser: answers on their way, branches, probabilities, what hostile answers come to.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { attacks } from '../../packages/web/src/components/markdown.fixture.js'
+import { serveChat, ui, type ChatServer } from './chat.fixture.js'
+import { browserPath, openBrowser, type OpenedPage } from './page.fixture.js'
+
+test('the page is small: less than 150 kB, compressed', () => {
+  expect(existsSync(join(ui, 'index.html')), 'pnpm --filter @ift/web build').toBe(true)
+  const files = readdirSync(ui)
+  expect(files.map((name) => name.replace(/-\w{8}\./, '.')).sort()).toEqual([
+    'app.css',
+    'app.js',
+    'index.html',
+  ])
+  const bytes = files.reduce(
+    (sum, name) => sum + gzipSync(readFileSync(join(ui, name)), { level: 9 }).length,
+    0,
+  )
+  expect(bytes).toBeLessThan(150_000)
+})
+
+describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () => {
+  let browser: Browser
+  let served: ChatServer
+  let opened: OpenedPage
+  let page: Page
+  beforeAll(async () => {
+    ;[browser, served] = await Promise.all([openBrowser(), serveChat()])
+    opened = await served.open(browser, { locale: 'en', colorScheme: 'light' })
+    page = opened.page
+    page.setDefaultTimeout(15_000)
+  }, 120_000)
+  afterAll(async () => {
+    await opened?.close()
+    await browser?.close()
+    await served?.close()
+  })
+  beforeEach(async () => {
+    served.slow(0)
+    await served.say('')
+  })
+
+  const field = () => page.getByRole('textbox', { name: 'Write a message' })
+  const answers = () => page.getByRole('article', { name: /^Answer/ })
+  const last = () => answers().last()
+  const said = (text: string) => last().locator('.markdown').getByText(text, { exact: true }).waitFor()
+  const idle = () => page.getByRole('button', { name: 'Send' }).waitFor()
+  const newChat = async () => {
+    await page.getByRole('button', { name: 'A new chat' }).click()
+    await page.getByText('Ask something').waitFor()
+  }
+  const ask = async (text: string) => {
+    await field().fill(text)
+    await field().press('Enter')
+  }
+  /** Away from fields, so that single keys are commands. */
+  const press = async (key: string) => {
+    await page.evaluate('document.activeElement.blur()')
+    await page.keyboard.press(key)
+  }
+
+  test('an answer comes with its Markdown and its facts, and is there after a reload', async () => {
+    await served.say('It is **42**, or `x = 1`:\n\n```js\nconst x = 1\n```\n')
+    await ask('What is it?')
+    await idle()
+    expect(await last().locator('strong').textContent()).toBe('42')
+    expect(await last().locator('.code-keyword').textContent()).toBe('const')
+    expect(await last().locator('.turn-facts').textContent()).toMatch(
+      /^\d+ tokens · .* tokens\/s · .* · seed 42 · ended$/,
+    )
+    await page.reload()
+    expect(await last().locator('strong').textContent()).toBe('42')
+    expect(await page.getByRole('link', { name: 'What is it?' }).getAttribute('aria-current')).toBe('page')
+  })
+
+  test('Enter sends, but not what an input method is still composing', async () => {
+    await newChat()
+    await field().fill('你')
+    await field().dispatchEvent('keydown', {
+      key: 'Enter',
+      isComposing: true,
+      bubbles: true,
+      cancelable: true,
+    })
+    await field().press('Shift+Enter')
+    expect(await field().inputValue()).toBe('你\n')
+    expect(await answers().count()).toBe(0)
+  })
+
+  test('an answer is stopped, stays, and is gone on with', async () => {
+    await newChat()
+    const text = Array.from({ length: 60 }, (_, i) => `word ${i}`).join(' ')
+    await served.say(text)
+    served.slow(30)
+    await ask('Count')
+    await last().getByText('word 1', { exact: false }).waitFor()
+    await field().press('Escape')
+    await last()
+      .getByText(/stopped$/)
+      .waitFor()
+    const stopped = (await last().locator('.markdown').textContent())!
+    expect(text.startsWith(stopped.trim())).toBe(true)
+    expect(stopped.length).toBeLessThan(text.length)
+    served.slow(0)
+    await served.say(' and on')
+    await last().getByRole('button', { name: 'Continue' }).click()
+    await last()
+      .getByText(/ended$/)
+      .waitFor()
+    expect(await last().locator('.markdown').textContent()).toBe(`${stopped} and on`)
+    expect(await answers().count()).toBe(1)
+  })
+
+  test('another answer and an edited message are branches, and both sides keep theirs', async () => {
+    await newChat()
+    await served.say('first')
+    await ask('Question')
+    await idle()
+    await served.say('second')
+    await press('r')
+    await last().getByText('2 / 2').waitFor()
+    await said('second')
+    expect(await last().locator('.turn-facts').textContent()).toContain('seed 43')
+    await press('[')
+    await said('first')
+    const asked = page.getByRole('article', { name: 'You' })
+    await served.say('third')
+    await field().press('ArrowUp')
+    await page.getByRole('textbox', { name: 'Edit' }).fill('Other question')
+    await page.getByRole('textbox', { name: 'Edit' }).press('Enter')
+    await said('third')
+    await idle()
+    expect(await asked.first().textContent()).toContain('Other question2 / 2')
+    await asked.first().getByRole('button', { name: 'Earlier branch' }).click()
+    await said('first')
+    await last().getByRole('button', { name: 'Later branch' }).click()
+    await said('second')
+    await asked.first().getByRole('button', { name: 'Later branch' }).click()
+    await said('third')
+  })
+
+  test('tokens are tinted, show the ten likeliest, and another one is gone on from', async () => {
+    await newChat()
+    await press('t')
+    await page.getByRole('textbox', { name: 'Most tokens' }).fill('12')
+    await ask('Why?')
+    await idle()
+    const chips = last().locator('[data-chip]')
+    expect(await chips.count()).toBeGreaterThan(3)
+    await chips.nth(2).click()
+    const places = page.getByRole('dialog', { name: /^In the place of/ })
+    expect(await places.getByRole('option').count()).toBeGreaterThanOrEqual(10)
+    const before = await chips.first().textContent()
+    const taken = await places.getByRole('option', { selected: true }).locator('.places-name').textContent()
+    await page.keyboard.press('ArrowDown')
+    const other = (await places
+      .getByRole('option', { selected: true })
+      .locator('.places-name')
+      .textContent())!
+    expect(other).not.toBe(taken)
+    await page.keyboard.press('Enter')
+    await last().getByText('2 / 2').waitFor()
+    await idle()
+    expect(await chips.first().textContent()).toBe(before)
+    await chips.nth(2).click()
+    expect(await places.locator('.places-token').textContent()).toBe(other)
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Escape')
+    expect(await places.count()).toBe(0)
+  })
+
+  test('an answer without probabilities is scored', async () => {
+    await newChat()
+    await press('t')
+    const text = 'A plain answer, with a sheep: 羊.'
+    await served.say(text)
+    await page.getByRole('textbox', { name: 'Most tokens' }).fill('200')
+    await ask('And now?')
+    await idle()
+    expect(await last().locator('[data-chip]').count()).toBe(0)
+    await served.say('')
+    await press('t')
+    await last().getByRole('button', { name: 'Score this answer' }).click()
+    await last().locator('[data-chip]').first().waitFor()
+    expect((await last().locator('.tokens').textContent())?.trim()).toBe(text)
+    await press('t')
+  })
+
+  /** Answers a request of a chat with a stream of texts; it breaks off behind them where it does not end. */
+  const stream = (texts: readonly string[], isWhole = true) =>
+    page.route('**/v1/chat/completions', (route) => {
+      const chunk = (delta: object, finish: string | null = null) =>
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }] })}\n\n`
+      const end = isWhole ? `${chunk({}, 'stop')}data: [DONE]\n\n` : ''
+      const body = texts.map((content) => chunk({ content })).join('') + end
+      return route.fulfill({ contentType: 'text/event-stream', body })
+    })
+
+  test('hostile answers are texts, also on their way', async () => {
+    await newChat()
+    const hostile = attacks.join('\n\n')
+    await stream([...hostile])
+    await ask(attacks[0]!)
+    await idle()
+    await page.unroute('**/v1/chat/completions')
+    const text = (await last().locator('.markdown').textContent())!
+    for (const part of ['<script>alert(1)</script>', 'onerror=alert(1)', 'javascript:alert(1)'])
+      expect(text).toContain(part)
+    const dangerous =
+      'script, img, iframe, object, embed, form[action], style, base, meta, [onerror], [onload], [onclick]'
+    expect(await page.locator(`main :is(${dangerous})`).count()).toBe(0)
+    const links = page.locator('.markdown a')
+    expect(await links.count()).toBeGreaterThan(3)
+    for (let i = 0; i < (await links.count()); i++) {
+      expect(await links.nth(i).getAttribute('href')).toMatch(/^(https?:\/\/|mailto:)/)
+      expect(await links.nth(i).getAttribute('rel')).toBe('noopener noreferrer')
+    }
+    expect(opened.faults).toEqual([])
+  })
+
+  test('a stream that breaks off leaves what there is, and a way to go on', async () => {
+    await newChat()
+    await stream(['Half an ', 'answer'], false)
+    await ask('Why?')
+    await last().getByText('The stream ended before the answer did.').waitFor()
+    await page.unroute('**/v1/chat/completions')
+    expect(await last().locator('.markdown').textContent()).toBe('Half an answer')
+    await served.say(' and the rest')
+    await last().getByRole('button', { name: 'Continue from here' }).click()
+    await last()
+      .getByText(/ended$/)
+      .waitFor()
+    expect(await last().locator('.markdown').textContent()).toBe('Half an answer and the rest')
+  })
+
+  test('a server that goes away is said, and comes back', async () => {
+    await page.route('**/api/machine', (route) => route.abort())
+    await page.evaluate(`dispatchEvent(new Event('online'))`)
+    await page.getByText('Not connected.').waitFor()
+    await page.unroute('**/api/machine')
+    await page.getByRole('button', { name: 'Try now' }).click()
+    await page.getByText('Not connected.').waitFor({ state: 'detached' })
+  })
+
+  test('two models answer the same, and what differs is marked and scored', async () => {
+    await page.evaluate(`location.hash = '#/compare'`)
+    const both = page.getByRole('textbox', { name: 'Ask both' })
+    await both.waitFor()
+    await press('p')
+    await page.getByRole('textbox', { name: 'Most tokens' }).fill('24')
+    await press('p')
+    await both.fill('Why does the sun shine?')
+    await both.press('Enter')
+    await page.locator('.likely-table').first().waitFor()
+    const [a, b] = [
+      page.getByRole('article', { name: 'Side A' }),
+      page.getByRole('article', { name: 'Side B' }),
+    ]
+    expect(await a.locator('.side-facts').textContent()).toMatch(/^\d+ tokens/)
+    expect(
+      (await a.locator('.side-text').textContent()) === (await b.locator('.side-text').textContent()),
+    ).toBe(false)
+    expect(await b.locator('mark.only-b').count()).toBeGreaterThan(0)
+    const scores = await page.locator('.likely-table').first().locator('td').allTextContents()
+    expect(scores).toHaveLength(6)
+    for (const score of scores) expect(score).toMatch(/^[+−]?\d+\.\d{3}$/)
+    await page.getByRole('radio', { name: 'Token probability' }).click()
+    await a.locator('[data-chip]').first().click()
+    expect(
+      await page
+        .getByRole('dialog', { name: /^In the place of/ })
+        .getByRole('option')
+        .count(),
+    ).toBeGreaterThanOrEqual(10)
+    await page.keyboard.press('Escape')
+    await page.getByRole('radio', { name: 'Words' }).click()
+    await page.setViewportSize({ width: 390, height: 844 })
+    expect(await a.count()).toBe(0)
+    await page.getByRole('radio', { name: 'A', exact: true }).click()
+    expect(await a.locator('mark.only-a').count()).toBeGreaterThan(0)
+    await page.setViewportSize({ width: 1400, height: 900 })
+  })
+
+  test('nothing serious is found about access, in both themes and on a phone', async () => {
+    const found: string[] = []
+    for (const hash of ['#/compare', '#/chat'])
+      for (const colorScheme of ['light', 'dark'] as const)
+        for (const width of [1400, 390]) {
+          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+          await page.setViewportSize({ width, height: 844 })
+          await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+          await page.locator('.composer').waitFor()
+          const listed = page.locator('.rail-item').first()
+          if (width === 1400) await listed.click()
+          found.push(
+            ...(await opened.accessibility()).map((line) => `${hash} ${colorScheme} ${width}: ${line}`),
+          )
+        }
+    await page.setViewportSize({ width: 1400, height: 844 })
+    expect(found).toEqual([])
+  })
+
+  test('languages and keys', async () => {
+    await press('1')
+    await page.getByRole('button', { name: /^Language/ }).click()
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN')
+    await page.getByRole('link', { name: '对比', exact: false }).first().waitFor()
+    await page.getByRole('button', { name: /^语言/ }).click()
+    await press('?')
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('compare')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Compare', level: 1 }).waitFor()
+    await press('1')
+    await field().waitFor()
+  })
+
+  test('without the token the page says where it is', async () => {
+    const context = await browser.newContext({ locale: 'en' })
+    const alone = await context.newPage()
+    await alone.goto(served.url)
+    await alone.getByRole('heading', { name: 'Open the address that the terminal printed' }).waitFor()
+    await context.close()
+    expect(opened.faults).toEqual([])
+  })
+})
