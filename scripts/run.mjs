@@ -163,12 +163,34 @@ function provideMpi() {
   }
 }
 
+/** Debian's Chromium for the tests of the page: on CI it is installed where it is missing and may be. */
+function provideBrowser() {
+  if (process.platform !== 'linux') return
+  const names = ['chromium', 'chromium-browser', 'google-chrome']
+  const isThere = () =>
+    names.some((name) => existsSync(`/usr/bin/${name}`)) || existsSync(process.env.CHROMIUM ?? '')
+  if (isThere()) return
+  if (isStrict() && process.getuid?.() === 0 && answers('apt-get', ['--version']) !== null) {
+    console.error('\n— installing Chromium')
+    const apt = (...args) =>
+      spawnSync('apt-get', args, {
+        stdio: 'inherit',
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      })
+    apt('update', '-qq')
+    apt('install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-noto-cjk')
+    if (isThere()) return
+  }
+  skip('browser', 'Chromium is not installed (apt-get install chromium)')
+}
+
 const release = ['--release', '--quiet', '--workspace']
 
 function test() {
   build()
   fetchRealModels()
   provideMpi()
+  provideBrowser()
   buildEmulatedGpu()
   for (const project of ['tsconfig.json', 'packages/web/tsconfig.json'])
     run(`checking types of ${project}`, 'pnpm', ['exec', 'tsc', '-p', project, '--noEmit'])

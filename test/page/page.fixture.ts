@@ -128,6 +128,8 @@ export interface OpenedPage {
   readonly page: Page
   /** What must not happen: dialogs, errors, violations of the policy, requests to anywhere else. */
   readonly faults: readonly string[]
+  /** Waits until an expression is true. Playwright's own way of it is an eval in the page, which its policy refuses. */
+  until(expression: string, patience?: number): Promise<void>
   /** Serious findings of axe-core, a line each. */
   accessibility(): Promise<readonly string[]>
   close(): Promise<void>
@@ -171,7 +173,11 @@ export async function servePage({ flags = [], prepare }: ServeSetup = {}): Promi
     api: (path, init = {}) =>
       fetch(`${url}${path}`, {
         ...init,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...init.headers },
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          ...(init.headers as Record<string, string> | undefined),
+        },
       }),
     async restart(ended) {
       await stop()
@@ -205,16 +211,30 @@ export async function openPage(
   page.on('console', (message) => {
     if (/Content Security Policy|Trusted Type/i.test(message.text())) faults.push(`policy: ${message.text()}`)
   })
-  page.on('request', (request) => {
-    const to = request.url()
-    if (!to.startsWith(`${url}/`) && !/^(data|blob|about):/.test(to)) faults.push(`request: ${to}`)
+  const leaves = (to: string) => !to.startsWith(`${url}/`) && !/^(data|blob|about):/.test(to)
+  page.on('response', (response) => {
+    if (leaves(response.url())) faults.push(`request: ${response.url()}`)
+  })
+  page.on('requestfailed', (request) => {
+    // What the policy refused has left nothing; the browser says so on the console.
+    const why = request.failure()?.errorText ?? ''
+    if (leaves(request.url()) && !/csp/i.test(why)) faults.push(`request: ${request.url()} ${why}`)
   })
   await page.goto(address)
-  await page.waitForFunction("!location.hash.startsWith('#t=')")
+  const until: OpenedPage['until'] = async (expression, patience = 20_000) => {
+    const end = Date.now() + patience
+    while ((await page.evaluate(expression)) !== true) {
+      if (Date.now() > end)
+        throw new Error(`${expression} never came true in\n${await page.innerText('body').catch(() => '')}`)
+      await page.waitForTimeout(50)
+    }
+  }
+  await until("!location.hash.startsWith('#t=')")
   if (hash !== undefined) await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
   return {
     page,
     faults,
+    until,
     async accessibility() {
       const axe = readFileSync(join(dirname(require.resolve('axe-core/package.json')), 'axe.min.js'), 'utf8')
       // As a script of the page it would be refused; the debugger's are not the page's.

@@ -41,7 +41,7 @@ beforeAll(async () => {
     },
   })
 }, 60_000)
-afterAll(() => served?.close())
+afterAll(() => served.close())
 
 const get = async <T>(path: string) => (await (await served.api(path)).json()) as T
 const post = async <T>(path: string, body: unknown) =>

@@ -26,8 +26,8 @@ describe.skipIf(browserPath === null)('in a browser', () => {
     page = opened.page
   }, 120_000)
   afterAll(async () => {
-    await browser?.close()
-    await served?.close()
+    await browser.close()
+    await served.close()
   })
 
   /** Asks as the page does: with its cookie, under its policy. */

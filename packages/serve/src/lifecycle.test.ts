@@ -162,6 +162,30 @@ test('a reader that takes nothing is dropped, and the memory that waits for it i
   await expect(stream.getReader().read()).rejects.toThrow('took nothing for too long')
 })
 
+test('a value behind the end of a stream waits for nobody', async () => {
+  await start()
+  const outcomes: string[] = []
+  let next: (() => void) | undefined
+  const values = (async function* () {
+    yield 'x'.repeat(100_000)
+    await new Promise<void>((resolve) => (next = resolve))
+    yield 1
+    yield 2
+  })()
+  const stream = eventStream(values, {
+    ...{ ping: 1000, patience: 50, failed: String },
+    cancel: () => outcomes.push('cancelled'),
+    ended: () => outcomes.push('ended'),
+  })
+  const reader = stream.getReader()
+  await reader.read()
+  await vi.waitFor(() => expect(next).toBeDefined())
+  await reader.cancel()
+  next!()
+  await new Promise((resolve) => setTimeout(resolve, 120))
+  expect(outcomes).toEqual(['ended', 'cancelled'])
+})
+
 test('a stream that is silent shows that it is alive', async () => {
   await start()
   const values = (async function* () {

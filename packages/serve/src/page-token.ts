@@ -23,7 +23,7 @@ export const newToken = (): string => randomBytes(16).toString('base64url')
 function read(path: string): string | null {
   let file: number
   try {
-    file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    file = openSync(path, constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NOFOLLOW ?? 0))
   } catch {
     return null
   }

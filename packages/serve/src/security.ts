@@ -25,6 +25,7 @@ function splitHost(host: string): { readonly name: string; readonly port: string
 /** Decides who may ask: by the name that is asked for, the page that asks, and a key. */
 export class Gate {
   readonly #names: ReadonlySet<string>
+  readonly #proxies: ReadonlySet<string>
   readonly #origins: ReadonlySet<string>
   readonly #key: Buffer | null
   readonly #token: Buffer
@@ -38,7 +39,8 @@ export class Gate {
   ) {
     this.#token = digest(token)
     const bind = bound && !['0.0.0.0', '::'].includes(bound.host) ? [bracketed(bound.host)] : []
-    this.#names = new Set([...own, ...bind, ...allowHosts.map(bracketed)].map((name) => name.toLowerCase()))
+    this.#names = new Set([...own, ...bind].map((name) => name.toLowerCase()))
+    this.#proxies = new Set(allowHosts.map((name) => bracketed(name).toLowerCase()))
     this.#origins = new Set(allowOrigins)
     this.#key = apiKey === undefined ? null : digest(apiKey)
     this.#bound = bound
@@ -52,7 +54,9 @@ export class Gate {
     const found = hosts.length === 1 ? splitHost(hosts[0]!) : null
     const isPort = (port: string) =>
       this.#bound === null || (port === '' ? this.#bound.port === 80 : Number(port) === this.#bound.port)
-    if (found && this.#names.has(found.name) && isPort(found.port)) return
+    // A name that was allowed is a proxy's, which has a port of its own.
+    if (found && (this.#proxies.has(found.name) || (this.#names.has(found.name) && isPort(found.port))))
+      return
     const shown = hosts.length === 1 ? JSON.stringify(hosts[0]!.slice(0, 100)) : `${hosts.length} of them`
     throw forbidden(
       'host_not_allowed',
@@ -109,7 +113,8 @@ export class Gate {
       ?.slice(this.#cookieName.length + 1)
     if (found === undefined || !this.isToken(found)) return false
     const [site, origin] = [headers.get('sec-fetch-site'), headers.get('origin')]
-    const isOwn = origin === null ? site === 'same-origin' : this.#isOwn(origin)
+    // Of a page behind a proxy the origin is the proxy's. What a browser says of the site, no page can say otherwise.
+    const isOwn = site === null ? origin !== null && this.#isOwn(origin) : site === 'same-origin'
     const isRead = method === 'GET' || method === 'HEAD'
     if (isOwn || (isRead && origin === null && (site === null || site === 'none'))) return true
     throw forbidden('origin_not_allowed', 'Only the page of this server may ask with its cookie.')

@@ -32,7 +32,7 @@ const ask = (path: string, init: RequestInit = {}) =>
   server.fetch(
     new Request(new URL(path, 'http://127.0.0.1:8410'), {
       ...init,
-      headers: { host: '127.0.0.1:8410', ...init.headers },
+      headers: { host: '127.0.0.1:8410', ...(init.headers as Record<string, string> | undefined) },
     }),
   )
 const own = 'http://127.0.0.1:8410'
@@ -79,6 +79,9 @@ describe('the token', () => {
       ask('/api/command', post({ config: {} }, { cookie: pair!, ...headers }))
     expect((await change({ origin: own })).status).toBe(200)
     expect((await change({ 'sec-fetch-site': 'same-origin' })).status).toBe(200)
+    // Our own page, at the name of a proxy.
+    const proxied = { origin: 'https://chat.example', 'sec-fetch-site': 'same-origin' }
+    expect((await change(proxied)).status).toBe(200)
     for (const headers of [
       {},
       { 'sec-fetch-site': 'same-site' },

@@ -1,4 +1,4 @@
-import { setImmediate as breath } from 'node:timers/promises'
+import { setImmediate as breath, setTimeout as sleep } from 'node:timers/promises'
 import {
   Ift,
   IftError,
@@ -32,6 +32,9 @@ const mostRaw = 64 * 1024
 const bars = 32
 
 const ignored = -100
+
+/** Milliseconds that the end of a server waits for data that are being read. */
+const patience = 1000
 
 /** A row as it is kept. */
 interface Kept {
@@ -113,7 +116,7 @@ export class DataView {
         title: oneLine(row.title),
         tokens: row.sample.ids.length,
         trained: trainedOf(row),
-        reasons: row.fates as readonly RowReason[],
+        reasons: row.fates,
         kept: row.isKept,
       }
       this.#kept.push({ row, summary })
@@ -237,11 +240,11 @@ export class DataView {
       throw new HttpError(409, 'reading', `The data are being read: ${state.reading.rows} rows so far.`)
   }
 
-  /** Ends reading, and frees what was opened. */
+  /** Ends reading, and frees what was opened; what is on its way, such as a download, is freed when it has come. */
   async close(): Promise<void> {
     this.#stop.abort()
-    await this.#done
-    await this.#ift?.close()
+    const freed = this.#done.then(() => this.#ift?.close())
+    await Promise.race([freed, sleep(patience, undefined, { ref: false })])
   }
 }
 

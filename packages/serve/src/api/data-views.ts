@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Ift, IftConfig } from '@ift/core'
+import type { Ift } from '@ift/core'
 import { HttpError } from '../wire/errors.js'
 import { DataView } from './data-view.js'
 import { withOwn } from './plan.js'
@@ -43,7 +43,7 @@ export class DataViews {
   }
 
   /** The view of a name, which is opened for it; 404 where there are no such data. */
-  async view(name: string): Promise<DataView> {
+  view(name: string): DataView {
     const found = this.#open.get(name)
     if (found) {
       // The one that was looked at last is closed last.
@@ -64,7 +64,7 @@ export class DataViews {
     const { rootDir, searchFrom } = this.#ift
     const view = new DataView(name, place?.name ?? facts.data.join(', '), {
       ...{ cwd: rootDir, searchFrom },
-      config: withOwn(this.#ift, config) as IftConfig,
+      config: withOwn(this.#ift, config),
     })
     this.#open.set(name, view)
     const [oldest] = this.#open.size > mostViews ? this.#open : []

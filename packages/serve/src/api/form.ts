@@ -128,7 +128,7 @@ export function fieldOf(path: string, node: Node, isRequired = false): SchemaFie
 
 /** Sections of the form, from the schema of the config. */
 export function formSections(methods: readonly string[]): SchemaSection[] {
-  const all = new Map(leaves(configJsonSchema() as Node))
+  const all = new Map(leaves(configJsonSchema()))
   const placed = new Set(Object.values(layout).flat())
   const rest = (prefix: string) =>
     [...all.keys()].filter((path) => path.startsWith(prefix) && !placed.has(path))

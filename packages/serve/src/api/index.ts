@@ -59,9 +59,10 @@ export function pageApi(
   const closing = new AbortController()
   // One for each page that watches.
   setMaxListeners(0, closing.signal)
+  const planner = new Planner(processes)
   const parts: PageParts = {
     ...{ ift, folders, processes, reader, follower, data },
-    planner: new Planner(processes),
+    planner,
     closing: closing.signal,
     ...given,
   }
@@ -72,6 +73,7 @@ export function pageApi(
     },
     async close() {
       closing.abort()
+      planner.close()
       await data.close()
     },
   }

@@ -39,7 +39,10 @@ export class LineTail {
   ): Promise<{ readonly again: boolean; readonly more: boolean }> {
     let handle: FileHandle
     try {
-      handle = await open(this.#path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+      handle = await open(
+        this.#path,
+        constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0),
+      )
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       const again = this.#offset > 0

@@ -86,6 +86,11 @@ export class Planner {
     return { ...none, plan: planReply(found.printed, config, await runs()) }
   }
 
+  /** Ends the plan that is being made. */
+  close(): void {
+    this.#newest?.abort(new HttpError(503, 'shutting_down', 'The server is being shut down.'))
+  }
+
   /** `ift plan --json`: what it printed, or what it failed with. */
   #run(
     cwd: string,

@@ -63,7 +63,7 @@ export async function startRun(
   config: Fields,
   name: string | undefined,
 ): Promise<string> {
-  void processes.program
+  processes.requireProgram()
   const faults = await faultsOf(ift, config)
   if (faults.length > 0) {
     const [first] = faults
@@ -80,7 +80,7 @@ export async function startRun(
 
 /** Goes on with a run from its newest checkpoint. */
 export async function resumeRun({ ift, processes, reader }: RunParts, place: RunPlace): Promise<void> {
-  void processes.program
+  processes.requireProgram()
   const { canResume, process } = await reader.reply(place)
   if (process !== null || processes.isStarting(place.dir))
     throw new HttpError(409, 'run_is_training', 'The run is being trained.')

@@ -45,6 +45,11 @@ export class RunProcesses {
     throw new HttpError(409, 'cannot_start', this.whyNot!)
   }
 
+  /** Throws 409 where no run can be started. */
+  requireProgram(): void {
+    if (this.whyNot !== null) throw new HttpError(409, 'cannot_start', this.whyNot)
+  }
+
   /** Whether a process of this server is about to train in a folder. */
   isStarting(dir: string): boolean {
     return this.#starting.has(dir)

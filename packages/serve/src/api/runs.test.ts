@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Ift } from '@ift/core'
 import { createServer, type Server } from '../server.js'
-import type { DifferenceReply, MetricsReply, RunReply, RunRow, RunsReply, SamplesReply } from './types.js'
+import type { DifferenceReply, MetricsReply, RunReply, RunsReply, SamplesReply } from './types.js'
 
 let cwd: string
 let ift: Ift
@@ -52,7 +52,7 @@ const ask = (path: string, init: RequestInit = {}) =>
         host: '127.0.0.1:8410',
         authorization: `Bearer ${server.token}`,
         ...(init.body !== undefined && { 'content-type': 'application/json' }),
-        ...init.headers,
+        ...(init.headers as Record<string, string> | undefined),
       },
     }),
   )
@@ -410,6 +410,6 @@ test('a run is started with its config, in a folder of its own', async () => {
   expect([begun.status, await begun.json()]).toEqual([201, { id: 'mine' }])
   expect(existsSync(join(runs(), 'mine/config.json'))).toBe(true)
   expect((await start({ config, name: 'mine' })).status).toBe(409)
-  const rows = (await read<RunsReply>('/api/runs')).runs as readonly RunRow[]
+  const rows = (await read<RunsReply>('/api/runs')).runs
   expect(rows.map(({ id }) => id)).toEqual(['mine'])
 })

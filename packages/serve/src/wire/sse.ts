@@ -67,7 +67,8 @@ export function eventStream(
         }
         listenOn()
         const hasRoom = async () => {
-          if ((controller.desiredSize ?? 1) > 0) return
+          // Nobody makes room in a stream that has ended.
+          if (ended || (controller.desiredSize ?? 1) > 0) return
           const late = setTimeout(() => {
             end()
             roomy?.()

@@ -5,12 +5,12 @@ import type { PageRoutes } from './parts.js'
 export const dataRoutes: PageRoutes = (app, { data }) => {
   app.get('/api/data', async (context) => context.json({ sets: await data.list() }))
   app.get('/api/data/:name', async (context) => {
-    const state = (await data.view(context.req.param('name'))).state()
+    const state = data.view(context.req.param('name')).state()
     return context.json(state, 'reading' in state ? 202 : 200)
   })
   app.get('/api/data/:name/rows', async (context) => {
     const { req } = context
-    const view = await data.view(req.param('name'))
+    const view = data.view(req.param('name'))
     const size = Math.max(1, numberOf('size', req.query('size'), 50, 200))
     return context.json(
       view.page({
@@ -25,7 +25,7 @@ export const dataRoutes: PageRoutes = (app, { data }) => {
   })
   app.get('/api/data/:name/rows/:row', async (context) => {
     const { req } = context
-    const view = await data.view(req.param('name'))
+    const view = data.view(req.param('name'))
     return context.json(
       await view.row(numberOf('row', req.param('row'), 0, 1e9), numberOf('from', req.query('from'), 0, 1e9)),
     )

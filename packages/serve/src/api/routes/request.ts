@@ -5,7 +5,7 @@ import { HttpError, invalid } from '../../wire/errors.js'
 /** The body of a request by its schema; 400 with the field that is wrong. */
 export function bodyOf<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   try {
-    return check(schema as never, body, 'The body') as z.output<S>
+    return check(schema as never, body, 'The body')
   } catch (error) {
     if (!(error instanceof IftError)) throw error
     throw new HttpError(400, 'invalid_value', error.message.replace(/^.*\n\s*- /s, ''), { cause: error })

@@ -93,10 +93,10 @@ export const runRoutes: PageRoutes = (app, parts) => {
     for (const source of sources) source.addEventListener('abort', end, { once: true })
     if (sources.some(({ aborted }) => aborted)) end()
     const stream = eventStream(follower.follow(place, after, gone.signal), {
-      ...{ ping: 15_000, patience: 60_000, event: eventText as (value: never) => string, last: '' },
+      ...{ ping: 15_000, patience: 60_000, event: eventText, last: '' },
       failed: (error) => {
         log(`${context.get('requestId')} events: ${error instanceof Error ? error.message : String(error)}`)
-        return { event: 'gone', id: '', data: httpError(error).body } as never
+        return { event: 'gone', id: '', data: httpError(error).body }
       },
       cancel: end,
       ended: end,
