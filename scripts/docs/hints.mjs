@@ -12,6 +12,19 @@ import ts from 'typescript'
  * @property {(page: string) => boolean} hasPage
  */
 
+/**
+ * Whether a path is an option, lies in one that is an object, or is a section of options.
+ * @param {string} path
+ * @param {ReadonlySet<string>} options
+ */
+const isOption = (path, options) => {
+  const keys = path.split('.')
+  return (
+    keys.some((_, i) => options.has(keys.slice(0, i + 1).join('.'))) ||
+    [...options].some((option) => option.startsWith(`${path}.`))
+  )
+}
+
 /** Texts of a TypeScript source; … stands for what is put into a template. @param {string} source @returns {Text[]} */
 export function literals(source) {
   const file = ts.createSourceFile('source.ts', source, ts.ScriptTarget.Latest, true)
@@ -89,9 +102,9 @@ export function faults(text, known) {
     if (!known.hasPage(page)) wrong.push(`there is no page ${page}`)
   for (const [, name] of text.matchAll(/npm install (@ift\/[\w-]+\w)/g))
     if (!known.packages.has(name ?? '')) wrong.push(`there is no package ${name}`)
-  for (const [path, , name = ''] of text.matchAll(
-    /(?<![\w./-])(train|validation|generate|ranks|peft)\.([a-z]\w*)\b(?!\()/g,
+  for (const [, path = '', name = ''] of text.matchAll(
+    /(?<![\w./-])((?:train|validation|generate|ranks|peft)\.([a-z]\w*)(?:\.[a-z]\w*)*)\b(?!\()/g,
   ))
-    if (!fileNames.test(name) && !known.options.has(path)) wrong.push(`there is no option ${path}`)
+    if (!fileNames.test(name) && !isOption(path, known.options)) wrong.push(`there is no option ${path}`)
   return [...new Set(wrong)]
 }

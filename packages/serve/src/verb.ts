@@ -84,7 +84,7 @@ export const serve = verb({
       type: 'integer',
       value: 'pid',
       min: 1,
-      description: 'end when this process has ended and nobody watches; of ift train --ui',
+      description: 'end when this process has ended and nobody watches; for npx ift train --ui',
     },
     name: { type: 'string', description: 'name of the model for clients' },
     maxTokens: { type: 'integer', min: 1, description: 'new tokens of an answer at most' },

@@ -34,7 +34,7 @@ export const text = words({
     absentText: (address: string) => `Nothing listens at ${address}. Start it in the folder of your project:`,
     lockedTitle: 'Open the address that the terminal printed',
     lockedText:
-      'The token is missing, or of an earlier start. `ift serve` prints the address with the new one.',
+      'The token is missing, or of an earlier start. `npx ift serve` prints the address with the new one.',
     changedTitle: (version: string) => `The server is version ${version} now.`,
     changedText: 'Drafts are kept.',
     reload: 'Reload',
@@ -102,7 +102,7 @@ export const text = words({
     absentTitle: '服务没有应答',
     absentText: (address) => `${address} 没有程序在监听。在项目文件夹中启动：`,
     lockedTitle: '打开终端里打印的地址',
-    lockedText: '缺少令牌，或令牌来自上一次启动。`ift serve` 会打印带新令牌的地址。',
+    lockedText: '缺少令牌，或令牌来自上一次启动。`npx ift serve` 会打印带新令牌的地址。',
     changedTitle: (version) => `服务现在是 ${version} 版。`,
     changedText: '草稿会保留。',
     reload: '重新加载',
