@@ -35,9 +35,9 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
     page.setDefaultTimeout(15_000)
   }, 120_000)
   afterAll(async () => {
-    await opened?.close()
-    await browser?.close()
-    await served?.close()
+    await opened.close()
+    await browser.close()
+    await served.close()
   })
   beforeEach(async () => {
     served.slow(0)
@@ -48,7 +48,7 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
   const answers = () => page.getByRole('article', { name: /^Answer/ })
   const last = () => answers().last()
   const said = (text: string) => last().locator('.markdown').getByText(text, { exact: true }).waitFor()
-  const idle = () => page.getByRole('button', { name: 'Send' }).waitFor()
+  const idle = () => page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   const newChat = async () => {
     await page.getByRole('button', { name: 'A new chat' }).click()
     await page.getByText('Ask something').waitFor()
@@ -191,19 +191,20 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
   })
 
   /** Answers a request of a chat with a stream of texts; it breaks off behind them where it does not end. */
-  const stream = (texts: readonly string[], isWhole = true) =>
+  const stream = (texts: readonly (string | object)[], isWhole = true, finish = 'stop') =>
     page.route('**/v1/chat/completions', (route) => {
-      const chunk = (delta: object, finish: string | null = null) =>
-        `data: ${JSON.stringify({ choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }] })}\n\n`
-      const end = isWhole ? `${chunk({}, 'stop')}data: [DONE]\n\n` : ''
-      const body = texts.map((content) => chunk({ content })).join('') + end
+      const chunk = (delta: object, ended: string | null = null) =>
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta, logprobs: null, finish_reason: ended }] })}\n\n`
+      const end = isWhole ? `${chunk({}, finish)}data: [DONE]\n\n` : ''
+      const body =
+        texts.map((delta) => chunk(typeof delta === 'string' ? { content: delta } : delta)).join('') + end
       return route.fulfill({ contentType: 'text/event-stream', body })
     })
 
   test('hostile answers are texts, also on their way', async () => {
     await newChat()
     const hostile = attacks.join('\n\n')
-    await stream([...hostile])
+    await stream(Array.from(hostile))
     await ask(attacks[0]!)
     await idle()
     await page.unroute('**/v1/chat/completions')
@@ -220,6 +221,79 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
       expect(await links.nth(i).getAttribute('rel')).toBe('noopener noreferrer')
     }
     expect(opened.faults).toEqual([])
+  })
+
+  test('thoughts are folded, calls are shown, and their results are sent', async () => {
+    await newChat()
+    const call = (text: object) => ({ tool_calls: [{ index: 0, ...text }] })
+    await stream(
+      [
+        { reasoning_content: 'Weather is a ' },
+        { reasoning_content: 'function.' },
+        'I look.',
+        call({ id: 'call_1', type: 'function', function: { name: 'weather', arguments: '' } }),
+        call({ function: { arguments: '{"city":' } }),
+        call({ function: { arguments: '"Oslo"}' } }),
+      ],
+      true,
+      'tool_calls',
+    )
+    await ask('How is the weather?')
+    await idle()
+    await page.unroute('**/v1/chat/completions')
+    const thoughts = last().locator('.turn-thoughts')
+    expect(await thoughts.locator('summary').textContent()).toMatch(/^Thought for \d+\.\d s$/)
+    expect(await thoughts.locator('.turn-thoughts-text').isVisible()).toBe(false)
+    await thoughts.locator('summary').click()
+    expect(await thoughts.locator('.turn-thoughts-text').textContent()).toBe('Weather is a function.')
+    expect(await last().locator('.turn-call').textContent()).toContain('weather{\n  "city": "Oslo"\n}')
+    let sent = ''
+    await page.route('**/v1/chat/completions', (route) => {
+      sent = route.request().postData() ?? ''
+      return route.abort()
+    })
+    await page.getByRole('textbox', { name: 'Result of the function' }).fill('{"celsius": 3}')
+    await page.getByRole('button', { name: 'Send result' }).click()
+    await last().getByRole('button', { name: 'Try again' }).waitFor()
+    await page.unroute('**/v1/chat/completions')
+    expect((JSON.parse(sent) as { messages: unknown[] }).messages.slice(1)).toEqual([
+      {
+        ...{ role: 'assistant', content: 'I look.' },
+        tool_calls: [
+          { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Oslo"}' } },
+        ],
+      },
+      { role: 'tool', content: '{"celsius": 3}', tool_call_id: 'call_1' },
+    ])
+  })
+
+  test('conversations are found by what is in them, written to a file, deleted and read back', async () => {
+    const listed = page.locator('.rail-item')
+    const all = await listed.count()
+    await press('/')
+    await page.getByRole('textbox', { name: 'Search' }).fill('celsius')
+    await expect.poll(() => listed.count()).toBe(1)
+    await page.getByRole('textbox', { name: 'Search' }).press('Escape')
+    await expect.poll(() => listed.count()).toBe(all)
+    const menu = page.getByRole('button', { name: 'Options of the list' })
+    await menu.click()
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Export all' }).click(),
+    ])
+    const path = await file.path()
+    await menu.click()
+    await page.getByRole('button', { name: 'Delete all' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete all' }).click()
+    await expect.poll(() => listed.count()).toBe(0)
+    await menu.click()
+    const [chooser] = await Promise.all([
+      page.waitForEvent('filechooser'),
+      page.getByRole('button', { name: 'Import' }).click(),
+    ])
+    await chooser.setFiles(path)
+    await page.getByText(`${all} conversations imported`).waitFor()
+    expect(await listed.count()).toBe(all)
   })
 
   test('a stream that breaks off leaves what there is, and a way to go on', async () => {
@@ -255,7 +329,7 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
     await press('p')
     await both.fill('Why does the sun shine?')
     await both.press('Enter')
-    await page.locator('.likely-table').first().waitFor()
+    await page.locator('.likely-table:not(.likely-summary)').waitFor()
     const [a, b] = [
       page.getByRole('article', { name: 'Side A' }),
       page.getByRole('article', { name: 'Side B' }),
@@ -265,7 +339,7 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
       (await a.locator('.side-text').textContent()) === (await b.locator('.side-text').textContent()),
     ).toBe(false)
     expect(await b.locator('mark.only-b').count()).toBeGreaterThan(0)
-    const scores = await page.locator('.likely-table').first().locator('td').allTextContents()
+    const scores = await page.locator('.likely-table:not(.likely-summary) td').allTextContents()
     expect(scores).toHaveLength(6)
     for (const score of scores) expect(score).toMatch(/^[+−]?\d+\.\d{3}$/)
     await page.getByRole('radio', { name: 'Token probability' }).click()

@@ -15,7 +15,7 @@ import { closeList, isListOpen } from './list-sheet.js'
 import { Rail, RailFoot, Tabs, viewKeys } from './rail.js'
 import { route } from './routes.js'
 import { isEntered } from './session.js'
-import { isElsewhere, takeOver } from './tabs.js'
+import { isElsewhere } from './tabs.js'
 import { text } from './text.js'
 import { isPhone } from './width.js'
 
@@ -81,7 +81,7 @@ function Notes() {
         bar
         title={text().elsewhereTitle}
         actions={
-          <Button small onClick={takeOver}>
+          <Button small onClick={() => location.reload()}>
             {text().takeOver}
           </Button>
         }

@@ -31,6 +31,8 @@ describe('history', () => {
     expect([...(await search('chat', 'wolf'))]).toEqual([])
     const text = JSON.stringify(await exported(history.value))
     await forget(['a'])
+    await save(entry('a', 4), { turns: [] })
+    expect(history.value.map(({ id }) => id)).toEqual(['b'])
     expect(await importFile(text, isBody)).toBe(1)
     expect(await importFile(text, isBody)).toBe(0)
     expect(history.value.map(({ id }) => id)).toEqual(['b', 'a'])

@@ -8,6 +8,9 @@ export const history = signal<readonly Entry[]>([])
 /** Whether they are still there when the page is opened again. */
 export const isKept = signal(true)
 
+/** What the browser said when it refused to keep something; null while it keeps all. */
+export const refused = signal<string | null>(null)
+
 const database = openDatabase()
 
 /** Reads the list; resolves when `history` holds it. */
@@ -24,9 +27,19 @@ export const newId = (): string =>
 
 export const bodyOf = async (id: string): Promise<unknown> => (await database).body(id)
 
+/** Deleted: an answer that was under way then must not bring its conversation back. */
+const gone = new Set<string>()
+
 export async function save(entry: Entry, body: unknown): Promise<void> {
+  if (gone.has(entry.id)) return
   history.value = ordered([entry, ...history.value.filter(({ id }) => id !== entry.id)])
-  await (await database).put(entry, body)
+  try {
+    await (await database).put(entry, body)
+    refused.value = null
+  } catch (error) {
+    // A full disk, or storage that was switched off: what is open goes on.
+    refused.value = error instanceof Error ? error.message : String(error)
+  }
 }
 
 export async function rename(id: string, title: string): Promise<void> {
@@ -38,6 +51,7 @@ export async function rename(id: string, title: string): Promise<void> {
 }
 
 export async function forget(ids: readonly string[]): Promise<void> {
+  for (const id of ids) gone.add(id)
   history.value = history.value.filter(({ id }) => !ids.includes(id))
   await (await database).remove(ids)
 }
@@ -87,9 +101,14 @@ export async function importFile(text: string, isBody: Check): Promise<number> {
   const items = readExported(text, isBody)
   const known = new Set(history.value.map(({ id }) => id))
   const fresh = items.filter(({ entry }) => !known.has(entry.id))
-  for (const { entry, body } of fresh) await save(entry, body)
+  for (const { entry, body } of fresh) {
+    gone.delete(entry.id)
+    await save(entry, body)
+  }
   return fresh.length
 }
+
+const found = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
 
 /** The items of a file. Throws `Error` with what was expected and found, and where. */
 export function readExported(text: string, isBody: Check): Exported['items'] {
@@ -101,10 +120,8 @@ export function readExported(text: string, isBody: Check): Exported['items'] {
   }
   const { format, version, items } = (value ?? {}) as Partial<Record<keyof Exported, unknown>>
   if (format !== 'ift-history' || !Array.isArray(items))
-    throw new Error(
-      `Expected a file that this page wrote ("format": "ift-history"), found ${JSON.stringify(format) ?? 'none'}.`,
-    )
-  if (version !== 1) throw new Error(`Expected version 1, found ${JSON.stringify(version) ?? 'none'}.`)
+    throw new Error(`Expected a file that this page wrote ("format": "ift-history"), found ${found(format)}.`)
+  if (version !== 1) throw new Error(`Expected version 1, found ${found(version)}.`)
   return items.map((item: unknown, i) => {
     const { entry, body } = (item ?? {}) as { entry?: Partial<Entry>; body?: unknown }
     const { id, kind, title, created, updated } = entry ?? {}

@@ -13,8 +13,7 @@ export function watchTabs(): void {
   takeOver()
 }
 
-/** This tab is the newest again. */
-export function takeOver(): void {
-  isElsewhere.value = false
+/** Tells the others. A page that is opened anew has read what they wrote. */
+function takeOver(): void {
   channel?.postMessage('here')
 }

@@ -1,6 +1,7 @@
 import './rail-list.css'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
+import { useKeys } from '../app/keys.js'
 import { languageOf, words } from '../app/language.js'
 import { closeList } from '../app/list-sheet.js'
 import { IconButton } from './button.js'
@@ -24,6 +25,7 @@ export function RailList({ title, onSearch, beside, children }: RailListProps) {
     setWanted(value)
     onSearch?.(value ?? '')
   }
+  useKeys(onSearch ? { '/': () => search('') } : {})
   return (
     <section class="rail-list" aria-label={title}>
       <header class="rail-list-head">

@@ -1,5 +1,14 @@
 import { useEffect, useState } from 'preact/hooks'
-import { download, exported, forget, history, importFile, isKept, search } from '../../app/history.js'
+import {
+  download,
+  exported,
+  forget,
+  history,
+  importFile,
+  isKept,
+  refused,
+  search,
+} from '../../app/history.js'
 import { go, pathOf, route } from '../../app/routes.js'
 import { IconButton } from '../../components/button.js'
 import { ask } from '../../components/dialog.js'
@@ -109,6 +118,11 @@ export function HistoryRail({
         </>
       }
     >
+      {refused.value !== null && (
+        <li>
+          <Notice title={text().refused}>{refused.value}</Notice>
+        </li>
+      )}
       {problem !== null && (
         <li>
           <Notice title={text().importFailed}>{problem}</Notice>

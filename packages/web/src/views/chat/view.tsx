@@ -3,25 +3,23 @@ import { signal } from '@preact/signals'
 import { Fragment } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { connection, machine } from '../../app/connection.js'
-import { download, exported, forget, history, rename } from '../../app/history.js'
+import { history } from '../../app/history.js'
 import { useKeys } from '../../app/keys.js'
 import { go, pathOf, route } from '../../app/routes.js'
-import { oneOf, stored } from '../../app/stored.js'
+import { json, oneOf, stored } from '../../app/stored.js'
 import { useTabTitle } from '../../app/tab-title.js'
 import { isNarrow, isPhone } from '../../app/width.js'
 import { Button, IconButton } from '../../components/button.js'
-import { ask, Dialog } from '../../components/dialog.js'
 import { Drawer } from '../../components/drawer.js'
 import { Empty } from '../../components/empty.js'
-import { TextInput } from '../../components/field.js'
 import { Icon } from '../../components/icon.js'
 import { Loading } from '../../components/loading.js'
-import { Menu } from '../../components/menu.js'
 import { Notice } from '../../components/notice.js'
 import { TopBar } from '../../components/top-bar.js'
 import type { ViewProps } from '../index.js'
 import { Announcer } from './announcer.js'
 import { Composer } from './composer.js'
+import { EntryMenu } from './entry-menu.js'
 import { ModelPicker } from './model-picker.js'
 import { base, models, watchModels } from './models.js'
 import { ParameterDrawer } from './parameter-drawer.js'
@@ -34,6 +32,26 @@ import { TurnView } from './turn.js'
 /** Whether the parameters stand beside the conversation; on narrow screens they open over it, and not by themselves. */
 const drawer = stored('chat.drawer', () => 'open' as const, oneOf<'open' | 'closed'>('open', 'closed'))
 const isOver = signal(false)
+
+/** What is written and not sent: a reload keeps it. Of a new conversation `id` is null. */
+const kept = stored(
+  'chat.draft',
+  () => ({ id: null as string | null, text: '' }),
+  json(
+    (value): value is { id: string | null; text: string } =>
+      typeof value === 'object' && value !== null && 'text' in value && typeof value.text === 'string',
+  ),
+)
+
+function useDraft(session: ChatSession) {
+  const id = session.isNew && session.shown.value.length === 0 ? null : session.id
+  const [draft, setDraft] = useState(kept.peek().id === id ? kept.peek().text : '')
+  const change = (value: string) => {
+    setDraft(value)
+    kept.value = { id, text: value }
+  }
+  return [draft, change] as const
+}
 
 export function ChatView({ id }: ViewProps) {
   const [session, setSession] = useState<ChatSession | null>(null)
@@ -56,9 +74,8 @@ export function ChatView({ id }: ViewProps) {
 
 function Conversation({ session }: { readonly session: ChatSession }) {
   const { shown } = session
-  const [draft, setDraft] = useState('')
+  const [draft, setDraft] = useDraft(session)
   const [edited, setEdited] = useState<string | null>(null)
-  const [isNaming, setNaming] = useState(false)
   const title = history.value.find(({ id }) => id === session.id)?.title
   useTabTitle(title ?? text().title)
   const conversation = session.conversation.value
@@ -101,7 +118,6 @@ function Conversation({ session }: { readonly session: ChatSession }) {
     ']': () => branch(1),
   })
   const isReady = models.value.length > 0 && connection.value !== 'lost'
-  const hasEntry = title !== undefined
   return (
     <>
       <TopBar
@@ -118,40 +134,7 @@ function Conversation({ session }: { readonly session: ChatSession }) {
                 {text().compareWith}
               </Button>
             )}
-            {hasEntry && (
-              <Menu
-                label={text().more}
-                items={[
-                  { text: text().rename, icon: 'edit', run: () => setNaming(true) },
-                  {
-                    ...{ text: text().exportOne, icon: 'download' },
-                    run: () =>
-                      void exported(history.value.filter(({ id }) => id === session.id)).then((value) =>
-                        download('ift-chat.json', value),
-                      ),
-                  },
-                  {
-                    ...{ text: text().delete, icon: 'trash', destructive: true },
-                    run: () =>
-                      ask({
-                        title: text().deleteTitle(title),
-                        text: text().deleteText,
-                        cancel: text().keep,
-                        actions: [
-                          {
-                            ...{ text: text().delete, kind: 'destructive' },
-                            run: () => {
-                              session.stop()
-                              void forget([session.id])
-                              go(pathOf('chat'))
-                            },
-                          },
-                        ],
-                      }),
-                  },
-                ]}
-              />
-            )}
+            <EntryMenu id={session.id} kind="chat" onDelete={() => session.stop()} />
             <IconButton icon="sliders" label={text().parameters} keys="P" pressed={isOpen} onClick={toggle} />
           </>
         }
@@ -179,15 +162,6 @@ function Conversation({ session }: { readonly session: ChatSession }) {
         </Drawer>
       </div>
       <Announcer turn={session.lastAnswer} />
-      {isNaming && (
-        <Naming
-          title={title ?? ''}
-          onClose={(name) => {
-            setNaming(false)
-            if (name) void rename(session.id, name)
-          }}
-        />
-      )}
     </>
   )
 }
@@ -201,35 +175,6 @@ function comparePath(session: ChatSession): string {
     ...(other !== undefined && { b: other }),
     ...(question && { prompt: question.content.slice(0, 2000) }),
   })
-}
-
-function Naming({
-  title,
-  onClose,
-}: {
-  readonly title: string
-  readonly onClose: (name: string | null) => void
-}) {
-  const [name, setName] = useState(title)
-  const done = () => onClose(name.trim().slice(0, 200))
-  return (
-    <Dialog
-      title={text().renameTitle}
-      onClose={() => onClose(null)}
-      actions={
-        <>
-          <Button kind="quiet" onClick={() => onClose(null)}>
-            {text().cancel}
-          </Button>
-          <Button kind="primary" off={name.trim() === '' ? '' : false} onClick={done}>
-            {text().rename}
-          </Button>
-        </>
-      }
-    >
-      <TextInput label={text().renameTitle} value={name} onInput={setName} onEnter={done} />
-    </Dialog>
-  )
 }
 
 /** Settings that count most, and how much of the context is used. */

@@ -37,12 +37,13 @@ function beginning({ a, b }: Round): string | null {
 /** A prompt, and what both sides answer. */
 export const RoundView = memo(function RoundView({ session, round, mark, shown }: RoundProps) {
   const [draft, setDraft] = useState<string | null>(null)
-  const isWhole = isEnded(round.a) && isEnded(round.b)
+  const { a, b } = round
+  const isWhole = isEnded(a) && isEnded(b)
   const found = useMemo(
-    () => (isWhole ? difference(round.a!.content, round.b!.content) : null),
-    [isWhole, round.a?.content, round.b?.content],
+    () => (isWhole ? difference(a.content, b.content) : null),
+    [isWhole, a?.content, b?.content],
   )
-  const common = isWhole ? 0 : settled(round.a?.content ?? '', round.b?.content ?? '')
+  const common = isWhole ? 0 : settled(a?.content ?? '', b?.content ?? '')
   const save = () => {
     if (draft !== null && draft.trim() !== '') session.again(round.id, { text: draft })
     setDraft(null)

@@ -16,6 +16,7 @@ import { Notice } from '../../components/notice.js'
 import { Segmented } from '../../components/segmented.js'
 import { TopBar } from '../../components/top-bar.js'
 import { Composer } from '../chat/composer.js'
+import { EntryMenu } from '../chat/entry-menu.js'
 import { ModelPicker } from '../chat/model-picker.js'
 import { models, watchModels } from '../chat/models.js'
 import { SamplingFields } from '../chat/parameter-drawer.js'
@@ -112,6 +113,7 @@ function Comparing({ session }: { readonly session: CompareSession }) {
                 {marks}
               </>
             )}
+            <EntryMenu id={session.id} kind="compare" onDelete={() => session.stop()} />
             <IconButton
               icon="sliders"
               label={text().scores}
