@@ -201,6 +201,25 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
       return route.fulfill({ contentType: 'text/event-stream', body })
     })
 
+  test('another model answers from a line on', async () => {
+    await newChat()
+    await served.say('yes')
+    await ask('Cold?')
+    await idle()
+    await page.getByRole('button', { name: 'Model and adapter: base' }).click()
+    await page.getByRole('option', { name: 'warm' }).click()
+    await page.getByText('From here on: warm').waitFor()
+    await ask('Warm?')
+    await idle()
+    expect(await answers().count()).toBe(2)
+    expect(await last().getAttribute('aria-label')).toBe('Answer: warm')
+    expect(await page.getByText('From here on: warm').count()).toBe(1)
+    await page.getByRole('button', { name: /^Model and adapter: base/ }).click()
+    await page.keyboard.press('ArrowUp')
+    await page.keyboard.press('Enter')
+    await page.getByText('From here on: base').waitFor()
+  })
+
   test('hostile answers are texts, also on their way', async () => {
     await newChat()
     const hostile = attacks.join('\n\n')

@@ -36,6 +36,7 @@ export function ModelPicker({ value, onChange, plain }: ModelPickerProps) {
         class={`model-picker${plain ? ' model-picker-plain' : ''}`}
         aria-haspopup="dialog"
         aria-expanded={open}
+        onClick={() => setOpen(!open)}
       >
         <span class="for-readers">{text().model}: </span>
         {isPhone.value && !plain ? (
