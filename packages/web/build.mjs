@@ -17,6 +17,8 @@ const { metafile } = await build({
   target: ['chrome120', 'firefox121', 'safari17'],
   minify: true,
   legalComments: 'none',
+  // Chinese as it is, not as escapes.
+  charset: 'utf8',
   metafile: true,
   jsx: 'automatic',
   jsxImportSource: 'preact',

@@ -54,7 +54,7 @@ page.on('pageerror', ({ message }) => console.error(message))
 await page.goto(server.address)
 
 const ended = () =>
-  page.waitForFunction('!document.querySelector("[aria-busy=true]")', null, { timeout: 120_000 })
+  page.locator('main [aria-busy=true]').first().waitFor({ state: 'detached', timeout: 120_000 })
 const to = (hash) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
 
 /** What each view is looked at with. */
@@ -97,24 +97,27 @@ const views = {
   new: () => to('#/new'),
 }
 
-for (const [name, prepare] of Object.entries(views)) {
-  if (only !== null && !only.includes(name)) continue
-  await page.setViewportSize({ width: 1400, height: 900 })
-  await prepare()
-  for (const language of ['en', 'zh'])
-    for (const theme of ['light', 'dark']) {
-      const hash = await page.evaluate('location.hash')
-      await page.evaluate(
-        `localStorage.setItem('ift.language', '${language}'); localStorage.setItem('ift.theme', '${theme}')`,
-      )
-      await page.reload()
-      await to(hash)
-      for (const width of [1400, 390]) {
-        await page.setViewportSize({ width, height: width === 390 ? 844 : 900 })
-        await page.waitForTimeout(600)
-        await page.screenshot({ path: join(folder, `${name}-${width}-${language}-${theme}.png`) })
+try {
+  for (const [name, prepare] of Object.entries(views)) {
+    if (only !== null && !only.includes(name)) continue
+    await page.setViewportSize({ width: 1400, height: 900 })
+    await prepare()
+    for (const language of ['en', 'zh'])
+      for (const theme of ['light', 'dark']) {
+        const hash = await page.evaluate('location.hash')
+        await page.evaluate(
+          `localStorage.setItem('ift.language', '${language}'); localStorage.setItem('ift.theme', '${theme}')`,
+        )
+        await page.reload()
+        await to(hash)
+        for (const width of [1400, 390]) {
+          await page.setViewportSize({ width, height: width === 390 ? 844 : 900 })
+          await page.waitForTimeout(600)
+          await page.screenshot({ path: join(folder, `${name}-${width}-${language}-${theme}.png`) })
+        }
       }
-    }
+  }
+} finally {
+  await browser.close()
+  server.stop()
 }
-await browser.close()
-server.stop()

@@ -4,10 +4,9 @@ import { language } from './language.js'
 type Table = Readonly<Record<string, unknown>>
 
 /** Words of all views. */
-const found = (import.meta as unknown as { glob: (path: string, options: object) => Record<string, unknown> }).glob(
-  '../**/text.ts',
-  { eager: true },
-) as Readonly<Record<string, { text?: () => Table }>>
+const found = (
+  import.meta as unknown as { glob: (path: string, options: object) => Record<string, unknown> }
+).glob('../**/text.ts', { eager: true }) as Readonly<Record<string, { text?: () => Table }>>
 
 const tables = Object.entries(found).flatMap(([file, { text }]) => {
   if (typeof text !== 'function') return []

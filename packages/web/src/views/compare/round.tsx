@@ -172,7 +172,16 @@ function Parts({ parts, name }: { readonly parts: readonly Part[]; readonly name
         return (
           <span key={i}>
             {i === first && <FirstMark />}
-            <mark class={`only-${name}`}>{inside}</mark>
+            {inside.split(/(\n+)/).map((line, j) =>
+              // Line ends between two marks are drawn as such, not tinted.
+              line.trim() === '' ? (
+                line
+              ) : (
+                <mark key={j} class={`only-${name}`}>
+                  {line}
+                </mark>
+              ),
+            )}
             {own.slice(inside.length)}
           </span>
         )
