@@ -295,7 +295,8 @@ export class Ift extends PluginSession {
   /** A generator over the model of the config, or over one that is open. */
   async createGenerator(open?: OpenModel, options: GeneratorOptions = {}): Promise<TextGenerator> {
     const { deterministic } = this.config
-    const generator = makeGenerator(this, open ?? (await this.openModel()), { deterministic, ...options })
+    const model = open ?? (await this.openModel())
+    const generator = makeGenerator(this, this.config, model, { deterministic, ...options })
     this.#opened.add(generator)
     return generator
   }

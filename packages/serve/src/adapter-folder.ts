@@ -2,8 +2,8 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { IftError } from '@ift/core'
 
-/** Adapters of a folder at most: all of them are held in memory. */
-const most = 256
+/** Adapters at a time at most: all of them are held in memory. */
+export const mostAdapters = 256
 
 /** What a folder of adapters holds. */
 export interface AdapterFolder {
@@ -17,11 +17,39 @@ export interface AdapterFolder {
 const adapterIn = (dir: string): string | null =>
   [dir, join(dir, 'adapter')].find((one) => existsSync(join(one, 'adapter_config.json'))) ?? null
 
+const isName = (name: string): boolean =>
+  /^[\w.-]{1,64}$/.test(name) && !/^\.{1,2}$/.test(name) && name !== 'base'
+
+/** The adapter in the folder `name` of `root`, a real path: its folder, why it is left out, or null where there is none. */
+function placeOf(
+  root: string,
+  name: string,
+): { readonly path: string } | { readonly problem: string } | null {
+  const found = adapterIn(join(root, name))
+  if (found === null) return null
+  const path = realpathSync(found)
+  // With the separator: a folder beside this one may begin with its name.
+  if (!path.startsWith(root.endsWith(sep) ? root : root + sep)) return { problem: `it leads out of ${root}` }
+  return isName(name) ? { path } : { problem: 'it cannot be the name of an adapter' }
+}
+
+/** The folder of one adapter of a folder by its name; null where it is none of them. */
+export function adapterNamed(dir: string, name: string): string | null {
+  if (!isName(name)) return null
+  try {
+    const place = placeOf(realpathSync(dir), name)
+    return place !== null && 'path' in place ? place.path : null
+  } catch {
+    // It went away.
+    return null
+  }
+}
+
 /**
  * The adapters that lie in a folder, each by the name of its own folder: `DIR/NAME` or `DIR/NAME/adapter`. What a link leads out of the
- * folder for is left out, and so are names that no adapter can have. IFT_ADAPTER_NOT_FOUND where there are none.
+ * folder for is left out, and so are names that no adapter can have. IFT_ADAPTER_NOT_FOUND where there are none, or more than `most`.
  */
-export function adapterFolder(dir: string): AdapterFolder {
+export function adapterFolder(dir: string, most = mostAdapters): AdapterFolder {
   const adapters = new Map<string, string>()
   const notes: string[] = []
   let root: string
@@ -35,16 +63,10 @@ export function adapterFolder(dir: string): AdapterFolder {
     })
   }
   for (const name of names) {
-    const found = adapterIn(join(root, name))
-    if (found === null) continue
-    const real = realpathSync(found)
-    const shown = JSON.stringify(name)
-    // With the separator: a folder beside this one may begin with its name.
-    if (!real.startsWith(root.endsWith(sep) ? root : root + sep))
-      notes.push(`${shown} is left out: it leads out of ${dir}.`)
-    else if (!/^[\w.-]{1,64}$/.test(name) || name === 'base')
-      notes.push(`${shown} is left out: it cannot be the name of an adapter.`)
-    else adapters.set(name, real)
+    const place = placeOf(root, name)
+    if (place === null) continue
+    if ('path' in place) adapters.set(name, place.path)
+    else notes.push(`${JSON.stringify(name)} is left out: ${place.problem}.`)
   }
   if (adapters.size === 0)
     throw new IftError(

@@ -14,6 +14,7 @@ export interface ServedModel {
 export class Models {
   readonly #open: OpenModel
   readonly base: ServedModel
+  readonly #hidden = new Set<string>()
 
   constructor(open: OpenModel, { name }: ServeOptions) {
     this.#open = open
@@ -30,7 +31,15 @@ export class Models {
   /** All of them, the base first. */
   list(): readonly ServedModel[] {
     const names = this.#open.adapters?.names ?? []
-    return [this.base, ...names.map((id) => ({ id, adapter: id }))]
+    return [this.base, ...names.filter((id) => !this.#hidden.has(id)).map((id) => ({ id, adapter: id }))]
+  }
+
+  /** Lets an adapter be none of them, until the returned function is called. */
+  hide(id: string): () => void {
+    this.#hidden.add(id)
+    return () => {
+      this.#hidden.delete(id)
+    }
   }
 
   /** The one of a request; the base where it names none. 404 for one that there is not. */

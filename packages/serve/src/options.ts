@@ -16,6 +16,15 @@ export interface ServeOptions {
   readonly maxSequences?: number
   /** Bytes that keys and values may take; half of the memory that is free at the start when absent. */
   readonly cacheBytes?: number
+  /**
+   * Folder of adapters, which requests load and unload by the names of their folders; the model must be open with several adapters, such as
+   * those that lie there at the start. No request does where it is absent.
+   */
+  readonly adapters?: string
+  /** Adapters of the folder at a time at most; 256 when absent. */
+  readonly maxAdapters?: number
+  /** Bytes of their files, together; a quarter of the memory that is free at the start when absent, and what is loaded then in any case. */
+  readonly adapterBytes?: number
   /** Requests that wait at most; 256 when absent. */
   readonly maxQueue?: number
   /** Refuse fields of requests that are not known. They are ignored otherwise, and named in `x-ift-ignored`. */

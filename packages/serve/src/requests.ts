@@ -8,8 +8,8 @@ import { HttpError, unavailable } from './wire/errors.js'
 interface Entered {
   /** Aborted when the client goes away. */
   readonly gone: AbortSignal
-  /** Name of the model that answers. */
-  readonly model: string
+  /** Name of the model that answers; undefined where none does. */
+  readonly model: string | undefined
   /** Told of the error that ended a reply which had begun. */
   readonly failed: (error: unknown) => void
   /** Told once of a client that went away. */
@@ -21,7 +21,10 @@ export class Requests {
   readonly #mostWaiting: number
   readonly #waiting: () => number
   readonly #metrics: Metrics
-  readonly #open = new Set<AbortController>()
+  /** With the name of the model that answers each. */
+  readonly #open = new Map<AbortController, string | undefined>()
+  /** Told when a request has ended. */
+  readonly #ends = new Set<() => void>()
   #draining = false
   #idle: (() => void) | null = null
 
@@ -55,7 +58,7 @@ export class Requests {
     }
     gone.addEventListener('abort', onGone, { once: true })
     if (gone.aborted) onGone()
-    this.#open.add(controller)
+    this.#open.set(controller, model)
     const started = performance.now()
     let isOver = false
     let isGone = false
@@ -70,7 +73,7 @@ export class Requests {
         controller.abort(reason)
       },
       answers: (answers) => {
-        for (const answer of answers) this.#watch(answer, model, started)
+        for (const answer of answers) this.#watch(answer, model ?? '', started)
       },
       failed: (error) => {
         if (gone.aborted) wentAway()
@@ -82,9 +85,22 @@ export class Requests {
         isOver = true
         gone.removeEventListener('abort', onGone)
         this.#open.delete(controller)
+        for (const told of this.#ends) told()
         if (this.#open.size === 0) this.#idle?.()
       },
     }
+  }
+
+  /** Resolves when no request of a model is under way. */
+  async unused(model: string): Promise<void> {
+    while ([...this.#open.values()].includes(model))
+      await new Promise<void>((resolve) => {
+        const told = () => {
+          this.#ends.delete(told)
+          resolve()
+        }
+        this.#ends.add(told)
+      })
   }
 
   /** Counts an answer when it has ended; one that fails is counted by its status. */
@@ -116,7 +132,7 @@ export class Requests {
     const idle = new Promise<void>((resolve) => (this.#idle = resolve))
     const timer = setTimeout(() => {
       const reason = unavailable('shutting_down', 'The server was shut down before the answer ended.')
-      for (const controller of this.#open) controller.abort(reason)
+      for (const controller of this.#open.keys()) controller.abort(reason)
     }, grace)
     await idle
     clearTimeout(timer)

@@ -8,6 +8,7 @@ import type { ServeOptions } from './options.js'
 import { pageRoutes } from './page.js'
 import { newToken } from './page-token.js'
 import { Requests } from './requests.js'
+import { adapterRoutes } from './routes/adapters.js'
 import { alpacaCotRoutes } from './routes/alpaca-cot.js'
 import { chatRoutes } from './routes/chat.js'
 import { completionRoutes } from './routes/completions.js'
@@ -23,6 +24,7 @@ import { errorResponse, HttpError, httpError, unavailable } from './wire/errors.
 const routes: readonly Routes[] = [
   statusRoutes,
   modelRoutes,
+  adapterRoutes,
   chatRoutes,
   completionRoutes,
   tokenizerRoutes,
@@ -132,6 +134,7 @@ export function createServer(ift: Ift, options: ServeOptions = {}): Server {
         failed: failed(context),
         left: left(context),
       }),
+    unused: (model) => requests.unused(model),
   }
   const app = new Hono<ServeEnv>()
   app.use(async (context, next) => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { version, type Ift, type OpenModel, type TextGenerator } from '@ift/core'
+import { FolderAdapters } from './adapters.js'
 import { Models } from './models.js'
 import { TokenTexts } from './wire/logprobs.js'
 import type { ServeOptions, Stamp } from './options.js'
@@ -10,6 +11,10 @@ export interface Serving {
   readonly open: OpenModel
   readonly generator: TextGenerator
   readonly models: Models
+  /** Adapters that requests load and unload; null where the server has no folder of them. */
+  readonly adapters: FolderAdapters | null
+  /** When the model was open, seconds since 1970. */
+  readonly started: number
   readonly options: ServeOptions
   readonly stamp: Stamp
   /** `system_fingerprint` of replies: with the same one, and the same seed, a request has the same answer. */
@@ -31,11 +36,14 @@ export async function openServing(ift: Ift, options: ServeOptions): Promise<Serv
   })
   const fingerprint = `ift_${version}_${open.fingerprint.slice(0, 10)}`
   const models = new Models(open, options)
+  const { adapters } = options
   return {
     ift,
     open,
     generator,
     models,
+    adapters: adapters === undefined ? null : new FolderAdapters(adapters, open, generator, models, options),
+    started: Math.floor((options.stamp ?? stamp).now() / 1000),
     options,
     stamp: options.stamp ?? stamp,
     fingerprint,

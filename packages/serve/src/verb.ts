@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Ift, IftError, localPath, verb, type VerbContext } from '@ift/core'
-import { adapterFolder, adapterWords } from './adapter-folder.js'
+import { adapterFolder, adapterWords, mostAdapters } from './adapter-folder.js'
 import { listen } from './listen.js'
 import { pageFolder } from './page.js'
 import { keptToken } from './page-token.js'
@@ -35,10 +35,11 @@ function read(path: string): string {
 
 /** The session with the adapters of a folder beside those that the command line or the config names. */
 async function withAdapters(
-  { session, terminal, cwd }: Pick<VerbContext, 'session' | 'terminal' | 'cwd'>,
+  { session, terminal }: Pick<VerbContext, 'session' | 'terminal'>,
   folder: string,
+  most: number,
 ): Promise<VerbContext['session']> {
-  const { adapters, notes } = adapterFolder(localPath(cwd, folder))
+  const { adapters, notes } = adapterFolder(folder, most)
   for (const note of notes) terminal.note(note)
   const given =
     session.flags?.['adapter'] ??
@@ -70,7 +71,22 @@ export const serve = verb({
     adapters: {
       type: 'string',
       value: 'dir',
-      description: 'folder with adapters, each served by the name of its own folder',
+      description:
+        'folder with adapters, each served by the name of its own folder; requests load and unload them',
+    },
+    maxAdapters: {
+      type: 'integer',
+      min: 1,
+      max: mostAdapters,
+      default: mostAdapters,
+      description: 'adapters of the folder at a time',
+    },
+    adapterMemory: {
+      type: 'number',
+      value: 'GiB',
+      min: 0,
+      max: 65536,
+      description: 'size of their files together; a quarter of what is free',
     },
     runs: {
       type: 'string',
@@ -113,12 +129,15 @@ export const serve = verb({
   },
   async run(context) {
     const { terminal, cwd, options, untilInterrupted } = context
-    const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, adapters, ...own } = options
+    const { host, port, grace, apiKey, apiKeyFile, allowHost, allowOrigin, quiet, ...own } = options
     const { noModel, noPage, page: files, runs, whileRuns } = own
+    const folder = own.adapters === undefined ? undefined : localPath(cwd, own.adapters)
     const key = keyOf(apiKey, apiKeyFile, cwd)
-    const session = adapters === undefined ? context.session : await withAdapters(context, adapters)
+    const session =
+      folder === undefined ? context.session : await withAdapters(context, folder, own.maxAdapters)
     return Ift.using(session, async (ift) => {
       const { name, maxTokens, maxSequences, cache, maxQueue, strict, logPrompts, alpacaCot } = own
+      const { maxAdapters, adapterMemory } = own
       const withoutModel = noModel || ift.config.weights === undefined
       const token = keptToken()
       const server = createServer(ift, {
@@ -138,6 +157,8 @@ export const serve = verb({
         ...(name !== undefined && { name }),
         ...(maxTokens !== undefined && { maxTokens }),
         ...(maxSequences !== undefined && { maxSequences }),
+        ...(folder !== undefined && { adapters: folder, maxAdapters }),
+        ...(adapterMemory !== undefined && { adapterBytes: adapterMemory * 2 ** 30 }),
         ...(cache !== undefined && { cacheBytes: cache * 2 ** 30 }),
         ...(!quiet && { log: (line: string) => terminal.note(line) }),
       })

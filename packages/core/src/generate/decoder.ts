@@ -109,6 +109,11 @@ export class Decoder {
   /** For each sequence, the part that is read in both directions, for models with `promptOf`. */
   readonly #prompts = new Map<number, PromptSpan>()
   readonly #choices = new Map<number, AdapterChoice>()
+  /** Whose prefixes a sequence may find and leave. */
+  readonly #owners = new Map<number, string>()
+  /** Numbers of what adapters compute with: one that is loaded anew under a name is another. */
+  readonly #loads = new WeakMap<PeftHandle, number>()
+  #nextLoad = 0
   readonly #roots = new Map<AdapterChoice, Root>()
   /** Rows of steps of one token a sequence, by what they are of: recorded steps go on using them. */
   readonly #stepRows = new Map<string, AdapterRows>()
@@ -141,9 +146,9 @@ export class Decoder {
 
   /**
    * A sequence without tokens, of the adapter in use unless another one is named. Behind the method's virtual tokens, which are computed
-   * for the first of those that are there together.
+   * for the first of those that are there together. `salt` tells apart who may go on from what others have left.
    */
-  add(adapter: AdapterChoice = this.adapters?.active ?? null): number {
+  add(adapter: AdapterChoice = this.adapters?.active ?? null, salt = ''): number {
     const peft = this.#methodOf(adapter)
     const prefix = peft?.prefix
     const root = this.#roots.get(adapter) ?? { sequence: null, sequences: 0 }
@@ -161,48 +166,68 @@ export class Decoder {
     this.#roots.set(adapter, root)
     root.sequences++
     this.#choices.set(added, adapter)
+    this.#owners.set(added, this.#ownerOf(adapter, salt))
     return added
   }
 
   /**
-   * `add`, for a sequence that will be fed `ids`: it goes on from what sequences before it have left, as far as that begins in the same
-   * way. `tokens` is the number of ids that it has already, less than all.
+   * `add`, for a sequence that will be fed `ids`: it goes on from what sequences of the same salt before it have left, as far as that
+   * begins in the same way. `tokens` is the number of ids that it has already, less than all.
    */
   begin(
     ids: readonly number[],
     adapter: AdapterChoice = this.adapters?.active ?? null,
+    salt = '',
   ): { readonly sequence: number; readonly tokens: number } {
-    const found = this.#known()?.begin(this.#ownerOf(adapter), ids, this.#ahead(adapter))
-    if (!found) return { sequence: this.add(adapter), tokens: 0 }
+    const owner = this.#ownerOf(adapter, salt)
+    const found = this.#known()?.begin(owner, ids, this.#ahead(adapter))
+    if (!found) return { sequence: this.add(adapter, salt), tokens: 0 }
     const root = this.#roots.get(adapter) ?? { sequence: null, sequences: 0 }
     this.#roots.set(adapter, root)
     root.sequences++
     this.#choices.set(found.sequence, adapter)
+    this.#owners.set(found.sequence, owner)
     return found
   }
 
   /** `remove`, for a sequence that was fed `ids`, which is kept for sequences that begin with them. */
   end(sequence: number, ids: readonly number[]): void {
-    const adapter = this.#choices.get(sequence)!
-    this.#known()?.keep(this.#ownerOf(adapter), sequence, ids, this.#ahead(adapter))
+    this.share(sequence, ids)
     this.remove(sequence)
   }
 
   /** Keeps what a sequence that goes on was fed first, for sequences that begin with the same ids. */
   share(sequence: number, ids: readonly number[]): void {
     const adapter = this.#choices.get(sequence)!
-    this.#known()?.keep(this.#ownerOf(adapter), sequence, ids, this.#ahead(adapter))
+    this.#known()?.keep(this.#owners.get(sequence)!, sequence, ids, this.#ahead(adapter))
   }
 
-  /** Kept prefixes, without those of adapters that have been replaced since. */
+  /** Kept prefixes, without those of adapters that have gone since. */
   #known(): PrefixTree | null {
     const { changes = 0 } = this.adapters ?? {}
-    if (changes !== this.#changes) this.#prefixes?.clear()
+    if (changes !== this.#changes) this.#prefixes?.clear((owner) => this.#isCurrent(owner))
     this.#changes = changes
     return this.#prefixes
   }
 
-  #ownerOf = (adapter: AdapterChoice): string => JSON.stringify(adapter)
+  #ownerOf(adapter: AdapterChoice, salt: string): string {
+    return JSON.stringify([adapter, this.#loadOf(adapter), salt])
+  }
+
+  /** Which of the adapters that had this name one after the other it is. */
+  #loadOf(adapter: AdapterChoice): number {
+    const handle = adapter === null ? null : this.#methodOf(adapter)
+    if (handle === null) return 0
+    const known = this.#loads.get(handle)
+    if (known === undefined) this.#loads.set(handle, ++this.#nextLoad)
+    return known ?? this.#nextLoad
+  }
+
+  #isCurrent(owner: string): boolean {
+    const [adapter, load] = JSON.parse(owner) as [AdapterChoice, number]
+    if (adapter === null) return true
+    return this.adapters?.names.includes(adapter) === true && this.#loadOf(adapter) === load
+  }
 
   /** Virtual tokens that sequences of an adapter have in front of their own. */
   #ahead(adapter: AdapterChoice): RowsAhead {
@@ -243,6 +268,7 @@ export class Decoder {
     if (prompt) this.#prompts.set(forked, prompt)
     const adapter = this.#choices.get(sequence)!
     this.#choices.set(forked, adapter)
+    this.#owners.set(forked, this.#owners.get(sequence)!)
     this.#roots.get(adapter)!.sequences++
     return forked
   }
@@ -253,6 +279,7 @@ export class Decoder {
     const adapter = this.#choices.get(sequence)!
     const root = this.#roots.get(adapter)!
     this.#choices.delete(sequence)
+    this.#owners.delete(sequence)
     if (--root.sequences > 0) return
     // What the method has learned until the next sequence begins is not known.
     if (root.sequence !== null) this.#cache.remove(root.sequence)

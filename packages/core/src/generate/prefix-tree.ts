@@ -21,8 +21,8 @@ export interface RowsAhead {
 
 /**
  * Full pages of sequences that have ended, kept for sequences that begin in the same way. Pages are found by their tokens, page after
- * page, so that only equal ones are taken for equal. `owner` tells apart rows that the same tokens do not make equal: those of
- * different adapters.
+ * page, so that only equal ones are taken for equal. `owner` tells apart rows that the same tokens do not make equal, those of
+ * different adapters, and who must not find what others have left.
  */
 export class PrefixTree {
   readonly #cache: PagedKvCache
@@ -114,19 +114,23 @@ export class PrefixTree {
     return left <= 0
   }
 
-  /** Lets all pages go. */
-  clear(): void {
-    for (const { page } of this.#all()) this.#cache.letPageGo(page)
-    this.#roots.clear()
+  /** Lets all pages go, but for those of owners that are to be kept. */
+  clear(isKept: (owner: string) => boolean = () => false): void {
+    for (const [owner, level] of this.#roots) {
+      if (isKept(owner)) continue
+      for (const { page } of below(level)) this.#cache.letPageGo(page)
+      this.#roots.delete(owner)
+    }
   }
 
   *#all(): Generator<Node> {
-    const below = function* (level: Map<string, Node>): Generator<Node> {
-      for (const node of level.values()) {
-        yield node
-        yield* below(node.children)
-      }
-    }
     for (const level of this.#roots.values()) yield* below(level)
+  }
+}
+
+function* below(level: ReadonlyMap<string, Node>): Generator<Node> {
+  for (const node of level.values()) {
+    yield node
+    yield* below(node.children)
   }
 }

@@ -63,7 +63,8 @@ const recordShape = z.looseObject({
   eos_token_id: z.array(z.int().check(z.nonnegative())).optional(),
 })
 
-async function readRecord(dir: string): Promise<Partial<AdapterRecord> | null> {
+/** What is recorded beside an adapter or a model; null where nothing is. */
+export async function readRecord(dir: string): Promise<Partial<AdapterRecord> | null> {
   const path = join(dir, recordFile)
   if (!existsSync(path)) return null
   return readJson(path, recordShape as Shape<Partial<AdapterRecord>>, {
@@ -150,7 +151,8 @@ export interface ModelFiles {
   readonly learned: readonly number[]
 }
 
-const locate = (session: PluginSession, spec: string, kind: 'model' | 'adapter') =>
+/** The folder of a model or an adapter that a config or a call names. */
+export const locate = (session: PluginSession, spec: string, kind: 'model' | 'adapter') =>
   resolveSource(spec, { kind, rootDir: session.rootDir, ...hubSettings() })
 
 /** Folders of the several adapters of a config, by name. */

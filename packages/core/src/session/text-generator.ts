@@ -57,14 +57,17 @@ export class TextGenerator {
   readonly #decoder: Decoder
   readonly #engine: Engine
   readonly #constraints: Constraints
+  readonly #addAdapter: (name: string, spec: string) => Promise<void>
 
   constructor(
     open: OpenModel,
     tap: LogitsTap | null,
     constraintOf: (kind: string) => Promise<ConstraintDefinition>,
+    addAdapter: (name: string, spec: string) => Promise<void>,
     { cacheBytes, deterministic, ...options }: GeneratorOptions = {},
   ) {
     this.#open = open
+    this.#addAdapter = addAdapter
     const { backend, model, peft, shape, dtype, adapters } = open
     const maxPages = cachePages(open, cacheBytes)
     this.#decoder = new Decoder(backend, model, peft, shape, dtype, adapters, {
@@ -99,6 +102,28 @@ export class TextGenerator {
     if (adapters === null) return virtualLength(peft)
     const name = adapter === undefined ? adapters.active : adapter
     return virtualLength(name === null ? null : adapters.handle(name))
+  }
+
+  /**
+   * Loads an adapter, a folder or an id on the hub, beside those that are there; requests may name it then. Answers under way wait for it
+   * and are the same as without; nothing else may run the model meanwhile. Throws IFT_ADAPTER_NAME where the name is taken or the model was opened without several adapters,
+   * IFT_ADAPTERS_BASE where it belongs to another model, and whatever is wrong with its files; then nothing has changed.
+   */
+  loadAdapter(name: string, spec: string): Promise<void> {
+    return this.#engine.between(() => this.#addAdapter(name, spec))
+  }
+
+  /**
+   * Takes an adapter off and frees it, when the answers under way that use it have ended; from now on none may name it. Throws
+   * IFT_ADAPTER_NAME for one that is not loaded, or that is being taken off.
+   */
+  async unloadAdapter(name: string): Promise<void> {
+    const { adapters } = this.#open
+    this.#decoder.checkAdapter(name)
+    await this.#engine.without(name, () => {
+      adapters!.remove(name)
+      return Promise.resolve()
+    })
   }
 
   /** What there is to do now, and the pages of the cache. */

@@ -337,7 +337,7 @@ async function openIn(
         })
   const { deterministic } = config
   const sampling = await openSampling(session.rootDir, config, open, data, () =>
-    makeGenerator(session, open, { deterministic }),
+    makeGenerator(session, config, open, { deterministic }),
   )
   const trainer: Trainer = new Trainer({
     backend: open.backend,

@@ -138,7 +138,12 @@ async function submit(
   const reading = { tools: tools.length > 0, functions, reasoning: !calls && opensReasoning(tail) }
   const answers: Answer[] = []
   for (let stream = 0; stream < (asked.n ?? 1); stream++)
-    answers.push(await generator.submit(ids, settings, { signal, stream, behind: answers[0] }))
+    answers.push(
+      await generator.submit(ids, settings, {
+        ...{ signal, stream, behind: answers[0] },
+        ...(asked.cache_salt !== undefined && { cacheSalt: asked.cache_salt }),
+      }),
+    )
   return {
     ...{ server, asked, answers },
     parser: () => {

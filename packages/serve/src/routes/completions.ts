@@ -87,7 +87,10 @@ async function submit(server: Serving, asked: CompletionRequest, signal: AbortSi
     const answers: Answer[] = []
     for (let j = 0; j < n; j++) {
       const more = j === 0 && echo && logprobs !== undefined ? { promptLogprobs: logprobs } : {}
-      const request = { signal, stream: i * n + j, behind: answers[0] }
+      const request = {
+        ...{ signal, stream: i * n + j, behind: answers[0] },
+        ...(asked.cache_salt !== undefined && { cacheSalt: asked.cache_salt }),
+      }
       answers.push(await generator.submit(ids, { ...settings, ...more }, request))
     }
     const prompt = prompts[i]!

@@ -35,6 +35,8 @@ export interface RouteParts {
    * the server stops. 429 where too many wait.
    */
   readonly enter: (context: ServeContext) => RequestScope
+  /** Resolves when no request of a model is under way. */
+  readonly unused: (model: string) => Promise<void>
 }
 
 /** A request under way. */

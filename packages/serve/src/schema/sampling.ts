@@ -34,6 +34,14 @@ export const sampling = {
     .int()
     .min(-(2 ** 53) + 1)
     .optional(),
+  cache_salt: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe(
+      'A prompt goes on from beginnings that requests with the same one have left, and from no others.',
+    ),
   stream: z.boolean().optional(),
   stream_options: z.looseObject({ include_usage: z.boolean().optional() }).optional(),
 }

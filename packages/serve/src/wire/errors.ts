@@ -65,7 +65,11 @@ export const unavailable = (
 ): HttpError => new HttpError(503, code, message, { type: 'server_error', headers: { 'retry-after': '1' } })
 
 /** Codes of ift that the text of a request is to blame for, and what they are called over HTTP. */
-const blamed: Readonly<Record<string, { readonly code: string; readonly param?: string }>> = {
+const blamed: Readonly<
+  Record<string, { readonly code: string; readonly param?: string; readonly status?: number }>
+> = {
+  // Taken off while the request was read.
+  IFT_ADAPTER_NAME: { code: 'model_not_found', param: 'model', status: 404 },
   IFT_SEQUENCE_TOO_LONG: { code: 'context_length_exceeded' },
   IFT_GENERATE_ROOM: { code: 'context_length_exceeded' },
   IFT_GENERATE_OPTION: { code: 'invalid_value' },
@@ -88,8 +92,11 @@ export function httpError(error: unknown): HttpError {
     const { code, message } = error
     const known = blamed[code]
     if (known) {
-      const { param } = known
-      return new HttpError(400, known.code, message, { ...(param !== undefined && { param }), cause: error })
+      const { param, status = 400 } = known
+      return new HttpError(status, known.code, message, {
+        ...(param !== undefined && { param }),
+        cause: error,
+      })
     }
     if (code === 'IFT_ENGINE_CLOSED') return unavailable('shutting_down', 'The server is being shut down.')
     if (code === 'IFT_OUT_OF_MEMORY') return unavailable('out_of_memory', 'The device is out of memory.')

@@ -45,6 +45,11 @@ export interface EngineOptions extends Partial<EngineLimits> {
 export interface RequestOptions {
   /** The higher goes first; 0 when omitted. */
   readonly priority?: number
+  /**
+   * Who asks, for the cache: a prompt goes on from beginnings of requests with the same salt only, so that nobody can find out by times what
+   * those with another one ask. '' when omitted.
+   */
+  readonly cacheSalt?: string
   /** Milliseconds from now after which the request ends with IFT_GENERATE_DEADLINE. */
   readonly timeout?: number
   /** Ends the request with the signal's reason. */
@@ -95,6 +100,13 @@ export class Engine {
   readonly #behind = new Map<number, Job[]>()
   #nextId = 0
   #loop: Promise<void> | null = null
+  /** The step under way, or the last one. */
+  #stepping: Promise<boolean> = Promise.resolve(false)
+  /** What runs between steps, one after the other, and how much of it there is. */
+  #between: Promise<unknown> = Promise.resolve()
+  #interruptions = 0
+  /** Adapters that are about to go, and who is told when no request uses them. */
+  readonly #leaving = new Map<string, () => void>()
   #closed = false
 
   constructor(parts: EngineParts, { keepPrefixes = false, ...limits }: EngineOptions = {}) {
@@ -205,20 +217,62 @@ export class Engine {
       )
   }
 
+  /**
+   * Runs `work` while no step is under way, and lets none begin until it has ended: it may change what steps are computed with, as far as
+   * requests that are there do not notice. Requests are taken meanwhile.
+   */
+  between<T>(work: () => Promise<T>): Promise<T> {
+    this.#interruptions++
+    const turn = this.#between
+      .then(() => this.#stepping.catch(() => undefined))
+      .then(work)
+      .finally(() => {
+        this.#interruptions--
+      })
+    this.#between = turn.catch(() => undefined)
+    return turn
+  }
+
+  /**
+   * Runs `work` between two steps, when no request uses the adapter any more; none may name it from now on (IFT_ADAPTER_NAME).
+   */
+  async without<T>(adapter: string, work: () => Promise<T>): Promise<T> {
+    if (this.#leaving.has(adapter)) throw leaving(adapter)
+    try {
+      await new Promise<void>((resolve) => {
+        this.#leaving.set(adapter, resolve)
+        this.#tellUnused(adapter)
+      })
+      return await this.between(() => {
+        // Its virtual tokens are kept from one request to the next.
+        this.#scheduler.rest([adapter])
+        return work()
+      })
+    } finally {
+      this.#leaving.delete(adapter)
+    }
+  }
+
+  #tellUnused(adapter: AdapterChoice): void {
+    const told = adapter === null ? undefined : this.#leaving.get(adapter)
+    if (told && ![...this.#endings.keys()].some((job) => job.adapter === adapter)) told()
+  }
+
   /** IFT_ADAPTER_NAME for one that is not loaded. */
   #adapter(name: AdapterChoice | undefined): AdapterChoice {
     const { decoder } = this.#parts
     const adapter = name === undefined ? (decoder.adapters?.active ?? null) : name
     decoder.checkAdapter(adapter)
+    if (adapter !== null && this.#leaving.has(adapter)) throw leaving(adapter)
     return adapter
   }
 
-  #order(adapter: AdapterChoice | undefined, { priority = 0 }: RequestOptions): JobOrder {
+  #order(adapter: AdapterChoice | undefined, { priority = 0, cacheSalt = '' }: RequestOptions): JobOrder {
     if (this.#closed) throw closed()
     const { decoder } = this.#parts
     return {
       ...{ id: this.#nextId++, priority, isWhole: decoder.model.promptOf !== undefined },
-      adapter: this.#adapter(adapter),
+      ...{ adapter: this.#adapter(adapter), salt: cacheSalt },
     }
   }
 
@@ -273,9 +327,13 @@ export class Engine {
     // What is submitted together begins together.
     await Promise.resolve()
     try {
-      while (await this.#step())
+      for (;;) {
+        while (this.#interruptions > 0) await this.#between
+        this.#stepping = this.#step()
+        if (!(await this.#stepping)) break
         // Others have their turn, also where reading takes no time.
         await new Promise((resolve) => setImmediate(resolve))
+      }
     } finally {
       this.#scheduler.rest()
       if (!this.#keepPrefixes) this.#parts.decoder.forgetPrefixes()
@@ -372,6 +430,7 @@ export class Engine {
     for (const others of this.#behind.values())
       if (others.includes(job)) others.splice(others.indexOf(job), 1)
     if (failed) job.fail(error)
+    this.#tellUnused(job.adapter)
   }
 
   /** Ends all requests with IFT_ENGINE_CLOSED; there are no more. The decoder is its owner's. */
@@ -383,5 +442,8 @@ export class Engine {
     await this.#loop
   }
 }
+
+const leaving = (adapter: string) =>
+  new IftError('IFT_ADAPTER_NAME', `The adapter "${adapter}" is being taken off.`)
 
 const closed = () => new IftError('IFT_ENGINE_CLOSED', 'The generator was closed.')

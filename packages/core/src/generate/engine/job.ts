@@ -35,6 +35,8 @@ export interface Line {
 export interface JobOrder {
   readonly id: number
   readonly adapter: AdapterChoice
+  /** It goes on from what requests with the same salt have left in the cache, and from nothing else. */
+  readonly salt: string
   /** The higher goes first. */
   readonly priority: number
   /** Whether the prompt has to be fed at once. */
@@ -45,6 +47,7 @@ export interface JobOrder {
 export abstract class Job {
   readonly id: number
   readonly adapter: AdapterChoice
+  readonly salt: string
   readonly priority: number
   readonly isWhole: boolean
   /** None while it waits, one while its prompt is fed. */
@@ -58,9 +61,10 @@ export abstract class Job {
   /** Pages that it takes beside those for its tokens, while it takes a step. */
   readonly pagesAside: number = 0
 
-  constructor({ id, adapter, priority, isWhole }: JobOrder) {
+  constructor({ id, adapter, salt, priority, isWhole }: JobOrder) {
     this.id = id
     this.adapter = adapter
+    this.salt = salt
     this.priority = priority
     this.isWhole = isWhole
   }

@@ -61,10 +61,13 @@ export class Scheduler {
     }
   }
 
-  /** Ends what is kept in the cache for jobs to come. */
-  rest(): void {
-    for (const sequence of this.#anchors.values()) this.#decoder.remove(sequence)
-    this.#anchors.clear()
+  /** Ends what is kept in the cache for jobs to come: of all adapters, or of one. */
+  rest(adapters: readonly AdapterChoice[] = [...this.#anchors.keys()]): void {
+    for (const adapter of adapters) {
+      const sequence = this.#anchors.get(adapter)
+      if (sequence !== undefined) this.#decoder.remove(sequence)
+      this.#anchors.delete(adapter)
+    }
   }
 
   /** The next step; empty when nothing is to be done. Jobs for which there is never room are ended. */
@@ -136,8 +139,8 @@ export class Scheduler {
       if (!this.#anchors.has(job.adapter)) this.#anchors.set(job.adapter, decoder.add(job.adapter))
       const ids = [...job.beginning()]
       const { sequence, tokens } = job.takesPrefixes
-        ? decoder.begin(ids, job.adapter)
-        : { sequence: decoder.add(job.adapter), tokens: 0 }
+        ? decoder.begin(ids, job.adapter, job.salt)
+        : { sequence: decoder.add(job.adapter, job.salt), tokens: 0 }
       if (!this.#begun.has(job)) job.cached = tokens
       job.lines.push({ sequence, ids, fed: tokens })
       const growth = [...this.#running, job].flatMap(({ lines }) =>

@@ -54,7 +54,11 @@ export class AdapterSet implements PassAdapters {
   readonly #adapters = new Map<string, Loaded>()
   readonly #places = new Map<string, Place>()
   #changes = 0
+  /** What switches compute with, which is another one than `#active` while an adapter is loaded. */
   readonly #selection: { active: AdapterChoice } = { active: null }
+  #active: AdapterChoice = null
+  /** The last `load`: they run one after the other. */
+  #loading: Promise<unknown> = Promise.resolve()
 
   constructor(model: CausalLM, context: Omit<PeftContext, 'adapter'>) {
     this.#model = model
@@ -66,7 +70,7 @@ export class AdapterSet implements PassAdapters {
   }
 
   get active(): AdapterChoice {
-    return this.#selection.active
+    return this.#active
   }
 
   get changes(): number {
@@ -83,13 +87,18 @@ export class AdapterSet implements PassAdapters {
 
   /**
    * Attaches and loads an adapter beside those that are there; it is not used yet. What others have trained stays, with its f32 masters.
-   * Whatever fails, the set and the model are as before.
+   * Whatever fails, the set and the model are as before. Meanwhile the others are off the model: no pass may run.
    * IFT_ADAPTER_NAME for a name that is taken, IFT_ADAPTERS_BASE for an adapter that belongs to other weights than the base's.
    */
-  async load(name: string, { source, method, options }: AdapterToLoad): Promise<PeftHandle> {
+  load(name: string, adapter: AdapterToLoad): Promise<PeftHandle> {
+    const loaded = this.#loading.then(() => this.#load(name, adapter))
+    this.#loading = loaded.catch(() => undefined)
+    return loaded
+  }
+
+  async #load(name: string, { source, method, options }: AdapterToLoad): Promise<PeftHandle> {
     this.#checkName(name)
-    const active = this.active
-    this.use(null)
+    this.#select(null)
     this.#uninstall()
     const model = this.#model
     const before = placesOf(model)
@@ -126,14 +135,19 @@ export class AdapterSet implements PassAdapters {
     } finally {
       for (const { child, on } of this.#places.values()) child.replace(on)
       weights.release()
-      this.use(active)
+      this.#select(this.#active)
     }
   }
 
   /** Computes with one adapter from now on, or with the base alone. Not between a forward pass and its backward pass. */
   use(name: AdapterChoice): void {
+    this.#select(name)
+    this.#active = name
+  }
+
+  #select(name: AdapterChoice): void {
     const next = name === null ? null : this.#loaded(name)
-    const { active } = this
+    const { active } = this.#selection
     if (name === active) return
     const last = active === null ? null : this.#adapters.get(active)
     if (last?.whole.length) last.handle.setEnabled(false)
@@ -155,7 +169,7 @@ export class AdapterSet implements PassAdapters {
 
   within<T>(rows: AdapterRows, fn: () => T): T {
     const { uniform } = rows
-    const { active } = this
+    const { active } = this.#selection
     const exchanges = (name: AdapterChoice) => name !== null && this.#loaded(name).whole.length > 0
     if (
       uniform === undefined
@@ -164,11 +178,11 @@ export class AdapterSet implements PassAdapters {
     )
       return withPassState(rows, fn)
     // Parameters of the model differ: they have to be exchanged for the time of the pass.
-    this.use(uniform ?? null)
+    this.#select(uniform ?? null)
     try {
       return withPassState(rows, fn)
     } finally {
-      this.use(active)
+      this.#select(active)
     }
   }
 
