@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { median } from './median.mjs'
+import { median, medians } from './median.mjs'
 
 test.each([
   [[3], 3],
@@ -15,4 +15,9 @@ test('the list stays in its order', () => {
   const list = [3, 1, 2]
   expect(median(list)).toBe(2)
   expect(list).toEqual([3, 1, 2])
+})
+
+test('of results the median of every number, in its place', () => {
+  const round = (speed: number, gaps: number[]) => ({ server: 'ift', speed, times: { gaps }, mixed: null })
+  expect(medians([round(3, [1, 2]), round(9, [5, 4]), round(4, [2, 9])])).toEqual(round(4, [2, 4]))
 })
