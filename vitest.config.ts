@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './scripts/vitest-order.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -16,6 +17,19 @@ const alias = ([name, [path]]: [string, [string]]) => ({
 })
 const lengthBefore = (name: string) => (name.includes('*') ? name.indexOf('*') : Infinity)
 
+/** Tests beside their sources. They change nothing of their process, so they share a few, each of which loads the sources once. */
+const beside = ['packages/**/src/**/*.test.ts']
+/** Those that do: they replace modules, or what belongs to the process. */
+const alone = [
+  'packages/cli/src/main.test.ts',
+  'packages/core/src/files/other-systems.test.ts',
+  'packages/core/src/source/lock-read-only.test.ts',
+  'packages/core/src/generate/choose.test.ts',
+  'packages/core/src/session/fetch-data.test.ts',
+  'packages/core/src/session/dataset-patterns.test.ts',
+]
+const exclude = ['**/node_modules/**', '**/dist/**', 'test/e2e/**']
+
 export default defineConfig({
   resolve: {
     alias: Object.entries(compilerOptions.paths)
@@ -27,14 +41,28 @@ export default defineConfig({
     // Native add-ons must not share one process's worker threads.
     pool: 'forks',
     maxWorkers: 2,
-    include: [
-      'packages/**/src/**/*.test.ts',
-      'bench/**/*.test.ts',
-      'test/**/*.test.ts',
-      'scripts/**/*.test.ts',
-      'examples/*/**/*.test.ts',
-    ],
-    exclude: ['**/node_modules/**', '**/dist/**', 'test/e2e/**'],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: [
+            ...alone,
+            'bench/**/*.test.ts',
+            'test/**/*.test.ts',
+            'scripts/**/*.test.ts',
+            'examples/*/**/*.test.ts',
+          ],
+          exclude,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'shared', isolate: false, include: beside, exclude: [...exclude, ...alone] },
+      },
+    ],
   },
 })

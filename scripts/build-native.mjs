@@ -1,5 +1,6 @@
 // Builds the native add-on of the package in the current folder by Rust. With IFT_PREBUILT, a folder of built files (those of a
-// release: kernels-cpu.linux-x64-gnu.node, …), it takes the files from there instead.
+// release: kernels-cpu.linux-x64-gnu.node, …), it takes the files from there instead. With IFT_NATIVE=later it does nothing: whoever set it
+// builds the add-ons beside the packages.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -9,8 +10,9 @@ import { root } from './workspace.mjs'
 const { binaryName } = JSON.parse(readFileSync('package.json', 'utf8')).napi
 const folder = process.env.IFT_PREBUILT
 
+if (process.env.IFT_NATIVE === 'later') process.exit(0)
 if (folder === undefined) {
-  const options = ['--platform', '--release', '--no-js', '--strip']
+  const options = ['--platform', '--release', '--no-js']
   const { status, error } = spawnSync(
     'napi',
     ['build', ...options, '--manifest-path', 'native/Cargo.toml', '--output-dir', '.'],

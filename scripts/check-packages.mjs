@@ -1,42 +1,64 @@
-// Packages as npm would publish them: publint on their files and exports, arethetypeswrong on their declarations. Alone, it
+// Packages as npm would publish them: publint on their files and exports, arethetypeswrong on their declarations. Alone, it packs and
 // checks every package of the repository; a release checks its tarballs.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { manifestOf } from './release/tarball.mjs'
 import { root } from './workspace.mjs'
 
-/** Whether packages are sound; what is not is printed. `path` is a folder or a tarball. */
-export function checkPackages(packages) {
+/** The packages are ES modules: require() is not promised, nor what Node 10 would find. */
+const unpromised = new Set(['node10', 'node16-cjs'])
+
+/** What is wrong with a package's tarball, a line each. @param {string} path */
+async function problemsOf(path) {
+  const data = readFileSync(path)
+  const tarball = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
+  const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+  const wrong = messages
+    .filter(({ type }) => type === 'error')
+    .map((message) => `publint: ${formatMessage(message, pkg, { color: false }) ?? message.code}`)
+  // A platform's package has no declarations: it is one native file. The page is files for browsers, which nothing imports.
+  const { name } = manifestOf(path)
+  if (/-(linux|darwin|win32)-/.test(name) || name === '@ift/web') return wrong
+  const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)))
+  if (analysis.types === false) return wrong
+  const promised = analysis.problems.filter(
+    (problem) => !('resolutionKind' in problem && unpromised.has(problem.resolutionKind)),
+  )
+  return [...wrong, ...promised.map((problem) => `attw: ${JSON.stringify(problem)}`)]
+}
+
+/** Whether packages are sound; what is not is printed. @param {readonly string[]} tarballs */
+export async function checkPackages(tarballs) {
   let isSound = true
-  const check = (name, command, args) => {
-    const { status, stdout, stderr } = spawnSync('pnpm', ['exec', command, ...args], {
-      cwd: root,
-      encoding: 'utf8',
-      shell: process.platform === 'win32',
-    })
-    if (status === 0) return
-    isSound = false
-    console.error(`${name}: ${command}\n${stdout}${stderr}`)
-  }
-  for (const { name, path } of packages) {
-    const isTarball = path.endsWith('.tgz')
-    check(name, 'publint', ['--strict', path])
-    // A platform's package has no declarations: it is one native file.
-    if (isTarball && /-(linux|darwin|win32)-/.test(name)) continue
-    // The page is files for browsers, which nothing imports.
-    if (name === '@ift/web') continue
-    // The packages are ES modules: require() is not promised.
-    check(name, 'attw', [...(isTarball ? [] : ['--pack']), path, '--profile', 'esm-only'])
-  }
+  for (const path of tarballs)
+    for (const problem of await problemsOf(path)) {
+      isSound = false
+      console.error(`${manifestOf(path).name}: ${problem}`)
+    }
   return isSound
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const list = execFileSync('pnpm', ['-r', '--filter', './packages/**', 'ls', '--depth', '-1', '--json'], {
-    cwd: root,
-    encoding: 'utf8',
-  })
-  const packages = JSON.parse(list).filter((one) => !one.private)
-  if (!checkPackages(packages)) process.exit(1)
-  console.error(`${packages.length} packages are sound`)
+  const folder = mkdtempSync(join(tmpdir(), 'ift-packages-'))
+  try {
+    const packing = ['-r', '--filter', './packages/**', 'pack', '--pack-destination', folder]
+    const { status, stdout, stderr } = spawnSync('pnpm', packing, {
+      cwd: root,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    })
+    if (status !== 0) throw new Error(`pnpm ${packing.join(' ')} failed:\n${stdout}${stderr}`)
+    const tarballs = readdirSync(folder).map((name) => join(folder, name))
+    if (tarballs.length === 0 || !(await checkPackages(tarballs))) process.exitCode = 1
+    else console.error(`${tarballs.length} packages are sound`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

@@ -117,8 +117,7 @@ const commands = {
       )
       process.exit(1)
     }
-    if (!checkPackages(tarballs.map((file) => ({ name: file.split(/[/\\]/).at(-1), path: file }))))
-      process.exit(1)
+    if (!(await checkPackages(tarballs))) process.exit(1)
     console.log(`${tarballs.length} tarballs in ${folder}`)
     console.log(readFileSync(join(folder, 'SHA256SUMS'), 'utf8').trim())
   },

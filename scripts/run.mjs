@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isStrict, mayStepBeSkipped } from './skips.mjs'
+import { runSteps } from './steps.mjs'
 import { toolsFolder, useOwnTools } from './workspace.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -70,63 +71,39 @@ function checkMachine() {
     )
 }
 
-function install() {
-  if (answers('pnpm', ['--version']) === null)
-    run(`fetching pnpm ${pnpmVersion}`, 'npm', [
-      'install',
-      '--no-save',
-      '--no-audit',
-      '--no-fund',
-      '--prefix',
-      toolsFolder,
-      `pnpm@${pnpmVersion}`,
-    ])
-  run('installing packages', 'pnpm', ['install', '--frozen-lockfile', '--prefer-offline'])
+/** pnpm itself, where the machine has none. */
+function bringPnpm() {
+  if (answers('pnpm', ['--version']) !== null) return
+  const packages = ['--prefix', toolsFolder, `pnpm@${pnpmVersion}`]
+  run(`fetching pnpm ${pnpmVersion}`, 'npm', ['install', '--no-save', '--no-audit', '--no-fund', ...packages])
 }
+
+const installing = ['install', '--frozen-lockfile', '--prefer-offline']
+const building = (atATime) => [
+  ...['-r', `--workspace-concurrency=${atATime}`, '--if-present'],
+  ...['--filter', './packages/**', '--filter', './examples/**', 'run'],
+]
 
 function build() {
   checkMachine()
-  install()
-  run('building', 'pnpm', [
-    '-r',
-    '--workspace-concurrency=2',
-    '--filter',
-    './packages/**',
-    '--filter',
-    './examples/**',
-    '--if-present',
-    'run',
-    'build',
-  ])
+  bringPnpm()
+  run('installing packages', 'pnpm', installing)
+  run('building', 'pnpm', [...building(2), 'build'])
 }
 
-/** A tool that rustup installs beside cargo, and that not every toolchain has. */
-function cargoCheck(tool, args) {
-  if (answers('cargo', [tool, '--version']) === null)
-    skip(`cargo ${tool}`, `it is not installed (rustup component add ${tool === 'fmt' ? 'rustfmt' : tool})`)
-  else run(`checking the native code with ${tool}`, 'cargo', [tool, ...args])
+/** Whether there is a tool that rustup installs beside cargo, and that not every toolchain has. */
+function hasCargoTool(tool) {
+  if (answers('cargo', [tool, '--version']) !== null) return true
+  skip(`cargo ${tool}`, `it is not installed (rustup component add ${tool === 'fmt' ? 'rustfmt' : tool})`)
+  return false
 }
 
-/** The GPU kernels for the tests: compiled for the processor, where the emulator is at home. */
-const emulates =
-  process.platform === 'linux' &&
-  answers('g++', ['--version']) !== null &&
-  answers('cargo', ['--version']) !== null
-
-function buildEmulatedGpu() {
-  if (emulates)
-    run('building the emulated GPU', 'pnpm', ['--filter', '@ift/kernels-cuda', 'run', 'build:emulated'])
-  else skip('emulated GPU', 'it needs Linux, g++ and Rust')
-}
-
-/** Memory errors and races of the GPU kernels; and, where there is an nvcc, kernels that it cannot compile or that spill. */
-function checkGpuKernels() {
-  const script = 'packages/kernels-cuda/scripts/emulate.mjs'
+/** The kernels are checked for memory errors and races; where there is an nvcc also for what it cannot compile, and for spills. */
+function lookForNvcc() {
   const homes = [process.env.CUDA_HOME, '/usr/local/cuda'].filter(Boolean).map((home) => join(home, 'bin'))
   const folders = [...homes, ...process.env.PATH.split(delimiter)]
   if (!folders.some((folder) => existsSync(join(folder, 'nvcc'))))
     skip('nvcc', 'not in CUDA_HOME, PATH or /usr/local/cuda (scripts/cuda-toolkit installs it)')
-  if (emulates) run('checking the GPU kernels', 'node', [script, '--modes', 'address,race,nvcc'])
 }
 
 /** Names for IFT_SKIP: requirements of the kernel tests that this machine lacks. */
@@ -136,20 +113,13 @@ function allowedSkips() {
   return { IFT_SKIP: [process.env.IFT_SKIP, 'cublas'].filter(Boolean).join(',') }
 }
 
-/** Published models and tokenizers of the tests, into a cache outside the repository. */
-function fetchRealModels() {
-  console.error('\n— fetching real models and tokenizers')
-  const { status } = spawnSync(
-    process.execPath,
-    [join(root, 'scripts/real-models/fetch.mjs'), '--for-tests'],
-    { stdio: 'inherit' },
-  )
-  if (status !== 0) skip('real models', 'those that are not in the cache could not be fetched')
-}
+/** Whether Open MPI and MPICH, for the tests of ranks, are on this machine. */
+const hasMpi = () =>
+  answers('mpirun', ['--version']) !== null && answers('mpiexec.hydra', ['--version']) !== null
 
-/** Open MPI and MPICH for the tests of ranks, where the machine has none. */
-function provideMpi() {
-  if (answers('mpirun', ['--version']) !== null && answers('mpiexec.hydra', ['--version']) !== null) return
+/** Sets what the tests need to find those that scripts/mpi has brought. */
+function useMpi() {
+  if (hasMpi()) return
   const here = process.platform === 'linux' && process.arch === 'x64'
   const set = `eval "$('${join(root, 'scripts/mpi')}')" && env -0`
   const environment = here ? answers('bash', ['-euo', 'pipefail', '-c', set]) : null
@@ -163,56 +133,109 @@ function provideMpi() {
   }
 }
 
-/** Debian's Chromium for the tests of the page: on CI it is installed where it is missing and may be. */
-function provideBrowser() {
-  if (process.platform !== 'linux') return
-  const names = ['chromium', 'chromium-browser', 'google-chrome']
-  const isThere = () =>
-    names.some((name) => existsSync(`/usr/bin/${name}`)) || existsSync(process.env.CHROMIUM ?? '')
-  if (isThere()) return
-  if (isStrict() && process.getuid?.() === 0 && answers('apt-get', ['--version']) !== null) {
-    console.error('\n— installing Chromium')
-    const apt = (...args) =>
-      spawnSync('apt-get', args, {
-        stdio: 'inherit',
-        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      })
-    apt('update', '-qq')
-    apt('install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-noto-cjk')
-    if (isThere()) return
-  }
-  skip('browser', 'Chromium is not installed (apt-get install chromium)')
+const release = ['--release', '--workspace']
+
+/** Steps of the tests before those of the packages. Most keep one processor busy, so they run side by side; long ones stand first. */
+function checks() {
+  const hasRust = answers('cargo', ['--version']) !== null
+  /** The GPU kernels for the tests: compiled for the processor, where the emulator is at home. */
+  const emulates = process.platform === 'linux' && hasRust && answers('g++', ['--version']) !== null
+  if (!hasRust) skip('native code', 'there is no Rust toolchain')
+  if (!emulates) skip('emulated GPU', 'it needs Linux, g++ and Rust')
+  lookForNvcc()
+  const isCompiled = hasRust && process.env.IFT_PREBUILT === undefined
+  const installed = ['installing packages']
+  const native = isCompiled ? ['compiling the native code'] : []
+  const isLinux = process.platform === 'linux'
+  const when = (condition, ...steps) => (condition ? steps : [])
+  const pnpm = (name, args, more = {}) => ({ name, command: 'pnpm', args, after: installed, ...more })
+  const script = (name, args, more = {}) => ({ name, command: process.execPath, args, ...more })
+  // napi names the target, and then cargo has a folder for it: without the name all crates would be compiled once more.
+  const env = { ...process.env, ...(hasRust && { CARGO_BUILD_TARGET: hostTarget() }) }
+  // Cargos that compile wait for each other.
+  const lock = 'cargo'
+  const cargo = (name, args, more = {}) => ({ name, command: 'cargo', args, env, lock, ...more })
+  return [
+    pnpm('installing packages', installing, { waits: true, after: [] }),
+    ...when(isCompiled, cargo('compiling the native code', ['build', '--quiet', ...release])),
+    script('fetching real models and tokenizers', ['scripts/real-models/fetch.mjs', '--for-tests'], {
+      waits: true,
+      failed: () => skip('real models', 'those that are not in the cache could not be fetched'),
+    }),
+    // Whether it was of use is seen before the tests.
+    ...when(isLinux && !hasMpi(), {
+      ...{ name: 'fetching MPI', command: join(root, 'scripts/mpi'), args: [] },
+      ...{ waits: true, failed: () => undefined },
+    }),
+    // Where the tests of the page are not to be skipped, a missing browser is installed.
+    ...when(isLinux && isStrict(), {
+      ...{ name: 'fetching a browser', command: join(root, 'scripts/browser'), args: [] },
+      ...{ waits: true, failed: () => skip('browser', 'Chromium is not installed (scripts/browser)') },
+    }),
+    pnpm('building the packages', [...building(1), 'build'], {
+      env: { ...process.env, IFT_NATIVE: 'later' },
+    }),
+    pnpm('building the native add-ons', [...building(1), 'build:native'], {
+      ...{ after: [...installed, ...native], lock },
+    }),
+    ...when(
+      emulates,
+      script(
+        'checking the GPU kernels',
+        ['packages/kernels-cuda/scripts/emulate.mjs', '--modes', 'address,race,nvcc'],
+        // It needs nothing that is installed, but the packages are to come first.
+        { after: installed },
+      ),
+      pnpm('building the emulated GPU', ['--filter', '@ift/kernels-cuda', 'run', 'build:emulated'], {
+        ...{ after: [...installed, ...native], env, lock },
+      }),
+    ),
+    ...when(
+      hasRust,
+      cargo('testing the native code', ['test', '--quiet', ...release], {
+        ...{ after: native, env: { ...env, ...allowedSkips() } },
+      }),
+    ),
+    pnpm('linting', ['exec', 'eslint', '.'], { after: ['building the packages'] }),
+    ...when(
+      hasRust && hasCargoTool('clippy'),
+      cargo(
+        'checking the native code with clippy',
+        ['clippy', '--quiet', ...release, '--all-targets', '--', '-D', 'warnings'],
+        { after: native },
+      ),
+    ),
+    script('testing the packed packages', ['test/e2e/run.mjs'], {
+      after: ['building the packages', 'building the native add-ons'],
+    }),
+    ...['tsconfig.json', 'packages/web/tsconfig.json'].map((project) =>
+      pnpm(`checking types of ${project}`, ['exec', 'tsc', '-p', project, '--noEmit'], {
+        after: ['building the packages'],
+      }),
+    ),
+    pnpm('checking the format', ['exec', 'prettier', '--check', '.']),
+    script('checking the packages', ['scripts/check-packages.mjs'], { after: ['building the packages'] }),
+    pnpm('looking for what is not used', ['exec', 'knip'], { after: ['building the packages'] }),
+    script('checking imports', ['scripts/check-imports.mjs'], { after: installed }),
+    ...when(
+      hasRust && hasCargoTool('fmt'),
+      cargo('checking the native code with fmt', ['fmt', '--all', '--check'], { lock: undefined }),
+    ),
+  ]
 }
 
-const release = ['--release', '--quiet', '--workspace']
+/** The target that cargo compiles for where none is named. */
+const hostTarget = () =>
+  process.env.CARGO_BUILD_TARGET ?? /^host: (\S+)$/m.exec(answers('rustc', ['-vV']) ?? '')?.[1]
 
-function test() {
-  build()
-  fetchRealModels()
-  provideMpi()
-  provideBrowser()
-  buildEmulatedGpu()
-  for (const project of ['tsconfig.json', 'packages/web/tsconfig.json'])
-    run(`checking types of ${project}`, 'pnpm', ['exec', 'tsc', '-p', project, '--noEmit'])
-  run('linting', 'pnpm', ['exec', 'eslint', '.'])
-  run('checking the format', 'pnpm', ['exec', 'prettier', '--check', '.'])
-  run('checking imports', 'node', ['scripts/check-imports.mjs'])
-  run('looking for what is not used', 'pnpm', ['exec', 'knip'])
-  run('checking the packages', 'node', ['scripts/check-packages.mjs'])
-  cargoCheck('fmt', ['--all', '--check'])
-  cargoCheck('clippy', [...release, '--all-targets', '--', '-D', 'warnings'])
-  if (answers('cargo', ['--version']) === null) skip('native code', 'there is no Rust toolchain')
-  else
-    run('testing the native code', 'cargo', ['test', ...release], {
-      env: { ...process.env, ...allowedSkips() },
-    })
-  checkGpuKernels()
-  run('testing the packed packages', 'node', ['test/e2e/run.mjs'])
+async function test() {
+  checkMachine()
+  bringPnpm()
+  const failure = await runSteps(checks(), { cwd: root })
+  if (failure !== null) fail(failure)
+  useMpi()
   run('testing the packages', 'pnpm', [
-    'exec',
-    'vitest',
-    'run',
-    '--reporter=dot',
+    ...['exec', 'vitest', 'run', '--reporter=dot'],
     '--reporter=./scripts/vitest-summary.mjs',
   ])
 }
@@ -225,4 +248,4 @@ function quickstart() {
 const commands = { build, quickstart, test }
 const command = commands[process.argv[2] ?? '']
 if (!command) fail(`Usage: node scripts/run.mjs ${Object.keys(commands).join(' | ')}`)
-command()
+await command()

@@ -1,6 +1,5 @@
-import { createWriteStream, writeFileSync } from 'node:fs'
-import { finished } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
+import { writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { caseFolder, type CaseFolder } from './ift.fixture.js'
 
@@ -16,16 +15,11 @@ afterAll(() => {
 
 const MiB = 1 << 20
 
-/** Writes `head`, and behind it `count` times a MiB of `piece`, compressed. */
-async function gzip(name: string, head: string, piece: string, count: number): Promise<void> {
-  const stream = createGzip({ level: 1 })
-  const ended = finished(stream.pipe(createWriteStream(folder.path(name))))
-  stream.write(head)
-  const part = Buffer.alloc(MiB, piece)
-  for (let i = 0; i < count; i++)
-    if (!stream.write(part)) await new Promise((drained) => stream.once('drain', drained))
-  stream.end()
-  await ended
+/** Writes `head`, and behind it `count` times a MiB of `piece`, compressed: members of a file one after the other (RFC 1952, 2.2). */
+function gzip(name: string, head: string, piece: string, count: number): void {
+  const part = gzipSync(Buffer.alloc(MiB, piece))
+  const parts = Array.from({ length: count }, () => part)
+  writeFileSync(folder.path(name), Buffer.concat([gzipSync(head), ...parts]))
 }
 
 /** A zstd frame (RFC 8878) whose blocks repeat one byte, 128 KiB each: 4 bytes of the file a block. */
@@ -46,15 +40,15 @@ const stats = (name: string, ...more: string[]) =>
   })
 
 test.each([
-  ['zeros.jsonl.gz', '', '\0', 300],
-  ['blanks.jsonl.gz', '{"instruction": "a", "output": "b"}', '\n', 300],
-  ['string.jsonl.gz', '{"instruction": "', 'a', 300],
-  ['blanks.json.gz', '', ' ', 300],
-  ['string.json.gz', '[{"instruction": "', 'a', 300],
-  ['quoted.csv.gz', 'instruction,output\n"', 'a\n', 300],
-  ['line.csv.gz', 'instruction,output\n', 'a', 300],
-])('%s', async (name, head, piece, count) => {
-  await gzip(name, head, piece, count)
+  ['zeros.jsonl.gz', '', '\0', 260],
+  ['blanks.jsonl.gz', '{"instruction": "a", "output": "b"}', '\n', 260],
+  ['string.jsonl.gz', '{"instruction": "', 'a', 260],
+  ['blanks.json.gz', '', ' ', 260],
+  ['string.json.gz', '[{"instruction": "', 'a', 260],
+  ['quoted.csv.gz', 'instruction,output\n"', 'a\n', 260],
+  ['line.csv.gz', 'instruction,output\n', 'a', 260],
+])('%s', (name, head, piece, count) => {
+  gzip(name, head, piece, count)
   const { code, stderr } = stats(name)
   expect(code, stderr.slice(0, 1000)).toBe(1)
   expect(stderr).toMatch(/IFT_DATA_(RECORD|SYNTAX)/)

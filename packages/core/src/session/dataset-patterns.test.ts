@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { defineCollection } from '../plugin/collection.js'
 import { PluginSession } from '../plugin/plugin-session.js'
-import { commit, hub } from '../source/resolve.fixture.js'
+import { commit, hub, withHub } from '../source/resolve.fixture.js'
 import { findDatasets } from './find-datasets.js'
+
+withHub()
 
 let folder: string
 beforeEach(() => {

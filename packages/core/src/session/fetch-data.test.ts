@@ -5,8 +5,10 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Ift } from '../ift.js'
 import { defineCollection } from '../plugin/collection.js'
 import { sha256 } from '../source/fake-hub.fixture.js'
-import { commit, hub } from '../source/resolve.fixture.js'
+import { commit, hub, withHub } from '../source/resolve.fixture.js'
 import { findDatasets } from './find-datasets.js'
+
+withHub()
 
 let folder: string
 beforeEach(() => {

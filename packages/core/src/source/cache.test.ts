@@ -2,8 +2,10 @@ import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { gitHash } from './fake-hub.fixture.js'
-import { add, commit, hub, options, repoDir } from './resolve.fixture.js'
+import { add, commit, hub, options, repoDir, withHub } from './resolve.fixture.js'
 import { resolveSource } from './resolve.js'
+
+withHub()
 
 describe('offline', () => {
   test('says what is missing and asks nobody', async () => {

@@ -3,8 +3,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sha256 } from './fake-hub.fixture.js'
-import { add, hub, options, repoDir, weights } from './resolve.fixture.js'
+import { add, hub, options, repoDir, weights, withHub } from './resolve.fixture.js'
 import { resolveSource } from './resolve.js'
+
+withHub()
 
 describe('broken connections', () => {
   /**

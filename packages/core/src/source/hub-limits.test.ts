@@ -2,8 +2,10 @@ import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import type { FakeHubRequest } from './fake-hub.fixture.js'
 import { hubLimits, nestedDeeper } from './hub-limits.js'
-import { add, hub, modelFiles, options } from './resolve.fixture.js'
+import { add, hub, modelFiles, options, withHub } from './resolve.fixture.js'
 import { resolveSource } from './resolve.js'
+
+withHub()
 
 type Answer = (response: ServerResponse, request: FakeHubRequest) => void
 

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FakeHub } from './fake-hub.fixture.js'
-import { add, commit, hub, modelFiles, options, weights } from './resolve.fixture.js'
+import { add, commit, hub, modelFiles, options, weights, withHub } from './resolve.fixture.js'
 import { resolveSource } from './resolve.js'
+
+withHub()
 
 describe('access', () => {
   test('a missing or private repository', async () => {

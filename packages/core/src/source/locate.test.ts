@@ -2,7 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { locateData, parseHubFiles } from './locate.js'
-import { commit, dir, hub, options } from './resolve.fixture.js'
+import { commit, dir, hub, options, withHub } from './resolve.fixture.js'
+
+withHub()
 
 const files = {
   'data/train-0.jsonl': Buffer.from('{}\n'),

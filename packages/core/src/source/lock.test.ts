@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { sha256 } from './fake-hub.fixture.js'
-import { add, dir, hub, options, repoDir, weights } from './resolve.fixture.js'
+import { add, dir, hub, options, repoDir, weights, withHub } from './resolve.fixture.js'
 import { resolveSource } from './resolve.js'
+
+withHub()
 
 test('two processes at once fetch every file once', async () => {
   add()

@@ -16,7 +16,7 @@ export const modelFiles = {
   'onnx/model.onnx': Buffer.from('onnx'),
 }
 
-/** The hub, and the folder that sources and the cache lie in: new for every test of a file that imports them. */
+/** The hub, and the folder that sources and the cache lie in: new for every test of a file that calls `withHub`. */
 export let hub: FakeHub
 export let dir: string
 
@@ -35,12 +35,15 @@ export const repoDir = () => join(dir, 'cache', 'models--org--name')
 export const add = (repo: Partial<FakeRepo> = {}) =>
   hub.repos.set('org/name', { commit, files: modelFiles, large: ['model.safetensors'], ...repo })
 
-beforeEach(async () => {
-  hub = new FakeHub()
-  await hub.start()
-  dir = await mkdtemp(join(tmpdir(), 'ift-source-'))
-})
-afterEach(async () => {
-  await hub.stop()
-  await rm(dir, { recursive: true, force: true })
-})
+/** To be called by the file itself: several share a process, which loads this one once. */
+export function withHub(): void {
+  beforeEach(async () => {
+    hub = new FakeHub()
+    await hub.start()
+    dir = await mkdtemp(join(tmpdir(), 'ift-source-'))
+  })
+  afterEach(async () => {
+    await hub.stop()
+    await rm(dir, { recursive: true, force: true })
+  })
+}

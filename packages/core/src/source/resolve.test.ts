@@ -2,10 +2,12 @@ import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { gitHash, sha256 } from './fake-hub.fixture.js'
-import { add, commit, dir, hub, modelFiles, options, repoDir, weights } from './resolve.fixture.js'
+import { add, commit, dir, hub, modelFiles, options, repoDir, weights, withHub } from './resolve.fixture.js'
 import { missingFrom, selectFiles, selectPaths } from './select.js'
 import { resolveSource } from './resolve.js'
 import type { SourceProgress } from './types.js'
+
+withHub()
 
 describe('local sources', () => {
   test('a folder and a file, from the root folder', async () => {

@@ -2,6 +2,7 @@ import type { Backend, Buf, Kernels } from '../backend.js'
 import { itemSize, type DType, type FloatDType } from '../dtype.js'
 import { IftError } from '../errors.js'
 import { referenceBackend } from '../reference/backend.js'
+import { expectedOnce } from './expected.js'
 import { fromBf16Bits, fromF16Bits, toBf16Bits, toF16Bits } from '../tensor/float16.js'
 
 /** One buffer of a kernel call. */
@@ -92,6 +93,36 @@ async function run<K extends string>(
   }
 }
 
+/** What the reference gives; the same call on the same numbers is computed once, however many backends are tried. */
+function onReference<K extends string>(
+  operands: Readonly<Record<K, Operand>>,
+  call: Call<K>,
+): Promise<Results<K>> {
+  const parts = Object.entries<Operand>(operands).map(
+    ([name, { values, dtype }]) => [name, encode(values, dtype)] as const,
+  )
+  return expectedOnce(callsOf(operands, call), parts, () => run(referenceBackend(), operands, call))
+}
+
+/** The kernels that a call runs, with all that they are told; of buffers the places among the operands. */
+function callsOf<K extends string>(operands: Readonly<Record<K, Operand>>, call: Call<K>): string {
+  const names = Object.keys(operands) as K[]
+  const buffers = Object.fromEntries(names.map((name, i) => [name, i])) as unknown as Record<K, Buf>
+  const calls: unknown[] = []
+  const kernels = new Proxy({} as Kernels, {
+    get:
+      (_, kernel) =>
+      (...args: unknown[]) => {
+        calls.push([kernel, args])
+      },
+  })
+  call(kernels, buffers)
+  // JSON has no infinite numbers.
+  return JSON.stringify(calls, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+  )
+}
+
 const failure = (message: string) => new IftError('IFT_CONFORMANCE', message)
 
 /**
@@ -105,7 +136,7 @@ export async function compare<K extends string>(
   call: Call<K>,
 ): Promise<void> {
   const before = backend.memory().buffers
-  const expected = await run(referenceBackend(), operands, call)
+  const expected = await onReference(operands, call)
   const found = await run(backend, operands, call)
   const again = await run(backend, operands, call)
   expectBits(label, 'two runs of the same call', operands, found, again)
@@ -139,7 +170,7 @@ export async function compareReplays<K extends string>(
     recording.replay()
     const found = await download(backend, operands, buffers)
     const where = `${label}, replayed on the numbers of turn ${turn}`
-    expectResults(where, operands, found, await run(referenceBackend(), operands, call))
+    expectResults(where, operands, found, await onReference(operands, call))
     expectBits(where, 'the replay and the call', operands, found, await run(backend, operands, call))
   }
   recording.release()

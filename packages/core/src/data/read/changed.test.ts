@@ -4,7 +4,9 @@ import { expect, test } from 'vitest'
 import { makeZip } from './archive/zip.fixture.js'
 import { hashFiles } from '../build.js'
 import { FileStamps, readRecords } from './index.js'
-import { dir, problem, put } from './read.fixture.js'
+import { dir, problem, put, inFolder } from './read.fixture.js'
+
+inFolder()
 
 const rows = (count: number) => `{"n":1,"text":"${'x'.repeat(1000)}"}\n`.repeat(count)
 

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import type { IftError } from '@ift/tensor'
-import { problem, put, read } from './read.fixture.js'
+import { problem, put, read, inFolder } from './read.fixture.js'
 import type { ReadOptions } from './index.js'
+
+inFolder()
 
 const file = async (text: string, options?: ReadOptions, name = 'table.csv') => {
   await put(name, text)

@@ -2,7 +2,9 @@ import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { makeZip } from './archive/zip.fixture.js'
 import { encodingsOf } from './encodings.js'
-import { problem, put, read } from './read.fixture.js'
+import { problem, put, read, inFolder } from './read.fixture.js'
+
+inFolder()
 
 // Made by Python's codecs, which the comments name.
 const texts = {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { mostRecordBytes } from '../../files/bounds.js'
-import { problem, put, read } from './read.fixture.js'
+import { problem, put, read, inFolder } from './read.fixture.js'
+
+inFolder()
 
 const example = (n: number) => ({ instruction: `q${n}`, output: `{"a]": "${n}"}` })
 const file = async (text: string) => {

@@ -5,7 +5,9 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import { expect, test, vi } from 'vitest'
 import { readRecords } from './index.js'
 import { mostPieceRows, ParquetFile, pieceBytes } from './parquet-worker.js'
-import { problem, put, read } from './read.fixture.js'
+import { problem, put, read, inFolder } from './read.fixture.js'
+
+inFolder()
 
 const folder = fileURLToPath(new URL('../../../../../fixtures/parquet/', import.meta.url))
 const rows = readFileSync(`${folder}rows.jsonl`, 'utf8')

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { makeZip } from './archive/zip.fixture.js'
 import { dataFiles, diskFiles } from './index.js'
-import { dir, problem, put, read } from './read.fixture.js'
+import { dir, problem, put, read, inFolder } from './read.fixture.js'
+
+inFolder()
 
 const row = (n: number) => `{"n":${n}}\n`
 const numbers = async (name: string) => (await read(name)).map(({ record }) => Number(record['n']))

@@ -6,12 +6,16 @@ import { IftError } from '@ift/tensor'
 import { isExampleRecord } from '../format/index.js'
 import { readRecords, type RawRecord, type ReadOptions } from './index.js'
 
-/** A folder of its own for the tests of a file that imports it. */
+/** A folder of its own for the tests of a file that calls `inFolder`. */
 export let dir: string
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'ift-read-'))
-})
-afterAll(() => rm(dir, { recursive: true, force: true }))
+
+/** To be called by the file itself: several share a process, which loads this one once. */
+export function inFolder(): void {
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'ift-read-'))
+  })
+  afterAll(() => rm(dir, { recursive: true, force: true }))
+}
 
 /** Writes a file into it, and its folders. */
 export async function put(name: string, content: string | Uint8Array): Promise<string> {

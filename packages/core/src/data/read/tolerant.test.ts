@@ -1,8 +1,10 @@
 import type { IftError } from '@ift/tensor'
 import { expect, test } from 'vitest'
 import { isExactNumber } from '../exact-json.js'
-import { problem, put, read } from './read.fixture.js'
+import { problem, put, read, inFolder } from './read.fixture.js'
 import { parseTolerantJson } from './tolerant-json.js'
+
+inFolder()
 
 const file = async (name: string, text: string, tolerant = true) => {
   await put(name, text)

@@ -7,8 +7,10 @@ import { packTar, type TarHeader } from 'modern-tar'
 import { describe, expect, test, vi } from 'vitest'
 import { hashFiles } from '../../build.js'
 import { dataFiles, diskFiles } from '../index.js'
-import { dir, problem, put, read } from '../read.fixture.js'
+import { dir, problem, put, read, inFolder } from '../read.fixture.js'
 import { makeZip } from './zip.fixture.js'
+
+inFolder()
 
 const lines = (...values: number[]) => Buffer.from(values.map((n) => `{"n":${n}}\n`).join(''))
 const numbers = async (name: string) => (await read(name)).map(({ record }) => Number(record['n']))
