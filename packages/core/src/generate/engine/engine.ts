@@ -337,7 +337,8 @@ export class Engine {
     } finally {
       this.#scheduler.rest()
       if (!this.#keepPrefixes) this.#parts.decoder.forgetPrefixes()
-      this.#loop = null
+      // Who was told of the end of the last step may have asked for more before the loop has ended.
+      this.#loop = this.#scheduler.waiting.length > 0 ? this.#run() : null
     }
   }
 

@@ -151,3 +151,18 @@ test('scores are changed by id, and by what was generated', async () => {
   const sampled = { doSample: true, temperature: 1, minP: 0.5, logitBias: { 9: 1000 } }
   expect(new Set((await answer(sampled)).ids)).toEqual(new Set([9]))
 })
+
+test('a request is answered that comes while the loop of the one before ends', () =>
+  withEngine({}, async (engine) => {
+    const ask = () => engine.submit(prompt.slice(0, 4), { maxNewTokens: 1, promptLogprobs: 1 }).result
+    const late = 'no answer'
+    for (let hops = 0; hops < 16; hops++) {
+      await ask()
+      for (let i = 0; i < hops; i++) await Promise.resolve()
+      let timer: NodeJS.Timeout | undefined
+      const limit = new Promise<string>((resolve) => (timer = setTimeout(resolve, 30_000, late)))
+      const found = await Promise.race([ask(), limit])
+      clearTimeout(timer)
+      expect(found, `after ${hops} microtasks`).not.toBe(late)
+    }
+  }))
