@@ -17,7 +17,10 @@ export interface Addon {
   NativeTokenizer: {
     /** Threads that batches of all tokenizers are shared among. Without effect after the first large batch. */
     setThreads(threads: number): void
-    /** Of the text of a tokenizer.json. `withWords`: the word of each token is asked for. */
-    open(json: string, withWords: boolean): NativeTokenizer
+    /**
+     * Of the text of a tokenizer.json. `withWords`: the word of each token is asked for. `bpe` and `added` are its model and its added tokens as
+     * JSON, where it has stand-ins for them.
+     */
+    open(json: string, withWords: boolean, bpe?: string, added?: string): NativeTokenizer
   }
 }

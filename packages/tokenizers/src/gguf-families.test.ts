@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { IftError } from '@ift/core'
 import { loadTokenizer } from './index.js'
 
 // As llama.cpp's converter writes them: scripts/reference/make_gguf_tokenizers.py.
@@ -69,3 +71,47 @@ test.each([
     false,
   ])
 })
+
+test('a folder has the tokenizer of its one GGUF file, and none of several', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'ift-gguf-folder-'))
+  const copy = (name: string, as: string) => {
+    copyFileSync(join(fixtures, 'gguf-tokenizers', `${name}.gguf`), join(dir, as))
+  }
+  try {
+    copy('llama', 'model.gguf')
+    copy('qwen', 'adapter_model.gguf')
+    expect((await loadTokenizer(dir)).fingerprint).toBe((await load('llama')).fingerprint)
+    copy('qwen', 'other.gguf')
+    await expect(loadTokenizer(dir)).rejects.toMatchObject({ code: 'IFT_TOKENIZER_MISSING' })
+    expect((await loadTokenizer(join(dir, 'other.gguf'))).fingerprint).toBe((await load('qwen')).fingerprint)
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
+
+test.each(['llama', 'qwen'])(
+  '%s: a file that was cut or changed anywhere opens, or ends in an error of ift',
+  async (name) => {
+    const dir = mkdtempSync(join(tmpdir(), 'ift-gguf-changed-'))
+    const whole = readFileSync(join(fixtures, 'gguf-tokenizers', `${name}.gguf`))
+    const path = join(dir, 'changed.gguf')
+    const other: unknown[] = []
+    let refused = 0
+    try {
+      for (let i = 0; i < 80; i++) {
+        const at = (i * 7919) % (i % 2 === 0 ? 2048 : whole.length)
+        const bytes = i % 5 === 0 ? whole.subarray(0, at) : Buffer.from(whole)
+        if (i % 5 !== 0) bytes[at] = (bytes[at]! + 1 + ((i * 31) % 255)) % 256
+        writeFileSync(path, bytes)
+        await loadTokenizer(path).catch((error: unknown) => {
+          refused++
+          if (!(error instanceof IftError)) other.push([at, error])
+        })
+      }
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+    expect(other).toEqual([])
+    expect(refused).toBeGreaterThan(20)
+  },
+)

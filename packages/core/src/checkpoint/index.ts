@@ -2,6 +2,7 @@ export { openAdapter, writeAdapter, type AdapterExtras } from './adapter.js'
 export {
   ggufConfig,
   ggufGeneration,
+  ggufModelsAt,
   GgufNames,
   ggufTensors,
   mapGguf,

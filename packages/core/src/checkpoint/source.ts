@@ -4,7 +4,7 @@ import { IftError } from '@ift/tensor'
 import { isAdapterFile } from '../files/adapter-files.js'
 import { readFailed, unsupported } from '../files/errors.js'
 import { isPrefixEncoder } from './adapter-formats/index.js'
-import { firstPart, openGgufParts } from './gguf/index.js'
+import { ggufModels, openGgufParts } from './gguf/index.js'
 import { openSafetensors } from './safetensors.js'
 import { openSharded } from './sharded.js'
 import { openTorch } from './torch.js'
@@ -47,10 +47,8 @@ async function findIn(dir: string): Promise<string> {
     throw readFailed(dir, error)
   }
   for (const name of known) if (names.includes(name)) return join(dir, name)
-  for (const kind of ['.safetensors', '.gguf']) {
-    const found = names.filter((name) => name.endsWith(kind) && !isAdapterFile(name))
-    // The parts of one GGUF file are one model.
-    const models = [...new Set(found.map(firstPart))]
+  const safetensors = names.filter((name) => name.endsWith('.safetensors') && !isAdapterFile(name))
+  for (const models of [safetensors, ggufModels(names)]) {
     if (models.length === 1) return join(dir, models[0]!)
     if (models.length > 1) {
       throw new IftError(

@@ -89,7 +89,7 @@ async function openTokenizer(
   throw new IftError(
     'IFT_TOKENIZER_NOT_FOUND',
     `${places.join(' and ')} hold no tokenizer (looked for: ${ordered.join(', ') || 'no tokenizer plugin is in use'}).`,
-    'Put tokenizer.json, tokenizer.model or vocab.json + merges.txt there, or set tokenizer: to another folder.',
+    'Put tokenizer.json, tokenizer.model or vocab.json + merges.txt there, or set tokenizer: to another folder, or to a GGUF file.',
   )
 }
 

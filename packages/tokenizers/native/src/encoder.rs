@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
-use tokenizers::Tokenizer;
+use tokenizers::models::bpe::BPE;
+use tokenizers::{AddedToken, Tokenizer};
 
 use crate::byte_level::ByteLevel;
 use crate::offsets::Characters;
@@ -68,10 +69,20 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 impl Encoder {
-    /// `json` is the text of a tokenizer.json. `with_words` asks for the word of each token, which the short way does not know.
-    pub fn open(json: &str, with_words: bool) -> Result<Self> {
+    /// `json` is the text of a tokenizer.json. `bpe` has its model and its added tokens, as JSON, where they stand beside it: the library
+    /// copies a model of any kind three times on the way, which takes seconds for a large one. `with_words` asks for the word of each
+    /// token, which the short way does not know.
+    pub fn open(json: &str, bpe: Option<(&str, &str)>, with_words: bool) -> Result<Self> {
         caught(|| {
-            let tokenizer: Tokenizer = json.parse().map_err(|error: tokenizers::Error| error.to_string())?;
+            let mut tokenizer: Tokenizer =
+                json.parse().map_err(|error: tokenizers::Error| error.to_string())?;
+            if let Some((model, added)) = bpe {
+                let model: BPE = serde_json::from_str(model).map_err(|error| error.to_string())?;
+                let added: Vec<AddedToken> =
+                    serde_json::from_str(added).map_err(|error| error.to_string())?;
+                tokenizer.with_model(model);
+                tokenizer.add_tokens(added).map_err(|error| error.to_string())?;
+            }
             let byte_level = if with_words { None } else { ByteLevel::of(&tokenizer) };
             Ok(Self { tokenizer, byte_level, with_words })
         })
@@ -179,7 +190,7 @@ mod tests {
             "decoder": null,
             "model": { "type": "BPE", "vocab": vocab, "merges": merges },
         });
-        Encoder::open(&json.to_string(), false).expect("a tokenizer")
+        Encoder::open(&json.to_string(), None, false).expect("a tokenizer")
     }
 
     fn assert_same(encoder: &Encoder, least: usize) {
@@ -282,6 +293,29 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_tokenizer_is_an_error() {
-        assert!(Encoder::open("{}", false).is_err());
+        assert!(Encoder::open("{}", None, false).is_err());
+    }
+
+    #[test]
+    fn a_model_beside_the_rest_is_the_same_tokenizer() {
+        let added = json!([
+            { "id": 3, "content": "<a>", "single_word": false, "lstrip": false, "rstrip": true, "normalized": false, "special": true },
+        ]);
+        let model =
+            json!({ "type": "BPE", "vocab": { "a": 0, "b": 1, "ab": 2, "<a>": 3 }, "merges": ["a b"] });
+        let whole = json!({ "version": "1.0", "added_tokens": added, "normalizer": null, "pre_tokenizer": null,
+            "post_processor": null, "decoder": null, "model": model });
+        let mut rest = whole.clone();
+        rest["added_tokens"] = json!([]);
+        rest["model"] = json!({ "type": "BPE", "vocab": {}, "merges": [] });
+        let apart = Some((model.to_string(), added.to_string()));
+        let apart = apart.as_ref().map(|(model, added)| (model.as_str(), added.as_str()));
+        let one = Encoder::open(&whole.to_string(), None, false).expect("a tokenizer");
+        let other = Encoder::open(&rest.to_string(), apart, false).expect("a tokenizer");
+        let texts = ["ab<a> ba".to_string()];
+        let (one, other) = (one.encode(&texts).expect("tokens"), other.encode(&texts).expect("tokens"));
+        assert_eq!((one.ids, one.offsets), (other.ids, other.offsets));
+        let broken = Encoder::open(&rest.to_string(), Some(("{}", "[]")), false);
+        assert!(broken.err().expect("an error").contains("vocab/merges"));
     }
 }

@@ -64,10 +64,12 @@ impl NativeTokenizer {
         pool::set_threads(threads as usize);
     }
 
-    /// Of the text of a tokenizer.json. `with_words`: `encodeBatch` gives the word of each token too.
+    /// Of the text of a tokenizer.json. `with_words`: `encodeBatch` gives the word of each token too. `bpe` and `added` are its model and
+    /// its added tokens as JSON, where it has stand-ins for them.
     #[napi(factory)]
-    pub fn open(json: String, with_words: bool) -> Result<Self> {
-        let encoder = Encoder::open(&json, with_words).map_err(Error::from_reason)?;
+    pub fn open(json: String, with_words: bool, bpe: Option<String>, added: Option<String>) -> Result<Self> {
+        let apart = bpe.as_deref().zip(added.as_deref());
+        let encoder = Encoder::open(&json, apart, with_words).map_err(Error::from_reason)?;
         Ok(Self { encoder: Arc::new(encoder) })
     }
 

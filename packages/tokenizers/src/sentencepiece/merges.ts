@@ -1,4 +1,5 @@
 import { pieceType, type SentencePieceModel } from './model.js'
+import { PieceTable } from './piece-table.js'
 
 interface Merge {
   readonly left: string
@@ -34,39 +35,49 @@ const sameRun = (...texts: string[]) =>
 export function bpeMerges({ pieces }: Pick<SentencePieceModel, 'pieces'>): RankedMerges {
   const ids = new Map<string, number>()
   for (const [id, { text, type }] of pieces.entries()) if (type === pieceType.normal) ids.set(text, id)
+  const byScore = [...ids.values()].sort((a, b) => pieces[b]!.score - pieces[a]!.score)
+  const texts = byScore.map((id) => pieces[id]!.text)
+  const table = new PieceTable(texts)
   const merges: Merge[] = []
-  for (const [whole, id] of ids) {
-    const { score } = pieces[id]!
-    for (let at = 1; at < whole.length; at++) {
-      // Halves of a surrogate pair are in no vocabulary.
-      const [left, right] = [whole.slice(0, at), whole.slice(at)]
-      if (ids.has(left) && ids.has(right)) merges.push({ left, right, whole, score })
+  /** Ranges of equal score in which several pieces are made. */
+  const groups: [number, number][] = []
+  for (let from = 0, to: number; from < byScore.length; from = to) {
+    const { score } = pieces[byScore[from]!]!
+    const start = merges.length
+    let made = 0
+    for (to = from; to < byScore.length && pieces[byScore[to]!]!.score === score; to++) {
+      const before = merges.length
+      const whole = texts[to]!
+      table.eachSplit(whole, (left, right) => {
+        merges.push({ left: texts[left]!, right: texts[right]!, whole, score })
+      })
+      if (merges.length > before) made++
     }
+    // One piece alone lies in order, and only one of its splits is ever the last merge that makes it.
+    if (made > 1) groups.push([start, merges.length])
   }
+  if (groups.length === 0) return { merges: pairsOf(merges), ties: [] }
+
   const lengths = new Map([...ids.keys()].map((text) => [text, characters(text)]))
   const longer = (a: string, b: string) => lengths.get(b)! - lengths.get(a)!
   const earlier = (a: string, b: string) => ids.get(a)! - ids.get(b)!
-  merges.sort(
-    (a, b) =>
-      b.score - a.score ||
-      longer(a.left, b.left) ||
-      longer(a.right, b.right) ||
-      earlier(a.left, b.left) ||
-      earlier(a.right, b.right),
-  )
+  const inOrder = (a: Merge, b: Merge) =>
+    longer(a.left, b.left) || longer(a.right, b.right) || earlier(a.left, b.left) || earlier(a.right, b.right)
+  for (const [from, to] of groups)
+    for (const [i, merge] of merges.slice(from, to).sort(inOrder).entries()) merges[from + i] = merge
   const byLeft = groupBy(merges, ({ left }) => left)
   const byRight = groupBy(merges, ({ right }) => right)
   const scores = new Map([...ids].map(([text, id]) => [text, pieces[id]!.score]))
-  const ties: [number, number][] = []
-  for (let from = 0, to: number; from < merges.length; from = to) {
-    to = from + 1
-    while (to < merges.length && merges[to]!.score === merges[from]!.score) to++
-    if (to - from < 2 || !orderDecides(merges.slice(from, to), byLeft, byRight)) continue
-    const reached = merges.slice(from, to).filter(({ whole, left }) => lastLeft(whole, scores) === left)
-    if (orderDecides(reached, byLeft, byRight)) ties.push([from, to])
-  }
-  return { merges: merges.map(({ left, right }) => [left, right]), ties }
+  const ties = groups.filter(([from, to]) => {
+    const group = merges.slice(from, to)
+    if (!orderDecides(group, byLeft, byRight)) return false
+    const reached = group.filter(({ whole, left }) => lastLeft(whole, scores) === left)
+    return orderDecides(reached, byLeft, byRight)
+  })
+  return { merges: pairsOf(merges), ties }
 }
+
+const pairsOf = (merges: readonly Merge[]) => merges.map(({ left, right }): [string, string] => [left, right])
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>()

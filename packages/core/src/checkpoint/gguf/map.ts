@@ -40,7 +40,13 @@ export async function ggufConfig(
   }
   // Files without an output matrix use that of the embedding.
   const tied = !source.has('output.weight')
-  return { tie_word_embeddings: tied, ...mapping.config(await factsOf(source, mapping)) }
+  const facts = await factsOf(source, mapping)
+  try {
+    return { tie_word_embeddings: tied, ...mapping.config(facts) }
+  } catch (cause) {
+    if (!(cause instanceof IftError)) throw cause
+    throw new IftError(cause.code, `${source.path}: ${cause.message}`, cause.hint, { cause })
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
+import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { IftError } from '@ift/tensor'
+import { isAdapterFile } from '../../files/adapter-files.js'
 import { mostTensors } from '../../files/bounds.js'
 import { corrupt } from '../../files/errors.js'
 import type { StoredTensor } from '../stored.js'
@@ -15,6 +17,21 @@ const nameOf = (stem: string, index: number, count: number, end: string) =>
 export function firstPart(path: string): string {
   const [, stem, , count, end] = partName.exec(basename(path)) ?? []
   return stem === undefined ? path : join(dirname(path), nameOf(stem, 0, Number(count), end!))
+}
+
+/** The models among the GGUF files of a folder; the parts of a split one are one. */
+export const ggufModels = (names: readonly string[]): string[] => [
+  ...new Set(names.filter((name) => name.endsWith('.gguf') && !isAdapterFile(name)).map(firstPart)),
+]
+
+/** Paths of the GGUF models that a path names: a file, a part of one, or a folder of any number. None where there is nothing. */
+export async function ggufModelsAt(path: string): Promise<string[]> {
+  try {
+    if (!(await stat(path)).isDirectory()) return path.endsWith('.gguf') ? [firstPart(path)] : []
+    return ggufModels(await readdir(path)).map((name) => join(path, name))
+  } catch {
+    return []
+  }
 }
 
 /**
