@@ -1,6 +1,8 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { caseFolder, quickstartModel, rows, type CaseFolder } from '../cases/ift.fixture.js'
+import { caseFolder, quickstartModel, root, rows, type CaseFolder } from '../cases/ift.fixture.js'
+import { fences } from '../../scripts/docs/markdown.mjs'
 
 let folder: CaseFolder
 afterEach(() => {
@@ -70,4 +72,57 @@ test('a config that is there is not replaced, nor hidden by a second one', () =>
   expect(again.stderr).toContain('--force')
   expect(readFileSync(folder.path('inner/ift.config.json'), 'utf8')).toBe(folder.read('before.json'))
   expect(folder.ift(['init', '--yes', '--force'], { cwd: folder.path('inner') }).code).toBe(0)
+})
+
+test('an example goes from a model of this machine to a tuned and merged one', () => {
+  folder = caseFolder('init-example')
+  cpSync(quickstartModel, folder.path('tiny'), { recursive: true })
+  folder.output(
+    'init',
+    '--example',
+    'smollm2',
+    '--weights',
+    './tiny',
+    '--template',
+    'alpaca',
+    '--train.epochs',
+    '1',
+  )
+  const { $schema, ...written } = config()
+  expect($schema).toContain('config.schema.json')
+  expect(written).toMatchObject({ weights: './tiny', template: 'alpaca', train: { epochs: 1, batchSize: 4 } })
+
+  folder.output('train')
+  folder.output('merge', './merged', '--adapter', 'first-run/adapter')
+  const answer = folder.output(
+    'generate',
+    'Where is the Lindenhof?',
+    '--weights',
+    './merged',
+    '--generate.maxNewTokens',
+    '4',
+  )
+  expect(answer.trim()).not.toBe('')
+
+  const before = folder.contents()
+  const again = folder.ift(['init', '--example', 'smollm2'])
+  expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('--force')])
+  expect(folder.contents()).toEqual(before)
+})
+
+test('the example is that of the tutorial', () => {
+  folder = caseFolder('init-tutorial')
+  folder.output('init', '--example', 'smollm2')
+  const page = readFileSync(join(root, 'docs/tutorial.md'), 'utf8')
+  const written = new Map(fences(page).map(({ note, text }) => [note, text.trim()]))
+  for (const name of ['rows.jsonl', 'questions.jsonl']) {
+    const values = (text: string) =>
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown)
+    expect(values(folder.read(name))).toEqual(values(written.get(name)!))
+  }
+  const { $schema: _, ...own } = config()
+  expect(own).toEqual(JSON.parse(written.get('ift.config.json')!))
 })

@@ -1,7 +1,18 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
-import { builtinTemplates, Ift, IftError, loadConfigFile, optionRows, verb, writeFileAtomic } from '@ift/core'
+import {
+  builtinTemplates,
+  Ift,
+  IftError,
+  loadConfigFile,
+  optionRows,
+  verb,
+  writeFileAtomic,
+  type SessionRequest,
+  type VerbTerminal,
+} from '@ift/core'
+import { examples, type Example } from '../init/examples.js'
 import { lookAround } from '../init/look.js'
 import { questions, type Ask, type Question } from '../init/questions.js'
 import { version } from '../version.js'
@@ -13,10 +24,17 @@ export const init = verb({
   config: ['weights', 'data', 'peft', 'template', 'train.epochs'],
   options: {
     yes: { type: 'boolean', short: 'y', description: 'ask nothing and take what lies in the folder' },
+    example: {
+      type: 'choice',
+      choices: Object.keys(examples) as (keyof typeof examples)[],
+      value: 'name',
+      description:
+        'write config, rows and questions of a first run with a real model; --weights: its folder or GGUF file',
+    },
     list: { type: 'boolean', description: 'list every option with its default' },
     force: { type: 'boolean', description: 'replace ift.config.json' },
   },
-  async run({ terminal, options: { yes, list, force }, cwd, session }) {
+  async run({ terminal, options: { yes, example, list, force }, cwd, session }) {
     if (list) {
       for (const { path, type, default: value, description } of optionRows())
         terminal.out(
@@ -26,6 +44,10 @@ export const init = verb({
     }
     const path = resolve(cwd, 'ift.config.json')
     await refuseShadow(path, force)
+    if (example !== undefined) {
+      await writeExample(examples[example], cwd, { session, terminal, force })
+      return 0
+    }
     const asked = process.stdin.isTTY && !yes ? questions(process.stdin, terminal.stderr) : null
     const ask: Ask = asked?.ask ?? (({ usual }: Question) => Promise.resolve(usual))
     try {
@@ -43,6 +65,66 @@ export const init = verb({
     return 0
   },
 })
+
+interface Writing {
+  readonly session: SessionRequest
+  readonly terminal: VerbTerminal
+  /** Whether files that are there are replaced. */
+  readonly force: boolean
+}
+
+/** Writes the files of an example and says what to do with them. What flags say goes before the values of the example. */
+async function writeExample(
+  example: Example,
+  cwd: string,
+  { session, terminal, force }: Writing,
+): Promise<void> {
+  const { files, config: own } = example
+  const there = Object.keys(files).find((name) => existsSync(join(cwd, name)))
+  if (there !== undefined && !force)
+    throw new IftError(
+      'IFT_CONFIG_EXISTS',
+      `${join(cwd, there)} is there already, and the example has a file of this name.`,
+      'Go into an empty folder, or replace it: npx ift init --example smollm2 --force',
+    )
+  const config = await Ift.using({ ...session, cwd, config: own }, (ift) =>
+    Promise.resolve(withFlags(own, Object.keys(session.flags ?? {}), ift.config)),
+  )
+  const written = {
+    ...files,
+    'ift.config.json': `${JSON.stringify({ $schema: schemaFrom(cwd), ...config }, null, 2)}\n`,
+  }
+  for (const [name, text] of Object.entries(written)) await writeFileAtomic(join(cwd, name), text)
+  terminal.note(`wrote ${Object.keys(written).join(', ')}`)
+  const adapter = `${String(config['output'])}/adapter`
+  terminal.facts([
+    ['npx ift plan', 'shows what the run needs; fetches the model where it is not on this machine'],
+    ['npx ift train', 'trains'],
+    [`npx ift chat --adapter ${adapter}`, 'talks with the tuned model'],
+    [`npx ift merge ./merged --adapter ${adapter}`, 'writes it as a model of its own'],
+    ['npx ift chat --weights ./merged', 'talks with that one'],
+  ])
+}
+
+/** A config with the resolved values of these options, such as train.epochs. */
+function withFlags(
+  config: Readonly<Record<string, unknown>>,
+  paths: readonly string[],
+  resolved: object,
+): Record<string, unknown> {
+  const changed = structuredClone(config) as Record<string, unknown>
+  for (const path of paths) {
+    const keys = path.split('.')
+    const last = keys.pop()!
+    let [to, from] = [changed, resolved as Record<string, unknown>]
+    for (const key of keys) {
+      to = (to[key] ??= {}) as Record<string, unknown>
+      from = from[key] as Record<string, unknown>
+    }
+    to[last] = from[last]
+  }
+  return changed
+}
 
 /** A second config beside another would hide it, or be hidden. */
 async function refuseShadow(path: string, force: boolean): Promise<void> {
