@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { realModel } from '../scripts/real-models/cache.mjs'
 import { loadNow, machine } from './machine.mjs'
 import { median } from './median.mjs'
-import { nodeModulesWith, pythonWith } from './peer-packages.mjs'
+import { llamaCppPackages, pythonWith } from './peer-packages.mjs'
 import {
   arrivals,
   decodingRate,
@@ -63,18 +63,12 @@ for (const name of values.ift.split(',').filter(Boolean))
     ],
   }))
 const toPeer = ['--weights', gguf, '--context', String(longest + most)]
-/** The library that is for this system alone; the others are larger, and for GPUs. */
-const library = () => {
-  const system = { darwin: 'mac', win32: 'win' }[/** @type {string} */ (process.platform)] ?? process.platform
-  return `@node-llama-cpp/${system}-${process.arch}${system === 'mac' && process.arch === 'arm64' ? '-metal' : ''}`
-}
 /** @type {Map<string, () => { command: string, args: string[] }>} */
 const peers = new Map([
   [
     'node-llama-cpp',
     () => {
-      const packages = nodeModulesWith(['node-llama-cpp@3.21.1', `${library()}@3.21.1`])
-      const args = [here('peers/node_llama_cpp.mjs'), '--packages', packages, ...toPeer]
+      const args = [here('peers/node_llama_cpp.mjs'), '--packages', llamaCppPackages(), ...toPeer]
       return { command: process.execPath, args }
     },
   ],

@@ -59,11 +59,18 @@ export function pythonWith(names) {
   return join(folder, bin, 'python')
 }
 
+/** node-llama-cpp with the library that is for this system alone; the others are larger, and for GPUs. */
+export function llamaCppPackages() {
+  const system = { darwin: 'mac', win32: 'win' }[/** @type {string} */ (process.platform)] ?? process.platform
+  const library = `@node-llama-cpp/${system}-${process.arch}${system === 'mac' && process.arch === 'arm64' ? '-metal' : ''}`
+  return nodeModulesWith(['node-llama-cpp@3.21.1', `${library}@3.21.1`])
+}
+
 /**
  * A folder with these npm packages in its node_modules, without their optional dependencies and without their scripts.
  * @param {readonly string[]} pins each `name@version`
  */
-export function nodeModulesWith(pins) {
+function nodeModulesWith(pins) {
   return installed(pins, (folder) => {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
     const quiet = ['--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
