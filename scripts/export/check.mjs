@@ -1,5 +1,5 @@
 // @ts-check
-// Runs llama.cpp on what ift exports: a tiny model of every family in f32 and q8_0, its tokens, and with --real SmolLM2.
+// Runs llama.cpp on what ift exports: a tiny model of every family in f32 and q8_0, its tokens, and an adapter beside its base.
 //   node scripts/export/check.mjs [--only llama,qwen2] [--out scripts/export/result.json]
 // node-llama-cpp is installed into the cache of the benches (~/.cache/ift-bench). Packages must be built.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,12 +11,23 @@ import { parseArgs } from 'node:util'
 import { Ift, probeLogits, version } from '@ift/core'
 import { exportModel } from '@ift/export'
 import { llamaCpp } from './llama.mjs'
-import { makeTinyModel, subjects } from './tiny-models.mjs'
+import { makeTinyAdapter, makeTinyModel, subjects } from './tiny-models.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({ options: { only: { type: 'string' }, out: { type: 'string' } } })
 const names = values.only?.split(',') ?? Object.keys(subjects)
 const lines = JSON.parse(readFileSync(join(root, 'fixtures/real-tokenizers/lines.json'), 'utf8'))
+/** Modules that an adapter is put onto, of families whose rows or matrices lie otherwise in a file. */
+const adapted = {
+  llama: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'down_proj'],
+  internlm2: ['wqkv', 'w2'],
+  qwen3: ['q_proj', 'v_proj'],
+  baichuan: ['W_pack'],
+  bloom: ['query_key_value', 'dense'],
+  chatglm3: ['query_key_value', 'dense_4h_to_h'],
+  gemma3: ['q_proj', 'o_proj'],
+  phi3: ['qkv_proj', 'gate_up_proj'],
+}
 const prompt = 'The sky is blue because 12 + 30 = 42.'
 const steps = 32
 /** llama.cpp takes the values of GELU from a table of halves. */
@@ -103,6 +114,39 @@ try {
         failed++
         result[type] = { ok: false, error: error instanceof Error ? error.message : String(error) }
       }
+    }
+    const targets = adapted[/** @type {keyof typeof adapted} */ (name)]
+    if (targets) {
+      const adapter = join(dir, `${name}-lora`)
+      await makeTinyAdapter(adapter, name, weights, targets)
+      const [merged, lora] = [join(dir, `${name}-merged.gguf`), join(dir, `${name}-lora.gguf`)]
+      const config = { ...session(weights).config, adapter }
+      await exportModel({ cwd: root, config }, { format: 'gguf', out: merged, options: { type: 'f32' } })
+      await exportModel({ cwd: root, config }, { format: 'gguf-adapter', out: lora })
+      const start = [1, 5, 9, 20, 33, 41, 57]
+      const answers = []
+      for (const [file, options] of /** @type {const} */ ([
+        [merged, {}],
+        [join(dir, `${name}-f32.gguf`), { lora: [{ filePath: lora }] }],
+        [join(dir, `${name}-f32.gguf`), {}],
+      ])) {
+        const model = await llama.open(file, /** @type {any} */ (options))
+        answers.push(await model.greedy(start, steps))
+        await model.close()
+      }
+      const [whole, beside, base] = answers
+      const apart = (/** @type {typeof whole} */ one) => {
+        let largest = 0
+        for (let row = 0; row < start.length; row++)
+          for (const [id, p] of whole?.rows[row] ?? [])
+            largest = Math.max(largest, Math.abs(p - (one?.rows[row]?.get(id) ?? NaN)))
+        return largest
+      }
+      const changes = apart(base)
+      const probability = apart(beside)
+      const ok = whole?.ids.join() === beside?.ids.join() && changes > 1e-3 && probability <= 1e-4
+      result['adapter'] = { probability, changes, ok }
+      if (!ok) failed++
     }
     console.log(name, JSON.stringify(result))
   }

@@ -248,6 +248,21 @@ function numbers(seed) {
 }
 
 /**
+ * The family of a config.json.
+ * @param {string} plugin
+ * @param {Record<string, any>} json
+ */
+async function familyOf(plugin, json) {
+  const { hooks } = new PluginSession(fixtures).use((await import(`@ift/model-${plugin}`)).plugin)
+  const definition = hooks.model
+    .names()
+    .map((one) => hooks.model.find(one))
+    .find((one) => one?.architectures.includes(json['architectures'][0]))
+  if (!definition) throw new Error(`${plugin} has no ${json['architectures'][0]}`)
+  return { hooks, definition }
+}
+
+/**
  * The tokenizer of a folder, as a session finds it.
  * @param {import('@ift/core').SessionHooks} hooks
  * @param {string} preferred
@@ -284,12 +299,7 @@ export async function makeTinyModel(dir, name, further = {}) {
     ...further,
   }
   const json = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
-  const { hooks } = new PluginSession(fixtures).use((await import(`@ift/model-${plugin}`)).plugin)
-  const definition = hooks.model
-    .names()
-    .map((one) => hooks.model.find(one))
-    .find((one) => one?.architectures.includes(json.architectures[0]))
-  if (!definition) throw new Error(`${plugin} has no ${json.architectures[0]}`)
+  const { hooks, definition } = await familyOf(plugin, json)
   const { vocabSize } = await tokenizerOf(hooks, definition.tokenizer, dir)
   json['padded_vocab_size' in json ? 'padded_vocab_size' : 'vocab_size'] = rowsFor(vocabSize)
   const parsed = definition.parseConfig(json)
@@ -320,4 +330,48 @@ export async function makeTinyModel(dir, name, further = {}) {
   })
   await writeSafetensors(join(dir, 'model.safetensors'), tensors)
   writeFileSync(join(dir, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+}
+
+/**
+ * Makes an adapter of LoRA, in PEFT's files, for the model that `makeTinyModel` made in a folder.
+ * @param {string} dir
+ * @param {string} name Of the subject.
+ * @param {string} weights
+ * @param {readonly string[]} targets Ends of the paths of modules.
+ * @param {Record<string, unknown>} [settings] Fields of adapter_config.json besides.
+ */
+export async function makeTinyAdapter(dir, name, weights, targets, settings = {}) {
+  mkdirSync(dir, { recursive: true })
+  const json = JSON.parse(readFileSync(join(weights, 'config.json'), 'utf8'))
+  const { plugin } = /** @type {Subject} */ (subjects[name])
+  const { definition } = await familyOf(plugin, json)
+  const r = 4
+  const tensors = [...definition.build(definition.parseConfig(json)).namedParameters()].flatMap(
+    ([path, { shape }]) => {
+      const module = path.replace(/\.weight$/, '')
+      if (!path.endsWith('.weight') || !targets.some((target) => module.endsWith(`.${target}`))) return []
+      const [out, input] = /** @type {[number, number]} */ (shape)
+      return /** @type {const} */ ([
+        ['lora_A', [r, input]],
+        ['lora_B', [out, r]],
+      ]).map(([part, size]) => {
+        const next = numbers(`${name} ${path} ${part}`)
+        const values = Float32Array.from({ length: size[0] * size[1] }, () => 0.3 * next())
+        return {
+          name: `base_model.model.${module}.${part}.weight`,
+          dtype: /** @type {const} */ ('F32'),
+          shape: size,
+          async *bytes() {
+            yield new Uint8Array(values.buffer)
+          },
+        }
+      })
+    },
+  )
+  await writeSafetensors(join(dir, 'adapter_model.safetensors'), tensors)
+  const config = {
+    ...{ peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: weights, bias: 'none' },
+    ...{ r, lora_alpha: 8, lora_dropout: 0, target_modules: targets, ...settings },
+  }
+  writeFileSync(join(dir, 'adapter_config.json'), JSON.stringify(config))
 }

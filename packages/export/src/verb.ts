@@ -9,11 +9,33 @@ export const exportVerb = verb({
   help: 'Formats and what each engine reads: docs/export.md. What is written is read back and compared.',
   config: ['weights', 'adapter', 'template', 'tokenizer', 'quantize', 'dtype', 'device'],
   operands: {
-    format: { description: 'gguf, or a format of a package', required: true },
+    format: {
+      description: 'gguf, gguf-adapter, ollama, hf, meta, mlx-adapter, vllm, or a format of a package',
+      required: true,
+    },
     out: { description: 'file or folder to write', required: true },
   },
   options: {
-    type: { type: 'string', description: 'gguf: f32, f16 (default), bf16, q8_0, q6_k, q5_0, q4_k_m or q4_0' },
+    type: {
+      type: 'string',
+      description:
+        'gguf, ollama: f32, f16, bf16, q8_0, q6_k, q5_0, q4_k_m or q4_0; hf, meta: f32, f16 or bf16',
+    },
+    maxShardSize: {
+      type: 'string',
+      value: 'size',
+      description: 'hf: most bytes of a file, such as 400MB; 5GB when absent',
+    },
+    base: {
+      type: 'string',
+      value: 'name',
+      description: 'ollama: the model that an adapter goes onto, which is then written alone',
+    },
+    maxLoraRank: {
+      type: 'integer',
+      min: 1,
+      description: 'vllm: the largest rank that the server is to load',
+    },
     pre: {
       type: 'string',
       value: 'name',

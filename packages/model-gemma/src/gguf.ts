@@ -28,7 +28,11 @@ function keysOf(json: ConfigJson, config: GemmaConfig) {
   const maxPositions = integer(json, 'max_position_embeddings', config.third ? 131072 : 8192)
   const { keys, tables } = ggufDecoderKeys({ ...config, maxPositions })
   const lengths = { 'attention.key_length': { u32: headDim }, 'attention.value_length': { u32: headDim } }
-  return { keys: { ...keys, ...lengths }, ...(tables === undefined ? {} : { tables }) }
+  return {
+    keys: { ...keys, ...lengths },
+    tiedHead: true as const,
+    ...(tables === undefined ? {} : { tables }),
+  }
 }
 
 /** Names and keys of llama.cpp's `gemma` architecture. */
@@ -83,7 +87,7 @@ export const gguf3: GgufMapping = {
     const expected = layers === otherScale ? hidden / heads : headDim
     if (Math.abs(scale * Math.sqrt(expected) - 1) > 1e-6)
       throw notInGguf('query_pre_attn_scalar', json['query_pre_attn_scalar'], `llama.cpp takes ${expected}.`)
-    const { keys, tables } = keysOf(json, config)
+    const { keys, ...rest } = keysOf(json, config)
     const windows = local.includes(true)
     if (windows && local.some((one, i) => one !== ((i + 1) % everyWhole !== 0)))
       throw notInGguf(
@@ -102,7 +106,7 @@ export const gguf3: GgufMapping = {
             }
           : {}),
       },
-      ...(tables === undefined ? {} : { tables }),
+      ...rest,
     }
   },
   modules: () =>

@@ -49,6 +49,8 @@ export interface GgufDescription {
   readonly keys: Readonly<Record<string, GgufValue>>
   /** Keys that belong to no architecture, by their whole names. */
   readonly general?: Readonly<Record<string, GgufValue>>
+  /** No file has a matrix for the logits other than the embedding. */
+  readonly tiedHead?: true
   /** Tensors that are no weights, by their names: factors of rotary frequencies. */
   readonly tables?: Readonly<Record<string, Float32Array>>
 }

@@ -50,6 +50,12 @@ export async function writeModel(
     },
   }))
   const tensors = ggufTensors(open.model, modules)
+  if (description.tiedHead && tensors.some(({ name }) => name === 'output.weight'))
+    throw new IftError(
+      'IFT_EXPORT_UNSUPPORTED',
+      'The head of the model has got a matrix of its own, and llama.cpp multiplies by the embedding.',
+      'Write it for other programs (npx ift export hf DIR), or answer with it: npx ift serve',
+    )
   const types = typesOf(tensors, type, open.shape.layers)
   const replaced = new Map<string, string[]>()
   const written = tensors.map((tensor): GgufTensorToWrite => {
