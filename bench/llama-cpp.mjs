@@ -1,8 +1,8 @@
 // @ts-check
 // SmolLM2-135M-Instruct (Q4_1) answered by ift and by llama.cpp, through node-llama-cpp and xllamacpp: tokens in a second of prompts and of
 // answers, and the times to the first token and between tokens of requests that arrive at random. All engines are asked the same, turn about.
-//   node bench/llama-cpp.mjs [--rounds 3] [--ift bf16,nf4] [--peers node-llama-cpp,xllamacpp] [--no-deterministic] [--quick] [--out FILE]
-// --ift: types that ift holds the weights in. --quick: less of all, for trying. The model comes by scripts/real-models/fetch
+//   node bench/llama-cpp.mjs [--rounds 3] [--ift bf16,nf4,gguf] [--peers node-llama-cpp,xllamacpp] [--no-deterministic] [--quick] [--out FILE]
+// --ift: types that ift holds the weights in, gguf for the blocks of the file. --quick: less of all, for trying. The model comes by scripts/real-models/fetch
 // smollm2-135m-instruct, the peers by peer-packages.mjs. Some ten minutes on two cores that do nothing else; other work on them takes far more
 // from llama.cpp, whose threads wait for each other after every product, than from ift.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ import {
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
-    ift: { type: 'string', default: 'bf16,nf4' },
+    ift: { type: 'string', default: 'bf16,nf4,gguf' },
     peers: { type: 'string', default: 'node-llama-cpp,xllamacpp' },
     deterministic: { type: 'boolean', default: true },
     quick: { type: 'boolean', default: false },

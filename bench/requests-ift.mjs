@@ -1,6 +1,7 @@
 // @ts-check
 // ift as an engine of requests.mjs.
-//   node bench/requests-ift.mjs --weights FOLDER --as bf16|f32|nf4|int8 --threads 2 --sequences 32 [--no-deterministic]
+//   node bench/requests-ift.mjs --weights FOLDER --as bf16|f32|nf4|int8|gguf --threads 2 --sequences 32 [--no-deterministic]
+// gguf: the blocks of the file as they lie, activations in bf16.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ift, version } from '@ift/core'
@@ -17,6 +18,7 @@ const { values } = parseArgs({
   allowNegative: true,
 })
 const isType = values.as === 'bf16' || values.as === 'f32'
+const quantize = isType ? 'none' : values.as === 'gguf' ? 'auto' : values.as
 const ift = await Ift.load({
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   config: {
@@ -25,10 +27,12 @@ const ift = await Ift.load({
     device: 'cpu',
     threads: Number(values.threads),
     dtype: /** @type {'bf16' | 'f32'} */ (isType ? values.as : 'bf16'),
-    quantize: /** @type {'none' | 'nf4' | 'int8'} */ (isType ? 'none' : values.as),
+    quantize: /** @type {'none' | 'auto' | 'nf4' | 'int8'} */ (quantize),
   },
 })
 const open = await ift.openModel()
+if ((values.as === 'gguf') !== (open.quantize === 'blocks'))
+  throw new Error(`--as ${values.as}: the weights are held as ${open.quantize}`)
 const { deterministic } = values
 const generator = await ift.createGenerator(open, { maxSequences: Number(values.sequences), deterministic })
 const about = { ift: version, node: process.version, device: open.backend.device.description, deterministic }

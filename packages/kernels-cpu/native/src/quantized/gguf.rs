@@ -120,17 +120,6 @@ pub unsafe fn half(at: *const u8) -> f32 {
     F16(u16::from_le(unsafe { at.cast::<u16>().read_unaligned() })).load()
 }
 
-/// Scale and min of group 0 to 7 in the 12 bytes of Q4_K and Q5_K: six bits each, from group 4 on in two places.
-#[inline(always)]
-pub fn k_scale(packed: &[u8; 12], group: usize) -> (u8, u8) {
-    if group < 4 {
-        (packed[group] & 63, packed[group + 4] & 63)
-    } else {
-        let (low, scale, min) = (packed[group + 4], packed[group - 4] >> 6, packed[group]);
-        (low & 15 | scale << 4, low >> 4 | (min >> 6) << 4)
-    }
-}
-
 /// What a block says: whole numbers in order, and for each `GROUP` of them what they are multiplied by and what is added.
 pub trait Block: Copy + Send + Sync + 'static {
     const SIZE: usize;
@@ -181,25 +170,29 @@ macro_rules! block {
     };
 }
 
-block!(Q4_0: 32 in 18, groups of 32, offsets false,
+block! {
+    Q4_0: 32 in 18, groups of 32, offsets false,
     numbers(block, _at, to) {
-        let q = &*block.add(2).cast::<[u8; 16]>();
+        let q = block.add(2).cast::<[u8; 16]>().read();
         for i in 0..16 {
             to[i] = (q[i] & 15) as i8 - 8;
             to[i + 16] = (q[i] >> 4) as i8 - 8;
         }
     }
-    scale(block, _group) { (half(block), 0.0) });
+    scale(block, _group) { (half(block), 0.0) }
+}
 
-block!(Q4_1: 32 in 20, groups of 32, offsets true,
+block! {
+    Q4_1: 32 in 20, groups of 32, offsets true,
     numbers(block, _at, to) {
-        let q = &*block.add(4).cast::<[u8; 16]>();
+        let q = block.add(4).cast::<[u8; 16]>().read();
         for i in 0..16 {
             to[i] = (q[i] & 15) as i8;
             to[i + 16] = (q[i] >> 4) as i8;
         }
     }
-    scale(block, _group) { (half(block), half(block.add(2))) });
+    scale(block, _group) { (half(block), half(block.add(2))) }
+}
 
 /// The fifth bits of 32 numbers in order: each as 16 or 0.
 #[inline(always)]
@@ -207,88 +200,120 @@ fn fifths(bits: u32, i: usize) -> u8 {
     ((bits >> i & 1) << 4) as u8
 }
 
-block!(Q5_0: 32 in 22, groups of 32, offsets false,
+block! {
+    Q5_0: 32 in 22, groups of 32, offsets false,
     numbers(block, _at, to) {
         let bits = u32::from_le(block.add(2).cast::<u32>().read_unaligned());
-        let q = &*block.add(6).cast::<[u8; 16]>();
+        let q = block.add(6).cast::<[u8; 16]>().read();
         for i in 0..16 {
             to[i] = (q[i] & 15 | fifths(bits, i)) as i8 - 16;
             to[i + 16] = (q[i] >> 4 | fifths(bits, i + 16)) as i8 - 16;
         }
     }
-    scale(block, _group) { (half(block), 0.0) });
+    scale(block, _group) { (half(block), 0.0) }
+}
 
-block!(Q5_1: 32 in 24, groups of 32, offsets true,
+block! {
+    Q5_1: 32 in 24, groups of 32, offsets true,
     numbers(block, _at, to) {
         let bits = u32::from_le(block.add(4).cast::<u32>().read_unaligned());
-        let q = &*block.add(8).cast::<[u8; 16]>();
+        let q = block.add(8).cast::<[u8; 16]>().read();
         for i in 0..16 {
             to[i] = (q[i] & 15 | fifths(bits, i)) as i8;
             to[i + 16] = (q[i] >> 4 | fifths(bits, i + 16)) as i8;
         }
     }
-    scale(block, _group) { (half(block), half(block.add(2))) });
+    scale(block, _group) { (half(block), half(block.add(2))) }
+}
 
-block!(Q8_0: 32 in 34, groups of 32, offsets false,
+block! {
+    Q8_0: 32 in 34, groups of 32, offsets false,
     numbers(block, _at, to) { *to = block.add(2).cast::<[i8; 32]>().read() }
-    scale(block, _group) { (half(block), 0.0) });
+    scale(block, _group) { (half(block), 0.0) }
+}
 
-block!(Q4K: 256 in 144, groups of 32, offsets true,
+block! {
+    Q4K: 256 in 144, groups of 32, offsets true,
     numbers(block, at, to) {
-        let q = &*block.add(16 + at / 64 * 32).cast::<[u8; 32]>();
+        let q = block.add(16 + at / 64 * 32).cast::<[u8; 32]>().read();
         let shift = at / 32 % 2 * 4;
         for i in 0..32 {
             to[i] = (q[i] >> shift & 15) as i8;
         }
     }
-    scale(block, group) { k_scales(block, group) });
+    scale(block, group) {
+        let (scales, offsets) = k_scales(block);
+        (scales[group], offsets[group])
+    }
+}
 
-block!(Q5K: 256 in 176, groups of 32, offsets true,
+block! {
+    Q5K: 256 in 176, groups of 32, offsets true,
     numbers(block, at, to) {
-        let q = &*block.add(48 + at / 64 * 32).cast::<[u8; 32]>();
-        let high = &*block.add(16).cast::<[u8; 32]>();
+        let q = block.add(48 + at / 64 * 32).cast::<[u8; 32]>().read();
+        let high = block.add(16).cast::<[u8; 32]>().read();
         let (shift, bit) = (at / 32 % 2 * 4, at / 32);
         for i in 0..32 {
             to[i] = (q[i] >> shift & 15 | (high[i] >> bit & 1) << 4) as i8;
         }
     }
-    scale(block, group) { k_scales(block, group) });
-
-block!(Q6K: 256 in 210, groups of 16, offsets false,
-numbers(block, at, to) {
-    let (half, within) = (at / 128, at / 32 % 4);
-    let low = &*block.add(half * 64 + within % 2 * 32).cast::<[u8; 32]>();
-    let high = &*block.add(128 + half * 32).cast::<[u8; 32]>();
-    let (shift, high_shift) = (within / 2 * 4, within * 2);
-    for i in 0..32 {
-        to[i] = (low[i] >> shift & 15 | (high[i] >> high_shift & 3) << 4) as i8 - 32;
+    scale(block, group) {
+        let (scales, offsets) = k_scales(block);
+        (scales[group], offsets[group])
     }
 }
-scale(block, group) {
-    (half(block.add(208)) * f32::from(*block.add(192 + group).cast::<i8>()), 0.0)
-});
 
-block!(Iq4Nl: 32 in 18, groups of 32, offsets false,
+block! {
+    Q6K: 256 in 210, groups of 16, offsets false,
+    numbers(block, at, to) {
+        let (half, within) = (at / 128, at / 32 % 4);
+        let low = block.add(half * 64 + within % 2 * 32).cast::<[u8; 32]>().read();
+        let high = block.add(128 + half * 32).cast::<[u8; 32]>().read();
+        let (shift, high_shift) = (within / 2 * 4, within * 2);
+        for i in 0..32 {
+            to[i] = (low[i] >> shift & 15 | (high[i] >> high_shift & 3) << 4) as i8 - 32;
+        }
+    }
+    scale(block, group) {
+        (half(block.add(208)) * f32::from(*block.add(192 + group).cast::<i8>()), 0.0)
+    }
+}
+
+block! {
+    Iq4Nl: 32 in 18, groups of 32, offsets false,
     numbers(block, _at, to) {
-        let q = &*block.add(2).cast::<[u8; 16]>();
+        let q = block.add(2).cast::<[u8; 16]>().read();
         for i in 0..16 {
             to[i] = IQ4_NL[usize::from(q[i] & 15)];
             to[i + 16] = IQ4_NL[usize::from(q[i] >> 4)];
         }
     }
-    scale(block, _group) { (half(block), 0.0) });
+    scale(block, _group) { (half(block), 0.0) }
+}
 
-/// Scale and what is added of a group of Q4_K or Q5_K.
+/// What the numbers of each group of Q4_K or Q5_K are multiplied by, and what is added: six bits of each in twelve bytes, those from group 4
+/// on in two places.
 ///
 /// # Safety
 /// The block is there.
 #[inline(always)]
-pub unsafe fn k_scales(block: *const u8, group: usize) -> (f32, f32) {
+pub unsafe fn k_scales(block: *const u8) -> ([f32; 8], [f32; 8]) {
     // SAFETY: bytes of the caller's block.
-    unsafe {
-        let (scale, min) = k_scale(&*block.add(4).cast::<[u8; 12]>(), group);
-        (half(block) * f32::from(scale), -(half(block.add(2)) * f32::from(min)))
+    let (d, least, packed) =
+        unsafe { (half(block), half(block.add(2)), block.add(4).cast::<[[u8; 4]; 3]>().read()) };
+    let [a, b, c] = packed.map(u32::from_le_bytes);
+    let word = |low: u32, high: u32| {
+        let (low, high) = (low.to_le_bytes(), high.to_le_bytes());
+        [low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]]
+    };
+    let scales = word(a & 0x3f3f_3f3f, c & 0x0f0f_0f0f | (a >> 6 & 0x0303_0303) << 4);
+    let mins = word(b & 0x3f3f_3f3f, c >> 4 & 0x0f0f_0f0f | (b >> 6 & 0x0303_0303) << 4);
+    let (mut to_scales, mut to_offsets) = ([0.0; 8], [0.0; 8]);
+    for i in 0..8 {
+        to_scales[i] = d * f32::from(scales[i]);
+        to_offsets[i] = -(least * f32::from(mins[i]));
     }
+    (to_scales, to_offsets)
 }
 
 /// Evaluates an expression with `$block` as the [`Block`] of a kind.
@@ -357,9 +382,11 @@ impl<B: Block, E: Element> Loop for Decoded<B, E> {
                     // SAFETY: a block of the row, and room for its values, as whoever made this says.
                     unsafe {
                         B::numbers(block, at, &mut numbers);
-                        for group in (0..32).step_by(B::GROUP) {
-                            let (scale, offset) = B::scale(block, (at + group) / B::GROUP);
-                            for i in group..group + B::GROUP {
+                        let first = B::scale(block, at / B::GROUP);
+                        let second = if B::GROUP < 32 { B::scale(block, at / B::GROUP + 1) } else { first };
+                        let halves = numbers.as_chunks::<16>().0.iter().zip(values.as_chunks_mut::<16>().0);
+                        for ((numbers, values), (scale, offset)) in halves.zip([first, second]) {
+                            for i in 0..16 {
                                 let value = f32::from(numbers[i]) * scale;
                                 values[i] = if B::OFFSETS { value + offset } else { value };
                             }
@@ -385,13 +412,15 @@ pub unsafe fn decode<E: Element>(isa: Isa, w: Gguf, y: *mut E, rows: Range<usize
     });
 }
 
-/// Bytes of a row whose whole numbers and scales were taken out: [numbers][scales][offsets].
-pub fn expanded(cols: usize) -> usize {
-    cols.next_multiple_of(64) + 2 * cols.div_ceil(EXPANDED_GROUP) * 4
+/// Where the scales of a row begin whose whole numbers and scales were taken out: [numbers][scales][offsets], one of each for a group.
+pub const fn expanded_scales(cols: usize) -> usize {
+    cols.next_multiple_of(64)
 }
 
-/// Values that share a scale in an expanded row: the fewest of any kind.
-pub const EXPANDED_GROUP: usize = 16;
+/// Bytes of such a row, with groups of so many values.
+pub const fn expanded(cols: usize, group: usize) -> usize {
+    expanded_scales(cols) + 8 * (cols / group)
+}
 
 struct Expanded<B> {
     w: Gguf,
@@ -407,9 +436,8 @@ impl<B: Block> Loop for Expanded<B> {
     unsafe fn run<const FMA: bool>(self) {
         let Self { w, row, to, .. } = self;
         let mut block = w.start(row);
-        let groups = w.cols.div_ceil(EXPANDED_GROUP);
-        let scales = to.wrapping_add(w.cols.next_multiple_of(64)).cast::<f32>();
-        let offsets = scales.wrapping_add(groups);
+        let scales = to.wrapping_add(expanded_scales(w.cols)).cast::<f32>();
+        let offsets = scales.wrapping_add(w.cols / B::GROUP);
         let mut at = 0;
         while at < w.cols {
             // SAFETY: a block of the row, and room for what it says, as whoever made this says.
@@ -419,11 +447,8 @@ impl<B: Block> Loop for Expanded<B> {
                 }
                 for group in 0..B::SIZE / B::GROUP {
                     let (scale, offset) = B::scale(block, group);
-                    for part in 0..B::GROUP / EXPANDED_GROUP {
-                        let to = (at + group * B::GROUP) / EXPANDED_GROUP + part;
-                        scales.add(to).write(scale);
-                        offsets.add(to).write(offset);
-                    }
+                    scales.add(at / B::GROUP + group).write(scale);
+                    offsets.add(at / B::GROUP + group).write(offset);
                 }
             }
             at += B::SIZE;

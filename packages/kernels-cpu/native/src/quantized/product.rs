@@ -66,8 +66,9 @@ pub unsafe fn product<E: Element>(
                 Kind::Q4_1 => by_lanes(context, out, x, Q4_1Rows(w), shape),
                 Kind::Q8_0 => by_lanes(context, out, x, Q8_0Rows(w), shape),
                 Kind::Q4K => by_lanes(context, out, x, Q4KRows(w), shape),
-                Kind::Q5_0 | Kind::Q5_1 | Kind::Q5K | Kind::Q6K | Kind::Iq4Nl => {
-                    by_lanes(context, out, x, Expanded { w, isa: context.isa }, shape)
+                Kind::Q6K => by_lanes(context, out, x, Expanded::<16> { w, isa: context.isa }, shape),
+                Kind::Q5_0 | Kind::Q5_1 | Kind::Q5K | Kind::Iq4Nl => {
+                    by_lanes(context, out, x, Expanded::<32> { w, isa: context.isa }, shape)
                 }
             },
         }

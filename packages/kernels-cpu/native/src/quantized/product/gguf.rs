@@ -5,7 +5,7 @@ use super::blocks::{Blocks, Scales, Starts};
 use super::lanes::{Lanes, Levels};
 use crate::isa::Isa;
 use crate::quantized::gguf::{
-    Block, EXPANDED_GROUP, Gguf, Q4_0, Q4_1, Q4K, Q8_0, expand, expanded, k_scales,
+    Block, Gguf, Q4_0, Q4_1, Q4K, Q8_0, expand, expanded, expanded_scales, k_scales,
 };
 
 /// 0 … 15, and the same less eight.
@@ -165,7 +165,7 @@ impl Blocks for Q4KRows {
         let within = at % Q4K::SIZE / 64 * 32;
         // SAFETY: 32 bytes of the block, and the caller's processor.
         unsafe {
-            let q = &*start.add(at / Q4K::SIZE * Q4K::BYTES + 16 + within).cast::<[u8; 32]>();
+            let q = start.add(at / Q4K::SIZE * Q4K::BYTES + 16 + within).cast::<[u8; 32]>().read();
             // Each group in the halves of 16 bytes, as in Q4_0.
             let mut row = [0u8; 32];
             for i in 0..16 {
@@ -185,29 +185,32 @@ impl Blocks for Q4KRows {
     #[inline(always)]
     unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
         for lane in 0..L::LANES {
-            for block in 0..blocks {
+            for block in 0..blocks / 8 {
                 // SAFETY: the caller's blocks and room.
                 unsafe {
-                    let (scale, offset) = k_scales(side.at[lane].add(block / 8 * Q4K::BYTES), block % 8);
-                    to.scales.add(block * to.stride + lane).write(scale);
-                    to.offsets.add(block * to.stride + lane).write(offset);
+                    let (scales, offsets) = k_scales(side.at[lane].add(block * Q4K::BYTES));
+                    for group in 0..8 {
+                        let at = (8 * block + group) * to.stride + lane;
+                        to.scales.add(at).write(scales[group]);
+                        to.offsets.add(at).write(offsets[group]);
+                    }
                 }
             }
         }
     }
 }
 
-/// Any kind, through whole numbers of eight bits with scales and offsets for each 16.
+/// Kinds with a scale for each `GROUP` values, through whole numbers of eight bits; those of 32 have offsets, if only of nothing.
 #[derive(Clone, Copy)]
-pub struct Expanded {
+pub struct Expanded<const GROUP: usize> {
     pub w: Gguf,
     pub isa: Isa,
 }
 
-impl Blocks for Expanded {
-    const VALUES: usize = EXPANDED_GROUP;
+impl<const GROUP: usize> Blocks for Expanded<GROUP> {
+    const VALUES: usize = GROUP;
     const BITS: usize = 8;
-    const OFFSETS: bool = true;
+    const OFFSETS: bool = GROUP == 32;
 
     #[inline(always)]
     fn start(self, row: usize) -> *const u8 {
@@ -216,7 +219,7 @@ impl Blocks for Expanded {
 
     #[inline(always)]
     fn expanded(self) -> usize {
-        expanded(self.w.cols).next_multiple_of(64)
+        expanded(self.w.cols, GROUP).next_multiple_of(64)
     }
 
     #[inline(always)]
@@ -239,14 +242,16 @@ impl Blocks for Expanded {
 
     #[inline(always)]
     unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
-        let groups = self.w.cols.div_ceil(EXPANDED_GROUP);
+        let groups = self.w.cols / GROUP;
         for lane in 0..L::LANES {
             // SAFETY: an expanded row, and the caller's room.
             unsafe {
-                let scales = side.at[lane].add(self.w.cols.next_multiple_of(64)).cast::<f32>();
+                let scales = side.at[lane].add(expanded_scales(self.w.cols)).cast::<f32>();
                 for block in 0..blocks {
                     to.scales.add(block * to.stride + lane).write(*scales.add(block));
-                    to.offsets.add(block * to.stride + lane).write(*scales.add(groups + block));
+                    if Self::OFFSETS {
+                        to.offsets.add(block * to.stride + lane).write(*scales.add(groups + block));
+                    }
                 }
             }
         }

@@ -121,10 +121,10 @@ macro_rules! of_sixteen_lanes {
             unsafe {
                 let at = |lane| at(lane).cast::<i16>().read_unaligned();
                 #[rustfmt::skip]
-                        let bits = _mm256_setr_epi16(
-                            at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
-                            at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
-                        );
+                                        let bits = _mm256_setr_epi16(
+                                            at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
+                                            at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
+                                        );
                 _mm512_cvtph_ps(bits)
             }
         }
@@ -135,10 +135,10 @@ macro_rules! of_sixteen_lanes {
             unsafe {
                 let at = |lane| at(lane).cast::<i32>().read_unaligned();
                 #[rustfmt::skip]
-                        let bits = _mm512_setr_epi32(
-                            at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
-                            at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
-                        );
+                                        let bits = _mm512_setr_epi32(
+                                            at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
+                                            at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
+                                        );
                 let high = _mm512_srli_epi32::<16>(bits);
                 [_mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits)), _mm512_cvtph_ps(_mm512_cvtepi32_epi16(high))]
             }
