@@ -2,16 +2,13 @@
 // llama.cpp through node-llama-cpp, on one thread.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import process from 'node:process'
-import { nodeModulesWith } from '../../bench/peer-packages.mjs'
+import { llamaCppPackages } from '../../bench/peer-packages.mjs'
 
-const pin = '3.21.1'
+const version = '3.21.1'
 
 /** Opens the library; models are opened one after the other. */
 export async function llamaCpp() {
-  const system = { darwin: 'mac', win32: 'win' }[/** @type {string} */ (process.platform)] ?? process.platform
-  const library = `@node-llama-cpp/${system}-${process.arch}${system === 'mac' && process.arch === 'arm64' ? '-metal' : ''}`
-  const packages = nodeModulesWith([`node-llama-cpp@${pin}`, `${library}@${pin}`])
+  const packages = llamaCppPackages()
   const { getLlama } = await import(
     pathToFileURL(join(packages, 'node_modules/node-llama-cpp/dist/index.js')).href
   )
@@ -28,7 +25,7 @@ export async function llamaCpp() {
   const generateNext = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } }
   return {
     release: llama.llamaCppRelease.release,
-    version: pin,
+    version,
     close: () => llama.dispose(),
     /** @param {string} path @param {{ lora?: { filePath: string, scale?: number }[] }} [options] */
     async open(path, { lora } = {}) {

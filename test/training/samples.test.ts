@@ -28,7 +28,11 @@ const config = (output: string, samples: Samples, more: Partial<IftConfig> = {})
   validation: { size: 6 },
   output,
   ...more,
-  train: { ...quickstartConfig.train, learningRate: 0.02, samples: { maxNewTokens: 8, every: 2, ...samples } },
+  train: {
+    ...quickstartConfig.train,
+    learningRate: 0.02,
+    samples: { maxNewTokens: 8, every: 2, ...samples },
+  },
 })
 
 const file = (output: string, name: string) => readFileSync(join(dir, output, name))
@@ -58,7 +62,9 @@ test('prompts of validation data are answered before the first step, every so ma
   const [first] = answers
   expect(first!.prompt).toContain('Instruction:')
   expect(first!.expected).toMatch(/\S/)
-  expect(new Set(answers.filter(({ index }) => index === 0).map(({ answer }) => answer)).size).toBeGreaterThan(1)
+  expect(
+    new Set(answers.filter(({ index }) => index === 0).map(({ answer }) => answer)).size,
+  ).toBeGreaterThan(1)
   for (const { ended, tokens } of answers) {
     expect(['end', 'length']).toContain(ended)
     expect(tokens).toBeLessThanOrEqual(8)
@@ -108,8 +114,18 @@ test('prompts of a file: the answer of the data is not shown to the model', asyn
   writeFileSync(
     join(dir, 'prompts.jsonl'),
     [
-      { messages: [{ role: 'user', content: texts[0] }, { role: 'assistant', content: 'seven' }] },
-      { messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello' }] },
+      {
+        messages: [
+          { role: 'user', content: texts[0] },
+          { role: 'assistant', content: 'seven' },
+        ],
+      },
+      {
+        messages: [
+          { role: 'user', content: 'Hi' },
+          { role: 'assistant', content: 'Hello' },
+        ],
+      },
     ]
       .map((line) => `${JSON.stringify(line)}\n`)
       .join(''),
@@ -166,7 +182,9 @@ test('prompts that there are none of are refused before the run', async () => {
   const none = { validation: { size: 0 } }
   await expect(train(config('none', { prompts: 3 }, none))).rejects.toMatchObject({
     code: 'IFT_CONFIG_INVALID',
-    message: expect.stringContaining('train.samples: prompts: 3 are to be taken of validation data') as string,
+    message: expect.stringContaining(
+      'train.samples: prompts: 3 are to be taken of validation data',
+    ) as string,
   })
   writeFileSync(join(dir, 'text.jsonl'), '{"text": "no prompt"}\n')
   await expect(train(config('none', { file: 'text.jsonl' }, none))).rejects.toMatchObject({

@@ -4,7 +4,7 @@ import { toJinja } from './jinja.js'
 import { withoutBos, type TemplateProgram } from './program.js'
 
 export { turnProgram } from './turn-program.js'
-export type { TemplateProgram, TemplateStep } from './program.js'
+export type { TemplateProgram } from './program.js'
 
 /** Sources of a template in other languages, by its program. */
 export function sourcesOf(program: TemplateProgram): TemplateSources {
