@@ -20,7 +20,7 @@ const tables = Object.entries(found).flatMap(([file, { text }]) => {
 /** Every text of a table with its path; of functions what they are made of. */
 const texts = (table: unknown, path = ''): readonly (readonly [string, string])[] => {
   if (typeof table === 'string') return [[path, table]]
-  if (typeof table === 'function') return [[`${path}(${table.length})`, String(table as () => string)]]
+  if (typeof table === 'function') return [[`${path}(${table.length})`, String(table)]]
   if (typeof table !== 'object' || table === null) return []
   return Object.entries(table).flatMap(([key, value]) => texts(value, `${path}.${key}`))
 }
