@@ -12,6 +12,7 @@ export class CpuBackend extends NativeBackend<Addon> {
   readonly device: DeviceInfo
   readonly quantizedRows = 32
   readonly blocks = this.blockKernels()
+  wideResidual = true
   #comm: Communicator | null = null
   #invariantRows = false
 

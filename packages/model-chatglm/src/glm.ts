@@ -1,4 +1,5 @@
 import {
+  addResidual,
   DecoderForCausalLM,
   DecoderModel,
   FusedGatedMLP,
@@ -44,9 +45,9 @@ class Glm4DecoderLayer extends Module<[x: Tensor, step: Step, rows?: Tensor], Te
     const normed = this.input_layernorm.call(x)
     const residual = rows === undefined ? x : ops.gatherRows(x, rows)
     const attended = this.self_attn.call(normed, step, undefined, rows)
-    const h = ops.add(residual, this.post_self_attn_layernorm.call(attended))
+    const h = addResidual(residual, this.post_self_attn_layernorm.call(attended))
     const fed = this.mlp.call(this.post_attention_layernorm.call(h), undefined, step, rows)
-    return ops.add(h, this.post_mlp_layernorm.call(fed))
+    return addResidual(h, this.post_mlp_layernorm.call(fed))
   }
 }
 

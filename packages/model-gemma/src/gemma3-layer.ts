@@ -1,4 +1,4 @@
-import type { AttentionLayer, FeedForwardLayer } from '@ift/core/model'
+import { addResidual, type AttentionLayer, type FeedForwardLayer } from '@ift/core/model'
 import { Module, ops, type Tensor } from '@ift/tensor'
 import type { GemmaStep } from './attention.js'
 import type { GemmaRMSNorm } from './norm.js'
@@ -31,8 +31,8 @@ export class Gemma3DecoderLayer extends Module<[x: Tensor, step: GemmaStep, rows
   protected forward(x: Tensor, step: GemmaStep, rows?: Tensor): Tensor {
     const residual = rows === undefined ? x : ops.gatherRows(x, rows)
     const attended = this.self_attn.call(this.input_layernorm.call(x), step, undefined, rows)
-    const h = ops.add(residual, this.post_attention_layernorm.call(attended))
+    const h = addResidual(residual, this.post_attention_layernorm.call(attended))
     const fed = this.mlp.call(this.pre_feedforward_layernorm.call(h), undefined, step, rows)
-    return ops.add(h, this.post_feedforward_layernorm.call(fed))
+    return addResidual(h, this.post_feedforward_layernorm.call(fed))
   }
 }

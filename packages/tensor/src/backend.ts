@@ -72,6 +72,11 @@ export interface Backend extends Kernels {
   readonly quantizedRows?: number
   /** Absent on devices for which the blocks of GGUF files are written out. */
   readonly blocks?: BlockKernels
+  /**
+   * Whether hidden states between layers are better held in f32, where weights have 16 bits and no gradient is computed: norms that read
+   * them cost little more here. No when absent; a program may set it otherwise before the first pass.
+   */
+  wideResidual?: boolean
   memory(): MemoryInfo
   /** Makes `peak` the bytes allocated now. */
   resetPeak(): void

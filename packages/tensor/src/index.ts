@@ -42,6 +42,7 @@ export {
   type SequenceId,
 } from './nn/paged-kv-cache.js'
 export { Parameter } from './nn/parameter.js'
+export { isWide, residualOf } from './nn/wide.js'
 export { limitParameters } from './nn/parameter-limit.js'
 export { promptLayout, type KeysAhead, type PromptLayout, type PromptSpan } from './nn/prompt-layout.js'
 export { QuantizedLinear, quantizeLinears } from './nn/quantized-linear.js'

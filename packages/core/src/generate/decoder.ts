@@ -10,6 +10,7 @@ import {
   scope,
   tensor,
   withInvariantRows,
+  zeros,
   type Backend,
   type CausalLM,
   type FloatDType,
@@ -94,6 +95,10 @@ interface PassResult {
 }
 
 const pagesAtFirst = 64
+
+/** Logits in f32: in 16 bits, scores of 20 that are less than 0.06 apart would be equal, and the first of them the likeliest. */
+const exactLogits = (hidden: Tensor, head: Head): Tensor =>
+  head.call(hidden, zeros(hidden.backend, [hidden.dim(0), head.outFeatures], 'f32'))
 
 function releaseRows({ logProbs, top }: RowLogProbs): void {
   for (const part of [logProbs, top?.values, top?.indices, top?.logSum]) part?.release()
@@ -504,17 +509,17 @@ export class Decoder {
     const { backend, model } = this
     const lmHead: Head = model.lmHead
     const head = (from: number, to: number) => lmHead.forRows?.(from, to) ?? lmHead
-    if (scored === rows.length) return { logits: lmHead.call(hidden) }
+    if (scored === rows.length) return { logits: exactLogits(hidden, lmHead) }
     const wanted = tensor(backend, Int32Array.from(targets), [targets.length], 'i32')
     return {
-      ...(scored > 0 && { logits: head(0, scored).call(hidden.rows(0, scored)) }),
+      ...(scored > 0 && { logits: exactLogits(hidden.rows(0, scored), head(0, scored)) }),
       logProbs: ops.topLogProbs(hidden.rows(scored, rows.length), head(scored, rows.length), wanted, top),
     }
   }
 
   #logits(input: ForwardInput): Tensor {
     const { model } = this
-    return model.lmHead.call(model.call(input))
+    return exactLogits(model.call(input), model.lmHead)
   }
 
   /** The part that is read in both directions, found when a sequence begins; virtual rows at its start are of it. */

@@ -1,4 +1,4 @@
-import { IftError, Module, type Embedding, type ForwardInput, type Tensor } from '@ift/tensor'
+import { IftError, Module, residualOf, type Embedding, type ForwardInput, type Tensor } from '@ift/tensor'
 import type { DecoderLayer, DecoderStep, NormLayer } from './decoder-step.js'
 import { frequencyKey, type RopeConfig } from './rope.js'
 
@@ -88,7 +88,9 @@ export abstract class DecoderStack<S extends DecoderStep = DecoderStep> extends 
       )
     const { layers, norm } = this.parts()
     const step = this.step(input)
-    let x = this.embed(input)
+    const embedded = this.embed(input)
+    let x = residualOf(embedded)
+    embedded.release()
     for (const [i, layer] of layers.entries()) {
       const y = layer.call(x, step, i === layers.length - 1 ? outputRows : undefined)
       // The scope around would hold the hidden state of every layer until the end.

@@ -1,4 +1,4 @@
-import type { ForwardInput, KvSource, Module, Tensor } from '@ift/tensor'
+import { ops, type FloatDType, type ForwardInput, type KvSource, type Module, type Tensor } from '@ift/tensor'
 
 /**
  * What all layers of one forward pass share. A family adds what its own layers need, as tensors in plain objects and arrays,
@@ -30,3 +30,7 @@ export type FeedForwardLayer<S extends DecoderStep> = Module<
   [x: Tensor, residual: Tensor | undefined, step: S, rows?: Tensor],
   Tensor
 >
+
+/** residual + x, in the type of the residual: hidden states may be wider than what layers make. [N, C] each. */
+export const addResidual = (residual: Tensor, x: Tensor): Tensor =>
+  ops.add(residual, ops.cast(x, residual.dtype as FloatDType))

@@ -12,6 +12,7 @@ export {
   type StackParts,
 } from './decoder-stack.js'
 export {
+  addResidual,
   stepOf,
   type AttentionLayer,
   type DecoderLayer,

@@ -8,7 +8,7 @@ import {
   type AdapterTensor,
   type Start,
 } from '@ift/core/peft'
-import { LayerNorm, Linear, ops, Parameter, type Tensor } from '@ift/tensor'
+import { LayerNorm, Linear, ops, Parameter, type FloatDType, type Tensor } from '@ift/tensor'
 import { activation } from '../activations.js'
 import { scaleBy } from '../scaling.js'
 import { truncatedNormal } from '../truncated-normal.js'
@@ -80,6 +80,9 @@ export class SublayerAdapter extends AdaptedLinear {
   }
 
   protected adapted(x: Tensor, addTo?: Tensor): Tensor {
+    // The branch computes with the residual, in the type of its weights.
+    if (addTo && addTo.dtype !== x.dtype)
+      return ops.cast(this.adapted(x, ops.cast(addTo, x.dtype as FloatDType)), addTo.dtype as FloatDType)
     if (!addTo && this.needsResidual) throw this.#withoutResidual()
     const { parallel, sum } = this.#reads
     const { originalLnAfter: after } = this.options

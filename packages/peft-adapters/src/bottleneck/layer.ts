@@ -1,5 +1,5 @@
 import { AdaptedLinear, kaimingUniform, normal, ones, zeros, type AdapterTensor } from '@ift/core/peft'
-import { Linear, ops, Parameter, type Tensor } from '@ift/tensor'
+import { Linear, ops, Parameter, type FloatDType, type Tensor } from '@ift/tensor'
 import { activation } from '../activations.js'
 import { scaleBy } from '../scaling.js'
 import type { BottleneckOptions } from './options.js'
@@ -52,6 +52,9 @@ export class BottleneckLinear extends AdaptedLinear {
   }
 
   protected adapted(x: Tensor, addTo?: Tensor): Tensor {
+    // The branch computes with the residual, in the type of its weights.
+    if (addTo && addTo.dtype !== x.dtype)
+      return ops.cast(this.adapted(x, ops.cast(addTo, x.dtype as FloatDType)), addTo.dtype as FloatDType)
     const { base_layer: base } = this
     if (this.place === 'before') return base.call(this.#branch(x, x.alias()), addTo)
     if (this.place === 'beside') return this.#branch(x, base.call(x, addTo))

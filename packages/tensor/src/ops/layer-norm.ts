@@ -1,16 +1,20 @@
 import { Recomputed } from '../tensor/saved.js'
 import type { Storage } from '../tensor/storage.js'
-import { type GradNode, record, scratch } from '../tensor/tape.js'
+import { type GradNode, isForwardOnly, record, scratch } from '../tensor/tape.js'
 import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
+import { cast } from './cast.js'
 import { expectDType, expectVector, floatOf } from './check.js'
 
 /**
  * y = (x - mean) / sqrt(var + eps) · w + b over the last dimension (Ba et al. 2016, arXiv:1607.06450). x [..., C], w and
  * b [C] -> [..., C]. Statistics in f32. Saves x, w and the f32 mean and factor of each row, which is also what gradients that
- * read y compute it from again.
+ * read y compute it from again. Without gradients x may be f32 beside w and b of 16 bits, which y has the dtype of.
  */
 export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor {
   const dtype = floatOf('layerNorm', 'x', x)
+  const narrow = floatOf('layerNorm', 'w', w)
+  if (dtype === 'f32' && narrow !== 'f32' && isForwardOnly())
+    return cast(layerNorm(x, cast(w, 'f32'), cast(b, 'f32'), eps), narrow)
   const cols = x.dim(-1)
   const rows = x.size / cols
   expectVector('layerNorm', 'w', w, cols, x)

@@ -1,15 +1,19 @@
 import { Recomputed } from '../tensor/saved.js'
-import { record, scratch } from '../tensor/tape.js'
+import { isForwardOnly, record, scratch } from '../tensor/tape.js'
 import { empty, emptyLike, type Tensor } from '../tensor/tensor.js'
+import { cast } from './cast.js'
 import { expectDType, expectVector, floatOf } from './check.js'
 
 /**
  * y = x / sqrt(mean(x²) + eps) · w over the last dimension (Zhang & Sennrich 2019, arXiv:1910.07467). x [..., C], w [C]
  * -> [..., C]. Statistics in f32. Saves x, w and the f32 factor of each row, which is also what gradients that read y compute it
- * from again.
+ * from again. Without gradients x may be f32 beside a w of 16 bits, which y has the dtype of.
  */
 export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
   const dtype = floatOf('rmsNorm', 'x', x)
+  const narrow = floatOf('rmsNorm', 'w', w)
+  if (dtype === 'f32' && narrow !== 'f32' && isForwardOnly())
+    return cast(rmsNorm(x, cast(w, 'f32'), eps), narrow)
   const cols = x.dim(-1)
   const rows = x.size / cols
   expectVector('rmsNorm', 'w', w, cols, x)
