@@ -46,7 +46,7 @@ beforeAll(async () => {
   await train(config('without', { prompts: 0 }))
   await train(config('with', { prompts: 3 }))
   await train(config('texts', { prompts: texts, every: 3 }))
-}, 60_000)
+}, 180_000)
 
 test('a run with samples has the adapter of one without, byte for byte', () => {
   expect(existsSync(join(dir, 'without/samples.jsonl'))).toBe(false)
