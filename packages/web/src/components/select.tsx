@@ -38,6 +38,8 @@ export function Select<T extends string>(props: SelectProps<T>) {
         role="combobox"
         aria-haspopup="listbox"
         aria-expanded={open}
+        // A combobox is not named by what is in it.
+        aria-label={`${label}: ${chosen?.text ?? placeholder ?? text().choose}${chosen?.note ?? ''}`}
         aria-describedby={describedBy}
         onClick={() => setOpen(!open)}
         onKeyDown={(event) => {
@@ -46,7 +48,6 @@ export function Select<T extends string>(props: SelectProps<T>) {
           setOpen(true)
         }}
       >
-        <span class="for-readers">{label}: </span>
         <span class="select-text">
           {chosen?.text ?? <span class="select-none">{placeholder ?? text().choose}</span>}
           {chosen?.note && <span class="select-note">{chosen.note}</span>}

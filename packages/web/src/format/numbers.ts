@@ -98,7 +98,8 @@ export function column(values: readonly Figure[], significant = 3): string[] {
 
 /** A long name cut in the middle, so that both ends can be read. */
 export function middle(text: string, most: number): string {
-  const characters = [...text]
+  // Whole code points: half of one is no character.
+  const characters = Array.from(text)
   if (characters.length <= most) return text
   const kept = most - 1
   const head = Math.ceil(kept / 2)

@@ -48,7 +48,7 @@ export function Histogram({
   const words = text()
   const left = 40
   const [top, bottom] = [8, 20]
-  const inner = { width: Math.max(10, width - left - 6), height: height - top - bottom }
+  const inner = { width: Math.max(10, width - left - 14), height: height - top - bottom }
   const most = Math.max(1, ...bins.map(({ total }) => total))
   const longest = bins.at(-1)?.to ?? 1
   const x = (tokens: number) => left + (inner.width * tokens) / longest
@@ -65,7 +65,7 @@ export function Histogram({
         width={width}
         height={height}
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label={words.histogram(name)}
         aria-valuemin={0}
         aria-valuemax={Math.max(0, bins.length - 1)}
@@ -99,7 +99,7 @@ export function Histogram({
           <g key={rows}>
             <line
               x1={left}
-              x2={width - 6}
+              x2={width - 14}
               y1={y(rows)}
               y2={y(rows)}
               class={rows === 0 ? 'bars-zero' : 'bars-grid'}

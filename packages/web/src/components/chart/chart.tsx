@@ -129,7 +129,7 @@ export function Chart(props: ChartProps) {
                 : [
                     <div class="chart-card-row" key={line.key}>
                       <span>{line.name}</span>
-                      <b>{Number.isFinite(at) ? value(at) : `${words.notFinite}`}</b>
+                      <b>{Number.isFinite(at) ? value(at) : words.notFinite}</b>
                     </div>,
                   ]
             })}

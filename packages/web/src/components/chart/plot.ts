@@ -35,6 +35,9 @@ export interface PlotOptions {
 
 const widths = { line: 2.2, faint: 1.2, rings: 1.6, area: 2, planned: 1.4 } as const
 
+/** As a number: the enumeration of uPlot's types is none at run time. */
+const logarithmic = { distr: 3 } as const
+
 /** Marks beside an axis: 11 px, as captions. */
 const font = () => `500 11px ${getComputedStyle(document.body).fontFamily}`
 const boldFont = () => `600 12px ${getComputedStyle(document.body).fontFamily}`
@@ -134,7 +137,7 @@ export class Plot {
       // What has no logarithm is a gap.
       return log ? { x: line.x, y: line.y.map((value) => (value > 0 ? value : Number.NaN)) } : line
     })
-    return align(drawn) as uPlot.AlignedData
+    return align(drawn)
   }
 
   #draw(): void {
@@ -158,7 +161,9 @@ export class Plot {
 
   #uplotOptions(): uPlot.Options {
     const { group, log, height, onPointer } = this.#options
-    const plot = this
+    const range = () => this.#range()
+    const shown = () => this.#data
+    const isHalved = () => this.#isHalved()
     const axis = { font: font(), ticks: { show: false }, stroke: () => token('--ink-3') }
     return {
       width: this.#width,
@@ -166,15 +171,15 @@ export class Plot {
       padding: [8, this.#data.ends + 8, 0, 0],
       legend: { show: false },
       scales: {
-        x: { time: false, range: () => plot.#range() },
+        x: { time: false, range: () => range() },
         y: {
-          distr: log ? 3 : 1,
+          ...(log && logarithmic),
           range: (_, min, max) => {
-            const { reference, floor } = plot.#data
+            const { reference, floor } = shown()
             // The line of a plan is in the picture.
-            const top = reference === undefined ? max : Math.max((max as number | null) ?? 0, reference.value)
+            const top = reference === undefined ? max : Math.max(max, reference.value)
             if (log) return logRange(min, top)
-            return plot.#isHalved() ? [0, roundTop(top)] : linearRange(min, top, floor)
+            return isHalved() ? [0, roundTop(top)] : linearRange(min, top, floor)
           },
         },
       },
@@ -184,9 +189,8 @@ export class Plot {
           size: 22,
           gap: 4,
           grid: { show: false },
-          splits: (_, __, from, to) =>
-            (plot.#data.wholeX ? stepTicks : ticks)(from, to, plot.#data.mostXTicks),
-          values: (_, splits) => splits.map((x) => plot.#data.xText(x)),
+          splits: (_, __, from, to) => (shown().wholeX ? stepTicks : ticks)(from, to, shown().mostXTicks),
+          values: (_, splits) => splits.map((x) => shown().xText(x)),
         },
         {
           ...axis,
@@ -196,10 +200,10 @@ export class Plot {
           grid: { stroke: () => token('--line'), width: 1 },
           splits: (_, __, from, to) =>
             log
-              ? logTicks(from, to, plot.#data.mostYTicks)
-              : plot.#isHalved()
+              ? logTicks(from, to, shown().mostYTicks)
+              : isHalved()
                 ? [0, to / 2, to]
-                : ticks(from, to, plot.#data.mostYTicks),
+                : ticks(from, to, shown().mostYTicks),
           values: (_, splits) => tickTexts(splits),
         },
       ],
@@ -217,8 +221,8 @@ export class Plot {
         },
       },
       hooks: {
-        drawClear: [(u) => plot.#shade(u)],
-        draw: [(u) => plot.#marks(u)],
+        drawClear: [(u) => this.#shade(u)],
+        draw: [(u) => this.#marks(u)],
         setCursor: [
           (u) => {
             const { idx, left, top } = u.cursor

@@ -33,7 +33,8 @@ export async function readSet(
   on: (reading: Reading) => void,
   wait = 500,
 ): Promise<void> {
-  while (!signal.aborted) {
+  const isOver = () => signal.aborted
+  while (!isOver()) {
     try {
       const reply = await getJson<DataReply | DataProgress>(`/api/data/${encodeURIComponent(name)}`, {
         signal,
@@ -44,7 +45,7 @@ export async function readSet(
       }
       on({ data: null, progress: reply.reading, problem: null })
     } catch (error) {
-      if (signal.aborted) return
+      if (isOver()) return
       on({
         data: null,
         progress: null,

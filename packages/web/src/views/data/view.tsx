@@ -140,7 +140,7 @@ function Shown({ data }: { readonly data: DataReply }) {
         {isPhone.value ? (
           detail && (
             <Sheet
-              label={words.row(whole((row ?? 0) + 1))}
+              label={words.row(whole(row + 1))}
               onClose={() => {
                 setRow(null)
               }}

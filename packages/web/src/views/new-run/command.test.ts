@@ -3,13 +3,13 @@ import { commandParts, commandText, fileParts } from './command.js'
 
 const lines = [
   'npx ift train',
-  '--weights a',
-  '--train.epochs 2 --train.learningRate 3e-1',
-  '--maxLength 512',
+  '  --weights a',
+  '  --train.epochs 2 --train.learningRate 3e-1',
+  '  --maxLength 512',
 ]
 
 it('joins lines for a shell', () => {
-  expect(commandText(['npx ift train', '--weights a'])).toBe('npx ift train \\\n  --weights a')
+  expect(commandText(['npx ift train', '  --weights a'])).toBe('npx ift train \\\n  --weights a')
 })
 
 it('marks the values of wrong options, and nothing else', () => {

@@ -6,8 +6,8 @@ export interface CommandPart {
   readonly wrong: boolean
 }
 
-/** A command over several lines of a shell. */
-export const commandText = (lines: readonly string[]): string => lines.join(' \\\n  ')
+/** A command over several lines of a shell; the lines behind the first are indented by the server. */
+export const commandText = (lines: readonly string[]): string => lines.join(' \\\n')
 
 const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 

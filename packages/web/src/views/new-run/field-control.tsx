@@ -11,6 +11,7 @@ import { stepped } from '../../components/number-text.js'
 import { methodName } from '../runs/method.js'
 import { valueAt, withMethod } from './draft.js'
 import { faultOf } from './fault.js'
+import { labelOf } from './label.js'
 import { fieldText, readField } from './read-field.js'
 import { draft, methodOf, set, type } from './state.js'
 import { text } from './text.js'
@@ -27,7 +28,7 @@ export function FieldControl(props: ControlProps) {
   const { field, all, id, describedBy } = props
   const words = text()
   const { config, typed } = draft.value
-  const label = field.label[language.value]
+  const label = labelOf(field, language.value)
   const value = valueAt(config, field.path)
   if (field.path === 'peft.method') return <MethodControl {...props} />
   if (field.path === 'weights') return <WeightsControl {...props} />
@@ -44,7 +45,7 @@ export function FieldControl(props: ControlProps) {
       />
     )
   if (field.kind === 'choice') {
-    const current = String(value ?? field.default ?? '')
+    const current = fieldText(field, value ?? field.default)
     const options = [
       ...(field.default === null && !field.choices.includes('none')
         ? [{ value: '', text: words.absent }]
@@ -96,7 +97,7 @@ export function FieldControl(props: ControlProps) {
 }
 
 function MethodControl({ field, all, id }: ControlProps) {
-  const label = field.label[language.value]
+  const label = labelOf(field, language.value)
   const method = methodOf(draft.value.config)
   const options = all.methods.map(({ name, description }) => ({
     value: name,

@@ -5,6 +5,7 @@ import { Notice } from '../../components/notice.js'
 import { percent, whole } from '../../format/numbers.js'
 import { equal, valueAt } from './draft.js'
 import { faultOf } from './fault.js'
+import { labelOf } from './label.js'
 import { FieldControl } from './field-control.js'
 import { draft, methodOf, plan, set } from './state.js'
 import { fieldText } from './read-field.js'
@@ -92,7 +93,7 @@ function FormField({ field, all }: { readonly field: SchemaField; readonly all: 
     <div data-field={field.path} class={field.default === null ? 'new-run-no-default' : undefined}>
       <Field
         side
-        label={field.label[language.value]}
+        label={labelOf(field, language.value)}
         configKey={field.path}
         help={field.help[language.value]}
         error={faultOf(field.path)}

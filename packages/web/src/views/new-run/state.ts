@@ -159,19 +159,18 @@ export function askForPlan(config: Config): void {
 }
 
 async function make(config: Config, signal: AbortSignal): Promise<void> {
+  const isOver = () => signal.aborted
   try {
     const quick = await postJson<PlanReply>('/api/plan', { config, quick: true }, { signal })
-    if (signal.aborted) return
+    if (isOver()) return
     // The figures of before stay, fainter, until there are new ones.
     plan.value = { reply: { ...quick, plan: plan.value?.reply.plan ?? null }, isOld: true }
     planProblem.value = null
-    if (quick.faults.length > 0) {
-      return
-    }
+    if (quick.faults.length > 0) return
     const reply = await postJson<PlanReply>('/api/plan', { config }, { signal })
-    if (!signal.aborted) plan.value = { reply, isOld: false }
+    if (!isOver()) plan.value = { reply, isOld: false }
   } catch (error) {
-    if (signal.aborted) return
+    if (isOver()) return
     if (error instanceof ApiError && error.code === 'superseded') return
     planProblem.value = error instanceof ApiError ? error : new ApiError(0, null, String(error))
   }

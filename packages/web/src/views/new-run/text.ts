@@ -64,7 +64,7 @@ export const text = words({
             value: 'a value',
           }[expected.kind],
     unknownTitle: (count: number) =>
-      `${count} ${count === 1 ? 'option' : 'options'} of the opened config are not known`,
+      `${count} ${count === 1 ? 'option of the opened config is' : 'options of the opened config are'} not known`,
     rename: (name: string) => `Use ${name}`,
     drop: 'Leave out',
     notJson: (message: string) => `The file is no JSON: ${message}`,

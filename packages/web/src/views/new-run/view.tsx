@@ -17,6 +17,7 @@ import { TopBar } from '../../components/top-bar.js'
 import { CommandPanel } from './command-panel.js'
 import { renamed } from './draft.js'
 import { Form } from './form.js'
+import { labelOf } from './label.js'
 import { faultOf } from './fault.js'
 import { PlanFigures, PlanPanel } from './plan-panel.js'
 import {
@@ -80,11 +81,8 @@ export function NewRunView() {
   useKeys({ 'mod+Enter': { run: () => void start(), whileTyping: true } })
 
   const keep = () => {
-    const base =
-      name ||
-      String(config['weights'] ?? words.empty)
-        .split('/')
-        .at(-1)!
+    const { weights } = config
+    const base = name || (typeof weights === 'string' ? weights : words.empty).split('/').at(-1)!
     let free = base
     for (let i = 2; free in saved.value; i++) free = `${base}-${i}`
     saved.value = { ...saved.value, [free]: config }
@@ -102,9 +100,7 @@ export function NewRunView() {
               ref={file}
               type="file"
               accept=".json,application/json"
-              class="for-readers"
-              tabIndex={-1}
-              aria-label={words.open}
+              hidden
               onChange={(event) => {
                 const input = event.currentTarget
                 const [chosen] = input.files ?? []
@@ -181,7 +177,10 @@ function mendOf(): Mend[] {
     known.findIndex((field) => field.path === path || path.startsWith(`${field.path}.`))
   return [...paths]
     .sort((a, b) => place(a) - place(b))
-    .map((path) => ({ path, label: known[place(path)]?.label[language.value] ?? path }))
+    .map((path) => ({
+      path,
+      label: known[place(path)] === undefined ? path : labelOf(known[place(path)]!, language.value),
+    }))
 }
 
 function Shown({

@@ -1,10 +1,12 @@
+import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { postJson } from '../../api/client.js'
 import type { RunReply } from '../../api/types.js'
 import { pathOf } from '../../app/routes.js'
 import { isPhone } from '../../app/width.js'
-import { Button } from '../../components/button.js'
+import { Button, IconButton } from '../../components/button.js'
 import { ask } from '../../components/dialog.js'
+import { Sheet } from '../../components/sheet.js'
 import { text } from './text.js'
 
 /** After so long the second signal is offered. */
@@ -45,30 +47,58 @@ export function RunActions({
   )
   if (onlyResume) return resume || null
   const served = servedAs(run)
+  const others = (
+    <>
+      <Button
+        kind="quiet"
+        icon="open"
+        off={served === null && words.notServed}
+        href={pathOf('chat', null, { model: served ?? '' })}
+      >
+        {words.openInChat}
+      </Button>
+      {run.hasReport && (
+        <Button kind="quiet" icon="file" href={`${path}/report`}>
+          {words.report}
+        </Button>
+      )}
+      <Button kind="quiet" icon="sliders" {...(onConfig && { onClick: onConfig })}>
+        {words.config}
+      </Button>
+    </>
+  )
   return (
     <>
-      {!isPhone.value && (
-        <>
-          <Button
-            kind="quiet"
-            icon="open"
-            off={served === null && words.notServed}
-            href={pathOf('chat', null, { model: served ?? '' })}
-          >
-            {words.openInChat}
-          </Button>
-          {run.hasReport && (
-            <Button kind="quiet" href={`${path}/report`}>
-              {words.report}
-            </Button>
-          )}
-          <Button kind="quiet" {...(onConfig && { onClick: onConfig })}>
-            {words.config}
-          </Button>
-        </>
-      )}
+      {isPhone.value ? <PhoneMenu>{others}</PhoneMenu> : others}
       {run.process?.canStop === true && <StopButton run={run} act={act} />}
       {resume}
+    </>
+  )
+}
+
+/** What a phone has no room for beside the name of the run. */
+function PhoneMenu({ children }: { readonly children: ComponentChildren }) {
+  const words = text()
+  const [isOpen, setIsOpen] = useState(false)
+  const close = () => {
+    setIsOpen(false)
+  }
+  return (
+    <>
+      <IconButton
+        icon="more"
+        label={words.moreActions}
+        onClick={() => {
+          setIsOpen(true)
+        }}
+      />
+      {isOpen && (
+        <Sheet label={words.moreActions} onClose={close}>
+          <div class="run-menu" onClick={close}>
+            {children}
+          </div>
+        </Sheet>
+      )}
     </>
   )
 }

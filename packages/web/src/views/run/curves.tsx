@@ -219,12 +219,14 @@ export function Curves({
           ]}
         />
       </Small>
-      <Small title={words.memory} caption="GiB" newest={gibText(memory.at(-1) ?? null)} wide>
+      <Small title={words.memoryNow} caption="GiB" newest={gibText(memory.at(-1) ?? null)} wide>
         <Chart
           {...shared}
-          name={`${words.memory}, GiB`}
+          name={`${words.memoryNow}, GiB`}
           value={gibText}
-          lines={[{ key: 'memory', name: words.memory, points: { x, y: memory }, series: 1, look: 'area' }]}
+          lines={[
+            { key: 'memory', name: words.memoryNow, points: { x, y: memory }, series: 1, look: 'area' },
+          ]}
           reference={
             plan === null
               ? undefined

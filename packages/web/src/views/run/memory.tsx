@@ -50,7 +50,7 @@ export function MemoryPanel({ run, train }: { readonly run: RunReply; readonly t
         <thead class="for-readers">
           <tr>
             <th scope="col">{words.memory}</th>
-            <th scope="col" />
+            <th scope="col">{words.planBeside}</th>
             <th scope="col">{words.planned}</th>
             <th scope="col">{words.peak}</th>
           </tr>

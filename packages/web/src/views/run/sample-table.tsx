@@ -70,7 +70,7 @@ export function SampleTable({
         )
       }
     >
-      <div class="run-samples" tabIndex={0} role="region" aria-label={words.samples}>
+      <div class="run-samples" tabIndex={0} role="group" aria-label={words.samples}>
         <table>
           <thead>
             <tr>

@@ -64,6 +64,9 @@ export const text = words({
     clipTimes: (norm: string, times: string) => `clip at ${norm} · reached ${times} times`,
     noClip: 'not clipped',
     memory: 'Memory',
+    memoryNow: 'Memory in use',
+    planBeside: 'Plan beside measured',
+    moreActions: 'More actions',
     plan: (gib: string) => `plan ${gib} GiB`,
     noPlan: 'no plan',
     loss: 'Loss',
@@ -128,7 +131,8 @@ export const text = words({
     allRuns: 'All runs',
     reading: 'Reading the run',
     starting: 'Its process has started. The first step comes after model and data are read.',
-    announce: (step: string, all: string, left: string) => `Step ${step} of ${all}, ${left}`,
+    announce: (step: string, all: string, left: string) =>
+      [`Step ${step} of ${all}`, left].filter(Boolean).join(', '),
     states: {
       starting: 'Starting',
       training: 'Training',
@@ -207,6 +211,9 @@ export const text = words({
     clipTimes: (norm, times) => `裁剪于 ${norm} · 触及 ${times} 次`,
     noClip: '不裁剪',
     memory: '内存',
+    memoryNow: '使用中的内存',
+    planBeside: '计划与实测',
+    moreActions: '更多操作',
     plan: (gib) => `计划 ${gib} GiB`,
     noPlan: '没有计划',
     loss: '损失',
@@ -270,7 +277,7 @@ export const text = words({
     allRuns: '全部训练',
     reading: '正在读取训练',
     starting: '进程已启动。读完模型和数据后开始第一步。',
-    announce: (step, all, left) => `第 ${step} 步，共 ${all} 步，${left}`,
+    announce: (step, all, left) => [`第 ${step} 步，共 ${all} 步`, left].filter(Boolean).join('，'),
     states: {
       starting: '启动中',
       training: '训练中',

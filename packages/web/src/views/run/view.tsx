@@ -73,8 +73,6 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
   const group = useMemo(chartGroup, [])
   const [showsConfig, setShowsConfig] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
-  // The columns grow in place: this is what tells that they did.
-  void watched.version.value
   const train = watched.train.value
   const evaluation = watched.evaluation.value
   const isLive = run.state === 'training' || run.state === 'stopping' || run.state === 'starting'
@@ -284,7 +282,7 @@ function Announcer({
         : `${words.states[run.state]}. ${words.announce(
             whole(run.step),
             whole(total),
-            left === null ? words.estimating : words.left(duration(left)),
+            left === null ? '' : words.left(duration(left)),
           )}`,
     [tenth, run.state],
   )

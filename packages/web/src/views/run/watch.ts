@@ -27,7 +27,7 @@ export interface Watched {
   readonly heard: ReadonlySignal<number>
   readonly problem: ReadonlySignal<ApiError | null>
   readonly gone: ReadonlySignal<boolean>
-  tryNow(): void
+  readonly tryNow: () => void
   /** Reads what no event tells: config, plan, checkpoints, result. */
   refresh(): void
   close(): void

@@ -7,6 +7,7 @@ import { language } from '../../app/language.js'
 import { go, pathOf } from '../../app/routes.js'
 import { isPhone } from '../../app/width.js'
 import { Button, IconButton } from '../../components/button.js'
+import { mostSeries } from '../../components/chart/series.js'
 import { copyText } from '../../components/copy.js'
 import { ask } from '../../components/dialog.js'
 import { Empty } from '../../components/empty.js'
@@ -341,7 +342,7 @@ function columnsOf(comparable: boolean, onFailure: (message: string) => void): r
 function SelectBox({ run }: { readonly run: RunRow }) {
   const words = text()
   const series = selected.value.get(run.id)
-  const isFull = series === undefined && selected.value.size >= 6
+  const isFull = series === undefined && selected.value.size >= mostSeries
   return (
     <Checkbox
       bare
