@@ -118,7 +118,8 @@ try {
       },
       ...{
         peft: { method: 'lora', r: 8 },
-        train: { maxSteps: Number(values.steps), batchSize: 8, maxLength: 256, learningRate: 1e-3 },
+        train: { maxSteps: Number(values.steps), batchSize: 8, learningRate: 1e-3 },
+        maxLength: 256,
       },
     }),
     async (ift) => {

@@ -53,13 +53,13 @@ describe.each(Object.keys(subjects))('%s', (name) => {
 })
 
 describe('types', () => {
-  const tiny = { hidden_size: 256, intermediate_size: 512, num_attention_heads: 4, num_key_value_heads: 2 }
+  const tiny = { hidden_size: 256, intermediate_size: 256, num_attention_heads: 4, num_key_value_heads: 2 }
   const typesIn = async (path: string) =>
     new Map([...(await openGguf(path)).tensors].map(([name, { dtype }]) => [name, dtype]))
 
   test('every type is near to the model, the larger the nearer', async () => {
     const weights = join(dir, 'types')
-    await makeTinyModel(weights, 'llama', { ...tiny, head_dim: 64, num_hidden_layers: 8 })
+    await makeTinyModel(weights, 'llama', { ...tiny, head_dim: 64, num_hidden_layers: 2 })
     const kl = new Map<string, number>()
     for (const type of ['f16', 'bf16', 'q8_0', 'q6_k', 'q5_0', 'q4_k_m', 'q4_0']) {
       const { difference } = await exportTo(weights, `types-${type}.gguf`, type)
@@ -72,14 +72,11 @@ describe('types', () => {
     expect(kl.get('q4_k_m')!).toBeLessThan(kl.get('q4_0')!)
   })
 
-  test('a mixture has more bits for some, and vectors are f32', async () => {
+  test('what the logits come from has more bits, and vectors are f32', async () => {
     const types = await typesIn(join(dir, 'types-q4_k_m.gguf'))
     expect(types.get('output.weight')).toBe('Q6_K')
     expect(types.get('token_embd.weight')).toBe('Q4_K')
     expect(types.get('blk.0.attn_norm.weight')).toBe('F32')
-    const down = Array.from({ length: 8 }, (_, i) => types.get(`blk.${i}.ffn_down.weight`))
-    expect(down).toEqual(['Q6_K', 'Q4_K', 'Q4_K', 'Q6_K', 'Q4_K', 'Q4_K', 'Q6_K', 'Q6_K'])
-    expect(types.get('blk.1.attn_v.weight')).toBe('Q4_K')
   })
 
   test('blocks that do not fit into rows are replaced, by name', async () => {
