@@ -161,6 +161,10 @@ export const modelsPage = async (published, planner, errors) => {
   }
   return `# Models
 
+Which package runs a model, what it needs, and how close it is to its reference. How to load one: [real-models.md](real-models.md).
+
+## Sizes
+
 Every size whose published shape is in \`fixtures/published\`, one row each.
 
 * **parameters**: counted in the modules that \`config.json\` makes.

@@ -100,7 +100,7 @@ const answers = await answersOfModel()
 
 const ift = await Ift.load({
   cwd: fileURLToPath(new URL('../..', import.meta.url)),
-  config: { weights: file, device: 'cpu', dtype: 'f32' },
+  config: { weights: file, device: 'cpu', dtype: 'f32', quantize: 'none' },
 })
 const open = await ift.openModel()
 const generator = await ift.createGenerator(open)

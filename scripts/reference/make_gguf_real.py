@@ -4,7 +4,7 @@
     python scripts/reference/make_gguf_real.py ~/.cache/ift-real-models [NAME]
 
 Of some hard lines of fixtures/real-tokenizers: ids behind bos, and for every position the largest logit, its logarithm of the sum of
-exponentials, and the logits of twelve tokens; of all lines a digest of the ids. The reference of the ids is the tokenizer.json that the model
+exponentials, and the logits of twelve tokens, and the same by a forward pass in float64 (`exact`); of all lines a digest of the ids. The reference of the ids is the tokenizer.json that the model
 was published with where the cache has it, else the one that transformers makes from the file. Of chat templates, the texts of conversations.
 """
 
@@ -17,6 +17,7 @@ import torch
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
+from exact_forward import exact_logits
 from tiny_llama import FIXTURES, write_json
 
 MODELS = {
@@ -41,6 +42,14 @@ def conversations(lines: list[str]) -> list[list[dict]]:
     return made
 
 
+def seen(logits: torch.Tensor, picked: list[int]) -> dict:
+    return {
+        'logits': [[round(float(row[token]), 5) for token in picked] for row in logits],
+        'largest': [round(float(row.max()), 5) for row in logits],
+        'log_sum': [round(float(row.logsumexp(0)), 5) for row in logits],
+    }
+
+
 def main(cache: Path, name: str) -> None:
     file, published = MODELS[name]
     lines = json.loads((FIXTURES / 'real-tokenizers' / 'lines.json').read_text(encoding='utf-8'))
@@ -59,13 +68,8 @@ def main(cache: Path, name: str) -> None:
         with torch.no_grad():
             logits = model(torch.tensor([sequence])).logits[0].double()
         picked = [(7919 * i + 13 * line) % logits.shape[1] for i in range(TOKENS)]
-        rows.append({
-            'ids': sequence,
-            'picked': picked,
-            'logits': [[round(float(row[token]), 5) for token in picked] for row in logits],
-            'largest': [round(float(row.max()), 5) for row in logits],
-            'log_sum': [round(float(row.logsumexp(0)), 5) for row in logits],
-        })  # fmt: skip
+        exact = seen(exact_logits(model, sequence), picked)
+        rows.append({'ids': sequence, 'picked': picked, **seen(logits, picked), 'exact': exact})
     value = {'rows': rows, 'ids': [digest(' '.join(map(str, one))) for one in ids]}
     if made is not None:
         chats = conversations(lines[:160])
