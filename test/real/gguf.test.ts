@@ -103,7 +103,7 @@ describe.each(['smollm2-135m-instruct', ...larger])('%s', (name) => {
     'logits, ids and texts of the template are those of transformers',
     { timeout: minutes },
     () => {
-      const config: IftConfig = { weights: file!, device: 'cpu', threads: 2, dtype: 'f32' }
+      const config: IftConfig = { weights: file!, device: 'cpu', threads: 2, dtype: 'f32', quantize: 'none' }
       return session(config, async (ift) => {
         const start = performance.now()
         const { model, backend, tokenizer, template } = await ift.openModel()
