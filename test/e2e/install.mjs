@@ -1,10 +1,10 @@
 // Installations as users make them: with several package managers and versions of Node, without scripts, without optional
 // packages, one plugin alone. Packs every package of this checkout, which must be built, or takes the tarballs of a release.
 //
-//   npm run e2e:install -- [--tarballs release/tarballs] [--only NAME]… [--write] [--peft]
+//   npm run e2e:install -- [--tarballs release/tarballs] [--only NAME]… [--write] [--peft | --peft-in PYTHON]
 //
 // NAME is a case, or a plugin that is installed alone. --write puts the tables into docs/installation.md; --peft also measures
-// `pip install peft` (7 GB).
+// `pip install peft` (5 GB), --peft-in nothing but the size of one that is there.
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -36,6 +36,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     write: { type: 'boolean', default: false },
     peft: { type: 'boolean', default: false },
+    'peft-in': { type: 'string' },
   },
 })
 
@@ -238,17 +239,24 @@ function selective(registry) {
   }
 }
 
-function peft() {
+/** peft in a new environment; in that of a Python, its size alone. */
+function peft(python) {
   const folder = join(scratch, 'peft')
   const since = performance.now()
-  for (const [command, args] of [
-    ['python3', ['-m', 'venv', folder]],
-    [join(folder, 'bin', 'pip'), ['install', '-q', 'peft']],
-  ]) {
-    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  const output = (command, ...args) => {
+    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
     if (status !== 0) throw new Error(`${command} failed: ${stderr}`)
+    return stdout
   }
-  runs.push({ name: '`pip install peft`', time: seconds(since), size: megabytes(sizeOf(folder)), run: '' })
+  if (python === undefined) {
+    output('python3', '-m', 'venv', folder)
+    output(join(folder, 'bin', 'pip'), 'install', '-q', 'peft')
+  }
+  const time = python === undefined ? seconds(since) : ''
+  const script = join(root, 'test', 'e2e', 'peft_size.py')
+  const { version, packages, bytes } = JSON.parse(output(python ?? join(folder, 'bin', 'python'), script))
+  console.log(`peft ${version}: ${packages} packages`)
+  runs.push({ name: '`pip install peft`', time, size: megabytes(bytes), run: '' })
 }
 
 /** Measurements are kept, so that a part can be made again. */
@@ -319,26 +327,31 @@ if (unknown.length > 0)
     `no case and no plugin ${unknown.join(', ')}; there are ${[...Object.keys(cases), ...beside].join('; ')}`,
   )
 
-const folder = resolve(values.tarballs ?? join(scratch, 'tarballs'))
-if (values.tarballs === undefined) packPackages(folder, { built: builtHere() })
-const natives = addOns()
-const held = readdirSync(folder)
-  .filter((file) => file.endsWith('.tgz'))
-  .map((file) => manifestOf(join(folder, file)).name)
-for (const addOn of natives)
-  console.log(
-    `${addOn.package}: ${held.filter((name) => name.startsWith(`${addOn.package}-`)).length} of ${addOn.platforms.length} platforms`,
-  )
-const registry = await startRegistry(folder)
-for (const [name, work] of Object.entries(cases)) {
-  const isNamed = values.only?.includes(name) || (work === selective && named.length > 0)
-  if (values.only !== undefined && !isNamed) continue
-  console.log(`— ${name}`)
-  const manager = work(registry.address)
-  if (manager) installAndRun(name, registry.address, manager)
+/** Every case that is wanted, from a registry with the packages. */
+async function install() {
+  const folder = resolve(values.tarballs ?? join(scratch, 'tarballs'))
+  if (values.tarballs === undefined) packPackages(folder, { built: builtHere() })
+  const held = readdirSync(folder)
+    .filter((file) => file.endsWith('.tgz'))
+    .map((file) => manifestOf(join(folder, file)).name)
+  for (const addOn of addOns())
+    console.log(
+      `${addOn.package}: ${held.filter((name) => name.startsWith(`${addOn.package}-`)).length} of ${addOn.platforms.length} platforms`,
+    )
+  const registry = await startRegistry(folder)
+  for (const [name, work] of Object.entries(cases)) {
+    const isNamed = values.only?.includes(name) || (work === selective && named.length > 0)
+    if (values.only !== undefined && !isNamed) continue
+    console.log(`— ${name}`)
+    const manager = work(registry.address)
+    if (manager) installAndRun(name, registry.address, manager)
+  }
+  registry.stop()
 }
-if (values.peft) peft()
-registry.stop()
+
+// The size of an environment is no installation.
+if (values['peft-in'] === undefined) await install()
+if (values.peft || values['peft-in'] !== undefined) peft(values['peft-in'])
 const measured = merged()
 const text = tables(measured)
 console.log(text)

