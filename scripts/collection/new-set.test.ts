@@ -50,6 +50,7 @@ beforeAll(() => {
     'package.json',
     'vitest.config.ts',
     'scripts/workspace.mjs',
+    'scripts/vitest-order.mjs',
     'scripts/datasets.mjs',
     'scripts/catalogue.mjs',
   )

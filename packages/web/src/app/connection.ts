@@ -1,4 +1,4 @@
-import { computed, effect, signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
 import { ApiError, getJson } from '../api/client.js'
 import type { MachineReply } from '../api/types.js'
 
@@ -70,14 +70,4 @@ export function watchConnection(): void {
     if (document.visibilityState === 'visible' && connection.value !== 'connected') tryNow()
   })
   addEventListener('online', tryNow)
-}
-
-/** Runs something each time that the connection comes back. */
-export function onReturn(run: () => void): () => void {
-  let was = connection.peek()
-  return effect(() => {
-    const is = connection.value
-    if (is === 'connected' && was !== 'connected') run()
-    was = is
-  })
 }

@@ -4,11 +4,11 @@ import type { PageRoutes } from './parts.js'
 /** `/api/data`, and what lies below it. */
 export const dataRoutes: PageRoutes = (app, { data }) => {
   app.get('/api/data', async (context) => context.json({ sets: await data.list() }))
-  app.get('/api/data/:name', async (context) => {
+  app.get('/api/data/:name', (context) => {
     const state = data.view(context.req.param('name')).state()
     return context.json(state, 'reading' in state ? 202 : 200)
   })
-  app.get('/api/data/:name/rows', async (context) => {
+  app.get('/api/data/:name/rows', (context) => {
     const { req } = context
     const view = data.view(req.param('name'))
     const size = Math.max(1, numberOf('size', req.query('size'), 50, 200))
