@@ -205,8 +205,9 @@ A GGUF file is read where llama.cpp has an architecture for the family, with its
 
 ChatGLM-6B, MOSS, CodeGen and GPT-J have none that llama.cpp runs: use their safetensors or \`.bin\`.
 
-Types: F32, F16, BF16, F64; Q4_0, Q4_1, Q5_0, Q5_1, Q8_0; Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K; IQ4_NL, IQ4_XS, as values in the type of the run
-(\`dtype\`), bit for bit those of ggml before they are rounded to it. IQ3 and smaller, TQ, MXFP4 and NVFP4 are refused by name: take a Q4_K_M, Q8_0, F16
+Types: F32, F16, BF16, F64; Q4_0, Q4_1, Q5_0, Q5_1, Q8_0; Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K; IQ4_NL, IQ4_XS. Their values are bit for bit those of ggml. On a CPU,
+matrices of Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K and IQ4_NL stay in their blocks ([real models](real-models.md#blocks-as-they-lie)); others, and
+all on a GPU, are written out in the type of the run (\`dtype\`). IQ3 and smaller, TQ, MXFP4 and NVFP4 are refused by name: take a Q4_K_M, Q8_0, F16
 or BF16 file of the model.
 
 ## Recipes

@@ -67,7 +67,8 @@ test('tools are in the prompt as in training', () => {
   cpSync(join(root, 'fixtures/cases/06-end-of-turn-runs-on/model'), folder.path('model'), { recursive: true })
   const path = folder.path('model', 'tokenizer_config.json')
   const settings = JSON.parse(readFileSync(path, 'utf8')) as { chat_template: string }
-  settings.chat_template = `{% if tools %}{{ tools | tojson }}{% endif %}${settings.chat_template}`
+  // At the end, where a model without training looks.
+  settings.chat_template = `${settings.chat_template}{% if tools %}{{ tools | tojson }}{% endif %}`
   writeFileSync(path, JSON.stringify(settings))
   const messages = [{ role: 'user', content: 'What is the weather?' }]
   const tools = [{ type: 'function', function: { name: 'weather', parameters: {} } }]
