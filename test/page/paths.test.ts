@@ -1,4 +1,5 @@
 // The page's paths of data and of new runs, over HTTP, by a server as a user starts it.
+import { connect } from 'node:net'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type {
@@ -210,5 +211,16 @@ test('train --ui: the page is a process of its own, which ends when the run has 
   expect(code).toBe(0)
   const after = (await (await ask()).json()) as { state: string }
   expect(after.state).toBe('done')
-  await vi.waitFor(() => expect(ask()).rejects.toThrow(), { timeout: 40_000, interval: 500 })
+  // A connection without a request is nobody who watches.
+  const isReached = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(Number(new URL(url!).port), '127.0.0.1', () => {
+        socket.destroy()
+        resolve(true)
+      })
+      socket.on('error', () => {
+        resolve(false)
+      })
+    })
+  await vi.waitFor(async () => expect(await isReached()).toBe(false), { timeout: 40_000, interval: 500 })
 }, 120_000)
