@@ -69,7 +69,7 @@ export class Planner {
       readonly signal: AbortSignal
     },
   ): Promise<PlanReply> {
-    const faults = await faultsOf(ift, config)
+    const faults = [...(await faultsOf(ift, config)), ...missing(config)]
     const command = commandOf(config)
     const none = { faults, plan: null, problem: null, command }
     if (quick || faults.length > 0) return none
@@ -149,6 +149,22 @@ export class Planner {
   }
 }
 
+/** What no run can do without, and the schema cannot ask for: an adapter names its model, and other verbs need no data. */
+function missing(config: Fields): readonly Fault[] {
+  const isNamed = config['weights'] !== undefined || config['adapter'] !== undefined
+  const hasData =
+    !Array.isArray(config['data'] ?? []) || (config['data'] as readonly unknown[] | undefined)?.length
+  const found = 'found none'
+  return [
+    ...(isNamed
+      ? []
+      : [{ path: 'weights', message: `expected a folder, a file or a hub id, ${found}`, nearest: null }]),
+    ...(hasData
+      ? []
+      : [{ path: 'data', message: `expected a file or the name of a data set, ${found}`, nearest: null }]),
+  ]
+}
+
 function parsed(printed: string): Fields | null {
   try {
     const value = JSON.parse(printed) as unknown
@@ -162,9 +178,10 @@ function parsed(printed: string): Fields | null {
 function problemOf(said: string): RunError {
   const lines = said.trim().split('\n')
   const at = lines.findLastIndex((line) => /^(error|✗)/i.test(line.trim()))
-  const message = lines.slice(Math.max(0, at)).join('\n').trim()
+  const shown = lines.slice(Math.max(0, at)).join('\n').trim()
+  const message = shown.replace(/^(?:error|✗)\s+/i, '').replace(/\s*^IFT_[A-Z_]+$/m, '')
   return {
-    code: /\b(IFT_[A-Z_]+)\b/.exec(message)?.[1] ?? null,
+    code: /\b(IFT_[A-Z_]+)\b/.exec(shown)?.[1] ?? null,
     message: message || 'The plan could not be made.',
     hint: null,
   }

@@ -15,10 +15,12 @@ export function useLayer<T extends HTMLElement>(
   const layer = useRef<T>(null)
   const newest = useRef(onClose)
   newest.current = onClose
+  // When it is opened: what is in it may take the focus before its own effect.
+  const opener = useRef(document.activeElement)
   useEffect(() => {
-    const before = document.activeElement
+    const before = opener.current
     const own = layer.current!
-    if (!still && !own.contains(before))
+    if (!still && !own.contains(document.activeElement))
       (own.querySelector<HTMLElement>('[data-first]') ?? own).focus({ preventScroll: true })
     const onKeyDown = (event: KeyboardEvent) => {
       // A click may have left nothing focused; of several layers the one that was opened last closes.

@@ -1,6 +1,6 @@
 import './picker.css'
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { words } from '../app/language.js'
 import { Icon } from './icon.js'
 
@@ -47,7 +47,8 @@ export function Picker({ label, items, current = null, search, placeholder, onPi
   useEffect(() => {
     list.current?.querySelector('[data-active]')?.scrollIntoView({ block: 'nearest' })
   }, [active?.key])
-  useEffect(() => {
+  // Before the first keys behind a click.
+  useLayoutEffect(() => {
     if (!search) list.current?.focus()
   }, [])
   const onKeyDown = (event: KeyboardEvent) => {

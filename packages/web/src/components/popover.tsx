@@ -80,7 +80,8 @@ function Floating({ anchor, label, onClose, fit, right, still = false, children 
       style={{
         ...(where
           ? { left: `${where.left}px`, top: `${where.top}px`, maxHeight: `${where.room}px` }
-          : { left: '0', top: '0', visibility: 'hidden' }),
+          : // Not hidden: what is in it takes the focus before it has its place.
+            { left: '0', top: '0', opacity: 0 }),
         ...(fit && { minWidth: `${anchor.getBoundingClientRect().width}px` }),
       }}
     >

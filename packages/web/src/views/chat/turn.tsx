@@ -135,7 +135,10 @@ export function factsOf({ usage, count, seconds, first, seed, end }: Answer, isW
   const writing = seconds !== null && first !== null ? seconds - first : 0
   return [
     text().tokens(tokens.toLocaleString('en')),
-    tokens > 1 && writing > 0 && text().rate(((tokens - 1) / writing).toFixed(1)),
+    // Tokens that came at once had waited behind others: the time of the whole answer is theirs.
+    tokens > 1 &&
+      writing > 0 &&
+      text().rate((writing < 0.02 ? tokens / seconds! : (tokens - 1) / writing).toFixed(1)),
     isWhole && first !== null && text().firstAfter(first.toFixed(2)),
     isWhole && end !== 'writing' && text().withSeed(seed),
     text().ends[end],

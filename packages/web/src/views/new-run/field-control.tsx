@@ -46,13 +46,13 @@ export function FieldControl(props: ControlProps) {
     )
   if (field.kind === 'choice') {
     const current = fieldText(field, value ?? field.default)
+    /** The choice that an absent value is. */
+    const whenAbsent = ['auto', 'none'].find((choice) => field.choices.includes(choice)) ?? ''
     const options = [
-      ...(field.default === null && !field.choices.includes('none')
-        ? [{ value: '', text: words.absent }]
-        : []),
+      ...(field.default === null && whenAbsent === '' ? [{ value: '', text: words.absent }] : []),
       ...field.choices.map((choice) => ({ value: choice, text: choice })),
     ]
-    const chosen = current === '' && field.choices.includes('none') ? 'none' : current
+    const chosen = current === '' ? whenAbsent : current
     const choose = (next: string) => {
       set(field.path, next === '' || next === field.default ? undefined : next)
     }
