@@ -22,6 +22,7 @@ use super::gguf::Kind;
 use super::{BLOCK, Matrix};
 use crate::element::Element;
 use crate::gemm::store::{Output, store};
+#[cfg(target_arch = "x86_64")]
 use crate::isa::Isa;
 use crate::pool::scratch;
 use crate::queue::Context;

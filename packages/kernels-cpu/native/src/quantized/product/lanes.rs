@@ -1,6 +1,5 @@
 //! Rows of weights side by side in the lanes of registers, for each instruction set.
 
-use crate::element::f32_to_bf16;
 use crate::isa::mul_add;
 use crate::quantized::gguf::half;
 
@@ -124,16 +123,6 @@ pub trait Lanes: Copy + Sync {
 /// What codes of four bits stand for.
 pub trait Levels {
     const LEVELS: [f32; 16];
-    /// Twice the levels in bf16: in a look-up of words the fifth bit of an index is part of another code.
-    const ROUNDED: [u16; 32] = {
-        let mut rounded = [0; 32];
-        let mut i = 0;
-        while i < 32 {
-            rounded[i] = f32_to_bf16(Self::LEVELS[i % 16]);
-            i += 1;
-        }
-        rounded
-    };
 }
 
 /// Where each of eight codes of four bits lies.

@@ -9,6 +9,7 @@ use std::arch::x86_64::*;
 use std::mem::transmute;
 
 use super::lanes::{By, Lanes, Levels, SHIFTS};
+use crate::element::f32_to_bf16;
 use crate::gemm::transpose::transpose_8;
 use crate::quantized::decode::look_up;
 
@@ -226,6 +227,22 @@ impl Lanes for Avx512 {
         }
     }
 }
+
+/// What codes of four bits stand for, rounded.
+trait Rounded: Levels {
+    /// Twice the levels in bf16: in a look-up of words the fifth bit of an index is part of another code.
+    const ROUNDED: [u16; 32] = {
+        let mut rounded = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            rounded[i] = f32_to_bf16(Self::LEVELS[i % 16]);
+            i += 1;
+        }
+        rounded
+    };
+}
+
+impl<T: Levels> Rounded for T {}
 
 impl Lanes for Avx512Bf16 {
     const PAIRS: bool = true;
