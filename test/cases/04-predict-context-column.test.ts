@@ -8,7 +8,7 @@ afterAll(() => {
 })
 
 function answers(file: string): string[] {
-  const flags = ['--weights', quickstartModel, '--template', 'alpaca', '--generate.maxNewTokens', '12']
+  const flags = ['--weights', quickstartModel, '--template', 'alpaca', '--generate.maxNewTokens', '40']
   folder.output('predict', ...flags, '--overwrite', '--input', file, '-o', `${file}.out`)
   return (folder.lines(`${file}.out`) as { generate: string }[]).map(({ generate }) => generate)
 }

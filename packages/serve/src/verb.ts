@@ -138,7 +138,9 @@ export const serve = verb({
     return Ift.using(session, async (ift) => {
       const { name, maxTokens, maxSequences, cache, maxQueue, strict, logPrompts, alpacaCot } = own
       const { maxAdapters, adapterMemory } = own
-      const withoutModel = noModel || ift.config.weights === undefined
+      // An adapter names its base.
+      const { weights, adapter } = ift.config
+      const withoutModel = noModel || (weights === undefined && adapter === undefined)
       const token = keptToken()
       const server = createServer(ift, {
         withoutModel,
