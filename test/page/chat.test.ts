@@ -372,7 +372,7 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
     await page.keyboard.press('Escape')
     await page.getByRole('radio', { name: 'Words' }).click()
     await page.setViewportSize({ width: 390, height: 844 })
-    expect(await a.count()).toBe(0)
+    await expect.poll(() => a.count()).toBe(0)
     await page.getByRole('radio', { name: 'A', exact: true }).click()
     expect(await a.locator('mark.only-a').count()).toBeGreaterThan(0)
     await page.setViewportSize({ width: 1400, height: 900 })
