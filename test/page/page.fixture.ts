@@ -141,7 +141,7 @@ export async function servePage({ flags = [], prepare }: ServeSetup = {}): Promi
   writeFileSync(
     folder.path('ift.config.json'),
     JSON.stringify({
-      ...{ weights: quickstartModel, template: 'alpaca', device: 'cpu', dtype: 'f32', threads: 2 },
+      ...{ weights: quickstartModel, template: 'alpaca', device: 'cpu', dtype: 'f32', threads: 1 },
       ...{ data: ['rows.jsonl'], maxLength: 160, validation: { size: 4 } },
       train: { batchSize: 4, microBatchTokens: 320, learningRate: 1e-3, maxSteps: 20 },
     }),
