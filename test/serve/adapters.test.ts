@@ -138,7 +138,7 @@ describe('a folder of adapters', () => {
   test('one that is used is taken off when its answers have ended; until then it is no model for others', async () => {
     await serving(['a', 'b'], { adapters: folder }, async ({ ask, models, load, unload, server }) => {
       let isOver = false
-      const answer = ask('a', { max_tokens: 120, ignore_eos: true }).then((text) => {
+      const answer = ask('a', { max_tokens: 2000, ignore_eos: true }).then((text) => {
         isOver = true
         return text
       })
