@@ -35,10 +35,11 @@ const run = (
   out: string,
   config: Record<string, unknown>,
   options: Record<string, unknown> = {},
+  overwrite = false,
 ): Promise<ExportResult> =>
   exportModel(
     { cwd: dir, config: { device: 'cpu', threads: 1, ...config }, plugins },
-    { format, out, options },
+    { format, out, overwrite, options },
     (note) => notes.push(note),
   )
 
@@ -169,7 +170,7 @@ test('hf: shards of a size, the template as transformers applies it, the adapter
   await expect(run('hf', 'hf2', { weights: at('llama') }, { maxShardSize: '0GB' })).rejects.toMatchObject({
     code: 'IFT_USAGE',
   })
-  await expect(run('hf', 'llama', { weights: at('llama') })).rejects.toMatchObject({
+  await expect(run('hf', 'llama', { weights: at('llama') }, {}, true)).rejects.toMatchObject({
     code: 'IFT_FOLDER_IN_USE',
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -21,10 +21,16 @@ afterAll(() => {
   rmSync(dir, { recursive: true })
 })
 
-const exportTo = (weights: string, out: string, type: string, further: Record<string, unknown> = {}) =>
+const exportTo = (
+  weights: string,
+  out: string,
+  type: string,
+  further: Record<string, unknown> = {},
+  overwrite = false,
+) =>
   exportModel(
     { cwd: dir, config: { weights, device: 'cpu', threads: 1, ...further }, plugins },
-    { format: 'gguf', out, options: { type } },
+    { format: 'gguf', out, overwrite, options: { type } },
   )
 
 describe.each(Object.keys(subjects))('%s', (name) => {
@@ -127,7 +133,15 @@ describe('what no file can hold is refused with the way out', () => {
 
 test('an input is never written over', async () => {
   const weights = join(dir, 'llama.gguf')
-  await expect(exportTo(weights, 'llama.gguf', 'q8_0')).rejects.toMatchObject({ code: 'IFT_FOLDER_IN_USE' })
+  const written = readFileSync(weights)
+  await expect(exportTo(weights, 'llama.gguf', 'q8_0')).rejects.toMatchObject({
+    code: 'IFT_USAGE',
+    message: `${weights} is there already, and is not replaced.`,
+  })
+  await expect(exportTo(weights, 'llama.gguf', 'q8_0', {}, true)).rejects.toMatchObject({
+    code: 'IFT_FOLDER_IN_USE',
+  })
+  expect(readFileSync(weights).equals(written)).toBe(true)
   await expect(exportTo(weights, 'llama.safetensors', 'q8_0')).rejects.toMatchObject({ code: 'IFT_USAGE' })
   await expect(exportTo(weights, 'other.gguf', 'q3_x')).rejects.toMatchObject({ code: 'IFT_USAGE' })
 })

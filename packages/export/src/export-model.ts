@@ -13,6 +13,7 @@ import {
   type LoadOptions,
   type OpenModel,
 } from '@ift/core'
+import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { compareLogits, type Difference } from './compare.js'
 
@@ -153,7 +154,20 @@ export interface ExportRequest {
   readonly format: string
   /** A file or a folder, as the format has it. */
   readonly out: string
+  /** Whether what stands there may be replaced. */
+  readonly overwrite?: boolean
   readonly options?: ExportOptions
+}
+
+/** Refuses a file, and a folder that holds any. */
+async function refuseExisting(path: string): Promise<void> {
+  const held = await readdir(path).catch((error: unknown) => (error as NodeJS.ErrnoException).code)
+  if (held === 'ENOENT' || (Array.isArray(held) && held.length === 0)) return
+  throw new IftError(
+    'IFT_USAGE',
+    `${path} is there already, and is not replaced.`,
+    'Replace it with --overwrite, or name another place.',
+  )
 }
 
 /** What was exported, and how it reads back. */
@@ -167,7 +181,7 @@ export interface ExportResult extends Exported {
 /** Exports the model of a config, closes it, and reads back what was written. */
 export async function exportModel(
   session: LoadOptions,
-  { format, out, options = {} }: ExportRequest,
+  { format, out, overwrite = false, options = {} }: ExportRequest,
   note: (text: string) => void = () => undefined,
 ): Promise<ExportResult> {
   // Sums of an adapter and its base are rounded when they are written, and not before.
@@ -175,6 +189,7 @@ export async function exportModel(
   const { done, probe, from } = await Ift.using(request, async (ift) => {
     const definition = await ift.export(format)
     const path = localPath(ift.rootDir, out)
+    if (!overwrite) await refuseExisting(path)
     await refuseUnwritable(dirname(path))
     const source = new ExportSource(ift, options)
     const done = await definition.run(source.context(path, note))

@@ -41,6 +41,7 @@ export const exportVerb = verb({
       value: 'name',
       description: "gguf: llama.cpp's name for how the tokenizer splits text",
     },
+    overwrite: { type: 'boolean', description: 'replace what is there' },
     verify: {
       type: 'boolean',
       description: 'run llama.cpp (npm i -D node-llama-cpp) on what was written and compare its answer',
@@ -51,7 +52,8 @@ export const exportVerb = verb({
       terminal.note(text)
     }
     const { format, out } = operands
-    const result = await exportModel(session, { format, out, options }, note)
+    const { overwrite } = options
+    const result = await exportModel(session, { format, out, overwrite, options }, note)
     const verified = !options.verify || (await verifyWithLlama(result, note))
     if (result.next !== undefined) note(result.next)
     return (result.difference?.fits ?? true) && verified ? 0 : 1
