@@ -22,20 +22,9 @@ import {
 import { Encoder } from './encoder.js'
 import { messageOf } from './errors.js'
 import { fingerprintOf } from './fingerprint.js'
-import { ggufKeysOf } from './gguf-keys.js'
-import type { Piece } from './sentencepiece/model.js'
-import type { TokenizerJson } from './tokenizer-json.js'
+import { ggufKeysOf, type GgufTokens } from './gguf-keys.js'
 
-export interface BoundTokenizerOptions {
-  readonly json: TokenizerJson
-  readonly file: string
-  readonly vocabulary: readonly (string | undefined)[]
-  readonly pieces?: (() => readonly Piece[]) | undefined
-  readonly bosId: number | null
-  readonly eosId: number | null
-  readonly addBos: boolean
-  readonly addEos: boolean
-  readonly frame?: PromptFrame | undefined
+export interface BoundTokenizerOptions extends Omit<GgufTokens, 'named'> {
   readonly named?: ReadonlyMap<string, string | readonly string[]>
   readonly chatTemplate: string | null
   /** tokenizer_config.json, for when the files below have none that goes with tokenizer.json. */

@@ -1,5 +1,5 @@
 /**
- * What `/api/*` of a server answers and is asked, as JSON. Bytes are bytes, times are seconds, moments are ISO 8601 in UTC, losses are nats
+ * What `/api/*` of a server answers and is asked, as JSON: over 400 lines, because the page takes its types from this file alone. Bytes are bytes, times are seconds, moments are ISO 8601 in UTC, losses are nats
  * per trained token. What is not known is null, never absent and never 0. Errors have the body `ApiProblem`.
  *
  * Every path but `POST /api/session` needs the token: the cookie of `POST /api/session`, or `Authorization: Bearer TOKEN`. POST and DELETE

@@ -1,6 +1,7 @@
 //! Weights in the blocks of a GGUF file, as they lie there: rows of whole blocks, each with scales of its own. `checkpoint/blocks/` of
 //! `@ift/core` gives the layouts. A value is a whole number times a scale, exact in f32, plus or minus one number more, which rounds:
-//! the values are those of ggml bit for bit, with fused operations and without.
+//! the values are those of ggml bit for bit, with fused operations and without. Over 400 lines: one table for each
+//! layout, read best beside each other.
 
 use std::marker::PhantomData;
 use std::ops::Range;
