@@ -92,6 +92,7 @@ describe.skipIf(browserPath === null)('in a browser', () => {
     expect(stopped.step).toBeLessThan(20)
     expect(stopped).toMatchObject({ canResume: true, result: { reason: 'interrupted' }, error: null })
     expect(stopped.checkpoints.map(({ step }) => step)).toContain(stopped.step)
+    expect(stopped.checkpoints.every(({ bytes }) => bytes! > 1000)).toBe(true)
     expect((await ask('/api/runs/twenty/resume', 'POST', {})).status).toBe(202)
     await until(async () => {
       expect((await run('twenty')).state).toBe('done')

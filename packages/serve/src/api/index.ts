@@ -15,6 +15,7 @@ import { RunFollower } from './run-events.js'
 import { RunFolders } from './run-folders.js'
 import { RunProcesses, type Program } from './run-processes.js'
 import { RunReader } from './run-reader.js'
+import { servedAdapters } from './served-adapters.js'
 
 export type { Program } from './run-processes.js'
 
@@ -53,7 +54,11 @@ export function pageApi(
 ): PageApi {
   const folders = new RunFolders(ift.rootDir, rootsOf(ift.rootDir, runs))
   const processes = new RunProcesses(program)
-  const reader = new RunReader(folders, processes)
+  const reader = new RunReader(
+    folders,
+    processes,
+    servedAdapters(ift, () => given.model()?.serving ?? null),
+  )
   const follower = new RunFollower(reader, { instance: given.instance, version })
   const data = new DataViews(ift, folders)
   const closing = new AbortController()

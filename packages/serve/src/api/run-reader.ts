@@ -21,6 +21,7 @@ import type { RunFolders, RunPlace } from './run-folders.js'
 import type { RunProcesses } from './run-processes.js'
 import { RunProgress } from './run-progress.js'
 import type { RunCheckpoint, RunError, RunReply, RunRow, RunState } from './types.js'
+import type { ServedAs } from './served-adapters.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -52,11 +53,13 @@ const emptyRow = {
 export class RunReader {
   readonly #folders: RunFolders
   readonly #processes: RunProcesses
+  readonly #servedAs: ServedAs
   readonly #kept = new Map<string, Kept>()
 
-  constructor(folders: RunFolders, processes: RunProcesses) {
+  constructor(folders: RunFolders, processes: RunProcesses, servedAs: ServedAs) {
     this.#folders = folders
     this.#processes = processes
+    this.#servedAs = servedAs
   }
 
   /** Rows of all runs, newest first. */
@@ -208,6 +211,7 @@ export class RunReader {
     const best = result?.bestEval?.step ?? progress.bestEval?.step
     const output = ['adapter', 'model'].map((name) => join(dir, name)).find((path) => existsSync(path))
     const known = written ?? config
+    const checkpoints = steps.map((step) => this.#checkpoint(dir, step, best))
     return {
       ...row,
       config,
@@ -219,9 +223,12 @@ export class RunReader {
         memory: progress.memory,
         tokens: progress.isBegun ? progress.tokens : null,
         trainedTokens: progress.isBegun ? progress.trainedTokens : null,
-        clipped: null,
       },
-      checkpoints: steps.map((step) => this.#checkpoint(dir, step, best)),
+      checkpoints,
+      model:
+        (output === undefined ? null : this.#servedAs(output)) ??
+        checkpoints.findLast(({ model }) => model !== null)?.model ??
+        null,
       output: documents === null || output === undefined ? null : this.#folders.show(output),
       result: row.process === null ? result : null,
       ift: text(manifest?.['ift']),
@@ -248,12 +255,20 @@ export class RunReader {
     return {
       step,
       written: statSync(path, { throwIfNoEntry: false })?.mtime.toISOString() ?? '',
-      bytes: null,
+      bytes: bytesOf(path),
       best: step === best,
-      model: null,
+      model: this.#servedAs(join(path, 'adapter')),
     }
   }
 }
+
+/** Bytes of the files of a checkpoint, which are few; null while it is taken away. */
+const bytesOf = (path: string): number | null =>
+  orNull(() =>
+    readdirSync(path, { recursive: true, encoding: 'utf8' })
+      .map((name) => statSync(join(path, name)))
+      .reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0),
+  )
 
 /** Steps of whole checkpoints, oldest first: the list of hashes is written last. */
 function checkpointSteps(dir: string): number[] {

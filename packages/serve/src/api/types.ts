@@ -217,11 +217,12 @@ export interface RunReply extends RunRow {
     readonly memory: number | null
     readonly tokens: number | null
     readonly trainedTokens: number | null
-    readonly clipped: number | null
   }
   readonly checkpoints: readonly RunCheckpoint[]
   /** Result on disk: folder of the adapter or model, relative as `folder`; null while there is none. */
   readonly output: string | null
+  /** The name by which `/v1` answers with its newest adapter that is served: the result, else a checkpoint. Null where it does not. */
+  readonly model: string | null
   /** How it ended; null while it trains, and for a killed one. */
   readonly result: RunResult | null
   /** Facts of the manifest. */

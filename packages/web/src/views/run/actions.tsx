@@ -12,10 +12,6 @@ import { text } from './text.js'
 /** After so long the second signal is offered. */
 const patience = 10_000
 
-/** Name by which `/v1` answers with the newest state of a run; null when it does not. */
-export const servedAs = (run: RunReply): string | null =>
-  [...run.checkpoints].reverse().find(({ model }) => model !== null)?.model ?? null
-
 /** What can be done with a run: open it in Chat, see its config, stop it, go on with it. */
 export function RunActions({
   run,
@@ -46,7 +42,7 @@ export function RunActions({
     </Button>
   )
   if (onlyResume) return resume || null
-  const served = servedAs(run)
+  const served = run.model
   const others = (
     <>
       <Button

@@ -9,7 +9,7 @@ const run = {
   tokensPerSecond: 511,
   config: { train: { clipNorm: 1 } },
   plan: { logEvery: 1 },
-  measured: { peakMemory: 5, memory: 4, tokens: 900, trainedTokens: 90, clipped: null },
+  measured: { peakMemory: 5, memory: 4, tokens: 900, trainedTokens: 90 },
 } as unknown as RunReply
 
 const train = new MetricColumns({

@@ -167,7 +167,7 @@ export function RunsView() {
           <>
             <SelectionBar
               chosen={chosen}
-              served={chosen.map((run) => read.get(run.id)?.detail.checkpoints.at(-1)?.model ?? null)}
+              served={chosen.map((run) => read.get(run.id)?.detail.model ?? null)}
             />
             {otherValidation(chosen) && <Notice kind="caution">{words.caution}</Notice>}
             <div class="runs-compare">
