@@ -15,7 +15,7 @@ if (folder === undefined) {
   const options = ['--platform', '--release', '--no-js']
   const { status, error } = spawnSync(
     'napi',
-    ['build', ...options, '--manifest-path', 'native/Cargo.toml', '--output-dir', '.'],
+    ['build', ...options, '--manifest-path', 'native/Cargo.toml', '--output-dir', '.', '--', '--workspace'],
     { stdio: 'inherit', shell: process.platform === 'win32' },
   )
   if (error) throw error
