@@ -92,9 +92,13 @@ test.each<{ dtype: FloatDType; quantize?: 'nf4' | 'int8' }>([
       let preemptions = 0
       for (let seed = 1; seed <= schedules; seed++) {
         const next = numbers(seed)
-        // Of fewer pages some requests would be refused.
-        const limits = { tokensPerStep: 16 * 2 ** next(5), maxSequences: 4 + next(29) }
-        const decoder = new Decoder(backend, model, null, shape, dtype, set, { maxPages: 15 + next(50) })
+        // Of fewer pages some requests would be refused; every third schedule has no more.
+        const maxPages = 15 + (seed % 3 === 0 ? 0 : next(50))
+        const limits = {
+          ...{ tokensPerStep: 16 * 2 ** next(5), maxSequences: 4 + next(29) },
+          promptTokensPerStep: 16 * 2 ** next(5),
+        }
+        const decoder = new Decoder(backend, model, null, shape, dtype, set, { maxPages })
         const engine = engineOver(decoder, {}, limits)
         const answers: Promise<unknown>[] = []
         for (const request of asked) {

@@ -48,7 +48,11 @@ export const predict = verb({
       const source = { unanswered: true, ...(format !== undefined && { format }) }
       const open = await ift.openModel()
       useAdapter(open, options.use)
-      const generator = await ift.createGenerator(open, { maxSequences: options.batch })
+      const generator = await ift.createGenerator(open, {
+        maxSequences: options.batch,
+        // Nobody reads along: prompts take all places of a step.
+        promptTokensPerStep: Number.MAX_SAFE_INTEGER,
+      })
       const records: { prompt: Prompt; record: object; where: string }[] = []
       for await (const { example, where, record = example } of readExamples(input, source)) {
         if (isInstruction(example) || isMessages(example))

@@ -4,13 +4,20 @@ import { IftError } from '@ift/tensor'
 export interface EngineLimits {
   /** Tokens of a step: one of each sequence that is being continued, and of prompts as many as are left. */
   readonly tokensPerStep: number
+  /** Tokens of prompts in a step that goes on with answers too: as long as those wait for it. */
+  readonly promptTokensPerStep: number
   /** Sequences at a time; each beam is one. */
   readonly maxSequences: number
 }
 
-/** On a processor a step of some hundred tokens takes about a tenth of a second for a model of 135M parameters. */
+/**
+ * On a processor 256 tokens take as long as twenty steps of one token, and 64 as long as five: few enough for a stream to stay even, and enough
+ * to keep its products busy.
+ */
 const limitsOf = (device: string): EngineLimits =>
-  device === 'cuda' ? { tokensPerStep: 2048, maxSequences: 128 } : { tokensPerStep: 256, maxSequences: 16 }
+  device === 'cuda'
+    ? { tokensPerStep: 2048, promptTokensPerStep: 2048, maxSequences: 128 }
+    : { tokensPerStep: 256, promptTokensPerStep: 64, maxSequences: 16 }
 
 /** Fills in what is not given. Throws IFT_ARGUMENT for a limit below 1. */
 export function engineLimits(device: string, given: Partial<EngineLimits> = {}): EngineLimits {

@@ -117,6 +117,7 @@ export class Scheduler {
       for (const line of job.lines) take(job, line, 1)
       aside += job.pagesAside
     }
+    if (shares.length > 0) budget = Math.min(budget, this.#limits.promptTokensPerStep)
     // Prompts go on, however many sequences are continued.
     budget = Math.max(budget, size)
     const fed = new Set(shares.map(({ job }) => job))
