@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { corrupt, readFailed, writeFailed } from './errors.js'
@@ -8,6 +8,7 @@ import { number, object, record, string } from 'zod'
 import { fileSize } from './read-bytes.js'
 import { readJson } from './read-json.js'
 import { streamRegular } from './regular-file.js'
+import { rename } from './rename.js'
 
 /** Content of a file: all bytes, or a function that writes them. */
 export type Content = string | Uint8Array | ((file: FileHandle) => Promise<void>)

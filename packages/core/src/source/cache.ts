@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, lstat, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { IftError } from '@ift/tensor'
 import { looseObject, number, record, string } from 'zod'
 import { readJson, type Shape } from '../files/read-json.js'
 import { readRegular } from '../files/regular-file.js'
+import { rename } from '../files/rename.js'
 import type { HubFile, SourceKind } from './types.js'
 
 const treeVersion = 1
@@ -149,12 +150,8 @@ export class RepoCache {
     await mkdir(dirname(target), { recursive: true })
     const draft = `${target}.${randomUUID().slice(0, 8)}`
     try {
-      await symlink(relative(dirname(target), blob), draft)
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EPERM') throw cause
-      await copyFile(blob, draft)
-    }
-    try {
+      // Without the right to make links (EPERM), and on disks that have none, which say so in many ways: EISDIR on an exFAT of Windows.
+      await symlink(relative(dirname(target), blob), draft).catch(() => copyFile(blob, draft))
       await rename(draft, target)
     } catch (cause) {
       await rm(draft, { force: true })

@@ -197,7 +197,10 @@ function inSight(holder: Holder): boolean {
 function isGone({ holder, touched }: Found, now: number): boolean {
   if (holder === null || !inSight(holder)) return now - touched > silence
   const started = processStart(holder.pid)
-  return started === null || (started !== '' && holder.started !== '' && started !== holder.started)
+  if (started === null) return true
+  // Windows does not tell: the process of this id may be a later one, which never touches the lock.
+  if (started === '' || holder.started === '') return now - touched > silence
+  return started !== holder.started
 }
 
 /**
@@ -258,7 +261,7 @@ function inUse(path: string, { holder }: Found, silent: number): IftError {
   const seconds = Math.max(0, Math.round(silent / 1000))
   const who = holder ? `process ${holder.pid} on ${holder.host}, since ${holder.since}` : `see ${path}`
   const hint =
-    holder && inSight(holder)
+    holder && inSight(holder) && holder.started !== ''
       ? 'Wait until it ends, then go on with it: --resume. Or choose another folder: --output DIR'
       : `It gave a sign of life ${seconds} s ago; after ${silence / 1000} s without one it counts as gone. When you know that it is: rm ${path}`
   return new IftError('IFT_RUN_EXISTS', `A run is under way in ${dir}: ${who}.`, hint)
