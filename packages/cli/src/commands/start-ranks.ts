@@ -44,6 +44,16 @@ function forward(children: readonly ChildProcess[], first: NodeJS.Signals): () =
 const codeOf = (code: number | null, signal: NodeJS.Signals | null) =>
   code ?? (signal === 'SIGKILL' ? 137 : signal === 'SIGTERM' ? 143 : 1)
 
+/** Neither MPI's libraries nor the signal that asks ranks for a checkpoint exist on Windows, and NCCL is for Linux. */
+function refuseWindows(): void {
+  if (process.platform === 'win32')
+    throw new IftError(
+      'IFT_RANKS_LAUNCHER',
+      '--nproc starts several processes, which is done on Linux and macOS; this is Windows.',
+      'Leave --nproc out: one process uses all cores. Or run it in WSL.',
+    )
+}
+
 /** Starts CPU ranks on this machine under mpirun, which ends all of them when one fails. */
 export async function startUnderMpi(
   count: number,
@@ -51,6 +61,7 @@ export async function startUnderMpi(
   mpirun = 'mpirun',
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<number> {
+  refuseWindows()
   const flags = ['-n', String(count), '--bind-to', 'none', '--oversubscribe']
   // Open MPI asks for this where a container's only user is root.
   if (process.getuid?.() === 0) flags.push('--allow-run-as-root')
@@ -105,6 +116,7 @@ export async function startLocally(
   terminal: VerbTerminal,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<number> {
+  refuseWindows()
   const children = Array.from({ length: count }, (_, local) => {
     const rank = node.nodeRank * count + local
     return spawn(program.command, [...program.args], {
