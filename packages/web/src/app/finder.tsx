@@ -1,6 +1,6 @@
 import './finder.css'
 import { signal } from '@preact/signals'
-import { createPortal } from 'preact/compat'
+import { createPortal } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { getJson } from '../api/client.js'
 import type { RunsReply } from '../api/types.js'

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface KeyAction {
   readonly run: (event: KeyboardEvent) => void
@@ -56,11 +56,11 @@ const isModal = () => document.querySelector('[aria-modal="true"]') !== null
 
 export const watchKeys = () => addEventListener('keydown', dispatch)
 
-/** Keys that work while a component is there. */
+/** Keys that work while a component is there, from the moment that it is seen: an effect would come a frame later. */
 export function useKeys(map: KeyMap): void {
   const newest = useRef(map)
   newest.current = map
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A map of its own, through which the newest actions are reached.
     const through = new Proxy<KeyMap>({}, { get: (_, name: string) => newest.current[name] })
     maps.push(through)

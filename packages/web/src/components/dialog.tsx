@@ -1,7 +1,7 @@
 import './dialog.css'
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { createPortal } from 'preact/compat'
+import { createPortal } from 'preact'
 import { useId } from 'preact/hooks'
 import { words } from '../app/language.js'
 import { Button, IconButton, type ButtonProps } from './button.js'

@@ -1,6 +1,6 @@
 import './markdown.css'
 import { Fragment, type JSX } from 'preact'
-import { memo } from 'preact/compat'
+import { memo } from './memo.js'
 import { words } from '../app/language.js'
 import { Button } from './button.js'
 import { CopyIcon } from './copy.js'

@@ -1,6 +1,6 @@
 import './popover.css'
 import type { ComponentChildren } from 'preact'
-import { createPortal } from 'preact/compat'
+import { createPortal } from 'preact'
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import { isPhone } from '../app/width.js'
 import { useLayer } from './layer.js'

@@ -1,6 +1,6 @@
 import './sheet.css'
 import type { ComponentChildren } from 'preact'
-import { createPortal } from 'preact/compat'
+import { createPortal } from 'preact'
 import { useLayer } from './layer.js'
 
 export interface SheetProps {

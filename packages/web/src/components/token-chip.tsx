@@ -1,5 +1,5 @@
 import './token-chip.css'
-import { memo } from 'preact/compat'
+import { memo } from './memo.js'
 import { useMemo, useRef } from 'preact/hooks'
 import type { AnswerToken } from '../api/completions.js'
 import { languageOf, words } from '../app/language.js'

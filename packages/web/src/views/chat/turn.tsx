@@ -1,5 +1,5 @@
 import './turn.css'
-import { memo } from 'preact/compat'
+import { memo } from '../../components/memo.js'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { machine } from '../../app/connection.js'
 import { languageOf } from '../../app/language.js'

@@ -1,5 +1,5 @@
 import './round.css'
-import { memo } from 'preact/compat'
+import { memo } from '../../components/memo.js'
 import { useMemo, useState } from 'preact/hooks'
 import { languageOf } from '../../app/language.js'
 import { Button, IconButton } from '../../components/button.js'
