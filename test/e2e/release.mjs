@@ -1,20 +1,30 @@
 // Two releases by changesets in a copy of this checkout, into a registry on this machine: the first with what waits in
 // .changeset, the second with one more. A user installs the first, and updates to the second.
 //
-//   npm run e2e:release
+//   npm run e2e:release -- [--write]        --write keeps what came out in test/e2e/released.json
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { builtHere, packPackages } from '../../scripts/release/pack.mjs'
 import { commit, copyCheckout } from '../../scripts/release/copy.mjs'
 import { startRegistry } from '../../scripts/release/registry.mjs'
 import { raiseVersions } from '../../scripts/release/version.mjs'
 import { useOwnTools, workspacePackages } from '../../scripts/workspace.mjs'
-import { cleanUser, expect } from './clean-user.mjs'
+import { cleanUser, expect as check } from './clean-user.mjs'
 
 useOwnTools()
+
+const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
+
+/** What was found to be so. */
+const found = []
+function expect(what, ok) {
+  check(what, ok)
+  found.push(what)
+}
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'ift-release-'))
@@ -120,3 +130,19 @@ expect('and an adapter of the first answers in the second', JSON.parse(answer.st
 registry.stop()
 user.remove()
 rmSync(scratch, { recursive: true, force: true })
+
+if (values.write)
+  writeFileSync(
+    fileURLToPath(new URL('released.json', import.meta.url)),
+    `${JSON.stringify(
+      {
+        on: `${cpus().length} cores of ${cpus()[0].model.trim()}, ${new Date().toISOString().slice(0, 10)}`,
+        node: process.versions.node,
+        first: Object.fromEntries(before),
+        second: Object.fromEntries(after),
+        found,
+      },
+      null,
+      2,
+    )}\n`,
+  )
