@@ -28,7 +28,8 @@ const alone = [
   'packages/core/src/session/fetch-data.test.ts',
   'packages/core/src/session/dataset-patterns.test.ts',
 ]
-const exclude = ['**/node_modules/**', '**/dist/**', 'test/e2e/**']
+// Templates are tests of the plugins that are made of them (packages/create-ift-plugin/src/scaffolds.test.ts).
+const exclude = ['**/node_modules/**', '**/dist/**', 'test/e2e/**', 'packages/create-ift-plugin/templates/**']
 
 export default defineConfig({
   resolve: {

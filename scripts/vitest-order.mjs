@@ -10,6 +10,7 @@ const longest = [
   'scripts/docs/tutorial.test.ts',
   'packages/kernels-cuda/src/conformance.test.ts',
   'packages/kernels-cpu/src/conformance.test.ts',
+  'packages/create-ift-plugin/src/scaffolds.test.ts',
   'test/training/interrupt-at-once.test.ts',
   'test/peft/conformance.test.ts',
   'test/peft/matrix.test.ts',

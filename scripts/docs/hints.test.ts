@@ -88,8 +88,11 @@ test('the checks find what is not there', () => {
 
 test('hints in the sources', () => {
   const sources = filesIn('packages', /\/src\/.*\.ts$/).filter(
-    // Flags of the original platform, of mpirun, and variables of a style sheet.
-    (file) => !/\.(test|fixture)\.ts$|seed|start-ranks|report\/style|chart\/svg|components\/chart/.test(file),
+    // Flags of the original platform, of mpirun and of create-ift-plugin, and variables of a style sheet.
+    (file) =>
+      !/\.(test|fixture)\.ts$|seed|start-ranks|report\/style|chart\/svg|components\/chart|create-ift-plugin\/src/.test(
+        file,
+      ),
   )
   let looked = 0
   const found = sources.flatMap((file) =>

@@ -11,6 +11,8 @@ const foundations = {
   ift: ['@ift/core'],
   // The page knows the server's replies by their types.
   '@ift/web': ['@ift/serve'],
+  // Its errors are ift's; what it writes is text.
+  'create-ift-plugin': ['@ift/tensor'],
 }
 
 /** What a package may import of ours by the nouns that it provides: the field "ift" of its package.json says them. */
