@@ -1,6 +1,7 @@
 // The views Run, Runs, Data and New run in a browser, over runs that are told by their files.
 import { existsSync, writeFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
+import { quickstartModel } from '../cases/ift.fixture.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   browserPath,
@@ -54,6 +55,16 @@ describe.skipIf(browserPath === null)('views of runs and data', { timeout: 120_0
         run('second', { config: { peft: { method: 'lora', r: 16 } } })
         run('other-rows', { config: { validation: { size: 9 } } })
         run('long', { steps: 50_000 })
+        run('tea', {
+          config: {
+            ...{ weights: quickstartModel, template: 'alpaca', device: 'cpu', dtype: 'f32' },
+            ...{ data: ['tea.csv'], validation: undefined },
+          },
+        })
+        writeFileSync(
+          folder.path('tea.csv'),
+          'id,user_query,tea_answer\n1,Which tea is green?,Sencha.\n2,Which tea is black?,Assam.\n',
+        )
         run('broken', { steps: 4, totalSteps: 30, reason: 'failed' })
         writeFileSync(folder.path('ift-runs/broken/manifest.json'), '{')
       },
@@ -209,6 +220,30 @@ describe.skipIf(browserPath === null)('views of runs and data', { timeout: 120_0
     await opened.close()
   })
 
+  it('asks what unknown columns are, shows a guess with records, and reads them so', async () => {
+    const opened = await served.open(browser, { hash: '#/data/run.tea' })
+    const { page } = opened
+    const strip = page.getByRole('region', { name: 'Columns of tea.csv' })
+    await strip.waitFor({ timeout: 60_000 })
+    expect(await strip.getByRole('combobox', { name: 'Column for instruction: user_query' }).count()).toBe(1)
+    expect(await strip.getByRole('row').nth(1).textContent()).toBe('Which tea is green?—Sencha.—')
+    // Another choice shows at once in the records.
+    await strip.getByRole('combobox', { name: /^Column for input/ }).click()
+    await page.getByRole('option', { name: 'id', exact: true }).click()
+    expect(await strip.getByRole('row').nth(2).textContent()).toBe('Which tea is black?2Assam.—')
+    expect(await opened.accessibility()).toEqual([])
+    await strip.getByRole('button', { name: 'Read it so' }).click()
+    await page.locator('.data-line').first().waitFor({ timeout: 60_000 })
+    expect(await page.locator('.data-line').count()).toBe(2)
+    await strip
+      .getByText('"columns":{"instruction":"user_query","input":"id","output":"tea_answer"}')
+      .waitFor()
+    await page.getByRole('link', { name: 'Use in a new run' }).click()
+    await page.locator('.new-run-command pre').getByText('user_query').first().waitFor({ timeout: 60_000 })
+    expect(opened.faults).toEqual([])
+    await opened.close()
+  })
+
   it('plans a new run as it is typed, says what is wrong, and keeps the draft', async () => {
     const opened = await served.open(browser, { hash: '#/new/config' })
     const { page } = opened
@@ -274,6 +309,21 @@ describe.skipIf(browserPath === null)('views of runs and data', { timeout: 120_0
     await page.getByText('1 option of the opened config is not known').waitFor()
     await page.getByRole('button', { name: 'Use train.learningRate' }).click()
     await poll(() => page.locator('[data-field="train.learningRate"] input').inputValue()).toBe('2e-4')
+    await opened.close()
+  })
+
+  it('says faults of the server in Chinese, its own words behind a fold', async () => {
+    const opened = await served.open(browser, { hash: '#/data/nothing', locale: 'zh-CN' })
+    const { page } = opened
+    const notice = page.getByRole('alert')
+    await notice.getByText('找不到').waitFor()
+    const detail = notice.getByText('There are no data "nothing".')
+    expect(await detail.isVisible()).toBe(false)
+    await notice.getByText('服务的原话').click()
+    expect(await detail.isVisible()).toBe(true)
+    await page.evaluate("location.hash = '#/runs'")
+    const row = page.getByRole('row', { name: /broken/ })
+    await row.getByText('无法读取文件夹').waitFor()
     await opened.close()
   })
 

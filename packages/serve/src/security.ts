@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { ServeOptions } from './options.js'
+import type { ErrorCode } from './api/types.js'
 import { HttpError } from './wire/errors.js'
 
 /** Names of this machine for itself. */
@@ -11,7 +12,7 @@ export interface Bound {
   readonly port: number
 }
 
-const forbidden = (code: string, message: string) =>
+const forbidden = (code: ErrorCode, message: string) =>
   new HttpError(403, code, message, { type: 'permission_error', headers: { 'x-should-retry': 'false' } })
 
 const bracketed = (host: string) => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)

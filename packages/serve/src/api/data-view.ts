@@ -1,20 +1,25 @@
 import { setImmediate as breath, setTimeout as sleep } from 'node:timers/promises'
 import {
+  columnForms,
   Ift,
   IftError,
   inspectSample,
   knownDatasets,
+  unknownColumns,
   type DataRow,
   type LoadOptions,
   type Tokenizer,
+  type UnknownColumns,
 } from '@ift/core'
 import { HttpError } from '../wire/errors.js'
 import { tagsOf } from './form.js'
 import { shortName } from './run-documents.js'
 import type {
+  DataMapping,
   DataProgress,
   DataReply,
   DataSourceRow,
+  DataUnmapped,
   RowPiece,
   RowReason,
   RowReply,
@@ -30,6 +35,10 @@ const mostPieces = 2000
 const mostRaw = 64 * 1024
 /** Bars of the chart of lengths. */
 const bars = 32
+/** Tags that are listed; columns of a mapping, and characters of their values. */
+const mostTags = 100
+const mostColumns = 64
+const mostValue = 300
 
 const ignored = -100
 
@@ -42,6 +51,15 @@ interface Kept {
   readonly summary: RowSummary
 }
 
+/** What a view shows: the config that is read, and the mappings that were laid over its entries of `data`. */
+export interface DataViewOptions {
+  readonly name: string
+  readonly title: string
+  readonly session: LoadOptions
+  readonly data: readonly unknown[]
+  readonly mappings: readonly DataMapping[]
+}
+
 /** Which rows are asked for. */
 export interface RowsQuery {
   readonly page: number
@@ -49,6 +67,8 @@ export interface RowsQuery {
   readonly filter: string
   readonly source: string | null
   readonly reason: string | null
+  /** `key:value`. */
+  readonly tag: string | null
   readonly from: number
   readonly to: number
 }
@@ -67,31 +87,49 @@ const trainedOf = ({ sample: { labels }, cut }: DataRow): number => {
 export class DataView {
   readonly #kept: Kept[] = []
   readonly #stop = new AbortController()
-  readonly #title: string
-  readonly #name: string
+  readonly #options: DataViewOptions
   #ift: Ift | null = null
   #tokenizer: Tokenizer | null = null
   #reply: DataReply | null = null
+  #unmapped: DataMapping | null = null
+  /** Tags of sources, by name. */
+  readonly #sourceTags = new Map<string, Readonly<Record<string, string>>>()
   #error: unknown = null
   #source: string | null = null
   readonly #done: Promise<void>
 
-  constructor(name: string, title: string, session: LoadOptions) {
-    this.#name = name
-    this.#title = title
-    this.#done = this.#read(session).catch((error: unknown) => {
-      this.#error = error
-    })
+  constructor(options: DataViewOptions) {
+    this.#options = options
+    this.#done = this.#read(options.session)
+      .catch(async (error: unknown) => {
+        this.#unmapped = await this.#askFor(error)
+        if (this.#unmapped === null) throw error
+      })
+      .catch((error: unknown) => {
+        this.#error = error
+      })
   }
 
   get rows(): number | null {
     return this.#reply?.totals.rows ?? null
   }
 
-  /** The facts of all rows, or how far they are read. Throws what kept them from being read. */
-  state(): DataReply | DataProgress {
+  /** The facts of all rows, how far they are read, or what has to be known first. Throws what kept them from being read. */
+  state(): DataReply | DataProgress | DataUnmapped {
     if (this.#error !== null) throw dataError(this.#error)
+    if (this.#unmapped !== null) return { unmapped: this.#unmapped }
     return this.#reply ?? { reading: { rows: this.#kept.length, source: this.#source } }
+  }
+
+  /** The mapping of columns that an error asks for; null where it is about something else. */
+  async #askFor(error: unknown): Promise<DataMapping | null> {
+    if (this.#ift === null || !(error instanceof IftError) || !error.code.startsWith('IFT_DATA_')) return null
+    // Columns of ours that cannot be read are asked for again, with the reason.
+    const newest = this.#options.mappings.at(-1)
+    const unknown = await unknownColumns(this.#ift.rootDir, this.#ift.config.data)
+    if (unknown === null) return newest === undefined ? null : { ...newest, problem: error.message }
+    const sent = this.#options.mappings.find(({ entry }) => entry === unknown.entry)
+    return sent ? { ...sent, problem: error.message } : mappingOf(unknown)
   }
 
   async #read(session: LoadOptions): Promise<void> {
@@ -133,9 +171,11 @@ export class DataView {
       const tokens = kept.reduce((sum, { row }) => sum + lengthOf(row), 0)
       const trainedTokens = kept.reduce((sum, { summary }) => sum + summary.trained, 0)
       const facts = known.get(name)
+      const tags = tagsOf(facts?.tags ?? null)
+      this.#sourceTags.set(name, tags)
       return {
         ...{ name, rows: own.length, kept: kept.length, tokens, trainedTokens },
-        tags: tagsOf(facts?.tags ?? null),
+        tags,
         license: facts?.license.id ?? null,
         link: null,
         share: mixture.get(name)?.share ?? 0,
@@ -146,8 +186,8 @@ export class DataView {
     const sum = (of: (row: DataSourceRow) => number) => sources.reduce((all, row) => all + of(row), 0)
     const trained = sum(({ trainedTokens }) => trainedTokens)
     this.#reply = {
-      name: this.#name,
-      title: this.#title,
+      name: this.#options.name,
+      title: this.#options.title,
       template: template.name,
       tokenizer: shortName(opened.weights),
       maxLength: data.limit.tokens,
@@ -165,6 +205,9 @@ export class DataView {
       },
       lengths: this.#lengths(names),
       reasons: this.#reasons(),
+      tags: this.#tags(),
+      mappings: this.#options.mappings,
+      data: this.#options.data,
       notes: data.notes,
     }
   }
@@ -189,14 +232,37 @@ export class DataView {
     return [...counts].sort((a, b) => b[1] - a[1]).map(([reason, count]) => ({ reason, detail: null, count }))
   }
 
+  /** Tags of a row: those of its set, and its own. */
+  #tagsOf({ source, meta }: DataRow): Readonly<Record<string, string>> {
+    return { ...this.#sourceTags.get(source), ...meta }
+  }
+
+  #tags(): DataReply['tags'] {
+    const counts = new Map<string, number>()
+    for (const { row } of this.#kept)
+      for (const [key, value] of Object.entries(this.#tagsOf(row))) {
+        const tag = `${key}:${value}`
+        counts.set(tag, (counts.get(tag) ?? 0) + 1)
+      }
+    return [...counts]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, mostTags)
+      .map(([tag, count]) => {
+        const [key = '', ...value] = tag.split(':')
+        return { key, value: value.join(':'), count }
+      })
+  }
+
   /** A page of the rows that a query asks for. */
-  page({ page, size, filter, source, reason, from, to }: RowsQuery): RowsReply {
+  page({ page, size, filter, source, reason, tag, from, to }: RowsQuery): RowsReply {
     this.#requireRead()
     const wanted = filter.toLowerCase()
     const found = this.#kept.filter(
       ({ row, summary }) =>
         (source === null || summary.source === source) &&
         (reason === null || summary.reasons.includes(reason as RowReason)) &&
+        (tag === null ||
+          Object.entries(this.#tagsOf(row)).some(([key, value]) => `${key}:${value}` === tag)) &&
         summary.tokens >= from &&
         summary.tokens < to &&
         (wanted === '' || row.text.toLowerCase().includes(wanted)),
@@ -227,7 +293,7 @@ export class DataView {
     }))
     return {
       ...summary,
-      tags: row.meta,
+      tags: this.#tagsOf(row),
       problem: row.problem,
       ...{ pieces, count: ids.length, from },
       raw: row.record === null ? null : rawOf(row.record),
@@ -238,6 +304,8 @@ export class DataView {
     const state = this.state()
     if ('reading' in state)
       throw new HttpError(409, 'reading', `The data are being read: ${state.reading.rows} rows so far.`)
+    if ('unmapped' in state)
+      throw new HttpError(409, 'unmapped', `The columns of ${state.unmapped.path} are not known.`)
   }
 
   /** Ends reading, and frees what was opened; what is on its way, such as a download, is freed when it has come. */
@@ -262,6 +330,27 @@ function niceWidth(least: number): number {
 function rawOf(record: object): string {
   const text = JSON.stringify(record, null, 2)
   return text.length > mostRaw ? `${text.slice(0, mostRaw)}…` : text
+}
+
+/** What is asked of the columns of a file, with a guess. */
+function mappingOf({ entry, path, columns, guess, records }: UnknownColumns): DataMapping {
+  const found = columns.slice(0, mostColumns)
+  const shown = (value: unknown) =>
+    (typeof value === 'string' ? value : JSON.stringify(value ?? null)).slice(0, mostValue)
+  return {
+    ...{
+      entry,
+      path,
+      found,
+      format: guess.format,
+      columns: guess.columns,
+      forms: columnForms,
+      problem: null,
+    },
+    records: records.map((record) =>
+      Object.fromEntries(found.map((column) => [column, shown(record[column])])),
+    ),
+  }
 }
 
 /** Errors of data are the user's own, and say what to do. */

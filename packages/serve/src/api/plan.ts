@@ -6,7 +6,7 @@ import { HttpError } from '../wire/errors.js'
 import { commandOf } from './command.js'
 import { configFacts, fields, number, text } from './run-documents.js'
 import type { RunProcesses } from './run-processes.js'
-import type { Fault, NewRunPlan, PlanReply, RunError, RunRow } from './types.js'
+import type { Fault, NewRunPlan, PlanReply, RunCode, RunError, RunRow } from './types.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -113,7 +113,7 @@ export class Planner {
       }
       const failed = (message: string) => {
         end(() => {
-          resolve({ problem: { code: null, message, hint: null, param: null } })
+          resolve({ problem: { code: 'plan_failed' satisfies RunCode, message, hint: null, param: null } })
         })
       }
       const onAbort = () => {
@@ -181,7 +181,7 @@ function problemOf(said: string): RunError {
   const shown = lines.slice(Math.max(0, at)).join('\n').trim()
   const message = shown.replace(/^(?:error|✗)\s+/i, '').replace(/\s*^IFT_[A-Z_]+$/m, '')
   return {
-    code: /\b(IFT_[A-Z_]+)\b/.exec(shown)?.[1] ?? null,
+    code: /\b(IFT_[A-Z_]+)\b/.exec(shown)?.[1] ?? ('plan_failed' satisfies RunCode),
     message: message || 'The plan could not be made.',
     hint: null,
   }

@@ -20,7 +20,7 @@ import { folderBytes } from './folder-bytes.js'
 import type { RunFolders, RunPlace } from './run-folders.js'
 import type { RunProcesses } from './run-processes.js'
 import { RunProgress } from './run-progress.js'
-import type { RunCheckpoint, RunError, RunReply, RunRow, RunState } from './types.js'
+import type { RunCheckpoint, RunCode, RunError, RunReply, RunRow, RunState } from './types.js'
 import type { ServedAs } from './served-adapters.js'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -101,7 +101,12 @@ export class RunReader {
     const { id, name, dir, problem } = place
     const names = { id, name, folder: this.#folders.show(dir) }
     const unreadable = (message: string): { row: RunRow; documents: null } => ({
-      row: { ...emptyRow, ...names, state: 'unreadable', error: { code: null, message, hint: null } },
+      row: {
+        ...emptyRow,
+        ...names,
+        state: 'unreadable',
+        error: { code: 'unreadable' satisfies RunCode, message, hint: null },
+      },
       documents: null,
     })
     if (problem !== null) return unreadable(problem)
@@ -186,11 +191,11 @@ export class RunReader {
     if (state === 'failed') {
       const log = logOf(dir, 4096)?.trim()
       const message = log === undefined || log === '' ? 'It ended before its first step.' : log
-      return errorOf(result) ?? { code: null, message, hint: null }
+      return errorOf(result) ?? { code: 'no_step' satisfies RunCode, message, hint: null }
     }
     if (state !== 'stopped' || result !== null || manifest === null) return null
     return {
-      code: 'killed',
+      code: 'killed' satisfies RunCode,
       message: `Its process ended behind step ${progress.step} without saving.`,
       hint: checkpointSteps(dir).length > 0 ? 'Resume goes on from its newest checkpoint.' : null,
     }

@@ -6,6 +6,49 @@
  * need a request of the page itself (Origin, where there is one) and JSON with `content-type: application/json`.
  */
 
+/** Codes of errors of /api and /v1: the page has words for each of them in its languages. */
+export type ErrorCode =
+  // Who may ask, and how.
+  | 'invalid_api_key'
+  | 'host_not_allowed'
+  | 'origin_not_allowed'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'content_type'
+  | 'body_too_large'
+  | 'invalid_json'
+  | 'invalid_value'
+  | 'unsupported_parameter'
+  | 'unsupported_content'
+  // The model and its answers.
+  | 'no_model'
+  | 'loading'
+  | 'model_not_found'
+  | 'context_length_exceeded'
+  | 'adapter_not_found'
+  | 'adapter_unusable'
+  | 'adapters_full'
+  | 'queue_full'
+  | 'shutting_down'
+  | 'out_of_memory'
+  | 'internal_error'
+  // Runs, plans and data.
+  | 'run_exists'
+  | 'run_is_training'
+  | 'run_elsewhere'
+  | 'not_running'
+  | 'cannot_start'
+  | 'cannot_resume'
+  | 'outside'
+  | 'too_many'
+  | 'superseded'
+  | 'data'
+  | 'reading'
+  | 'unmapped'
+
+/** Codes of runs and plans besides those of ift's own errors (`IFT_…`). */
+export type RunCode = 'killed' | 'no_step' | 'unreadable' | 'plan_failed' | 'option'
+
 /** Body of every reply that is no 2xx, as of /v1. */
 export interface ApiProblem {
   readonly error: {
@@ -95,6 +138,7 @@ export interface MachineReply {
 export type RunState = 'starting' | 'training' | 'stopping' | 'stopped' | 'done' | 'failed' | 'unreadable'
 
 export interface RunError {
+  /** Of ift's errors (`IFT_…`), or a `RunCode`; null where a log alone says what happened. */
   readonly code: string | null
   readonly message: string
   readonly hint: string | null
@@ -416,7 +460,10 @@ export interface DataListRow {
   readonly rows: number | null
 }
 
-/** `GET /api/data/:name`: 200 when read; 202 with `progress` while it is read (ask again after half a second); 400 with the error's words. */
+/**
+ * `GET /api/data/:name`: 200 when read, or `DataUnmapped` where the columns of a file are not known; 202 with `progress` while it is read (ask
+ * again after half a second); 400 with the error's words.
+ */
 export interface DataReply {
   readonly name: string
   readonly title: string
@@ -442,7 +489,40 @@ export interface DataReply {
     readonly detail: string | null
     readonly count: number
   }[]
+  /** Tags of sources and rows, most rows first: at most 100. `key:value` is a filter of rows. */
+  readonly tags: readonly { readonly key: string; readonly value: string; readonly count: number }[]
+  /** Columns that were mapped here, and `data` of a config with them. */
+  readonly mappings: readonly DataMapping[]
+  readonly data: readonly unknown[]
   readonly notes: readonly string[]
+}
+/** The columns of a file are not known: `POST /api/data/:name/columns` says what they are. */
+export interface DataUnmapped {
+  readonly unmapped: DataMapping
+}
+/** What the columns of a file are taken for: a guess until it was sent. */
+export interface DataMapping extends ColumnsRequest {
+  readonly path: string
+  /** Columns of the file, at most 64. */
+  readonly found: readonly string[]
+  /** Forms of records that there are, their fields, and those that are needed. */
+  readonly forms: readonly {
+    readonly format: string
+    readonly fields: readonly string[]
+    readonly needed: readonly string[]
+  }[]
+  /** Values of the first three records by column, at most 300 characters of each. */
+  readonly records: readonly Readonly<Record<string, string>>[]
+  /** Why the data could not be read under the mapping that was sent. */
+  readonly problem: string | null
+}
+/** `POST /api/data/:name/columns`: 204; the data are read anew, the mapping is kept until the server ends. */
+export interface ColumnsRequest {
+  /** Number of the entry of `data`. */
+  readonly entry: number
+  readonly format: string
+  /** Columns by field. */
+  readonly columns: Readonly<Record<string, string>>
 }
 export interface DataProgress {
   readonly reading: { readonly rows: number; readonly source: string | null }
@@ -475,8 +555,8 @@ export interface DataSourceRow extends DataCounts {
 export type RowReason = 'cut' | 'long' | 'untrained' | 'duplicate' | 'heldOut' | 'unreadable' | 'filtered'
 
 /**
- * `GET /api/data/:name/rows?page=0&size=50&filter=…&source=NAME&reason=cut&from=256&to=512`: `filter` is text in the row (no expression),
- * `from` ≤ tokens before cutting < `to`. size ≤ 200.
+ * `GET /api/data/:name/rows?page=0&size=50&filter=…&source=NAME&reason=cut&tag=lang:zh&from=256&to=512`: `filter` is text in the row (no
+ * expression), `from` ≤ tokens before cutting < `to`. size ≤ 200.
  */
 export interface RowsReply {
   readonly total: number

@@ -1,4 +1,5 @@
 import { IftError } from '@ift/core'
+import type { ErrorCode } from '../api/types.js'
 
 /** The kinds of error that OpenAI's clients know. */
 export type ErrorType =
@@ -10,7 +11,7 @@ export interface ErrorBody {
     readonly message: string
     readonly type: ErrorType
     readonly param: string | null
-    readonly code: string
+    readonly code: ErrorCode
     /** What to do next, where there is something. */
     readonly hint?: string
   }
@@ -35,7 +36,7 @@ export class HttpError extends Error {
 
   constructor(
     readonly status: number,
-    readonly code: string,
+    readonly code: ErrorCode,
     message: string,
     { type = 'invalid_request_error', param, hint, headers = {}, cause }: HttpErrorOptions = {},
   ) {
@@ -66,7 +67,7 @@ export const unavailable = (
 
 /** Codes of ift that the text of a request is to blame for, and what they are called over HTTP. */
 const blamed: Readonly<
-  Record<string, { readonly code: string; readonly param?: string; readonly status?: number }>
+  Record<string, { readonly code: ErrorCode; readonly param?: string; readonly status?: number }>
 > = {
   // Taken off while the request was read.
   IFT_ADAPTER_NAME: { code: 'model_not_found', param: 'model', status: 404 },

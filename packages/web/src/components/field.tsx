@@ -20,7 +20,7 @@ export interface FieldProps {
   readonly configKey?: string
   readonly help?: string
   /** `Found …, expected …`: shown beside the value, which stays. */
-  readonly error?: string | null | undefined
+  readonly error?: ComponentChildren
   /** Set where the value differs from the default, which `reset` goes back to. */
   readonly changed?: { readonly default: string; readonly reset: () => void } | null | undefined
   /** The label stands left of the control. */

@@ -1,17 +1,20 @@
 import './notice.css'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { words } from '../app/language.js'
+import { faultTitle, type Fault } from '../app/faults.js'
+import { language, words } from '../app/language.js'
 import { Icon } from './icon.js'
 
 const text = words({
-  en: { show: 'Show the log', hide: 'Hide the log' },
-  zh: { show: '查看日志', hide: '收起日志' },
+  en: { show: 'Show the log', hide: 'Hide the log', details: 'What the server said' },
+  zh: { show: '查看日志', hide: '收起日志', details: '服务的原话（英文）' },
 })
 
 export interface NoticeProps {
   readonly kind?: 'error' | 'caution' | 'info'
   readonly title?: ComponentChildren
+  /** What went wrong; it is the title where there is no other. */
+  readonly fault?: Fault | null | undefined
   readonly actions?: ComponentChildren
   /** Behind a click. */
   readonly log?: string | null | undefined
@@ -21,7 +24,7 @@ export interface NoticeProps {
 }
 
 /** What happened, with values, and what to do next; in the place that it is about. */
-export function Notice({ kind = 'error', title, actions, log, bar, children }: NoticeProps) {
+export function Notice({ kind = 'error', title, fault, actions, log, bar, children }: NoticeProps) {
   const [isShown, setShown] = useState(false)
   return (
     <div
@@ -30,8 +33,15 @@ export function Notice({ kind = 'error', title, actions, log, bar, children }: N
     >
       <Icon name={kind === 'info' ? 'info' : 'warning'} />
       <div class="notice-inside">
-        {title !== undefined && <strong class="notice-title">{title}</strong>}
-        {children !== undefined && <div class="notice-text">{children}</div>}
+        {(title !== undefined || fault) && (
+          <strong class="notice-title">{title ?? faultTitle(fault!)}</strong>
+        )}
+        {(children !== undefined || fault) && (
+          <div class="notice-text">
+            {fault && <FaultText fault={fault} isTitled={title === undefined} />}
+            {children}
+          </div>
+        )}
         {(actions !== undefined || log) && (
           <div class="notice-actions">
             {actions}
@@ -50,5 +60,26 @@ export function Notice({ kind = 'error', title, actions, log, bar, children }: N
         {isShown && log && <pre class="notice-log">{log}</pre>}
       </div>
     </div>
+  )
+}
+
+/** What went wrong: in the page's own words, with those of the server, which are English, behind a fold on a page in another language. */
+export function FaultText({ fault, isTitled }: { readonly fault: Fault; readonly isTitled?: boolean }) {
+  const { message, hint } = fault
+  const own = (
+    <>
+      {message}
+      {hint && <p>{hint}</p>}
+    </>
+  )
+  if (language.value === 'en') return own
+  return (
+    <>
+      {!isTitled && faultTitle(fault)}
+      <details class="notice-detail">
+        <summary>{text().details}</summary>
+        <div lang="en">{own}</div>
+      </details>
+    </>
   )
 }

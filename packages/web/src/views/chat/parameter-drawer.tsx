@@ -1,6 +1,7 @@
 import './parameter-drawer.css'
 import { useState } from 'preact/hooks'
 import { textOfTokens } from '../../api/completions.js'
+import { faultLine, faultOf } from '../../app/faults.js'
 import { Button } from '../../components/button.js'
 import { Dialog } from '../../components/dialog.js'
 import { Field, NumberInput, Slider, TextInput } from '../../components/field.js'
@@ -170,7 +171,9 @@ export function ParameterDrawer({ session }: { readonly session: ChatSession }) 
   }
   const look = () => {
     if (tokens && session.model)
-      void textOfTokens(session.model.id, tokens).then(setSeen, (error: unknown) => setSeen(String(error)))
+      void textOfTokens(session.model.id, tokens).then(setSeen, (error: unknown) =>
+        setSeen(faultLine(faultOf(error))),
+      )
   }
   return (
     <div class="parameters">

@@ -6,6 +6,7 @@ import {
   type AnswerToken,
   type ChatMessage,
 } from '../../api/completions.js'
+import { faultOf, type Fault } from '../../app/faults.js'
 import { bodyOf, history, historyRead, newId, save, titleOf } from '../../app/history.js'
 import { json, stored } from '../../app/stored.js'
 import { blankAnswer, write } from './answer-writer.js'
@@ -51,7 +52,7 @@ export class ChatSession {
   readonly #under = signal<AbortController | null>(null)
   readonly isWriting = computed(() => this.#under.value !== null)
   /** Ids of answers that are scored now, and what went wrong with those that were. */
-  readonly scoring = signal<ReadonlyMap<string, string | null>>(new Map())
+  readonly scoring = signal<ReadonlyMap<string, Fault | null>>(new Map())
   /** Tokens of the thread as it would be sent, without an answer under way; null until counted. */
   readonly tokens = signal<readonly number[] | null>(null)
   /** Turns that do not fit any more, where the last request said so. */
@@ -175,10 +176,7 @@ export class ChatSession {
       this.scoring.value = without(this.scoring.value, turn.id)
       await this.#keep()
     } catch (error) {
-      this.scoring.value = new Map(this.scoring.value).set(
-        turn.id,
-        error instanceof Error ? error.message : String(error),
-      )
+      this.scoring.value = new Map(this.scoring.value).set(turn.id, faultOf(error))
     }
   }
 

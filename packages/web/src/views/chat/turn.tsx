@@ -2,6 +2,7 @@ import './turn.css'
 import { memo } from '../../components/memo.js'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { machine } from '../../app/connection.js'
+import { faultLine } from '../../app/faults.js'
 import { languageOf } from '../../app/language.js'
 import { go, pathOf } from '../../app/routes.js'
 import { Button, IconButton } from '../../components/button.js'
@@ -192,7 +193,7 @@ export const AnswerTurn = memo(function AnswerTurn(
       {answer.end === 'failed' && (
         <div class="turn-failed">
           <Notice
-            title={answer.error?.message}
+            fault={answer.error}
             actions={
               isLast && (
                 <Button
@@ -242,7 +243,11 @@ export const AnswerTurn = memo(function AnswerTurn(
               {text().score}
             </Button>
           )}
-          {scoring && <span class="turn-wrong">{scoring}</span>}
+          {scoring && (
+            <span class="turn-wrong" title={scoring.message}>
+              {faultLine(scoring)}
+            </span>
+          )}
         </div>
       )}
       {isLast && answer.calls.length > 0 && !isWriting && (

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { connection, machine } from '../../app/connection.js'
 import { history } from '../../app/history.js'
 import { useKeys } from '../../app/keys.js'
+import { language } from '../../app/language.js'
 import { go, pathOf, route } from '../../app/routes.js'
 import { json, oneOf, stored } from '../../app/stored.js'
 import { useTabTitle } from '../../app/tab-title.js'
@@ -315,7 +316,7 @@ function Beginning({ session }: { readonly session: ChatSession }) {
   if (model?.state === 'failed')
     return (
       <Notice title={text().failedModel} log={model.error}>
-        {model.error?.split('\n')[0]}
+        {language.value === 'en' && model.error?.split('\n')[0]}
       </Notice>
     )
   return <Loading lines={3} what={text().loadingModel} />

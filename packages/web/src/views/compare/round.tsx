@@ -137,7 +137,7 @@ function SideView({ session, round, name, mark, parts, common }: SideProps) {
       {answer?.end === 'failed' && (
         <div class="side-failed">
           <Notice
-            title={answer.error?.message}
+            fault={answer.error}
             actions={
               <Button small onClick={() => session.again(round.id, { sides: [name] })}>
                 {text().tryAgain}

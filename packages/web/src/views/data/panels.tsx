@@ -7,7 +7,7 @@ import { Icon } from '../../components/icon.js'
 import { Panel } from '../../components/panel.js'
 import { Tag } from '../../components/tag.js'
 import { percent, percentOf, whole } from '../../format/numbers.js'
-import type { RowFilter } from './rows.js'
+import { tagName, type RowFilter } from './rows.js'
 import { text } from './text.js'
 
 interface PanelProps {
@@ -17,7 +17,7 @@ interface PanelProps {
 }
 
 /** Tags of Alpaca-CoT in the order of their columns. */
-const tagNames = { lang: 'Lang', task: 'Task', gen: 'Gen' } as const
+const tagKeys = ['lang', 'task', 'gen'] as const
 
 /** Relative sizes of the sources, by examples, tokens and trained tokens. */
 export function Mixture({ data, filter, onFilter }: PanelProps) {
@@ -28,9 +28,7 @@ export function Mixture({ data, filter, onFilter }: PanelProps) {
     [words.tokens, totals.tokens, (source: (typeof sources)[number]) => source.tokenShare],
     [words.trainedTokens, totals.trainedTokens, (source: (typeof sources)[number]) => source.trainedShare],
   ] as const
-  const tagged = (Object.keys(tagNames) as (keyof typeof tagNames)[]).filter((key) =>
-    sources.some(({ tags }) => tags[key] !== undefined),
-  )
+  const tagged = tagKeys.filter((key) => sources.some(({ tags }) => tags[key] !== undefined))
   return (
     <Panel class="data-mixture" title={words.mixture} caption={words.shareOfEach}>
       <div class="data-shares">
@@ -59,7 +57,7 @@ export function Mixture({ data, filter, onFilter }: PanelProps) {
               <th scope="col">{words.source}</th>
               {tagged.map((key) => (
                 <th scope="col" key={key}>
-                  {tagNames[key]}
+                  {tagName(key)}
                 </th>
               ))}
               <th scope="col">{words.rows}</th>
@@ -86,7 +84,20 @@ export function Mixture({ data, filter, onFilter }: PanelProps) {
                 </th>
                 {tagged.map((key) => (
                   <td key={key} class="data-tag-cell">
-                    {source.tags[key] !== undefined && <Tag value={source.tags[key]} />}
+                    {source.tags[key] !== undefined && (
+                      <button
+                        type="button"
+                        class="data-tag"
+                        title={words.rowsWith}
+                        aria-pressed={filter.tag === `${key}:${source.tags[key]}`}
+                        onClick={() => {
+                          const tag = `${key}:${source.tags[key]}`
+                          onFilter({ ...filter, tag: filter.tag === tag ? null : tag })
+                        }}
+                      >
+                        <Tag value={source.tags[key]} />
+                      </button>
+                    )}
                   </td>
                 ))}
                 <td>{whole(source.rows)}</td>

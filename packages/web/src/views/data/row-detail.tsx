@@ -10,6 +10,7 @@ import { Segmented } from '../../components/segmented.js'
 import { Tag } from '../../components/tag.js'
 import { percent, whole } from '../../format/numbers.js'
 import { chipsOf, segmentsOf, withMarks, type Segment } from './pieces.js'
+import { tagName } from './rows.js'
 import { text } from './text.js'
 
 type Shown = 'mask' | 'ids' | 'raw'
@@ -21,15 +22,18 @@ export function RowDetail({
   name,
   row,
   data,
+  onTag,
 }: {
   readonly name: string
   readonly row: number
   readonly data: DataReply
+  /** Lists the rows with a tag. */
+  readonly onTag: (tag: string) => void
 }) {
   const words = text()
   const [reply, setReply] = useState<RowReply | null>(null)
   const [pieces, setPieces] = useState<readonly RowPiece[]>([])
-  const [problem, setProblem] = useState<string | null>(null)
+  const [problem, setProblem] = useState<ApiError | null>(null)
   const path = `/api/data/${encodeURIComponent(name)}/rows/${row}`
   const read = (from: number, signal?: AbortSignal) =>
     getJson<RowReply>(
@@ -41,7 +45,7 @@ export function RowDetail({
         setPieces((before) => (from === 0 ? next.pieces : [...before, ...next.pieces]))
       },
       (error: unknown) => {
-        if (error instanceof ApiError) setProblem(error.message)
+        if (error instanceof ApiError) setProblem(error)
       },
     )
   useEffect(() => {
@@ -56,7 +60,7 @@ export function RowDetail({
       shownAs.value = shownAs.value === 'mask' ? 'ids' : 'mask'
     },
   })
-  if (problem !== null) return <Notice>{problem}</Notice>
+  if (problem !== null) return <Notice fault={problem} />
   if (reply === null) return <Loading lines={6} />
   const kept = Math.min(reply.tokens, data.maxLength)
   const shown = shownAs.value
@@ -66,7 +70,15 @@ export function RowDetail({
       <header class="data-row-head">
         <h2 title={reply.where}>{words.row(whole(row + 1))}</h2>
         {Object.entries(reply.tags).map(([key, value]) => (
-          <Tag key={key} name={key.charAt(0).toUpperCase() + key.slice(1)} value={value} />
+          <button
+            key={key}
+            type="button"
+            class="data-tag"
+            title={words.rowsWith}
+            onClick={() => onTag(`${key}:${value}`)}
+          >
+            <Tag name={tagName(key)} value={value} />
+          </button>
         ))}
         {reply.reasons.map((reason) => (
           <span key={reason} class={`data-reason data-reason-${reason}`}>
@@ -95,9 +107,10 @@ export function RowDetail({
         />
       </header>
       {reply.problem !== null && (
-        <Notice title={words.notReadable}>
-          {reply.where}: {reply.problem}
-        </Notice>
+        <Notice
+          title={`${words.notReadable}: ${reply.where}`}
+          fault={{ code: 'data', message: reply.problem }}
+        />
       )}
       <div class="data-text" tabIndex={0} role="region" aria-label={words.row(whole(row + 1))}>
         {shown === 'raw' ? (

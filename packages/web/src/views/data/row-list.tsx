@@ -1,13 +1,13 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { getJson } from '../../api/client.js'
-import type { RowReason, RowsReply, RowSummary } from '../../api/types.js'
+import type { DataReply, RowReason, RowsReply, RowSummary } from '../../api/types.js'
 import { useKeys } from '../../app/keys.js'
 import { languageOf } from '../../app/language.js'
 import { seriesAt, Swatch } from '../../components/bars/stacked.js'
 import { TextInput } from '../../components/field.js'
 import { Select } from '../../components/select.js'
 import { whole } from '../../format/numbers.js'
-import { isFiltered, noFilter, RowCache, rowsPath, windowOf, type RowFilter } from './rows.js'
+import { isFiltered, noFilter, RowCache, rowsPath, tagName, windowOf, type RowFilter } from './rows.js'
 import { text } from './text.js'
 
 const rowHeight = 30
@@ -19,6 +19,7 @@ export function RowList({
   name,
   sources,
   reasons,
+  tags,
   maxLength,
   filter,
   onFilter,
@@ -28,6 +29,7 @@ export function RowList({
   readonly name: string
   readonly sources: readonly string[]
   readonly reasons: readonly RowReason[]
+  readonly tags: DataReply['tags']
   readonly maxLength: number
   readonly filter: RowFilter
   readonly onFilter: (filter: RowFilter) => void
@@ -120,12 +122,9 @@ export function RowList({
     },
     '/': () => search.current?.querySelector('input')?.focus(),
   })
-  const chosen =
-    filter.source !== null
-      ? `source ${filter.source}`
-      : filter.reason !== null
-        ? `reason ${filter.reason}`
-        : ''
+  const [chosen = ''] = (['source', 'reason', 'tag'] as const).flatMap((kind) =>
+    filter[kind] === null ? [] : [`${kind} ${filter[kind]}`],
+  )
   return (
     <div class="data-list">
       <div class="data-list-head">
@@ -145,6 +144,11 @@ export function RowList({
             { value: '', text: words.everything },
             ...sources.map((source) => ({ value: `source ${source}`, text: source })),
             ...reasons.map((reason) => ({ value: `reason ${reason}`, text: words.reasons[reason] })),
+            ...tags.map(({ key, value, count }) => ({
+              value: `tag ${key}:${value}`,
+              text: `${tagName(key)} ${value}`,
+              note: whole(count),
+            })),
           ]}
           value={chosen}
           onChange={(value) => {
@@ -153,6 +157,7 @@ export function RowList({
               ...filter,
               source: kind === 'source' ? rest.join(' ') : null,
               reason: kind === 'reason' ? (rest.join(' ') as RowReason) : null,
+              tag: kind === 'tag' ? rest.join(' ') : null,
             })
           }}
         />

@@ -5,8 +5,16 @@ import { isFiltered, noFilter, pageRows, RowCache, rowsPath, windowOf } from './
 it('writes the path of a page', () => {
   expect(rowsPath('run.a', 2, noFilter)).toBe(`/api/data/run.a/rows?page=2&size=${pageRows}`)
   expect(
-    rowsPath('config', 0, { text: 'a&b', source: 'gsm8k', reason: 'cut', span: { from: 256, to: 512 } }),
-  ).toBe('/api/data/config/rows?page=0&size=100&filter=a%26b&source=gsm8k&reason=cut&from=256&to=512')
+    rowsPath('config', 0, {
+      text: 'a&b',
+      source: 'gsm8k',
+      reason: 'cut',
+      tag: 'lang:zh',
+      span: { from: 256, to: 512 },
+    }),
+  ).toBe(
+    '/api/data/config/rows?page=0&size=100&filter=a%26b&source=gsm8k&reason=cut&tag=lang%3Azh&from=256&to=512',
+  )
   expect(isFiltered(noFilter)).toBe(false)
   expect(isFiltered({ ...noFilter, reason: 'cut' })).toBe(true)
 })

@@ -5,23 +5,29 @@ export interface RowFilter {
   readonly text: string
   readonly source: string | null
   readonly reason: RowReason | null
+  /** `key:value`. */
+  readonly tag: string | null
   readonly span: { readonly from: number; readonly to: number } | null
 }
 
-export const noFilter: RowFilter = { text: '', source: null, reason: null, span: null }
+export const noFilter: RowFilter = { text: '', source: null, reason: null, tag: null, span: null }
 
-export const isFiltered = (filter: RowFilter): boolean =>
-  filter.text !== '' || filter.source !== null || filter.reason !== null || filter.span !== null
+export const isFiltered = ({ text, ...rest }: RowFilter): boolean =>
+  text !== '' || Object.values(rest).some((value) => value !== null)
+
+/** A tag as it is shown: `Lang`. */
+export const tagName = (key: string): string => key.charAt(0).toUpperCase() + key.slice(1)
 
 /** Rows of a page. */
 export const pageRows = 100
 
 /** Path of a page of rows. */
-export function rowsPath(name: string, page: number, { text, source, reason, span }: RowFilter): string {
+export function rowsPath(name: string, page: number, { text, source, reason, tag, span }: RowFilter): string {
   const query = new URLSearchParams({ page: String(page), size: String(pageRows) })
   if (text !== '') query.set('filter', text)
   if (source !== null) query.set('source', source)
   if (reason !== null) query.set('reason', reason)
+  if (tag !== null) query.set('tag', tag)
   if (span !== null) {
     query.set('from', String(span.from))
     query.set('to', String(span.to))

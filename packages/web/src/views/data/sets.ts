@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ApiError, getJson } from '../../api/client.js'
-import type { DataListReply, DataProgress, DataReply } from '../../api/types.js'
+import type { DataListReply, DataMapping, DataProgress, DataReply, DataUnmapped } from '../../api/types.js'
 
 /** Sets that can be looked at; null until they were read. */
 export const sets = signal<DataListReply | null>(null)
@@ -24,7 +24,11 @@ export interface Reading {
   readonly data: DataReply | null
   readonly progress: DataProgress['reading'] | null
   readonly problem: ApiError | null
+  /** Columns that have to be known before it can be read. */
+  readonly unmapped: DataMapping | null
 }
+
+export const notRead: Reading = { data: null, progress: null, problem: null, unmapped: null }
 
 /** Asks for a set until it is read. */
 export async function readSet(
@@ -36,19 +40,21 @@ export async function readSet(
   const isOver = () => signal.aborted
   while (!isOver()) {
     try {
-      const reply = await getJson<DataReply | DataProgress>(`/api/data/${encodeURIComponent(name)}`, {
-        signal,
-      })
+      const reply = await getJson<DataReply | DataProgress | DataUnmapped>(
+        `/api/data/${encodeURIComponent(name)}`,
+        {
+          signal,
+        },
+      )
       if (!('reading' in reply)) {
-        on({ data: reply, progress: null, problem: null })
+        on('unmapped' in reply ? { ...notRead, unmapped: reply.unmapped } : { ...notRead, data: reply })
         return
       }
-      on({ data: null, progress: reply.reading, problem: null })
+      on({ ...notRead, progress: reply.reading })
     } catch (error) {
       if (isOver()) return
       on({
-        data: null,
-        progress: null,
+        ...notRead,
         problem: error instanceof ApiError ? error : new ApiError(0, null, String(error)),
       })
       return

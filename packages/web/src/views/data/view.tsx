@@ -14,7 +14,8 @@ import { Changes, Lengths, Mixture } from './panels.js'
 import { RowList } from './row-list.js'
 import { RowDetail } from './row-detail.js'
 import { noFilter, type RowFilter } from './rows.js'
-import { readSet, useSets, type Reading } from './sets.js'
+import { MappingStrip } from './mapping.js'
+import { notRead, readSet, useSets } from './sets.js'
 import { text } from './text.js'
 
 /** The data of a mixture as the model sees it. */
@@ -48,7 +49,7 @@ export function DataView({ name: given }: { readonly name?: string }) {
 
 function SetView({ name }: { readonly name: string }) {
   const words = text()
-  const [reading, setReading] = useState<Reading>({ data: null, progress: null, problem: null })
+  const [reading, setReading] = useState(notRead)
   const [attempt, setAttempt] = useState(0)
   useEffect(() => {
     const stop = new AbortController()
@@ -57,7 +58,12 @@ function SetView({ name }: { readonly name: string }) {
       stop.abort()
     }
   }, [name, attempt])
-  const { data, progress, problem } = reading
+  const { data, progress, problem, unmapped } = reading
+  const again = () => {
+    setReading(notRead)
+    setAttempt(attempt + 1)
+  }
+  const mapped = data !== null && data.mappings.length > 0
   return (
     <>
       <TopBar
@@ -67,12 +73,16 @@ function SetView({ name }: { readonly name: string }) {
           data !== null && <span class="data-template">{words.template(data.template, data.tokenizer)}</span>
         }
         actions={
-          <Button icon="plus" href={pathOf('new', name)}>
+          <Button icon="plus" href={pathOf('new', name, mapped ? { data: JSON.stringify(data.data) } : {})}>
             {words.useInRun}
           </Button>
         }
       />
-      {data === null ? (
+      {unmapped !== null ? (
+        <div class="data-content">
+          <MappingStrip name={name} mapping={unmapped} onDone={again} />
+        </div>
+      ) : data === null ? (
         <div class="data-content">
           {problem === null ? (
             <>
@@ -84,36 +94,38 @@ function SetView({ name }: { readonly name: string }) {
           ) : (
             <Notice
               title={words.problem}
+              fault={problem}
               actions={
-                <Button
-                  small
-                  onClick={() => {
-                    setReading({ data: null, progress: null, problem: null })
-                    setAttempt(attempt + 1)
-                  }}
-                >
+                <Button small onClick={again}>
                   {words.tryNow}
                 </Button>
               }
-            >
-              {problem.message}
-              {problem.hint !== null && <p>{problem.hint}</p>}
-            </Notice>
+            />
           )}
         </div>
       ) : (
-        <Shown data={data} />
+        <Shown data={data} onMapped={again} />
       )}
     </>
   )
 }
 
-function Shown({ data }: { readonly data: DataReply }) {
+function Shown({ data, onMapped }: { readonly data: DataReply; readonly onMapped: () => void }) {
   const words = text()
   const [filter, setFilter] = useState<RowFilter>(noFilter)
   const [row, setRow] = useState<number | null>(null)
   const sources = data.sources.map(({ name }) => name)
-  const detail = row !== null && <RowDetail key={row} name={data.name} row={row} data={data} />
+  const detail = row !== null && (
+    <RowDetail
+      key={row}
+      name={data.name}
+      row={row}
+      data={data}
+      onTag={(tag) => {
+        setFilter({ ...noFilter, tag })
+      }}
+    />
+  )
   return (
     <div class="data-content">
       <div class="data-panels">
@@ -126,11 +138,21 @@ function Shown({ data }: { readonly data: DataReply }) {
           {note}
         </Notice>
       ))}
+      {data.mappings.map((mapping) => (
+        <MappingStrip
+          key={mapping.entry}
+          name={data.name}
+          mapping={mapping}
+          entry={data.data[mapping.entry]}
+          onDone={onMapped}
+        />
+      ))}
       <section class="data-rows">
         <RowList
           name={data.name}
           sources={sources}
           reasons={data.reasons.map(({ reason }) => reason)}
+          tags={data.tags}
           maxLength={data.maxLength}
           filter={filter}
           onFilter={setFilter}

@@ -10,7 +10,7 @@ import { whole } from '../../format/numbers.js'
 import { stepped } from '../../components/number-text.js'
 import { methodName } from '../runs/method.js'
 import { valueAt, withMethod } from './draft.js'
-import { faultOf } from './fault.js'
+import { fieldFault } from './fault.js'
 import { labelOf } from './label.js'
 import { fieldText, readField } from './read-field.js'
 import { draft, methodOf, set, type } from './state.js'
@@ -77,7 +77,7 @@ export function FieldControl(props: ControlProps) {
         id={id}
         describedBy={describedBy}
         value={shown}
-        wrong={faultOf(field.path) !== null}
+        wrong={fieldFault(field.path) !== null}
         mono={field.kind === 'json'}
         {...(field.default === null && isNumber && { placeholder: words.absent })}
         onInput={(next) => {
@@ -126,7 +126,7 @@ function WeightsControl({ field, all, id, describedBy }: ControlProps) {
         id={id}
         list={listId}
         aria-describedby={describedBy}
-        aria-invalid={faultOf('weights') !== null ? true : undefined}
+        aria-invalid={fieldFault('weights') !== null ? true : undefined}
         autocomplete="off"
         spellcheck={false}
         placeholder="org/name"

@@ -4,7 +4,8 @@ import { Field, TextInput } from '../../components/field.js'
 import { Notice } from '../../components/notice.js'
 import { percent, whole } from '../../format/numbers.js'
 import { equal, valueAt } from './draft.js'
-import { faultOf } from './fault.js'
+import { FaultText } from '../../components/notice.js'
+import { fieldFault } from './fault.js'
 import { labelOf } from './label.js'
 import { FieldControl } from './field-control.js'
 import { draft, methodOf, plan, set } from './state.js'
@@ -37,7 +38,10 @@ function Section({
   const own = section.key === 'method' ? (all.methods.find((each) => each.name === method)?.fields ?? []) : []
   const shown = [...section.fields, ...own].filter(
     (field) =>
-      showsAll || field.common || valueAt(config, field.path) !== undefined || faultOf(field.path) !== null,
+      showsAll ||
+      field.common ||
+      valueAt(config, field.path) !== undefined ||
+      fieldFault(field.path) !== null,
   )
   return (
     <section class="new-run-section" data-section={section.key}>
@@ -89,6 +93,7 @@ function FormField({ field, all }: { readonly field: SchemaField; readonly all: 
   const differs = typed[field.path] !== undefined || (value !== undefined && !equal(value, field.default))
   const byDefault = field.default === null ? words.absent : fieldText(field, field.default)
   const made = plan.value?.reply.plan ?? null
+  const fault = fieldFault(field.path)
   return (
     <div data-field={field.path} class={field.default === null ? 'new-run-no-default' : undefined}>
       <Field
@@ -96,7 +101,7 @@ function FormField({ field, all }: { readonly field: SchemaField; readonly all: 
         label={labelOf(field, language.value)}
         configKey={field.path}
         help={field.help[language.value]}
-        error={faultOf(field.path)}
+        error={fault !== null && typeof fault === 'object' ? <FaultText fault={fault} /> : fault}
         changed={
           differs
             ? {

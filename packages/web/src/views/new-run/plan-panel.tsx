@@ -1,6 +1,7 @@
 import { StackedBar, Swatch, type Part } from '../../components/bars/stacked.js'
 import { Button } from '../../components/button.js'
 import { Notice } from '../../components/notice.js'
+import { FaultText } from '../../components/notice.js'
 import { Panel } from '../../components/panel.js'
 import type { NewRunPlan } from '../../api/types.js'
 import { gib, missing, percent, whole } from '../../format/numbers.js'
@@ -49,8 +50,9 @@ export function PlanPanel() {
   return (
     <Panel class="new-run-plan-panel" title={words.plan} caption={words.planCaption}>
       <PlanFigures />
-      {made === null && <p class="new-run-waits">{problem !== null ? problem.message : words.planWaits}</p>}
-      {problem?.hint != null && made === null && <p class="new-run-waits">{problem.hint}</p>}
+      {made === null && (
+        <div class="new-run-waits">{problem !== null ? <FaultText fault={problem} /> : words.planWaits}</div>
+      )}
       {made !== null && <Made made={made} isOld={now?.isOld === true} />}
     </Panel>
   )

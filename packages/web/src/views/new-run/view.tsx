@@ -1,8 +1,9 @@
 import './new-run.css'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError, postJson } from '../../api/client.js'
+import { postJson } from '../../api/client.js'
 import type { SchemaReply, StartReply } from '../../api/types.js'
 import { machine } from '../../app/connection.js'
+import { faultLine, faultOf, type Fault } from '../../app/faults.js'
 import { useKeys } from '../../app/keys.js'
 import { language } from '../../app/language.js'
 import { go, pathOf, route } from '../../app/routes.js'
@@ -18,7 +19,7 @@ import { CommandPanel } from './command-panel.js'
 import { renamed } from './draft.js'
 import { Form } from './form.js'
 import { labelOf } from './label.js'
-import { faultOf } from './fault.js'
+import { fieldFault } from './fault.js'
 import { PlanFigures, PlanPanel } from './plan-panel.js'
 import {
   askForPlan,
@@ -42,8 +43,9 @@ import { text } from './text.js'
 /** A new run: a form of the config, what it would be, and the command that it equals. */
 export function NewRunView() {
   const words = text()
-  const { id } = route.value
-  const [failure, setFailure] = useState<string | null>(null)
+  const { id, query } = route.value
+  const given = query.get('data')
+  const [failure, setFailure] = useState<Fault | string | null>(null)
   const [busy, setBusy] = useState(false)
   const file = useRef<HTMLInputElement>(null)
   const { config, name, title } = draft.value
@@ -51,17 +53,27 @@ export function NewRunView() {
     if (schema.value === null) void readSchema()
   }, [])
   useEffect(() => {
-    if (id !== null)
-      beginAt(id).catch((error: unknown) => {
-        setFailure(error instanceof Error ? error.message : String(error))
+    if (id === null) return
+    beginAt(id)
+      .then(() => {
+        // Data whose columns were mapped in the view of data.
+        if (given === null) return
+        set('data', JSON.parse(given))
+        go(pathOf('new', id), { replace: true })
       })
-  }, [id])
+      .catch((error: unknown) => {
+        setFailure(faultOf(error))
+      })
+  }, [id, given])
   useEffect(() => {
     askForPlan(config)
   }, [config])
 
   const toMend = mendOf()
-  const why = machine.value?.canStart === false ? (machine.value.whyNot ?? words.startOff) : null
+  const why =
+    machine.value?.canStart === false
+      ? faultLine({ code: 'cannot_start', message: machine.value.whyNot ?? words.startOff })
+      : null
   const isOff = toMend.length > 0 || why !== null
   const start = async () => {
     if (isOff || busy) return
@@ -71,9 +83,7 @@ export function NewRunView() {
       setFailure(null)
       go(pathOf('run', reply.id))
     } catch (error) {
-      setFailure(
-        error instanceof ApiError ? [error.message, error.hint].filter(Boolean).join(' ') : String(error),
-      )
+      setFailure(faultOf(error))
     } finally {
       setBusy(false)
     }
@@ -145,14 +155,13 @@ export function NewRunView() {
           ) : (
             <Notice
               title={words.noSchema}
+              fault={schemaProblem.value}
               actions={
                 <Button small onClick={() => void readSchema()}>
                   {words.tryNow}
                 </Button>
               }
-            >
-              {schemaProblem.value.message}
-            </Notice>
+            />
           )}
         </div>
       ) : (
@@ -190,7 +199,7 @@ function Shown({
   toMend,
 }: {
   readonly all: SchemaReply
-  readonly failure: string | null
+  readonly failure: Fault | string | null
   readonly why: string | null
   readonly toMend: readonly Mend[]
 }) {
@@ -217,7 +226,7 @@ function Shown({
   const cut = reply?.plan?.cut ?? 0
   const count = fields.value.length
   const marks = (key: string, paths: readonly string[]) => {
-    const isWrong = paths.some((path) => faultOf(path) !== null)
+    const isWrong = paths.some((path) => fieldFault(path) !== null)
     if (isWrong) return <Icon name="warning" />
     return key === 'data' && cut > 0 ? (
       <span class="new-run-cautious">
@@ -253,7 +262,11 @@ function Shown({
         </p>
       )}
       {why !== null && <Notice kind="caution">{why}</Notice>}
-      {failure !== null && <Notice title={words.notStarted}>{failure}</Notice>}
+      {failure !== null && (
+        <Notice title={words.notStarted} fault={typeof failure === 'string' ? null : failure}>
+          {typeof failure === 'string' && failure}
+        </Notice>
+      )}
     </>
   )
   return (
@@ -324,7 +337,7 @@ function Shown({
         <aside class="new-run-plan" aria-label={words.plan}>
           <PlanPanel />
           <CommandPanel />
-          {planProblem.value !== null && <Notice title={words.problem}>{planProblem.value.message}</Notice>}
+          {planProblem.value !== null && <Notice title={words.problem} fault={planProblem.value} />}
           {foot}
         </aside>
       )}

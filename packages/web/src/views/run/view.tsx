@@ -1,7 +1,7 @@
 import './run.css'
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { ApiError } from '../../api/client.js'
 import type { RunReply } from '../../api/types.js'
+import { faultOf, type Fault } from '../../app/faults.js'
 import { useKeys } from '../../app/keys.js'
 import { go, pathOf } from '../../app/routes.js'
 import { useTabTitle } from '../../app/tab-title.js'
@@ -53,14 +53,13 @@ export function RunView({ id }: { readonly id: string }) {
           ) : (
             <Notice
               title={words.problem}
+              fault={problem}
               actions={
                 <Button small onClick={watched.tryNow}>
                   {words.tryNow}
                 </Button>
               }
-            >
-              {problem.message}
-            </Notice>
+            />
           )}
         </div>
       </>
@@ -72,7 +71,7 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
   const words = text()
   const group = useMemo(chartGroup, [])
   const [showsConfig, setShowsConfig] = useState(false)
-  const [failure, setFailure] = useState<string | null>(null)
+  const [failure, setFailure] = useState<Fault | null>(null)
   const train = watched.train.value
   const evaluation = watched.evaluation.value
   const isLive = run.state === 'training' || run.state === 'stopping' || run.state === 'starting'
@@ -104,7 +103,7 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
         watched.refresh()
       },
       (error: unknown) => {
-        setFailure(error instanceof ApiError ? error.message : String(error))
+        setFailure(faultOf(error))
       },
     )
   return (
@@ -139,7 +138,7 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
             {words.goneText}
           </Notice>
         )}
-        {failure !== null && <Notice title={words.problem}>{failure}</Notice>}
+        {failure !== null && <Notice title={words.problem} fault={failure} />}
         <Ending run={run} act={act} />
         {run.process !== null && !run.process.canStop && (
           <Notice kind="info">{words.stopElsewhere(run.process.host, run.process.pid)}</Notice>
@@ -196,10 +195,10 @@ function Ending({
       <Notice
         title={run.state === 'failed' ? words.failed(whole(run.step)) : words.states.unreadable}
         log={run.log}
+        fault={run.error}
         actions={<RunActions run={run} act={act} onlyResume />}
       >
-        {run.error?.message ?? words.killed}
-        {run.error?.hint != null && <p>{run.error.hint}</p>}
+        {run.error === null && words.killed}
       </Notice>
     )
   if (run.state === 'stopped' && run.result === null)

@@ -1,4 +1,5 @@
-import { ApiError, remove } from '../../api/client.js'
+import { remove } from '../../api/client.js'
+import { faultLine, faultOf, type Fault } from '../../app/faults.js'
 import type { DeleteReply, RunRow } from '../../api/types.js'
 import { language } from '../../app/language.js'
 import { pathOf } from '../../app/routes.js'
@@ -18,10 +19,7 @@ import { isLive, pillOf } from './state.js'
 import { text } from './text.js'
 
 /** Columns of the table of runs. The best loss is marked where all runs have the same validation rows. */
-export function columnsOf(
-  comparable: boolean,
-  onFailure: (message: string) => void,
-): readonly Column<RunRow>[] {
+export function columnsOf(comparable: boolean, onFailure: (fault: Fault) => void): readonly Column<RunRow>[] {
   const words = text()
   const now = new Date()
   return [
@@ -51,7 +49,9 @@ export function columnsOf(
               {whole(run.step)}/{whole(run.totalSteps)}
             </span>
           )}
-          {run.state === 'unreadable' && <span class="runs-reason"> {run.error?.message}</span>}
+          {run.state === 'unreadable' && (
+            <span class="runs-reason"> {run.error && faultLine(run.error)}</span>
+          )}
         </span>
       ),
     },
@@ -175,7 +175,7 @@ function DeleteButton({
   onFailure,
 }: {
   readonly run: RunRow
-  readonly onFailure: (message: string) => void
+  readonly onFailure: (fault: Fault) => void
 }) {
   const words = text()
   const erase = async () => {
@@ -185,7 +185,7 @@ function DeleteButton({
       toast(words.deleted(run.name, bytes(freed)))
       await readRuns()
     } catch (error) {
-      onFailure(error instanceof ApiError ? error.message : String(error))
+      onFailure(faultOf(error))
     }
   }
   return (

@@ -1,5 +1,6 @@
 import './runs.css'
 import { useRef, useState } from 'preact/hooks'
+import type { Fault } from '../../app/faults.js'
 import { useKeys } from '../../app/keys.js'
 import { go, pathOf } from '../../app/routes.js'
 import { isPhone } from '../../app/width.js'
@@ -31,7 +32,7 @@ export function RunsView() {
   const [filter, setFilter] = useState('')
   const [sort, setSort] = useState<Sort>({ key: 'started', down: true })
   const [hidden, setHidden] = useState<ReadonlySet<Optional>>(new Set(['size']))
-  const [failure, setFailure] = useState<string | null>(null)
+  const [failure, setFailure] = useState<Fault | null>(null)
   const search = useRef<HTMLDivElement>(null)
   useKeys({ '/': () => search.current?.querySelector('input')?.focus() })
   const all = list?.runs ?? []
@@ -77,14 +78,13 @@ export function RunsView() {
           ) : (
             <Notice
               title={words.problem}
+              fault={problem}
               actions={
                 <Button small onClick={() => void readRuns()}>
                   {words.tryNow}
                 </Button>
               }
-            >
-              {problem.message}
-            </Notice>
+            />
           )}
         </div>
       </>
@@ -121,7 +121,7 @@ export function RunsView() {
             onInput={setFilter}
           />
         )}
-        {failure !== null && <Notice>{failure}</Notice>}
+        {failure !== null && <Notice fault={failure} />}
         <div
           class="runs-list"
           onKeyDown={(event: KeyboardEvent) => {
