@@ -1,5 +1,5 @@
 // The page over a server in this process: what it answers can be given, and slowed down.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,8 +10,9 @@ import { plugin as llama } from '@ift/model-llama'
 import { plugin as lora } from '@ift/peft-lora'
 import { createServer, listen } from '@ift/serve'
 import { script } from '../../packages/serve/src/scripted.fixture.js'
+import { writeTinyAdapter } from '../../packages/serve/src/server.fixture.js'
 import { quickstartModel } from '../cases/ift.fixture.js'
-import { openPage, type OpenedPage, type OpenOptions } from './page.fixture.js'
+import { openPage, writeRun, type OpenedPage, type OpenOptions } from './page.fixture.js'
 
 /** What `pnpm --filter @ift/web build` writes. */
 export const ui = fileURLToPath(new URL('../../packages/web/ui', import.meta.url))
@@ -28,10 +29,14 @@ export interface ChatServer {
 
 const token = 'abcdefghijklmnopqrstuv'
 
-/** The tiny model as `base`, and an adapter `warm` over it that changes what it says. */
+/** The tiny model as `base`, an adapter `warm` over it that changes what it says, and a run `tea` with a checkpoint. */
 export async function serveChat(): Promise<ChatServer> {
   const cwd = mkdtempSync(join(tmpdir(), 'ift-page-chat-'))
-  writeAdapter(join(cwd, 'warm'))
+  writeTinyAdapter(join(cwd, 'warm'))
+  const run = join(cwd, 'ift-runs/tea')
+  writeRun(run, { steps: 6, config: { weights: quickstartModel } })
+  writeTinyAdapter(join(run, 'checkpoints/step-6/adapter'))
+  writeFileSync(join(run, 'checkpoints/step-6/hashes.json'), '{}')
   let pause = 0
   const slowed = definePlugin('slowed', (ift) => {
     const clock = new Int32Array(new SharedArrayBuffer(4))
@@ -66,40 +71,4 @@ export async function serveChat(): Promise<ChatServer> {
       rmSync(cwd, { recursive: true })
     },
   }
-}
-
-/** A LoRA of rank 1 over a projection of the first layer, in PEFT's files. */
-function writeAdapter(folder: string): void {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(
-    join(folder, 'adapter_config.json'),
-    JSON.stringify({
-      ...{ peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: quickstartModel },
-      ...{
-        r: 1,
-        lora_alpha: 1,
-        lora_dropout: 0,
-        bias: 'none',
-        target_modules: ['o_proj'],
-        layers_to_transform: [0],
-      },
-    }),
-  )
-  const name = (part: string) => `base_model.model.model.layers.0.self_attn.o_proj.lora_${part}.weight`
-  const values = (from: number) => Float32Array.from({ length: 256 }, (_, i) => 0.3 * Math.sin(from + i))
-  const tensors = {
-    [name('A')]: { shape: [1, 256], data: values(1) },
-    [name('B')]: { shape: [256, 1], data: values(2) },
-  }
-  let at = 0
-  const entries = Object.entries(tensors).map(([key, { shape, data }]) => {
-    const entry = { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] }
-    at += data.byteLength
-    return [key, entry] as const
-  })
-  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)))
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(header.length))
-  const data = Object.values(tensors).map((tensor) => Buffer.from(tensor.data.buffer))
-  writeFileSync(join(folder, 'adapter_model.safetensors'), Buffer.concat([length, header, ...data]))
 }

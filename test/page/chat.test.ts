@@ -378,6 +378,37 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
     await page.setViewportSize({ width: 1400, height: 900 })
   })
 
+  test('a checkpoint of a run is named with step and loss, loaded where it is chosen, or says why not', async () => {
+    await page.evaluate(`location.hash = '#/compare'`)
+    const picker = page.getByRole('button', { name: /^Model and adapter: / })
+    const choose = async () => {
+      await picker.nth(1).click()
+      await page.getByRole('option', { name: /tea.*load · step 6 · loss 2\.2667 · best/ }).click()
+    }
+    await page.route('**/api/adapters', (route) =>
+      route.request().method() === 'GET'
+        ? route.continue()
+        : route.fulfill({
+            status: 400,
+            json: { error: { message: 'It was trained on another base.', code: 'adapter_unusable' } },
+          }),
+    )
+    await picker.nth(1).waitFor()
+    await choose()
+    await page.getByRole('alert').getByText('It was trained on another base.').waitFor()
+    await page.keyboard.press('Escape')
+    await page.unroute('**/api/adapters')
+    await choose()
+    await page.getByRole('button', { name: /^Model and adapter: tea-6/ }).waitFor()
+    await picker.nth(1).click()
+    await page.getByRole('option', { name: /tea-6.*adapter · step 6 · loss 2\.2667 · best/ }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('textbox', { name: 'Ask both' }).fill('Which tea?')
+    await page.getByRole('textbox', { name: 'Ask both' }).press('Enter')
+    await page.locator('.likely-table:not(.likely-summary)').waitFor()
+    expect(await page.getByRole('article', { name: 'Side B' }).locator('.side-failed').count()).toBe(0)
+  })
+
   test('nothing serious is found about access, in both themes and on a phone', async () => {
     const found: string[] = []
     for (const hash of ['#/compare', '#/chat'])

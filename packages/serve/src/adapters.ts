@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { join } from 'node:path'
 import type { OpenModel, TextGenerator } from '@ift/core'
@@ -21,20 +21,26 @@ function roomFor({ backend }: Pick<OpenModel, 'backend'>): number {
   return Math.max(0, free) / 4
 }
 
-/** The adapters of a folder, which requests load and unload by name while the server runs: so many, and of so many bytes, at a time. */
+/**
+ * The adapters of a folder, which requests load and unload by name while the server runs, and those of runs, which the page loads: so many, and
+ * of so many bytes, at a time.
+ */
 export class FolderAdapters {
-  readonly #dir: string
+  /** Null: none are loaded by name. */
+  readonly #dir: string | null
   readonly #generator: TextGenerator
   readonly #models: Models
   readonly #most: number
   readonly #mostBytes: number
   /** Bytes of those that are loaded, by name. */
   readonly #loaded = new Map<string, number>()
+  /** Folders of those that were loaded, by name. */
+  readonly #places = new Map<string, string>()
   /** Names whose loading or unloading is under way. */
   readonly #busy = new Set<string>()
 
   constructor(
-    dir: string,
+    dir: string | null,
     open: OpenModel,
     generator: TextGenerator,
     models: Models,
@@ -45,7 +51,7 @@ export class FolderAdapters {
     this.#models = models
     this.#most = maxAdapters
     for (const name of open.adapters?.names ?? []) {
-      const path = adapterNamed(dir, name)
+      const path = dir === null ? null : adapterNamed(dir, name)
       if (path !== null) this.#loaded.set(name, bytesOf(path))
     }
     this.#mostBytes = Math.max(adapterBytes, this.#bytes)
@@ -57,8 +63,19 @@ export class FolderAdapters {
 
   /** Throws 404 for a name that the folder does not have, 400 for one that is loaded or for which there is no room. */
   async load(name: string): Promise<void> {
-    const dir = adapterNamed(this.#dir, name)
+    const dir = this.#dir === null ? null : adapterNamed(this.#dir, name)
     if (dir === null) throw this.#unknown(name)
+    await this.loadFrom(name, dir)
+  }
+
+  /** The name by which the adapter of a folder was loaded; null where it was not. */
+  nameOf(dir: string): string | null {
+    for (const [name, place] of this.#places) if (place === dir) return name
+    return null
+  }
+
+  /** Loads the adapter of a folder under a name. Throws 400 where the name is taken, there is no room, or it belongs to another model. */
+  async loadFrom(name: string, dir: string): Promise<void> {
     if (this.#models.list().some(({ id }) => id === name))
       throw invalid('lora_name', `lora_name: "${name}" is loaded already.`)
     const bytes = bytesOf(dir)
@@ -72,6 +89,7 @@ export class FolderAdapters {
       this.#loaded.set(name, bytes)
       try {
         await this.#generator.loadAdapter(name, dir)
+        this.#places.set(name, realpathSync(dir))
       } catch (error) {
         this.#loaded.delete(name)
         // What the error says may name files: it is in the log.
@@ -97,6 +115,7 @@ export class FolderAdapters {
         await unused()
         await this.#generator.unloadAdapter(name)
         this.#loaded.delete(name)
+        this.#places.delete(name)
       } finally {
         show()
       }

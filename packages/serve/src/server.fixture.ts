@@ -1,5 +1,5 @@
 // A server over a tiny model, for tests.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -71,4 +71,40 @@ function withHeaders(given: RequestInit['headers'], more: Readonly<Record<string
   const headers = new Headers({ host: '127.0.0.1:8410', ...more })
   for (const [name, value] of new Headers(given)) headers.set(name, value)
   return headers
+}
+
+/** A LoRA of rank 1 over a projection of the first layer, in PEFT's files. */
+export function writeTinyAdapter(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(
+    join(folder, 'adapter_config.json'),
+    JSON.stringify({
+      ...{ peft_type: 'LORA', task_type: 'CAUSAL_LM', base_model_name_or_path: tinyModel },
+      ...{
+        r: 1,
+        lora_alpha: 1,
+        lora_dropout: 0,
+        bias: 'none',
+        target_modules: ['o_proj'],
+        layers_to_transform: [0],
+      },
+    }),
+  )
+  const name = (part: string) => `base_model.model.model.layers.0.self_attn.o_proj.lora_${part}.weight`
+  const values = (from: number) => Float32Array.from({ length: 256 }, (_, i) => 0.3 * Math.sin(from + i))
+  const tensors = {
+    [name('A')]: { shape: [1, 256], data: values(1) },
+    [name('B')]: { shape: [256, 1], data: values(2) },
+  }
+  let at = 0
+  const entries = Object.entries(tensors).map(([key, { shape, data }]) => {
+    const entry = { dtype: 'F32', shape, data_offsets: [at, at + data.byteLength] }
+    at += data.byteLength
+    return [key, entry] as const
+  })
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)))
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  const data = Object.values(tensors).map((tensor) => Buffer.from(tensor.data.buffer))
+  writeFileSync(join(folder, 'adapter_model.safetensors'), Buffer.concat([length, header, ...data]))
 }

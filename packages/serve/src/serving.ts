@@ -11,7 +11,7 @@ export interface Serving {
   readonly open: OpenModel
   readonly generator: TextGenerator
   readonly models: Models
-  /** Adapters that requests load and unload; null where the server has no folder of them. */
+  /** Adapters that requests load and unload; null where the model was opened with one for all requests. */
   readonly adapters: FolderAdapters | null
   /** When the model was open, seconds since 1970. */
   readonly started: number
@@ -27,7 +27,8 @@ export const stamp: Stamp = { now: () => Date.now(), id: () => randomBytes(12).t
 
 /** Opens the model of a session's config. */
 export async function openServing(ift: Ift, options: ServeOptions): Promise<Serving> {
-  const open = await ift.openModel()
+  // The page loads adapters of runs beside those that the config names.
+  const open = await ift.openModel({ training: false, openToAdapters: options.page !== undefined })
   const { maxSequences, cacheBytes } = options
   const generator = await ift.createGenerator(open, {
     keepPrefixes: true,
@@ -42,7 +43,8 @@ export async function openServing(ift: Ift, options: ServeOptions): Promise<Serv
     open,
     generator,
     models,
-    adapters: adapters === undefined ? null : new FolderAdapters(adapters, open, generator, models, options),
+    adapters:
+      open.adapters === null ? null : new FolderAdapters(adapters ?? null, open, generator, models, options),
     started: Math.floor((options.stamp ?? stamp).now() / 1000),
     options,
     stamp: options.stamp ?? stamp,

@@ -92,14 +92,15 @@ export async function plannedVirtualTokens(
   return chosen?.method.virtualTokens?.(chosen.options) ?? noVirtualTokens
 }
 
-/** Several adapters over the model, the first of them in use; null where there are none. */
+/** Several adapters over the model, the first of them in use; null where there are none, unless others are to be loaded later. */
 export async function loadAdapters(
   session: PluginSession,
   dirs: ReadonlyMap<string, string>,
   model: CausalLM,
   context: PeftContext,
+  isOpen = false,
 ): Promise<AdapterSet | null> {
-  if (dirs.size === 0) return null
+  if (dirs.size === 0) return isOpen ? new AdapterSet(model, context) : null
   const adapters = new AdapterSet(model, context)
   try {
     for (const [name, dir] of dirs) {

@@ -91,6 +91,8 @@ export interface OpenModel {
 export interface OpenOptions {
   /** Attach the method for training; otherwise only an adapter that the config names. */
   readonly training: boolean
+  /** Leave it open to adapters that are loaded later (`TextGenerator.loadAdapter`), although the config names none. */
+  readonly openToAdapters?: boolean
 }
 
 /**
@@ -213,7 +215,8 @@ async function loadModel(
   const context = { definition, shape, roles, backend, dtype, seed, baseModel: name, tokenizer }
   const { config: filled, taken } = withRecipe(config, options.training ? definition.recipe : undefined)
   const used = Object.freeze({ ...filled, weights: name })
-  const adapters = await loadAdapters(session, files.adapterDirs, model, context)
+  const isOpen = options.openToAdapters === true && files.adapterDir === null
+  const adapters = await loadAdapters(session, files.adapterDirs, model, context, isOpen)
   const peft = adapters
     ? null
     : await attachMethod(session, used, files.adapterDir, model, context, options.training)

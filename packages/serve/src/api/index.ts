@@ -6,6 +6,7 @@ import { version } from '@ift/core'
 import type { ServeApp } from '../routes/route.js'
 import { DataViews } from './data-views.js'
 import { Planner } from './plan.js'
+import { adapterRoutes } from './routes/adapters.js'
 import { dataRoutes } from './routes/data.js'
 import { machineRoutes } from './routes/machine.js'
 import { newRunRoutes } from './routes/new-run.js'
@@ -71,7 +72,7 @@ export function pageApi(
     closing: closing.signal,
     ...given,
   }
-  for (const add of [machineRoutes, runRoutes, dataRoutes, newRunRoutes]) add(app, parts)
+  for (const add of [machineRoutes, adapterRoutes, runRoutes, dataRoutes, newRunRoutes]) add(app, parts)
   return {
     get watching() {
       return follower.open

@@ -3,6 +3,8 @@ import { LineTail } from './line-tail.js'
 
 /** Steps that the time left is told from. */
 const recent = 20
+/** Evaluations that are kept. */
+const mostEvals = 1000
 
 interface Mark {
   readonly step: number
@@ -19,6 +21,8 @@ export class RunProgress {
   loss: number | null = null
   lastEval: { readonly step: number; readonly loss: number } | null = null
   bestEval: { readonly step: number; readonly loss: number } | null = null
+  /** Validation losses by step, the newest. */
+  readonly evalLosses = new Map<number, number>()
   memory: number | null = null
   peakMemory: number | null = null
   tokens = 0
@@ -62,6 +66,7 @@ export class RunProgress {
     ;[this.step, this.tokens, this.trainedTokens, this.#timed, this.#timedTokens] = [0, 0, 0, 0, 0]
     this.loss = this.lastEval = this.bestEval = this.memory = this.peakMemory = this.elapsed = null
     this.#marks = []
+    this.evalLosses.clear()
   }
 
   #add({ kind, step, values }: Metric): void {
@@ -69,6 +74,8 @@ export class RunProgress {
     if (kind === 'eval') {
       if (loss === null) return
       this.lastEval = { step, loss }
+      this.evalLosses.set(step, loss)
+      if (this.evalLosses.size > mostEvals) this.evalLosses.delete(this.evalLosses.keys().next().value!)
       if (this.bestEval === null || loss < this.bestEval.loss) this.bestEval = this.lastEval
       return
     }

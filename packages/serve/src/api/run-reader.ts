@@ -262,6 +262,7 @@ export class RunReader {
       written: statSync(path, { throwIfNoEntry: false })?.mtime.toISOString() ?? '',
       bytes: bytesOf(path),
       best: step === best,
+      loss: this.#keptOf(dir).progress.evalLosses.get(step) ?? null,
       model: this.#servedAs(join(path, 'adapter')),
     }
   }

@@ -19,7 +19,9 @@ export function servedAdapters(ift: Ift, serving: () => Serving | null): ServedA
     const open = serving()
     const wanted = realPath(folder)
     if (open === null || wanted === null) return null
-    const { models, open: model } = open
+    const { models, open: model, adapters } = open
+    const loaded = adapters?.nameOf(wanted) ?? null
+    if (loaded !== null) return loaded
     const lies = (spec: string) => realPath(localPath(ift.rootDir, spec)) === wanted
     for (const [name, spec] of adaptersOf(ift.config) ?? [])
       if (lies(spec) && models.list().some(({ id }) => id === name)) return name

@@ -22,7 +22,7 @@ export const adapterRoutes: Routes = (app, { serving, enter, unused, options }) 
     context.set('ignored', ignored)
     if (value.lora_path !== undefined)
       throw unsupported('lora_path', 'lora_path: adapters are loaded by their names, and no path is taken.')
-    if (server.adapters === null)
+    if (server.adapters === null || options.adapters === undefined)
       throw new HttpError(
         404,
         'not_found',

@@ -1,5 +1,7 @@
 import { computed, effect, signal } from '@preact/signals'
+import { getJson, postJson } from '../../api/client.js'
 import { models as ask, type ModelCard } from '../../api/completions.js'
+import type { AdaptersReply, AdapterRow, LoadReply, LoadRequest } from '../../api/types.js'
 import { connection, hasModel, machine } from '../../app/connection.js'
 
 /** What /v1 answers with, the base first; empty without a model. */
@@ -36,4 +38,20 @@ export const modelNamed = (id: string | null): ModelCard | null =>
 export const seriesOf = (id: string): number | null => {
   const at = models.value.findIndex((model) => model.id === id)
   return at <= 0 ? null : ((at - 1) % 6) + 1
+}
+
+/** Checkpoints of runs over the base that is served; null until they were asked for. */
+export const checkpoints = signal<AdaptersReply | null>(null)
+
+/** Asks for them: whenever somebody is about to choose, since runs go on. */
+export async function readCheckpoints(): Promise<void> {
+  checkpoints.value = await getJson<AdaptersReply>('/api/adapters').catch(() => checkpoints.peek())
+}
+
+/** Loads the adapter of a checkpoint; the model that answers with it then. Throws `ApiError`. */
+export async function load({ run, step }: AdapterRow): Promise<string> {
+  const asked: LoadRequest = { run, step }
+  const { model } = await postJson<LoadReply>('/api/adapters', asked)
+  models.value = await ask()
+  return model
 }

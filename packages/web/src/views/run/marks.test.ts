@@ -1,7 +1,14 @@
 import { expect, it } from 'vitest'
 import { marksOf } from './marks.js'
 
-const checkpoint = (step: number) => ({ step, written: '', bytes: null, best: false, model: null })
+const checkpoint = (step: number) => ({
+  step,
+  written: '',
+  bytes: null,
+  best: false,
+  loss: null,
+  model: null,
+})
 
 it('has a tick for each evaluation and each checkpoint', () => {
   const marks = marksOf(30, 6, 10, [checkpoint(20), checkpoint(23)])
