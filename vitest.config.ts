@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './scripts/vitest-order.mjs'
@@ -17,19 +17,19 @@ const alias = ([name, [path]]: [string, [string]]) => ({
 })
 const lengthBefore = (name: string) => (name.includes('*') ? name.indexOf('*') : Infinity)
 
-/** Tests beside their sources. They change nothing of their process, so they share a few, each of which loads the sources once. */
-const beside = ['packages/**/src/**/*.test.ts']
-/** Those that do: they replace modules, or what belongs to the process. */
-const alone = [
-  'packages/cli/src/main.test.ts',
-  'packages/core/src/files/other-systems.test.ts',
-  'packages/core/src/source/lock-read-only.test.ts',
-  'packages/core/src/generate/choose.test.ts',
-  'packages/core/src/session/fetch-data.test.ts',
-  'packages/core/src/session/dataset-patterns.test.ts',
-]
 // Templates are tests of the plugins that are made of them (packages/create-ift-plugin/src/scaffolds.test.ts).
-const exclude = ['**/node_modules/**', '**/dist/**', 'test/e2e/**', 'packages/create-ift-plugin/templates/**']
+const exclude = ['**/node_modules/**', '**/dist/**', 'test/e2e/**', '**/templates/**']
+const files = ['packages', 'test', 'bench', 'scripts', 'examples'].flatMap((folder) =>
+  readdirSync(here(folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+    .filter((name) => name.endsWith('.test.ts') && !/node_modules|\/dist\/|\/e2e\/|\/templates\//.test(name)),
+)
+/** Replacing modules or what belongs to the process; the emulator of the GPU is found by the environment. */
+const changes =
+  /vi\.(mock|doMock|spyOn|stub\w+|useFakeTimers)|process\.(chdir|umask)|process\.env(\.\w+|\[[^\]]+\]) =|delete process\.env|emulated-gpu/
+/** Tests that change their process have one of their own. The others share a few, each of which loads the sources once. */
+const alone = files.filter((name) => changes.test(readFileSync(here(name), 'utf8')))
+const shared = files.filter((name) => !alone.includes(name))
 
 export default defineConfig({
   resolve: {
@@ -48,21 +48,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: {
-          name: 'alone',
-          include: [
-            ...alone,
-            'bench/**/*.test.ts',
-            'test/**/*.test.ts',
-            'scripts/**/*.test.ts',
-            'examples/*/**/*.test.ts',
-          ],
-          exclude,
-        },
+        test: { name: 'alone', include: alone, exclude },
       },
       {
         extends: true,
-        test: { name: 'shared', isolate: false, include: beside, exclude: [...exclude, ...alone] },
+        test: { name: 'shared', isolate: false, include: shared, exclude },
       },
     ],
   },
