@@ -92,13 +92,16 @@ function renamedFolders() {
   ]
 }
 
-/** @param {Platform} platform */
-function environment({ target, abi }) {
+/** @param {AddOn} addOn @param {Platform} platform */
+export function environment(addOn, platform) {
+  const { target, abi, os } = platform
   const renamed = renamedFolders().map(([from, to]) => `${from?.replace(/\/$/, '')}=${to}`)
   const rust = renamed.map((pair) => `--remap-path-prefix=${pair}`)
   if (abi === 'musl') rust.push('-Ctarget-feature=-crt-static')
   // Windows comes without the runtime of Microsoft's compiler.
   if (abi === 'msvc') rust.push('-Ctarget-feature=+crt-static')
+  // Apple's linkers write the path where a library is built into it, as the name under which others would load it.
+  if (os === 'darwin') rust.push(`-Clink-arg=-Wl,-install_name,@rpath/${fileOf(addOn, platform)}`)
   const c = renamed.map((pair) => `-ffile-prefix-map=${pair}`).join(' ')
   return {
     CARGO_ENCODED_RUSTFLAGS: rust.join('\x1f'),
@@ -127,7 +130,7 @@ export function build(addOn, platform, folder) {
       ...['--target', linked, '--target-dir', targetFolder],
     ],
     {
-      ...environment(platform),
+      ...environment(addOn, platform),
       ...(zig ? { PATH: [bin, process.env['PATH']].join(delimiter) } : {}),
     },
   )

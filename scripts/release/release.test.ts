@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { platformOfTarget } from '../../packages/tensor/src/native/platform.js'
 import { addOns, packageOf, wanted } from './add-ons.mjs'
+import { environment } from './build.mjs'
 import { faultsOf, glibcOf } from './check-binary.mjs'
+import { withoutHash } from './file-lists.mjs'
 import { elf, machO, pe } from './library.fixture.js'
 import { readLibrary } from './library.mjs'
 import { platformManifest, rootManifest, withWidePeers } from './pack.mjs'
@@ -78,6 +80,16 @@ test('before 1.0 a plugin is held to the number of its interface, not to a minor
   expect(peers('^0.2.0')).toEqual({ '@ift/core': '>=0.2.0 <1', other: '^0.1.0' })
   expect(peers('^1.2.0')).toEqual({ '@ift/core': '^1.2.0', other: '^0.1.0' })
   expect(withWidePeers({ name: 'a' })).toEqual({ name: 'a' })
+})
+
+test.each([
+  ['dist/chunk-4F2KQ7ZB.js', 'dist/chunk-*.js'],
+  ['dist/adapter-set-CNXuDvt5.d.ts', 'dist/adapter-set-*.d.ts'],
+  ['dist/define--_y-ckEq.d.ts', 'dist/define-*.d.ts'],
+  ['dist/saved-settings.d.ts', 'dist/saved-settings.d.ts'],
+  ['dist/config.schema.json', 'dist/config.schema.json'],
+])('the file %s is listed as %s', (path, listed) => {
+  expect(withoutHash(path)).toBe(listed)
 })
 
 describe('a native file', () => {
@@ -172,6 +184,16 @@ describe('a native file', () => {
     expect(asking('GLIBC_2.4\0GLIBC_2.17\0GLIBC_2.2.5')).toBe('2.17')
     expect(asking('')).toBeNull()
   })
+})
+
+test('flags of a build: no path of this machine, and what each system needs', () => {
+  const flags = (name: string) => environment(cpu, on(name)).CARGO_ENCODED_RUSTFLAGS.split('\x1f')
+  for (const { name } of cpu.platforms)
+    expect(flags(name)).toContain(`--remap-path-prefix=${root.replace(/\/$/, '')}=/ift`)
+  expect(flags('darwin-arm64')).toContain('-Clink-arg=-Wl,-install_name,@rpath/kernels-cpu.darwin-arm64.node')
+  expect(flags('linux-x64-musl')).toContain('-Ctarget-feature=-crt-static')
+  expect(flags('win32-x64-msvc')).toContain('-Ctarget-feature=+crt-static')
+  expect(flags('linux-x64-gnu').some((flag) => /install_name|crt-static/.test(flag))).toBe(false)
 })
 
 describe('versions', () => {
