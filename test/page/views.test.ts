@@ -1,5 +1,6 @@
 // The views Run, Runs, Data and New run in a browser, over runs that are told by their files.
 import { existsSync, writeFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import type { Browser } from 'playwright-core'
 import { quickstartModel } from '../cases/ift.fixture.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -21,21 +22,22 @@ const samples = [0, 6, 12, 18].flatMap((step) => [
   },
 ])
 
-/** Looks until it is as expected; the machine may be busy. */
-const poll = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 })
-
 /** What the main thread of a page did up to now, in milliseconds of its own time: other processes do not count. */
-async function workOf({ page }: OpenedPage): Promise<{ read(): Promise<number> }> {
+async function workOf({ page }: OpenedPage): Promise<() => Promise<number>> {
   const session = await page.context().newCDPSession(page)
   await session.send('Performance.enable', { timeDomain: 'threadTicks' })
-  return {
-    async read() {
-      const { metrics } = await session.send('Performance.getMetrics')
-      const of = (name: string) => metrics.find((metric) => metric.name === name)!.value * 1000
-      return of('ScriptDuration') + of('LayoutDuration') + of('RecalcStyleDuration')
-    },
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    const of = (name: string) => metrics.find((metric) => metric.name === name)!.value * 1000
+    return of('ScriptDuration') + of('LayoutDuration') + of('RecalcStyleDuration')
   }
 }
+
+/** Whether others wait for the processors of this machine: then no clock tells how quick the page is. */
+const isBusy = () => loadavg()[0]! > availableParallelism()
+
+/** Looks until it is as expected; the machine may be busy. */
+const poll = <T>(read: () => T) => expect.poll(read, { timeout: 30_000 })
 
 describe.skipIf(browserPath === null)('views of runs and data', { timeout: 120_000 }, () => {
   let browser: Browser
@@ -125,26 +127,36 @@ describe.skipIf(browserPath === null)('views of runs and data', { timeout: 120_0
     await opened.close()
   })
 
-  it('draws 50,000 steps in under 200 ms', async () => {
+  it('draws 50,000 steps in under 200 ms, from the click to the painted charts', async () => {
     const opened = await served.open(browser, { hash: '#/runs' })
     const { page } = opened
     const work = await workOf(opened)
     const taken: number[] = []
-    // The script is compiled as it is first used: the second time is what a reader of runs waits for.
+    const worked: number[] = []
     for (let i = 0; i < 3; i++) {
       await page.getByRole('link', { name: 'long', exact: true }).waitFor()
-      const before = await work.read()
-      await page.evaluate("location.hash = '#/runs/long'")
-      await expect
-        .poll(() => page.locator('.chart canvas').count(), { interval: 20, timeout: 30_000 })
-        .toBe(5)
-      // The frame in which they are drawn, and the one behind it.
-      await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
-      taken.push((await work.read()) - before)
+      // The list has read and drawn itself, and the view before it is gone.
+      await page.waitForTimeout(500)
+      const before = await work()
+      // By the clock of the page: its request, the server's answer, reading and drawing. A task behind a frame runs when that frame is painted.
+      taken.push(
+        await page.evaluate<number>(`new Promise((done) => {
+          performance.mark('click')
+          ;[...document.querySelectorAll('main a')].find((link) => link.textContent === 'long').click()
+          const look = () =>
+            requestAnimationFrame(() => {
+              if (document.querySelectorAll('.chart canvas').length < 5) look()
+              else setTimeout(() => done(performance.measure('painted', 'click').duration))
+            })
+          look()
+        })`),
+      )
+      worked.push((await work()) - before)
       await page.getByRole('img', { name: /^Loss.*Step 50,000$/ }).waitFor()
       await page.evaluate("location.hash = '#/runs'")
     }
-    expect(Math.min(...taken)).toBeLessThan(200)
+    expect(Math.min(...worked), worked.join(', ')).toBeLessThan(150)
+    if (!isBusy()) expect(Math.min(...taken), taken.join(', ')).toBeLessThan(200)
     await opened.close()
   })
 

@@ -19,6 +19,8 @@ export class LineTail {
   #isLong = false
   /** Whole lines so far. */
   lines = 0
+  /** Lines up to this number are counted alone: nobody is told of them. */
+  passed = 0
 
   constructor(path: string) {
     this.#path = path
@@ -84,11 +86,12 @@ export class LineTail {
   #take(bytes: Buffer, onLine: OnLine): void {
     let from = 0
     for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-      const line = Buffer.concat([...this.#rest, bytes.subarray(from, at)])
+      const pieces = [...this.#rest, bytes.subarray(from, at)]
       const isLong = this.#isLong
       ;[this.#rest, this.#restBytes, this.#isLong] = [[], 0, false]
       from = at + 1
-      onLine(isLong ? null : line.toString('utf8'), ++this.lines)
+      if (++this.lines > this.passed)
+        onLine(isLong ? null : Buffer.concat(pieces).toString('utf8'), this.lines)
     }
     if (from === bytes.length) return
     this.#restBytes += bytes.length - from

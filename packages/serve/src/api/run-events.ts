@@ -68,26 +68,27 @@ export class RunFollower {
     const { dir } = place
     const metrics = new LineTail(join(dir, 'metrics.jsonl'))
     const samples = new LineTail(join(dir, 'samples.jsonl'))
-    const columns = { train: new Set<string>(), evaluation: new Set<string>() }
     const here = (): string =>
       positionText({ file: metrics.file, lines: metrics.lines, samples: samples.lines })
     /** Events that were read and not handed over. */
     let ready: RunEvent[] = []
-    let behind: Position = after ?? { file: '', lines: Infinity, samples: Infinity }
+    const passUpTo = ({ lines, samples: own }: Omit<Position, 'file'>) => {
+      metrics.passed = lines
+      samples.passed = own
+    }
+    passUpTo(after ?? { lines: Infinity, samples: Infinity })
     const readMetrics = () =>
       metrics.read((line, number) => {
         const metric = metricOf(line)
         if (metric === null) return
         const { kind, step, values } = metric
-        for (const name of Object.keys(values)) columns[kind === 'train' ? 'train' : 'evaluation'].add(name)
-        if (number <= behind.lines) return
         const id = positionText({ file: metrics.file, lines: number, samples: samples.lines })
         ready.push({ event: kind === 'train' ? 'step' : 'evaluation', id, data: { step, values } })
       }, mostAtOnce)
     const readSamples = () =>
       samples.read((line, number) => {
         const sample = sampleOf(line)
-        if (sample === null || number <= behind.samples) return
+        if (sample === null) return
         const id = positionText({ file: metrics.file, lines: metrics.lines, samples: number })
         ready.push({ event: 'sample', id, data: sample })
       }, mostAtOnce)
@@ -106,14 +107,15 @@ export class RunFollower {
       const isOther =
         after !== null && ((after.file !== '0' && after.file !== metrics.file) || after.lines > metrics.lines)
       if (isOther) ready = []
-      behind = { file: metrics.file, lines: 0, samples: 0 }
+      passUpTo({ lines: 0, samples: 0 })
+      const columns = this.#reader.progress(place).columns
       yield {
         event: 'begin',
         id: after === null || isOther ? here() : positionText(after),
         data: {
           position: here(),
-          train: [...columns.train],
-          evaluation: [...columns.evaluation],
+          train: columns?.train.names ?? [],
+          evaluation: columns?.evaluation.names ?? [],
           row,
           ...this.#server,
         },
@@ -126,9 +128,9 @@ export class RunFollower {
         const read = [await readMetrics(), await readSamples()]
         if (read.some(({ again }) => again) && existsSync(dir)) {
           // What is there now is handed out by other paths; from here on what comes behind it.
-          behind = { file: '', lines: Infinity, samples: Infinity }
+          passUpTo({ lines: Infinity, samples: Infinity })
           for (more = true; more;) more = [await readMetrics(), await readSamples()].some((one) => one.more)
-          behind = { file: metrics.file, lines: 0, samples: 0 }
+          passUpTo({ lines: 0, samples: 0 })
           ready = []
           yield { event: 'reset', id: here(), data: { position: here() } }
         }

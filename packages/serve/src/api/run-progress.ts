@@ -1,5 +1,6 @@
 import { metricOf, type Metric } from './records.js'
 import { LineTail } from './line-tail.js'
+import { RunColumns } from './metric-columns.js'
 
 /** Steps that the time left is told from. */
 const recent = 20
@@ -11,12 +12,16 @@ interface Mark {
   readonly elapsed: number
 }
 
-/** What the lines of metrics.jsonl say of a run, read as they are added: sums and newest values, no line is kept. */
+/** What the lines of metrics.jsonl say of a run, read as they are added: sums, newest values, and columns as long as there is room for them. */
 export class RunProgress {
   readonly #tail: LineTail
   #marks: Mark[] = []
   #timed = 0
   #timedTokens = 0
+  #columns: RunColumns | null = new RunColumns()
+  #reading: Promise<void> = Promise.resolve()
+  /** Lines that could not be read. */
+  broken = 0
   step = 0
   loss: number | null = null
   lastEval: { readonly step: number; readonly loss: number } | null = null
@@ -50,12 +55,33 @@ export class RunProgress {
     return ((last.elapsed - first.elapsed) / (last.step - first.step)) * Math.max(0, total - last.step)
   }
 
-  /** Reads what was added. */
-  async read(): Promise<void> {
+  /** File and lines that were read: what a position begins with. */
+  get position(): string {
+    return `${this.#tail.file}.${this.#tail.lines}`
+  }
+
+  /** All lines; null once they were dropped. */
+  get columns(): RunColumns | null {
+    return this.#columns
+  }
+
+  /** Keeps sums and newest values alone from now on. */
+  dropColumns(): void {
+    this.#columns = null
+  }
+
+  /** Reads what was added. Several callers read one after the other: each line counts once. */
+  read(): Promise<void> {
+    this.#reading = this.#reading.catch(() => undefined).then(() => this.#readOn())
+    return this.#reading
+  }
+
+  async #readOn(): Promise<void> {
     for (;;) {
       const { again, more } = await this.#tail.read((line) => {
         const metric = metricOf(line)
         if (metric) this.#add(metric)
+        else this.broken++
       })
       if (again) this.#reset()
       else if (!more) return
@@ -67,10 +93,14 @@ export class RunProgress {
     this.loss = this.lastEval = this.bestEval = this.memory = this.peakMemory = this.elapsed = null
     this.#marks = []
     this.evalLosses.clear()
+    this.broken = 0
+    if (this.#columns !== null) this.#columns = new RunColumns()
   }
 
   #add({ kind, step, values }: Metric): void {
     const { loss = null } = values
+    if (this.#columns !== null)
+      (kind === 'eval' ? this.#columns.evaluation : this.#columns.train).add(step, values)
     if (kind === 'eval') {
       if (loss === null) return
       this.lastEval = { step, loss }

@@ -39,6 +39,9 @@ interface Documents {
   readonly written: Fields | null
 }
 
+/** Bytes of the columns of all runs that are kept: 5 MB for 50,000 steps. Those of others are read when they are asked for. */
+const mostColumns = 64 * 1024 * 1024
+
 /** How long the size of a folder counts, in milliseconds. */
 const sizeAge = 60_000
 
@@ -93,6 +96,11 @@ export class RunReader {
     }
   }
 
+  /** What the lines of a run say. */
+  progress({ dir }: RunPlace): RunProgress {
+    return this.#keptOf(dir).progress
+  }
+
   async row(place: RunPlace): Promise<RunRow> {
     return (await this.#look(place)).row
   }
@@ -113,6 +121,9 @@ export class RunReader {
     const { progress, bytes } = this.#keptOf(dir)
     try {
       await progress.read()
+      let columns = 0
+      for (const one of this.#kept.values()) columns += one.progress.columns?.bytes ?? 0
+      if (columns > mostColumns) progress.dropColumns()
       const documents = this.#documents(dir)
       const holder = runHolder(dir)
       return {

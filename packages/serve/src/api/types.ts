@@ -372,6 +372,17 @@ export interface MetricsReply {
   readonly broken: number
 }
 
+/**
+ * The same with `accept: application/octet-stream`: the little-endian u32 at 0 says where the numbers begin; from 4 to there stand `MetricsBytes` as
+ * JSON, and spaces; then the columns of `train` and of `evaluation`, float64 little-endian, NaN for null.
+ */
+export interface MetricsBytes {
+  readonly train: { readonly names: readonly string[]; readonly length: number }
+  readonly evaluation: { readonly names: readonly string[]; readonly length: number }
+  readonly position: string
+  readonly broken: number
+}
+
 export type Columns = Readonly<Record<string, readonly (number | null)[]>> & {
   readonly step: readonly number[]
 }
@@ -385,7 +396,7 @@ export interface RunEvents {
   /** First event of every stream. */
   readonly begin: {
     readonly position: string
-    /** Names of the columns that are known. */
+    /** Names of the columns that are kept of the run, `step` among them. */
     readonly train: readonly string[]
     readonly evaluation: readonly string[]
     readonly row: RunRow

@@ -7,6 +7,7 @@ import { HttpError, httpError, invalid } from '../../wire/errors.js'
 import { differenceOf } from '../difference.js'
 import { removeRun, resumeRun, startRun } from '../run-actions.js'
 import type { RunEvent } from '../run-events.js'
+import { columnsBytes } from '../metric-columns.js'
 import { metricsOf, samplesOf } from '../run-lines.js'
 import type { DeleteReply, RunsReply, StartReply } from '../types.js'
 import { bodyOf } from './request.js'
@@ -26,6 +27,8 @@ const emptySchema = z.strictObject({})
 
 const eventText = ({ event, id, data }: RunEvent): string =>
   `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
+
+const bytesType = 'application/octet-stream'
 
 /** `/api/runs`, and what lies below it. */
 export const runRoutes: PageRoutes = (app, parts) => {
@@ -57,12 +60,18 @@ export const runRoutes: PageRoutes = (app, parts) => {
     await resumeRun(parts, folders.find(context.req.param('id')))
     return context.json({}, 202)
   })
-  app.get('/api/runs/:id/metrics', async (context) =>
-    context.json(await metricsOf(folders.find(context.req.param('id')).dir)),
-  )
-  app.get('/api/runs/:id/samples', async (context) =>
-    context.json(await samplesOf(folders.find(context.req.param('id')).dir)),
-  )
+  app.get('/api/runs/:id/metrics', async (context) => {
+    const place = folders.find(context.req.param('id'))
+    const { columns, position, broken } = await metricsOf(place.dir, reader.progress(place))
+    if (context.req.header('accept') === bytesType)
+      return context.body(columnsBytes(columns, { position, broken }), 200, { 'content-type': bytesType })
+    const { train, evaluation } = columns
+    return context.json({ train: train.json(), evaluation: evaluation.json(), position, broken })
+  })
+  app.get('/api/runs/:id/samples', async (context) => {
+    const place = folders.find(context.req.param('id'))
+    return context.json(await samplesOf(place.dir, reader.progress(place)))
+  })
   app.get('/api/runs/:id/difference', (context) => {
     const others = context.req.queries('with') ?? []
     if (others.length === 0 || others.length >= mostCompared)

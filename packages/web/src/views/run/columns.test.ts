@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { MetricColumns } from './columns.js'
 
 it('reads columns, and grows by lines', () => {
-  const columns = new MetricColumns({ step: [1, 2], loss: [2, null] })
+  const columns = new MetricColumns({ step: [1, 2], loss: Float64Array.of(2, Number.NaN) })
   columns.append({ step: 3, values: { loss: 1.5, memory: 7 } })
   columns.append({ step: 4, values: { memory: 8 } })
   expect(columns.step).toEqual([1, 2, 3, 4])

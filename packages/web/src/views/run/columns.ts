@@ -1,19 +1,13 @@
-import type { Columns, MetricLine } from '../../api/types.js'
+import type { MetricLine } from '../../api/types.js'
 
 /** Lines of one kind (steps, evaluations) by column, growing while a run is watched. NaN where a line has no value. */
 export class MetricColumns {
-  readonly step: number[] = []
+  readonly step: number[]
   readonly #values = new Map<string, number[]>()
 
-  constructor(columns?: Columns) {
-    if (columns === undefined) return
-    for (const step of columns.step) this.step.push(step)
-    for (const [name, values] of Object.entries(columns))
-      if (name !== 'step')
-        this.#values.set(
-          name,
-          values.map((value) => value ?? Number.NaN),
-        )
+  constructor({ step = [], ...columns }: Readonly<Record<string, ArrayLike<number>>> = {}) {
+    this.step = Array.from(step)
+    for (const [name, values] of Object.entries(columns)) this.#values.set(name, Array.from(values))
   }
 
   get length(): number {

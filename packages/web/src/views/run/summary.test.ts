@@ -18,7 +18,7 @@ const train = new MetricColumns({
   gradientNorm: [2, 0.5, 1.5],
   tokens: [100, 100, 100],
   trainedTokens: [10, 20, 30],
-  tokensPerSecond: [500, null, 520],
+  tokensPerSecond: [500, Number.NaN, 520],
   peakMemory: [3, 6, 7],
 })
 

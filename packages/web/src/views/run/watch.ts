@@ -1,14 +1,8 @@
-import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
+import { batch, signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import { ApiError, getJson } from '../../api/client.js'
+import { readMetrics } from '../../api/metrics.js'
 import { listen, type EventsState, type Listening } from '../../api/events.js'
-import type {
-  MetricLine,
-  MetricsReply,
-  RunEvents,
-  RunReply,
-  SampleRow,
-  SamplesReply,
-} from '../../api/types.js'
+import type { MetricLine, RunEvents, RunReply, SampleRow, SamplesReply } from '../../api/types.js'
 import { paced } from '../../components/chart/paced.js'
 import { MetricColumns } from './columns.js'
 
@@ -108,22 +102,26 @@ export function watchRun(id: string): Watched {
 
   async function read(): Promise<void> {
     const own = ++reading
+    const isOver = () => closed || own !== reading
     listening?.close()
     listening = null
     try {
-      const [reply, metrics, answers] = await Promise.all([
-        getJson<RunReply>(path),
-        getJson<MetricsReply>(`${path}/metrics`),
-        getJson<SamplesReply>(`${path}/samples`),
-      ])
-      if (closed || own !== reading) return
+      const answers = getJson<SamplesReply>(`${path}/samples`)
+      // Its error is met below, when the curves are drawn.
+      answers.catch(() => undefined)
+      const [reply, metrics] = await Promise.all([getJson<RunReply>(path), readMetrics(id)])
+      if (isOver()) return
       problem.value = null
-      run.value = reply
-      train.value = new MetricColumns(metrics.train)
-      evaluation.value = new MetricColumns(metrics.evaluation)
-      samples.value = answers.samples
-      broken.value = metrics.broken
-      version.value++
+      batch(() => {
+        run.value = reply
+        train.value = new MetricColumns(metrics.train)
+        evaluation.value = new MetricColumns(metrics.evaluation)
+        broken.value = metrics.broken
+        version.value++
+      })
+      const { samples: found } = await answers
+      if (isOver()) return
+      samples.value = found
       listening = listen(`${path}/events`, {
         names,
         after: metrics.position,
@@ -133,7 +131,7 @@ export function watchRun(id: string): Watched {
         },
       })
     } catch (error) {
-      if (closed || own !== reading) return
+      if (isOver()) return
       problem.value =
         error instanceof ApiError
           ? error

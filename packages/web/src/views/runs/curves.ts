@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { getJson } from '../../api/client.js'
-import type { MetricsReply, RunReply, RunRow } from '../../api/types.js'
+import { readMetrics } from '../../api/metrics.js'
+import type { RunReply, RunRow } from '../../api/types.js'
 import { MetricColumns } from '../run/columns.js'
 import { isLive } from './state.js'
 
@@ -30,10 +31,7 @@ async function read(run: RunRow): Promise<void> {
   readAt.set(run.id, Date.now())
   const path = `/api/runs/${encodeURIComponent(run.id)}`
   try {
-    const [metrics, detail] = await Promise.all([
-      getJson<MetricsReply>(`${path}/metrics`),
-      getJson<RunReply>(path),
-    ])
+    const [metrics, detail] = await Promise.all([readMetrics(run.id), getJson<RunReply>(path)])
     const curve: Curve = {
       train: new MetricColumns(metrics.train),
       evaluation: new MetricColumns(metrics.evaluation),
