@@ -330,6 +330,75 @@ describe.skipIf(browserPath === null)('in a browser', { timeout: 60_000 }, () =>
     expect(await last().locator('.markdown').textContent()).toBe('Half an answer and the rest')
   })
 
+  test('a context that is full is said, with the choices to drop the oldest and to begin anew', async () => {
+    await newChat()
+    await served.say('yes')
+    await ask(`Count: ${'one two '.repeat(100)}`)
+    await idle()
+    await ask(`Count on: ${'three four '.repeat(100)}`)
+    await page.getByText(/^The conversation has [\d,]+ tokens, the model takes \d+\.$/).waitFor()
+    await page.getByText('The first 2 turns no longer fit.').waitFor()
+    await page.getByRole('button', { name: 'Drop the oldest' }).click()
+    await page.getByText('Turns above are not sent any more').waitFor()
+    await last()
+      .getByText(/ended$/)
+      .waitFor()
+    await ask('Count: ' + 'five six '.repeat(400))
+    await page.getByText('The last message alone is too long for an answer.').waitFor()
+    await page.getByRole('link', { name: 'New chat' }).click()
+    await page.getByText('Ask something').waitFor()
+    expect(await answers().count()).toBe(0)
+  })
+
+  test('two tabs write to one history, and no message is lost', async () => {
+    await newChat()
+    await served.say('yes')
+    await ask('From the first tab')
+    await idle()
+    const other = await page.context().newPage()
+    await other.goto(page.url())
+    const otherField = other.getByRole('textbox', { name: 'Write a message' })
+    await other.getByText('From the first tab').last().waitFor()
+    await page.getByText('The page is open in another tab.').waitFor()
+    await otherField.fill('From the second tab')
+    await otherField.press('Enter')
+    await expect.poll(() => other.getByRole('article', { name: /^Answer/ }).count()).toBe(2)
+    await other.getByRole('button', { name: 'Send', exact: true }).waitFor()
+    // It shows here, and what is written here goes on from it.
+    await page.getByRole('article', { name: 'You' }).getByText('From the second tab').waitFor()
+    await ask('From the first tab again')
+    await idle()
+    await other.close()
+    await page.reload()
+    await expect
+      .poll(() => page.getByRole('article', { name: 'You' }).locator('.turn-bubble').allTextContents())
+      .toEqual(['From the first tab', 'From the second tab', 'From the first tab again'])
+  })
+
+  test('high contrast has borders instead of tints, and nothing moves where motion is reduced', async () => {
+    await newChat()
+    const styleOf = (selector: string, property: string) =>
+      page.evaluate<string>(
+        `getComputedStyle(document.querySelector(${JSON.stringify(selector)}))[${JSON.stringify(property)}]`,
+      )
+    const selected = '.rail [aria-current="page"]'
+    await page.emulateMedia({ forcedColors: 'active' })
+    expect(await styleOf(selected, 'outlineStyle')).toBe('solid')
+    expect(await styleOf('.composer', 'borderTopStyle')).toBe('solid')
+    await page.emulateMedia({ forcedColors: 'none', reducedMotion: 'no-preference' })
+    expect(await styleOf('.switch-track, .button', 'transitionDuration')).not.toBe('0s')
+    await page.emulateMedia({ reducedMotion: 'reduce' })
+    const moving = await page.evaluate<string[]>(`[...document.querySelectorAll('*')]
+      .filter((element) => {
+        const { transitionDuration, animationDuration, animationName } = getComputedStyle(element)
+        return Math.max(...transitionDuration.split(', ').map(parseFloat)) > 0.001 ||
+          (animationName !== 'none' && parseFloat(animationDuration) > 0.001)
+      })
+      .map((element) => element.className)`)
+    expect(moving).toEqual([])
+    await page.emulateMedia({ reducedMotion: 'no-preference' })
+  })
+
   test('a server that goes away is said, and comes back', async () => {
     await page.route('**/api/machine', (route) => route.abort())
     await page.evaluate(`dispatchEvent(new Event('online'))`)

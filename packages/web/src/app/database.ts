@@ -12,7 +12,8 @@ export interface Entry {
 export interface Database {
   readonly entries: () => Promise<readonly Entry[]>
   readonly body: (id: string) => Promise<unknown>
-  readonly put: (entry: Entry, body: unknown) => Promise<void>
+  /** `unite` is told what is there, of another tab or of before, and says what is kept. */
+  readonly put: (entry: Entry, unite: (there: unknown) => unknown) => Promise<void>
   /** The entry alone: its title changed. */
   readonly putEntry: (entry: Entry) => Promise<void>
   readonly remove: (ids: readonly string[]) => Promise<void>
@@ -53,10 +54,12 @@ async function openIndexed(): Promise<Database> {
     isKept: true,
     entries: () => done(read('entries').getAll() as IDBRequest<Entry[]>),
     body: (id) => done(read('bodies').get(id)),
-    put: (entry, body) =>
+    put: (entry, unite) =>
       write((entries, bodies) => {
         entries.put(entry)
-        bodies.put(body, entry.id)
+        // In one transaction: no other tab writes between the two.
+        const there = bodies.get(entry.id) as IDBRequest<unknown>
+        there.onsuccess = () => bodies.put(unite(there.result), entry.id)
       }),
     putEntry: (entry) => write((entries) => void entries.put(entry)),
     remove: (ids) =>
@@ -76,8 +79,8 @@ export function memoryDatabase(): Database {
     isKept: false,
     entries: () => Promise.resolve([...kept.values()].map(({ entry }) => entry)),
     body: (id) => Promise.resolve(kept.get(id)?.body),
-    put: (entry, body) => {
-      kept.set(entry.id, { entry, body })
+    put: (entry, unite) => {
+      kept.set(entry.id, { entry, body: unite(kept.get(entry.id)?.body) })
       return Promise.resolve()
     },
     putEntry: (entry) => {

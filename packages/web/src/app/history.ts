@@ -30,11 +30,52 @@ export const bodyOf = async (id: string): Promise<unknown> => (await database).b
 /** Deleted: an answer that was under way then must not bring its conversation back. */
 const gone = new Set<string>()
 
-export async function save(entry: Entry, body: unknown): Promise<void> {
+/** What another tab did to the history that both have. */
+type Told = { readonly saved: string } | { readonly gone: readonly string[] }
+
+const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('ift.history')
+const tell = (told: Told) => channel?.postMessage(told)
+
+/** What another tab wrote last: whoever has it open takes it. */
+export const savedElsewhere = signal<{ readonly id: string } | null>(null)
+
+if (channel !== null)
+  channel.onmessage = ({ data }: MessageEvent<Told>) => {
+    if ('gone' in data) {
+      for (const id of data.gone) gone.add(id)
+      history.value = history.value.filter(({ id }) => !gone.has(id))
+      return
+    }
+    savedElsewhere.value = { id: data.saved }
+    void database.then(async (open) => (history.value = ordered(await open.entries())))
+  }
+
+/** Items of both, ours first where both have one, unless `isNewer` says that theirs is newer. No message of another tab is lost. */
+export function united<T extends { readonly id: string }>(
+  ours: readonly T[],
+  theirs: readonly T[],
+  isNewer: (theirs: T, ours: T) => boolean = () => false,
+): readonly T[] {
+  const known = new Map(theirs.map((item) => [item.id, item]))
+  const own = ours.map((item) => {
+    const other = known.get(item.id)
+    known.delete(item.id)
+    return other !== undefined && isNewer(other, item) ? other : item
+  })
+  return known.size === 0 ? own : [...own, ...known.values()]
+}
+
+/** Keeps something; `unite` lays what another tab has written meanwhile over it. */
+export async function save<T>(
+  entry: Entry,
+  body: T,
+  unite: (ours: T, theirs: unknown) => T = (ours) => ours,
+): Promise<void> {
   if (gone.has(entry.id)) return
   history.value = ordered([entry, ...history.value.filter(({ id }) => id !== entry.id)])
   try {
-    await (await database).put(entry, body)
+    await (await database).put(entry, (there) => unite(body, there))
+    tell({ saved: entry.id })
     refused.value = null
   } catch (error) {
     // A full disk, or storage that was switched off: what is open goes on.
@@ -54,6 +95,7 @@ export async function forget(ids: readonly string[]): Promise<void> {
   for (const id of ids) gone.add(id)
   history.value = history.value.filter(({ id }) => !ids.includes(id))
   await (await database).remove(ids)
+  tell({ gone: ids })
 }
 
 /** Ids of entries of a kind in whose title or text something stands, in any case of letters. */

@@ -5,7 +5,7 @@ export const isElsewhere = signal(false)
 
 let channel: BroadcastChannel | null = null
 
-/** The newest tab is the one that writes; the others say so. */
+/** The newest tab is the one that is used; the others say so. Messages of all are kept (`history.ts`). */
 export function watchTabs(): void {
   if (typeof BroadcastChannel === 'undefined') return
   channel = new BroadcastChannel('ift')

@@ -46,8 +46,8 @@ export function ModelPicker({ value, onChange, plain }: ModelPickerProps) {
   }
   const choose = (key: string) => {
     const row = toLoad.find((one) => keyOf(one) === key)
-    if (row === undefined) return pick(key)
-    if (loading !== null) return
+    if (row === undefined) pick(key)
+    if (row === undefined || loading !== null) return
     setLoading(key)
     load(row)
       .then(pick, (error: unknown) => setFault(faultOf(error)))

@@ -1,4 +1,4 @@
-import { computed, signal, type Signal } from '@preact/signals'
+import { computed, effect, signal, type Signal } from '@preact/signals'
 import {
   score,
   tokensOfMessages,
@@ -7,7 +7,7 @@ import {
   type ChatMessage,
 } from '../../api/completions.js'
 import { faultOf, type Fault } from '../../app/faults.js'
-import { bodyOf, history, historyRead, newId, save, titleOf } from '../../app/history.js'
+import { bodyOf, history, historyRead, newId, save, savedElsewhere, titleOf } from '../../app/history.js'
 import { json, stored } from '../../app/stored.js'
 import { blankAnswer, write } from './answer-writer.js'
 import { modelNamed } from './models.js'
@@ -22,6 +22,7 @@ import {
   withBranch,
   withChange,
   withTurn,
+  withTurnsOf,
   type Answer,
   type Conversation,
   type Turn,
@@ -264,7 +265,9 @@ export class ChatSession {
       const starts = rounds(turns).slice(1)
       for (const [i, start] of starts.entries()) {
         const from = turns[start]!.id
-        if ((await count(from)) + room > model.max_model_len && i < starts.length - 1) continue
+        // The last message may be left with less room for its answer, but not with none.
+        const least = i < starts.length - 1 ? room : 1
+        if ((await count(from)) + least > model.max_model_len) continue
         this.full.value = { drop: start, from, tokens, most: model.max_model_len }
         return
       }
@@ -314,7 +317,7 @@ export class ChatSession {
       ...{ id: this.id, kind: 'chat' as const, title, created: this.#created },
       updated: this.#saved,
     }
-    await save(entry, conversation)
+    await save(entry, conversation, withTurnsOf)
   }
 }
 
@@ -334,6 +337,15 @@ function toolsOf(typed: string): readonly unknown[] {
 }
 
 const open = new Map<string, ChatSession>()
+
+// What another tab writes shows here too; an answer under way is united with it when it is kept.
+effect(() => {
+  const session = open.get(savedElsewhere.value?.id ?? '')
+  if (session === undefined) return
+  void bodyOf(session.id).then((body) => {
+    if (!session.isWriting.peek()) session.conversation.value = withTurnsOf(session.conversation.peek(), body)
+  })
+})
 
 /** The conversation of an id, with its answer under way; a new one where there is none of it. */
 export async function sessionOf(id: string): Promise<ChatSession> {

@@ -1,4 +1,5 @@
 import type { AnswerToken, ChatMessage, ChatUsage, ToolCall } from '../../api/completions.js'
+import { united } from '../../app/history.js'
 import type { Parameters } from './parameters.js'
 
 /** How an answer ended; `writing` while it is written. `calls`: with calls of functions. */
@@ -139,6 +140,15 @@ export function messagesOf(conversation: Conversation, turns: readonly Turn[]): 
 /** Those turns that a model answers a question with: an answer, and what belongs to it. The first turn of each. */
 export const rounds = (turns: readonly Turn[]): readonly number[] =>
   turns.flatMap(({ role }, i) => (role === 'user' ? [i] : []))
+
+/** A conversation with the turns that another tab has added to it: an answer goes on where it is longer. */
+export const withTurnsOf = (ours: Conversation, theirs: unknown): Conversation =>
+  isConversation(theirs)
+    ? {
+        ...ours,
+        turns: united(ours.turns, theirs.turns, (other, own) => other.content.length > own.content.length),
+      }
+    : ours
 
 /** Whether something that was imported is a conversation: its turns are a tree. */
 export function isConversation(value: unknown): value is Conversation {

@@ -1,6 +1,6 @@
 import { computed, signal, type Signal } from '@preact/signals'
 import { score, type ChatMessage } from '../../api/completions.js'
-import { bodyOf, history, historyRead, newId, save, titleOf } from '../../app/history.js'
+import { bodyOf, history, historyRead, newId, save, titleOf, united } from '../../app/history.js'
 import { json, stored } from '../../app/stored.js'
 import { write } from '../chat/answer-writer.js'
 import { models, modelNamed } from '../chat/models.js'
@@ -192,6 +192,8 @@ export class CompareSession {
     await save(
       { ...{ id: this.id, kind: 'compare', title, created: this.#created }, updated: Date.now() },
       comparison,
+      (ours, theirs) =>
+        isComparison(theirs) ? { ...ours, rounds: united(ours.rounds, theirs.rounds) } : ours,
     )
   }
 }
