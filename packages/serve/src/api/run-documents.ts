@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { readRegularSync } from '@ift/core'
-import type { MixtureReplyRow, RunError, RunPlan, RunResult } from './types.js'
+import type { MixtureRow, RunError, RunPlan, RunResult } from './types.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -102,10 +102,10 @@ export function errorOf(result: Fields | null): RunError | null {
 }
 
 /** The table of a manifest. */
-export const mixtureOf = (manifest: Fields): readonly MixtureReplyRow[] =>
+export const mixtureOf = (manifest: Fields): readonly MixtureRow[] =>
   list(manifest['mixture']).flatMap((row) => {
     const found = fields(row)
-    return text(found['name']) === null ? [] : [found as unknown as MixtureReplyRow]
+    return text(found['name']) === null ? [] : [found as unknown as MixtureRow]
   })
 
 /** The end of a log, from the beginning of a line; null where there is none. */

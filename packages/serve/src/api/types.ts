@@ -6,6 +6,11 @@
  * need a request of the page itself (Origin, where there is one) and JSON with `content-type: application/json`.
  */
 
+import type { MixtureRow, Plan, RunPlan } from '@ift/core'
+
+// What core writes into plan.json and manifest.json is handed on as it is.
+export type { MixtureRow, Plan, RunPlan } from '@ift/core'
+
 /** Codes of errors of /api and /v1: the page has words for each of them in its languages. */
 export type ErrorCode =
   // Who may ask, and how.
@@ -207,45 +212,6 @@ export interface RunsReply {
   readonly more: number
 }
 
-/** Bytes of a run's memory on its device. */
-export interface MemoryPlan {
-  readonly weights: number
-  /** Adapter, masters, gradients, state of optimizer and method. */
-  readonly training: number
-  readonly activations: number
-  readonly workspace: number
-  readonly total: number
-  /** What the device needs for `total`. */
-  readonly reserved: number
-  readonly recomputeLayers: number
-  readonly fits: boolean
-}
-
-/** What a run was planned to be when it began or was last resumed (`plan.json`). */
-export interface RunPlan {
-  readonly steps: number
-  /** Passes over the data at the end, fractional. */
-  readonly epochs: number
-  readonly sequences: number
-  readonly heldOut: number
-  readonly parameters: number
-  readonly trainable: number
-  /** Steps between; 0 never. `samples` null without samples. */
-  readonly evalEvery: number
-  readonly saveEvery: number
-  readonly logEvery: number
-  readonly samplesEvery: number | null
-  /** Tokens of a micro-batch at most. */
-  readonly microBatchTokens: number
-  readonly memory: MemoryPlan
-  /** Bytes that could be used when it began; null where unknown. */
-  readonly budget: number | null
-  readonly device: string
-  readonly dtype: string
-  /** Rate of each step at most 512 of them evenly spaced, as drawn: the part to come. */
-  readonly learningRates: { readonly steps: readonly number[]; readonly rates: readonly number[] }
-}
-
 /** `GET /api/runs/:id`. */
 export interface RunReply extends RunRow {
   /** The config with every default; null where there is none to read. */
@@ -274,7 +240,7 @@ export interface RunReply extends RunRow {
   readonly ift: string | null
   readonly node: string | null
   readonly device: string | null
-  readonly mixture: readonly MixtureReplyRow[]
+  readonly mixture: readonly MixtureRow[]
   /** Licences by data set. */
   readonly licenses: Readonly<Record<string, string>>
   /** Notes of the run: what could not be written, …  */
@@ -310,20 +276,6 @@ export interface RunResult {
   readonly trainedTokens: number | null
   readonly seconds: number | null
   readonly ended: string | null
-}
-
-/** Row of `mixture` in manifest.json: counts are of the first epoch. */
-export interface MixtureReplyRow {
-  readonly name: string
-  readonly rows: number
-  readonly taken: number
-  readonly tokens: number | null
-  readonly share: number
-  readonly tokenShare: number | null
-  readonly epochs: number
-  readonly heldOut: number
-  readonly dropped: number | null
-  readonly duplicates: number
 }
 
 /** `GET /api/adapters`: adapters of runs on the base that is served, newest runs first, at most 200: what answers now, and what can be loaded. */
@@ -729,7 +681,7 @@ export interface Fault {
   readonly nearest: string | null
 }
 export interface NewRunPlan {
-  readonly memory: MemoryPlan
+  readonly memory: Plan
   /** Bytes free now on the device of the run; null where unknown. */
   readonly free: number | null
   readonly parameters: number
@@ -739,7 +691,7 @@ export interface NewRunPlan {
   readonly heldOut: number
   readonly tokensPerEpoch: number | null
   readonly trainedTokens: number | null
-  readonly mixture: readonly MixtureReplyRow[]
+  readonly mixture: readonly MixtureRow[]
   /** Rows longer than maxLength, and the length of the longest; null where not known. */
   readonly cut: number | null
   readonly longest: number | null

@@ -107,6 +107,19 @@ export function SamplingFields({ parameters, onChange }: SamplingFieldsProps) {
   )
 }
 
+/** What stands before every conversation: in Chat and Compare. */
+export function SystemField({
+  value,
+  onInput,
+}: {
+  readonly value: string
+  readonly onInput: (value: string) => void
+}) {
+  return (
+    <Field label={text().system}>{({ id }) => <TextInput area rows={3} {...{ id, value, onInput }} />}</Field>
+  )
+}
+
 function Stops({
   stops,
   onChange,
@@ -188,17 +201,7 @@ export function ParameterDrawer({ session }: { readonly session: ChatSession }) 
         </Button>
       </header>
       <SamplingFields parameters={parameters} onChange={(change) => session.set({ parameters: change })} />
-      <Field label={text().system}>
-        {({ id }) => (
-          <TextInput
-            area
-            rows={3}
-            id={id}
-            value={system}
-            onInput={(value) => session.set({ system: value })}
-          />
-        )}
-      </Field>
+      <SystemField value={system} onInput={(value) => session.set({ system: value })} />
       <details class="parameters-tools" open={tools !== ''}>
         <summary>{text().tools}</summary>
         <Field label={text().tools} help={text().toolsHelp} error={wrong}>

@@ -11,7 +11,6 @@ import { isNarrow, isPhone } from '../../app/width.js'
 import { Button, IconButton } from '../../components/button.js'
 import { Drawer } from '../../components/drawer.js'
 import { Empty } from '../../components/empty.js'
-import { Field, TextInput } from '../../components/field.js'
 import { Notice } from '../../components/notice.js'
 import { Segmented } from '../../components/segmented.js'
 import { TopBar } from '../../components/top-bar.js'
@@ -19,7 +18,7 @@ import { Composer } from '../chat/composer.js'
 import { EntryMenu } from '../chat/entry-menu.js'
 import { ModelPicker } from '../chat/model-picker.js'
 import { models, watchModels } from '../chat/models.js'
-import { SamplingFields } from '../chat/parameter-drawer.js'
+import { SamplingFields, SystemField } from '../chat/parameter-drawer.js'
 import { brief } from '../chat/parameters.js'
 import { chooseFile } from '../chat/rail.js'
 import { text as chatText } from '../chat/text.js'
@@ -225,17 +224,7 @@ function Settings({ session }: { readonly session: CompareSession }) {
     <div class="parameters compare-parameters">
       <h2 class="parameters-title">{text().parameters}</h2>
       <SamplingFields parameters={parameters} onChange={(change) => session.set({ parameters: change })} />
-      <Field label={chatText().system}>
-        {({ id }) => (
-          <TextInput
-            area
-            rows={3}
-            id={id}
-            value={system}
-            onInput={(value) => session.set({ system: value })}
-          />
-        )}
-      </Field>
+      <SystemField value={system} onInput={(value) => session.set({ system: value })} />
     </div>
   )
 }

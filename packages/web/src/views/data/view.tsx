@@ -27,7 +27,7 @@ export function DataView({ name: given }: { readonly name?: string }) {
   return (
     <>
       <TopBar title={words.data} />
-      <div class="data-content">
+      <div class="view-content">
         {list === null ? (
           <Loading lines={6} />
         ) : (
@@ -79,11 +79,11 @@ function SetView({ name }: { readonly name: string }) {
         }
       />
       {unmapped !== null ? (
-        <div class="data-content">
+        <div class="view-content">
           <MappingStrip name={name} mapping={unmapped} onDone={again} />
         </div>
       ) : data === null ? (
-        <div class="data-content">
+        <div class="view-content">
           {problem === null ? (
             <>
               {progress !== null && (
@@ -127,7 +127,7 @@ function Shown({ data, onMapped }: { readonly data: DataReply; readonly onMapped
     />
   )
   return (
-    <div class="data-content">
+    <div class="view-content">
       <div class="data-panels">
         <Mixture data={data} filter={filter} onFilter={setFilter} />
         <Lengths data={data} filter={filter} onFilter={setFilter} />

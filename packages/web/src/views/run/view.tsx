@@ -45,7 +45,7 @@ export function RunView({ id }: { readonly id: string }) {
     return (
       <>
         <TopBar title={id} crumbs={[{ text: words.runs, href: '#/runs' }]} back="#/runs" />
-        <div class="run-content">
+        <div class="view-content run-content">
           {problem === null ? (
             <Loading lines={6} what={words.reading} />
           ) : problem.status === 404 ? (
@@ -123,7 +123,7 @@ function Shown({ run, watched }: { readonly run: RunReply; readonly watched: Wat
           />
         }
       />
-      <div class="run-content">
+      <div class="view-content run-content">
         {isLost && isLive && <LostBar watched={watched} step={run.step} />}
         {isLive && !isLost && run.step !== null && <StalledBar watched={watched} run={run} />}
         {watched.gone.value && (

@@ -22,6 +22,14 @@ import { text } from './text.js'
 export function columnsOf(comparable: boolean, onFailure: (fault: Fault) => void): readonly Column<RunRow>[] {
   const words = text()
   const now = new Date()
+  const figure = (
+    key: 'rate' | 'tokensPerSecond' | 'peak' | 'time' | 'size',
+    field: 'learningRate' | 'tokensPerSecond' | 'peakMemory' | 'seconds' | 'bytes',
+    shown: (value: number | null) => string,
+  ): Column<RunRow> => ({
+    ...{ key, head: words[key], align: 'right', sort: (run) => run[field] },
+    cell: (run) => shown(run[field]),
+  })
   return [
     {
       key: 'run',
@@ -78,13 +86,7 @@ export function columnsOf(comparable: boolean, onFailure: (fault: Fault) => void
       sort: (run) => run.data.join(' '),
       cell: (run) => <span title={run.data.join(', ')}>{middle(run.data.join(' + ') || missing, 22)}</span>,
     },
-    {
-      key: 'rate',
-      head: words.rate,
-      align: 'right',
-      sort: (run) => run.learningRate,
-      cell: (run) => rate(run.learningRate),
-    },
+    figure('rate', 'learningRate', rate),
     {
       key: 'bits',
       head: words.bits,
@@ -106,34 +108,10 @@ export function columnsOf(comparable: boolean, onFailure: (fault: Fault) => void
       sort: (run) => run.bestEval?.step ?? run.step,
       cell: (run) => <span class="runs-faint">{whole(run.bestEval?.step ?? run.step)}</span>,
     },
-    {
-      key: 'tokensPerSecond',
-      head: words.tokensPerSecond,
-      align: 'right',
-      sort: (run) => run.tokensPerSecond,
-      cell: (run) => whole(run.tokensPerSecond),
-    },
-    {
-      key: 'peak',
-      head: words.peak,
-      align: 'right',
-      sort: (run) => run.peakMemory,
-      cell: (run) => gib(run.peakMemory),
-    },
-    {
-      key: 'time',
-      head: words.time,
-      align: 'right',
-      sort: (run) => run.seconds,
-      cell: (run) => duration(run.seconds),
-    },
-    {
-      key: 'size',
-      head: words.size,
-      align: 'right',
-      sort: (run) => run.bytes,
-      cell: (run) => bytes(run.bytes),
-    },
+    figure('tokensPerSecond', 'tokensPerSecond', whole),
+    figure('peak', 'peakMemory', gib),
+    figure('time', 'seconds', duration),
+    figure('size', 'bytes', bytes),
     {
       key: 'started',
       head: words.started,

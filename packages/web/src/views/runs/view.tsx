@@ -72,7 +72,7 @@ export function RunsView() {
     return (
       <>
         {top}
-        <div class="runs-content">
+        <div class="view-content runs-content">
           {problem === null ? (
             <Loading lines={8} />
           ) : (
@@ -93,7 +93,7 @@ export function RunsView() {
     return (
       <>
         {top}
-        <div class="runs-content">
+        <div class="view-content runs-content">
           <Empty
             title={words.emptyTitle}
             text={words.emptyText}
@@ -111,7 +111,7 @@ export function RunsView() {
   return (
     <>
       {top}
-      <div class="runs-content">
+      <div class="view-content runs-content">
         {isPhone.value && (
           <TextInput
             search
