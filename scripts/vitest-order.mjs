@@ -24,6 +24,8 @@ const longest = [
   'test/cases/rel-30-json-beside-the-weights.test.ts',
   'test/peft/several-command.test.ts',
   'test/cases/seed-lines.test.ts',
+  'scripts/docs/ablation.test.ts',
+  'test/eval/ablate.test.ts',
 ]
 
 /** @import { TestSpecification } from 'vitest/node' */

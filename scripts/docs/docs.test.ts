@@ -50,8 +50,10 @@ test('docs/errors.md has every code, and no other', () => {
       ),
     )
   const documented = namesIn('errors.md')
-  // Environment variables of ranks, read through a table, and of the server stand on pages of their own.
-  const variables = new Set([...namesIn('distributed.md'), ...namesIn('serving.md')])
+  // Environment variables of ranks, read through a table, of the server and of evaluation stand on pages of their own.
+  const variables = new Set(
+    ['distributed.md', 'serving.md', 'evaluation.md'].flatMap((name) => [...namesIn(name)]),
+  )
   expect([...codes].filter((code) => !documented.has(code) && !variables.has(code)).sort()).toEqual([])
   expect([...documented].filter((code) => !codes.has(code)).sort()).toEqual([])
 })

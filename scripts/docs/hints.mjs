@@ -52,7 +52,7 @@ export function literals(source) {
 
 /** Command lines of other programs, whose flags are not ours; what they start with `npx ift` is. */
 const foreign =
-  /\b(?:mpirun|srun|torchrun|pnpm|npm|node|cargo|cmake|python\S*|apt-get|nvidia-smi|taskset|vllm|llama-server|mlx_lm\.\w+)\b(?:(?!npx ift)[^`\n;])*/g
+  /\b(?:mpirun|srun|torchrun|pnpm|npm|node|cargo|cmake|python\S*|apt-get|nvidia-smi|taskset|vllm|llama-server|llama-cli|mlx_lm\.\w+)\b(?:(?!npx ift)[^`\n;])*/g
 
 /** A name of the config, or of an entry of `data`, is an option too. */
 const parts = ['train', 'validation', 'generate', 'ranks', 'peft']

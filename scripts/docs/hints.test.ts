@@ -90,7 +90,7 @@ test('hints in the sources', () => {
   const sources = filesIn('packages', /\/src\/.*\.ts$/).filter(
     // Flags of the original platform, of mpirun and of create-ift-plugin, and variables of a style sheet.
     (file) =>
-      !/\.(test|fixture)\.ts$|seed|start-ranks|report\/style|chart\/svg|components\/chart|create-ift-plugin\/src/.test(
+      !/\.(test|fixture)\.ts$|seed|start-ranks|(?:report|ablate)\/style|chart\/svg|components\/chart|create-ift-plugin\/src/.test(
         file,
       ),
   )

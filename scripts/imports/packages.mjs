@@ -26,6 +26,7 @@ const byNoun = {
   optimizer: ['@ift/core', '@ift/tensor'],
   dataset: ['@ift/core'],
   export: ['@ift/core', '@ift/tensor'],
+  task: ['@ift/core'],
   verb: ['@ift/core', '@ift/tensor'],
 }
 

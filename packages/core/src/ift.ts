@@ -31,6 +31,7 @@ import { firstExample, type FirstExample } from './session/first-example.js'
 import { makeGenerator } from './session/make-generator.js'
 import { dataRows, type DataRow, type DataRowsOptions } from './session/data-rows.js'
 import { openData } from './session/open-data.js'
+import { sharedWithData, type OverlapReport } from './session/shared-with-data.js'
 import type { RunData } from './session/run-data.js'
 import { newestAdapter } from './session/find-run.js'
 import type { RecordSource } from './session/record-source.js'
@@ -259,9 +260,22 @@ export class Ift extends PluginSession {
     return auditData(this, this.config, options)
   }
 
+  /**
+   * Which of the texts share 13 words in a row, or 20 characters of a script without spaces, or all of theirs with data, those of the config
+   * when absent. No model is needed.
+   */
+  sharedWithData(texts: readonly string[], data?: readonly DataEntry[]): Promise<OverlapReport> {
+    return sharedWithData(this, data ? { ...this.config, data: [...data] } : this.config, texts)
+  }
+
   /** The first example of an entry of data, as the model reads it; null where there is none. No weights are loaded. */
   firstExample(entry: DataEntry): Promise<FirstExample | null> {
     return firstExample(this, this.config, entry)
+  }
+
+  /** Family, tokenizer and template of the config's model, with its adapter's where it names one; no weights are loaded. */
+  openFiles(): Promise<ModelFiles> {
+    return openModelFiles(this, this.config)
   }
 
   /** The tokenised data of the config with the tokenizer and template that read it; no weights are loaded. Its samples are there until the session is closed. */

@@ -28,6 +28,7 @@ export {
   defineOptimizer,
   definePeft,
   definePlugin,
+  defineTask,
   defineTemplate,
   defineTokenizer,
   defineVerb,
@@ -54,6 +55,9 @@ export type { Quantize } from './session/model-files.js'
 export { asSource, type RecordSource } from './session/record-source.js'
 export type { Speed } from './session/measure.js'
 export type { OpenModel } from './session/open-model.js'
+export { modelIdentity, type ContentHashes } from './session/identity.js'
+export type { SharedText } from './data/duplicates/index.js'
+export type { OverlapReport } from './session/shared-with-data.js'
 export type { AuditOptions } from './session/audit-data.js'
 export type { FetchDataset, FetchFile, FetchOptions, FetchPlan, FetchProgress } from './session/fetch-data.js'
 export { countOf, countText, crowdedText } from './session/examination-notes.js'
@@ -85,7 +89,11 @@ export { runHolder, type RunHolder } from './train/run-lock.js'
 export { builtinOptimizers } from './train/optimizer/index.js'
 export { plan, type Plan, type PlanInput } from './train/plan.js'
 export type { Remedy } from './train/remedies.js'
-export type { ReportSample } from './train/report/report.js'
+export { chart, chartImage, escapeHtml, type ChartOptions, type Series } from './train/report/chart.js'
+export { lossCurves, type ReportSample } from './train/report/report.js'
+export { style as reportStyle } from './train/report/style.js'
+export { metricsFile } from './train/line-file.js'
+export { RunFolder, type Manifest } from './train/run-folder.js'
 export type { Trainer } from './train/trainer.js'
 export { version } from './version.js'
 export { readExamples, type LocatedExample } from './data/build.js'

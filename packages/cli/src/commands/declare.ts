@@ -56,6 +56,8 @@ function optionOf(key: string, option: VerbOption): Option {
   ).makeOptionMandatory(option.required === true)
   if (option.default !== undefined) made.default(option.default)
   if (option.type === 'choice') made.argParser((text) => choiceOf(`--${flag}`, option.choices, text))
+  else if (option.type === 'string' && option.several === true)
+    made.argParser((text, before: readonly string[] | undefined) => [...(before ?? []), text])
   else if (option.type !== 'string') made.argParser((text) => numberOf(flag, option, text))
   return made
 }

@@ -82,6 +82,11 @@ export const dataSourceSchema = strict({
     .describe(
       'Samples of a conversation: whole (default) one, in which every answer is learned; each one for every answer, with the turns before it as context; alone the same without them.',
     ),
+  tags: z
+    .array(z.string().min(1).max(100))
+    .max(50)
+    .optional()
+    .describe('What ablations call it, besides its name: ["cot", "lang:zh"].'),
   options: z
     .record(z.string(), z.unknown())
     .optional()
@@ -385,6 +390,46 @@ export const configSchema = strict({
   })
     .prefault({})
     .describe('What evaluation runs on.'),
+  evaluate: strict({
+    tasks: z
+      .array(
+        strict({
+          name: z.string().min(1).describe('Name of a task, such as gsm8k.'),
+          data: z.string().min(1).describe('File or folder with its test.'),
+          shotsData: z
+            .string()
+            .optional()
+            .describe('File or folder with the examples that it shows; that of data when absent.'),
+          shots: z
+            .number()
+            .int()
+            .min(0)
+            .max(64)
+            .optional()
+            .describe("Examples before a question; the task's number when absent."),
+          limit: count.default(100).describe('Items that are asked, evenly spread over the test.'),
+          as: z
+            .enum(['text', 'instruction'])
+            .optional()
+            .describe(
+              'Continue its prompts as they are, or ask them under the template; as the task has it when absent.',
+            ),
+          maxNewTokens: count.optional().describe("Tokens of an answer; the task's number when absent."),
+          options: z.record(z.string(), z.unknown()).optional().describe('Options of the task.'),
+        }),
+      )
+      .max(16)
+      .default([])
+      .describe('Tasks of @ift/eval, or of other packages, that are asked beside the validation loss.'),
+    best: z
+      .string()
+      .optional()
+      .describe(
+        'What train.loadBestAtEnd and train.earlyStopping go by in place of the validation loss: a task, or task.metric.',
+      ),
+  })
+    .prefault({})
+    .describe('Tasks that a run is evaluated on while it trains; see docs/evaluation.md.'),
   cache: strict({
     maxSize: positive
       .default(20)

@@ -1,4 +1,4 @@
-import type { PeftHandle, TrainableParameter } from './index.js'
+import type { PeftHandle, TaskDefinition, TrainableParameter } from './index.js'
 
 /** Where a run stands. Everything here is in a checkpoint and the same after a resume. */
 export interface TrainState {
@@ -39,6 +39,38 @@ export interface EvalResult {
   readonly metrics: Readonly<Record<string, number>>
 }
 
+/** A task of `evaluate.tasks`, with what the config says of it. */
+export interface AskedTask {
+  readonly task: TaskDefinition
+  readonly data: string
+  readonly shotsData?: string | undefined
+  readonly shots?: number | undefined
+  readonly limit: number
+  readonly as?: 'text' | 'instruction' | undefined
+  readonly maxNewTokens?: number | undefined
+  readonly options?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Tasks of a run that is opened, for whoever asks them. */
+export interface TasksRequest {
+  readonly rootDir: string
+  readonly tasks: readonly AskedTask[]
+  /** The `OpenModel` that is trained. */
+  readonly open: object
+  /** Makes a `TextGenerator` over it, which is released before the training goes on. */
+  readonly makeGenerator: () => object
+}
+
+/** Tasks that are asked while a run trains. */
+export interface RunTasks {
+  /** What is measured, as `task.metric`. */
+  readonly metrics: ReadonlyMap<string, { readonly lowerIsBetter: boolean }>
+  /** The metric that stands for a task, by its name. */
+  readonly main: ReadonlyMap<string, string>
+  /** Means of the model as it is now, by metric; those without a value are left out. Null when `signal` ended it. */
+  run(step: number, signal?: AbortSignal): Promise<Readonly<Record<string, number>> | null>
+}
+
 /** One line of metrics.jsonl. */
 export interface LogRecord {
   readonly step: number
@@ -75,7 +107,12 @@ export interface TrainResult {
   /** Text of the hook that stopped it, when one did. */
   readonly stoppedBy?: string
   readonly finalLoss: number
-  readonly bestEval?: { readonly step: number; readonly loss: number }
+  readonly bestEval?: {
+    readonly step: number
+    readonly loss: number
+    /** What the best was chosen by, where that is a task. */
+    readonly chosenBy?: { readonly metric: string; readonly value: number }
+  }
   readonly tokens: number
   readonly trainedTokens: number
   /** Rows that gave no sample and were passed over, each as often as its turn came. */

@@ -25,6 +25,8 @@ interface TextOption extends OptionBase {
   readonly default?: string
   /** The flag may stand alone, and is then `true`. */
   readonly bare?: true
+  /** The flag may be given several times: its values are a list. */
+  readonly several?: true
 }
 
 /** One of several words. */

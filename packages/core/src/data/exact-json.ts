@@ -122,3 +122,11 @@ function holdsExact(value: unknown): boolean {
 /** JSON.stringify that writes an `ExactNumber` with its own digits. */
 export const exactJson = (value: unknown, space?: number): string =>
   holdsExact(value) ? (stringify(value, undefined, space) ?? 'null') : JSON.stringify(value, null, space)
+
+/** A value that was read, as plain JSON: numbers whose digits a double does not keep are texts. */
+export function plainJson(value: unknown): unknown {
+  if (isExactNumber(value)) return keeps(value.value) ? Number(value.value) : value.value
+  if (Array.isArray(value)) return value.map(plainJson)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainJson(inner)]))
+}

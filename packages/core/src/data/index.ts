@@ -15,7 +15,7 @@ export {
   toRounds,
   type Conversation,
 } from './conversation.js'
-export { compositeNames } from './composites.js'
+export { compositeNames, expandComposite } from './composites.js'
 export { convertData, convertTargets, type ConvertTarget } from './convert.js'
 export type { Cluster, Examination, Finding, Matrix } from './duplicates/index.js'
 export {
@@ -28,7 +28,7 @@ export {
   type EncodeOptions,
   type Truncation,
 } from './encode.js'
-export { ExactNumber, exactJson, isExactNumber, parseExactJson } from './exact-json.js'
+export { ExactNumber, exactJson, isExactNumber, parseExactJson, plainJson } from './exact-json.js'
 export { formatNames, recordConverter, type FormatName, type FormatOptions } from './format/index.js'
 export {
   createPacker,

@@ -226,7 +226,8 @@ export async function hashFile(path: string): Promise<string> {
 /** Name of the list that makes a folder count. */
 export const hashList = 'hashes.json'
 
-interface FileHash {
+/** A file as hashes.json lists it. */
+export interface FileHash {
   readonly bytes: number
   readonly sha256: string
 }
@@ -244,12 +245,17 @@ export async function writeHashes(dir: string): Promise<void> {
   } catch (error) {
     throw readFailed(dir, error)
   }
-  await writeFileAtomic(join(dir, hashList), JSON.stringify({ files }, null, 2) + '\n')
+  await writeHashList(dir, files)
 }
+
+/** Writes hashes.json of a folder: files by their names in it. */
+export const writeHashList = (dir: string, files: Readonly<Record<string, FileHash>>): Promise<void> =>
+  writeFileAtomic(join(dir, hashList), JSON.stringify({ files }, null, 2) + '\n')
 
 const hashesShape = object({ files: record(string(), object({ bytes: number(), sha256: string() })) })
 
-async function readHashes(dir: string): Promise<Record<string, FileHash>> {
+/** What hashes.json of a folder lists. `IFT_FOLDER_INCOMPLETE` where there is none. */
+export async function readHashes(dir: string): Promise<Record<string, FileHash>> {
   try {
     return (await readJson(join(dir, hashList), hashesShape, { hint: 'Use an earlier folder.' })).files
   } catch (cause) {

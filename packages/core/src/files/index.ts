@@ -1,9 +1,13 @@
 export {
+  hashFile,
   hashList,
+  readHashes,
   replaceDir,
   verifyFolder,
   writeFileAtomic,
+  writeHashList,
   type Content,
+  type FileHash,
   type ReplaceOptions,
 } from './atomic.js'
 export { isDataFile } from './data-names.js'

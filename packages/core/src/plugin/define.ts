@@ -8,6 +8,7 @@ import type {
   PeftMethod,
   Plugin,
   PromptTemplate,
+  TaskDefinition,
   TokenizerDefinition,
   Operand,
   Verb,
@@ -69,6 +70,11 @@ export const defineTokenizer = definer<TokenizerDefinition>('tokenizer', (hooks)
 export const defineConstraint = definer<ConstraintDefinition>('constraint', (hooks) => hooks.constraint)
 /** A format that models are exported to. */
 export const defineExport = definer<ExportDefinition>('export', (hooks) => hooks.export)
+/** A task that models are evaluated on. */
+export const defineTask: <D, O>(definition: TaskDefinition<D, O>) => IftPlugin = definer<TaskDefinition>(
+  'task',
+  (hooks) => hooks.task,
+)
 /** A kind of device. */
 export const defineBackend = definer<BackendDefinition>('backend', (hooks) => hooks.backend)
 

@@ -1,4 +1,5 @@
 import {
+  AsyncSeriesBailHook,
   AsyncSeriesHook,
   AsyncSeriesWaterfallHook,
   HookMap,
@@ -16,7 +17,9 @@ import type {
   Checkpoint,
   EvalResult,
   LogRecord,
+  RunTasks,
   StepResult,
+  TasksRequest,
   TrainedModel,
   TrainResult,
   TrainState,
@@ -30,6 +33,7 @@ import type {
   OptimizerDefinition,
   PeftMethod,
   PromptTemplate,
+  TaskDefinition,
   TokenizerDefinition,
   Verb,
 } from '../contract/index.js'
@@ -133,6 +137,7 @@ export const createSessionHooks = () =>
     export: new Registry<ExportDefinition>('export'),
     dataset: new Registry<DatasetDefinition>('dataset'),
     optimizer: new Registry<OptimizerDefinition>('optimizer'),
+    task: new Registry<TaskDefinition>('task'),
     template: new Registry<PromptTemplate>('template'),
     tokenizer: new Registry<TokenizerDefinition>('tokenizer'),
     verb: new Registry<Verb>('verb'),
@@ -147,6 +152,8 @@ export const createSessionHooks = () =>
     trainer: named('trainer', new SyncHook<[TrainerHandle]>(['trainer'])),
     /** Scores of the next token, after the built-in processors; change them in place. */
     logits: named('logits', new SyncHook<[Float32Array, LogitsContext]>(['scores', 'context'])),
+    /** A run is to be evaluated on tasks: whoever can ask them answers. */
+    tasks: named('tasks', new AsyncSeriesBailHook<[TasksRequest], RunTasks>(['request'])),
     /** A server of the session is made: plugins add paths to it. */
     routes: named('routes', new SyncHook<[RouteTable]>(['routes'])),
     /** The session ends. */

@@ -47,6 +47,7 @@ export const providesSchema = z.strictObject({
   tokenizer: words.default([]),
   constraint: words.default([]),
   export: named(z.strictObject({ description: z.string().max(1000) })),
+  task: named(z.strictObject({ description: z.string().max(1000) })),
   backend: named(
     z.strictObject({
       /** `device: auto` tries the highest first, and none without it. */

@@ -14,6 +14,7 @@ export const infixes: readonly (readonly [Noun, string])[] = [
   ['tokenizer', 'tokenizer'],
   ['constraint', 'constraint'],
   ['export', 'export'],
+  ['task', 'task'],
   ['backend', 'kernels'],
 ]
 

@@ -8,6 +8,7 @@ import type {
   OptimizerDefinition,
   PeftMethod,
   PromptTemplate,
+  TaskDefinition,
   TokenizerDefinition,
   Verb,
 } from '../contract/index.js'
@@ -132,6 +133,10 @@ export class PluginSession implements PluginHost {
 
   export(name: string): Promise<ExportDefinition> {
     return this.#lookup('export', name, this.hooks.export)
+  }
+
+  task(name: string): Promise<TaskDefinition> {
+    return this.#lookup('task', name, this.hooks.task)
   }
 
   backend(name: string): Promise<BackendDefinition> {

@@ -56,6 +56,34 @@ export class ModelContents {
   }
 }
 
+/** sha256 of what a model was loaded from: its weights, and its adapter or several by name. */
+export interface ContentHashes {
+  /** 'random values' for a model without files. */
+  readonly weights: string
+  readonly adapter: string | null
+  readonly adapters: Readonly<Record<string, string>>
+}
+
+/** Hashes of the files of a model; `contents` are those that are open already. */
+export async function hashModelFiles(
+  files: Pick<ModelFiles, 'checkpoint' | 'adapterDir' | 'adapterDirs'>,
+  contents: ModelContents | null,
+): Promise<ContentHashes> {
+  const hashesOf = async (of: Pick<ModelFiles, 'checkpoint' | 'adapterDir'>) => {
+    const opened = await ModelContents.of(of)
+    try {
+      return await opened.identity()
+    } finally {
+      opened.close()
+    }
+  }
+  const { weights, adapter } = await (contents?.identity() ?? hashesOf(files))
+  const adapters: Record<string, string> = {}
+  for (const [name, adapterDir] of files.adapterDirs)
+    adapters[name] = (await hashesOf({ checkpoint: null, adapterDir })).adapter!
+  return { weights: weights!, adapter: adapter === 'none' ? null : adapter!, adapters }
+}
+
 /** sha256 over names, types, shapes and places of all tensors. */
 export function layoutOf({ tensors }: WeightSource): string {
   const hash = createHash('sha256')

@@ -29,7 +29,7 @@ import type { AdapterSet } from '../peft/adapters/index.js'
 import { attachMethod, loadAdapters, trainWhole } from './attach-method.js'
 import { endTokens } from './end-tokens.js'
 import { newestAdapter } from './find-run.js'
-import { layoutOf, ModelContents } from './identity.js'
+import { hashModelFiles, layoutOf, ModelContents, type ContentHashes } from './identity.js'
 import { openModelFiles, type AdapterRecord, type ModelFiles, type Quantize } from './model-files.js'
 import { chooseDtype } from './open-backend.js'
 import { requireRoom, virtualLength } from '../data/virtual-tokens.js'
@@ -83,6 +83,8 @@ export interface OpenModel {
   readonly fingerprint: string
   /** A hash of some of the values of the weights; empty when the model starts from random ones. */
   readonly sampleWeights: () => Promise<string>
+  /** Hashes of the contents of the files that the model was loaded from. They are read to their ends, unless their hashes are kept. */
+  readonly hashFiles: () => Promise<ContentHashes>
   /** The files of the weights and of the adapter, open while the model is trained; null otherwise. */
   readonly contents: ModelContents | null
   release(): void
@@ -247,6 +249,7 @@ async function loadModel(
     ...endTokens(files, tokenizer, files.template, files.learned),
     fingerprint: checkpoint ? layoutOf(checkpoint) : 'initialized',
     sampleWeights: () => (checkpoint ? checkpoint.sample() : Promise.resolve('')),
+    hashFiles: () => hashModelFiles(files, contents),
     contents,
     release() {
       contents?.close()

@@ -34,6 +34,10 @@ export async function inputsOf(rootDir: string, config: ResolvedConfig, modelDir
         for (const file of await diskFiles(at(path)).catch(() => []))
           inputs.push({ what: 'data', path: file })
   const { file } = config.train.samples
+  for (const { data: test, shotsData } of config.evaluate.tasks)
+    for (const path of shotsData === undefined ? [test] : [test, shotsData])
+      for (const found of await diskFiles(at(path)).catch(() => []))
+        inputs.push({ what: 'data of a task', path: found })
   if (file !== undefined) inputs.push({ what: 'the prompts', path: at(file) })
   return inputs
 }

@@ -44,6 +44,7 @@ import { writeRunReport } from './run-report.js'
 import { ratesOf, removeResult, writeFailure, writePlan, writeResult, type RunPlan } from './run-record.js'
 import { makeGenerator } from './make-generator.js'
 import { RowFeed } from './sample-feed.js'
+import { openRunTasks } from './run-tasks.js'
 import { openSampling } from './sampling.js'
 import { saveOutput } from './save-output.js'
 import { budget, memoryOf, microBatchTokens, planTraining } from './training-plan.js'
@@ -339,6 +340,12 @@ async function openIn(
   const sampling = await openSampling(session.rootDir, config, open, data, () =>
     makeGenerator(session, config, open, { deterministic }),
   )
+  const evaluates = validation !== null && train.evalEvery !== 0
+  const tasks = planOnly
+    ? null
+    : await openRunTasks(session, config, open, evaluates, () =>
+        makeGenerator(session, config, open, { deterministic }),
+      )
   const trainer: Trainer = new Trainer({
     backend: open.backend,
     ranks,
@@ -359,6 +366,7 @@ async function openIn(
     guard,
     feed,
     sampling,
+    tasks,
     saveOutput: async () => {
       if (!lock) return open.peft ? folder.adapter : folder.model
       await guard.confirm()

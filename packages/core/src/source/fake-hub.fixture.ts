@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { FakeHubWrites } from './fake-hub-writes.fixture.js'
 
 /** A repository of the stand-in hub that tests talk to on 127.0.0.1. */
 export interface FakeRepo {
@@ -32,7 +33,7 @@ type Interfere = (
   content: Buffer | null,
 ) => boolean | Promise<boolean>
 
-/** Speaks as much of the hub's HTTP interface as the resolver uses. */
+/** Speaks as much of the hub's HTTP interface as ift uses. */
 export class FakeHub {
   readonly repos = new Map<string, FakeRepo>()
   readonly requests: FakeHubRequest[] = []
@@ -43,6 +44,7 @@ export class FakeHub {
   /** Sends large files from this origin. */
   redirectTo: string | null = null
   token: string | null = null
+  readonly writes = new FakeHubWrites(this)
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch((error: unknown) => {
       response.destroy(error as Error)
@@ -87,6 +89,7 @@ export class FakeHub {
     const repo = id === undefined ? undefined : this.repos.get(id)
     const content = file && repo ? (repo.files[file[3]!] ?? null) : null
     if (await this.interfere(seen, response, content)) return
+    if (await this.writes.answer(request, response, path)) return
     const known = this.token !== null && request.headers.authorization === `Bearer ${this.token}`
     if (!repo || (repo.private && !known)) return void refuse(known ? 404 : 401, 'RepoNotFound')
     if (api) {

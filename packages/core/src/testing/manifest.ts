@@ -19,6 +19,7 @@ const factsOf: { readonly [N in Noun]?: (hooks: SessionHooks, name: string) => R
     const { description, license, tags, size } = dataset.find(name)!
     return { description, license, tags, size }
   },
+  task: ({ task }, name) => ({ description: task.find(name)!.description }),
   verb: ({ verb }, name) => ({ description: verb.find(name)!.description }),
 }
 

@@ -76,6 +76,7 @@ const free = new Set([
   'device',
   'generate',
   'deterministic',
+  'evaluate',
   'plugins',
   '$schema',
   'train.evalEvery',

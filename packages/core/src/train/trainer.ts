@@ -42,6 +42,7 @@ import { createSchedule, learningRate, type Schedule } from './schedule/schedule
 import { stepsBetween } from './steps-between.js'
 import { interruptCount, knownCount, stopCount, wishCount } from './wishes.js'
 import type { EvalResult, LogRecord, TrainedModel, TrainResult, TrainState } from '../contract/train.js'
+import type { TaskScores } from './task-scores.js'
 
 export interface TrainerParts {
   readonly backend: Backend
@@ -64,6 +65,8 @@ export interface TrainerParts {
   readonly feed?: SampleFeed | null
   /** Null where no prompts are answered. The first rank answers them. */
   readonly sampling?: Sampling | null
+  /** Null where no tasks are asked. The first rank asks them. */
+  readonly tasks?: TaskScores | null
   /** Writes the trained adapter or model; called once at the end. Returns its folder. */
   readonly saveOutput: () => Promise<string>
 }
@@ -278,7 +281,7 @@ export class Trainer implements TrainerHandle {
         if (this.#parts.validation && evaluateEvery && (step % evaluateEvery === 0 || last)) {
           await settle(0)
           await orSaved(feed?.heldOut())
-          await this.#evaluate(log)
+          await this.#evaluate(log, warn, signal)
           if (config.loadBestAtEnd && this.#best?.step === step) await save()
           lastSettled = performance.now()
         }
@@ -325,7 +328,7 @@ export class Trainer implements TrainerHandle {
         reason,
         ...(stoppedBy === undefined ? {} : { stoppedBy }),
         finalLoss: this.#finalLoss,
-        ...(this.#best ? { bestEval: { step: this.#best.step, loss: this.#best.loss } } : {}),
+        ...(this.#best ? { bestEval: this.#bestEval(this.#best) } : {}),
         tokens: this.#state.tokens,
         trainedTokens: this.#state.trainedTokens,
         passedOver: this.#state.passedOver,
@@ -408,8 +411,8 @@ export class Trainer implements TrainerHandle {
   }
 
   /** Loss of the validation split now; also the way for an embedder to ask for it, on every rank. */
-  async evaluate(): Promise<EvalResult> {
-    const { backend, model, peft, validation, ranks } = this.#parts
+  async evaluate(signal?: AbortSignal): Promise<EvalResult> {
+    const { backend, model, peft, validation, ranks, tasks = null } = this.#parts
     if (!validation)
       throw new IftError(
         'IFT_NO_VALIDATION',
@@ -418,16 +421,27 @@ export class Trainer implements TrainerHandle {
       )
     peft?.setTraining(false)
     const { loss, tokens } = await evaluateLoss(backend, model, peft, validation(), ranks)
-    peft?.setTraining(true)
-    const result: EvalResult = { step: this.#state.step, loss, tokens, metrics: {} }
+    let metrics: EvalResult['metrics'] = {}
+    try {
+      if (tasks) metrics = await tasks.of(this.#state.step, ranks, signal)
+    } finally {
+      peft?.setTraining(true)
+    }
+    const result: EvalResult = { step: this.#state.step, loss, tokens, metrics }
     return this.hooks.evaluate.promise(result, this.#state)
   }
 
-  async #evaluate(log: RunLog | null): Promise<void> {
+  async #evaluate(
+    log: RunLog | null,
+    warn: (warning: string) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const started = performance.now()
-    const result = await this.evaluate()
+    const result = await this.evaluate(signal)
+    const { tasks } = this.#parts
+    if (tasks?.failure) warn(tasks.failure)
     const seconds = (performance.now() - started) / 1000
-    if (!this.#best || result.loss < this.#best.loss) {
+    if (tasks?.best ? tasks.isBetter(result, this.#best) : !this.#best || result.loss < this.#best.loss) {
       this.#best = result
       this.#sinceBest = 0
     } else this.#sinceBest++
@@ -440,7 +454,13 @@ export class Trainer implements TrainerHandle {
   #outOfPatience(): string | undefined {
     const { earlyStopping } = this.#parts.config
     if (earlyStopping === undefined || this.#sinceBest < earlyStopping) return undefined
-    return `no better validation loss in ${this.#sinceBest} evaluations`
+    return `no better ${this.#parts.tasks?.best?.metric ?? 'validation loss'} in ${this.#sinceBest} evaluations`
+  }
+
+  #bestEval({ step, loss, metrics }: EvalResult): NonNullable<TrainResult['bestEval']> {
+    const metric = this.#parts.tasks?.best?.metric
+    const value = metric === undefined ? undefined : metrics[metric]
+    return { step, loss, ...(value !== undefined && { chosenBy: { metric: metric!, value } }) }
   }
 
   async #save(seconds: number): Promise<void> {

@@ -1,3 +1,5 @@
+import { imageStyle } from './style.js'
+
 /** A line of a chart; x ascending. */
 export interface Series {
   readonly name: string
@@ -56,8 +58,8 @@ export function smooth(
   })
 }
 
-/** An SVG of lines over a common x axis; its points are readable by pointer through data attributes. */
-export function chart({ title, xLabel, series, floor }: ChartOptions): string {
+/** What stands inside the SVG of a chart; '' without points. */
+function plot({ xLabel, series, floor }: Omit<ChartOptions, 'title'>): string {
   const points = series.flatMap((line) => line.points).filter(([, y]) => Number.isFinite(y))
   if (!points.length) return ''
   const xs = points.map(([x]) => x)
@@ -95,11 +97,40 @@ export function chart({ title, xLabel, series, floor }: ChartOptions): string {
       return `<path class="${tone}" d="${path}"/>`
     })
     .join('')
+  return `${grid}${axis}
+<text x="${(width + margin.left) / 2}" y="${height - 2}" text-anchor="middle">${escapeHtml(xLabel)}</text>${lines}`
+}
+
+/** A figure of lines over a common x axis, for a page with the style of the report; '' without points. */
+export function chart(options: ChartOptions): string {
+  const { title, series } = options
+  const inside = plot(options)
+  if (inside === '') return ''
   const legend =
     series.length < 2
       ? ''
       : `<p class="legend">${series.map((line) => `<span class="${line.tone}">${escapeHtml(line.name)}</span>`).join('')}</p>`
   return `<figure><figcaption>${escapeHtml(title)}</figcaption>${legend}
-<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${grid}${axis}
-<text x="${(width + margin.left) / 2}" y="${height - 2}" text-anchor="middle">${escapeHtml(xLabel)}</text>${lines}</svg></figure>`
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${inside}</svg></figure>`
+}
+
+const head = 44
+
+/** The same as an SVG file of its own, light and dark as whoever looks at it has it; '' without points. */
+export function chartImage(options: ChartOptions): string {
+  const { title, series } = options
+  const inside = plot(options)
+  if (inside === '') return ''
+  let x = margin.left
+  const legend = series.map(({ name, tone }) => {
+    const key = `<circle class="${tone}" cx="${x + 4}" cy="34" r="4"/><text x="${x + 13}" y="38">${escapeHtml(name)}</text>`
+    x += 30 + 7 * name.length
+    return key
+  })
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height + head}" viewBox="0 0 ${width} ${height + head}" role="img" aria-label="${escapeHtml(title)}">
+<style>${imageStyle}</style>
+<rect class="ground" width="${width}" height="${height + head}"/>
+<text class="title" x="12" y="20">${escapeHtml(title)}</text>${series.length < 2 ? '' : legend.join('')}
+<g transform="translate(0 ${head})">${inside}</g></svg>
+`
 }

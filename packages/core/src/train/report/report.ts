@@ -2,7 +2,7 @@ import type { LogRecord, SampledAnswer, TrainResult } from '../../contract/train
 import { isMixture, type MixtureRow } from '../../data/mixture/index.js'
 import type { Plan } from '../plan.js'
 import { answersSection } from './answers.js'
-import { chart, escapeHtml, smooth, type Series } from './chart.js'
+import { chart, escapeHtml, smooth, type ChartOptions, type Series } from './chart.js'
 import { memorySection } from './memory.js'
 import { style } from './style.js'
 
@@ -39,13 +39,14 @@ const column = (metrics: readonly LogRecord[], kind: LogRecord['kind'], key: str
 const table = (rows: readonly (readonly [string, string])[]) =>
   `<table>${rows.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`).join('')}</table>`
 
-function lossChart(metrics: readonly LogRecord[]): string {
+/** The loss of a run by its steps, and on what was held out. */
+export function lossCurves(metrics: readonly LogRecord[]): ChartOptions {
   const train = column(metrics, 'train', 'loss')
   const evaluation = column(metrics, 'eval', 'loss')
   const series: Series[] = [{ name: 'each step', tone: train.length > 10 ? 'faint' : 'main', points: train }]
   if (train.length > 10) series.push({ name: 'smoothed', tone: 'main', points: smooth(train, 0.9) })
   if (evaluation.length) series.push({ name: 'validation', tone: 'mark', points: evaluation })
-  return chart({ title: 'Loss (nats per trained token)', xLabel: 'optimiser step', series })
+  return { title: 'Loss (nats per trained token)', xLabel: 'optimiser step', series }
 }
 
 const single = (metrics: readonly LogRecord[], key: string, title: string) =>
@@ -118,7 +119,7 @@ export const renderReport = (report: Report): string => `<!doctype html>
 <title>${escapeHtml(report.title)}</title><style>${style}</style></head>
 <body><h1>${escapeHtml(report.title)}</h1>
 <section class="facts">${table(report.facts)}${report.result ? table(outcome(report.result)) : ''}</section>
-<section class="charts">${lossChart(report.metrics)}
+<section class="charts">${chart(lossCurves(report.metrics))}
 ${single(report.metrics, 'tokensPerSecond', 'Throughput (tokens/s)')}
 ${single(report.metrics, 'learningRate', 'Learning rate')}
 ${single(report.metrics, 'gradientNorm', 'Gradient norm before clipping')}

@@ -22,3 +22,13 @@ pre { background: var(--card); padding: .8rem; border-radius: 8px; white-space: 
 pre.prompt { color: var(--soft); } pre.expected { border-left: 3px solid var(--mark); }
 article { margin-bottom: 1.2rem; }
 `
+
+/** Style sheet of a chart that is a file of its own. */
+export const imageStyle = `
+svg { --ink: #1c2024; --soft: #60646c; --line: #e2e4e8; --ground: #ffffff; --main: #2f6fde; --mark: #d9622b; }
+@media (prefers-color-scheme: dark) { svg { --ink: #eceef1; --soft: #9aa1ab; --line: #33383f; --ground: #14171b; --main: #74a5ff; --mark: #ff9a66; } }
+text { font: 11px system-ui, sans-serif; fill: var(--soft); } .title { font-size: 14px; font-weight: 600; fill: var(--ink); }
+.ground { fill: var(--ground); } .grid { stroke: var(--line); } path { fill: none; stroke-width: 1.8; }
+path.main { stroke: var(--main); } path.faint { stroke: var(--main); opacity: .35; stroke-width: 1; }
+circle.mark { fill: var(--mark); } circle.main { fill: var(--main); } circle.faint { fill: var(--main); opacity: .35; }
+`
