@@ -157,7 +157,7 @@ registry.stop()
 const keptFile = fileURLToPath(new URL('platforms.json', import.meta.url))
 
 function merged() {
-  const before = existsSync(keptFile) ? JSON.parse(readFileSync(keptFile, 'utf8')) : { runs: [] }
+  const before = existsSync(keptFile) ? JSON.parse(readFileSync(keptFile, 'utf8')) : { files: [], runs: [] }
   const on = `${cpus().length} cores of ${cpus()[0].model.trim()}, ${new Date().toISOString().slice(0, 10)}`
   const runs = results.map(({ platform, where, kernels, furthest, answers }) => ({
     ...{ platform, where, on, furthest, tokens: answers.flat().length },
@@ -166,7 +166,12 @@ function merged() {
   const isNew = ({ platform }) => runs.some((one) => one.platform === platform)
   const order = platforms.map(({ name }) => name)
   return {
-    files: files.map((one) => ({ ...one, packed: tarballs.get(`${one.addOn}-${one.platform}`) ?? null })),
+    files: files.map((one) => {
+      const isSame = ({ addOn, platform }) => addOn === one.addOn && platform === one.platform
+      // One that is not in the folder now may have been there when another part was made.
+      if (one.bytes === null) return before.files.find(isSame) ?? one
+      return { ...one, packed: tarballs.get(`${one.addOn}-${one.platform}`) ?? null }
+    }),
     runs: [...before.runs.filter((one) => !isNew(one)), ...runs].sort(
       (a, b) => order.indexOf(a.platform) - order.indexOf(b.platform),
     ),
