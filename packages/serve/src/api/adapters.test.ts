@@ -2,15 +2,15 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Ift } from '@ift/core'
-import { plugin as cpu } from '@ift/kernels-cpu'
-import { plugin as llama } from '@ift/model-llama'
-import { plugin as lora } from '@ift/peft-lora'
 import { createServer, type Server } from '../server.js'
 import { tinyModel, writeTinyAdapter } from '../server.fixture.js'
 import type { AdaptersReply } from './types.js'
 
+/** Plugins are found where the workspace has them. */
+const searchFrom = [fileURLToPath(new URL('../../../..', import.meta.url))]
 const dir = mkdtempSync(join(tmpdir(), 'ift-adapters-'))
 let ift: Ift
 let server: Server
@@ -36,7 +36,7 @@ beforeAll(async () => {
   writeRun('tea', tinyModel)
   writeRun('other', '/models/another')
   const config = { weights: tinyModel, template: 'alpaca', device: 'cpu', dtype: 'f32', threads: 1 } as const
-  ift = await Ift.load({ cwd: dir, config, plugins: [cpu, llama, lora] })
+  ift = await Ift.load({ cwd: dir, config, searchFrom })
   server = createServer(ift, { name: 'tiny', page: { folder: null, program: null } })
   await server.ready
   server.bind({ host: '127.0.0.1', port: 8410 })
@@ -98,7 +98,7 @@ test('what cannot be loaded says why', async () => {
   ])
   expect(await said('tiny')).not.toBe('')
   const one = await Ift.load({
-    ...{ cwd: dir, plugins: [cpu, llama, lora] },
+    ...{ cwd: dir, searchFrom },
     config: { ...ift.config, adapter: join(dir, 'ift-runs/tea/checkpoints/step-3/adapter') },
   })
   const closed = createServer(one, { page: { folder: null, program: null } })

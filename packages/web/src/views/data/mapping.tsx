@@ -74,43 +74,46 @@ export function MappingStrip({
       {(problem ?? mapping.problem) !== null && (
         <Notice title={words.notReadable} fault={problem ?? { code: 'data', message: mapping.problem! }} />
       )}
-      <div class="data-mapping-table" tabIndex={0} role="region" aria-label={words.firstRecords}>
-        <table>
-          <thead>
-            <tr>
-              {form.fields.map((field) => (
-                <th key={field} scope="col">
-                  <code>{field}</code>
-                  <Select
-                    label={words.columnFor(field)}
-                    options={[
-                      ...(form.needed.includes(field) ? [] : [{ value: '', text: words.noColumn }]),
-                      ...found.map((column) => ({ value: column, text: column })),
-                    ]}
-                    placeholder={words.chooseColumn}
-                    value={columns[field] ?? (form.needed.includes(field) ? null : '')}
-                    onChange={(column) => {
-                      const { [field]: _, ...rest } = columns
-                      setColumns(column === '' ? rest : { ...rest, [field]: column })
-                    }}
-                  />
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {records.map((record, i) => (
-              <tr key={i}>
+      <details open={entry === undefined}>
+        <summary>{words.firstRecords}</summary>
+        <div class="data-mapping-table" tabIndex={0} role="region" aria-label={words.firstRecords}>
+          <table>
+            <thead>
+              <tr>
                 {form.fields.map((field) => (
-                  <td key={field} lang="">
-                    {record[columns[field] ?? ''] ?? '—'}
-                  </td>
+                  <th key={field} scope="col">
+                    <code>{field}</code>
+                    <Select
+                      label={words.columnFor(field)}
+                      options={[
+                        ...(form.needed.includes(field) ? [] : [{ value: '', text: words.noColumn }]),
+                        ...found.map((column) => ({ value: column, text: column })),
+                      ]}
+                      placeholder={words.chooseColumn}
+                      value={columns[field] ?? (form.needed.includes(field) ? null : '')}
+                      onChange={(column) => {
+                        const { [field]: _, ...rest } = columns
+                        setColumns(column === '' ? rest : { ...rest, [field]: column })
+                      }}
+                    />
+                  </th>
                 ))}
               </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+            </thead>
+            <tbody>
+              {records.map((record, i) => (
+                <tr key={i}>
+                  {form.fields.map((field) => (
+                    <td key={field} lang="">
+                      {record[columns[field] ?? ''] ?? '—'}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
     </section>
   )
 }
