@@ -99,14 +99,14 @@ export class FakeHubWrites {
       })
     }
     if (what === 'commit') return this.#commit(id, repo, revision!, body, send)
-    const revisions: Record<string, string> = { ...repo.revisions }
-    if (method === 'DELETE') delete revisions[revision!]
+    const revisions = new Map(Object.entries(repo.revisions))
+    if (method === 'DELETE') revisions.delete(revision!)
     else {
       const { tag } = JSON.parse(body.toString()) as { tag: string }
-      if (tag in revisions) return send(409, { error: 'Tag reference exists already' })
-      revisions[tag] = revision!
+      if (revisions.has(tag)) return send(409, { error: 'Tag reference exists already' })
+      revisions.set(tag, revision!)
     }
-    repos.set(id, { ...repo, revisions })
+    repos.set(id, { ...repo, revisions: Object.fromEntries(revisions) })
     return send(200, {})
   }
 
