@@ -99,7 +99,7 @@ export class FakeHubWrites {
       })
     }
     if (what === 'commit') return this.#commit(id, repo, revision!, body, send)
-    const revisions = new Map(Object.entries(repo.revisions))
+    const revisions = new Map(Object.entries(repo.revisions ?? {}))
     if (method === 'DELETE') revisions.delete(revision!)
     else {
       const { tag } = JSON.parse(body.toString()) as { tag: string }
