@@ -2,7 +2,7 @@
 //! with a narrow side. A result has the same bits on any number of threads; where a row must have the same bits in any company,
 //! products go through `invariant` instead.
 
-mod ahead;
+pub mod ahead;
 mod blocked;
 pub(crate) mod dot;
 #[cfg(target_arch = "x86_64")]

@@ -1,9 +1,9 @@
 //! Products with a quantised matrix, which is read in its few bits and never written out as a whole: y = x · w^T.
 //!
 //! Rows of w lie side by side in the lanes of registers. With few rows of x, what the codes stand for stays in registers and is
-//! multiplied at once; with more, it is written to panels that stay in the second-level cache while rows of x go by. Either way each
-//! element is summed in one order ([`tiles`]), which depends on k alone: a row has the same bits in any company and on any number of
-//! threads.
+//! multiplied at once; with more, it is written to panels that stay in a cache while rows of x go by: one panel at a time as long as
+//! reading weights is a large part of the work, then as many as the second-level cache holds. Either way each element is summed in one
+//! order ([`tiles`]), which depends on k alone: a row has the same bits in any company and on any number of threads.
 //!
 //! Where the processor multiplies bf16 and x is bf16, the levels of NF4 are rounded to bf16; what they are multiplied by is not.
 
@@ -21,6 +21,7 @@ use std::ops::Range;
 use super::gguf::Kind;
 use super::{BLOCK, Matrix};
 use crate::element::Element;
+use crate::gemm::ahead::{Ahead, Region, Use};
 use crate::gemm::store::{Output, store};
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Isa;
@@ -29,16 +30,18 @@ use crate::queue::Context;
 use crate::row;
 use blocks::{Blocks, Nf4Blocks, Nf4Values};
 use gguf::{Expanded, Q4_0Rows, Q4_1Rows, Q4KRows, Q8_0Rows};
-use lanes::{By, Lanes, Portable};
+use lanes::{By, Lanes, PICKED, Portable};
 use rows::Rows;
-use tiles::{FewRows, Panels, STRIP, TileRows, blocks_of, panel_rows, unit};
+use tiles::{FewRows, Panels, STRIP, TileRows, blocks_of, panel_rows};
 
 /// Most bytes of the panels of a task: less than half of a second-level cache.
 const PANEL_BYTES: usize = 400 << 10;
 /// Most rows of w of a task.
 const PANEL_ROWS: usize = 256;
-/// Chunks of few rows up to which rows of w are decoded for each.
-const MOST_CHUNKS: usize = 2;
+/// Most rows of x to which panels are written one at a time.
+const NEAR: usize = 64;
+/// Most packed values between two lines that are asked for.
+const PACE: usize = 4;
 /// Least rows of x of a task of many: what its panels cost is a small part of it.
 const LEAST: usize = 64;
 
@@ -122,13 +125,9 @@ unsafe fn by_floats<E: Element, D: Blocks>(
 /// offsets.
 struct Pack<D, E> {
     to: *mut u32,
-    /// Packed values from one row to the next, and from one of a row to the next.
-    down: usize,
-    along: usize,
+    /// Packed values from one row to the next.
+    ldx: usize,
     totals: *mut f32,
-    /// The same of sums.
-    totals_down: usize,
-    totals_along: usize,
     x: *const E,
     rows: Range<usize>,
     k: usize,
@@ -138,36 +137,43 @@ struct Pack<D, E> {
 impl<D: Blocks, E: Element> By for Pack<D, E> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let Self { to, down, along, totals, totals_down, totals_along, x, rows, k, .. } = self;
-        let padded = blocks_of::<D>(k) * D::VALUES;
-        let mut line = scratch::<u32>(if along == 1 { 0 } else { padded / unit::<L>() });
+        let Self { to, ldx, totals, x, rows, k, .. } = self;
+        let blocks = blocks_of::<D>(k);
+        let padded = blocks * D::VALUES;
+        let mut places = [0u16; PICKED];
+        for (i, place) in places.iter_mut().enumerate() {
+            *place = (i / D::GROUP * D::GROUP + D::value_at(i % D::GROUP, L::PAIRS)) as u16;
+        }
         for row in rows {
             // SAFETY: rows of x and room for them, of whoever made this.
             unsafe {
                 let x = std::slice::from_raw_parts(x.add(row * k), k);
-                let start = to.add(row * down);
-                let packed = if along == 1 { start } else { line.as_mut_ptr() };
+                let packed = to.add(row * ldx);
                 if L::PAIRS {
                     let to = std::slice::from_raw_parts_mut(packed.cast::<u16>(), padded);
-                    arrange::<D, E, u16>(to, x, |x| x.to_bf16(), true);
+                    let whole = if E::IS_BF16 { k / PICKED * PICKED } else { 0 };
+                    for at in (0..whole).step_by(PICKED) {
+                        L::pick(to.as_mut_ptr().add(at), x.as_ptr().add(at).cast(), &places);
+                    }
+                    arrange::<D, E, u16>(&mut to[whole..], &x[whole..], |x| x.to_bf16(), true);
                 } else {
                     let to = std::slice::from_raw_parts_mut(packed, padded);
                     arrange::<D, E, u32>(to, x, |x| x.load().to_bits(), false);
                 }
-                if along != 1 {
-                    for (u, value) in line.iter().enumerate() {
-                        start.add(u * along).write(*value);
-                    }
-                }
                 if D::OFFSETS {
-                    let totals = totals.add(row * totals_down);
+                    let totals = totals.add(row * blocks);
                     let mut values = [0f32; BLOCK];
-                    for block in 0..padded / D::VALUES {
+                    // A vector of pairs, as they are packed.
+                    let whole = if L::PAIRS && D::VALUES == PICKED { k / PICKED } else { 0 };
+                    for block in 0..whole {
+                        totals.add(block).write(L::total(packed.add(block * tiles::units::<L, D>())));
+                    }
+                    for block in whole..blocks {
                         let from = (block * D::VALUES).min(k);
                         let x = &x[from..(from + D::VALUES).min(k)];
                         let values = &mut values[..x.len()];
                         row::load(values, x);
-                        totals.add(block * totals_along).write(row::sum(values));
+                        totals.add(block).write(row::sum(values));
                     }
                 }
             }
@@ -210,7 +216,7 @@ unsafe fn multiply<L: Rows, D: Blocks, E: Element>(
     if m == 0 || rows == 0 {
         return;
     }
-    if m <= MOST_CHUNKS * L::FEW {
+    if m <= L::FEW {
         // SAFETY: the caller's.
         unsafe { few::<L, D, E>(context, out, x, w, (m, rows, k)) };
     } else {
@@ -228,62 +234,40 @@ unsafe fn few<L: Rows, D: Blocks, E: Element>(
     w: D,
     (m, rows, k): (usize, usize, usize),
 ) {
-    let units = blocks_of::<D>(k) * tiles::units::<L, D>();
-    // Of as many rows each, and rows of w are in the first-level cache for all but the first.
-    let some = m.div_ceil(m.div_ceil(L::FEW));
-    let mut packed = scratch::<u32>(m.div_ceil(some) * width(some) * units);
-    let each = if D::OFFSETS { width(some) * blocks_of::<D>(k) } else { 0 };
-    let mut totals = scratch::<f32>(m.div_ceil(some) * each);
-    for (chunk, first) in (0..m).step_by(some).enumerate() {
-        let here = first..(first + some).min(m);
-        let (to, along) = (packed[chunk * width(some) * units..].as_mut_ptr(), width(here.len()));
-        let totals = totals[chunk * each..].as_mut_ptr();
-        let x = x.wrapping_add(first * k);
-        // SAFETY: rows of x, and room for them. What stands in the place of a row that is missing is any value that was left there;
-        // its products are not stored.
-        unsafe {
-            L::run(Pack::<D, E> {
-                to,
-                down: 1,
-                along,
-                totals,
-                totals_down: 1,
-                totals_along: along,
-                x,
-                rows: 0..here.len(),
-                k,
-                w: PhantomData,
-            })
-        };
-    }
+    let blocks = blocks_of::<D>(k);
+    let ldx = stride(blocks * tiles::units::<L, D>());
+    let mut packed = scratch::<u32>(m * ldx);
+    let mut totals = scratch::<f32>(if D::OFFSETS { m * blocks } else { 0 });
+    let (to, sums) = (packed.as_mut_ptr(), totals.as_mut_ptr());
+    // SAFETY: rows of x, and room for them.
+    unsafe { L::run(Pack::<D, E> { to, ldx, totals: sums, x, rows: 0..m, k, w: PhantomData }) };
     let (packed, totals) = (&*packed, &*totals);
     context.pool.ranges(rows, L::LANES, |range| {
-        let mut c = scratch::<f32>(STRIP * width(some));
+        let mut c = scratch::<f32>(STRIP * m);
         for row in range.clone().step_by(STRIP) {
             let strip = row..(row + STRIP).min(range.end);
-            for (chunk, first) in (0..m).step_by(some).enumerate() {
-                let here = first..(first + some).min(m);
-                let (c, x) = (c.as_mut_ptr(), packed[chunk * width(some) * units..].as_ptr());
-                let totals = totals[chunk * each..].as_ptr();
-                // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns
-                // of y.
-                unsafe {
-                    L::few(width(here.len()), FewRows { c, x, totals, w, rows: strip.clone(), k });
-                    store(context.isa, out, c, STRIP, here, strip.clone());
-                }
+            let (c, x, totals) = (c.as_mut_ptr(), packed.as_ptr(), totals.as_ptr());
+            // SAFETY: rows of the caller's w; `c` has room for a strip of their products, and other threads have other columns of y.
+            unsafe {
+                L::few(m, FewRows { c, x, ldx, totals, w, rows: strip.clone(), k });
+                store(context.isa, out, c, STRIP, 0..m, strip);
             }
         }
     });
 }
 
-/// Rows that are multiplied for so many: above eight a pair at a time.
-const fn width(rows: usize) -> usize {
-    if rows > 8 { rows.next_multiple_of(2) } else { rows }
+/// Packed values from one row to the next: an odd number of cache lines apart, rows fall into different sets.
+fn stride(units: usize) -> usize {
+    (units.div_ceil(16) | 1) * 16
 }
 
 /// Tasks of a product of many rows: so many rows of w, and of x.
 fn tasks<L: Lanes>(m: usize, rows: usize, bytes: usize, threads: usize) -> (usize, usize) {
     let panel = panel_rows::<L>();
+    if m <= NEAR {
+        // A few for each thread, so that a slow one does not hold up the rest.
+        return (rows.div_ceil(4 * threads).next_multiple_of(panel), m);
+    }
     let widest = (PANEL_BYTES / bytes.max(1)).clamp(panel, PANEL_ROWS);
     let panels = rows.div_ceil(panel);
     let least = panels.div_ceil(widest / panel);
@@ -311,77 +295,91 @@ unsafe fn many<L: Rows, D: Blocks, E: Element>(
     let Context { pool, isa, .. } = context;
     let blocks = blocks_of::<D>(k);
     let units = blocks * tiles::units::<L, D>();
-    // An odd number of cache lines apart, rows fall into different sets.
-    let ldx = (units.div_ceil(16) | 1) * 16;
+    let ldx = stride(units);
     let mut packed = scratch::<u32>(m * ldx);
     let mut totals = scratch::<f32>(if D::OFFSETS { m * blocks } else { 0 });
     let to = Packing { to: packed.as_mut_ptr(), totals: totals.as_mut_ptr(), x };
-    pool.ranges(m, 16, |part| {
+    pool.ranges(m, 16, |rows| {
         // SAFETY: the rows of x, and room for them, where other parts have other rows.
         unsafe {
             let (to, totals, x) = to.parts();
-            L::run(Pack::<D, E> {
-                to,
-                down: ldx,
-                along: 1,
-                totals,
-                totals_down: blocks,
-                totals_along: 1,
-                x,
-                rows: part,
-                k,
-                w: PhantomData,
-            })
-        };
+            L::run(Pack::<D, E> { to, ldx, totals, x, rows, k, w: PhantomData });
+        }
     });
     let (packed, totals) = (&*packed, &*totals);
+    let panel = panel_rows::<L>();
     let (task_rows, task_m) = tasks::<L>(m, rows, 4 * units, pool.threads());
+    let held = if m <= NEAR { panel } else { task_rows };
     let across = rows.div_ceil(task_rows);
     pool.run(across * m.div_ceil(task_m), &|task| {
         let cols = task % across * task_rows;
         let cols = cols..(cols + task_rows).min(rows);
         let lines = task / across * task_m;
         let lines = lines..(lines + task_m).min(m);
-        let count = cols.len().div_ceil(panel_rows::<L>());
-        let ldc = count * panel_rows::<L>();
-        let mut panels = scratch::<u32>(ldc * units);
-        let mut scales = scratch::<f32>(ldc * blocks);
-        let mut offsets = scratch::<f32>(if D::OFFSETS { ldc * blocks } else { 0 });
-        // SAFETY: rows of the caller's w, and room for what they stand for.
-        unsafe {
-            L::run(Panels {
-                to: panels.as_mut_ptr(),
-                scales: scales.as_mut_ptr(),
-                offsets: offsets.as_mut_ptr(),
-                w,
-                rows: cols.clone(),
-                k,
-            })
-        };
+        let mut panels = scratch::<u32>(held * units);
+        let mut scales = scratch::<f32>(held * blocks);
+        let mut offsets = scratch::<f32>(if D::OFFSETS { held * blocks } else { 0 });
         let height = lines.len().div_ceil(lines.len().div_ceil(L::TILE));
-        let mut c = scratch::<f32>(height * ldc);
-        for line in lines.clone().step_by(height) {
-            let here = line..(line + height).min(lines.end);
-            let c = c.as_mut_ptr();
-            let x = packed[line * ldx..].as_ptr();
-            let tile = TileRows {
-                c,
-                ldc,
-                x,
-                ldx,
-                totals: if D::OFFSETS { totals[line * blocks..].as_ptr() } else { std::ptr::null() },
-                ldt: blocks,
-                panels: panels.as_ptr(),
-                scales: scales.as_ptr(),
-                offsets: offsets.as_ptr(),
-                count,
-                blocks,
-                units: tiles::units::<L, D>(),
-            };
-            // SAFETY: packed rows of x and panels of w, and room for their products; other tasks have other elements of y.
+        let mut c = scratch::<f32>(height * held);
+        for col in cols.clone().step_by(held) {
+            let cols = col..(col + held).min(cols.end);
+            // SAFETY: rows of the caller's w, and room for what they stand for.
             unsafe {
-                L::tile(here.len(), tile);
-                store(*isa, out, c, ldc, here, cols.clone());
+                L::run(Panels {
+                    to: panels.as_mut_ptr(),
+                    scales: scales.as_mut_ptr(),
+                    offsets: offsets.as_mut_ptr(),
+                    w,
+                    rows: cols.clone(),
+                    k,
+                })
+            };
+            let next = w.start(cols.end);
+            let bytes = (next as usize).wrapping_sub(w.start(cols.end - held.min(cols.end)) as usize);
+            let mut codes = Region::of(next, 0, (1, bytes), Use::Later);
+            // All codes of the next panel are asked for while rows go by this one; many rows have time for it.
+            let count = cols.len().div_ceil(panel);
+            let wanted = bytes / 64 + lines.len() * held / 16;
+            let pace = (lines.len().div_ceil(height) * count * units / wanted.max(1)).clamp(1, PACE);
+            for line in lines.clone().step_by(height) {
+                let here = line..(line + height).min(lines.end);
+                let after = here.end..(here.end + height).min(lines.end);
+                let x = packed[line * ldx..].as_ptr();
+                let next_rows = Region::of(
+                    x.wrapping_add(height * ldx).cast(),
+                    4 * ldx,
+                    (after.len(), 4 * units),
+                    Use::Read,
+                );
+                let next_rows = if m <= NEAR { Region::EMPTY } else { next_rows };
+                let mut ahead = Ahead::of([next_rows, out.region(here.clone(), cols.clone()), codes]);
+                let c = c.as_mut_ptr();
+                let tile = TileRows {
+                    c,
+                    ldc: held,
+                    x,
+                    ldx,
+                    totals: totals.as_ptr().wrapping_add(if D::OFFSETS { line * blocks } else { 0 }),
+                    ldt: blocks,
+                    panels: panels.as_ptr(),
+                    scales: scales.as_ptr(),
+                    offsets: offsets.as_ptr(),
+                    count,
+                    blocks,
+                    units: tiles::units::<L, D>(),
+                    ahead: &mut ahead,
+                    pace,
+                };
+                // SAFETY: packed rows of x and panels of w, and room for their products; other tasks have other elements of y.
+                unsafe {
+                    if D::OFFSETS {
+                        L::tile::<true>(here.len(), tile);
+                    } else {
+                        L::tile::<false>(here.len(), tile);
+                    }
+                    store(*isa, out, c, held, here, cols.clone());
+                }
+                codes = ahead.last();
             }
         }
     });

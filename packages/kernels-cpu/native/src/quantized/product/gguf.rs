@@ -4,9 +4,7 @@
 use super::blocks::{Blocks, Scales, Starts};
 use super::lanes::{Lanes, Levels};
 use crate::isa::Isa;
-use crate::quantized::gguf::{
-    Block, Gguf, Q4_0, Q4_1, Q4K, Q8_0, expand, expanded, expanded_scales, k_scales,
-};
+use crate::quantized::gguf::{Block, Gguf, Q4_0, Q4_1, Q4K, Q8_0, expand, expanded, expanded_scales};
 
 /// 0 … 15, and the same less eight.
 const fn whole(least: i32) -> [f32; 16] {
@@ -164,16 +162,7 @@ impl Blocks for Q4KRows {
     unsafe fn codes<L: Lanes>(self, _row: usize, start: *const u8, at: usize) -> L::Row {
         let within = at % Q4K::SIZE / 64 * 32;
         // SAFETY: 32 bytes of the block, and the caller's processor.
-        unsafe {
-            let q = start.add(at / Q4K::SIZE * Q4K::BYTES + 16 + within).cast::<[u8; 32]>().read();
-            // Each group in the halves of 16 bytes, as in Q4_0.
-            let mut row = [0u8; 32];
-            for i in 0..16 {
-                row[i] = q[i] & 15 | q[i + 16] << 4;
-                row[i + 16] = q[i] >> 4 | q[i + 16] & 0xf0;
-            }
-            L::row(row.as_ptr())
-        }
+        unsafe { L::row_of_halves(start.add(at / Q4K::SIZE * Q4K::BYTES + 16 + within)) }
     }
 
     #[inline(always)]
@@ -184,18 +173,45 @@ impl Blocks for Q4KRows {
 
     #[inline(always)]
     unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
-        for lane in 0..L::LANES {
-            for block in 0..blocks / 8 {
-                // SAFETY: the caller's blocks and room.
-                unsafe {
-                    let (scales, offsets) = k_scales(side.at[lane].add(block * Q4K::BYTES));
-                    for group in 0..8 {
-                        let at = (8 * block + group) * to.stride + lane;
-                        to.scales.add(at).write(scales[group]);
-                        to.offsets.add(at).write(offsets[group]);
+        let stride = to.stride;
+        for block in 0..blocks / 8 {
+            // SAFETY: the caller's blocks and room.
+            unsafe {
+                // What `k_scales` does, in all lanes: both factors, then six bits of each number in three words.
+                let words = L::turned(|lane| L::row(side.at[lane].add(block * Q4K::BYTES)));
+                let [d, least] = L::both_halves(words[0]);
+                let least = L::add_scaled(L::zero(), least, L::same(-1.0));
+                let sixteen = L::same(16.0);
+                for (part, (factor, to)) in [(d, to.scales), (least, to.offsets)].into_iter().enumerate() {
+                    let (low, high) = (words[1 + part], words[3]);
+                    for i in 0..8 {
+                        let byte = 8 * (i as u32 % 4);
+                        let number = if i < 4 {
+                            L::field(low, byte, 63)
+                        } else {
+                            let above = L::field(low, byte + 6, 3);
+                            L::add_scaled(L::field(high, byte + 4 * part as u32, 15), above, sixteen)
+                        };
+                        let at = to.add((8 * block + i) * stride);
+                        L::store(at, L::add_scaled(L::zero(), number, factor));
                     }
                 }
             }
+        }
+    }
+}
+
+/// Eight numbers of each lane, to lanes beside each other and numbers `stride` apart.
+///
+/// # Safety
+/// The numbers lie there, and there is room for them; the processor has the instructions of the lanes.
+#[inline(always)]
+unsafe fn turn<L: Lanes>(to: *mut f32, stride: usize, of: impl Fn(usize) -> *const f32) {
+    // SAFETY: the caller's numbers, room and processor.
+    unsafe {
+        let turned = L::turned(|lane| L::row(of(lane).cast()));
+        for (i, values) in turned.into_iter().enumerate() {
+            L::store_packed(to.add(i * stride).cast(), values);
         }
     }
 }
@@ -242,15 +258,23 @@ impl<const GROUP: usize> Blocks for Expanded<GROUP> {
 
     #[inline(always)]
     unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
-        let groups = self.w.cols / GROUP;
-        for lane in 0..L::LANES {
+        let (groups, start) = (self.w.cols / GROUP, expanded_scales(self.w.cols));
+        let of = |lane: usize, part: usize, block: usize| {
+            side.at[lane].wrapping_add(start).cast::<f32>().wrapping_add(part * groups + block)
+        };
+        for (part, to_part) in [to.scales, to.offsets].into_iter().enumerate() {
+            if part == 1 && !Self::OFFSETS {
+                break;
+            }
             // SAFETY: an expanded row, and the caller's room.
             unsafe {
-                let scales = side.at[lane].add(expanded_scales(self.w.cols)).cast::<f32>();
-                for block in 0..blocks {
-                    to.scales.add(block * to.stride + lane).write(*scales.add(block));
-                    if Self::OFFSETS {
-                        to.offsets.add(block * to.stride + lane).write(*scales.add(groups + block));
+                let whole = blocks / 8 * 8;
+                for block in (0..whole).step_by(8) {
+                    turn::<L>(to_part.add(block * to.stride), to.stride, |lane| of(lane, part, block));
+                }
+                for block in whole..blocks {
+                    for lane in 0..L::LANES {
+                        to_part.add(block * to.stride + lane).write(*of(lane, part, block));
                     }
                 }
             }

@@ -1,10 +1,15 @@
 //! Rows of weights side by side in the lanes of registers, for each instruction set.
 
+use crate::element::{Bf16, Element, F16};
 use crate::isa::mul_add;
 use crate::quantized::gguf::half;
+use crate::row;
 
 /// Bytes of codes of a row that are looked at together.
 pub const STEP: usize = 32;
+
+/// Values of bf16 that are brought into another order together.
+pub const PICKED: usize = 32;
 
 /// Most lanes.
 pub const MOST: usize = 16;
@@ -60,6 +65,30 @@ pub trait Lanes: Copy + Sync {
     /// It is there.
     unsafe fn everywhere(at: *const u32) -> Self::Codes;
 
+    /// to = the bf16 of `x` at these places.
+    ///
+    /// # Safety
+    /// [`PICKED`] of them lie there, and there is room for as many; the processor has the instructions.
+    #[inline(always)]
+    unsafe fn pick(to: *mut u16, x: *const u16, places: &[u16; PICKED]) {
+        for (i, place) in places.iter().enumerate() {
+            // SAFETY: the caller's values and room.
+            unsafe { to.add(i).write(x.add(usize::from(*place)).read()) };
+        }
+    }
+
+    /// The sum of [`PICKED`] bf16 that are packed as pairs.
+    ///
+    /// # Safety
+    /// They are there; the processor has the instructions.
+    #[inline(always)]
+    unsafe fn total(x: *const u32) -> f32 {
+        let mut values = [0f32; PICKED];
+        // SAFETY: the caller's values.
+        row::load(&mut values, unsafe { &*x.cast::<[Bf16; PICKED]>() });
+        row::sum(&values)
+    }
+
     /// sums + x · w, of packed values.
     ///
     /// # Safety
@@ -81,6 +110,25 @@ pub trait Lanes: Copy + Sync {
     /// # Safety
     /// As for `row`, half as many bytes in each place.
     unsafe fn row_of(low: *const u8, high: Option<*const u8>) -> Self::Row;
+
+    /// [`STEP`] bytes of which the low halves are 32 codes and the high halves the next 32, as `row_of` has the two: the codes from 16 on
+    /// in the high halves of those before.
+    ///
+    /// # Safety
+    /// As for `row`.
+    unsafe fn row_of_halves(at: *const u8) -> Self::Row;
+
+    /// Bits of each lane, from `shift` on, as a number.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn field(codes: Self::Codes, shift: u32, mask: u32) -> Self::Sums;
+
+    /// The two f16 of each lane.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn both_halves(codes: Self::Codes) -> [Self::Sums; 2];
 
     /// Bytes 4 v to 4 v + 4 of each row, for v = 0 … 7.
     ///
@@ -218,6 +266,29 @@ impl Lanes for Portable {
             }
         }
         row
+    }
+
+    #[inline(always)]
+    unsafe fn row_of_halves(at: *const u8) -> Self::Row {
+        // SAFETY: the caller's bytes.
+        let bytes = unsafe { at.cast::<[u8; STEP]>().read() };
+        let mut row = [0; STEP];
+        for i in 0..STEP / 2 {
+            let (a, b) = (bytes[i], bytes[i + STEP / 2]);
+            row[i] = a & 15 | b << 4;
+            row[i + STEP / 2] = a >> 4 | b & 0xf0;
+        }
+        row
+    }
+
+    #[inline(always)]
+    unsafe fn field(codes: Self::Codes, shift: u32, mask: u32) -> Self::Sums {
+        codes.map(|code| (code >> shift & mask) as f32)
+    }
+
+    #[inline(always)]
+    unsafe fn both_halves(codes: Self::Codes) -> [Self::Sums; 2] {
+        [codes.map(|code| F16(code as u16).load()), codes.map(|code| F16((code >> 16) as u16).load())]
     }
 
     #[inline(always)]

@@ -23,7 +23,7 @@ pub trait Rows: Lanes {
     ///
     /// # Safety
     /// As for [`Lanes::run`], with `m` rows in x and c, at most `TILE`.
-    unsafe fn tile(m: usize, rows: TileRows);
+    unsafe fn tile<const OFFSETS: bool>(m: usize, rows: TileRows<'_>);
 }
 
 /// [`Rows`] for these numbers of rows, and groups of lanes that go together.
@@ -43,11 +43,11 @@ macro_rules! rows {
                 }
             }
 
-            unsafe fn tile(m: usize, rows: TileRows) {
+            unsafe fn tile<const OFFSETS: bool>(m: usize, rows: TileRows<'_>) {
                 // SAFETY: the caller's rows and processor.
                 unsafe {
                     match m {
-                        $($tile => Self::run(Tile::<$tile>(rows)),)*
+                        $($tile => Self::run(Tile::<$tile, OFFSETS>(rows)),)*
                         _ => unreachable!("{m} rows are no tile"),
                     }
                 }
@@ -62,12 +62,12 @@ rows!(Avx2, few 4: 1 by 4 2 by 2 3 by 1 4 by 1, tile 6, 1 2 3 4 5 6);
 #[cfg(target_arch = "x86_64")]
 rows!(
     Avx512,
-    few 16: 1 by 2 2 by 2 3 by 2 4 by 2 5 by 1 6 by 1 7 by 1 8 by 1 10 by 1 12 by 1 14 by 1 16 by 1,
+    few 4: 1 by 2 2 by 2 3 by 2 4 by 2,
     tile 13, 1 2 3 4 5 6 7 8 9 10 11 12 13
 );
 #[cfg(target_arch = "x86_64")]
 rows!(
     Avx512Bf16,
-    few 16: 1 by 2 2 by 2 3 by 2 4 by 2 5 by 1 6 by 1 7 by 1 8 by 1 10 by 1 12 by 1 14 by 1 16 by 1,
+    few 4: 1 by 2 2 by 2 3 by 2 4 by 2,
     tile 13, 1 2 3 4 5 6 7 8 9 10 11 12 13
 );

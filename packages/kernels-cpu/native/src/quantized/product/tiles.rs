@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::blocks::{Blocks, Scales, Starts};
 use super::lanes::{By, Lanes, MOST, STEP};
+use crate::gemm::ahead::Ahead;
 use crate::pool::scratch;
 
 /// Rows of w whose products with few rows are kept at a time.
@@ -117,9 +118,10 @@ pub struct Few<D, const M: usize, const GROUPS: usize>(pub FewRows<D>);
 /// What [`Few`] works on.
 pub struct FewRows<D> {
     pub c: *mut f32,
-    /// [packed values of k padded to blocks, M].
+    /// Rows of packed values, of k padded to blocks, so many apart.
     pub x: *const u32,
-    /// [blocks, M]: the sum of x over each block, where w has offsets.
+    pub ldx: usize,
+    /// [M, blocks]: the sum of x over each block, where w has offsets.
     pub totals: *const f32,
     pub w: D,
     pub rows: Range<usize>,
@@ -162,7 +164,7 @@ unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
     scales: *mut f32,
     room: *mut u8,
 ) {
-    let &FewRows { x, totals, w, ref rows, k, .. } = few;
+    let &FewRows { x, ldx, totals, w, ref rows, k, .. } = few;
     let blocks = blocks_of::<D>(k);
     let stride = GROUPS * L::LANES;
     let offsets = scales.wrapping_add(blocks * stride);
@@ -189,7 +191,7 @@ unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
             for g in 1..GROUPS {
                 codes[g] = sides[g].codes::<L>(at);
             }
-            let mut x = x.add(at / unit::<L>() * M);
+            let mut x = x.add(at / unit::<L>());
             for v in 0..8 {
                 let mut values = [D::values::<L>(codes[0][v]); GROUPS];
                 for g in 1..GROUPS {
@@ -197,12 +199,12 @@ unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
                 }
                 for j in 0..per_code / unit::<L>() {
                     for i in 0..M {
-                        let left = L::everywhere(x.add(i));
+                        let left = L::everywhere(x.add(i * ldx));
                         for g in 0..GROUPS {
                             parts[g][i] = L::add(parts[g][i], left, values[g][j]);
                         }
                     }
-                    x = x.add(M);
+                    x = x.add(1);
                 }
                 // A block ends: in the middle of a step, or with one.
                 let done = (v + 1) * per_code;
@@ -224,7 +226,7 @@ unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
                         if D::OFFSETS {
                             let offset = L::load(offsets.add(g * L::LANES));
                             for i in 0..M {
-                                let total = L::same(*totals.add(block * M + i));
+                                let total = L::same(*totals.add(i * blocks + block));
                                 sums[g][i] = L::add_scaled(sums[g][i], total, offset);
                             }
                         }
@@ -308,18 +310,17 @@ impl<D: Blocks> By for Panels<D> {
     }
 }
 
-/// c [M, ldc] = the products of M rows of x with panels of w.
-pub struct Tile<const M: usize>(pub TileRows);
+/// c [M, ldc] = the products of M rows of x with panels of w, which has offsets or has none.
+pub struct Tile<'a, const M: usize, const OFFSETS: bool>(pub TileRows<'a>);
 
 /// What [`Tile`] works on.
-#[derive(Clone, Copy)]
-pub struct TileRows {
+pub struct TileRows<'a> {
     pub c: *mut f32,
     pub ldc: usize,
     /// Rows of packed values, of k padded to blocks, so many apart.
     pub x: *const u32,
     pub ldx: usize,
-    /// Sums of x over each block, rows so many apart; null where w has no offsets.
+    /// Sums of x over each block, rows so many apart, where w has offsets.
     pub totals: *const f32,
     pub ldt: usize,
     pub panels: *const u32,
@@ -329,62 +330,90 @@ pub struct TileRows {
     /// Blocks of a row, and packed values of each.
     pub blocks: usize,
     pub units: usize,
+    pub ahead: &'a mut Ahead,
+    /// Packed values between two lines that are asked for.
+    pub pace: usize,
 }
 
-impl<const M: usize> By for Tile<M> {
+impl<const M: usize, const OFFSETS: bool> By for Tile<'_, M, OFFSETS> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let TileRows { c, ldc, x, ldx, totals, ldt, panels, scales, offsets, count, blocks, units } = self.0;
+        let TileRows { c, ldc, x, ldx, totals, ldt, panels, scales, offsets, count, blocks, units, .. } =
+            self.0;
+        let TileRows { ahead, pace, .. } = self.0;
         let width = panel_rows::<L>();
         for panel in 0..count {
             // SAFETY: the panels, rows and room of whoever made this.
             unsafe {
                 let c = c.add(panel * width);
-                let mut scales = scales.add(panel * blocks * width);
-                let mut offsets = offsets.wrapping_add(panel * blocks * width);
+                for i in 0..M {
+                    for v in 0..VECTORS {
+                        L::store(c.add(i * ldc + v * L::LANES), L::zero());
+                    }
+                }
                 let mut w = panels.add(panel * blocks * units * width);
-                let mut x = x;
                 for block in 0..blocks {
-                    let mut parts = [[L::zero(); VECTORS]; M];
-                    for _ in 0..units {
-                        let right: [L::Codes; VECTORS] = [L::load_packed(w), L::load_packed(w.add(L::LANES))];
-                        let mut row = x;
-                        for i in 0..M {
-                            let left = L::everywhere(row);
-                            for v in 0..VECTORS {
-                                parts[i][v] = L::add(parts[i][v], left, right[v]);
-                            }
-                            // The next row; past the last it is not read.
-                            row = row.wrapping_add(ldx);
-                        }
-                        w = w.add(width);
-                        x = x.add(1);
+                    let parts = block_of::<L, M>(x.add(block * units), ldx, w, units, ahead, pace);
+                    w = w.add(units * width);
+                    let at = (panel * blocks + block) * width;
+                    let scale = [L::load(scales.add(at)), L::load(scales.add(at + L::LANES))];
+                    let mut offset = [L::zero(); VECTORS];
+                    if OFFSETS {
+                        offset = [L::load(offsets.add(at)), L::load(offsets.add(at + L::LANES))];
                     }
                     for i in 0..M {
+                        let mut total = L::zero();
+                        if OFFSETS {
+                            total = L::same(*totals.add(i * ldt + block));
+                        }
                         for v in 0..VECTORS {
                             let c = c.add(i * ldc + v * L::LANES);
-                            let sum = if block == 0 { L::zero() } else { L::load(c) };
-                            let scale = L::load(scales.add(v * L::LANES));
-                            let mut sum = L::add_scaled(sum, parts[i][v], scale);
-                            if !totals.is_null() {
-                                let total = L::same(*totals.add(i * ldt + block));
-                                sum = L::add_scaled(sum, total, L::load(offsets.add(v * L::LANES)));
+                            let mut sum = L::add_scaled(L::load(c), parts[i][v], scale[v]);
+                            if OFFSETS {
+                                sum = L::add_scaled(sum, total, offset[v]);
                             }
                             L::store(c, sum);
-                        }
-                    }
-                    scales = scales.add(width);
-                    offsets = offsets.wrapping_add(width);
-                }
-                // A product of no depth.
-                if blocks == 0 {
-                    for i in 0..M {
-                        for v in 0..VECTORS {
-                            L::store(c.add(i * ldc + v * L::LANES), L::zero());
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// The products of a block of M rows of x with a panel. By value, so that they are in registers until the end.
+///
+/// # Safety
+/// Rows of x and the panel hold so many packed values; the processor has the instructions.
+#[inline(always)]
+unsafe fn block_of<L: Lanes, const M: usize>(
+    mut x: *const u32,
+    ldx: usize,
+    mut w: *const u32,
+    units: usize,
+    ahead: &mut Ahead,
+    pace: usize,
+) -> [[L::Sums; VECTORS]; M] {
+    // SAFETY: the caller's values and processor.
+    unsafe {
+        let mut parts = [[L::zero(); VECTORS]; M];
+        for from in (0..units).step_by(pace) {
+            ahead.ask();
+            for _ in from..units.min(from + pace) {
+                let right: [L::Codes; VECTORS] = [L::load_packed(w), L::load_packed(w.add(L::LANES))];
+                let mut row = x;
+                for i in 0..M {
+                    let left = L::everywhere(row);
+                    for v in 0..VECTORS {
+                        parts[i][v] = L::add(parts[i][v], left, right[v]);
+                    }
+                    // The next row; past the last it is not read.
+                    row = row.wrapping_add(ldx);
+                }
+                w = w.add(panel_rows::<L>());
+                x = x.add(1);
+            }
+        }
+        parts
     }
 }

@@ -8,7 +8,7 @@
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use super::lanes::{By, Lanes, Levels, SHIFTS};
+use super::lanes::{By, Lanes, Levels, PICKED, SHIFTS};
 use crate::element::f32_to_bf16;
 use crate::gemm::transpose::transpose_8;
 use crate::quantized::decode::look_up;
@@ -38,6 +38,22 @@ unsafe fn two_halves(low: *const u8, high: Option<*const u8>) -> __m256i {
             None => _mm_setzero_si128(),
         };
         _mm256_inserti128_si256::<1>(low, high)
+    }
+}
+
+/// # Safety
+/// As for [`Lanes::row_of_halves`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn regrouped(at: *const u8) -> __m256i {
+    // SAFETY: the caller's bytes.
+    unsafe {
+        let (a, b) = (_mm_loadu_si128(at.cast()), _mm_loadu_si128(at.add(16).cast()));
+        let low = _mm_set1_epi8(15);
+        // Shifts of words, of which the mask leaves the halves of bytes.
+        let first = _mm_or_si128(_mm_and_si128(a, low), _mm_slli_epi16::<4>(_mm_and_si128(b, low)));
+        let second = _mm_or_si128(_mm_and_si128(_mm_srli_epi16::<4>(a), low), _mm_andnot_si128(low, b));
+        _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(first), second)
     }
 }
 
@@ -140,8 +156,31 @@ macro_rules! of_sixteen_lanes {
                                             at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7),
                                             at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15),
                                         );
+                Self::both_halves(bits)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn both_halves(bits: __m512i) -> [__m512; 2] {
+            // SAFETY: the caller's processor.
+            unsafe {
                 let high = _mm512_srli_epi32::<16>(bits);
                 [_mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits)), _mm512_cvtph_ps(_mm512_cvtepi32_epi16(high))]
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn row_of_halves(at: *const u8) -> __m256i {
+            // SAFETY: the caller's bytes.
+            unsafe { regrouped(at) }
+        }
+
+        #[inline(always)]
+        unsafe fn field(codes: __m512i, shift: u32, mask: u32) -> __m512 {
+            // SAFETY: the caller's processor.
+            unsafe {
+                let bits = _mm512_srlv_epi32(codes, _mm512_set1_epi32(shift.cast_signed()));
+                _mm512_cvtepi32_ps(_mm512_and_si512(bits, _mm512_set1_epi32(mask.cast_signed())))
             }
         }
 
@@ -247,6 +286,27 @@ impl<T: Levels> Rounded for T {}
 impl Lanes for Avx512Bf16 {
     const PAIRS: bool = true;
     of_sixteen_lanes!("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c");
+
+    #[inline(always)]
+    unsafe fn pick(to: *mut u16, x: *const u16, places: &[u16; PICKED]) {
+        // SAFETY: the caller's values, room and processor.
+        unsafe {
+            let places = _mm512_loadu_si512(places.as_ptr().cast());
+            let x = _mm512_loadu_si512(x.cast());
+            _mm512_storeu_si512(to.cast(), _mm512_permutexvar_epi16(places, x));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn total(x: *const u32) -> f32 {
+        // SAFETY: the caller's values and processor.
+        unsafe {
+            let ones = _mm512_set1_epi32(0x3f80_3f80);
+            let x = _mm512_loadu_si512(x.cast());
+            let (x, ones) = (transmute::<__m512i, __m512bh>(x), transmute::<__m512i, __m512bh>(ones));
+            _mm512_reduce_add_ps(_mm512_dpbf16_ps(_mm512_setzero_ps(), x, ones))
+        }
+    }
 
     #[inline(always)]
     unsafe fn add(sums: __m512, x: __m512i, w: __m512i) -> __m512 {
@@ -376,6 +436,36 @@ impl Lanes for Avx2 {
     unsafe fn pairs_of_halves(at: impl Fn(usize) -> *const u8) -> [__m256; 2] {
         // SAFETY: the caller's numbers.
         unsafe { [Self::halves(&at), Self::halves(|lane| at(lane).wrapping_add(2))] }
+    }
+
+    #[inline(always)]
+    unsafe fn both_halves(bits: __m256i) -> [__m256; 2] {
+        // SAFETY: the caller's processor.
+        unsafe {
+            // Words from 0 to 65535 are packed as they are, within each half of the register.
+            let (low, high) =
+                (_mm256_and_si256(bits, _mm256_set1_epi32(0xffff)), _mm256_srli_epi32::<16>(bits));
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+            [
+                _mm256_cvtph_ps(_mm256_castsi256_si128(words)),
+                _mm256_cvtph_ps(_mm256_extracti128_si256::<1>(words)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn row_of_halves(at: *const u8) -> __m256i {
+        // SAFETY: the caller's bytes.
+        unsafe { regrouped(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn field(codes: __m256i, shift: u32, mask: u32) -> __m256 {
+        // SAFETY: the caller's processor.
+        unsafe {
+            let bits = _mm256_srlv_epi32(codes, _mm256_set1_epi32(shift.cast_signed()));
+            _mm256_cvtepi32_ps(_mm256_and_si256(bits, _mm256_set1_epi32(mask.cast_signed())))
+        }
     }
 
     #[inline(always)]
