@@ -4,7 +4,7 @@ import { IftError } from '@ift/tensor'
 export interface EngineLimits {
   /** Tokens of a step: one of each sequence that is being continued, and of prompts as many as are left. */
   readonly tokensPerStep: number
-  /** Tokens of prompts in a step that goes on with answers too: as long as those wait for it. */
+  /** Tokens of prompts in a step that goes on with answers too, which wait for it; four for each of these where that is more. */
   readonly promptTokensPerStep: number
   /** Sequences at a time; each beam is one. */
   readonly maxSequences: number

@@ -117,7 +117,9 @@ export class Scheduler {
       for (const line of job.lines) take(job, line, 1)
       aside += job.pagesAside
     }
-    if (shares.length > 0) budget = Math.min(budget, this.#limits.promptTokensPerStep)
+    // The more sequences, the longer their own part of the step: a longer piece then makes no more of a difference.
+    if (shares.length > 0)
+      budget = Math.min(budget, Math.max(this.#limits.promptTokensPerStep, 4 * shares.length))
     // Prompts go on, however many sequences are continued.
     budget = Math.max(budget, size)
     const fed = new Set(shares.map(({ job }) => job))
