@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './scripts/vitest-order.mjs'
@@ -19,7 +19,10 @@ const lengthBefore = (name: string) => (name.includes('*') ? name.indexOf('*') :
 
 // Templates are tests of the plugins that are made of them (packages/create-ift-plugin/src/scaffolds.test.ts).
 const exclude = ['**/node_modules/**', '**/dist/**', 'test/e2e/**', '**/templates/**']
-const files = ['packages', 'test', 'bench', 'scripts', 'examples'].flatMap((folder) =>
+const folders = ['packages', 'test', 'bench', 'scripts', 'examples'].filter((folder) =>
+  existsSync(here(folder)),
+)
+const files = folders.flatMap((folder) =>
   readdirSync(here(folder), { recursive: true, encoding: 'utf8' })
     .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
     .filter((name) => name.endsWith('.test.ts') && !/node_modules|\/dist\/|\/e2e\/|\/templates\//.test(name)),

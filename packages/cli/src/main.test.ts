@@ -156,7 +156,7 @@ describe('a verb of a package', () => {
     const { code, err } = await ift('shuot')
     expect(code).toBe(2)
     expect(err).toContain('There is no verb "shuot".\n\nDid you mean "shout"?\nInstalled verbs: ')
-    expect(err).toMatch(/Installed verbs: chat, .*shout \(ift-plugin-shout\)/)
+    expect(err).toMatch(/Installed verbs: (.*, )?chat, .*shout \(ift-plugin-shout\)/)
     expect((await ift('trian')).err).toContain('Did you mean "train"?')
     expect(isLoaded('ift-plugin-shout')).toBe(false)
   })

@@ -6,6 +6,7 @@ import { model } from './model.js'
 import { optimizer } from './optimizer.js'
 import { peft } from './peft.js'
 import type { PluginNoun } from './plugin-noun.js'
+import { task } from './task.js'
 import { template } from './template.js'
 import { tokenizer } from './tokenizer.js'
 import { verb } from './verb.js'
@@ -21,6 +22,7 @@ export const nouns: readonly PluginNoun[] = [
   optimizer,
   verb,
   exportFormat,
+  task,
   constraint,
   tokenizer,
   backend,

@@ -66,11 +66,24 @@ describe('compareArms', () => {
     expect(whole!.mean).toBeCloseTo(14 / 12)
     expect(other!.mean).toBeCloseTo(28 / 12)
     expect(other!.difference).toMatchObject({
-      test: 'bootstrap',
-      p: null,
+      test: 'swap',
       mean: expect.closeTo(14 / 12) as number,
     })
     expect(other!.difference!.low).toBeGreaterThan(0)
+  })
+
+  test('items that share something, such as a table, are no tests of their own', () => {
+    const shared = (name: string, scores: string) => {
+      const { evaluations, ...one } = arm(regex, name, bits(scores))
+      const clustered = evaluations.map((evaluation) => ({
+        ...evaluation,
+        samples: evaluation.samples.map((sample, i) => ({ ...sample, cluster: `table ${i >> 2}` })),
+      }))
+      return { ...one, evaluations: clustered }
+    }
+    const [, other] = compareArms(regex, [shared('all', '11111111'), shared('without x', '00000000')])
+    // Two tables have lost their four items: one of four ways to flip two signs, and its opposite.
+    expect(other!.difference).toMatchObject({ mean: -1, test: 'sign-flip', p: 0.5, needed: null })
   })
 
   test('only items that both have scores for are compared', () => {

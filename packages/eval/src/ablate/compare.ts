@@ -1,18 +1,8 @@
 import type { TaskDefinition, TaskScore } from '@ift/core'
+import { corpusDifference, meanDifference, type ScoreDifference } from '../difference.js'
 import type { TaskEvaluation } from '../evaluate.js'
 import type { EvalSample } from '../results.js'
-import {
-  bootstrap,
-  clustered,
-  holm,
-  itemsNeeded,
-  mcnemar,
-  pairedDifference,
-  signFlip,
-  tInterval,
-  wilson,
-  type Estimate,
-} from '../statistics/index.js'
+import { bootstrap, clustered, holm, tInterval, wilson, type Estimate } from '../statistics/index.js'
 
 /** Evaluations of an arm on a task, one for each seed. */
 export interface ArmEvaluations {
@@ -20,20 +10,10 @@ export interface ArmEvaluations {
   readonly evaluations: readonly TaskEvaluation[]
 }
 
-/** How much an arm scores more than the whole on the same items. */
-export interface Difference {
-  readonly mean: number
-  /** Ends of the 95 % interval; null for one item. */
-  readonly low: number | null
-  readonly high: number | null
-  readonly n: number
-  /** Two-sided; null for a number of a corpus, which has its interval alone. */
-  readonly p: number | null
-  /** The same after Holm, for all comparisons of the report. */
-  readonly adjusted: number | null
-  readonly test: 'mcnemar' | 'sign-flip' | 'bootstrap'
-  /** Items on which a true difference of this size is found with a chance of 80 %. */
-  readonly needed: number | null
+/** How much more an arm scores than the whole on the same items. */
+export interface Difference extends ScoreDifference {
+  /** p after Holm, for all comparisons of the report. */
+  readonly adjusted: number
 }
 
 export type Number95 = Pick<Estimate, 'low' | 'high' | 'n'> & { readonly mean: number | null }
@@ -84,6 +64,7 @@ function itemsOf(evaluations: readonly TaskEvaluation[], metric: string): Item[]
 }
 
 const numbers = (items: readonly Item[]) => items.map(({ score }) => score as number)
+const listsOf = (items: readonly Item[]) => items.map(({ score }) => score as readonly number[])
 
 const clustersOf = (items: readonly Item[]): string[] | undefined => {
   const clusters = items.map(({ cluster }, i) => cluster ?? `#${i}`)
@@ -120,30 +101,18 @@ function differenceOf(
   whole: readonly Item[],
   arm: readonly Item[],
   seeds: number,
-): Omit<Difference, 'adjusted'> | null {
+): ScoreDifference | null {
   const others = new Map(whole.map((item) => [item.id, item]))
-  const pairs = arm.flatMap((item) => {
-    const other = others.get(item.id)
-    return other ? [[item, other] as const] : []
-  })
-  if (pairs.length === 0) return null
-  const [first, second] = [pairs.map(([item]) => item), pairs.map(([, item]) => item)]
+  const first = arm.filter(({ id }) => others.has(id))
+  const second = first.map(({ id }) => others.get(id)!)
+  if (first.length === 0) return null
   const { kind, of } = task.metrics[task.main]!
-  if (kind === 'corpus') {
-    const found = bootstrap(
-      pairs.length,
-      (chosen) => corpus(of!, first, chosen) - corpus(of!, second, chosen),
-    )
-    const { mean, low, high, n } = found
-    return { mean, low, high, n, p: null, test: 'bootstrap', needed: null }
-  }
-  const [a, b] = [numbers(first), numbers(second)]
-  const { mean, low, high, n, sd } = pairedDifference(a, b, clustersOf(first))
-  // Means over seeds are no answers that are right or wrong.
-  const isAnswered = kind === 'share' && seeds === 1
-  const p = isAnswered ? mcnemar(a, b).p : signFlip(a.map((score, i) => score - b[i]!)).p
-  const needed = mean === 0 || sd === null || sd === 0 ? null : itemsNeeded(mean, sd)
-  return { mean, low, high, n, p, test: isAnswered ? 'mcnemar' : 'sign-flip', needed }
+  if (kind === 'corpus') return corpusDifference(of!, listsOf(first), listsOf(second))
+  return meanDifference(numbers(first), numbers(second), {
+    clusters: first.map(({ cluster }) => cluster),
+    // Means over seeds are no answers that are right or wrong.
+    isShare: kind === 'share' && seeds === 1,
+  })
 }
 
 /** Compares the arms on a task with the first of them, the whole. Adjusted values of p are those of this task alone: `adjust` all of a report. */
@@ -172,8 +141,8 @@ export function compareArms(task: TaskDefinition, arms: readonly ArmEvaluations[
 
 /** Adjusts the values of p of all comparisons of a report by Holm. */
 export function adjust(cells: readonly Cell[]): Cell[] {
-  const tested = cells.filter(({ difference }) => difference?.p != null)
-  const adjusted = holm(tested.map(({ difference }) => difference!.p!))
+  const tested = cells.filter(({ difference }) => difference !== null)
+  const adjusted = holm(tested.map(({ difference }) => difference!.p))
   return cells.map((cell) => {
     const at = tested.indexOf(cell)
     return at < 0 ? cell : { ...cell, difference: { ...cell.difference!, adjusted: adjusted[at]! } }

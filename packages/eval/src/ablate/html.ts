@@ -20,7 +20,7 @@ function differenceCell({ difference }: Cell, { lowerIsBetter }: Task): string {
   const { mean, low, high, adjusted, needed } = difference
   const sure = low !== null && high !== null && (low > 0 || high < 0)
   const tone = !sure ? '' : mean > 0 === !lowerIsBetter ? ' class="up"' : ' class="down"'
-  const p = adjusted === null ? '' : `<small>p ${text(probability(adjusted))}</small>`
+  const p = `<small>p ${text(probability(adjusted))}</small>`
   const more = !sure && needed !== null ? `<small>shown by ${count(needed)} items</small>` : ''
   return `<small${tone}><b>${signed(mean)}</b></small><small>${between({ low, high }, signed)}</small>${p}${more}`
 }
@@ -170,7 +170,7 @@ export function ablationPage(report: AblationReport): string {
 <title>${text(title)}</title><style>${style}</style></head>
 <body><h1>${text(title)}</h1>
 <section class="facts"><table>${facts.map(([name, value]) => `<tr><th>${name}</th><td>${text(value)}</td></tr>`).join('')}</table></section>
-<p>${equalTo[equal]} Below a number stands its 95 % interval, below that the difference to <i>all</i> on the same items, with its own interval and a p value that Holm's method adjusts for ${count(cells.filter(({ difference }) => difference?.p != null).length)} comparisons.${one}</p>
+<p>${equalTo[equal]} Below a number stands its 95 % interval, below that the difference to <i>all</i> on the same items, with its own interval and a p value that Holm's method adjusts for ${count(cells.filter(({ difference }) => difference !== null).length)} comparisons.${one}</p>
 <section><h2>Results</h2>${resultTable(report)}<div class="charts">${tasks.map((task) => differencePicture(task, cells)).join('')}</div></section>
 ${groupTables(report)}
 ${dataTable(report)}

@@ -123,7 +123,7 @@ export class DataView {
 
   /** The mapping of columns that an error asks for; null where it is about something else. */
   async #askFor(error: unknown): Promise<DataMapping | null> {
-    if (this.#ift === null || !(error instanceof IftError) || !error.code.startsWith('IFT_DATA_')) return null
+    if (this.#ift === null || !(error instanceof IftError) || !/^IFT_DATA_/.test(error.code)) return null
     // Columns of ours that cannot be read are asked for again, with the reason.
     const newest = this.#options.mappings.at(-1)
     const unknown = await unknownColumns(this.#ift.rootDir, this.#ift.config.data)
