@@ -61,7 +61,7 @@ function rowsOf({ cells }: AblationReport, task: string): (readonly [string, str
       if (!difference) return [arm, `${digits(mean)}${interval}`] as const
       const { mean: by, low: least, high: most, adjusted } = difference
       const bounds = least === null || most === null ? '' : ` [${digits(least)}, ${digits(most)}]`
-      const p = adjusted === null ? '' : `, p ${adjusted < 0.001 ? '< 0.001' : adjusted.toFixed(3)}`
+      const p = `, p ${adjusted < 0.001 ? '< 0.001' : adjusted.toFixed(3)}`
       return [arm, `${digits(mean)}${interval}, ${by >= 0 ? '+' : ''}${digits(by)}${bounds}${p}`] as const
     })
 }
