@@ -83,7 +83,7 @@ describe('an ablation', () => {
     const losses = first.cells.filter(({ task: name }) => name === 'loss')
     expect(losses.map(({ n }) => n)).toEqual([8, 8])
     expect(Object.keys(losses[0]!.groups)).toEqual(['en', 'zh'])
-    expect(losses[1]!.difference).toMatchObject({ n: 8, test: 'bootstrap' })
+    expect(losses[1]!.difference).toMatchObject({ n: 8, test: 'swap' })
     expect(losses[1]!.difference!.mean).toBeCloseTo(losses[1]!.mean! - losses[0]!.mean!, 9)
     expect(JSON.stringify(first)).not.toContain(dir)
   })
