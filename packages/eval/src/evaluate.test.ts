@@ -308,6 +308,13 @@ test('two runs are compared on the same items, with a test of the difference', a
   writeFileSync(other, '{"id": "test.jsonl:1", "key": "k", "question": "another", "scores": {}}\n')
   const refused = evaluate(scriptedModel({ answer: solver }).model, [{ ...short, against: other }])
   expect(await code(refused)).toMatch(/^IFT_EVAL_DATA .*the questions of this run/)
+  // With itself nothing would ever differ.
+  for (const own of [against, join(against, 'samples.jsonl')]) {
+    const same = evaluate(scriptedModel({ answer: solver }).model, [{ ...short, against: own }], {
+      output: folder,
+    })
+    expect(await code(same)).toMatch(/^IFT_EVAL_DATA .*the folder of this one/)
+  }
 })
 
 test('a task that gives what it does not measure is named', async () => {

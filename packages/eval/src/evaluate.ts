@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isAbsolute, join, relative } from 'node:path'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import {
   IftError,
   version,
@@ -193,6 +193,12 @@ export async function evaluateTask(
   const { request, context, items, shots, prompt, data } = prepared
   const { task, against } = request
   const dir = output === undefined ? null : join(output, task.name)
+  if (dir !== null && against !== undefined && [dir, join(dir, 'samples.jsonl')].includes(resolve(against)))
+    throw new IftError(
+      'IFT_EVAL_DATA',
+      `${against}: expected the results of another run, found the folder of this one.`,
+      'Give this run a folder of its own: --output DIR',
+    )
   const file = dir === null ? null : await SamplesFile.open(join(dir, 'samples.jsonl'))
   const others = against === undefined ? null : await samplesOf(against)
   const judging = task.judge && judge && (!task.compares || others) ? new Judging(judge, task, context) : null
