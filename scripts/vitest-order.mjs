@@ -1,6 +1,6 @@
 // @ts-check
-// The order of test files: the longest first, so that at the end no processor waits for one of them; those that share a process last, because
-// they are short. vitest itself knows durations of files only where it has run them before.
+// The order of test files: the longest first, so that at the end no processor waits for one of them; then those with a process of their own, then those
+// that share one. vitest itself knows durations of files only where it has run them before.
 import { relative } from 'node:path'
 import { BaseSequencer } from 'vitest/node'
 import { root } from './workspace.mjs'
