@@ -280,6 +280,21 @@ describe.skipIf(browserPath === null)('views of runs and data', { timeout: 120_0
     await opened.close()
   })
 
+  it('keeps what is typed into a new run whose beginning comes late', async () => {
+    const opened = await served.open(browser, { hash: '#/runs' })
+    const { page } = opened
+    await page.route('**/api/runs/tea', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      await route.continue()
+    })
+    await page.evaluate("location.hash = '#/new/run.tea'")
+    const name = page.locator('[data-section="output"] input').last()
+    await name.fill('typed-early')
+    await page.locator('.new-run-command pre').getByText('tea.csv').first().waitFor({ timeout: 60_000 })
+    expect(await name.inputValue()).toBe('typed-early')
+    await opened.close()
+  })
+
   it('starts a run, watches it, stops it with a checkpoint and resumes it', async () => {
     const opened = await served.open(browser, { hash: '#/new/config' })
     const { page } = opened

@@ -37,7 +37,17 @@ export const saved = stored<Readonly<Record<string, Config>>>(
 export const schema = signal<SchemaReply | null>(null)
 export const schemaProblem = signal<ApiError | null>(null)
 
-export async function readSchema(): Promise<void> {
+let reading: Promise<void> | null = null
+
+/** Reads the schema; callers of one time share one request. */
+export function readSchema(): Promise<void> {
+  reading ??= fetchSchema().finally(() => {
+    reading = null
+  })
+  return reading
+}
+
+async function fetchSchema(): Promise<void> {
   try {
     schema.value = await getJson<SchemaReply>('/api/schema')
     schemaProblem.value = null

@@ -48,7 +48,10 @@ export function NewRunView() {
   const [failure, setFailure] = useState<Fault | string | null>(null)
   const [busy, setBusy] = useState(false)
   const file = useRef<HTMLInputElement>(null)
-  const { config, name, title } = draft.value
+  const { config, name, title, from } = draft.value
+  // A form shown before its beginning is there would lose what is typed until then.
+  const [begun, setBegun] = useState<string | null>(null)
+  const isOpening = id !== null && from !== id && begun !== id
   useEffect(() => {
     if (schema.value === null) void readSchema()
   }, [])
@@ -64,6 +67,9 @@ export function NewRunView() {
       .catch((error: unknown) => {
         setFailure(faultOf(error))
       })
+      .finally(() => {
+        setBegun(id)
+      })
   }, [id, given])
   useEffect(() => {
     askForPlan(config)
@@ -76,7 +82,7 @@ export function NewRunView() {
       : null
   const isOff = toMend.length > 0 || why !== null
   const start = async () => {
-    if (isOff || busy) return
+    if (isOff || isOpening || busy) return
     setBusy(true)
     try {
       const reply = await postJson<StartReply>('/api/runs', { config, ...(name !== '' && { name }) })
@@ -139,7 +145,7 @@ export function NewRunView() {
                 why ??
                 (toMend.length > 0
                   ? words.mend(toMend.length) + toMend.map(({ label }) => label).join(', ')
-                  : false)
+                  : isOpening && '')
               }
               onClick={() => void start()}
             >
@@ -148,7 +154,7 @@ export function NewRunView() {
           </>
         }
       />
-      {all === null ? (
+      {all === null || isOpening ? (
         <div class="new-run-content">
           {schemaProblem.value === null ? (
             <Loading lines={8} />
