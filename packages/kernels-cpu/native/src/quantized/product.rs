@@ -29,7 +29,7 @@ use crate::pool::scratch;
 use crate::queue::Context;
 use crate::row;
 use blocks::{Blocks, Nf4Blocks, Nf4Values};
-use gguf::{Expanded, Q4_0Rows, Q4_1Rows, Q4KRows, Q8_0Rows};
+use gguf::{Iq4NlRows, Q4_0Rows, Q4_1Rows, Q4KRows, Q5_0Rows, Q5_1Rows, Q5KRows, Q6KRows, Q8_0Rows};
 use lanes::{By, Lanes, PICKED, Portable};
 use rows::Rows;
 use tiles::{FewRows, Panels, STRIP, TileRows, blocks_of, panel_rows};
@@ -70,10 +70,11 @@ pub unsafe fn product<E: Element>(
                 Kind::Q4_1 => by_lanes(context, out, x, Q4_1Rows(w), shape),
                 Kind::Q8_0 => by_lanes(context, out, x, Q8_0Rows(w), shape),
                 Kind::Q4K => by_lanes(context, out, x, Q4KRows(w), shape),
-                Kind::Q6K => by_lanes(context, out, x, Expanded::<16> { w, isa: context.isa }, shape),
-                Kind::Q5_0 | Kind::Q5_1 | Kind::Q5K | Kind::Iq4Nl => {
-                    by_lanes(context, out, x, Expanded::<32> { w, isa: context.isa }, shape)
-                }
+                Kind::Q5_0 => by_lanes(context, out, x, Q5_0Rows(w), shape),
+                Kind::Q5_1 => by_lanes(context, out, x, Q5_1Rows(w), shape),
+                Kind::Q5K => by_lanes(context, out, x, Q5KRows(w), shape),
+                Kind::Q6K => by_lanes(context, out, x, Q6KRows(w), shape),
+                Kind::Iq4Nl => by_lanes(context, out, x, Iq4NlRows(w), shape),
             },
         }
     }

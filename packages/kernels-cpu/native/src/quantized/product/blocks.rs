@@ -30,20 +30,6 @@ pub trait Blocks: Copy + Sync {
     /// Where a row begins, which need not exist.
     fn start(self, row: usize) -> *const u8;
 
-    /// Bytes of working memory, a multiple of 64, for each row that is taken out of its own form first; `start` of `codes` and of
-    /// `scales` is that memory then.
-    fn expanded(self) -> usize {
-        0
-    }
-
-    /// Takes a row out of its form.
-    ///
-    /// # Safety
-    /// The matrix has the row, and there is room for it.
-    unsafe fn expand(self, row: usize, to: *mut u8) {
-        let _ = (row, to);
-    }
-
     /// The codes of a step from value `at` of a row on, which begins at `start`. Beyond the row they are of anything finite.
     ///
     /// # Safety

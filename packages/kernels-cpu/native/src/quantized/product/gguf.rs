@@ -1,10 +1,9 @@
-//! Blocks of GGUF files in products. Those of four bits and of eight are multiplied as they lie; others are taken out of their form a few
-//! rows at a time, to whole numbers of eight bits.
+//! Blocks of GGUF files in products. Those of four bits and of eight are multiplied as they lie; five and six bits, which lie in two places,
+//! become whole numbers of eight in registers.
 
 use super::blocks::{Blocks, Scales, Starts};
-use super::lanes::{Lanes, Levels};
-use crate::isa::Isa;
-use crate::quantized::gguf::{Block, Gguf, Q4_0, Q4_1, Q4K, Q8_0, expand, expanded, expanded_scales};
+use super::lanes::{Bits, Lanes, Levels};
+use crate::quantized::gguf::{Block, Gguf, IQ4_NL, Iq4Nl, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 
 /// 0 … 15, and the same less eight.
 const fn whole(least: i32) -> [f32; 16] {
@@ -26,14 +25,25 @@ fn nibble_at(i: usize, pairs: bool) -> usize {
     word + byte + if low == 0 { 16 } else { 0 }
 }
 
-/// Q4_0 and Q4_1: blocks of 32 values, of which a step has two.
+/// The levels of IQ4_NL, which bf16 holds.
+const fn uneven() -> [f32; 16] {
+    let mut levels = [0.0; 16];
+    let mut i = 0;
+    while i < 16 {
+        levels[i] = IQ4_NL[i] as f32;
+        i += 1;
+    }
+    levels
+}
+
+/// Q4_0, Q4_1 and IQ4_NL: blocks of 32 values, of which a step has two.
 macro_rules! nibbles {
-    ($name:ident of $block:ident, levels from $least:literal, codes at $codes:literal) => {
+    ($name:ident of $block:ident, levels $levels:expr, codes at $codes:literal) => {
         #[derive(Clone, Copy)]
         pub struct $name(pub Gguf);
 
         impl Levels for $name {
-            const LEVELS: [f32; 16] = whole($least);
+            const LEVELS: [f32; 16] = $levels;
         }
 
         impl Blocks for $name {
@@ -76,8 +86,51 @@ macro_rules! nibbles {
     };
 }
 
-nibbles!(Q4_0Rows of Q4_0, levels from -8, codes at 2);
-nibbles!(Q4_1Rows of Q4_1, levels from 0, codes at 4);
+nibbles!(Q4_0Rows of Q4_0, levels whole(-8), codes at 2);
+nibbles!(Q4_1Rows of Q4_1, levels whole(0), codes at 4);
+nibbles!(Iq4NlRows of Iq4Nl, levels uneven(), codes at 2);
+
+/// Q5_0 and Q5_1: the codes of blocks of four bits, and the fifth bits of all 32 in one word.
+macro_rules! fives {
+    ($name:ident of $block:ident, less $less:literal, bits at $bits:literal) => {
+        #[derive(Clone, Copy)]
+        pub struct $name(pub Gguf);
+
+        impl Blocks for $name {
+            const VALUES: usize = $block::SIZE;
+            const BITS: usize = 8;
+            const OFFSETS: bool = $block::OFFSETS;
+            const STEP_BYTES: usize = $block::BYTES;
+
+            #[inline(always)]
+            fn start(self, row: usize) -> *const u8 {
+                self.0.start(row)
+            }
+
+            #[inline(always)]
+            unsafe fn codes<L: Lanes>(self, _row: usize, start: *const u8, at: usize) -> L::Row {
+                let bits = start.wrapping_add(at / $block::SIZE * $block::BYTES + $bits);
+                // SAFETY: a block of the row, and the caller's processor.
+                unsafe { L::row_of_fives(bits.add(4), bits, $less) }
+            }
+
+            #[inline(always)]
+            unsafe fn values<L: Lanes>(codes: L::Codes) -> [L::Codes; 8] {
+                // SAFETY: the caller's processor.
+                unsafe { L::bytes(codes) }
+            }
+
+            #[inline(always)]
+            unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
+                // SAFETY: the caller's blocks and room.
+                unsafe { heads::<L, $block>(side, blocks, to) }
+            }
+        }
+    };
+}
+
+fives!(Q5_0Rows of Q5_0, less 16, bits at 2);
+fives!(Q5_1Rows of Q5_1, less 0, bits at 4);
 
 /// Scales, and offsets, that lie in front of each block as f16.
 ///
@@ -173,81 +226,66 @@ impl Blocks for Q4KRows {
 
     #[inline(always)]
     unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
-        let stride = to.stride;
-        for block in 0..blocks / 8 {
-            // SAFETY: the caller's blocks and room.
-            unsafe {
-                // What `k_scales` does, in all lanes: both factors, then six bits of each number in three words.
-                let words = L::turned(|lane| L::row(side.at[lane].add(block * Q4K::BYTES)));
-                let [d, least] = L::both_halves(words[0]);
-                let least = L::add_scaled(L::zero(), least, L::same(-1.0));
-                let sixteen = L::same(16.0);
-                for (part, (factor, to)) in [(d, to.scales), (least, to.offsets)].into_iter().enumerate() {
-                    let (low, high) = (words[1 + part], words[3]);
-                    for i in 0..8 {
-                        let byte = 8 * (i as u32 % 4);
-                        let number = if i < 4 {
-                            L::field(low, byte, 63)
-                        } else {
-                            let above = L::field(low, byte + 6, 3);
-                            L::add_scaled(L::field(high, byte + 4 * part as u32, 15), above, sixteen)
-                        };
-                        let at = to.add((8 * block + i) * stride);
-                        L::store(at, L::add_scaled(L::zero(), number, factor));
-                    }
+        // SAFETY: the caller's blocks and room.
+        unsafe { k_heads::<L, Q4K>(side, blocks, to) }
+    }
+}
+
+/// Scales and offsets of Q4_K and Q5_K, in all lanes what `k_scales` does: both factors, then six bits of each number in three words.
+///
+/// # Safety
+/// As for [`Blocks::scales`].
+#[inline(always)]
+unsafe fn k_heads<L: Lanes, B: Block>(side: &Starts, blocks: usize, to: Scales) {
+    let stride = to.stride;
+    for block in 0..blocks / 8 {
+        // SAFETY: the caller's blocks and room.
+        unsafe {
+            let words = L::turned(|lane| L::row(side.at[lane].add(block * B::BYTES)));
+            let [d, least] = L::both_halves(words[0]);
+            let least = L::add_scaled(L::zero(), least, L::same(-1.0));
+            let sixteen = L::same(16.0);
+            for (part, (factor, to)) in [(d, to.scales), (least, to.offsets)].into_iter().enumerate() {
+                let (low, high) = (words[1 + part], words[3]);
+                for i in 0..8 {
+                    let byte = 8 * (i as u32 % 4);
+                    let number = if i < 4 {
+                        L::field(low, byte, 63)
+                    } else {
+                        let above = L::field(low, byte + 6, 3);
+                        L::add_scaled(L::field(high, byte + 4 * part as u32, 15), above, sixteen)
+                    };
+                    let at = to.add((8 * block + i) * stride);
+                    L::store(at, L::add_scaled(L::zero(), number, factor));
                 }
             }
         }
     }
 }
 
-/// Eight numbers of each lane, to lanes beside each other and numbers `stride` apart.
-///
-/// # Safety
-/// The numbers lie there, and there is room for them; the processor has the instructions of the lanes.
-#[inline(always)]
-unsafe fn turn<L: Lanes>(to: *mut f32, stride: usize, of: impl Fn(usize) -> *const f32) {
-    // SAFETY: the caller's numbers, room and processor.
-    unsafe {
-        let turned = L::turned(|lane| L::row(of(lane).cast()));
-        for (i, values) in turned.into_iter().enumerate() {
-            L::store_packed(to.add(i * stride).cast(), values);
-        }
-    }
-}
-
-/// Kinds with a scale for each `GROUP` values, through whole numbers of eight bits; those of 32 have offsets, if only of nothing.
+/// Q5_K: the codes of Q4_K, and the fifth bits of 32 of them in one bit of 32 bytes.
 #[derive(Clone, Copy)]
-pub struct Expanded<const GROUP: usize> {
-    pub w: Gguf,
-    pub isa: Isa,
-}
+pub struct Q5KRows(pub Gguf);
 
-impl<const GROUP: usize> Blocks for Expanded<GROUP> {
-    const VALUES: usize = GROUP;
+impl Blocks for Q5KRows {
+    const VALUES: usize = Q5K::GROUP;
     const BITS: usize = 8;
-    const OFFSETS: bool = GROUP == 32;
+    const OFFSETS: bool = true;
+    const STEP_BYTES: usize = Q5K::BYTES / 8;
 
     #[inline(always)]
     fn start(self, row: usize) -> *const u8 {
-        self.w.start(row)
-    }
-
-    #[inline(always)]
-    fn expanded(self) -> usize {
-        expanded(self.w.cols, GROUP).next_multiple_of(64)
-    }
-
-    #[inline(always)]
-    unsafe fn expand(self, row: usize, to: *mut u8) {
-        // SAFETY: the caller's row and room; the instruction set of the context.
-        unsafe { expand(self.isa, self.w, row, to) }
+        self.0.start(row)
     }
 
     #[inline(always)]
     unsafe fn codes<L: Lanes>(self, _row: usize, start: *const u8, at: usize) -> L::Row {
-        // SAFETY: an expanded row, and the caller's processor.
-        unsafe { L::row(start.wrapping_add(at)) }
+        let (block, at) = (start.wrapping_add(at / Q5K::SIZE * Q5K::BYTES), at % Q5K::SIZE);
+        // SAFETY: bytes of the block, and the caller's processor.
+        unsafe {
+            let low = Bits { at: block.add(48 + at / 64 * 32), shift: at / 32 % 2 * 4, mask: 15 };
+            L::row_of_parts(low, Bits { at: block.add(16), shift: at / 32, mask: 1 }, 0)
+        }
     }
 
     #[inline(always)]
@@ -258,24 +296,58 @@ impl<const GROUP: usize> Blocks for Expanded<GROUP> {
 
     #[inline(always)]
     unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
-        let (groups, start) = (self.w.cols / GROUP, expanded_scales(self.w.cols));
-        let of = |lane: usize, part: usize, block: usize| {
-            side.at[lane].wrapping_add(start).cast::<f32>().wrapping_add(part * groups + block)
-        };
-        for (part, to_part) in [to.scales, to.offsets].into_iter().enumerate() {
-            if part == 1 && !Self::OFFSETS {
-                break;
-            }
-            // SAFETY: an expanded row, and the caller's room.
+        // SAFETY: the caller's blocks and room.
+        unsafe { k_heads::<L, Q5K>(side, blocks, to) }
+    }
+}
+
+/// Q6_K: four bits of a code in one place and two in another; scales of eight bits behind them, and what those are multiplied by.
+#[derive(Clone, Copy)]
+pub struct Q6KRows(pub Gguf);
+
+impl Blocks for Q6KRows {
+    const VALUES: usize = Q6K::GROUP;
+    const BITS: usize = 8;
+    const STEP_BYTES: usize = Q6K::BYTES.div_ceil(8);
+
+    #[inline(always)]
+    fn start(self, row: usize) -> *const u8 {
+        self.0.start(row)
+    }
+
+    #[inline(always)]
+    unsafe fn codes<L: Lanes>(self, _row: usize, start: *const u8, at: usize) -> L::Row {
+        let (block, at) = (start.wrapping_add(at / Q6K::SIZE * Q6K::BYTES), at % Q6K::SIZE);
+        let (half, within) = (at / 128, at / 32 % 4);
+        // SAFETY: bytes of the block, and the caller's processor.
+        unsafe {
+            let low = Bits { at: block.add(half * 64 + within % 2 * 32), shift: within / 2 * 4, mask: 15 };
+            L::row_of_parts(low, Bits { at: block.add(128 + half * 32), shift: within * 2, mask: 3 }, 32)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn values<L: Lanes>(codes: L::Codes) -> [L::Codes; 8] {
+        // SAFETY: the caller's processor.
+        unsafe { L::bytes(codes) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales<L: Lanes>(self, side: &Starts, blocks: usize, to: Scales) {
+        let groups = Q6K::SIZE / Q6K::GROUP;
+        for block in 0..blocks / groups {
+            let at = |lane: usize| side.at[lane].wrapping_add(block * Q6K::BYTES + 192);
+            // SAFETY: the caller's blocks and room.
             unsafe {
-                let whole = blocks / 8 * 8;
-                for block in (0..whole).step_by(8) {
-                    turn::<L>(to_part.add(block * to.stride), to.stride, |lane| of(lane, part, block));
-                }
-                for block in whole..blocks {
-                    for lane in 0..L::LANES {
-                        to_part.add(block * to.stride + lane).write(*of(lane, part, block));
-                    }
+                let words = L::turned(|lane| L::row_of(at(lane), None));
+                let factor = L::halves(|lane| at(lane).wrapping_add(16));
+                for group in 0..groups {
+                    let (word, byte) = (words[group / 4], 8 * (group as u32 % 4));
+                    // The highest of the eight bits of a signed number counts -128.
+                    let sign = L::field(word, byte + 7, 1);
+                    let number = L::add_scaled(L::field(word, byte, 127), sign, L::same(-128.0));
+                    let scale = L::add_scaled(L::zero(), number, factor);
+                    L::store(to.scales.add((block * groups + group) * to.stride), scale);
                 }
             }
         }

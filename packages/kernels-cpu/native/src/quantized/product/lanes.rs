@@ -21,6 +21,14 @@ pub trait By {
     unsafe fn run<L: Lanes>(self);
 }
 
+/// Bits of [`STEP`] bytes, from `shift` on.
+#[derive(Clone, Copy)]
+pub struct Bits {
+    pub at: *const u8,
+    pub shift: usize,
+    pub mask: u8,
+}
+
 /// Registers of an instruction set. A lane of `Codes` has four bytes of codes, or a packed value: an f32, or two bf16 where
 /// `PAIRS`. All functions are inlined into loops that `run` compiles for the set.
 pub trait Lanes: Copy + Sync {
@@ -117,6 +125,19 @@ pub trait Lanes: Copy + Sync {
     /// # Safety
     /// As for `row`.
     unsafe fn row_of_halves(at: *const u8) -> Self::Row;
+
+    /// 32 codes as bytes: four bits of each as `row_of` has the halves of 16 bytes, low before high, the fifth in one word of bits; less a
+    /// number.
+    ///
+    /// # Safety
+    /// The processor has the instructions; 16 bytes and a word lie there.
+    unsafe fn row_of_fives(fours: *const u8, bits: *const u8, less: i8) -> Self::Row;
+
+    /// [`STEP`] codes as bytes: their four low bits in one place and up to two high ones in another; less a number.
+    ///
+    /// # Safety
+    /// The processor has the instructions, and [`STEP`] bytes lie in each place.
+    unsafe fn row_of_parts(low: Bits, high: Bits, less: i8) -> Self::Row;
 
     /// Bits of each lane, from `shift` on, as a number.
     ///
@@ -277,6 +298,32 @@ impl Lanes for Portable {
             let (a, b) = (bytes[i], bytes[i + STEP / 2]);
             row[i] = a & 15 | b << 4;
             row[i + STEP / 2] = a >> 4 | b & 0xf0;
+        }
+        row
+    }
+
+    #[inline(always)]
+    unsafe fn row_of_fives(fours: *const u8, bits: *const u8, less: i8) -> Self::Row {
+        // SAFETY: the caller's bytes.
+        let (fours, bits) = unsafe {
+            (fours.cast::<[u8; STEP / 2]>().read(), u32::from_le_bytes(bits.cast::<[u8; 4]>().read()))
+        };
+        let mut row = [0; STEP];
+        for i in 0..STEP {
+            let four = fours[i % (STEP / 2)] >> (i / (STEP / 2) * 4) & 15;
+            row[i] = (four | ((bits >> i & 1) << 4) as u8).wrapping_sub(less.cast_unsigned());
+        }
+        row
+    }
+
+    #[inline(always)]
+    unsafe fn row_of_parts(low: Bits, high: Bits, less: i8) -> Self::Row {
+        // SAFETY: the caller's bytes.
+        let [lows, highs] = unsafe { [low, high].map(|part| part.at.cast::<[u8; STEP]>().read()) };
+        let mut row = [0; STEP];
+        for i in 0..STEP {
+            let code = lows[i] >> low.shift & low.mask | (highs[i] >> high.shift & high.mask) << 4;
+            row[i] = code.wrapping_sub(less.cast_unsigned());
         }
         row
     }

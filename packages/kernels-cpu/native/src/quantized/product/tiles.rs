@@ -57,25 +57,15 @@ struct Side<D> {
 }
 
 impl<D: Blocks> Side<D> {
-    /// `room`: for the rows of all lanes, where the format is taken out of its form first.
-    ///
     /// # Safety
-    /// The rows up to `last` exist, and the room is there.
+    /// The rows up to `last` exist.
     #[inline(always)]
-    unsafe fn of<L: Lanes>(w: D, first: usize, last: usize, room: *mut u8) -> Self {
+    unsafe fn of<L: Lanes>(w: D, first: usize, last: usize) -> Self {
         let mut starts = Starts { rows: [last; MOST], at: [std::ptr::null(); MOST] };
-        let expanded = w.expanded();
         for lane in 0..L::LANES {
             let row = (first + lane).min(last);
             starts.rows[lane] = row;
-            if expanded == 0 {
-                starts.at[lane] = w.start(row);
-            } else {
-                let to = room.wrapping_add(lane * expanded);
-                // SAFETY: the caller's row and room.
-                unsafe { w.expand(row, to) };
-                starts.at[lane] = to;
-            }
+            starts.at[lane] = w.start(row);
         }
         Self { w, starts }
     }
@@ -131,20 +121,19 @@ pub struct FewRows<D> {
 impl<D: Blocks, const M: usize, const GROUPS: usize> By for Few<D, M, GROUPS> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        let FewRows { c, w, rows, k, .. } = &self.0;
+        let FewRows { c, rows, k, .. } = &self.0;
         let mut scales = scratch::<f32>(scale_parts::<D>() * blocks_of::<D>(*k) * GROUPS * L::LANES);
-        let mut room = scratch::<u8>(GROUPS * L::LANES * w.expanded());
-        let (scales, room) = (scales.as_mut_ptr(), room.as_mut_ptr());
+        let scales = scales.as_mut_ptr();
         let mut first = rows.start;
         while first < rows.end {
             // SAFETY: rows of w, and room for their scales and products; x as whoever made this says.
             unsafe {
                 let c = c.add(first - rows.start);
                 if first + GROUPS * L::LANES <= rows.end {
-                    groups::<L, D, M, GROUPS>(&self.0, first, c, scales, room);
+                    groups::<L, D, M, GROUPS>(&self.0, first, c, scales);
                     first += GROUPS * L::LANES;
                 } else {
-                    groups::<L, D, M, 1>(&self.0, first, c, scales, room);
+                    groups::<L, D, M, 1>(&self.0, first, c, scales);
                     first += L::LANES;
                 }
             }
@@ -155,27 +144,25 @@ impl<D: Blocks, const M: usize, const GROUPS: usize> By for Few<D, M, GROUPS> {
 /// c [M, STRIP] = the products of M rows of x with GROUPS · LANES rows of w from `first` on.
 ///
 /// # Safety
-/// As for [`Few`]; `scales` has room for those of the rows, `room` for the rows where they are expanded.
+/// As for [`Few`]; `scales` has room for those of the rows.
 #[inline(always)]
 unsafe fn groups<L: Lanes, D: Blocks, const M: usize, const GROUPS: usize>(
     few: &FewRows<D>,
     first: usize,
     c: *mut f32,
     scales: *mut f32,
-    room: *mut u8,
 ) {
     let &FewRows { x, ldx, totals, w, ref rows, k, .. } = few;
     let blocks = blocks_of::<D>(k);
     let stride = GROUPS * L::LANES;
     let offsets = scales.wrapping_add(blocks * stride);
-    let (step, expanded) = (step_values::<D>(), w.expanded());
+    let step = step_values::<D>();
     let per_code = 32 / D::BITS;
     // SAFETY: the caller's rows and room.
     unsafe {
-        let mut sides = [Side::of::<L>(w, first, rows.end - 1, room); GROUPS];
+        let mut sides = [Side::of::<L>(w, first, rows.end - 1); GROUPS];
         for g in 1..GROUPS {
-            let first = first + g * L::LANES;
-            sides[g] = Side::of::<L>(w, first, rows.end - 1, room.wrapping_add(g * L::LANES * expanded));
+            sides[g] = Side::of::<L>(w, first + g * L::LANES, rows.end - 1);
         }
         for g in 0..GROUPS {
             let at = g * L::LANES;
@@ -280,13 +267,12 @@ impl<D: Blocks> By for Panels<D> {
         let Self { to, scales, offsets, w, rows, k } = self;
         let blocks = blocks_of::<D>(k);
         let width = panel_rows::<L>();
-        let mut room = scratch::<u8>(L::LANES * w.expanded());
         for (panel, first) in rows.clone().step_by(width).enumerate() {
             for v in 0..VECTORS {
                 let first = first + v * L::LANES;
                 // SAFETY: rows of w, and room for what they stand for.
                 unsafe {
-                    let side = Side::of::<L>(w, first, rows.end - 1, room.as_mut_ptr());
+                    let side = Side::of::<L>(w, first, rows.end - 1);
                     let at = panel * blocks * width + v * L::LANES;
                     let to_scales =
                         Scales { scales: scales.add(at), offsets: offsets.wrapping_add(at), stride: width };

@@ -8,7 +8,7 @@
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use super::lanes::{By, Lanes, Levels, PICKED, SHIFTS};
+use super::lanes::{Bits, By, Lanes, Levels, PICKED, SHIFTS};
 use crate::element::f32_to_bf16;
 use crate::gemm::transpose::transpose_8;
 use crate::quantized::decode::look_up;
@@ -54,6 +54,48 @@ unsafe fn regrouped(at: *const u8) -> __m256i {
         let first = _mm_or_si128(_mm_and_si128(a, low), _mm_slli_epi16::<4>(_mm_and_si128(b, low)));
         let second = _mm_or_si128(_mm_and_si128(_mm_srli_epi16::<4>(a), low), _mm_andnot_si128(low, b));
         _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(first), second)
+    }
+}
+
+/// # Safety
+/// As for [`Lanes::row_of_fives`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn fives(fours: *const u8, bits: *const u8, less: i8) -> __m256i {
+    // SAFETY: the caller's bytes.
+    unsafe {
+        let fours = _mm_loadu_si128(fours.cast());
+        let fours = _mm256_set_m128i(_mm_srli_epi16::<4>(fours), fours);
+        let fours = _mm256_and_si256(fours, _mm256_set1_epi8(15));
+        // Each byte of the word where its eight codes are, of which each keeps its own bit.
+        let bytes = _mm256_set_epi64x(
+            0x0303_0303_0303_0303,
+            0x0202_0202_0202_0202,
+            0x0101_0101_0101_0101,
+            0x0000_0000_0000_0000,
+        );
+        let own = _mm256_set1_epi64x(0x8040_2010_0804_0201u64.cast_signed());
+        let bits = _mm256_shuffle_epi8(_mm256_set1_epi32(bits.cast::<i32>().read_unaligned()), bytes);
+        let fifths = _mm256_cmpeq_epi8(_mm256_and_si256(bits, own), own);
+        let codes = _mm256_or_si256(fours, _mm256_and_si256(fifths, _mm256_set1_epi8(16)));
+        _mm256_sub_epi8(codes, _mm256_set1_epi8(less))
+    }
+}
+
+/// # Safety
+/// As for [`Lanes::row_of_parts`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn parts(low: Bits, high: Bits, less: i8) -> __m256i {
+    // SAFETY: the caller's bytes. Shifts of words, of which the masks leave the bits of each byte.
+    unsafe {
+        let of = |part: Bits| {
+            let bytes = _mm256_loadu_si256(part.at.cast());
+            let bytes = _mm256_srl_epi16(bytes, _mm_cvtsi32_si128(part.shift as i32));
+            _mm256_and_si256(bytes, _mm256_set1_epi8(part.mask.cast_signed()))
+        };
+        let codes = _mm256_or_si256(of(low), _mm256_slli_epi16::<4>(of(high)));
+        _mm256_sub_epi8(codes, _mm256_set1_epi8(less))
     }
 }
 
@@ -173,6 +215,18 @@ macro_rules! of_sixteen_lanes {
         unsafe fn row_of_halves(at: *const u8) -> __m256i {
             // SAFETY: the caller's bytes.
             unsafe { regrouped(at) }
+        }
+
+        #[inline(always)]
+        unsafe fn row_of_fives(fours: *const u8, bits: *const u8, less: i8) -> __m256i {
+            // SAFETY: the caller's bytes.
+            unsafe { fives(fours, bits, less) }
+        }
+
+        #[inline(always)]
+        unsafe fn row_of_parts(low: Bits, high: Bits, less: i8) -> __m256i {
+            // SAFETY: the caller's bytes.
+            unsafe { parts(low, high, less) }
         }
 
         #[inline(always)]
@@ -457,6 +511,18 @@ impl Lanes for Avx2 {
     unsafe fn row_of_halves(at: *const u8) -> __m256i {
         // SAFETY: the caller's bytes.
         unsafe { regrouped(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_of_fives(fours: *const u8, bits: *const u8, less: i8) -> __m256i {
+        // SAFETY: the caller's bytes.
+        unsafe { fives(fours, bits, less) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_of_parts(low: Bits, high: Bits, less: i8) -> __m256i {
+        // SAFETY: the caller's bytes.
+        unsafe { parts(low, high, less) }
     }
 
     #[inline(always)]
