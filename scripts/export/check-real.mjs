@@ -3,6 +3,7 @@
 // twenty questions.
 //   node scripts/real-models/fetch.mjs          # the model, once
 //   node scripts/export/check-real.mjs [--bytes 50000] [--steps 20] [--questions 20] [--types f32,q8_0,q4_k_m] [--out scripts/export/real.json]
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,8 +13,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { encodePrompt, Ift, probeLogits, version } from '@ift/core'
 import { exportModel } from '@ift/export'
+import { pythonWith } from '../../bench/peer-packages.mjs'
 import { realModel } from '../real-models/cache.mjs'
-import { llamaCpp } from './llama.mjs'
+import { llamaCpp, llamaCppLibrary } from './llama.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({
@@ -21,7 +23,7 @@ const { values } = parseArgs({
     bytes: { type: 'string', default: '50000' },
     steps: { type: 'string', default: '20' },
     questions: { type: 'string', default: '20' },
-    types: { type: 'string', default: 'f32,q8_0,q6_k,q5_0,q4_k_m,q4_0' },
+    types: { type: 'string', default: 'f32,f16,bf16,q8_0,q6_k,q5_0,q4_k_m,q4_0' },
     out: { type: 'string' },
   },
 })
@@ -58,10 +60,11 @@ const own = (path) =>
       const logits = await probeLogits(open, Int32Array.from(part))
       const vocab = logits.length / part.length
       for (let row = 0; row + 1 < part.length; row++, count++) {
-        const scores = logits.subarray(row * vocab, (row + 1) * vocab)
-        const top = scores.reduce((a, b) => Math.max(a, b), -Infinity)
-        loss +=
-          top + Math.log(scores.reduce((a, b) => a + Math.exp(b - top), 0)) - (scores[part[row + 1]] ?? NaN)
+        const from = row * vocab
+        let [top, sum] = [-Infinity, 0]
+        for (let i = from; i < from + vocab; i++) top = Math.max(top, /** @type {number} */ (logits[i]))
+        for (let i = from; i < from + vocab; i++) sum += Math.exp(/** @type {number} */ (logits[i]) - top)
+        loss += top + Math.log(sum) - (logits[from + part[row + 1]] ?? NaN)
       }
     }
     return { perplexity: Math.exp(loss / count), ids: [...ids], tokens: count }
@@ -69,6 +72,7 @@ const own = (path) =>
 
 const dir = mkdtempSync(join(tmpdir(), 'ift-real-'))
 const llama = await llamaCpp()
+const [python, library] = [pythonWith(['numpy']), llamaCppLibrary()]
 /** @type {Record<string, unknown>} */
 const perplexities = {}
 /** @type {unknown[]} */
@@ -82,14 +86,12 @@ try {
     const started = Date.now()
     const { difference } = await exportModel(session({ weights }), { format: 'gguf', out, options: { type } })
     const seconds = Math.round((Date.now() - started) / 1000)
-    const model = await llama.open(out)
-    let [loss, count] = [0, 0]
-    for (const part of windows(base.ids)) {
-      const { rows } = await model.greedy(part, 1)
-      for (let row = 0; row + 1 < part.length; row++, count++)
-        loss -= Math.log(rows[row]?.get(part[row + 1]) ?? NaN)
-    }
-    await model.close()
+    const { loss, count } = JSON.parse(
+      execFileSync(python, [join(root, 'scripts/export/llama_perplexity.py'), library, out], {
+        ...{ encoding: 'utf8', input: JSON.stringify(windows(base.ids)) },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    )
     const theirs = Math.exp(loss / count)
     const read = type === 'f32' ? base.perplexity : (await own(out)).perplexity
     const apart = Math.abs(theirs / read - 1)

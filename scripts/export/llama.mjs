@@ -1,10 +1,18 @@
 // @ts-check
 // llama.cpp through node-llama-cpp, on one thread.
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { llamaCppPackages } from '../../bench/peer-packages.mjs'
 
 const version = '3.21.1'
+
+/** The folder of the library itself, as llama_perplexity.py opens it. */
+export function llamaCppLibrary() {
+  const scope = join(llamaCppPackages(), 'node_modules/@node-llama-cpp')
+  const [system = ''] = readdirSync(scope)
+  return join(scope, system, 'bins', system)
+}
 
 /** Opens the library; models are opened one after the other. */
 export async function llamaCpp() {
