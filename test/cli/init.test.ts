@@ -110,6 +110,14 @@ test('an example goes from a model of this machine to a tuned and merged one', (
   expect(folder.contents()).toEqual(before)
 })
 
+test('an example with a model that is nowhere writes nothing', () => {
+  folder = caseFolder('init-nowhere')
+  const { code, stderr } = folder.ift(['init', '--example', 'smollm2', '--weights', './nope.gguf'])
+  expect([code, stderr]).toEqual([expect.any(Number), expect.stringContaining('./nope.gguf')])
+  expect(code).not.toBe(0)
+  expect(folder.contents()).toEqual(new Map())
+})
+
 test('the example is that of the tutorial', () => {
   folder = caseFolder('init-tutorial')
   folder.output('init', '--example', 'smollm2')

@@ -7,6 +7,7 @@ import {
   IftError,
   loadConfigFile,
   optionRows,
+  parseSource,
   verb,
   writeFileAtomic,
   type SessionRequest,
@@ -90,6 +91,8 @@ async function writeExample(
   const config = await Ift.using({ ...session, cwd, config: own }, (ift) =>
     Promise.resolve(withFlags(own, Object.keys(session.flags ?? {}), ift.config)),
   )
+  // A model that is nowhere is named now, and not by the first command that reads the config.
+  await parseSource(String(config['weights']), cwd, 'model')
   const written = {
     ...files,
     'ift.config.json': `${JSON.stringify({ $schema: schemaFrom(cwd), ...config }, null, 2)}\n`,
