@@ -70,6 +70,7 @@ export type { RunPlan } from './session/run-record.js'
 export type { Answer } from './generate/engine/answer.js'
 export { AnswerText } from './session/answer-text.js'
 export type { AnswerOptions, EngineLoad, ScoreOptions } from './generate/engine/engine.js'
+export type { ScoredText } from './generate/engine/score-job.js'
 export {
   TextGenerator,
   type AllOptions,

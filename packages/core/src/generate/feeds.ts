@@ -16,6 +16,8 @@ export type Wanted = 'next' | 'nothing' | WantedLogProbs
 /** Log-probabilities of ids, one behind each of the tokens, but for the last where its next scores are wanted. */
 export interface WantedLogProbs {
   readonly ids: readonly number[]
+  /** Behind which of the tokens each id stands, where that is not one behind each; several may stand behind one. */
+  readonly places?: readonly number[]
   /** Likeliest ids in the place of each, with theirs. */
   readonly top: number
   /** Whether the scores behind the last token are wanted too. */
@@ -65,13 +67,13 @@ export function outputOf(feeds: readonly Feed[], { rows: counts }: PagedLayout):
     const { wanted = 'next', ids } = feed
     if (wantsNext(feed)) scored!.push(end - 1)
     if (typeof wanted === 'object') {
-      const count = ids.length - (wanted.next ? 1 : 0)
-      if (wanted.ids.length !== count)
+      const { places = Array.from({ length: ids.length - (wanted.next ? 1 : 0) }, (_, i) => i) } = wanted
+      if (wanted.ids.length !== places.length || places.some((place) => place < 0 || place >= ids.length))
         throw new IftError(
           'IFT_ARGUMENT',
-          `Decoder: log-probabilities expected one for each of ${count} tokens, found ${wanted.ids.length}`,
+          `Decoder: log-probabilities expected one id for each of ${places.length} places among ${ids.length} tokens, found ${wanted.ids.length} ids`,
         )
-      for (let row = end - ids.length; row < end - ids.length + count; row++) others!.push(row)
+      for (const place of places) others!.push(end - ids.length + place)
       targets!.push(...wanted.ids)
       top = Math.max(top, wanted.top)
     }

@@ -9,6 +9,7 @@ import {
   type ScoreOptions,
 } from '../generate/engine/engine.js'
 import type { Answer } from '../generate/engine/answer.js'
+import type { ScoredText } from '../generate/engine/score-job.js'
 import type { LogitsTap } from '../generate/settings.js'
 import type { ConstraintDefinition } from '../contract/constraint.js'
 import type { GenerateOptions, Generation } from '../contract/generate.js'
@@ -248,6 +249,14 @@ export class TextGenerator {
   /** log p(id | before) of every token; the first is null. A sequence over the model's limit is refused. */
   async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<(number | null)[]> {
     return this.#engine.score(ids, options)
+  }
+
+  /**
+   * log p(id | before) of every text's tokens from `from` on, which is 1 or more. What the texts begin with is read once, and not at all as far as
+   * texts before them have left it in the cache; the numbers are those of `score`.
+   */
+  async scoreAll(texts: readonly ScoredText[], options: ScoreOptions = {}): Promise<number[][]> {
+    return this.#engine.scoreAll(texts, options)
   }
 
   /** Ends what is under way, and frees the cache behind it. */

@@ -98,7 +98,7 @@ export class LocalModel implements EvalModel {
         typeof prompt === 'string' ? this.#continued(prompt, text) : this.#begun(prompt, text),
       ),
     )
-    const sums = await Promise.all(sequences.map((sequence) => this.#sum(sequence, signal)))
+    const sums = await this.#sums(sequences, signal)
     const first = sequences[0]
     return {
       likelihoods: sums.map((logprob, i) => ({ logprob, tokens: sequences[i]!.counted.length })),
@@ -107,13 +107,17 @@ export class LocalModel implements EvalModel {
     }
   }
 
-  async #sum({ ids, counted }: Scored, signal: AbortSignal | undefined): Promise<number> {
+  /** log p of what counts of each sequence; what they begin with is read once. */
+  async #sums(sequences: readonly Scored[], signal: AbortSignal | undefined): Promise<number[]> {
     const { adapter } = this
-    const scores = await this.generator.score(ids, {
+    const texts = sequences.map(({ ids, counted }) => ({ ids, from: counted[0] ?? ids.length }))
+    const scores = await this.generator.scoreAll(texts, {
       signal,
       ...(adapter !== undefined && { adapter }),
     })
-    return counted.reduce((sum, at) => sum + scores[at]!, 0)
+    return sequences.map(({ counted }, i) =>
+      counted.reduce((sum, at) => sum + scores[i]![at - texts[i]!.from]!, 0),
+    )
   }
 
   /** Ids of a text with what the tokenizer puts around it, and how many of them are the text's. */
@@ -160,7 +164,7 @@ export class LocalModel implements EvalModel {
     const example = answered(prompt, continuation.trimStart())
     const sample = await this.#sample(example, { maxLength: this.#room, trainOn: 'last', truncation: 'drop' })
     const { ids, labels } = sample
-    const counted = [...labels.keys()].filter((at) => labels[at] !== ignoredLabel)
+    const counted = [...labels.keys()].filter((at) => at > 0 && labels[at] !== ignoredLabel)
     // What ends an answer, and the blank that some templates write before it, is not what it begins with.
     const { ends, tokenizer } = this.open
     const isEnd = async (id: number) => ends.has(id) || (await tokenizer.decode([id])).trim() === ''
@@ -213,7 +217,7 @@ export class LocalModel implements EvalModel {
     const most = Math.min(maxLength, this.#room)
     const { ids, labels } = await this.#sample(example, { maxLength: most, trainOn, truncation })
     const counted = [...labels.keys()].filter((at) => at > 0 && labels[at] !== ignoredLabel)
-    const sum = await this.#sum({ ids, counted, cut: 0 }, signal)
-    return { sum: -sum, tokens: counted.length }
+    const [sum] = await this.#sums([{ ids, counted, cut: 0 }], signal)
+    return { sum: -sum!, tokens: counted.length }
   }
 }

@@ -281,6 +281,23 @@ test('what begins in the same way is computed once', async () => {
   })
 })
 
+test('choices of one prompt are scored in one pass, and others behind what is in the cache', async () => {
+  await withEngine({ keepPrefixes: true }, async (engine, decoder) => {
+    const prompt = Array.from({ length: 50 }, (_, i) => 3 + ((i * 11) % 50))
+    const fed = feedsOf(decoder)
+    const of = (...last: number[]) => ({ ids: [...prompt, ...last], from: prompt.length })
+    const four = await engine.scoreAll([of(5), of(6), of(7), of(8)])
+    expect(fed).toEqual([50])
+    // Three full pages are there; what the first of these reads behind them is no full page.
+    await engine.scoreAll([of(5, 9), of(6, 9)])
+    expect(fed.slice(1)).toEqual([3, 3])
+    // Where every token is scored, every token is read.
+    const whole = await engine.score([...prompt, 5])
+    expect(fed.at(-1)).toBe(50)
+    expect(whole.at(-1)).toBe(four[0]![0])
+  })
+})
+
 /** Tokens of the passes from now on. */
 function feedsOf(decoder: Decoder): number[] {
   const fed: number[] = []

@@ -15,7 +15,7 @@ import type { EngineDecoder, Job, JobOrder } from './job.js'
 import { engineLimits, type EngineLimits } from './limits.js'
 import { SampleJob } from './sample-job.js'
 import { Scheduler, type Share } from './scheduler.js'
-import { ScoreJob } from './score-job.js'
+import { ScoreJob, type ScoredText } from './score-job.js'
 
 export interface EngineParts {
   readonly decoder: EngineDecoder
@@ -166,20 +166,54 @@ export class Engine {
   }
 
   /** log p(id | before) of every token in nats, null for the first. Throws as `submit`. */
-  score(ids: ArrayLike<number>, { adapter, ...request }: ScoreOptions = {}): Promise<(number | null)[]> {
-    if (ids.length < 2) return Promise.resolve(Array.from({ length: ids.length }, () => null))
+  score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<(number | null)[]> {
+    if (ids.length === 0) return Promise.resolve([])
+    return this.scoreAll([{ ids, from: 1 }], options).then(([scores]) => [null, ...scores!])
+  }
+
+  /**
+   * log p(id | before) in nats of every text's tokens from a position on. What the texts begin with is read once: those that differ in their
+   * last token alone take one pass together, and the others go on from what the first of them has left. Throws as `submit`.
+   */
+  scoreAll(texts: readonly ScoredText[], { adapter, ...request }: ScoreOptions = {}): Promise<number[][]> {
     const order = this.#order(adapter, request)
     const { positions, virtualTokens } = this.#parts.room(order.adapter)
-    if (positions !== null && ids.length > positions)
-      throw new IftError(
-        'IFT_SEQUENCE_TOO_LONG',
-        `The text has ${ids.length} tokens; the model's limit is ${positions}${saidVirtual(virtualTokens, ' behind ')}.`,
-        'Score it in pieces.',
-      )
-    const job = new ScoreJob(order, ids)
-    this.#requireRoom(ids.length - 1, 0, 1, virtualTokens)
-    this.#enter(job, request)
-    return job.result
+    /** Texts by what they begin with, and where they are scored from. */
+    const groups = new Map<string, { readonly texts: number[]; readonly fed: readonly number[] }>()
+    for (const [i, { ids, from }] of texts.entries()) {
+      if (from < 1)
+        throw new IftError(
+          'IFT_ARGUMENT',
+          `score expected positions of 1 or more, found ${from}: the first token has nothing before it.`,
+        )
+      if (positions !== null && ids.length > positions)
+        throw new IftError(
+          'IFT_SEQUENCE_TOO_LONG',
+          `The text has ${ids.length} tokens; the model's limit is ${positions}${saidVirtual(virtualTokens, ' behind ')}.`,
+          'Score it in pieces.',
+        )
+      if (from >= ids.length) continue
+      this.#requireRoom(ids.length - 1, 0, 1, virtualTokens)
+      const fed = Array.from(ids).slice(0, -1)
+      const key = `${from} ${fed.join(' ')}`
+      const group = groups.get(key)
+      if (group) group.texts.push(i)
+      else groups.set(key, { texts: [i], fed })
+    }
+    const found: number[][] = texts.map(() => [])
+    let first: number | undefined
+    const results: Promise<void>[] = []
+    for (const { texts: of, fed } of groups.values()) {
+      const lasts = of.map((i) => texts[i]!.ids[fed.length]!)
+      const job = new ScoreJob(this.#order(order.adapter, request), fed, texts[of[0]!]!.from, lasts)
+      this.#enter(job, request, first)
+      first ??= job.id
+      const take = (scores: number[][]) => {
+        for (const [k, i] of of.entries()) found[i] = scores[k]!
+      }
+      results.push(job.result.then(take))
+    }
+    return Promise.all(results).then(() => found)
   }
 
   /** Throws what `submit` would throw because of the prompt or its options. */

@@ -54,8 +54,8 @@ export abstract class Job {
   readonly lines: Line[] = []
   /** Sequences that it grows to. */
   readonly width: number = 1
-  /** Whether it can go on from what other sequences began with, without computing it. */
-  readonly takesPrefixes: boolean = true
+  /** Tokens of its beginning, but for the last of them, that it can take from what other sequences began with, without computing them. */
+  readonly reusable: number = Infinity
   /** Tokens of its beginning that stood in the cache when it began first. */
   cached = 0
   /** Pages that it takes beside those for its tokens, while it takes a step. */

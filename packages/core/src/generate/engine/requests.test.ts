@@ -166,3 +166,32 @@ test('a request is answered that comes while the loop of the one before ends', (
       expect(found, `after ${hops} microtasks`).not.toBe(late)
     }
   }))
+
+test('texts of one beginning are scored with the numbers that they have alone, and it is read once', async () => {
+  const texts = [
+    ...[7, 8, 9].map((last) => ({ ids: [...prompt, last], from: prompt.length })),
+    { ids: [...prompt, 7, 12, 13], from: prompt.length },
+    { ids: [...prompt, 7, 12, 14], from: prompt.length },
+    { ids: [...prompt.slice(0, 20), 4], from: 18 },
+    { ids: prompt, from: 1 },
+    { ids: prompt, from: prompt.length },
+    { ids: [5], from: 1 },
+  ]
+  const alone: number[][] = []
+  for (const { ids, from } of texts)
+    alone.push((await withEngine({}, (engine) => engine.score(ids))).slice(from) as number[])
+  for (const limits of [{}, { tokensPerStep: 16 }, { maxPages: 5, tokensPerStep: 16 }, { maxSequences: 1 }])
+    expect(await withEngine(limits, (engine) => engine.scoreAll(texts))).toEqual(alone)
+})
+
+test('positions of the first token are refused, and others end with who asked', async () => {
+  await withEngine({}, async (engine) => {
+    expect(() => engine.scoreAll([{ ids: prompt, from: 0 }])).toThrow('found 0')
+    const stop = new AbortController()
+    const texts = [7, 8].map((id) => ({ ids: [...prompt, id, id], from: prompt.length }))
+    const asked = engine.scoreAll(texts, { signal: stop.signal })
+    stop.abort('gone')
+    await expect(asked).rejects.toBe('gone')
+    expect(await engine.scoreAll(texts)).toHaveLength(2)
+  })
+})

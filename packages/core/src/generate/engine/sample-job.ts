@@ -26,7 +26,7 @@ export interface AnswerParts {
 
 /** A prompt that is continued token by token. */
 export class SampleJob extends Job implements Choice {
-  override readonly takesPrefixes: boolean
+  override readonly reusable: number
   readonly ids: number[]
   readonly promptTokens: number
   readonly settings: DecodeSettings
@@ -50,7 +50,7 @@ export class SampleJob extends Job implements Choice {
     this.ids = Array.from(prompt)
     this.promptTokens = prompt.length
     this.settings = settings
-    this.takesPrefixes = settings.promptLogprobs === null
+    this.reusable = settings.promptLogprobs === null ? Infinity : 0
     this.random = new Random(settings.seed, stream)
     this.ends = ends
     this.constraint = constraint

@@ -141,9 +141,7 @@ export class Scheduler {
     try {
       if (!this.#anchors.has(job.adapter)) this.#anchors.set(job.adapter, decoder.add(job.adapter))
       const ids = [...job.beginning()]
-      const { sequence, tokens } = job.takesPrefixes
-        ? decoder.begin(ids, job.adapter, job.salt)
-        : { sequence: decoder.add(job.adapter, job.salt), tokens: 0 }
+      const { sequence, tokens } = decoder.begin(ids.slice(0, job.reusable), job.adapter, job.salt)
       if (!this.#begun.has(job)) job.cached = tokens
       job.lines.push({ sequence, ids, fed: tokens })
       const growth = [...this.#running, job].flatMap(({ lines }) =>
