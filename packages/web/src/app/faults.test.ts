@@ -5,7 +5,7 @@ import { language } from './language.js'
 /** The types of the server as they are written: a union is nothing at run time. */
 const [types] = Object.values(
   (import.meta as unknown as { glob: (path: string, options: object) => Record<string, string> }).glob(
-    '../../../serve/src/api/types.ts',
+    '../../../serve/src/api/types/problems.ts',
     { eager: true, query: '?raw', import: 'default' },
   ),
 ) as [string]
