@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import type { GenerateOptions, IftConfig } from '@ift/core'
+import { defineConstraint, type GenerateOptions, type IftConfig } from '@ift/core'
 import { plugin as constraints } from '@ift/constraints'
 import { plugin as cpu } from '@ift/kernels-cpu'
 import { plugin as llama } from '@ift/model-llama'
@@ -102,5 +102,29 @@ test('what cannot be held to is refused with the reason, and ends no other reque
     ])
     expect(bad).toMatchObject({ status: 'fulfilled', value: { text: 'a' } })
     expect(good).toMatchObject({ status: 'fulfilled' })
+  })
+})
+
+test('a config names a kind that another package brings; one that nobody brings is an error with those there are', async () => {
+  const only = defineConstraint({
+    name: 'only',
+    for: ({ size }) =>
+      Promise.resolve((value: unknown) => {
+        const mask = new Uint32Array(Math.ceil(size / 32))
+        mask[Number(value) >>> 5] = (1 << (Number(value) & 31)) >>> 0
+        const state = { mask: () => mask, accept: () => undefined, ended: false }
+        return Promise.resolve({ begin: () => state })
+      }),
+  })
+  const held = (generate: NonNullable<IftConfig['generate']>) =>
+    sessionsIn(dir, [cpu, llama, constraints, only])({ ...config, generate }, async (ift) => {
+      const generator = await ift.createGenerator()
+      return generator.generate({ instruction: 'Hi', input: '' }, ift.config.generate)
+    })
+  const { ids } = await held({ maxNewTokens: 3, constraint: { only: 7 } })
+  expect([...ids]).toEqual([7, 7, 7])
+  await expect(held({ constraint: { onyl: 7 } })).rejects.toMatchObject({
+    code: 'IFT_PLUGIN_NOT_FOUND',
+    hint: expect.stringContaining('only') as unknown,
   })
 })

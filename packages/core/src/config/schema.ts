@@ -205,14 +205,17 @@ export const generateSchema = strict({
     .describe('Divides the scores of tokens already seen (Keskar et al. 2019).'),
   stop: z.array(z.string()).default([]).describe('Texts that end a generation.'),
   seed: z.number().int().min(0).default(0).describe('Seed of sampling.'),
-  constraint: strict({
-    schema: z.record(z.string(), z.unknown()).optional().describe('A JSON schema.'),
-    regex: z.string().optional().describe('An expression that the whole answer matches.'),
-    choices: z.array(z.string()).optional().describe('Texts of which the answer is one.'),
-    lark: z.string().optional().describe('A grammar in the syntax of Lark.'),
-  })
+  constraint: z
+    .looseObject({
+      schema: z.record(z.string(), z.unknown()).optional().describe('A JSON schema.'),
+      regex: z.string().optional().describe('An expression that the whole answer matches.'),
+      choices: z.array(z.string()).optional().describe('Texts of which the answer is one.'),
+      lark: z.string().optional().describe('A grammar in the syntax of Lark.'),
+    })
     .optional()
-    .describe('What an answer is held to, by one of these; needs @ift/constraints.'),
+    .describe(
+      'What an answer is held to, by one kind: these of @ift/constraints, or one that another package brings.',
+    ),
 })
 
 export const trainSchema = strict({
