@@ -2,7 +2,7 @@
 // Native add-ons as they are released: no path of this machine in them, in a target folder of their own. With IFT_CROSS=1
 // zig links for other systems and for old C libraries (scripts/release/requirements.txt, in an environment of its own).
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
@@ -20,6 +20,27 @@ const tools = join(root, 'node_modules', '.ift-tools', 'zig')
 const bin = join(tools, process.platform === 'win32' ? 'Scripts' : 'bin')
 
 const isCross = () => process.env['IFT_CROSS'] === '1'
+
+/** Whether zig links for a system: on Windows, Microsoft's linker does for Windows. @param {Platform} platform */
+const usesZig = ({ os }) => isCross() && !(os === 'win32' && process.platform === 'win32')
+
+/**
+ * A platform as zig knows it. Microsoft's libraries are on Windows alone, those of MinGW come with zig: Node calls add-ons by C's
+ * conventions, which both keep.
+ * @param {Platform} platform @returns {Platform}
+ */
+export const linkedByZig = (platform) =>
+  platform.os === 'win32'
+    ? { ...platform, target: platform.target.replace(/msvc$/, 'gnullvm'), abi: 'gnullvm' }
+    : platform
+
+/** A folder with a library of Node for MinGW's linker, an empty one: add-ons look Node's functions up when they are loaded. */
+function emptyLibnode() {
+  const folder = join(targetFolder, 'libnode')
+  mkdirSync(folder, { recursive: true })
+  for (const name of ['libnode.dll', 'libnode.a']) writeFileSync(join(folder, name), '!<arch>\n')
+  return folder
+}
 
 /** @param {string} command @param {string[]} args */
 const output = (command, args) => {
@@ -47,13 +68,13 @@ const hasNvcc = () =>
  * Why this machine cannot build an add-on for a platform; null when it can.
  * @param {AddOn} addOn @param {Platform} platform
  */
-export function obstacle(addOn, { target, os }) {
+export function obstacle(addOn, platform) {
   if (hostTarget() === '') return 'there is no Rust toolchain (https://rustup.rs)'
   if (existsSync(join(root, addOn.folder, 'cuda')) && !hasNvcc())
     return 'there is no nvcc (scripts/cuda-toolkit)'
-  if (target === hostTarget()) return null
+  if (platform.target === hostTarget()) return null
   if (!isCross()) return 'built for other systems only with IFT_CROSS=1'
-  if (os === 'win32') return 'built on Windows only: its linker needs the Windows SDK'
+  const { target } = usesZig(platform) ? linkedByZig(platform) : platform
   const library = output('rustc', ['--print', 'target-libdir', '--target', target])
   if (library === null || !existsSync(library))
     return `the standard library is missing: rustup target add ${target}`
@@ -119,9 +140,10 @@ export function environment(addOn, platform) {
 export function build(addOn, platform, folder) {
   const manifest = readFileSync(join(root, addOn.folder, 'native', 'Cargo.toml'), 'utf8')
   const crate = /^name = "(.+)"$/m.exec(manifest)?.[1] ?? ''
-  const zig = isCross() && platform.os !== 'win32'
+  const zig = usesZig(platform)
   if (zig) provideZig()
-  const { target, abi } = platform
+  const compiled = zig ? linkedByZig(platform) : platform
+  const { target, abi } = compiled
   const linked = zig && abi === 'gnu' ? `${target}.${oldestGlibc}` : target
   run(
     'cargo',
@@ -130,7 +152,8 @@ export function build(addOn, platform, folder) {
       ...['--target', linked, '--target-dir', targetFolder],
     ],
     {
-      ...environment(addOn, platform),
+      ...environment(addOn, compiled),
+      ...(abi === 'gnullvm' ? { LIBNODE_PATH: emptyLibnode() } : {}),
       ...(zig ? { PATH: [bin, process.env['PATH']].join(delimiter) } : {}),
     },
   )

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { platformOfTarget } from '../../packages/tensor/src/native/platform.js'
 import { addOns, packageOf, wanted } from './add-ons.mjs'
-import { environment } from './build.mjs'
+import { environment, linkedByZig } from './build.mjs'
 import { faultsOf, glibcOf } from './check-binary.mjs'
 import { withoutHash } from './file-lists.mjs'
 import { elf, machO, pe } from './library.fixture.js'
@@ -194,6 +194,19 @@ test('flags of a build: no path of this machine, and what each system needs', ()
   expect(flags('linux-x64-musl')).toContain('-Ctarget-feature=-crt-static')
   expect(flags('win32-x64-msvc')).toContain('-Ctarget-feature=+crt-static')
   expect(flags('linux-x64-gnu').some((flag) => /install_name|crt-static/.test(flag))).toBe(false)
+})
+
+test('zig links for Windows with the libraries of MinGW, under the name of the same package', () => {
+  expect(linkedByZig(on('win32-x64-msvc'))).toMatchObject({
+    target: 'x86_64-pc-windows-gnullvm',
+    name: 'win32-x64-msvc',
+  })
+  expect(linkedByZig(on('win32-arm64-msvc')).target).toBe('aarch64-pc-windows-gnullvm')
+  expect(linkedByZig(on('linux-x64-gnu'))).toEqual(on('linux-x64-gnu'))
+  expect(linkedByZig(on('darwin-x64'))).toEqual(on('darwin-x64'))
+  const built = environment(cpu, linkedByZig(on('win32-x64-msvc')))
+  expect(built.CARGO_ENCODED_RUSTFLAGS).not.toContain('crt-static')
+  expect(built).toHaveProperty('CFLAGS', expect.stringContaining('-ffile-prefix-map='))
 })
 
 describe('versions', () => {

@@ -1,9 +1,10 @@
-// Node for systems that this machine is not, and what runs it here: Node itself on a Linux of this processor, QEMU for the other one. Programs
-// come from npm and, for musl, from PyPI, and are kept in node_modules/.ift-tools; the loaders of C libraries and QEMU are the machine's.
+// Node for systems that this machine is not, and what runs it here: Node itself on a Linux of this processor, QEMU for the other one, Wine for
+// Windows. Programs come from npm and, for musl, from PyPI, and are kept in node_modules/.ift-tools; the loaders of C libraries and QEMU are the machine's.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { unpack } from '../../scripts/release/tarball.mjs'
 import { toolsFolder } from '../../scripts/workspace.mjs'
 
@@ -48,6 +49,15 @@ function glibcNode(arch) {
     unpack(join(into, readdirSync(into)[0]), into)
   })
   return join(folder, 'package', 'bin', 'node')
+}
+
+/** npm's package of Node for Windows. */
+function windowsNode(arch) {
+  const folder = kept(`node-win32-${arch}`, (into) => {
+    run('npm', ['pack', '--silent', '--pack-destination', into, `node-win-${arch}@20`])
+    unpack(join(into, readdirSync(into)[0]), into)
+  })
+  return join(folder, 'package', 'bin', 'node.exe')
 }
 
 /** PyPI's wheel of Node for musl, which brings its libstdc++. */
@@ -97,8 +107,35 @@ function muslLoader(arch) {
     : { loader: found }
 }
 
+/** Wine, with settings of its own. That of Debian calls itself Windows 7, which Node refuses unless it is told not to look. */
+function wine(arch) {
+  if (arch !== process.arch) return { missing: `Wine runs programs for ${process.arch} alone` }
+  const program = onPath('wine64') ?? onPath('wine')
+  if (program === undefined) return { missing: 'there is no wine: apt-get install wine64 wine' }
+  const prefix = join(toolsFolder, 'systems', 'wine')
+  const command = [
+    ...['env', `WINEPREFIX=${prefix}`, 'WINEDEBUG=-all', 'NODE_SKIP_PLATFORM_CHECK=1'],
+    program,
+  ]
+  const system = join(prefix, 'drive_c', 'windows', 'system32')
+  if (!existsSync(system)) {
+    mkdirSync(prefix, { recursive: true })
+    run(command[0], [...command.slice(1), 'wineboot', '--init'])
+  }
+  const library = join(system, 'bcryptprimitives.dll')
+  if (!existsSync(library)) {
+    const source = fileURLToPath(new URL('bcryptprimitives.c', import.meta.url))
+    const python = join(toolsFolder, 'zig', 'bin', 'python')
+    if (!existsSync(python)) return { missing: 'this Wine is before 8.10, and zig is not there: IFT_CROSS=1' }
+    const target = ['-target', `${machines[arch]}-windows-gnu`]
+    run(python, ['-m', 'ziglang', 'cc', ...target, '-shared', '-s', source, '-o', library, '-ladvapi32'])
+  }
+  return { command, node: windowsNode }
+}
+
 /** Programs of a system are run by `command` and the path of Node; `missing` is why they are not. */
-function commandFor({ cpu, abi }) {
+function commandFor({ os, cpu, abi }) {
+  if (os === 'win32') return wine(cpu)
   const emulator = `qemu-${machines[cpu]}`
   const isForeign = cpu !== process.arch
   if (isForeign && onPath(emulator) === undefined)
@@ -118,7 +155,7 @@ function commandFor({ cpu, abi }) {
  */
 export function runnerOf(platform) {
   if (platform.name === here) return { command: [process.execPath], where: `Node ${process.versions.node}` }
-  if (process.platform !== 'linux' || platform.os !== 'linux' || !(platform.cpu in machines))
+  if (process.platform !== 'linux' || platform.os === 'darwin' || !(platform.cpu in machines))
     return { missing: `needs a machine with ${platform.os}` }
   const { command: before, node, missing } = commandFor(platform)
   if (missing) return { missing }
@@ -131,7 +168,12 @@ export function runnerOf(platform) {
     return {
       missing: `its Node does not start (${signal ?? status}${stderr && `: ${stderr.trim()}`}): ${command.join(' ')}`,
     }
+  const version = (...program) => /\d+\.\d+/.exec(run(program[0], [...program.slice(1), '--version']))[0]
   const emulated =
-    platform.cpu === process.arch ? '' : `, QEMU ${/\d+\.\d+/.exec(run(command[0], ['--version']))[0]}`
+    platform.os === 'win32'
+      ? `, Wine ${version(...before)}`
+      : platform.cpu === process.arch
+        ? ''
+        : `, QEMU ${version(command[0])}`
   return { command, where: `Node ${stdout.trim().slice(1)}${emulated}` }
 }
