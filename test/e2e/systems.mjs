@@ -113,7 +113,11 @@ function wine(arch) {
   const program = onPath('wine64') ?? onPath('wine')
   if (program === undefined) return { missing: 'there is no wine: apt-get install wine64 wine' }
   const prefix = join(toolsFolder, 'systems', 'wine')
+  // Node in Wine opens neither the sockets nor the pipes of this system: it writes files.
+  const [cat, mktemp, rm] = ['cat', 'mktemp', 'rm'].map(onPath)
+  const files = `d=$(${mktemp} -d); "$@" < /dev/null > $d/1 2> $d/2; s=$?; ${cat} $d/1; ${cat} $d/2 >&2; ${rm} -r $d; exit $s`
   const command = [
+    ...[onPath('bash'), '-c', files, 'wine'],
     ...['env', `WINEPREFIX=${prefix}`, 'WINEDEBUG=-all', 'NODE_SKIP_PLATFORM_CHECK=1'],
     program,
   ]
