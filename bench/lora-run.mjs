@@ -9,6 +9,7 @@ import { modelFolder } from './shapes.mjs'
 export const runOptions = /** @type {const} */ ({
   model: { type: 'string', default: 'smollm2-135m' },
   dtype: { type: 'string', default: 'bf16' },
+  quantize: { type: 'string', default: 'none' },
   batch: { type: 'string', default: '2' },
   seq: { type: 'string', default: '256' },
   steps: { type: 'string', default: '5' },
@@ -71,6 +72,7 @@ export function loraConfig(values, { batch, seq, rank, threads, total }, output)
     device: 'cpu',
     threads,
     dtype: /** @type {'bf16' | 'f32'} */ (values.dtype),
+    quantize: /** @type {'none' | 'nf4' | 'int8'} */ (values.quantize),
     template: 'alpaca',
     maxLength: seq,
     trainOn: 'all',

@@ -1,6 +1,6 @@
 // @ts-check
 // Where the time of a LoRA training step goes on this machine's CPU: time by kernel, JavaScript's time, peak memory.
-//   node bench/profile.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2] [--json]
+//   node bench/profile.mjs [--model smollm2-135m] [--dtype bf16] [--quantize none] [--batch 2] [--seq 256] [--steps 5] [--warmup 2] [--json]
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
@@ -64,7 +64,7 @@ const counted = kernels.reduce((sum, { ms }) => sum + ms, 0)
 const rss = process.resourceUsage().maxRSS / 1024
 if (values.json) {
   process.stdout.write(
-    `${JSON.stringify({ model: values.model, dtype: values.dtype, batch, seq, wall, js, peakDeviceMib: memory.peak / 2 ** 20, peakRssMib: rss, device: description, load: loadNow(), kernels })}\n`,
+    `${JSON.stringify({ model: values.model, dtype: values.dtype, quantize: values.quantize, batch, seq, wall, js, peakDeviceMib: memory.peak / 2 ** 20, peakRssMib: rss, device: description, load: loadNow(), kernels })}\n`,
   )
 } else {
   const row = (/** @type {string} */ name, /** @type {string[]} */ cells) =>

@@ -1,6 +1,6 @@
 // @ts-check
 // Speed of LoRA fine-tuning with ift on this machine's CPU; one line of JSON, the fields of peers/torch_peft.py.
-//   node bench/train.mjs [--model smollm2-135m] [--dtype bf16] [--batch 2] [--seq 256] [--steps 5] [--warmup 2]
+//   node bench/train.mjs [--model smollm2-135m] [--dtype bf16] [--quantize none] [--batch 2] [--seq 256] [--steps 5] [--warmup 2]
 //   node bench/train.mjs --batch 4 --seq 512 --alpaca alpaca_en_demo.json --tokenizer FOLDER
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -68,6 +68,7 @@ process.stdout.write(
     peer: 'ift',
     model: values.model,
     dtype: values.dtype,
+    quantize: values.quantize,
     data: values.alpaca ? 'alpaca' : 'random',
     batch,
     seq,

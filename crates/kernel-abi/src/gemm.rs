@@ -4,12 +4,14 @@
 use crate::{Code, Error, FloatDType, Result, size};
 
 /// y [m, n] = alpha · op(a) · op(b) (+ y) (+ bias [n] on every row); a [m, k] ([k, m] when `trans_a`), b [k, n] ([n, k]
-/// when `trans_b`). `dtype` is that of a, b and bias. Buffers are handles.
+/// when `trans_b`). `dtype` is that of a, b and bias; with scales, b holds the codes of an int8 matrix. Buffers are handles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gemm {
     pub y: u32,
     pub a: u32,
     pub b: u32,
+    /// Those of an int8 matrix, whose codes are b.
+    pub scales: Option<u32>,
     pub bias: Option<u32>,
     pub m: usize,
     pub n: usize,
@@ -35,15 +37,16 @@ pub(crate) fn all<const N: usize>(what: &str, numbers: &[f64]) -> Result<[f64; N
 }
 
 impl Gemm {
-    /// From y, a, b, bias, m, n, k, transA, transB, alpha, accumulate, dtype, outDtype; a bias of 0, which is no handle, is
-    /// none.
+    /// From y, a, b, bias, m, n, k, transA, transB, alpha, accumulate, dtype, outDtype, scales; a bias or scales of 0,
+    /// which is no handle, are none.
     pub fn from_numbers(numbers: &[f64]) -> Result<Self> {
-        let [y, a, b, bias, m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype] =
+        let [y, a, b, bias, m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype, scales] =
             all("a product's arguments", numbers)?;
         Ok(Self {
             y: y as u32,
             a: a as u32,
             b: b as u32,
+            scales: handle(scales),
             bias: handle(bias),
             m: size("m", m)?,
             n: size("n", n)?,
@@ -62,7 +65,7 @@ impl Gemm {
 mod tests {
     use super::*;
 
-    const NUMBERS: [f64; 13] = [1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0, 0.0, 1.0, 0.5, 1.0, 1.0, 0.0];
+    const NUMBERS: [f64; 14] = [1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0, 0.0, 1.0, 0.5, 1.0, 1.0, 0.0, 0.0];
 
     #[test]
     fn numbers_are_read_in_their_order() {
@@ -70,6 +73,7 @@ mod tests {
             y: 1,
             a: 2,
             b: 3,
+            scales: None,
             bias: None,
             m: 4,
             n: 5,
@@ -85,6 +89,11 @@ mod tests {
         let mut numbers = NUMBERS;
         numbers[3] = 11.0;
         assert_eq!(Gemm::from_numbers(&numbers).unwrap(), Gemm { bias: Some(11), ..expected });
+        numbers[13] = 12.0;
+        assert_eq!(
+            Gemm::from_numbers(&numbers).unwrap(),
+            Gemm { bias: Some(11), scales: Some(12), ..expected }
+        );
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct LowRank {
     pub x: u32,
     pub z: u32,
     pub w: u32,
+    /// Those of an int8 matrix, whose codes are w.
+    pub scales: Option<u32>,
     pub a: u32,
     pub b: u32,
     pub bias: Option<u32>,
@@ -47,6 +49,8 @@ pub struct LowRankGradients {
     pub low: u32,
     /// Read for dx alone.
     pub w: Option<u32>,
+    /// Those of an int8 matrix, whose codes are w.
+    pub scales: Option<u32>,
     pub a: u32,
     pub b: u32,
     pub shape: LowRankShape,
@@ -74,9 +78,10 @@ impl LowRankShape {
 }
 
 impl LowRank {
-    /// From y, low, x, z, w, a, b, bias, n, k, m, r, scale, dtype, accumulate, outDtype; a bias of 0 is none.
+    /// From y, low, x, z, w, a, b, bias, n, k, m, r, scale, dtype, accumulate, outDtype, scales; a bias or
+    /// scales of 0 are none.
     pub fn from_numbers(numbers: &[f64]) -> Result<Self> {
-        let [y, low, x, z, w, a, b, bias, n, k, m, r, scale, dtype, accumulate, out_dtype] =
+        let [y, low, x, z, w, a, b, bias, n, k, m, r, scale, dtype, accumulate, out_dtype, scales] =
             all("a low-rank product's arguments", numbers)?;
         Ok(Self {
             y: y as u32,
@@ -84,6 +89,7 @@ impl LowRank {
             x: x as u32,
             z: z as u32,
             w: w as u32,
+            scales: handle(scales),
             a: a as u32,
             b: b as u32,
             bias: handle(bias),
@@ -96,7 +102,7 @@ impl LowRank {
 
 impl LowRankGradients {
     /// From dx, dz, da and db with whether to add and the dtype behind each, joined, dy, z, low, w, a, b, n, k, m, r, scale,
-    /// dtype; a gradient, a z or a w of 0 is none.
+    /// dtype, scales; a gradient, a z, a w or scales of 0 are none.
     pub fn from_numbers(numbers: &[f64]) -> Result<Self> {
         let [
             dx,
@@ -112,8 +118,8 @@ impl LowRankGradients {
             db_add,
             db_dtype,
             rest @ ..,
-        ] = all::<25>("low-rank gradients' arguments", numbers)?;
-        let [joined, dy, z, low, w, a, b, shape @ ..] = rest;
+        ] = all::<26>("low-rank gradients' arguments", numbers)?;
+        let [joined, dy, z, low, w, a, b, shape @ .., scales] = rest;
         let gradient = |at: f64, add: f64, dtype: f64| {
             let gradient =
                 |at| Ok(Gradient { at, accumulate: add != 0.0, dtype: FloatDType::from_code(dtype as u32)? });
@@ -129,6 +135,7 @@ impl LowRankGradients {
             z: handle(z),
             low: low as u32,
             w: handle(w),
+            scales: handle(scales),
             a: a as u32,
             b: b as u32,
             shape: LowRankShape::from_numbers(shape)?,
@@ -146,13 +153,15 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_their_order() {
-        let numbers = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 0.0, 11.0, 12.0, 13.0, 2.0, 0.5, 1.0, 1.0, 0.0];
+        let numbers =
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 0.0, 11.0, 12.0, 13.0, 2.0, 0.5, 1.0, 1.0, 0.0, 8.0];
         let expected = LowRank {
             y: 1,
             low: 2,
             x: 3,
             z: 4,
             w: 5,
+            scales: Some(8),
             a: 6,
             b: 7,
             bias: None,
@@ -168,7 +177,7 @@ mod tests {
     fn gradients_may_be_missing() {
         let numbers = [
             1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 3.0, 4.0, 5.0, 0.0, 6.0, 7.0,
-            11.0, 12.0, 13.0, 2.0, 0.5, 1.0,
+            11.0, 12.0, 13.0, 2.0, 0.5, 1.0, 0.0,
         ];
         let expected = LowRankGradients {
             dx: Some(Gradient { at: 1, accumulate: true, dtype: FloatDType::F32 }),
@@ -180,11 +189,12 @@ mod tests {
             z: Some(4),
             low: 5,
             w: None,
+            scales: None,
             a: 6,
             b: 7,
             shape: SHAPE,
         };
         assert_eq!(LowRankGradients::from_numbers(&numbers).unwrap(), expected);
-        assert_eq!(LowRankGradients::from_numbers(&numbers[..24]).unwrap_err().code, Code::Argument);
+        assert_eq!(LowRankGradients::from_numbers(&numbers[..25]).unwrap_err().code, Code::Argument);
     }
 }

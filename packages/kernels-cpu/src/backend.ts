@@ -11,6 +11,7 @@ export class CpuBackend extends NativeBackend<Addon> {
   readonly name = 'cpu'
   readonly device: DeviceInfo
   readonly quantizedRows = 32
+  readonly int8Products = true
   readonly blocks = this.blockKernels()
   wideResidual = true
   #comm: Communicator | null = null

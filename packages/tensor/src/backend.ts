@@ -70,6 +70,11 @@ export interface Backend extends Kernels {
   invariantRows?: boolean
   /** Most rows of x that `quantizedProduct` takes where rows are not invariant: 16 where the device does not say. */
   readonly quantizedRows?: number
+  /**
+   * Whether products of many rows with an int8 matrix multiply in int8 (`QuantizedMatrix`), and `gemm`, `lowRank` and `lowRankBackward`
+   * take one. No when absent: it is written out for them.
+   */
+  readonly int8Products?: boolean
   /** Absent on devices for which the blocks of GGUF files are written out. */
   readonly blocks?: BlockKernels
   /**

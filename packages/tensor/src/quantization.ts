@@ -34,6 +34,9 @@ export const isBlockFormat = (format: string): format is BlockFormat => Object.h
 export const nf4Block = 64
 export const nf4Group = 256
 
+/** Values of k that share a scale in a row of x, where products over an int8 matrix are computed in int8. */
+export const int8Block = 64
+
 /** The 16 levels of NF4 as f32: quantiles of a normal distribution, 0 and ±1 among them. */
 export const nf4Levels: Float32Array = Float32Array.from([
   -1, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.091050036, 0, 0.0795803, 0.1609302,

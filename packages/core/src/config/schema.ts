@@ -356,7 +356,7 @@ export const configSchema = strict({
     .enum(['auto', 'none', 'nf4', 'int8'])
     .optional()
     .describe(
-      'How frozen weights of linear layers are held: in 4 bits (nf4) or 8 bits (int8), or as numbers (none); auto keeps the blocks of a quantised GGUF file as they lie where the device multiplies them (CPU). When absent, the format that the adapter was trained on, else auto.',
+      'How frozen weights of linear layers are held: in 4 bits (nf4) or 8 bits (int8, which on a CPU also multiplies in int8), or as numbers (none); auto keeps the blocks of a quantised GGUF file as they lie where the device multiplies them (CPU). When absent, the format that the adapter was trained on, else auto.',
     ),
   peft: z
     .looseObject({

@@ -4,6 +4,7 @@ import {
   noGrad,
   promptsOf,
   scope,
+  withInvariantRows,
   zeros,
   type FloatDType,
 } from '@ift/tensor'
@@ -35,22 +36,27 @@ export async function probeIds(open: Pick<OpenModel, 'peft' | 'tokenizer' | 'sha
   return ids.subarray(0, Math.min(64, positionsLeft(virtualLength(peft), shape) ?? 64))
 }
 
-/** Logits of tokens, [tokens, vocab]; of `probeIds` when absent. */
+/**
+ * Logits of tokens, [tokens, vocab]; of `probeIds` when absent. Rows are invariant, as in generation: then an int8 base is multiplied without
+ * rounding activations too, and its values written out give the same.
+ */
 export async function probeLogits(
   open: Pick<OpenModel, 'backend' | 'model' | 'peft' | 'tokenizer' | 'shape'>,
   given?: Int32Array,
 ): Promise<Float32Array> {
   const { backend, model, peft } = open
   const ids = given ?? (await probeIds(open))
-  const logits = noGrad(() =>
-    scope(() => {
-      const whole = { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) }
-      const hidden = model.call(
-        forwardInput(backend, behindVirtualTokens(backend, model, peft?.prefix, whole)),
-      )
-      const to = zeros(backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32')
-      return model.lmHead.call(hidden, to)
-    }),
+  const logits = withInvariantRows(backend, () =>
+    noGrad(() =>
+      scope(() => {
+        const whole = { ids, lengths: [ids.length], prompts: promptsOf(model, [ids]) }
+        const hidden = model.call(
+          forwardInput(backend, behindVirtualTokens(backend, model, peft?.prefix, whole)),
+        )
+        const to = zeros(backend, [hidden.dim(0), model.lmHead.outFeatures], 'f32')
+        return model.lmHead.call(hidden, to)
+      }),
+    ),
   )
   try {
     return await logits.read()

@@ -16,17 +16,18 @@ export type Unary = 'geluTanh' | 'geluErf' | 'silu' | 'relu' | 'tanh' | 'sigmoid
  */
 export interface Kernels {
   // products
-  gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void
+  /** b may be an int8 matrix where `Backend.int8Products` says so, with transA false. */
+  gemm(y: Buf, a: Buf, b: Buf | QuantizedMatrix, bias: Buf | null, p: Gemm): void
   /**
    * low [n, r] = z aᵀ, and y [n, m] = x wᵀ + scale · low bᵀ + beta · y (+ bias [m] on every row) in outDtype. One call for
-   * what is most of the calls of a step.
+   * what is most of the calls of a step. w may be an int8 matrix where `Backend.int8Products` says so, here and in the gradients.
    */
   lowRank(
     y: Buf,
     low: Buf,
     x: Buf,
     z: Buf,
-    w: Buf,
+    w: Buf | QuantizedMatrix,
     a: Buf,
     b: Buf,
     bias: Buf | null,
@@ -42,7 +43,7 @@ export interface Kernels {
     dy: Buf,
     z: Buf | null,
     low: Buf,
-    w: Buf | null,
+    w: Buf | QuantizedMatrix | null,
     a: Buf,
     b: Buf,
     p: LowRank,

@@ -18,6 +18,12 @@ import type { Accumulate, Buf } from './buffer.js'
  * int8: scales[r] is the largest magnitude of row r; codes are two's complement, x · (127 / scales[r]) rounded to nearest, ties
  * to even, or 0 where scales[r] is 0. The value of a code is code · scales[r] · f32(1 / 127), from left to right.
  *
+ * Products of many rows with an int8 matrix are computed in int8 where `Backend.int8Products` says so. Rows of x become codes too, `int8Block`
+ * values of k at a time: x · (127 / s) rounded to nearest, ties to even, s being the largest magnitude of the row in the block; codes of 0
+ * where s is at most 1e-35. y = x wᵀ is the sum over blocks of s · f32(1 / 127) · (the sum of the products of codes, a whole number),
+ * times scales[r] · f32(1 / 127); y = x w is the same sum for x · (scales[r] · f32(1 / 127)). An x that is not finite makes its row of y
+ * NaN.
+ *
  * Blocks of GGUF files (`blockSizes`) are laid out as ggml has them, and have its values. Only a device with `Backend.blocks` takes them.
  */
 export interface QuantizedMatrix {

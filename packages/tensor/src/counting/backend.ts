@@ -75,7 +75,7 @@ export function countingBackend(kind = 'cpu'): Backend {
     ...kernels,
     name: 'counting',
     comm: null,
-    ...(kind === 'cpu' && { blocks }),
+    ...(kind === 'cpu' && { blocks, int8Products: true }),
     device: {
       kind: 'counting',
       index: 0,

@@ -25,6 +25,7 @@ import type {
   Unary,
 } from '../backend.js'
 import type { DType, FloatDType } from '../dtype.js'
+import { IftError } from '../errors.js'
 import {
   blockSizes,
   isBlockFormat,
@@ -69,6 +70,17 @@ function setGradient(numbers: Float64Array, at: number, to: Gradient | null): vo
   numbers[at + 2] = to === null ? 0 : dtypes[to.dtype]
 }
 
+/** Of a matrix: the buffer of its numbers, or of its codes in int8. */
+const bufferOf = (w: Buf | QuantizedMatrix): Buf => (typeof w === 'number' ? w : int8Of(w).codes)
+
+/** The buffer of the scales in int8; 0, which is no buffer, of plain numbers. */
+const scalesOf = (w: Buf | QuantizedMatrix): number => (typeof w === 'number' ? 0 : (int8Of(w).scales ?? 0))
+
+function int8Of(w: QuantizedMatrix): QuantizedMatrix {
+  if (w.format === 'int8') return w
+  throw new IftError('IFT_ARGUMENT', `a product over the matrix itself expected int8, found ${w.format}`)
+}
+
 /** Closes devices that are unreachable and were not closed. */
 const forgotten = new FinalizationRegistry<() => void>((close) => {
   close()
@@ -85,9 +97,9 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
   protected readonly native: A
   protected readonly number: number
   /** Where the arguments of products are put together, the kernels that a step calls most. */
-  readonly #product = new Float64Array(13)
-  readonly #lowRank = new Float64Array(16)
-  readonly #lowRankGradients = new Float64Array(25)
+  readonly #product = new Float64Array(14)
+  readonly #lowRank = new Float64Array(17)
+  readonly #lowRankGradients = new Float64Array(26)
 
   /** `number` is the device's number in the add-on; the device is closed when this object becomes unreachable. */
   protected constructor(native: A, number: number) {
@@ -165,11 +177,11 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
     this.native.close(this.number)
   }
 
-  gemm(y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
+  gemm(y: Buf, a: Buf, b: Buf | QuantizedMatrix, bias: Buf | null, p: Gemm): void {
     const numbers = this.#product
     numbers[0] = y
     numbers[1] = a
-    numbers[2] = b
+    numbers[2] = bufferOf(b)
     numbers[3] = bias ?? 0
     numbers[4] = p.m
     numbers[5] = p.n
@@ -180,6 +192,7 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
     numbers[10] = p.beta
     numbers[11] = dtypes[p.dtype]
     numbers[12] = dtypes[p.outDtype]
+    numbers[13] = scalesOf(b)
     raise(this.native.gemm(this.number, numbers))
   }
 
@@ -188,7 +201,7 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
     low: Buf,
     x: Buf,
     z: Buf,
-    w: Buf,
+    w: Buf | QuantizedMatrix,
     a: Buf,
     b: Buf,
     bias: Buf | null,
@@ -199,13 +212,14 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
     numbers[1] = low
     numbers[2] = x
     numbers[3] = z
-    numbers[4] = w
+    numbers[4] = bufferOf(w)
     numbers[5] = a
     numbers[6] = b
     numbers[7] = bias ?? 0
     setShape(numbers, 8, p)
     numbers[14] = p.beta
     numbers[15] = dtypes[p.outDtype]
+    numbers[16] = scalesOf(w)
     raise(this.native.lowRank(this.number, numbers))
   }
 
@@ -214,7 +228,7 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
     dy: Buf,
     z: Buf | null,
     low: Buf,
-    w: Buf | null,
+    w: Buf | QuantizedMatrix | null,
     a: Buf,
     b: Buf,
     p: LowRank,
@@ -228,10 +242,11 @@ export abstract class NativeBackend<A extends NativeAddon = NativeAddon> impleme
     numbers[13] = dy
     numbers[14] = z ?? 0
     numbers[15] = low
-    numbers[16] = w ?? 0
+    numbers[16] = w === null ? 0 : bufferOf(w)
     numbers[17] = a
     numbers[18] = b
     setShape(numbers, 19, p)
+    numbers[25] = w === null ? 0 : scalesOf(w)
     raise(this.native.lowRankBackward(this.number, numbers))
   }
 

@@ -7,7 +7,8 @@ import { replaceModules } from './replace-modules.js'
 
 /**
  * y = x Wᵀ (+ bias) (+ addTo) with W frozen in few bits. x [N, in] -> [N, out]. In `noGrad` up to 16 rows (any number where rows
- * are invariant) multiply by the codes as they are; more, and all that a gradient needs, by W written out for the one product.
+ * are invariant) multiply by the codes as they are; more, and all that a gradient needs, by W written out for the one product, or in int8
+ * where W is and the device does so (`Backend.int8Products`).
  */
 export class QuantizedLinear extends Linear {
   declare readonly weight: QuantizedParameter

@@ -23,7 +23,8 @@ export interface LinearOptions {
 /**
  * y = alpha · x wᵀ (+ bias) (+ addTo). x [N, K], w [M, K] -> [N, M]. Saves w when x needs a gradient, x when w does;
  * a frozen layer keeps no activation. A quantised w multiplies as `w.dequantize(x.dtype)`, written out for each product, or
- * unrounded for few rows inside `noGrad` (`Backend.quantizedRows`), for any number of rows where they are invariant. With f32 output of bf16 inputs the gradient of y is in the inputs' dtype.
+ * unrounded for few rows inside `noGrad` (`Backend.quantizedRows`), for any number of rows where they are invariant. Other products with an
+ * int8 w, and gradients of x, multiply in int8 where the device does (`Backend.int8Products`). With f32 output of bf16 inputs the gradient of y is in the inputs' dtype.
  */
 export function linear(x: Tensor, w: Weight, options: LinearOptions = {}): Tensor {
   const dtype = floatOf('linear', 'x', x)

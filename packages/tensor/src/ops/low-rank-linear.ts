@@ -1,4 +1,4 @@
-import type { Buf, Gradient, LowRank } from '../backend.js'
+import type { Buf, Gradient, LowRank, QuantizedMatrix } from '../backend.js'
 import type { FloatDType } from '../dtype.js'
 import { QuantizedTensor } from '../tensor/quantized-tensor.js'
 import { isForwardOnly, scratch, type GradNode, record } from '../tensor/tape.js'
@@ -104,7 +104,7 @@ export function lowRankLinear(x: Tensor, w: Weight, a: Tensor, b: Tensor, option
       const wanted = { x: opened(nx), z: joined ? null : opened(nd), a: opened(na), b: opened(nb), joined }
       const p: LowRank = { n, k, m, r, scale, dtype }
       const zBuf = na === null ? null : ds.buf
-      const enqueue = (w: Buf | null) =>
+      const enqueue = (w: Buf | QuantizedMatrix | null) =>
         backend.lowRankBackward(wanted, dy.buf, zBuf, ls.buf, w, as.buf, bs.buf, p)
       if (nx === null) enqueue(null)
       else weight.read(enqueue)

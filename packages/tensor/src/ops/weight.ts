@@ -1,4 +1,4 @@
-import type { Accumulate, Buf } from '../backend.js'
+import type { Accumulate, Buf, QuantizedMatrix } from '../backend.js'
 import type { FloatDType } from '../dtype.js'
 import { QuantizedTensor } from '../tensor/quantized-tensor.js'
 import type { Storage } from '../tensor/storage.js'
@@ -12,7 +12,8 @@ export type Weight = Tensor | QuantizedTensor
 /**
  * Rows up to which a quantised weight is multiplied as it is, without being written out, where the device does not say
  * (`Backend.quantizedRows`): in decoding, and there any number of rows where they must not depend on each other
- * (`Backend.invariantRows`). A training step with such short micro-batches still uses the written-out values, bit for bit.
+ * (`Backend.invariantRows`). A training step with such short micro-batches still
+ * computes as with long ones.
  */
 const quantizedRows = 16
 
@@ -22,8 +23,11 @@ export interface HeldWeight {
   readonly name: string
   /** Keeps it alive until the backward of `node` is done. */
   save(node: GradNode): void
-  /** Calls `use` with the values [M, K] in `dtype`; those of a quantised weight exist for the call only. */
-  read(use: (values: Buf) => void): void
+  /**
+   * Calls `use` with the values [M, K] in `dtype`, which exist for the call only where the weight is quantised; with an int8 matrix itself
+   * where the device multiplies by it (`Backend.int8Products`).
+   */
+  read(use: (values: Buf | QuantizedMatrix) => void): void
   /** y = x wᵀ (+ y) (+ bias) by the kernel for few rows, or false when that is not the one to use. */
   few(y: Buf, x: Buf, bias: Buf | null, rows: number, beta: Accumulate, outDtype: FloatDType): boolean
 }
@@ -86,8 +90,12 @@ class HeldQuantized implements HeldWeight {
     for (const storage of this.#w.storages) node.save(storage)
   }
 
-  read(use: (values: Buf) => void): void {
+  read(use: (values: Buf | QuantizedMatrix) => void): void {
     const { backend, matrix } = this.#w
+    if (matrix.format === 'int8' && backend.int8Products === true) {
+      use(matrix)
+      return
+    }
     const values = scratch(backend, matrix.rows * matrix.cols, this.#dtype)
     try {
       backend.dequantize(values.overwrite(), matrix, this.#dtype)

@@ -25,9 +25,12 @@ class ReferenceBackend implements Backend {
     preferredDtype: 'f32',
     threads: 1,
   }
+  /** Not in exact mode: finite differences are of the values of a weight. */
+  readonly int8Products: boolean
   readonly #memory: Memory
 
   constructor(exact: boolean) {
+    this.int8Products = !exact
     this.#memory = new Memory(exact)
   }
 

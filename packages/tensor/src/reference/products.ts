@@ -1,18 +1,34 @@
-import type { Accumulate, Buf, Gemm, Gradient, LowRank, LowRankGradients } from '../backend.js'
+import type {
+  Accumulate,
+  Buf,
+  Gemm,
+  Gradient,
+  LowRank,
+  LowRankGradients,
+  QuantizedMatrix,
+} from '../backend.js'
 import { itemSize, type FloatDType } from '../dtype.js'
 import { IftError } from '../errors.js'
+import { int8Product, int8Values } from './int8.js'
 import type { Memory } from './memory.js'
 
 /** One of the products that a sum is made of: alpha · op(a) op(b), of depth k. */
 interface Term {
   a: Buf
-  b: Buf
+  b: Buf | QuantizedMatrix
   k: number
   alpha: number
 }
 
 /** y [m, n] = alpha · op(a) op(b) + beta · y (+ bias). */
-export function gemm(memory: Memory, y: Buf, a: Buf, b: Buf, bias: Buf | null, p: Gemm): void {
+export function gemm(
+  memory: Memory,
+  y: Buf,
+  a: Buf,
+  b: Buf | QuantizedMatrix,
+  bias: Buf | null,
+  p: Gemm,
+): void {
   sum(memory, 'gemm', y, [{ a, b, k: p.k, alpha: p.alpha }], bias, p)
 }
 
@@ -26,18 +42,24 @@ function sum(
   p: Omit<Gemm, 'k' | 'alpha'>,
 ): void {
   const { m, n, transA, transB, beta, dtype, outDtype } = p
-  const read = terms.map(({ a, b, k, alpha }) => ({
-    av: memory.floats(a, m * k, dtype, kernel, 'a'),
-    bv: memory.floats(b, k * n, dtype, kernel, 'b'),
-    k,
-    alpha,
-  }))
+  if (transA && terms.some(({ b }) => typeof b !== 'number'))
+    throw new IftError('IFT_ARGUMENT', `${kernel}: transA expected false for an int8 matrix`)
+  const read = terms.map(({ a, b, k, alpha }) => {
+    const av = memory.floats(a, m * k, dtype, kernel, 'a')
+    if (typeof b === 'number') return { av, bv: memory.floats(b, k * n, dtype, kernel, 'b'), k, alpha }
+    return { av, bv: int8Values(memory, kernel, b, transB ? [n, k] : [k, n]), k, alpha }
+  })
   const biasValues = bias === null ? null : memory.floats(bias, n, dtype, kernel, 'bias')
   memory.expect(y, m * n, outDtype, kernel, 'y')
-  if (y === bias || terms.some(({ a, b }) => y === a || y === b))
+  if (y === bias || terms.some(({ a, b }) => y === a || y === (typeof b === 'number' ? b : b.codes)))
     throw new IftError('IFT_ARGUMENT', `${kernel}: y overlaps an input`)
   const yv = beta === 1 ? memory.floats(y, m * n, outDtype, kernel, 'y') : new Float64Array(m * n)
   for (const { av, bv, k, alpha } of read) {
+    if (!(bv instanceof Float64Array)) {
+      const product = int8Product(av, bv, [m, n, k], !transB)
+      for (let i = 0; i < yv.length; i++) yv[i]! += alpha * product[i]!
+      continue
+    }
     const stepA = transA ? m : 1
     const stepB = transB ? 1 : n
     for (let i = 0; i < m; i++) {
@@ -65,7 +87,7 @@ export function lowRank(
   low: Buf,
   x: Buf,
   z: Buf,
-  w: Buf,
+  w: Buf | QuantizedMatrix,
   a: Buf,
   b: Buf,
   bias: Buf | null,
@@ -89,7 +111,7 @@ export function lowRankBackward(
   dy: Buf,
   z: Buf | null,
   low: Buf,
-  w: Buf | null,
+  w: Buf | QuantizedMatrix | null,
   a: Buf,
   b: Buf,
   p: LowRank,
@@ -115,7 +137,7 @@ export function lowRankBackward(
   }
 }
 
-function needed(name: string, buf: Buf | null): Buf {
+function needed<B>(name: string, buf: B | null): B {
   if (buf !== null) return buf
   throw new IftError('IFT_BUFFER_INVALID', `lowRankBackward: ${name} is read for a gradient that is wanted`)
 }

@@ -16,7 +16,7 @@ import type { Memory } from './memory.js'
 const { fround } = Math
 const nf4Midpoints = midpointsOf(nf4Levels)
 const dynamicMidpoints = midpointsOf(dynamicLevels)
-const oneOver127 = fround(1 / 127)
+export const oneOver127 = fround(1 / 127)
 /** Of x in a product: as many as any device takes. */
 export const mostRows = 32
 
@@ -41,7 +41,7 @@ function largest(values: Float64Array, from: number, to: number): number {
 }
 
 /** Rounds to the nearest whole number, ties to even. */
-function rounded(x: number): number {
+export function rounded(x: number): number {
   const down = Math.floor(x)
   const rest = x - down
   return rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down

@@ -7,7 +7,7 @@ import { memoryCases } from './conformance/memory.js'
 import { normCases } from './conformance/norms.js'
 import { optimizerCases } from './conformance/optimizer.js'
 import { productCases } from './conformance/products.js'
-import { quantizedCases } from './conformance/quantized.js'
+import { int8Cases, quantizedCases } from './conformance/quantized.js'
 import { recordedProductCases, recordingCases } from './conformance/recording.js'
 import { rowCases } from './conformance/rows.js'
 import { topRowCases } from './conformance/top-rows.js'
@@ -38,6 +38,7 @@ export function backendConformance(open: () => Promise<Backend> | Backend): Conf
       ...productCases(dtype),
       ...recordedProductCases(dtype),
       ...quantizedCases(dtype),
+      ...int8Cases(dtype),
       ...normCases(dtype),
       ...attentionCases(dtype),
       ...elementwiseCases(dtype),

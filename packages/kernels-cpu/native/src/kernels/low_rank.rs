@@ -3,7 +3,7 @@
 use ift_kernel_abi::{Gradient, LowRank, LowRankGradients, LowRankShape};
 use napi_derive::napi;
 
-use super::gemm::run;
+use super::gemm::{Weight, run};
 use crate::gemm::{GemmParams, Plus};
 use crate::node::{Failure, kernel};
 use crate::pool::scratch;
@@ -19,7 +19,7 @@ pub fn low_rank(device: u32, product: &[f64]) -> Option<Failure> {
         let low = args.output("low", p.low, &[n, r], dtype)?;
         let x = args.input("x", p.x, &[n, k], dtype)?;
         let z = args.input("z", p.z, &[n, k], dtype)?;
-        let w = args.input("w", p.w, &[m, k], dtype)?;
+        let w = Weight::of(args, "w", (p.w, p.scales), [m, k], dtype)?;
         let a = args.input("a", p.a, &[r, k], dtype)?;
         let b = args.input("b", p.b, &[m, r], dtype)?;
         let bias = p.bias.map(|bias| args.input("bias", bias, &[m], dtype)).transpose()?;
@@ -38,10 +38,10 @@ pub fn low_rank(device: u32, product: &[f64]) -> Option<Failure> {
         Ok(move |context: &Context| {
             let product = |run: &dyn Fn()| context.profile.time("gemm", run);
             // SAFETY: the operands were checked for the product, and low overlaps none of them.
-            product(&|| unsafe { run(context, low.of(), z.of(), a.of(), None, &down, None) });
+            product(&|| unsafe { run(context, low.of(), z.of(), Weight::Plain(a.of()), None, &down, None) });
             let plus = Plus { a: low.of(), b: b.of(), k: r, alpha: scale };
             // SAFETY: the operands were checked for both products, and y overlaps none of them.
-            product(&|| unsafe { run(context, y.of(), x.of(), w.of(), bias, &whole, Some(plus)) });
+            product(&|| unsafe { run(context, y.of(), x.of(), w, bias, &whole, Some(plus)) });
             Ok(())
         })
     })
@@ -68,7 +68,7 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
         let low = args.input("low", p.low, &[n, r], dtype)?;
         // 0 is a handle that does not exist and is refused as such, where z or w is needed and missing.
         let z = da.map(|_| args.input("z", p.z.unwrap_or(0), &[n, k], dtype)).transpose()?;
-        let w = dx.map(|_| args.input("w", p.w.unwrap_or(0), &[m, k], dtype)).transpose()?;
+        let w = dx.map(|_| Weight::of(args, "w", (p.w.unwrap_or(0), p.scales), [m, k], dtype)).transpose()?;
         let a = args.input("a", p.a, &[r, k], dtype)?;
         let b = args.input("b", p.b, &[m, r], dtype)?;
         let joined = p.joined;
@@ -93,20 +93,22 @@ pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
             // and is written before it is read.
             unsafe {
                 let down = GemmParams { alpha: scale, ..nn(n, r, m, &scaled) };
-                product(&|| run(context, e, dy.of(), b.of(), None, &down, None));
+                product(&|| run(context, e, dy.of(), Weight::Plain(b.of()), None, &down, None));
                 if let Some((db, to)) = &db {
                     let p = GemmParams { alpha: scale, ..tn(m, r, to) };
-                    product(&|| run(context, db.of(), dy.of(), low.of(), None, &p, None));
+                    product(&|| run(context, db.of(), dy.of(), Weight::Plain(low.of()), None, &p, None));
                 }
                 if let (Some((da, to)), Some(z)) = (&da, z) {
-                    product(&|| run(context, da.of(), e, z.of(), None, &tn(r, k, to), None));
+                    product(&|| run(context, da.of(), e, Weight::Plain(z.of()), None, &tn(r, k, to), None));
                 }
                 if let Some((dz, to)) = &dz {
-                    product(&|| run(context, dz.of(), e, a.of(), None, &nn(n, k, r, to), None));
+                    product(&|| {
+                        run(context, dz.of(), e, Weight::Plain(a.of()), None, &nn(n, k, r, to), None)
+                    });
                 }
                 if let (Some((dx, to)), Some(w)) = (&dx, w) {
                     let plus = joined.then_some(Plus { a: e, b: a.of(), k: r, alpha: 1.0 });
-                    product(&|| run(context, dx.of(), dy.of(), w.of(), None, &nn(n, k, m, to), plus));
+                    product(&|| run(context, dx.of(), dy.of(), w, None, &nn(n, k, m, to), plus));
                 }
             }
             Ok(())

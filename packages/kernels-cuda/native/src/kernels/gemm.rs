@@ -3,7 +3,7 @@
 use ift_kernel_abi::Gemm;
 use napi_derive::napi;
 
-use super::product::AnyProduct;
+use super::product::{AnyProduct, refuse_int8};
 use crate::device::address;
 use crate::driver::Product;
 use crate::launch::Context;
@@ -13,8 +13,9 @@ use crate::node::{Failure, kernel};
 #[napi]
 pub fn gemm(device: u32, numbers: &[f64]) -> Option<Failure> {
     kernel(device, "gemm", |args| {
-        let Gemm { y, a, b, bias, m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype } =
+        let Gemm { y, a, b, scales, bias, m, n, k, trans_a, trans_b, alpha, accumulate, dtype, out_dtype } =
             Gemm::from_numbers(numbers)?;
+        refuse_int8(scales)?;
         let product = Product {
             m,
             n,

@@ -3,7 +3,7 @@
 use ift_kernel_abi::{Gradient, LowRank, LowRankGradients, LowRankShape, Result, product as elements};
 use napi_derive::napi;
 
-use super::product::AnyProduct;
+use super::product::{AnyProduct, refuse_int8};
 use crate::device::{Checked, address};
 use crate::driver::Product;
 use crate::launch::Context;
@@ -18,6 +18,7 @@ fn in_order(args: &Checked<'_>, products: Vec<Product>) -> Result<Vec<AnyProduct
 pub fn low_rank(device: u32, product: &[f64]) -> Option<Failure> {
     kernel(device, "lowRank", |args| {
         let p = LowRank::from_numbers(product)?;
+        refuse_int8(p.scales)?;
         let LowRankShape { n, k, m, r, scale, dtype } = p.shape;
         let y = address(args.output("y", p.y, &[n, m], p.out_dtype)?);
         let low = address(args.output("low", p.low, &[n, r], dtype)?);
@@ -68,6 +69,7 @@ pub fn low_rank(device: u32, product: &[f64]) -> Option<Failure> {
 pub fn low_rank_backward(device: u32, gradients: &[f64]) -> Option<Failure> {
     kernel(device, "lowRankBackward", |args| {
         let p = LowRankGradients::from_numbers(gradients)?;
+        refuse_int8(p.scales)?;
         let LowRankShape { n, k, m, r, scale, dtype } = p.shape;
         let e = address(args.scratch(elements(&[n, r, dtype.size()])?)?);
         let dy = address(args.input("dy", p.dy, &[n, m], dtype)?);

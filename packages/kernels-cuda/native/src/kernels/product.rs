@@ -1,12 +1,22 @@
 //! Matrix products in any types, by the library of the device. It takes outputs of the type of the inputs or in f32, with a
 //! bias of the output's type; the rest is converted around it.
 
-use ift_kernel_abi::{FloatDType, Result, product as elements};
+use ift_kernel_abi::{Code, Error, FloatDType, Result, product as elements};
 
 use super::elementwise::Cast;
 use crate::device::{Checked, address};
 use crate::driver::Product;
 use crate::launch::Context;
+
+/// Int8 matrices are written out for products on this device.
+pub fn refuse_int8(scales: Option<u32>) -> Result<()> {
+    match scales {
+        None => Ok(()),
+        Some(_) => {
+            Err(Error::new(Code::Argument, "products over an int8 matrix itself are not for this device"))
+        }
+    }
+}
 
 /// A product and the conversions around it.
 pub struct AnyProduct {

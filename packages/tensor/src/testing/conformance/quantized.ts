@@ -196,3 +196,116 @@ export function quantizedCases(dtype: FloatDType): KernelCase[] {
     },
   ])
 }
+
+/** Rows of x, and a matrix of codes. */
+const products = [
+  [1, 3, 7],
+  [5, 33, 64],
+  [37, 70, 130],
+  [40, 130, 192],
+] as const
+
+/** Products over an int8 matrix itself, where the device has them (`Backend.int8Products`). */
+export function int8Cases(dtype: FloatDType): KernelCase[] {
+  const [r, scale] = [3, 0.5]
+  return [
+    {
+      name: `products over int8 in ${dtype}`,
+      run: async (backend) => {
+        if (backend.int8Products !== true) return
+        for (const [m, rows, cols] of products) {
+          const w = await parts('int8', rows, cols, false)
+          for (const transB of [true, false]) {
+            const [n, k] = transB ? [rows, cols] : [cols, rows]
+            for (const beta of [0, 1] as const) {
+              for (const outDtype of new Set([dtype, 'f32'] as const)) {
+                await compare(
+                  `gemm ${m}×${n}×${k} over int8, transB ${transB}, beta ${beta}, out ${outDtype}`,
+                  backend,
+                  {
+                    ...w,
+                    y: { dtype: outDtype, values: numbers(m * n, 1), out: outDtype },
+                    x: { dtype, values: numbers(m * k, 2) },
+                    bias: { dtype, values: numbers(n, 3) },
+                  },
+                  (kernels, { y, x, bias, ...b }) => {
+                    const p = { m, n, k, transA: false, transB, alpha: 0.75, beta, dtype, outDtype }
+                    kernels.gemm(y, x, matrix('int8', rows, cols, b), beta === 1 ? bias : null, p)
+                  },
+                )
+              }
+            }
+          }
+        }
+      },
+    },
+    {
+      name: `lowRank over int8 in ${dtype}`,
+      run: async (backend) => {
+        if (backend.int8Products !== true) return
+        for (const [n, m, k] of products) {
+          const w = await parts('int8', m, k, false)
+          const shared = {
+            ...w,
+            a: { dtype, values: numbers(r * k, 4) },
+            b: { dtype, values: numbers(m * r, 5) },
+          }
+          await compare(
+            `lowRank ${n}×${m}×${k} over int8`,
+            backend,
+            {
+              ...shared,
+              y: { dtype, values: numbers(n * m, 1), out: dtype },
+              low: { dtype, values: numbers(n * r, 6), out: dtype },
+              x: { dtype, values: numbers(n * k, 2) },
+              bias: { dtype, values: numbers(m, 3) },
+            },
+            (kernels, { y, low, x, a, b, bias, ...of }) => {
+              const p = { n, k, m, r, scale, dtype, beta: 1, outDtype: dtype } as const
+              kernels.lowRank(y, low, x, x, matrix('int8', m, k, of), a, b, bias, p)
+            },
+          )
+          for (const joined of [true, false]) {
+            await compare(
+              `lowRankBackward ${n}×${m}×${k} over int8${joined ? ', joined' : ''}`,
+              backend,
+              {
+                ...shared,
+                dx: { dtype, values: numbers(n * k, 1), out: dtype },
+                dy: { dtype, values: numbers(n * m, 2) },
+                low: { dtype, values: numbers(n * r, 3) },
+              },
+              (kernels, { dx, dy, low, a, b, ...of }) => {
+                const wanted = { x: { buf: dx, beta: 1, dtype }, z: null, a: null, b: null, joined } as const
+                const p = { n, k, m, r, scale, dtype }
+                kernels.lowRankBackward(wanted, dy, null, low, matrix('int8', m, k, of), a, b, p)
+              },
+            )
+          }
+        }
+      },
+    },
+    {
+      name: `int8 products in ${dtype} that do not fit are refused`,
+      run: (backend) => {
+        const [rows, cols] = [4, 64] as const
+        const [codes, scales, x, y] = [256, 16, 1024, 1024].map((bytes) => backend.alloc(bytes))
+        const w: QuantizedMatrix = {
+          format: 'int8',
+          rows,
+          cols,
+          codes: codes!,
+          scales: scales!,
+          groups: null,
+        }
+        const p = { m: 2, n: rows, k: cols, alpha: 1, beta: 0, dtype, outDtype: dtype } as const
+        const plain = { ...p, transA: false, transB: true }
+        refuses('a product over nf4 itself', () => backend.gemm(y!, x!, { ...w, format: 'nf4' }, null, plain))
+        refuses('an int8 matrix and transA', () => backend.gemm(y!, x!, w, null, { ...plain, transA: true }))
+        refuses('an int8 matrix of other rows', () => backend.gemm(y!, x!, w, null, { ...plain, n: 5 }))
+        refuses('short scales', () => backend.gemm(y!, x!, { ...w, scales: backend.alloc(4) }, null, plain))
+        return Promise.resolve()
+      },
+    },
+  ]
+}
