@@ -125,10 +125,11 @@ describe.each(['nf4', 'int8'] as const)('%s', (quantize) => {
     }
     await train(config(`${quantize}-still`, { quantize, ...still }))
     const options = config('unused', { adapter: join(dir, `${quantize}-still`, 'adapter') })
-    expect((await merge(options, `${quantize}-values`)).logitDifference).toBe(0)
+    expect((await merge(options, `${quantize}-values`)).logitDifference).toBeLessThan(1e-5)
     const weights = join(dir, `${quantize}-values`)
     await train(config(`${quantize}-plain`, { weights }))
-    expect(adapter(`${quantize}-plain`).equals(adapter(quantize))).toBe(true)
+    // In int8 the inputs of products are rounded too.
+    expect(adapter(`${quantize}-plain`).equals(adapter(quantize))).toBe(quantize === 'nf4')
   })
 })
 

@@ -2,11 +2,11 @@
 //! Every call has other weights, which no cache holds. `kernel`: a name, in the place of the fastest.
 
 use ift_kernels_cpu::dtype::FloatDType;
-use ift_kernels_cpu::gemm::int8::{self, micro::Micro8};
 use ift_kernels_cpu::gemm::{GemmParams, Plus, choose, gemm_plus};
 use ift_kernels_cpu::memory::Ptr;
 use ift_kernels_cpu::pool::Pool;
 use ift_kernels_cpu::quantized::Int8;
+use ift_kernels_cpu::quantized::int8::{self, micro::Micro8};
 use ift_kernels_cpu::roofs::fastest;
 
 /// Bytes of the weights that calls go through.

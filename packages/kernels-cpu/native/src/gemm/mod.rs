@@ -7,7 +7,6 @@ mod blocked;
 pub(crate) mod dot;
 #[cfg(target_arch = "x86_64")]
 mod few;
-pub mod int8;
 pub mod invariant;
 pub mod micro;
 pub mod operand;

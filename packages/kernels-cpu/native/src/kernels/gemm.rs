@@ -4,10 +4,10 @@ use ift_kernel_abi::{Code, Error, FloatDType, Gemm, Result};
 use napi_derive::napi;
 
 use crate::device::Args;
-use crate::gemm::int8::{self, micro::Micro8};
 use crate::gemm::{GemmParams, Plus, invariant};
 use crate::memory::Input;
 use crate::node::{Failure, kernel};
+use crate::quantized::int8::{self, micro::Micro8};
 use crate::quantized::{Int8, Matrix, Parts};
 use crate::queue::Context;
 

@@ -4,6 +4,7 @@
 pub mod decode;
 pub mod encode;
 pub mod gguf;
+pub mod int8;
 mod levels;
 pub mod product;
 #[cfg(test)]

@@ -227,7 +227,7 @@ impl Drop for Session {
 
 /// `n` in pieces of `pace`.
 #[inline(always)]
-pub(in crate::gemm) fn paces(n: usize, pace: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn paces(n: usize, pace: usize) -> impl Iterator<Item = usize> {
     (0..n).step_by(pace).map(move |from| pace.min(n - from))
 }
 

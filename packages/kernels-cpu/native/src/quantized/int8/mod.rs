@@ -16,15 +16,15 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use super::ahead::{Ahead, Region};
-use super::micro::{Factors, MAX_ROWS, Micro};
-use super::operand::Operand;
-use super::pack;
-use super::store::{self, Output};
-use super::{GemmParams, Plus};
+use super::{Int8, ONE_OVER_127};
+use crate::gemm::ahead::{Ahead, Region};
+use crate::gemm::micro::{Factors, MAX_ROWS, Micro};
+use crate::gemm::operand::Operand;
+use crate::gemm::pack;
+use crate::gemm::store::{self, Output};
+use crate::gemm::{GemmParams, Plus};
 use crate::isa::Isa;
 use crate::pool::{Pool, Scratch, scratch};
-use crate::quantized::{Int8, ONE_OVER_127};
 use cut::Cut;
 use micro::{Micro8, Terms};
 use rows::Codes;

@@ -125,7 +125,7 @@ macro_rules! kernel {
             ldc: usize,
             ahead: &mut crate::gemm::ahead::Ahead,
         ) {
-            let per_block = crate::gemm::int8::BLOCK / VALUES;
+            let per_block = crate::quantized::int8::BLOCK / VALUES;
             // SAFETY: the caller's rows, panel and tile.
             unsafe {
                 let mut left = terms.a;

@@ -3,6 +3,7 @@
 use super::{Micro8, kernel};
 use crate::gemm::micro::tiles;
 use std::arch::aarch64::*;
+use std::arch::asm;
 
 const WIDTH: usize = 4;
 const VALUES: usize = 4;
@@ -43,7 +44,18 @@ unsafe fn everywhere(at: *const u8) -> Codes {
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 fn dot(sums: Sums, w: Codes, x: Codes) -> Sums {
-    vdotq_s32(sums, w, x)
+    let mut sums = sums;
+    // SAFETY: registers alone; the features are there. The intrinsic of it is not stable yet.
+    unsafe {
+        asm!(
+            "sdot {sums:v}.4s, {w:v}.16b, {x:v}.16b",
+            sums = inout(vreg) sums,
+            w = in(vreg) w,
+            x = in(vreg) x,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
 }
 
 #[inline]
