@@ -1,4 +1,4 @@
-import type { Buf, QuantizedMatrix } from '../backend.js'
+import type { QuantizedMatrix } from '../backend.js'
 import { IftError } from '../errors.js'
 import { int8Block, quantizedSizes } from '../quantization.js'
 import type { Memory } from './memory.js'
@@ -34,7 +34,7 @@ export function int8Values(
     )
   const sizes = quantizedSizes('int8', rows, cols)
   const codes = new Int8Array(memory.bytes(w.codes, sizes.codes, kernel, 'codes').buffer)
-  const scales = memory.floats(w.scales as Buf, sizes.scales, 'f32', kernel, 'scales')
+  const scales = memory.floats(w.scales, sizes.scales, 'f32', kernel, 'scales')
   return { codes, factors: scales.map((scale) => fround(scale * oneOver127)) }
 }
 
