@@ -1,4 +1,4 @@
-import { noGrad, type Backend, type CausalLM } from '@ift/tensor'
+import { noGrad, withInvariantRows, type Backend, type CausalLM } from '@ift/tensor'
 import type { GenerateOptions, Generation } from '../contract/generate.js'
 import { ignoredLabel } from '../data/encode.js'
 import { packSamples } from '../data/pack.js'
@@ -105,7 +105,10 @@ class WholePasses extends Unshared {
       return { ids: Int32Array.from([...all, 0]), labels }
     })
     const batch = packSamples(samples, false, model.promptOf?.bind(model))
-    const logits = noGrad(() => forwardBatch(this.subject, batch, ({ hidden }) => model.lmHead.call(hidden)))
+    // As decoders compute: training may round otherwise, as in products of int8 weights.
+    const logits = withInvariantRows(this.backend, () =>
+      noGrad(() => forwardBatch(this.subject, batch, ({ hidden }) => model.lmHead.call(hidden))),
+    )
     return new StepLogits(logits, true)
   }
 }
@@ -253,7 +256,7 @@ export function scoring(bench: PeftBench): Promise<void> {
     const { backend, model, peft, shape } = attached
     peft.setTraining(false)
     const [ids] = bench.sequences(attached, [9])
-    const logits = await logitsOfIds(attached, [ids!])
+    const logits = await withInvariantRows(backend, () => logitsOfIds(attached, [ids!]))
     const [first, ...found] = await scoreTokens(backend, model, peft, ids!)
     claim(first === null, `The first token has nothing before it, and the score ${first}.`)
     const expected = found.map((_, i) => {
