@@ -55,7 +55,7 @@ fn expect(outcome: Option<node::Failure>) {
 
 /// y [m, 8] in `out` = a [m, 16] · bᵀ in bf16, with or without a bias.
 fn multiply(number: u32, [y, a, b]: [u32; 3], bias: u32, m: usize, out: u32) {
-    let numbers = [y, a, b, bias, m as u32, 8, 16, 0, 1, 1, 0, BF16, out].map(f64::from);
+    let numbers = [y, a, b, bias, m as u32, 8, 16, 0, 1, 1, 0, BF16, out, 0].map(f64::from);
     expect(gemm(number, &numbers));
 }
 
@@ -323,7 +323,7 @@ fn the_library_is_asked_for_no_product_that_it_does_not_have() {
         for out in 0..3 {
             for (bias, beta) in [(0, 0), (buffers[2], 0), (0, 1), (buffers[2], 1)] {
                 let [y, a, b] = buffers;
-                let numbers = [y, a, b, bias, 4, 8, 16, 0, 1, 1, beta, dtype, out].map(f64::from);
+                let numbers = [y, a, b, bias, 4, 8, 16, 0, 1, 1, beta, dtype, out, 0].map(f64::from);
                 expect(gemm(number, &numbers));
                 wait(&device).unwrap();
             }
