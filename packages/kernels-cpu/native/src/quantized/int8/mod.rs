@@ -164,8 +164,8 @@ impl Task<'_> {
                         b: unsafe { panels.as_ptr().add(col * column + 4 * width * skipped) },
                         blocks: last - first,
                         units: (units - skipped).min((last - first) * BLOCK / micro.values),
-                        // SAFETY: inside the factors.
                         factors: if is_last && !of_columns.is_empty() {
+                            // SAFETY: inside the factors.
                             unsafe { factors.as_ptr().add(col) }
                         } else {
                             std::ptr::null()

@@ -200,8 +200,10 @@ unsafe fn run<E: Element, C: Code>(part: Part<'_, E>) {
                     (*scale, *start) = (found, offset * sum);
                 } else {
                     row::load_at(&mut values[..len], from);
-                    for i in 0..if factors.is_null() { 0 } else { len } {
-                        values[i] *= *factors.add(at + i);
+                    if !factors.is_null() {
+                        for (i, value) in values[..len].iter_mut().enumerate() {
+                            *value *= *factors.add(at + i);
+                        }
                     }
                     let mut room = [C::of(0); BLOCK];
                     let (found, sum) = block(&values, &mut room);

@@ -21,6 +21,8 @@ pub static MICRO: Micro8 = Micro8 {
     narrow: tiles!(tile, 1, 1 2 3 4 5 6),
 };
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub fn start_at(value: i32) -> Sums {
@@ -45,18 +47,24 @@ pub unsafe fn everywhere(at: *const u8) -> Codes {
     _mm256_set1_epi32(unsafe { at.cast::<i32>().read_unaligned() })
 }
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn dot(sums: Sums, w: Codes, x: Codes) -> Sums {
     _mm256_add_epi32(sums, _mm256_madd_epi16(w, x))
 }
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub fn zero() -> __m256 {
     _mm256_setzero_ps()
 }
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub fn add_scaled(totals: __m256, sums: Sums, scale: f32) -> __m256 {

@@ -21,12 +21,16 @@ pub static MICRO: Micro8 = Micro8 {
     narrow: tiles!(tile, 1, 1 2 3 4 5 6 7),
 };
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn start_at(value: i32) -> Sums {
     _mm512_set1_epi32(value)
 }
 
+/// # Safety
+/// A vector lies there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn load(at: *const u8) -> Codes {
@@ -34,6 +38,8 @@ unsafe fn load(at: *const u8) -> Codes {
     unsafe { _mm512_loadu_si512(at.cast()) }
 }
 
+/// # Safety
+/// A packed value lies there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn everywhere(at: *const u8) -> Codes {
@@ -41,24 +47,32 @@ unsafe fn everywhere(at: *const u8) -> Codes {
     _mm512_set1_epi32(unsafe { at.cast::<i32>().read_unaligned() })
 }
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn dot(sums: Sums, w: Codes, x: Codes) -> Sums {
     _mm512_dpbusd_epi32(sums, w, x)
 }
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn zero() -> __m512 {
     _mm512_setzero_ps()
 }
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn add_scaled(totals: __m512, sums: Sums, scale: f32) -> __m512 {
     _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(scale), totals)
 }
 
+/// # Safety
+/// Vectors of the tile, and of its factors where they are not null, lie there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn store(to: *mut f32, totals: __m512, factors: *const f32, accumulate: bool) {

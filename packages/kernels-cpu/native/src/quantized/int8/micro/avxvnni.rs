@@ -21,6 +21,8 @@ pub static MICRO: Micro8 = Micro8 {
     narrow: tiles!(tile, 1, 1 2 3 4 5 6),
 };
 
+/// # Safety
+/// The processor has the features.
 #[inline]
 #[target_feature(enable = "avx2,fma,avxvnni")]
 fn dot(sums: Sums, w: Codes, x: Codes) -> Sums {

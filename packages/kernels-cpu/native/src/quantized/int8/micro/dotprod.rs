@@ -27,6 +27,8 @@ fn start_at(value: i32) -> Sums {
     vdupq_n_s32(value)
 }
 
+/// # Safety
+/// A vector lies there.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn load(at: *const u8) -> Codes {
@@ -34,6 +36,8 @@ unsafe fn load(at: *const u8) -> Codes {
     unsafe { vld1q_s8(at.cast()) }
 }
 
+/// # Safety
+/// A packed value lies there.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn everywhere(at: *const u8) -> Codes {
@@ -70,6 +74,8 @@ fn add_scaled(totals: float32x4_t, sums: Sums, scale: f32) -> float32x4_t {
     vfmaq_n_f32(totals, vcvtq_f32_s32(sums), scale)
 }
 
+/// # Safety
+/// Vectors of the tile, and of its factors where they are not null, lie there.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn store(to: *mut f32, totals: float32x4_t, factors: *const f32, accumulate: bool) {

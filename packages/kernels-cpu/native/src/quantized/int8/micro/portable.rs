@@ -25,12 +25,16 @@ fn start_at(value: i32) -> Sums {
     [value; WIDTH]
 }
 
+/// # Safety
+/// A vector lies there.
 #[inline(always)]
 unsafe fn load(at: *const u8) -> Codes {
     // SAFETY: a vector of the panel.
     unsafe { at.cast::<Codes>().read_unaligned() }
 }
 
+/// # Safety
+/// A packed value lies there.
 #[inline(always)]
 unsafe fn everywhere(at: *const u8) -> Codes {
     // SAFETY: a packed value of the row.
@@ -58,6 +62,8 @@ fn add_scaled(mut totals: [f32; WIDTH], sums: Sums, scale: f32) -> [f32; WIDTH] 
     totals
 }
 
+/// # Safety
+/// Vectors of the tile, and of its factors where they are not null, lie there.
 #[inline(always)]
 unsafe fn store(to: *mut f32, totals: [f32; WIDTH], factors: *const f32, accumulate: bool) {
     for (i, total) in totals.iter().enumerate() {
