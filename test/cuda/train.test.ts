@@ -111,7 +111,9 @@ const recipes: Readonly<Record<string, Recipe>> = {
 describe.skipIf(!emulatedIsBuilt())('two steps of LoRA on emulated CUDA kernels are those of the CPU', () => {
   for (const [name, recipe] of Object.entries(recipes)) {
     test(name, async () => {
-      const expected = await train(openCpu({ threads: 2 }), recipe)
+      // The GPU writes int8 weights out, and a CPU that does so too has the same sums.
+      const cpu = Object.assign(openCpu({ threads: 2 }), { int8Products: false })
+      const expected = await train(cpu, recipe)
       expect([...expected.keys()].filter((key) => key.startsWith('gradient')).length).toBeGreaterThan(3)
       for (const schedule of schedules) {
         expectSame(await train(openEmulated({ schedule }), recipe), expected, 2e-4)
