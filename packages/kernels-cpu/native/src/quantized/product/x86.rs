@@ -1,4 +1,6 @@
 //! The lanes of AVX2, AVX-512 and its products of bf16.
+//!
+//! Over 400 lines: three sets of lanes, each an implementation of `Lanes`, of which two share macros.
 
 #![expect(
     clippy::needless_range_loop,
